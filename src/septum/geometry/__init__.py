@@ -2,5 +2,7 @@
 
 from septum.geometry.grid import Grid
 from septum.geometry.image import Image, LabelMap
+from septum.geometry.placement import Placement
+from septum.geometry.resample import resample_image, resample_labels
 
-__all__ = ["Grid", "Image", "LabelMap"]
+__all__ = ["Grid", "Image", "LabelMap", "Placement", "resample_image", "resample_labels"]

@@ -37,7 +37,8 @@ class Image:
     def __post_init__(self) -> None:
         if self.array.shape[1:] != self.grid.shape:
             raise GeometryError(
-                f"an image array must be (channels, *{self.grid.shape}), got shape {self.array.shape}; add a channel axis"
+                f"an image array must be (channels, *{self.grid.shape}), "
+                f"got shape {self.array.shape}; add a channel axis"
             )
         channels = tuple(self.channels) or tuple(f"channel {i}" for i in range(self.array.shape[0]))
         if len(channels) != self.array.shape[0]:

@@ -1,1 +1,1 @@
-
+"""Networks and what surrounds them: the only room that imports torch."""

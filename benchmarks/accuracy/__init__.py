@@ -1,0 +1,1 @@
+"""Accuracy studies: seeded, with test images that training never saw; one command regenerates a table."""

@@ -1,0 +1,103 @@
+"""Writes docs/reference from the program itself: the command line from its typer app, Python from its docstrings.
+
+The insight: a page that nobody types cannot go stale. An option without a help text, or a public module without a
+docstring, ends the run with an error.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from septum.cli.main import app
+
+DOCS = Path(__file__).resolve().parent
+SOURCE = DOCS.parent / "src" / "septum"
+TARGET = DOCS / "reference"
+ROOMS = ("geometry", "io", "metrics", "net", "report", "project")
+
+
+class Undocumented(SystemExit):
+    """Something public has no documentation."""
+
+
+def command_page() -> str:
+    """Markdown of every subcommand with its arguments and options."""
+    group: Any = typer.main.get_command(app)
+    lines = ["# Command line", "", _text(group), "", _table(_rows(group, "septum")), ""]
+    lines += ["Exit codes: 0 done, 1 a failure, 2 bad input, 130 stopped by Ctrl-C or SIGTERM.", ""]
+    for name, command in group.commands.items():
+        arguments = " ".join(p.metavar or p.name.upper() for p in command.params if p.param_type_name == "argument")
+        lines += [f"## septum {name}", "", f"```\nseptum {name} {arguments} [OPTIONS]\n```", "", _text(command), ""]
+        lines += [_table(_rows(command, f"septum {name}")), ""]
+    return "\n".join(lines)
+
+
+def room_page(room: str) -> str:
+    """Markdown that lets mkdocstrings show every public module of a room."""
+    lines = [f"# septum.{room}", ""]
+    for path in sorted((SOURCE / room).glob("*.py")):
+        module = f"septum.{room}" if path.stem == "__init__" else f"septum.{room}.{path.stem}"
+        source = path.read_text(encoding="utf-8")
+        if source.strip() and not ast.get_docstring(ast.parse(source)):
+            raise Undocumented(f"{path.relative_to(SOURCE.parent)} must begin with a docstring; say why it exists")
+        if path.stem != "__init__" and not path.stem.startswith("_"):
+            lines += [f"## {module}", "", f"::: {module}", ""]
+    return "\n".join(lines)
+
+
+def write() -> list[Path]:
+    """Write every page; returns the paths."""
+    pages = {"command-line.md": command_page()} | {f"{room}.md": room_page(room) for room in ROOMS}
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for name, text in pages.items():
+        (TARGET / name).write_text(text, encoding="utf-8")
+    return [TARGET / name for name in pages]
+
+
+def _text(command: Any) -> str:
+    text = (command.help or "").strip()
+    if not text:
+        raise Undocumented(f"the command {command.name} must have a description; write its docstring")
+    return text
+
+
+def _rows(command: Any, name: str) -> list[tuple[str, str, str]]:
+    rows = []
+    for parameter in command.params:
+        if parameter.name in ("help", "install_completion", "show_completion"):
+            continue
+        shown = _shown(parameter)
+        if not parameter.help:
+            raise Undocumented(f"{name} {shown} must have a help text; give help= where it is declared")
+        rows.append((f"`{shown}`", " ".join(parameter.help.split()), _default(parameter)))
+    return rows
+
+
+def _shown(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return str(parameter.metavar or parameter.name.upper())
+    forms = ", ".join([*parameter.opts, *parameter.secondary_opts])
+    return f"{forms} {parameter.metavar or ''}".strip()
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return "required"
+    if isinstance(getattr(parameter, "show_default", None), str):
+        return str(parameter.show_default)
+    return "" if parameter.default in (None, False) else f"`{parameter.default}`"
+
+
+def _table(rows: list[tuple[str, str, str]]) -> str:
+    body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(["| | | default |", "|---|---|---|", *body])
+
+
+if __name__ == "__main__":
+    for page in write():
+        sys.stdout.write(f"{page.relative_to(DOCS.parent)}\n")

@@ -1,0 +1,184 @@
+"""`septum info`, `doctor` and `augment-preview`: what Septum sees before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from septum.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from septum.io import Description
+    from septum.project.dataset import Dataset
+    from septum.project.doctor import Finding
+
+_LABEL_WIDTH = 14
+
+
+def info(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE_OR_FOLDER", help="Image or mask files, DICOM folders, data sets.")
+    ],
+    axes: options.Axes = None,
+) -> None:
+    """Show what Septum understands of files and folders.
+
+    Format, shape, channels, spacing with units, orientation, value range, and labels with their counts and volumes;
+    of a data set its form, cases, groups and label names.
+    """
+    from septum import io
+
+    for number, path in enumerate(paths):
+        if number:
+            typer.echo()
+        if path.is_dir() and not io.is_image(path):
+            _print_folder(path, axes)
+        else:
+            typer.echo(path)
+            _print_rows(describe_rows(io.describe(path, axes=axes)))
+
+
+def describe_rows(found: Description) -> list[tuple[str, str]]:
+    """The rows that `septum info` prints of one file, as (what, value)."""
+    spatial = found.shape[-len(found.spacing) :]
+    letters = "zyx"[-len(spatial) :]
+    rows = [
+        ("format", found.format),
+        ("modality", found.modality),
+        ("axes", f"{found.axes} as stored" if found.axes else ""),
+        ("shape", "  ".join(f"{axis} {size}" for axis, size in zip(letters, spatial, strict=True))),
+        ("channels", f"{len(found.channels)} ({', '.join(found.channels)})"),
+        ("frames", f"{found.frames}, handled one by one; the first is shown" if found.frames > 1 else ""),
+        ("type", found.dtype),
+        ("spacing", " x ".join(f"{step:.4g}" for step in found.spacing) + f" {found.units}"),
+        ("orientation", found.orientation),
+        ("values", f"{found.minimum:.6g} to {found.maximum:.6g}"),
+    ]
+    for value, count in (found.labels or {}).items():
+        name = found.names.get(value, "")
+        size = f"{count} {'pixels' if len(spatial) == 2 else 'voxels'}{_physical_size(found, count)}"
+        rows.append((f"label {value}", f"{size}  {name}".rstrip()))
+    rows.extend(("note", note) for note in found.notes)
+    return [(what, value) for what, value in rows if value]
+
+
+def _physical_size(found: Description, count: int) -> str:
+    """`count` samples in mm² or mm³ (mL from 1 mL up); empty where the file has no physical size."""
+    if found.units != "mm":
+        return ""
+    size = count * found.voxel_volume
+    if len(found.spacing) == 2:
+        return f", {size:.4g} mm²"
+    return f", {size / 1000:.4g} mL" if size >= 1000 else f", {size:.4g} mm³"
+
+
+def _print_rows(rows: list[tuple[str, str]]) -> None:
+    for what, value in rows:
+        typer.echo(f"  {what:<{_LABEL_WIDTH}}{value}")
+
+
+def _print_folder(path: Path, axes: str | None) -> None:
+    """A data set where the folder is one; otherwise the images in it, one after the other."""
+    from septum import io
+    from septum.errors import DatasetError
+    from septum.project.dataset import load_dataset
+
+    try:
+        dataset = load_dataset(path, axes=axes, strict=False)
+    except DatasetError:
+        images = sorted(entry for entry in path.iterdir() if not entry.name.startswith(".") and io.is_image(entry))
+        if not images:
+            raise
+        for entry in images:
+            typer.echo(entry)
+            _print_rows(describe_rows(io.describe(entry, axes=axes)))
+        return
+    typer.echo(path)
+    _print_rows(dataset_rows(dataset))
+    if dataset.cases:
+        first = dataset.cases[0]
+        for source in (*first.images, *([first.label] if first.label else [])):
+            typer.echo(f"\nfirst case: {source.path}")
+            _print_rows(describe_rows(io.describe(source.path, axes=source.axes)))
+
+
+def dataset_rows(dataset: Dataset) -> list[tuple[str, str]]:
+    """The rows that `septum info` prints of a data set, as (what, value)."""
+    groups = {case.group for case in dataset.cases if case.group is not None}
+    splits = sorted({case.split for case in dataset.cases if case.split is not None})
+    channels = max((len(case.images) for case in dataset.cases), default=1)
+    rows = [
+        ("data set", dataset.kind),
+        ("cases", f"{len(dataset.cases)}, {len(dataset.labelled)} with a label"),
+        ("channels", f"{channels} files per case" if channels > 1 else ""),
+        ("groups", f"{len(groups)}" if groups else ""),
+        ("splits", ", ".join(f"{name} {sum(case.split == name for case in dataset.cases)}" for name in splits)),
+    ]
+    rows.extend((f"label {value}", name) for value, name in dataset.label_names.items())
+    if dataset.ignore_value is not None:
+        rows.append(("ignored label", str(dataset.ignore_value)))
+    if dataset.instances:
+        rows.append(("labels", "object numbers"))
+    rows.extend(("note", note) for note in dataset.notes)
+    rows.extend(("problem", f"{problem.case}: {problem.message}; {problem.mend}") for problem in dataset.problems)
+    return [(what, value) for what, value in rows if value]
+
+
+def doctor(
+    dataset: options.Dataset,
+    fix: Annotated[
+        Path | None, typer.Option("--fix", metavar="OUT", help="Write a mended copy with a log of every change here.")
+    ] = None,
+    axes: options.Axes = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a mended copy that OUT holds.")] = False,
+) -> None:
+    """Check every case of a data set: which case, what is wrong, how to mend it.
+
+    Exit code 1 when there is an error and no mended copy was asked for. The original is never touched.
+    """
+    from septum.cli.progress import Reporter
+    from septum.project import doctor as room
+
+    with Reporter() as reporter:
+        findings = room.examine(dataset, axes=axes, on_progress=reporter.work)
+    for finding in findings:
+        typer.echo(f"{finding.severity:<8} {finding.case}  {finding.message}  [{finding.code}]")
+        typer.echo(f"{'':<8} {finding.mend}")
+    typer.echo(_verdict(findings))
+    if fix is not None:
+        with Reporter() as reporter:
+            log = room.mend(dataset, fix, findings, axes=axes, overwrite=overwrite, on_progress=reporter.work)
+        typer.echo(log)
+        typer.echo(f"mended copy  {log.output}")
+    elif any(finding.severity == "error" for finding in findings):
+        if any(finding.fixable for finding in findings):
+            typer.echo("--fix OUT writes a mended copy", err=True)
+        raise typer.Exit(1)
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    counts = {kind: sum(finding.severity == kind for finding in findings) for kind in ("error", "warning", "note")}
+    found = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items() if count]
+    return ", ".join(found) if found else "nothing wrong was found"
+
+
+def augment_preview(
+    dataset: options.Dataset,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="SHEET.PNG", help="Picture to write.")],
+    count: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Augmented copies to show of each image.")] = 8,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the augmentation.")] = 0,
+    plan: Annotated[Path | None, typer.Option(metavar="PLAN.JSON", help="Show the augmentation of this plan.")] = None,
+    axes: options.Axes = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Write a contact sheet of augmented images with their labels: what the network sees in training."""
+    from septum.project import workflows
+
+    sheet = workflows.augment_preview(
+        dataset, output, count=count, seed=seed, plan=plan, axes=axes, overwrite=overwrite
+    )
+    typer.echo(sheet)

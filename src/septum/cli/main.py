@@ -1,0 +1,134 @@
+"""The command `septum`: assembles the subcommands and turns exceptions into messages and exit codes.
+
+Everything heavy is imported inside the commands' bodies, so that help appears at once (no torch). Exit codes: 0 done,
+1 a failure (some files failed, or a bug), 2 bad input, 130 stopped by Ctrl-C or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import typer
+
+from septum import __version__
+from septum.cli import data, demo, prediction, training
+from septum.cli.stopping import STOPPED
+from septum.errors import SeptumError
+
+FAILED, BAD_INPUT = 1, 2
+NOTICE = "Research software, not a medical device."
+
+app = typer.Typer(
+    name="septum",
+    help="Biomedical image segmentation from a handful of annotations.\n\n"
+    "Look at images (info), check a data set (doctor), train a U-Net (train), segment (predict), measure (evaluate)."
+    f"\n\n{NOTICE}",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("info", short_help="Show what Septum understands of a file.")(data.info)
+app.command("doctor", short_help="Check a data set, and mend a copy of it.")(data.doctor)
+app.command("augment-preview", short_help="Picture of what the network sees.")(data.augment_preview)
+app.command("train", short_help="Train a U-Net on a data set.")(training.train)
+app.command("predict", short_help="Segment images with a trained model.")(prediction.predict)
+app.command("evaluate", short_help="Compare masks with references.")(prediction.evaluate)
+app.command("demo", short_help="The whole path on an MR brain.")(demo.demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"septum {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _septum(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; allowed anywhere on the command line.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code; `arguments` default to those of the process."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    with _quiet(not debug):
+        try:
+            app(args=words, prog_name="septum")
+        except KeyboardInterrupt:
+            _fail("stopped", STOPPED, debug=False)
+        except SeptumError as error:
+            _fail(str(error), BAD_INPUT, debug=debug)
+        except OSError as error:
+            _fail(_describe_os_error(error), BAD_INPUT, debug=debug)
+        except MemoryError:
+            _fail(
+                "not enough memory; close other programs, or give --memory where the command has it",
+                FAILED,
+                debug=debug,
+            )
+        except Exception as error:  # noqa: BLE001 - the outermost boundary: a bug becomes one line
+            advice = "" if debug else "; run the same command with --debug for the details of a bug report"
+            _fail(f"unexpected {type(error).__name__}: {_first_line(error)}{advice}", FAILED, debug=debug)
+    sys.exit(0)
+
+
+@contextmanager
+def _quiet(active: bool) -> Iterator[None]:
+    """Libraries' warnings take one line each, and their remarks none."""
+    before = logging.root.manager.disable
+    with warnings.catch_warnings():
+        if active:
+            warnings.showwarning = _show_warning
+            logging.disable(logging.INFO)
+        try:
+            yield
+        finally:
+            logging.disable(before)
+
+
+def _fail(message: str, code: int, *, debug: bool) -> NoReturn:
+    if debug:
+        traceback.print_exc()
+    typer.echo(f"septum: {message}", err=True)
+    sys.exit(code)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "no message"
+
+
+def _describe_os_error(error: OSError) -> str:
+    """What the system refused, about which path, and what to do."""
+    import errno
+
+    advice = {
+        errno.ENOSPC: "free some space or choose another output folder, then run the same command again",
+        errno.EDQUOT: "free some of your quota or choose another output folder, then run the same command again",
+        errno.EROFS: "choose an output folder that can be written",
+        errno.EACCES: "check the permissions, or choose another folder",
+        errno.ENOENT: "check the path",
+        errno.ENOTDIR: "check the path: a part of it is a file",
+    }.get(error.errno or 0, "check the path and the disk")
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or _first_line(error)}; {advice}"
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *details: object, **more: object) -> None:
+    """Libraries warn in four lines with a path; one line is enough."""
+    typer.echo(f"warning: {_first_line(message) if isinstance(message, Warning) else message}", err=True)

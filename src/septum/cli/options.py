@@ -1,0 +1,80 @@
+"""Options that several commands share, written once so that they mean the same everywhere.
+
+The insight: a flag that was not given is None. What was given goes on top of the settings file, which goes on top of
+the defaults of the settings' dataclass, so each default has one home.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+T = TypeVar("T")
+
+Dataset = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATASET",
+        help="images/ + labels/ folders, an nnU-Net raw data set, a Decathlon or Cell Tracking Challenge folder, "
+        "or a CSV/TSV table with the columns image,label[,group,split].",
+    ),
+]
+Axes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AXES",
+        help="Meaning of the stored axes where a file does not say, slowest first: TYX is a movie, ZYX a volume, "
+        "CYX channels. `septum info` shows what a file says.",
+    ),
+]
+Background = Annotated[int | None, typer.Option(metavar="V", help="Label value of the background.", show_default="0")]
+Foreground = Annotated[
+    bool | None,
+    typer.Option(
+        "--foreground/--no-foreground",
+        help="Treat every label other than the background as one class, or keep the classes apart; "
+        "by default labels that are object numbers become one class.",
+        show_default=False,
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that the output folder already holds.")]
+Devices = Annotated[
+    str | None,
+    typer.Option(metavar="WHICH", help="auto, cpu, cuda, mps, or a number of devices.", show_default="auto"),
+]
+Settings = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.TOML",
+        help="Settings file, such as a model's settings.toml; options on the command line win over it.",
+    ),
+]
+
+
+def resolve(kind: type[T], file: Path | None, given: Mapping[str, Any], *, either: Sequence[str] = ()) -> T:
+    """The settings of `file` with what was given on top; one of the names `either` replaces the others of the file.
+
+    Raises:
+        ConfigError: for a file that cannot be read, an unknown key, or a value that breaks its rule.
+    """
+    from septum.project.config import load_settings
+
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if any(name in chosen for name in either):
+        chosen = dict.fromkeys(either) | chosen
+    return load_settings(kind, file, chosen)
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks; with several devices the launcher starts one more process for each, which do not."""
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))
+
+
+def say(text: object) -> None:
+    """A line of results on stdout, once however many processes work."""
+    if is_first_process():
+        typer.echo(text)

@@ -1,0 +1,149 @@
+"""`septum predict` and `septum evaluate`: masks for new images, and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from septum.cli import options
+from septum.cli.stopping import STOPPED, StopRequest
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder that `septum train` wrote.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGES", help="Image files, folders, DICOM folders, a DATASET."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the masks.")],
+    folds: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDS", help="all: the mean of every trained fold; 0,2: of these.", show_default="all"),
+    ] = None,
+    tta: Annotated[bool, typer.Option("--tta", help="Also predict mirrored copies and take the mean; slower.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also write the probability of every class.")
+    ] = False,
+    engine: Annotated[
+        Literal["torch", "onnx", "openvino"] | None,
+        typer.Option(
+            metavar="torch|onnx|openvino",
+            help="What runs the network; onnx and openvino need the extra septum[engines].",
+            show_default="torch",
+        ),
+    ] = None,
+    overlap: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Share of a tile that its neighbour covers.", show_default="from the plan"),
+    ] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(metavar="MB", help="Bound of the working memory in MB.", show_default="a quarter of what is free"),
+    ] = None,
+    axes: options.Axes = None,
+    devices: options.Devices = None,
+    settings: options.Settings = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Segment images: one mask per image, on the image's own grid, in its own format family.
+
+    One bad file does not stop the rest: it is listed at the end, and the exit code is 1 (2 when every file failed).
+    Research software, not a medical device.
+    """
+    given: dict[str, Any] = {
+        "folds": folds,
+        "tta": tta or None,
+        "probabilities": probabilities or None,
+        "engine": engine,
+        "overlap": overlap,
+        "memory_mb": memory,
+        "axes": axes,
+        "devices": devices,
+        "overwrite": overwrite or None,
+    }
+    from septum.cli.progress import Reporter
+    from septum.project.config import PredictSettings
+
+    chosen = options.resolve(PredictSettings, settings, given)
+    with StopRequest("stopping; press Ctrl-C again to stop at once") as stop, Reporter() as reporter:
+        from septum.project import workflows
+
+        result = workflows.predict(
+            model,
+            images,
+            output,
+            settings=chosen,
+            on_progress=reporter.work,
+            on_note=reporter.note,
+            should_stop=stop.requested,
+        )
+    for path in result.written:
+        typer.echo(path)
+    for name, reason in result.failures:
+        typer.echo(f"failed: {name}: {reason}", err=True)
+    if result.failures:
+        typer.echo(f"{len(result.written)} masks written, {len(result.failures)} images failed", err=True)
+    if stop.requested():
+        typer.echo("stopped before the end; the masks listed are complete", err=True)
+        raise typer.Exit(STOPPED)
+    if result.failures:
+        raise typer.Exit(1 if result.written else 2)
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="Folder of predicted masks, or one mask.")],
+    references: Annotated[
+        Path, typer.Argument(metavar="REFERENCES", help="Folder of reference masks, one mask, or a DATASET.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="REPORT", help="Folder for the report.")],
+    images: Annotated[
+        Path | None, typer.Option(metavar="IMAGES", help="Folder of the images, to show below the masks.")
+    ] = None,
+    background: options.Background = None,
+    foreground: options.Foreground = None,
+    axes: options.Axes = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Compare masks with references: Dice and IoU per case and class, and a report with pictures.
+
+    Writes index.html (one self-contained file), CSV and JSON into the folder REPORT.
+    """
+    from septum.cli.progress import Reporter
+
+    with Reporter() as reporter:
+        from septum.project.evaluation import evaluate as measure
+
+        result = measure(
+            predictions,
+            references,
+            output,
+            images=images,
+            background=0 if background is None else background,
+            foreground=foreground,
+            axes=axes,
+            overwrite=overwrite,
+            on_progress=reporter.work,
+            on_note=reporter.note,
+        )
+    for line in score_lines(result.summary.to_dict("records")):
+        typer.echo(line)
+    for name in result.missing_predictions:
+        typer.echo(f"no prediction for {name}", err=True)
+    for name in result.missing_references:
+        typer.echo(f"no reference for {name}", err=True)
+    typer.echo(f"report  {result.report}")
+
+
+def score_lines(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
+    """The table on stdout: name, n, mean, interval and median of every Dice in the summary."""
+    chosen = [row for row in rows if row["metric"] == "dice"]
+    width = max([len(str(row["name"])) for row in chosen] + [4])
+    lines = [f"{'Dice':<{width}}  {'n':>5}  {'mean':>6}  {'95 % interval':>15}  {'median':>6}"]
+    for row in chosen:
+        interval = f"{row['mean_ci_low']:.3f} to {row['mean_ci_high']:.3f}"
+        name = f"{row['name']!s:<{width}}"
+        lines.append(f"{name}  {row['n']:>5}  {row['mean']:>6.3f}  {interval:>15}  {row['median']:>6.3f}")
+    return lines

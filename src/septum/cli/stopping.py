@@ -1,0 +1,48 @@
+"""Ctrl-C that loses nothing: the first asks the work to finish its step, the second ends it at once.
+
+The insight: a signal handler may run in the middle of any Python statement, so it only sets a flag and writes raw
+bytes; the loops ask the flag where stopping is safe. SIGTERM, with which clusters end a job, counts as Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import Self
+
+STOPPED = 130  # exit code
+
+
+class StopRequest:
+    """While entered, Ctrl-C and SIGTERM set `requested()`; the second one raises `KeyboardInterrupt`."""
+
+    def __init__(self, message: str = "stopping after this step; press Ctrl-C again to stop at once") -> None:
+        self._message = message
+        self._requested = False
+        self._previous: dict[signal.Signals, signal.Handlers | int | object] = {}
+
+    def requested(self) -> bool:
+        """Whether somebody asked to stop."""
+        return self._requested
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._previous.clear()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._requested:
+            raise KeyboardInterrupt
+        self._requested = True
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"\n{self._message}\n".encode())

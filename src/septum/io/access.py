@@ -1,0 +1,86 @@
+"""Read and write images and labels, whatever the format: the five functions that everyone else uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from septum.errors import FormatError
+from septum.geometry import Image, LabelMap
+from septum.io import naming
+from septum.io.decoded import label_array
+from septum.io.formats import FORMATS, Format, by_suffix, find_format
+
+
+def read_image(path: Path | str, *, axes: str | None = None, frame: int | None = None) -> Image:
+    """Read intensities.
+
+    Args:
+        path: a file, a folder that holds one DICOM series, or `folder::2` for the second of several series.
+        axes: letters of TCZYX, slowest axis first, where the file does not say or says it wrongly.
+        frame: which frame along time, from 0; needed only when there is more than one.
+
+    Returns:
+        Image with array `(C, *spatial)` in the stored type (float32 where the file scales its values). Files without
+        a physical size have spacing 1. RGB with equal channels becomes one channel, transparency is left out.
+
+    Raises:
+        FormatError: unknown, damaged or unsafe file, or a frame must be chosen.
+        GeometryError: impossible voxel sizes or orientation.
+    """
+    path = Path(path)
+    found = find_format(path).read(path, axes=axes, frame=frame, labels=False)
+    return Image(found.array, found.grid, found.channels)
+
+
+def read_labels(path: Path | str, *, axes: str | None = None, frame: int | None = None) -> LabelMap:
+    """Read integer labels; arguments and errors as for `read_image`.
+
+    Whole numbers stored as floating point are converted; colour palettes give their indices; several equal channels
+    are one.
+
+    Raises:
+        FormatError: also when values are not whole numbers (an antialiased mask) or channels differ.
+    """
+    path = Path(path)
+    found = find_format(path).read(path, axes=axes, frame=frame, labels=True)
+    return LabelMap(label_array(path, found), found.grid, found.names)
+
+
+def write_labels(path: Path | str, labels: LabelMap) -> None:
+    """Write labels in the format that the suffix names, in the smallest integer type that holds them.
+
+    The file appears under its name only when it is complete. Rasters and TIFF keep no position in space.
+
+    Raises:
+        FormatError: when the format cannot hold the labels, or the file cannot be written.
+    """
+    path = Path(path)
+    write = _writable(path).write_labels
+    if write is None:
+        raise FormatError(f"labels cannot be written as {path.name}; use .nii.gz, .nrrd, .mha, .png or .tif")
+    write(path, labels)
+
+
+def write_image(path: Path | str, image: Image) -> None:
+    """Write intensities in the format that the suffix names; otherwise as `write_labels`."""
+    path = Path(path)
+    write = _writable(path).write_image
+    if write is None:
+        raise FormatError(f"images cannot be written as {path.name}; use .nii.gz, .nrrd, .mha, .png or .tif")
+    write(path, image)
+
+
+def count_frames(path: Path | str, *, axes: str | None = None) -> int:
+    """How many frames along time the file holds (1 for a single image). Errors as for `read_image`."""
+    path = Path(path)
+    return find_format(path).count_frames(path, axes=axes)
+
+
+def _writable(path: Path) -> Format:
+    found = by_suffix(path)
+    if found is None:
+        writable = [name for known in FORMATS if known.write_labels for name in known.suffixes]
+        raise FormatError(f"the suffix of {path.name or path} must be one of {', '.join(writable)}; rename the output")
+    if naming.suffix(path) in (".mhd", ".nhdr"):
+        raise FormatError(f"{path.name} would need two files; write {path.stem}{found.label_suffix} instead")
+    return found

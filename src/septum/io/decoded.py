@@ -1,0 +1,154 @@
+"""`Decoded`: what an adapter understood of a file, before it becomes an `Image` or a `LabelMap`.
+
+Every format adapter returns this one record, so that the rules about labels (integers only, grey colours collapse)
+and about size limits are written once and hold for every format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from septum.errors import FormatError
+from septum.geometry import Grid
+
+MAX_SAMPLES = 2**33
+"""Largest number of samples (all channels of one frame) that is decoded; checked before memory is allocated."""
+
+MAX_RASTER_PIXELS = 178_956_970
+"""Largest PNG, JPEG, BMP or GIF: a small file can unpack into a huge image ("decompression bomb")."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """One frame of a file: `array` is `(C, *grid.shape)`; `frames` counts what the file holds along time."""
+
+    array: NDArray[Any]
+    grid: Grid
+    channels: tuple[str, ...] = ()
+    names: Mapping[int, str] = field(default_factory=dict)
+    format: str = ""
+    modality: str = ""
+    axes: str = ""
+    frames: int = 1
+    units: str = "mm"
+    notes: tuple[str, ...] = ()
+
+
+def check_size(path: Path, shape: Sequence[int], *, limit: int | None = None) -> None:
+    """Refuse impossible and unsafe shapes before anything is allocated."""
+    most = MAX_SAMPLES if limit is None else limit
+    samples = 1
+    for n in shape:
+        samples *= int(n)
+    if samples < 1 or min(shape) < 1:
+        raise FormatError(f"{path.name} must hold at least one sample, got shape {tuple(shape)}; the file is empty")
+    if samples > most:
+        raise FormatError(
+            f"{path.name} must hold at most {most:,} samples, got {samples:,} (shape {tuple(shape)}); "
+            "crop it or save it in tiles"
+        )
+
+
+def pick_frame(path: Path, frames: int, frame: int | None) -> int:
+    """The index of the frame to read, checked against the number of frames."""
+    if frame is None:
+        if frames > 1:
+            raise FormatError(
+                f"{path.name} holds {frames} frames and one must be chosen; give frame=0 to frame={frames - 1}, "
+                "or axes= if these are not frames in time"
+            )
+        return 0
+    if not 0 <= frame < frames:
+        hint = "; declare the time axis with axes=, for example TYX" if frames == 1 else ""
+        raise FormatError(f"frame must be between 0 and {frames - 1} for {path.name}, got {frame}{hint}")
+    return frame
+
+
+def native(array: NDArray[Any]) -> NDArray[Any]:
+    """The same values in this machine's byte order and in C order; booleans become 0 and 1."""
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def drop_alpha(decoded: Decoded) -> Decoded:
+    """Remove the last channel of grey+alpha or RGB+alpha: it says how to show a pixel, not what was measured."""
+    alpha = decoded.array[-1]
+    notes = decoded.notes
+    if alpha.min() != alpha.max():
+        notes = (*notes, "the transparency (alpha) varies and is left out")
+    return replace(decoded, array=decoded.array[:-1], channels=decoded.channels[:-1], notes=notes)
+
+
+def collapse_grey(decoded: Decoded) -> Decoded:
+    """Red, green and blue that are equal everywhere are one grey channel."""
+    array = decoded.array
+    if len(array) != 3 or decoded.channels != ("red", "green", "blue"):
+        return decoded
+    if not (np.array_equal(array[0], array[1]) and np.array_equal(array[0], array[2])):
+        return decoded
+    note = "stored as RGB, but all three channels are equal: read as one grey channel"
+    return replace(decoded, array=np.ascontiguousarray(array[:1]), channels=("grey",), notes=(*decoded.notes, note))
+
+
+def label_array(path: Path, decoded: Decoded) -> NDArray[Any]:
+    """The integer labels `(*spatial)` of a decoded file.
+
+    Raises:
+        FormatError: when the file has several channels that differ, or values that are not whole numbers.
+    """
+    array = decoded.array
+    if len(array) > 1:
+        if not all(np.array_equal(array[0], other) for other in array[1:]):
+            raise FormatError(
+                f"{path.name} must hold one label per sample, got {len(array)} channels that differ "
+                f"({', '.join(decoded.channels) or 'unnamed'}); save the labels as one channel of integers"
+            )
+        array = array[:1]
+    labels: NDArray[Any] = array[0]
+    if labels.dtype.kind in "iu":
+        return labels
+    if labels.dtype.kind != "f":
+        raise FormatError(f"{path.name} must hold integer labels, got {labels.dtype}; save them as integers")
+    return _whole_numbers(path, labels)
+
+
+def _whole_numbers(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
+    if not np.isfinite(labels).all():
+        count = int(np.size(labels) - np.isfinite(labels).sum())
+        raise FormatError(f"labels must be whole numbers, {path.name} has {count} that are NaN or infinite; mend them")
+    rounded = np.rint(labels)
+    wrong = np.abs(labels - rounded) > 1e-3
+    if wrong.any():
+        some = ", ".join(f"{value:.4g}" for value in np.unique(labels[wrong])[:5])
+        raise FormatError(
+            f"labels must be whole numbers, {path.name} has {int(wrong.sum())} that are not ({some}, ...): the mask "
+            "was smoothed or resampled with interpolation; save it again with nearest neighbour, or run `septum doctor`"
+        )
+    low, high = float(rounded.min()), float(rounded.max())
+    if low < -(2**31) or high >= 2**32:
+        raise FormatError(f"labels must lie between -2^31 and 2^32, {path.name} has {low:g} to {high:g}; renumber them")
+    whole: NDArray[Any] = rounded.astype(smallest_integer(int(low), int(high)))
+    return whole
+
+
+def smallest_integer(low: int, high: int) -> np.dtype[Any]:
+    """The smallest integer type that holds both values, unsigned where nothing is negative.
+
+    >>> smallest_integer(0, 255), smallest_integer(0, 256), smallest_integer(-1, 200)
+    (dtype('uint8'), dtype('uint16'), dtype('int16'))
+    """
+    kinds = ("u1", "u2", "u4", "u8") if low >= 0 else ("i1", "i2", "i4", "i8")
+    fitting = (np.dtype(kind) for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    return next(fitting, np.dtype(np.int64))
+
+
+def compact(array: NDArray[Any]) -> NDArray[Any]:
+    """Labels in the smallest integer type that holds them."""
+    return array.astype(smallest_integer(int(array.min()), int(array.max())), copy=False)

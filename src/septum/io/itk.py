@@ -1,0 +1,236 @@
+"""NRRD (`.nrrd`, `.nhdr`, `.seg.nrrd`) and MetaImage (`.mha`, `.mhd`) through SimpleITK.
+
+ITK's world is LPS (x to the left, y to the back), Septum's is RAS, so two rows of the affine change sign; ITK's arrays
+already run slowest first, so only the columns of the affine are reversed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from septum.errors import FormatError, GeometryError
+from septum.geometry import Grid, Image, LabelMap
+from septum.io import axes as lettered
+from septum.io.decoded import Decoded, check_size, collapse_grey, compact, drop_alpha, native, pick_frame
+from septum.io.naming import suffix
+from septum.io.safe import reading, replacing
+
+_RGB = ("red", "green", "blue")
+_DATA_FILE = re.compile(r"\s*(?:ElementDataFile\s*=|data\s?file\s*:)\s*(.+?)\s*$", re.IGNORECASE)
+_HEADER_BYTES = 2**20
+
+
+def read(path: Path, *, axes: str | None = None, frame: int | None = None, labels: bool = False) -> Decoded:
+    """Decode one frame. A fourth axis of scalars is time, vector samples are channels; `axes` overrides the former."""
+    with reading(path, _name(path)):
+        reader = _header(path)
+        letters, shape = _axes(path, reader, axes)
+        check_size(path, [n for n, letter in zip(shape, letters, strict=True) if letter != "T"])
+        frames = lettered.length(letters, shape, "T")
+        chosen = pick_frame(path, frames, frame)
+        meta = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+        grid, notes = _grid(path, reader, letters, shape, meta)
+        stored = _samples(reader, letters, chosen)
+    array = native(lettered.arrange(stored, letters))
+    names = _segments(path, meta, len(array)) if labels or _is_segmentation(meta) else {}
+    result = Decoded(
+        array, grid, _channels(meta, len(array), array.dtype), names, format=_name(path),
+        axes=lettered.understood(letters), frames=frames, notes=tuple(notes),
+    )  # fmt: skip
+    if result.channels[-1:] == ("alpha",):
+        result = drop_alpha(result)
+    return collapse_grey(result)
+
+
+def count_frames(path: Path, *, axes: str | None = None) -> int:
+    """How many frames the file holds along time; 1 when it has no time axis."""
+    with reading(path, _name(path)):
+        letters, shape = _axes(path, _header(path), axes)
+        return lettered.length(letters, shape, "T")
+
+
+def write_labels(path: Path, labels: LabelMap) -> None:
+    """Write labels in the smallest integer type; in NRRD the label names go along as 3D Slicer segments."""
+    meta: dict[str, str] = {}
+    if suffix(path) != ".mha":
+        for number, (value, name) in enumerate(sorted(labels.names.items())):
+            if value != 0:
+                meta |= _segment(number, value, name, labels.grid.shape)
+    _write(path, compact(labels.array)[None], labels.grid, meta)
+
+
+def write_image(path: Path, image: Image) -> None:
+    """Write intensities; several channels become vector samples."""
+    array = image.array.astype(np.float32) if image.array.dtype == np.float16 else image.array
+    _write(path, array, image.grid, {})
+
+
+def _name(path: Path) -> str:
+    return "NRRD" if suffix(path) in (".nrrd", ".nhdr", ".seg.nrrd") else "MetaImage"
+
+
+def _header(path: Path) -> Any:
+    """A reader that knows the header only; nothing is allocated yet."""
+    import SimpleITK
+
+    _check_data_files(path)
+    reader = SimpleITK.ImageFileReader()
+    reader.SetImageIO("NrrdImageIO" if _name(path) == "NRRD" else "MetaImageIO")
+    reader.SetFileName(str(path))
+    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
+    reader.ReadImageInformation()
+    if reader.GetPixelID() in (SimpleITK.sitkComplexFloat32, SimpleITK.sitkComplexFloat64):
+        raise FormatError(f"{path.name} must hold real numbers, got complex ones; save the magnitude")
+    return reader
+
+
+def _check_data_files(path: Path) -> None:
+    """A detached header names the files with the samples; they must lie beside it, not anywhere on the disk."""
+    with path.open("rb") as stream:
+        header = re.split(rb"\r?\n\r?\n", stream.read(_HEADER_BYTES))[0].decode("latin-1")
+    lines = iter(header.splitlines())
+    names: list[str] = []
+    for line in lines:
+        found = _DATA_FILE.match(line)
+        if found is None:
+            continue
+        keyword = found.group(1).split(" ")[0].upper()
+        if keyword == "LIST":
+            names.extend(lines)
+        elif keyword != "LOCAL":
+            names.append(found.group(1))
+        break
+    folder = path.parent.resolve()
+    for name in names:
+        if folder not in (folder / name.split("%")[0].strip()).resolve().parents:
+            raise FormatError(f"the data file of {path.name} must lie in its folder, got {name!r}; move it there")
+
+
+def _axes(path: Path, reader: Any, declared: str | None) -> tuple[str, tuple[int, ...]]:
+    """Letters and shape of the stored samples, slowest first, vector samples last as C."""
+    size = tuple(int(n) for n in reader.GetSize())[::-1]
+    components = int(reader.GetNumberOfComponents())
+    if not 2 <= len(size) <= 4:
+        raise FormatError(f"{path.name} must have 2 to 4 axes, got shape {size}; split it")
+    shape = (*size, components) if components > 1 else size
+    found = "TZYX"[-len(size) :] + ("C" if components > 1 else "")
+    if declared is None:
+        return found, shape
+    letters = lettered.declared_axes(path, declared, shape, found)
+    space = letters.rstrip("CS") if components > 1 else letters
+    if not space.endswith("YX") or ("Z" in space and not space.endswith("ZYX")):
+        raise FormatError(f"axes must end with ZYX or YX (and C for vectors) for {path.name}, got {declared!r}")
+    return letters, shape
+
+
+def _grid(
+    path: Path, reader: Any, letters: str, shape: tuple[int, ...], meta: Mapping[str, str]
+) -> tuple[Grid, list[str]]:
+    size = len(reader.GetSize())
+    ndim = 3 if "Z" in letters else 2
+    spacing = np.array(reader.GetSpacing())
+    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+        raise GeometryError(f"voxel sizes must be positive, {path.name} has {spacing.tolist()}; correct its header")
+    direction = np.array(reader.GetDirection()).reshape(size, size)[:ndim, :ndim]
+    affine = np.eye(ndim + 1)
+    affine[:ndim, :ndim] = (direction * spacing[:ndim])[:, ::-1]
+    affine[:ndim, ndim] = np.array(reader.GetOrigin())[:ndim]
+    if ndim == 3:
+        affine[:2] *= -1  # LPS to RAS
+    else:
+        affine[:2] = affine[1::-1]
+    notes = []
+    cosines = float(np.abs(direction.T @ direction - np.eye(ndim)).max())
+    if cosines > 2e-4:
+        angle = np.degrees(np.arcsin(min(1.0, cosines)))
+        notes.append(f"the axes are not perpendicular (off by {angle:.3g} degrees); they are kept as they are")
+    if _name(path) == "NRRD" and ndim == 3 and "NRRD_space" not in meta:
+        notes.append("the file names no patient space: its axes are taken as left, posterior, superior")
+    spatial = tuple(n for n, letter in zip(shape, letters, strict=True) if letter in "ZYX")
+    try:
+        return Grid(spatial, affine), notes
+    except GeometryError as error:
+        raise GeometryError(f"{path.name}: {error}; its header must be mended at the source") from error
+
+
+def _samples(reader: Any, letters: str, frame: int) -> NDArray[Any]:
+    """The stored samples of one frame, the time axis kept at length 1."""
+    import SimpleITK
+
+    image = reader.Execute()
+    array = SimpleITK.GetArrayViewFromImage(image)
+    if "T" in letters:
+        time = letters.index("T")
+        array = array[tuple(slice(frame, frame + 1) if axis == time else slice(None) for axis in range(array.ndim))]
+    return np.array(array)
+
+
+def _channels(meta: Mapping[str, str], count: int, dtype: np.dtype[Any]) -> tuple[str, ...]:
+    if count == 1:
+        return ("intensity",)
+    kinds = " ".join(value.lower() for key, value in meta.items() if key.startswith("NRRD_kinds"))
+    if "rgba" in kinds and count == 4:
+        return (*_RGB, "alpha")
+    if count == 3 and ("rgb" in kinds or dtype == np.uint8):
+        return _RGB
+    return ()
+
+
+def _is_segmentation(meta: Mapping[str, str]) -> bool:
+    return any(re.fullmatch(r"Segment\d+_LabelValue", key) for key in meta)
+
+
+def _segments(path: Path, meta: Mapping[str, str], layers: int) -> dict[int, str]:
+    """Label names of a 3D Slicer segmentation (`Segment0_Name`, `Segment0_LabelValue`)."""
+    if not _is_segmentation(meta):
+        return {}
+    if layers > 1:
+        raise FormatError(
+            f"{path.name} holds {layers} layers of segments that may overlap; export it from 3D Slicer as one label map"
+        )
+    names = {}
+    for key, value in meta.items():
+        found = re.fullmatch(r"Segment(\d+)_LabelValue", key)
+        if found:
+            names[int(value)] = meta.get(f"Segment{found.group(1)}_Name", f"segment {value}")
+    return names
+
+
+def _segment(number: int, value: int, name: str, shape: tuple[int, ...]) -> dict[str, str]:
+    extent = " ".join(f"0 {n - 1}" for n in shape[::-1])
+    prefix = f"Segment{number}_"
+    return {
+        prefix + "ID": f"Segment_{number}", prefix + "Name": name, prefix + "LabelValue": str(value),
+        prefix + "Layer": "0", prefix + "Extent": extent,
+    }  # fmt: skip
+
+
+def _write(path: Path, array: NDArray[Any], grid: Grid, meta: Mapping[str, str]) -> None:
+    import SimpleITK
+
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
+        raise FormatError(f"{path.name} must hold integers or floats of at most 64 bits, got {array.dtype}; convert it")
+    vector = len(array) > 1
+    samples = np.moveaxis(array, 0, -1) if vector else array[0]
+    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(samples), isVector=vector)
+    columns = grid.direction[:, ::-1].copy()
+    origin = np.array(grid.origin)
+    if grid.ndim == 3:
+        columns[:2] *= -1
+        origin[:2] *= -1
+    else:
+        columns, origin = columns[::-1], origin[::-1]
+    image.SetSpacing(grid.spacing[::-1])
+    image.SetDirection(columns.ravel().tolist())
+    image.SetOrigin(origin.tolist())
+    for key, value in meta.items():
+        image.SetMetaData(key, value)
+    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
+    with replacing(path) as temporary:
+        SimpleITK.WriteImage(image, str(temporary), useCompression=True)

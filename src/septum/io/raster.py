@@ -1,0 +1,190 @@
+"""PNG, JPEG, BMP and GIF through Pillow: planes without physical size.
+
+These formats were made for showing pictures, so the reading rules matter more than the decoding: a palette with
+colours is a list of classes when labels are read; transparency is not a measurement; and a camera's orientation mark
+is obeyed, because that is how the person who drew the mask saw the picture.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from septum.errors import FormatError
+from septum.geometry import Grid, Image, LabelMap
+from septum.io import decoded as limits
+from septum.io.decoded import Decoded, check_size, collapse_grey, compact, drop_alpha, native, pick_frame
+from septum.io.naming import suffix
+from septum.io.safe import reading, replacing
+
+_RGB = ("red", "green", "blue")
+_CHANNELS = {1: ("grey",), 2: ("grey", "alpha"), 3: _RGB, 4: (*_RGB, "alpha")}
+_ORIENTATION = 0x0112  # EXIF tag
+
+
+def read(path: Path, *, axes: str | None = None, frame: int | None = None, labels: bool = False) -> Decoded:
+    """Decode one frame. A colour palette gives colours for an image and class indices for labels.
+
+    `axes` may only confirm what these formats always hold: "YX", "YXC", or with "T" in front for animations.
+    """
+    check_axes(path, axes)
+    with reading(path, "image"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = _open(path)
+        with picture:
+            frames = int(getattr(picture, "n_frames", 1))
+            chosen = pick_frame(path, frames, frame)
+            array, notes = _pixels(path, picture, chosen, labels=labels)
+            name = str(picture.format)
+    if labels and array.shape[-1] == 4 and _alpha_is_mask(array):
+        array, notes = array[..., 3:], [*notes, "the colours are constant: labels are read from the transparency"]
+    planes = native(np.moveaxis(array, -1, 0))
+    grid = Grid.from_spacing(planes.shape[1:], (1.0, 1.0))
+    letters = ("T" if frames > 1 else "") + ("YXC" if len(planes) > 1 else "YX")
+    result = Decoded(
+        planes, grid, _CHANNELS[len(planes)], format=name, axes=letters, frames=frames, units="px", notes=tuple(notes)
+    )
+    if len(planes) in (2, 4):
+        result = drop_alpha(result)
+    return collapse_grey(result)
+
+
+def count_frames(path: Path, *, axes: str | None = None) -> int:
+    """Number of pictures in an animation, otherwise 1."""
+    check_axes(path, axes)
+    with reading(path, "image"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _open(path) as picture:
+            return int(getattr(picture, "n_frames", 1))
+
+
+def check_axes(path: Path, axes: str | None) -> None:
+    """Rows, columns and colours are fixed in these formats; only a wrong declaration can be told."""
+    if axes is not None and axes.upper().removeprefix("T") not in ("YX", "YXC", "YXS"):
+        raise FormatError(f"axes of {path.name} must be YX, YXC, TYX or TYXC, got {axes!r}; leave axes out")
+
+
+def write_labels(path: Path, labels: LabelMap) -> None:
+    """Write a plane of labels as grey PNG, 8 or 16 bits.
+
+    Raises:
+        FormatError: for volumes, negative labels, labels above 65535 and formats that would change labels.
+    """
+    if suffix(path) != ".png":
+        raise FormatError(f"labels must be written without loss, got {path.name}; use .png or .tif")
+    array = compact(labels.array)
+    if array.dtype.kind == "i" or array.dtype.itemsize > 2:
+        low, high = int(array.min()), int(array.max())
+        raise FormatError(f"PNG labels must be 0 to 65535, got {low} to {high}; write {path.name} as .tif")
+    _write(path, array, labels.grid)
+
+
+def write_image(path: Path, image: Image) -> None:
+    """Write 8- or 16-bit grey or 8-bit RGB as PNG; 8 bits also as JPEG or BMP.
+
+    Raises:
+        FormatError: for volumes, floating point and more than three channels.
+    """
+    array = image.array
+    if array.dtype not in (np.uint8, np.uint16) or len(array) not in (1, 3):
+        raise FormatError(
+            f"{path.name} must hold 1 or 3 channels of 8- or 16-bit integers, got {len(array)} of {array.dtype}; "
+            "write it as .tif"
+        )
+    if array.dtype == np.uint16 and (len(array) == 3 or suffix(path) != ".png"):
+        raise FormatError(f"16 bits must be grey and PNG, got {len(array)} channels for {path.name}; write it as .tif")
+    _write(path, array[0] if len(array) == 1 else np.moveaxis(array, 0, -1), image.grid)
+
+
+def _write(path: Path, array: NDArray[Any], grid: Grid) -> None:
+    import PIL.Image
+
+    if grid.ndim != 2:
+        raise FormatError(f"{path.name} must be a plane, got shape {grid.shape}; write volumes as .nii.gz or .tif")
+    picture = PIL.Image.fromarray(np.ascontiguousarray(array))
+    name = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}.get(suffix(path))
+    if name is None:
+        raise FormatError(f"{path.name} cannot be written in this format; use .png or .tif")
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        picture.save(stream, format=name)
+
+
+def _open(path: Path) -> Any:
+    import PIL.Image
+
+    try:
+        picture = PIL.Image.open(path, formats=("PNG", "JPEG", "BMP", "GIF"))
+    except PIL.Image.DecompressionBombError as error:
+        raise FormatError(f"{path.name} is too large to be safe ({error}); save it as TIFF or in tiles") from error
+    except PIL.UnidentifiedImageError as error:
+        raise ValueError("it is not a PNG, JPEG, BMP or GIF image") from error
+    try:
+        check_size(path, (picture.height, picture.width), limit=limits.MAX_RASTER_PIXELS)
+    except FormatError:
+        picture.close()
+        raise
+    return picture
+
+
+def _pixels(path: Path, picture: Any, frame: int, *, labels: bool) -> tuple[NDArray[Any], list[str]]:
+    """`(Y, X, C)` pixels of one frame and what had to be decided."""
+    from PIL import ImageOps
+
+    notes = []
+    if frame:
+        picture.seek(frame)
+    if picture.format == "JPEG" and labels:
+        notes.append("JPEG loses detail: label values may be wrong near borders")
+    if picture.format == "MPO":
+        notes.append("several pictures in one JPEG; they are read as frames")
+    deep = _deep_png(path, picture)
+    if deep is not None:
+        return deep, notes
+    picture.load()
+    turn = picture.getexif().get(_ORIENTATION, 1)
+    if turn not in (0, 1):
+        picture = ImageOps.exif_transpose(picture)
+        notes.append(f"turned as its EXIF orientation ({turn}) says, the way viewers show it")
+    array, more = _unpacked(picture, labels=labels)
+    return (array if array.ndim == 3 else array[..., None]), [*notes, *more]
+
+
+def _unpacked(picture: Any, *, labels: bool) -> tuple[NDArray[Any], list[str]]:
+    mode = picture.mode
+    if mode in ("P", "PA"):
+        palette = np.asarray(picture.convert("RGB"))
+        grey = bool((palette == palette[..., :1]).all())
+        if labels and not grey:
+            index = picture if mode == "P" else picture.getchannel("P")
+            return np.asarray(index), ["a colour palette: its indices are read as labels"]
+        return palette, ["stored with a palette"]
+    if mode == "1":  # one bit: 0 and 255, as every viewer shows it and as grey masks store it
+        return np.asarray(picture.convert("L")), []
+    if mode in ("L", "LA", "RGB", "RGBA", "F", "I", "I;16"):
+        return np.asarray(picture), []
+    if mode in ("I;16B", "I;16L", "I;16N"):
+        return np.asarray(picture.convert("I")).astype(np.uint16), []
+    return np.asarray(picture.convert("RGB")), [f"converted from {mode} to RGB"]
+
+
+def _deep_png(path: Path, picture: Any) -> NDArray[Any] | None:
+    """Colour or alpha with 16 bits per channel, which Pillow would cut down to 8."""
+    if picture.format != "PNG" or getattr(picture, "n_frames", 1) > 1:
+        return None
+    with path.open("rb") as stream:
+        header = stream.read(26)
+    depth, kind = header[24], header[25]
+    if depth != 16 or kind not in (2, 4, 6):
+        return None
+    import imagecodecs
+
+    return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+
+
+def _alpha_is_mask(array: NDArray[Any]) -> bool:
+    colours, alpha = array[..., :3], array[..., 3]
+    return bool((colours == colours[0, 0]).all() and (alpha != alpha[0, 0]).any())

@@ -1,0 +1,70 @@
+"""Writing files so that nobody ever meets half of one, and reading them so that every failure is a `FormatError`."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from septum.errors import FormatError, GeometryError
+from septum.io.naming import suffix
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` with the same suffix, renamed to `path` when the block ends well.
+
+    Raises:
+        FormatError: when the file cannot be written (disk full, no permission, no such folder); the temporary file is
+            removed and what stood under `path` before is untouched.
+    """
+    temporary = path.with_name(f".septum-{secrets.token_hex(6)}{suffix(path)}")
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except (FormatError, GeometryError):
+        raise
+    except (OSError, RuntimeError, ValueError, struct.error) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or _first_line(error)
+        raise FormatError(f"{path} could not be written ({reason}); check free space, permission and folder") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def reading(path: Path, format_name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on a damaged file into a `FormatError` that names the file."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FormatError(f"{path} must exist, no such file or folder; check the path") from error
+    except IsADirectoryError as error:
+        raise FormatError(f"{path} must be a file, got a folder") from error
+    except PermissionError as error:
+        raise FormatError(f"{path} must be readable; check its permissions") from error
+    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:
+        raise FormatError(_damaged(path, format_name, error)) from error
+    except (RuntimeError, zlib.error, SyntaxError, ArithmeticError, LookupError) as error:
+        raise FormatError(_damaged(path, format_name, error)) from error
+
+
+def _damaged(path: Path, format_name: str, error: Exception) -> str:
+    return (
+        f"{path} must be a complete {format_name} file, but it cannot be read ({_first_line(error)}); "
+        "it is truncated, damaged or of another format: copy it again from its source"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    """The line of a decoder's message that says most: the last one in ITK's stacks of messages, otherwise the first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    stacked = [re.sub(r"^ITK ERROR: \w+\(\w+\): ", "", line) for line in lines if not line.startswith("Reason:")]
+    chosen = stacked[-1:] if isinstance(error, RuntimeError) else lines[:1]
+    return chosen[0][:200] if chosen else type(error).__name__

@@ -1,0 +1,280 @@
+"""TIFF, ImageJ hyperstacks and OME-TIFF through tifffile.
+
+A TIFF says how its pixels are packed but often not what its planes are. What the file declares (OME-XML, ImageJ
+description) is believed; an undeclared stack is read as depth, as ImageJ does, and a note asks for `axes=`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from septum.errors import FormatError
+from septum.geometry import Grid, Image, LabelMap
+from septum.io import axes as lettered
+from septum.io.decoded import Decoded, check_size, collapse_grey, compact, drop_alpha, native, pick_frame
+from septum.io.safe import reading, replacing
+
+_TO_MM = {
+    "m": 1e3, "dm": 1e2, "cm": 10.0, "mm": 1.0, "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "micron": 1e-3, "microns": 1e-3,
+    "micrometer": 1e-3, "micrometre": 1e-3, "nm": 1e-6, "nanometer": 1e-6, "pm": 1e-9, "å": 1e-7, "angstrom": 1e-7,
+    "inch": 25.4, "in": 25.4,
+}  # fmt: skip
+_PRINTING_DPI = (72, 75, 96, 100, 150, 200, 240, 300, 350, 600, 1200)
+_RGB = ("red", "green", "blue")
+
+
+def read(path: Path, *, axes: str | None = None, frame: int | None = None, labels: bool = False) -> Decoded:
+    """Decode one frame of the first series. `axes` overrides what the file says, slowest axis first ("TYX", "YXC")."""
+    with reading(path, "TIFF"), _opened(path) as file:
+        series = file.series[0]
+        letters, notes = _axes(path, series, axes)
+        frames = lettered.length(letters, series.shape, "T")
+        check_size(path, [n for n, letter in zip(series.shape, letters, strict=True) if letter != "T"])
+        chosen = pick_frame(path, frames, frame)
+        stored = _frame(path, series, letters, chosen)
+        page = series.keyframe
+        array = lettered.arrange(stored, letters.replace("T", "1"))
+        spacing, units = _spacing(file, page, "Z" in letters)
+        names = _channel_names(file, len(array), letters, page)
+        notes += _page_notes(file, page)
+        lut = page.colormap if page.photometric.name == "PALETTE" and not labels and len(array) == 1 else None
+    if array.dtype == bool:  # one bit: 0 and 255, as every viewer shows it and as grey masks store it
+        array = array.astype(np.uint8) * 255
+    spatial = array.shape[1:]
+    if lut is not None:
+        array, names = (np.asarray(lut)[:, array[0]] >> 8).astype(np.uint8), _RGB
+        notes.append("stored with a palette, read as colours")
+    result = Decoded(
+        native(array), Grid.from_spacing(spatial, spacing[-len(spatial) :]), names, format=_format(file),
+        axes=lettered.understood(letters), frames=frames, units=units, notes=tuple(notes),
+    )  # fmt: skip
+    if names and names[-1] == "alpha":
+        result = drop_alpha(result)
+    return collapse_grey(result)
+
+
+def count_frames(path: Path, *, axes: str | None = None) -> int:
+    """How many frames the first series holds along time; 1 when it has no time axis."""
+    with reading(path, "TIFF"), _opened(path) as file:
+        series = file.series[0]
+        letters, _ = _axes(path, series, axes)
+        return lettered.length(letters, series.shape, "T")
+
+
+def write_labels(path: Path, labels: LabelMap) -> None:
+    """Write labels as OME-TIFF, compressed without loss, in the smallest integer type up to 32 bits."""
+    array = compact(labels.array)
+    if array.dtype.itemsize > 4:
+        raise FormatError(f"TIFF labels must fit into 32 bits, got values up to {int(array.max())}; renumber them")
+    _write(path, array[None], labels.grid, ())
+
+
+def write_image(path: Path, image: Image) -> None:
+    """Write intensities as OME-TIFF with channel names and physical size; position and orientation are not stored."""
+    array = image.array
+    if array.dtype == np.float16:
+        array = array.astype(np.float32)
+    if array.dtype.kind not in "iuf" or (array.dtype.kind in "iu" and array.dtype.itemsize > 4):
+        raise FormatError(f"{path.name} must hold integers of at most 32 bits or floats, got {array.dtype}; convert it")
+    _write(path, array, image.grid, image.channels)
+
+
+def _write(path: Path, array: NDArray[Any], grid: Grid, channels: tuple[str, ...]) -> None:
+    import tifffile
+
+    colour = channels == _RGB and array.dtype in (np.uint8, np.uint16) and grid.ndim == 2
+    letters = ("ZYX" if grid.ndim == 3 else "YX") if len(array) == 1 else ("CZYX" if grid.ndim == 3 else "CYX")
+    metadata: dict[str, Any] = {"axes": "YXS" if colour else letters}
+    if any(abs(step - 1.0) > 1e-12 for step in grid.spacing):
+        for letter, step in zip("ZYX"[-grid.ndim :], grid.spacing, strict=True):
+            metadata |= {f"PhysicalSize{letter}": step, f"PhysicalSize{letter}Unit": "mm"}
+    if channels and not colour:
+        metadata["Channel"] = {"Name": list(channels)}
+    data = np.moveaxis(array, 0, -1) if colour else array if len(array) > 1 else array[0]
+    with replacing(path) as temporary:
+        tifffile.imwrite(
+            temporary, np.ascontiguousarray(data), ome=True, bigtiff=data.nbytes > 2**31, compression="zlib",
+            photometric="rgb" if colour else "minisblack", metadata=metadata,
+        )  # fmt: skip
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """An open TIFF whose decoder's complaints become errors instead of log lines."""
+    import tifffile
+
+    problems: list[str] = []
+    handler = _Collector(problems)
+    logger = logging.getLogger("tifffile")
+    logger.addHandler(handler)
+    try:
+        with tifffile.TiffFile(path) as file:
+            if not file.pages or not file.series:
+                raise ValueError("it holds no image")
+            yield file
+        damage = [text for text in problems if re.search(r"corrupt|truncat|failed to read|invalid (page|offset)", text)]
+        if damage:
+            raise ValueError(damage[0])
+    except tifffile.TiffFileError as error:
+        raise ValueError(str(error)) from error
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Collector(logging.Handler):
+    """Keeps the complaints about this thread's file; other threads may be reading other files."""
+
+    def __init__(self, texts: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._texts = texts
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self._texts.append(record.getMessage())
+
+
+def _format(file: Any) -> str:
+    return "OME-TIFF" if file.is_ome else "ImageJ TIFF" if file.is_imagej else "TIFF"
+
+
+def _axes(path: Path, series: Any, declared: str | None) -> tuple[str, list[str]]:
+    """One letter per axis of the series, and what was assumed."""
+    letters = str(series.axes)
+    shape = tuple(int(n) for n in series.shape)
+    notes = [f"the file holds {len(series.parent.series)} images; the first is read"] if _several(series) else []
+    if declared is not None:
+        return lettered.declared_axes(path, declared, shape, letters), notes
+    unknown = [i for i, letter in enumerate(letters) if letter not in lettered.KNOWN and shape[i] > 1]
+    letters = "".join(
+        "1" if letter not in lettered.KNOWN and n == 1 else letter for letter, n in zip(letters, shape, strict=True)
+    )
+    if not unknown:
+        return letters, notes
+    free = [letter for letter in "ZT" if letter not in letters or lettered.length(letters, shape, letter) == 1]
+    if len(unknown) > 1 or "Z" not in free:
+        raise FormatError(
+            f"the axes of {path.name} must be declared: shape {shape}, the file says {series.axes}; "
+            "give axes= with letters of TCZYX, slowest first"
+        )
+    letters = "".join("Z" if i in unknown else "1" if letter == "Z" else letter for i, letter in enumerate(letters))
+    count = shape[unknown[0]]
+    note = (
+        f"the file does not say what its {count} planes are: read as depth (Z); otherwise declare axes, e.g. TYX or CYX"
+    )
+    return letters, [*notes, note]
+
+
+def _several(series: Any) -> bool:
+    return len(series.parent.series) > 1
+
+
+def _frame(path: Path, series: Any, letters: str, frame: int) -> NDArray[Any]:
+    """The samples of one frame with the time axis kept at length 1; only its own planes are decoded."""
+    if "T" not in letters or series.shape[letters.index("T")] == 1:
+        return np.asarray(series.asarray())
+    time = letters.index("T")
+    pick = tuple(slice(frame, frame + 1) if axis == time else slice(None) for axis in range(len(letters)))
+    if series.dataoffset is not None:
+        dtype = series.dtype.newbyteorder(series.parent.byteorder)
+        return np.array(np.memmap(path, dtype, "r", series.dataoffset, series.shape)[pick])
+    inner = len(series.keyframe.shape)
+    outer = series.shape[: len(series.shape) - inner]
+    if time < len(outer) and int(np.prod(outer)) == len(series.pages):
+        index = np.arange(len(series.pages)).reshape(outer)[pick[: len(outer)]]
+        planes = [np.asarray(series.pages[int(page)].asarray()) for page in index.ravel()]
+        return np.stack(planes).reshape(*index.shape, *planes[0].shape)
+    return np.asarray(series.asarray())[pick]
+
+
+def _spacing(file: Any, page: Any, volume: bool) -> tuple[tuple[float, float, float], str]:
+    """`(z, y, x)` in mm where the file gives a physical size, otherwise 1 pixel."""
+    sizes: tuple[float | None, ...] = (None, None, None)
+    if file.is_ome:
+        sizes = _ome_sizes(file)
+    elif file.is_imagej:
+        meta = file.imagej_metadata or {}
+        unit = _TO_MM.get(_unit(meta.get("unit")))
+        y, x = _resolution(page)
+        if unit and x and y:
+            z = abs(float(meta.get("spacing", 0))) or None
+            sizes = (z * unit if z else None, unit / y, unit / x)
+    elif int(getattr(page, "resolutionunit", 1) or 1) == 3:
+        y, x = _resolution(page)
+        printing = x is not None and any(abs(x * 2.54 / dpi - 1) < 0.01 for dpi in _PRINTING_DPI)
+        if x and y and x > 1 and not printing:
+            sizes = (None, 10 / y, 10 / x)
+    z, y, x = sizes
+    if x is None or y is None:
+        return (1.0, 1.0, 1.0), "px"
+    return ((z if z else x) if volume else 1.0, y, x), "mm"
+
+
+def _unit(text: object) -> str:
+    name = str(text or "").strip()
+    if "\\u" in name:
+        name = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found.group(1), 16)), name)
+    return name.lower()
+
+
+def _resolution(page: Any) -> tuple[float | None, float | None]:
+    """Pixels per unit along y and x."""
+    found: list[float | None] = []
+    for name in ("YResolution", "XResolution"):
+        tag = page.tags.get(name)
+        top, bottom = tag.value if tag is not None else (0, 1)
+        found.append(top / bottom if top and bottom else None)
+    return found[0], found[1]
+
+
+def _ome_pixels(file: Any) -> tuple[Mapping[str, Any], list[Any]]:
+    import tifffile
+
+    images = tifffile.xml2dict(file.ome_metadata).get("OME", {}).get("Image", {})
+    first = images[0] if isinstance(images, list | tuple) else images
+    pixels = first.get("Pixels", {})
+    channels = pixels.get("Channel", [])
+    return pixels, list(channels) if isinstance(channels, list | tuple) else [channels]
+
+
+def _ome_sizes(file: Any) -> tuple[float | None, ...]:
+    pixels, _ = _ome_pixels(file)
+    sizes: list[float | None] = []
+    for letter in "ZYX":
+        unit = _TO_MM.get(_unit(pixels.get(f"PhysicalSize{letter}Unit", "µm")))
+        size = float(pixels.get(f"PhysicalSize{letter}", 0) or 0)
+        sizes.append(size * unit if unit and size > 0 and np.isfinite(size) else None)
+    return tuple(sizes)
+
+
+def _channel_names(file: Any, count: int, letters: str, page: Any) -> tuple[str, ...]:
+    if "S" in letters and "C" not in letters and count in (2, 3, 4):
+        colours = _RGB if count > 2 else ("grey",)
+        return (*colours, "alpha") if count in (2, 4) else colours
+    if file.is_ome:
+        names = [str(channel.get("Name", "")) for channel in _ome_pixels(file)[1]]
+        if len(names) == count and all(names):
+            return tuple(names)
+    if count == 1:
+        return ("intensity",)
+    return ()
+
+
+def _page_notes(file: Any, page: Any) -> list[str]:
+    notes = []
+    if page.photometric.name == "MINISWHITE":
+        notes.append("stored with 0 as white; values are read as stored")
+    if file.is_ome:
+        sizes = _ome_sizes(file)
+        if None in sizes[1:]:
+            notes.append("the OME metadata gives no physical pixel size")
+    return notes

@@ -1,0 +1,199 @@
+"""What a person can choose: frozen dataclasses, filled from one TOML file, overridden by command-line flags.
+
+No environment variable changes a result, an unknown key is an error that names the nearest known one, and the resolved
+settings are written beside every output, so that a result can always be made again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import cattrs
+import tomli_w
+
+from septum.errors import ConfigError
+
+T = TypeVar("T")
+
+ENGINES = ("torch", "onnx", "openvino")
+NETWORKS = ("auto", "lecture", "paper")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What `septum train` can be told.
+
+    Args:
+        network: "auto" (configured from the data), "lecture" or "paper".
+        minutes: training time, shared by all folds; `steps` per fold replaces it. Ten minutes when both are None.
+        folds: "one" holds one fold out, "all" trains every fold, "none" trains on every labelled case, "0,2" trains
+            those folds.
+        seed: seed of the division, the weights, the patches and the augmentation.
+        background: label value of the background.
+        foreground: True makes every other value one class; None decides (instance ids become one class).
+        axes: meaning of the files' axes where they do not say, such as "TYX".
+        plan: an edited plan.json to follow instead of deriving one.
+        until_dice: stop as soon as the validation Dice reaches this value.
+        patience: stop after so many validations without improvement; 0 never stops early.
+        devices, nodes, precision: as in Lightning Fabric; "auto" lets the machine decide.
+        ndim: 2 or 3 forces a network on slices or on volumes.
+    """
+
+    network: Literal["auto", "lecture", "paper"] = "auto"
+    minutes: float | None = None
+    steps: int | None = None
+    folds: str = "one"
+    seed: int = 0
+    background: int = 0
+    foreground: bool | None = None
+    axes: str | None = None
+    plan: Path | None = None
+    until_dice: float | None = None
+    patience: int = 12
+    devices: str = "auto"
+    nodes: int = 1
+    precision: str = "auto"
+    ndim: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise ConfigError(f"network must be one of {', '.join(NETWORKS)}, got {self.network!r}")
+        if self.minutes is not None and self.steps is not None:
+            raise ConfigError("the budget must be minutes or steps, got both; leave one out")
+        for name in ("minutes", "steps"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} must be positive, got {value}")
+        if self.until_dice is not None and not 0 < self.until_dice <= 1:
+            raise ConfigError(f"until_dice must lie between 0 and 1, got {self.until_dice}")
+        if self.ndim not in (None, 2, 3):
+            raise ConfigError(f"ndim must be 2 or 3, got {self.ndim}")
+        if self.seed < 0:
+            raise ConfigError(f"seed must not be negative, got {self.seed}")
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """What `septum predict` can be told.
+
+    Args:
+        folds: "all" averages every trained fold, "0,2" those.
+        tta: average over mirrored copies too, along the axes that the plan allows.
+        probabilities: also write the probability of every class.
+        engine: "torch", "onnx" or "openvino".
+        axes: meaning of the files' axes where they do not say.
+        overlap: share of a tile that its neighbour covers too; None takes the plan's.
+        memory_mb: bound of the working memory; None takes a share of what is free.
+        devices: "auto", "cpu", "cuda", "mps".
+        overwrite: replace masks that exist.
+    """
+
+    folds: str = "all"
+    tta: bool = False
+    probabilities: bool = False
+    engine: Literal["torch", "onnx", "openvino"] = "torch"
+    axes: str | None = None
+    overlap: float | None = None
+    memory_mb: int | None = None
+    devices: str = "auto"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, got {self.engine!r}")
+        if self.overlap is not None and not 0 <= self.overlap < 0.95:
+            raise ConfigError(f"overlap must lie between 0 and 0.95, got {self.overlap}")
+        if self.memory_mb is not None and self.memory_mb < 16:
+            raise ConfigError(f"memory must be at least 16 MB, got {self.memory_mb}")
+
+
+@dataclass(frozen=True)
+class TrainStatus:
+    """One line of progress; `steps` is an estimate when the budget is time, `fold` counts from 1."""
+
+    fold: int
+    folds: int
+    step: int
+    steps: int
+    images_per_second: float
+    loss: float
+    val_dice: float | None
+    seconds_left: float
+    message: str = ""
+
+
+_CONVERTER = cattrs.Converter(forbid_extra_keys=True, prefer_attrib_converters=True)
+_CONVERTER.register_structure_hook(Path, lambda value, _: Path(value))
+_CONVERTER.register_unstructure_hook(Path, str)
+
+
+def converter() -> cattrs.Converter:
+    """The converter between frozen dataclasses and plain data; other modules register their own types on it."""
+    return _CONVERTER
+
+
+def structure(data: Mapping[str, Any], kind: type[T], *, what: str) -> T:
+    """Build the dataclass `kind` from plain data read from outside.
+
+    Raises:
+        ConfigError: for an unknown key (naming the nearest known one), a missing one, or a value of the wrong type.
+    """
+    try:
+        return _CONVERTER.structure(data, kind)
+    except (cattrs.BaseValidationError, cattrs.errors.ForbiddenExtraKeysError) as error:
+        raise ConfigError(f"{what}: " + "; ".join(_explain(error))) from error
+    except (TypeError, ValueError, KeyError) as error:
+        raise ConfigError(f"{what} cannot be understood: {error}") from error
+
+
+def unstructure(value: Any) -> Any:
+    """Plain numbers, strings, lists and dictionaries of a dataclass."""
+    return _CONVERTER.unstructure(value)
+
+
+def _explain(error: BaseException, where: str = "") -> list[str]:
+    if isinstance(error, cattrs.errors.ForbiddenExtraKeysError):
+        return [_unknown_key(key, error.cl, where) for key in sorted(error.extra_fields)]
+    if isinstance(error, BaseExceptionGroup):
+        lines: list[str] = []
+        for inner in error.exceptions:
+            notes = getattr(inner, "__notes__", [])
+            name = next((n.name for n in notes if isinstance(n, cattrs.AttributeValidationNote)), "")
+            lines += _explain(inner, ".".join(part for part in (where, name) if part))
+        return lines
+    if isinstance(error, KeyError):
+        return [f"{error.args[0]!r} is missing" + (f" in {where}" if where else "")]
+    return [f"{where}: {error}" if where else str(error)]
+
+
+def _unknown_key(key: str, kind: type, where: str) -> str:
+    known = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
+    return f"unknown key {key!r}" + (f" in {where}" if where else "") + f"; {hint}"
+
+
+def load_settings(kind: type[T], path: Path | None, overrides: Mapping[str, Any]) -> T:
+    """Settings from a TOML file (None: the defaults) with `overrides` on top.
+
+    Raises:
+        ConfigError: when the file is missing or not TOML, or as `structure`.
+    """
+    content: dict[str, Any] = {}
+    if path is not None:
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
+    return structure({**content, **overrides}, kind, what=str(path or "settings"))
+
+
+def settings_toml(settings: Any) -> str:
+    """The settings as TOML; choices left to Septum (None) are left out, as in a file that a person writes."""
+    return tomli_w.dumps({key: value for key, value in unstructure(settings).items() if value is not None})

@@ -1,0 +1,215 @@
+"""What a run leaves behind beside its weights: the measurement on held-out cases, provenance, the card.
+
+The held-out cases are segmented through the same function as any user's image, on their own grids; validation during
+training, on prepared arrays, is for steering only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from septum import io
+from septum.geometry import LabelMap
+from septum.net.train import Outcome
+from septum.project.cases import UNANNOTATED, Case, Dataset, Source, load_pair
+from septum.project.config import PredictSettings, TrainSettings, unstructure
+from septum.project.model import ModelFolder
+from septum.project.plan import Plan
+from septum.project.prediction import Job, PredictResult, make_engine, segment
+from septum.project.provenance import describe_run, digest, digest_cases, write_json, write_text
+from septum.project.scores import Score, mean_dice, pick_examples, score_case, write_report
+from septum.project.training import FoldJob, block_slices
+from septum.report.overlay import Example
+
+REASONS = {
+    "budget": "the budget was used",
+    "stopped": "it was stopped",
+    "plateau": "the validation Dice did not rise any more",
+    "good enough": "the validation Dice asked for was reached",
+}
+MOST_KEPT = 60
+"""Cases whose arrays are kept in memory for the pictures of the report; later ones are left out of the pictures."""
+
+
+def describe(plan: Plan, cases: int) -> str:
+    """One line about what is going to be trained."""
+    size = " x ".join(str(n) for n in plan.patch)
+    step = "own resolution" if plan.spacing is None else " x ".join(f"{s:.3g}" for s in plan.spacing) + " mm"
+    widths = "-".join(str(n) for n in plan.unet.features)
+    return (
+        f"{plan.network}: {plan.unet.ndim}-D U-Net {widths}, patches of {size}, {step}, "
+        f"{plan.classes.n_classes - 1} class(es), {cases} annotated case(s), {plan.precision}"
+    )
+
+
+def describe_end(job: FoldJob, outcome: Outcome) -> str:
+    """One line about how a fold ended."""
+    dice = "" if outcome.val_dice is None else f", validation Dice {outcome.val_dice:.4f}"
+    return f"fold {job.index}: {outcome.steps} steps in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
+
+
+def finished(folder: ModelFolder, index: int) -> bool:
+    """Whether a fold ended by itself (a stopped one is to be resumed)."""
+    try:
+        return bool(json.loads((folder.fold(index) / "run.json").read_text())["reason"] != "stopped")
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def measure(
+    folder: ModelFolder,
+    data: Dataset,
+    cases: Sequence[Case],
+    jobs: Sequence[FoldJob],
+    settings: TrainSettings,
+    on_progress: Callable[[str, float], None],
+) -> tuple[Path, float | None]:
+    """Segment the held-out cases of every trained fold, score them, write report, provenance and card."""
+    plan, _ = folder.load()
+    trained = set(folder.trained_folds())
+    scores: list[Score] = []
+    examples: list[Example] = []
+    for job in jobs:
+        if job.index in trained:
+            found, shown = _measure_fold(folder, data, job, on_progress, room=MOST_KEPT - len(examples))
+            scores += found
+            examples += shown
+    runs = {job.index: _run(folder, job.index) for job in jobs if job.index in trained}
+    provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
+    write_json(folder.path / "provenance.json", provenance)
+    notes = [*data.notes, *plan.classes.notes, *dict.fromkeys(job.fold.note for job in jobs if job.fold.note)]
+    if not scores:
+        notes.append("No case was held out: this report shows how the training went, not how good the model is.")
+    report = write_report(
+        folder.path / "report",
+        scores,
+        title=f"Training report: {folder.path.resolve().name}",
+        examples=examples,
+        curves=_curves(folder, sorted(trained)),
+        plan=unstructure(plan),
+        provenance=provenance,
+        notes=notes,
+    )
+    dice = mean_dice(scores) if scores else None
+    write_text(folder.path / "card.md", _card(folder, plan, len(cases), scores, dice))
+    return report, dice
+
+
+def _measure_fold(
+    folder: ModelFolder, data: Dataset, job: FoldJob, on_progress: Callable[[str, float], None], *, room: int
+) -> tuple[list[Score], list[Example]]:
+    plan, models = folder.load(str(job.index))
+    settings = PredictSettings()
+    engine = make_engine(plan, models, settings, folder.path / "exported")
+    labels = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
+    target = folder.fold(job.index) / "validation"
+    target.mkdir(exist_ok=True)
+    scores: list[Score] = []
+    examples: list[Example] = []
+    for number, name in enumerate(job.fold.val):
+        case = data.case(name)
+        image, reference = load_pair(case)
+        prediction = segment(image, engine, plan, settings)
+        io.write_labels(target / f"{name}{io.label_suffix(case.images[0].path)}", prediction)
+        truth, guess = _comparable(plan, reference, prediction, job)
+        found = score_case(name, truth, guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
+        scores += found
+        if len(examples) < room:
+            examples.append(
+                Example(name, image.array, _shown(truth, plan), _shown(guess, plan), image.grid.spacing,
+                        image.grid.orientation if image.grid.ndim == 3 else None)
+            )  # fmt: skip
+        on_progress(f"measuring {name}", (number + 1) / len(job.fold.val))
+    kept = {case for _, case in pick_examples(scores)}
+    return scores, [example for example in examples if example.case in kept or room > len(examples)]
+
+
+def _comparable(plan: Plan, reference: LabelMap, prediction: LabelMap, job: FoldJob) -> tuple[Any, Any]:
+    """Both as values of the plan's classes in a signed type; what is not to be scored is `UNANNOTATED`."""
+    classes = plan.classes.to_classes(reference.array)
+    truth = plan.classes.to_values(classes).astype("int32")
+    truth[classes == plan.classes.ignore_class] = UNANNOTATED
+    if job.fold.block is not None:
+        outside = truth.copy()
+        truth[...] = UNANNOTATED
+        block = block_slices(job.fold.block, truth.shape)
+        truth[block] = outside[block]
+    return truth, prediction.array.astype("int32")
+
+
+def _shown(values: Any, plan: Plan) -> Any:
+    """Labels as class numbers, 0 where nothing is to be drawn."""
+    classes = plan.classes.to_classes(values)
+    classes[classes == plan.classes.ignore_class] = 0
+    return classes
+
+
+def _curves(folder: ModelFolder, folds: Sequence[int]) -> pd.DataFrame | None:
+    tables = []
+    for index in folds:
+        path = folder.fold(index) / "curves.csv"
+        if path.is_file() and path.stat().st_size > 1:
+            tables.append(pd.read_csv(path).assign(fold=index))
+    return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def _run(folder: ModelFolder, index: int) -> Any:
+    try:
+        return json.loads((folder.fold(index) / "run.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _card(folder: ModelFolder, plan: Plan, cases: int, scores: Sequence[Score], dice: float | None) -> str:
+    held_out = len({score.case for score in scores})
+    result = (
+        "not measured on held-out cases" if dice is None else f"mean Dice {dice:.3f} on {held_out} held-out case(s)"
+    )
+    labels = "\n".join(
+        f"- {value}: {name}" for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
+    )
+    return f"""# {folder.path.resolve().name}
+
+Research software, not a medical device: a person must check every mask before it is used for anything that matters.
+
+- network: {plan.network}, {plan.unet.ndim}-D U-Net, features {", ".join(str(n) for n in plan.unet.features)}
+- trained on {cases} annotated case(s); {result}
+- input: {plan.channels} channel(s), {plan.fingerprint.ndim}-D, shapes like {plan.fingerprint.shape_median}
+
+Label values it writes:
+
+{labels}
+
+The plan is in plan.json, the data's digests and all versions in provenance.json, the measurement in report/index.html.
+It is valid for images like those it was trained on; nothing is known about others.
+"""
+
+
+def record_prediction(
+    output: Path,
+    model: Path,
+    plan: Plan,
+    settings: PredictSettings,
+    jobs: Sequence[Job],
+    result: PredictResult,
+) -> None:
+    """Write `septum-predict.json` beside the masks: model, settings, versions, digests of images, failures."""
+    written = set(result.written)
+    images = {job.output.name: [digest(source) for source in job.case.images] for job in jobs if job.output in written}
+    weights = {f"fold {i}": digest(Source(ModelFolder(model).weights(i))) for i in ModelFolder(model).trained_folds()}
+    write_json(
+        output / "septum-predict.json",
+        describe_run(
+            settings=unstructure(settings),
+            model=weights,
+            labels=plan.classes.to_dict(),
+            images=images,
+            failures=[{"image": name, "reason": reason} for name, reason in result.failures],
+            notice="Research software, not a medical device.",
+        ),
+    )

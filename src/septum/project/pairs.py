@@ -1,0 +1,195 @@
+"""Which mask belongs to which reference, and one pass over each pair.
+
+The insight: a case that falls out unnoticed changes a mean more than a better network does. So names are matched by the
+same careful rule as images and labels, whatever finds no partner is returned by name, and masks on different grids are
+refused together, with how far they lie apart, never resampled in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from septum import io
+from septum.errors import DatasetError, GeometryError, SeptumError
+from septum.geometry import Grid, LabelMap
+from septum.io import naming
+from septum.metrics import JointTable, joint_table
+from septum.project.cases import UNANNOTATED, Case, Dataset, Source, load_labels
+from septum.project.classes import LabelSummary, summarise_labels
+from septum.project.dataset import load_dataset
+from septum.project.folders import LABEL_FOLDERS, entries, expand_frames, some
+from septum.project.matching import label_of, match_stems
+
+_NO_POSITION = naming.RASTER + naming.TIFF  # formats that hold no origin and often no spacing: shapes decide
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case with its reference (`case.label`) and the file that holds its prediction."""
+
+    case: Case
+    prediction: Source
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One pass over a pair: its joint table without unannotated voxels, and what its reference looks like."""
+
+    case: Case
+    table: JointTable
+    summary: LabelSummary
+
+
+def reference_cases(path: Path, axes: str | None) -> Dataset:
+    """The references as a data set: a plain folder of masks, one mask, or any layout with images."""
+    if not path.exists():
+        raise DatasetError(f"references must be an existing folder or file, got {path}; check the path")
+    if is_plain(path) and not _has_images_beside(path):
+        return Dataset(path, "masks", tuple(mask_cases(path, axes)))
+    return load_dataset(path, axes=axes)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether `path` is one image file or a folder of image files, without a layout that says more."""
+    if path.is_dir():
+        return not (path / "dataset.json").exists() and any(io.is_image(p) for p in path.iterdir())
+    return path.is_file() and io.is_image(path)
+
+
+def _has_images_beside(path: Path) -> bool:
+    """Whether masks lie beside their images in one folder (`cell_mask.png` beside `cell.png`): a data set."""
+    names = {io.stem(p) for p in path.iterdir()} if path.is_dir() else set()
+    return any(label_of(name) in names for name in names)
+
+
+def mask_cases(path: Path, axes: str | None) -> list[Case]:
+    """One case per mask (per frame of multi-frame files) of a folder, or of a single file."""
+    if not path.exists():
+        raise DatasetError(f"predictions must be an existing folder or file, got {path}; check the path")
+    found = [(e.name, e.path) for e in entries(path)] if path.is_dir() else [(io.stem(path), path)]
+    cases: list[Case] = []
+    for name, file in found:
+        cases += expand_frames(Case(name, (Source(file, axes=axes),)), file, {}, axes)[0]
+    names = [case.id for case in cases]
+    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if repeated:
+        raise DatasetError(
+            f"case names must be unique, got {some(repeated)} more than once in {path}; keep one file of each name"
+        )
+    return cases
+
+
+Pairing = tuple[list[Pair], tuple[str, ...], tuple[str, ...], list[str]]
+
+
+def pair_up(dataset: Dataset, predictions: Sequence[Case]) -> Pairing:
+    """Pairs by name; with the cases that lack a prediction, the predictions that lack a reference, and notes."""
+    labelled = list(dataset.labelled)
+    if len(labelled) == len(predictions) == 1 and dataset.root.is_file() and dataset.kind == "masks":  # the user did
+        match = {predictions[0].id: labelled[0].id}
+        rule = ""
+    else:
+        found = match_stems([case.id for case in labelled], [case.id for case in predictions])
+        match, rule = found.pairs, found.rule
+    by_case = {case_id: prediction for prediction, case_id in match.items()}
+    files = {case.id: case for case in predictions}
+    pairs = [Pair(case, _source(files[by_case[case.id]])) for case in labelled if case.id in by_case]
+    missing = tuple(case.id for case in labelled if case.id not in by_case)
+    surplus = tuple(case.id for case in predictions if case.id not in match)
+    if not pairs:
+        raise DatasetError(
+            f"predictions and references must share names, got no common name: predictions "
+            f"{some([c.id for c in predictions]) or 'none'}; references {some([c.id for c in labelled]) or 'none'}; "
+            "name each prediction like its image"
+        )
+    notes = []
+    if rule:
+        prediction, case_id = next((p, c) for p, c in match.items() if p != c)
+        notes.append(f"Predictions were paired with references by {rule}, for example {prediction} with {case_id}.")
+    if missing:
+        notes.append(
+            f"{len(missing)} of {len(labelled)} references have no prediction and are not scored: {some(missing)}."
+        )
+    if surplus:
+        notes.append(f"{len(surplus)} predictions have no reference and are not scored: {some(surplus)}.")
+    return pairs, missing, surplus, notes
+
+
+def _source(mask: Case) -> Source:
+    """Where a mask is; its frame where the file holds several."""
+    return mask.label or mask.images[0]
+
+
+def read_mask(source: Source) -> LabelMap:
+    """The labels that a source names; `FormatError` when it cannot be read or holds no labels."""
+    return io.read_labels(source.path, axes=source.axes, frame=source.frame)
+
+
+def measure(pairs: Sequence[Pair], background: int, on_progress: Callable[[str, float], None]) -> list[Measured]:
+    """Read and count every pair, one at a time; grids that differ are collected and refused together."""
+    measured, refused = [], []
+    for number, pair in enumerate(pairs):
+        reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
+        difference = _difference(pair, reference.grid, prediction.grid)
+        if difference:
+            refused.append(f"{pair.case.id} ({difference})")
+        else:
+            table = joint_table(reference.array, prediction.array)
+            measured.append(
+                Measured(pair.case, table.without(UNANNOTATED), _summary(pair, reference, table, background))
+            )
+        on_progress(pair.case.id, (number + 1) / len(pairs))
+    if refused:
+        raise GeometryError(
+            f"cannot compare: reference and prediction lie on different grids in {len(refused)} of {len(pairs)} cases: "
+            f"{'; '.join(refused[:5])}{' …' if len(refused) > 5 else ''}; resample one with `resample_labels`"
+        )
+    return measured
+
+
+def _difference(pair: Pair, reference: Grid, prediction: Grid) -> str:
+    """How two grids differ, or an empty string. Shapes decide where a file format holds no position."""
+    if reference.shape != prediction.shape:
+        return f"shapes {reference.shape} and {prediction.shape}"
+    files = [pair.prediction.path] + ([pair.case.label.path] if pair.case.label else [])
+    if any(naming.suffix(file) in _NO_POSITION for file in files):
+        return ""
+    voxels = reference.corner_difference(prediction)
+    return "" if voxels <= 0.1 else f"corners differ by {voxels:.1f} voxels"
+
+
+def _summary(pair: Pair, reference: LabelMap, table: JointTable, background: int) -> LabelSummary:
+    """What the reference looks like; few values need no second pass."""
+    values = np.unique(table.reference)
+    if values.size >= 5:
+        return summarise_labels(pair.case.id, reference, background=background)
+    counts = {int(v): int(table.voxels[table.reference == v].sum()) for v in values}
+    return LabelSummary(pair.case.id, counts, 1.0, ())
+
+
+def image_cases(
+    images: Path | None, references: Path, dataset: Dataset, axes: str | None
+) -> tuple[dict[str, Case], list[str]]:
+    """The case whose image is shown, by id of the reference case; with a note about images that were not found."""
+    if images is None and dataset.kind != "masks":
+        return {case.id: case for case in dataset.labelled}, []
+    folder = images
+    if folder is None and references.name.lower() in {name.lower() for name in LABEL_FOLDERS}:
+        folder = references.resolve().parent
+    if folder is None:
+        return {}, []
+    try:
+        cases = mask_cases(folder, axes) if is_plain(folder) else list(load_dataset(folder, axes=axes).cases)
+    except SeptumError as error:
+        if images is None:  # nobody asked for them: the folder beside the labels was a guess
+            return {}, []
+        raise DatasetError(f"images must be a folder of images or a data set, got {images}: {error}") from error
+    by_id = {case.id: case for case in cases} | {case.id.removesuffix("_0000"): case for case in cases}
+    pairs = match_stems(by_id, [case.id for case in dataset.labelled]).pairs
+    lost = [case.id for case in dataset.labelled if case.id not in pairs]
+    note = [f"{len(lost)} cases have no image of their name in {images}: {some(lost)}."] if lost and images else []
+    return {label: by_id[image] for label, image in pairs.items()}, note

@@ -1,0 +1,362 @@
+"""The plan: everything that training and prediction will do, in one file that a person can read, edit and pass back.
+
+It is derived in the open. The *fingerprint* of the data decides dimension, resolution, patch, depth and normalisation;
+the *machine*, timed for a few seconds, decides precision and width; `network` decides the form. Nothing downstream
+looks at the data again to change its mind.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from septum.errors import CheckpointError, ConfigError
+from septum.net import augment
+from septum.net.augment import AugmentConfig
+from septum.net.unet import UNet, UNetConfig, lecture, paper
+from septum.project.classes import ClassMap
+from septum.project.config import TrainSettings, converter, structure, unstructure
+from septum.project.fingerprint import Fingerprint
+from septum.project.machine import Machine, seconds_per_step
+
+FORMAT_VERSION = 1
+
+WIDTHS = (64, 48, 32, 24, 16)
+"""Features of the finest level that `auto` may choose, widest first."""
+ENOUGH_STEPS = 1200
+"""`auto` takes the widest network that still makes so many steps in the budget."""
+MOST_FEATURES = {2: 512, 3: 320}
+SMALLEST_BOTTOM = {2: 8, 3: 4}
+"""Samples per side at the bottom of the U; below, the normalisation there has little to average over."""
+PATCH_2D = 256
+PATCH_VOXELS_3D = {"cpu": 48 * 56 * 48, "cuda": 128**3, "mps": 96**3}
+THICK_SLICES = 3.0
+"""Volumes whose slices are so many times thicker than their pixels get convolutions within the slice first."""
+COARSEN_FROM = 0.5
+"""Structures thicker than this share of the patch are segmented at a coarser resolution, to fit into the view."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How intensities become what the network expects.
+
+    Args:
+        scheme: "zscore" (per image and channel, percentiles 0.5 to 99.5), "zscore nonzero" (the same over samples that
+            are not zero), or "ct" (the numbers below, the same for every image).
+        low, high, mean, std: per channel, for "ct": clip to low..high, subtract mean, divide by std.
+    """
+
+    scheme: Literal["zscore", "zscore nonzero", "ct"]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long and how fast to learn; see `septum.net.train.TrainConfig` for the meaning of each number."""
+
+    minutes: float | None
+    steps: int | None
+    batch: int
+    optimiser: Literal["adamw", "sgd"]
+    learning_rate: float
+    momentum: float = 0.99
+    weight_decay: float = 1e-2
+    warmup: float = 0.03
+    ema: float = 0.998
+    oversample: float = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """See the module; `spacing` None keeps each image's own resolution, axes are (z, y, x) or (y, x).
+
+    Args:
+        network: "auto", "lecture" or "paper".
+        unet: the architecture.
+        objective: a name of `septum.net.objective`.
+        classes: label values and names by class.
+        channels: number of image channels; a grey image is repeated where colour is expected.
+        spacing: mm (pixels) at which the network works.
+        reorient: whether volumes are turned to (superior, anterior, right) first.
+        slices: a 2-D network on the slices of volumes.
+        normalisation, patch, augment, budget: as their types say; `patch` is the network's input size in voxels.
+        overlap: least share of a tile that its neighbour covers in prediction.
+        mirrors: axes along which `--tta` may mirror.
+        precision: as in Lightning Fabric.
+        seed: seed of everything random.
+        fingerprint: what the plan was derived from.
+    """
+
+    network: str
+    unet: UNetConfig
+    objective: str
+    classes: ClassMap
+    channels: int
+    spacing: tuple[float, ...] | None
+    reorient: bool
+    slices: bool
+    normalisation: Normalisation
+    patch: tuple[int, ...]
+    augment: AugmentConfig
+    budget: Budget
+    overlap: float
+    mirrors: tuple[int, ...]
+    precision: str
+    seed: int
+    fingerprint: Fingerprint
+    format_version: int = FORMAT_VERSION
+
+
+converter().register_structure_hook(ClassMap, lambda data, _: ClassMap.from_dict(data))
+converter().register_unstructure_hook(ClassMap, lambda classes: classes.to_dict())
+
+
+def make_plan(fingerprint: Fingerprint, classes: ClassMap, settings: TrainSettings, machine: Machine) -> Plan:
+    """Derive a plan.
+
+    Raises:
+        ConfigError: when the settings ask for what the data do not have (a 3-D network for planes).
+    """
+    if settings.ndim == 3 and fingerprint.ndim == 2:
+        raise ConfigError("a 3-D network needs volumes, got planes; leave --dim out")
+    slices = fingerprint.ndim == 3 and _works_on_slices(fingerprint, settings)
+    ndim = 2 if slices else fingerprint.ndim
+    spacing = _spacing(fingerprint, ndim, machine)
+    shape, step = _resampled(fingerprint, spacing)
+    build = {"auto": _auto, "lecture": _lecture, "paper": _paper}[settings.network]
+    plan = build(fingerprint, classes, settings, machine, shape[-ndim:], step[-ndim:])
+    return replace(plan, spacing=spacing, slices=slices)
+
+
+def _works_on_slices(fingerprint: Fingerprint, settings: TrainSettings) -> bool:
+    if settings.ndim is not None:
+        return settings.ndim == 2
+    return settings.network != "auto" or fingerprint.shape_median[0] < 8
+
+
+def _spacing(fingerprint: Fingerprint, ndim: int, machine: Machine) -> tuple[float, ...] | None:
+    """The resolution to work at: the images' own where they agree, else the median, coarser for thick structures."""
+    low, high, middle = fingerprint.spacing_min, fingerprint.spacing_max, fingerprint.spacing_median
+    agree = all(b <= 1.05 * a for a, b in zip(low, high, strict=True))
+    side = PATCH_2D if ndim == 2 else PATCH_VOXELS_3D[machine.device] ** (1 / 3)
+    coarser = min(4.0, fingerprint.thickness / (COARSEN_FROM * side))
+    if coarser < 1.25:
+        return None if agree else middle
+    finest = min(middle)
+    return tuple(max(s, finest * coarser) if s < finest * coarser else s for s in middle)
+
+
+def _resampled(
+    fingerprint: Fingerprint, spacing: tuple[float, ...] | None
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Median shape and spacing as the network meets them."""
+    own = fingerprint.spacing_median
+    wanted = spacing or own
+    shape = tuple(max(1, round(n * a / b)) for n, a, b in zip(fingerprint.shape_median, own, wanted, strict=True))
+    return shape, wanted
+
+
+def _pooling(
+    patch: Sequence[int], step: Sequence[float]
+) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
+    """Strides and kernels: halve an axis while enough samples remain and it is not much coarser than the finest."""
+    least = SMALLEST_BOTTOM[len(patch)]
+    size, now = list(patch), list(step)
+    strides: list[tuple[int, ...]] = []
+    kernels = [_kernel(now)]
+    while len(strides) < (6 if len(size) == 2 else 5):
+        stride = tuple(2 if n >= 2 * least and s < 2 * min(now) else 1 for n, s in zip(size, now, strict=True))
+        if max(stride) == 1:
+            break
+        size = [-(-n // f) for n, f in zip(size, stride, strict=True)]
+        now = [s * f for s, f in zip(now, stride, strict=True)]
+        strides.append(stride)
+        kernels.append(_kernel(now))
+    return tuple(strides), tuple(kernels)
+
+
+def _kernel(step: Sequence[float]) -> tuple[int, ...]:
+    return tuple(1 if s > THICK_SLICES * min(step) else 3 for s in step)
+
+
+def _patch(shape: Sequence[int], step: Sequence[float], machine: Machine) -> tuple[int, ...]:
+    """A patch of about equal millimetres per side within the voxel budget, no larger than the images."""
+    ndim = len(shape)
+    voxels = PATCH_2D**2 if ndim == 2 else PATCH_VOXELS_3D[machine.device]
+    side = [1.0 / s for s in step]
+    free = list(range(ndim))
+    size = [0.0] * ndim
+    while free:
+        fixed = math.prod(size[a] for a in range(ndim) if a not in free)
+        scale = (voxels / fixed / math.prod(side[a] for a in free)) ** (1 / len(free))
+        capped = [a for a in free if side[a] * scale >= shape[a]]
+        for axis in capped or free:
+            size[axis] = float(shape[axis]) if capped else side[axis] * scale
+        free = [a for a in free if a not in capped] if capped else []
+    return tuple(max(1, round(s)) for s in size)
+
+
+def _round_up(patch: Sequence[int], divisor: Sequence[int]) -> tuple[int, ...]:
+    return tuple(-(-n // d) * d for n, d in zip(patch, divisor, strict=True))
+
+
+def _auto(
+    fingerprint: Fingerprint,
+    classes: ClassMap,
+    settings: TrainSettings,
+    machine: Machine,
+    shape: tuple[int, ...],
+    step: tuple[float, ...],
+) -> Plan:
+    wanted = _patch(shape, step, machine)
+    strides, kernels = _pooling(wanted, step)
+    ndim = len(shape)
+
+    def unet(width: int) -> UNetConfig:
+        return UNetConfig(
+            ndim=ndim,
+            in_channels=fingerprint.channels,
+            out_channels=classes.n_classes,
+            features=tuple(min(width * 2**level, MOST_FEATURES[ndim]) for level in range(len(kernels))),
+            strides=strides,
+            kernels=kernels,
+            norm="instance",
+            activation="leaky_relu",
+        )
+
+    patch = _round_up(wanted, UNet(unet(4)).divisor)
+    batch = 4 if ndim == 2 else 2
+    width = _width(unet, patch, batch, settings, machine)
+    budget = Budget(settings.minutes, settings.steps, batch, "adamw", learning_rate=2e-3)
+    return _plan(
+        "auto", unet(width), "dice + cross entropy", fingerprint, classes, settings, machine, patch, budget, step
+    )
+
+
+def _width(unet: Any, patch: tuple[int, ...], batch: int, settings: TrainSettings, machine: Machine) -> int:
+    """The widest network that makes enough steps in the budget, from a timing of the narrowest ones."""
+    if settings.minutes is None:
+        return 32
+    for width in WIDTHS[1:] if machine.device == "cpu" else WIDTHS:
+        seconds = seconds_per_step(unet(width), patch, batch, machine)
+        if settings.minutes * 60 / seconds >= ENOUGH_STEPS:
+            return width
+    return WIDTHS[-1]
+
+
+def _lecture(
+    fingerprint: Fingerprint,
+    classes: ClassMap,
+    settings: TrainSettings,
+    machine: Machine,
+    shape: tuple[int, ...],
+    step: tuple[float, ...],
+) -> Plan:
+    unet = lecture(len(shape), fingerprint.channels, classes.n_classes)
+    divisor = UNet(unet).divisor
+    patch = _round_up(_patch(shape, step, machine), divisor)
+    budget = Budget(settings.minutes, settings.steps, 4 if len(shape) == 2 else 2, "adamw", learning_rate=1e-3)
+    return _plan(
+        "lecture", unet, "dice + sigmoid per class", fingerprint, classes, settings, machine, patch, budget, step
+    )
+
+
+def _paper(
+    fingerprint: Fingerprint,
+    classes: ClassMap,
+    settings: TrainSettings,
+    machine: Machine,
+    shape: tuple[int, ...],
+    step: tuple[float, ...],
+) -> Plan:
+    """The 2015 paper: one large tile per step, momentum 0.99, border-weighted loss."""
+    unet = paper(len(shape), fingerprint.channels, classes.n_classes)
+    network = UNet(replace(unet, features=(1,) * len(unet.features)))
+    largest = (388,) * len(shape) if machine.device != "cpu" else (196,) * len(shape)
+    patch = network.valid_input_size(tuple(min(n, most) for n, most in zip(shape, largest, strict=True)))
+    # Momentum 0.99 multiplies the step by 100: the rate that the authors' Caffe files used is 1e-10 on a *summed* loss;
+    # on the mean used here 1e-3 is of the same size and stable.
+    budget = Budget(settings.minutes, settings.steps, 1, "sgd", learning_rate=1e-3, weight_decay=0.0, oversample=0.0)
+    name = "border-weighted cross entropy"
+    plan = _plan("paper", unet, name, fingerprint, classes, settings, machine, patch, budget, step)
+    return replace(plan, augment=augment.paper(patch), overlap=0.0)
+
+
+def _plan(
+    network: str,
+    unet: UNetConfig,
+    objective: str,
+    fingerprint: Fingerprint,
+    classes: ClassMap,
+    settings: TrainSettings,
+    machine: Machine,
+    patch: tuple[int, ...],
+    budget: Budget,
+    step: tuple[float, ...],
+) -> Plan:
+    """What the three forms have in common."""
+    if unet.ndim == 3:
+        ranges = augment.medical_3d(patch, step)
+    else:
+        ranges = augment.medical_2d(patch) if fingerprint.anatomical else augment.microscopy_2d(patch)
+    return Plan(
+        network=network,
+        unet=unet,
+        objective=objective,
+        classes=classes,
+        channels=fingerprint.channels,
+        spacing=None,
+        reorient=fingerprint.ndim == 3,
+        slices=False,
+        normalisation=_normalisation(fingerprint),
+        patch=patch,
+        augment=ranges,
+        budget=budget,
+        overlap=0.5 if unet.ndim == 2 else 0.25,
+        mirrors=tuple(axis for axis, flip in enumerate(ranges.spatial.flips) if flip),
+        precision=machine.precision if settings.precision == "auto" else settings.precision,
+        seed=settings.seed,
+        fingerprint=fingerprint,
+    )
+
+
+def _normalisation(fingerprint: Fingerprint) -> Normalisation:
+    """CT numbers mean the same in every image; everything else is scaled image by image."""
+    if fingerprint.anatomical and fingerprint.channels == 1 and -3100 < fingerprint.minimum < -200:
+        return Normalisation("ct", fingerprint.low, fingerprint.high, fingerprint.mean, fingerprint.std)
+    if fingerprint.anatomical and fingerprint.zero_share > 0.4:
+        return Normalisation("zscore nonzero")
+    return Normalisation("zscore")
+
+
+def plan_json(plan: Plan) -> str:
+    """The plan as JSON text; short lists of numbers stay on one line."""
+    return json.dumps(unstructure(plan), indent=2) + "\n"
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan that Septum wrote or a person edited.
+
+    Raises:
+        ConfigError: when the file is not a plan; unknown keys are named with the nearest known one.
+        CheckpointError: when it has a newer format version.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as a plan: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a plan (a JSON object), got a {type(data).__name__}")
+    version = data.get("format_version", 0)
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format version {version}, this Septum reads up to {FORMAT_VERSION}; upgrade Septum"
+        )
+    return structure(data, Plan, what=str(path))

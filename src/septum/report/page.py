@@ -1,0 +1,220 @@
+"""One self-contained HTML file: what was measured, how it is distributed, and what it looks like.
+
+The insight: a report is read months later, on another machine, attached to a mail. So the page carries everything
+inside itself (figures as SVG, pictures as data), asks no server for anything (its content policy forbids it), follows
+the reader's light or dark setting, and treats every name as hostile: case names come from outside and are escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from septum.metrics.summary import EMPTY_CASES
+from septum.report import figures, overlay
+
+_MOST_ROWS = 1000  # of the case table; the rest is in cases.csv
+_MOST_COLUMNS = 8  # labels that get a column of their own in the case table
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A case that is shown as pictures: why it was chosen ("worst", "median", "best"), its mean Dice, its arrays."""
+
+    why: str
+    score: float
+    example: overlay.Example
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything a report shows.
+
+    Args:
+        title: heading of the page.
+        scores: one row per case and label: `case, group, label, name, dice, iou, pixel_error, empty, …`.
+        summary: one row per label and score: `name, metric, n, n_undefined, n_groups, mean, mean_ci_low, …`; the first
+            rows describe the mean over labels of each case.
+        case_means: one value per case (index: case name): the mean Dice over its labels, nan where undefined.
+        shown: cases to show as pictures.
+        curves: learning curves as in `figures.learning_curves`, or None.
+        plan: plan of the network, or None.
+        provenance: versions, seed, data, times, or None.
+        notes: sentences that the reader must see before the numbers.
+        not_scored: `(case, reason)` of cases without a score.
+        created: date and time, as text.
+        version: of Septum.
+    """
+
+    title: str
+    scores: pd.DataFrame
+    summary: pd.DataFrame
+    case_means: pd.Series[Any]
+    shown: Sequence[Shown] = ()
+    curves: pd.DataFrame | None = None
+    plan: Mapping[str, Any] | None = None
+    provenance: Mapping[str, Any] | None = None
+    notes: Sequence[str] = ()
+    not_scored: Sequence[tuple[str, str]] = ()
+    created: str = ""
+    version: str = ""
+    files: Sequence[str] = field(default=("cases.csv", "summary.csv", "evaluation.json"))
+
+
+def render_page(content: Content) -> str:
+    """The report as one HTML document (UTF-8 text) that needs no other file."""
+    return _template().render(
+        content=content,
+        headline=_headline(content),
+        summary=_summary_rows(content.summary),
+        n_groups=_groups(content.summary),
+        figures=_distribution(content) + _curves(content.curves),
+        shown=[(shown, overlay.panels(shown.example)) for shown in content.shown],
+        colours=(overlay.REFERENCE_COLOUR, overlay.PREDICTION_COLOUR),
+        empty_rows=_empty_rows(content.scores),
+        table=_case_table(content),
+        details=[
+            (name, json.dumps(value, indent=2, ensure_ascii=False, default=str))
+            for name, value in (("Plan", content.plan), ("Provenance", content.provenance))
+            if value is not None
+        ],
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("septum.report", package_path=""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    environment.filters["picture"] = _picture
+    return environment.get_template("page.html.j2")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A score as text; a dash where it is undefined.
+
+    >>> number(0.87654), number(float("nan"))
+    ('0.877', '–')
+    """
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _picture(panel: overlay.Panel) -> str:
+    return f"data:{panel.media};base64," + base64.b64encode(panel.data).decode("ascii")
+
+
+def inline_svg(svg: bytes, *, alt: str, prefix: str) -> Markup:
+    """A matplotlib SVG as an element of the page: described, coloured by the reader's theme, its ids made its own.
+
+    Args:
+        svg: the document.
+        alt: description for readers who cannot see it.
+        prefix: put before every id, so that several figures share one page.
+    """
+    text = svg.decode("utf-8")
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text, count=4)
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
+    text = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
+    text = text.replace(figures.INK, "currentColor")
+    text = re.sub(r'(<svg\b[^>]*?)\swidth="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg\b[^>]*?)\sheight="[^"]*"', r"\1", text, count=1)
+    label = Markup('<svg role="img" aria-label="{}"').format(alt)
+    return Markup(text.replace("<svg", str(label), 1))
+
+
+def _headline(content: Content) -> Mapping[str, Any]:
+    """The row of the mean Dice over labels: what is read first."""
+    dice = content.summary[content.summary["metric"] == "dice"]
+    return {} if dice.empty else dict(dice.iloc[0])
+
+
+def _summary_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in summary.to_dict("records")]
+
+
+def _groups(summary: pd.DataFrame) -> int | None:
+    """Number of groups where cases share them, else None."""
+    if summary.empty or (summary["n_groups"] == summary["n"]).all():
+        return None
+    return int(summary["n_groups"].max())
+
+
+def _distribution(content: Content) -> list[tuple[str, Markup]]:
+    """Dots per label; with many cases the histogram of the mean as well."""
+    result = []
+    if figures.wants_histogram(content.case_means):
+        alt = f"Histogram of the Dice value of {len(content.case_means)} cases"
+        svg = figures.score_histogram(content.case_means.to_numpy())
+        result.append(("How many cases reach which Dice", inline_svg(svg, alt=alt, prefix="histogram")))
+    labels = {str(name): rows["dice"].to_numpy() for name, rows in content.scores.groupby("name", sort=False)}
+    if labels:
+        alt = "Dice of every case for " + ", ".join(list(labels)[:10])
+        svg = figures.dice_distribution(labels)
+        result.append(
+            ("Dice per label" if len(labels) > 1 else "Dice per case", inline_svg(svg, alt=alt, prefix="labels"))
+        )
+    return result
+
+
+def _curves(curves: pd.DataFrame | None) -> list[tuple[str, Markup]]:
+    if curves is None:
+        return []
+    result = []
+    for quantity in figures.drawable_quantities(curves):
+        alt = f"Learning curve: {quantity} against training time; the values are in the training log"
+        svg = figures.learning_curves(curves, quantity=quantity)
+        result.append((f"Learning curve: {figures.QUANTITIES[quantity]}", inline_svg(svg, alt=alt, prefix=quantity)))
+    return result
+
+
+def _empty_rows(scores: pd.DataFrame) -> list[tuple[str, str, int, int]]:
+    """`(row of the table, meaning, cases and labels it met, how many of them leave Dice undefined)`."""
+    result = []
+    for row in EMPTY_CASES:
+        count = int((scores["empty"] == row.name).sum()) if len(scores) else 0
+        result.append((row.name, row.meaning, count, count if math.isnan(row.values["dice"]) else 0))
+    return result
+
+
+@dataclass(frozen=True)
+class CaseTable:
+    """The table of cases: labels that have a column, `(case, group, mean, scores per label, error)`, rows left out."""
+
+    labels: tuple[str, ...]
+    groups: bool
+    rows: list[tuple[str, str, float, list[float], float]]
+    left_out: int
+
+
+def _case_table(content: Content) -> CaseTable:
+    """Cases with their mean Dice, worst first, undefined ones last."""
+    scores = content.scores
+    names = [str(name) for name in dict.fromkeys(scores["name"])] if len(scores) else []
+    labels = tuple(names) if 1 < len(names) <= _MOST_COLUMNS else ()
+    by_case = {str(case): rows for case, rows in scores.groupby("case", sort=False)} if len(scores) else {}
+    order = content.case_means.sort_values(kind="stable", na_position="last")
+    rows = []
+    for case, mean in list(order.items())[:_MOST_ROWS]:
+        own = by_case[str(case)]
+        dice = dict(zip(own["name"].astype(str), own["dice"], strict=True))
+        group, error = str(own["group"].iloc[0]), float(own["pixel_error"].iloc[0])
+        rows.append((str(case), group, float(mean), [float(dice[name]) for name in labels], error))
+    return CaseTable(labels, any(row[1] for row in rows), rows, max(0, len(order) - _MOST_ROWS))

@@ -1,0 +1,72 @@
+"""The command line in process: `septum("train", ...)` returns exit code, stdout and stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests import phantoms
+
+from septum import Grid, Image, LabelMap, io
+from septum.cli.main import main
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def septum(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Run the command line as the installed command does; arguments may be paths."""
+
+    def run(*arguments: object) -> Result:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ending:
+            main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        return Result(int(ending.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def write_dataset(folder: Path, names: tuple[str, ...] = ("a", "b", "c", "d"), *, size: int = 48) -> Path:
+    """Discs on noise as PNG pairs in images/ and labels/."""
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir(parents=True)
+    for number, name in enumerate(names):
+        disc = phantoms.ball((size, size), radius_mm=size / 5 + number)
+        grey = np.clip(60 + 30 * disc.image(seed=number).array, 0, 255).astype(np.uint8)
+        grid = Grid.from_spacing((size, size), (1.0, 1.0))
+        io.write_image(folder / "images" / f"{name}.png", Image(grey, grid))
+        io.write_labels(folder / "labels" / f"{name}.png", LabelMap(disc.array, grid))
+    return folder
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """A small data set of four pairs."""
+    return write_dataset(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a few steps: good enough to run, not to segment."""
+    from septum.project import workflows
+    from septum.project.config import TrainSettings
+
+    folder = tmp_path_factory.mktemp("model")
+    workflows.train(
+        write_dataset(folder / "data"),
+        folder / "model",
+        settings=TrainSettings(network="lecture", steps=2, precision="32-true", folds="none"),
+        on_status=lambda status: None,
+        on_note=lambda text: None,
+        should_stop=lambda: False,
+    )
+    return folder / "model"

@@ -1,0 +1,90 @@
+"""What a person sees of a file before anything is computed from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from septum import io
+from septum.errors import FormatError
+from septum.geometry import Grid, Image, LabelMap
+from septum.io.axes import arrange, declared_axes
+
+
+def test_a_volume_of_labels_is_described_with_counts_and_sizes(tmp_path: Path) -> None:
+    array = np.zeros((4, 5, 6), np.int32)
+    array[1:3, 2, 2] = 7
+    io.write_labels(tmp_path / "m.nii.gz", LabelMap(array, Grid.from_spacing((4, 5, 6), (2.0, 0.5, 0.5))))
+    found = io.describe(tmp_path / "m.nii.gz")
+    assert (found.format, found.shape, found.axes, found.dtype) == ("NIfTI", (4, 5, 6), "ZYX", "uint8")
+    assert (found.spacing, found.units, found.orientation) == ((2.0, 0.5, 0.5), "mm", "SAR")
+    assert (found.minimum, found.maximum, found.frames) == (0, 7, 1)
+    assert found.labels == {0: 118, 7: 2}
+    assert found.voxel_volume == pytest.approx(0.5)
+    assert found.notes == ()
+
+
+def test_many_values_are_no_labels(tmp_path: Path) -> None:
+    grid = Grid.from_spacing((10, 10), (1, 1))
+    io.write_image(tmp_path / "i.png", Image(np.arange(100, dtype=np.uint8).reshape(1, 10, 10), grid))
+    assert io.describe(tmp_path / "i.png").labels is None
+
+
+def test_whole_floats_are_counted_and_others_are_not(tmp_path: Path) -> None:
+    grid = Grid.from_spacing((2, 2, 2), (1, 1, 1))
+    io.write_image(tmp_path / "i.nii", Image(np.array([0, 1, 2, 2, 0, 0, 0, 0.0]).reshape(1, 2, 2, 2), grid))
+    assert io.describe(tmp_path / "i.nii").labels == {0: 5, 1: 1, 2: 2}
+    io.write_image(tmp_path / "i.nii", Image(np.array([0, 1, 2, 2.5, 0, 0, 0, 0.0]).reshape(1, 2, 2, 2), grid))
+    assert io.describe(tmp_path / "i.nii").labels is None
+
+
+def test_values_that_are_not_finite_and_constant_images_are_noted(tmp_path: Path) -> None:
+    grid = Grid.from_spacing((2, 2, 2), (1, 1, 1))
+    array = np.full((1, 2, 2, 2), 1.5, np.float32)
+    array[0, 0, 0, 0] = np.nan
+    io.write_image(tmp_path / "i.nii", Image(array, grid))
+    found = io.describe(tmp_path / "i.nii")
+    assert (found.minimum, found.maximum) == (1.5, 1.5)
+    assert found.notes == ("1 values are NaN or infinite", "all values are equal")
+    io.write_image(tmp_path / "i.nii", Image(array * np.nan, grid))
+    found = io.describe(tmp_path / "i.nii")
+    assert np.isnan(found.minimum)
+    assert found.notes == ("8 values are NaN or infinite",)
+
+
+def test_channels_are_part_of_the_shape_only_when_there_are_several(tmp_path: Path) -> None:
+    io.write_image(tmp_path / "i.tif", Image(np.zeros((2, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1, 1))))
+    assert io.describe(tmp_path / "i.tif").shape == (2, 4, 5)
+
+
+def test_a_folder_without_images_cannot_be_described(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="folder without DICOM"):
+        io.describe(tmp_path)
+
+
+@given(letters=st.permutations("TCZYX"), drop=st.sets(st.sampled_from("TCZ")), seed=st.integers(0, 9))
+def test_axes_in_any_order_lead_to_channels_and_space(letters: list[str], drop: set[str], seed: int) -> None:
+    axes = "".join(letter for letter in letters if letter not in drop)
+    sizes = {"T": 1, "C": 2, "Z": 3, "Y": 4, "X": 5}
+    array = np.random.default_rng(seed).integers(0, 99, [sizes[letter] for letter in axes])
+    result = arrange(array, axes)
+    spatial = (3, 4, 5) if "Z" in axes else (4, 5)
+    assert result.shape == (2 if "C" in axes else 1, *spatial)
+    index = {"T": 0, "C": 1 if "C" in axes else 0, "Z": 2, "Y": 3, "X": 4}
+    stored = array[tuple(index[letter] for letter in axes)]
+    assert stored == result[(index["C"], *(index[letter] for letter in ("ZYX" if "Z" in axes else "YX")))]
+
+
+def test_a_frame_must_be_chosen_before_axes_are_arranged() -> None:
+    with pytest.raises(FormatError, match="frame must be chosen"):
+        arrange(np.zeros((2, 3, 4)), "TYX")
+
+
+def test_a_left_out_axis_must_have_length_one() -> None:
+    assert declared_axes(Path("a"), "zyx", (1, 5, 6, 7), "TZYX") == "1ZYX"
+    with pytest.raises(FormatError, match="slowest axis first"):
+        declared_axes(Path("a"), "ZYX", (2, 5, 6, 7), "TZYX")

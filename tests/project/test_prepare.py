@@ -1,0 +1,83 @@
+"""From a case to the network's array: intensities, channels, and cases too large for memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from septum.errors import DatasetError
+from septum.geometry import Grid, Image
+from septum.net.sampling import Sample
+from septum.project import prepare
+from septum.project.plan import Normalisation
+from septum.project.prepare import _to_file, as_planes, match_channels, normalise
+
+
+@given(st.floats(0.01, 1e4), st.floats(-1e4, 1e4))
+def test_zscore_does_not_depend_on_scale_and_offset(scale: float, offset: float) -> None:
+    image = np.random.default_rng(0).standard_normal((1, 40, 40)).astype(np.float64)
+    one = normalise(image, Normalisation("zscore"))
+    other = normalise(image * scale + offset, Normalisation("zscore"))
+    assert np.allclose(one, other, atol=0.05)
+    assert abs(float(one.mean())) < 1e-3
+    assert abs(float(one.std()) - 1) < 0.02
+
+
+def test_a_constant_channel_becomes_zero_and_holes_are_filled() -> None:
+    image = np.stack([np.full((8, 8), 7.0), np.arange(64.0).reshape(8, 8)])
+    image[1, 0, 0] = np.nan
+    out = normalise(image, Normalisation("zscore"))
+    assert (out[0] == 0).all()
+    assert np.isfinite(out).all()
+
+
+def test_sparse_bright_objects_survive_the_percentiles() -> None:
+    image = np.zeros((1, 100, 100))
+    image[0, 4:8, 4:8] = 900.0  # 0.16 % of the samples: above the 99.5th percentile
+    assert normalise(image, Normalisation("zscore"))[0, 5, 5] > 5
+
+
+def test_ct_numbers_are_clipped_and_scaled_by_the_data_set() -> None:
+    image = np.array([[[-2000.0, 0.0, 50.0, 3000.0]]])
+    out = normalise(image, Normalisation("ct", (-100.0,), (100.0,), (50.0,), (25.0,)))
+    assert out.ravel().tolist() == [-6.0, -2.0, 0.0, 2.0]
+
+
+def test_zeros_that_were_cut_away_do_not_count() -> None:
+    image = np.zeros((1, 50, 50))
+    inside = np.random.default_rng(0).normal(500, 10, (20, 20))
+    image[0, :20, :20] = inside
+    out = normalise(image, Normalisation("zscore nonzero"))
+    assert abs(float(out[0, :20, :20].mean())) < 0.05
+
+
+def test_grey_is_repeated_into_colour_and_other_mismatches_are_refused() -> None:
+    grid = Grid.from_spacing((4, 4), (1, 1))
+    grey = Image(np.ones((1, 4, 4)), grid)
+    assert match_channels(grey, 3).shape == (3, 4, 4)
+    with pytest.raises(DatasetError, match="1 channel"):
+        match_channels(Image(np.ones((2, 4, 4)), grid), 1)
+
+
+def test_memory_mapped_cases_equal_those_in_memory(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    sample = Sample("a", rng.random((1, 5, 6), dtype=np.float32), rng.integers(0, 2, (5, 6), np.uint8), (1.0, 1.0))
+    mapped = _to_file(sample, tmp_path)
+    assert isinstance(mapped.image, np.memmap)
+    assert np.array_equal(mapped.image, sample.image)
+    assert np.array_equal(mapped.labels, sample.labels)
+    assert prepare.IN_MEMORY_BYTES > 0
+
+
+def test_only_annotated_slices_become_planes() -> None:
+    labels = np.full((4, 3, 3), 255, np.uint8)
+    labels[2] = 1
+    volume = Sample("v", np.arange(36, dtype=np.float32).reshape(1, 4, 3, 3), labels, (5.0, 1.0, 1.0))
+    (plane,) = as_planes(volume, 255)
+    assert plane.name == "v slice 2"
+    assert plane.spacing == (1.0, 1.0)
+    assert np.array_equal(plane.image, volume.image[:, 2])
