@@ -30,14 +30,16 @@ test: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed.network
+	$(BIN)/python -m benchmarks.speed.augment
 	$(BIN)/python -m benchmarks.speed.predict_memory
+	$(BIN)/python -m benchmarks.tables
 
 docs: setup
 	$(BIN)/python docs/generate.py
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 demo: setup
-	$(BIN)/septum demo
+	$(BIN)/septum demo --overwrite
 
 clean:
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

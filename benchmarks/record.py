@@ -79,7 +79,8 @@ def _cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or "unknown"
-    fields = dict(reversed([tuple(part.strip() for part in line.split(":", 1)) for line in lines if ":" in line]))
+    first_core = lines[: lines.index("")] if "" in lines else lines
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first_core)}
     flags = fields.get("flags", "").split()
     extensions = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
     return f"{fields.get('model name', platform.machine())} ({', '.join(extensions)})"

@@ -25,7 +25,8 @@ from torch import nn
 from benchmarks.record import record
 from septum.net.engine import torch_engine
 from septum.net.losses import dice_cross_entropy, supervise
-from septum.net.unet import EPSILON, InstanceNorm, UNet, UNetConfig, paper
+from septum.net.norm import EPSILON, InstanceNorm
+from septum.net.unet import UNet, UNetConfig, paper
 
 SEED = 0
 BARS = {"prediction": 2.5, "training": 2.0}
@@ -64,7 +65,7 @@ def plain(network: UNet) -> UNet:
                 norm = kind(child.weight.numel(), eps=EPSILON, affine=True)
                 norm.load_state_dict(child.state_dict())
                 setattr(module, name, norm)
-    return network
+    return network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
 
 
 def predicting() -> dict[str, Callable[[], Any]]:
@@ -97,13 +98,13 @@ def training(config: UNetConfig, shape: tuple[int, ...]) -> dict[str, Callable[[
             with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
                 output = model(images)
             loss = supervise(dice_cross_entropy, output, labels)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             return float(loss.item())
 
         return step
 
-    ours = copy.deepcopy(network).to(memory_format=layout).train()
+    ours = copy.deepcopy(network).train()
     return {
         "septum": stepper(ours, images.to(memory_format=layout), autocast=True),
         "plain": stepper(plain(network).train(), images, autocast=False),

@@ -231,6 +231,14 @@ def test_negative_labels_keep_their_sign(tmp_path: Path) -> None:
         assert back.dtype == np.int8
 
 
+@pytest.mark.parametrize("suffix", PLANES)
+def test_complex_numbers_are_not_written(tmp_path: Path, suffix: str) -> None:
+    image = Image(np.ones((1, 4, 5), np.complex64), Grid.from_spacing((4, 5), (1, 1)))
+    with pytest.raises(FormatError, match="complex64"):
+        io.write_image(tmp_path / f"m{suffix}", image)
+    assert not list(tmp_path.iterdir())
+
+
 def test_channels_that_differ_are_no_labels(tmp_path: Path) -> None:
     array = np.stack([np.zeros((4, 5, 6), np.uint8), np.ones((4, 5, 6), np.uint8)])
     grid = Grid.from_spacing((4, 5, 6), (1, 1, 1))

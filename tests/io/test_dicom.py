@@ -290,6 +290,80 @@ def test_a_compression_that_nothing_decodes_is_named(tmp_path: Path) -> None:
         io.read_image(tmp_path / "c.dcm")
 
 
+def test_a_missing_codec_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(_: bytes) -> None:
+        raise ImportError("no codec")
+
+    picture = dicoms.stored((1, 16, 20))[0]
+    made = dicoms.compressed(picture, imagecodecs.jpegls_encode(picture), JPEGLSLossless)
+    made.save_as(tmp_path / "c.dcm", enforce_file_format=True)
+    monkeypatch.setattr(imagecodecs, "jpegls_decode", absent)
+    with pytest.raises(FormatError, match="needs the codec jpegls"):
+        io.read_image(tmp_path / "c.dcm")
+
+
+def test_a_stream_of_another_size_is_refused(tmp_path: Path) -> None:
+    picture = dicoms.stored((1, 16, 20))[0]
+    made = dicoms.compressed(picture, imagecodecs.jpegls_encode(picture[:8].copy()), JPEGLSLossless)
+    made.save_as(tmp_path / "c.dcm", enforce_file_format=True)
+    with pytest.raises(FormatError, match=r"must hold \(16, 20\) pixels"):
+        io.read_image(tmp_path / "c.dcm")
+
+
+def test_a_header_without_pixels_is_refused(tmp_path: Path) -> None:
+    made = dicoms.dataset(dicoms.stored((1, 4, 5))[0])
+    del made.PixelData
+    made.save_as(tmp_path / "c.dcm", enforce_file_format=True)
+    with pytest.raises(FormatError, match="only a header"):
+        io.read_image(tmp_path / "c.dcm")
+
+
+def test_an_orientation_of_zero_is_refused(tmp_path: Path) -> None:
+    made = dicoms.dataset(
+        dicoms.stored((1, 4, 5))[0], ImagePositionPatient=[0.0, 0, 0], ImageOrientationPatient=[0.0] * 6
+    )
+    made.save_as(tmp_path / "c.dcm", enforce_file_format=True)
+    with pytest.raises(FormatError, match="orientation of a DICOM image must not be zero"):
+        io.read_image(tmp_path / "c.dcm")
+
+
+def test_colour_among_grey_slices_is_refused(tmp_path: Path) -> None:
+    folder = dicoms.series(tmp_path / "ct", dicoms.stored((3, 5, 6)).astype(np.uint8))
+    rgb = dicoms.dataset(
+        np.zeros((5, 6, 3), np.uint8), Rows=5, Columns=6, SamplesPerPixel=3, PlanarConfiguration=0,
+        PhotometricInterpretation="RGB", ImagePositionPatient=[-10.0, 20.0, 12.5],
+    )  # fmt: skip
+    rgb.save_as(folder / "rgb.dcm", enforce_file_format=True)
+    with pytest.raises(FormatError, match="same channels"):
+        io.read_image(folder)
+
+
+def test_palette_colours_are_looked_up(tmp_path: Path) -> None:
+    index = np.arange(20, dtype=np.uint8).reshape(4, 5) % 3
+    made = dicoms.dataset(index, Modality="US", PhotometricInterpretation="PALETTE COLOR", ImageOrientationPatient=None)
+    for number, colour in enumerate(("Red", "Green", "Blue")):
+        table = np.zeros(3, np.uint16)
+        table[number] = 0xFF00
+        setattr(made, f"{colour}PaletteColorLookupTableDescriptor", [3, 0, 16])
+        setattr(made, f"{colour}PaletteColorLookupTableData", table.tobytes())
+    made.save_as(tmp_path / "p.dcm", enforce_file_format=True)
+    expected = np.eye(3, dtype=np.uint8)[index] * 255
+    np.testing.assert_array_equal(io.read_image(tmp_path / "p.dcm").array, np.moveaxis(expected, -1, 0))
+
+
+def test_a_modality_table_is_applied(tmp_path: Path) -> None:
+    picture = np.arange(20, dtype=np.uint16).reshape(4, 5) % 4
+    made = dicoms.dataset(picture, ImagePositionPatient=[0.0, 0, 0])
+    table = Dataset()
+    table.LUTDescriptor = [4, 0, 16]
+    table.LUTData = [5, 50, 500, 5000]
+    made.ModalityLUTSequence = [table]
+    made["ModalityLUTSequence"].value[0]["LUTDescriptor"].VR = "US"
+    made["ModalityLUTSequence"].value[0]["LUTData"].VR = "US"
+    made.save_as(tmp_path / "t.dcm", enforce_file_format=True)
+    np.testing.assert_array_equal(io.read_image(tmp_path / "t.dcm").array[0, 0], np.array([5, 50, 500, 5000])[picture])
+
+
 def test_big_endian_files_are_read(tmp_path: Path) -> None:
     picture = dicoms.stored((1, 4, 5))[0]
     made = dicoms.dataset(picture, syntax=ExplicitVRBigEndian, PixelData=picture.astype(">u2").tobytes())

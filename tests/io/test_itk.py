@@ -177,6 +177,28 @@ def test_impossible_spacing_is_an_error(tmp_path: Path) -> None:
         io.read_image(tmp_path / "a.nrrd")
 
 
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("ElementSpacing = 0 1 1", "voxel sizes must be positive|a.mha"),
+        ("TransformMatrix = 1 0 0 1 0 0 0 0 1", "a.mha"),
+    ],
+)
+def test_impossible_meta_headers_are_errors(tmp_path: Path, line: str, error: str) -> None:
+    header = (
+        f"ObjectType = Image\nNDims = 3\nDimSize = 2 3 4\nElementType = MET_UCHAR\n{line}\nElementDataFile = LOCAL\n"
+    )
+    (tmp_path / "a.mha").write_bytes(header.encode() + bytes(24))
+    with pytest.raises((FormatError, GeometryError), match=error):
+        io.read_image(tmp_path / "a.mha")
+
+
+def test_five_axes_are_refused(tmp_path: Path) -> None:
+    SimpleITK.WriteImage(SimpleITK.Image([2, 2, 2, 2, 2], SimpleITK.sitkUInt8), str(tmp_path / "a.nrrd"))
+    with pytest.raises(FormatError, match="must have 2 to 4 axes"):
+        io.read_image(tmp_path / "a.nrrd")
+
+
 def test_complex_samples_are_refused(tmp_path: Path) -> None:
     image = SimpleITK.Image(3, 4, 5, SimpleITK.sitkComplexFloat32)
     SimpleITK.WriteImage(image, str(tmp_path / "a.nrrd"))

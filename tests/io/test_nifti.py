@@ -229,6 +229,12 @@ def test_big_endian_files_come_in_native_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image.array[0].T, array)
 
 
+@pytest.mark.parametrize("shape", [(3,), (2, 2, 2, 1, 1, 2)])
+def test_too_few_or_too_many_axes_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(FormatError, match="must have 2 to 5 axes"):
+        io.read_image(save(tmp_path / "a.nii", np.zeros(shape, np.uint8)))
+
+
 def test_complex_samples_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.nii", np.zeros((2, 3, 4), np.complex64))
     with pytest.raises(FormatError, match="save the magnitude"):

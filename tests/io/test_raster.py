@@ -136,6 +136,14 @@ def test_the_orientation_mark_of_a_camera_is_obeyed(tmp_path: Path, turn: int) -
     assert any("EXIF orientation" in note for note in io.describe(tmp_path / "a.jpg").notes) == (turn > 1)
 
 
+def test_the_extra_pictures_of_a_telephone_are_no_frames(tmp_path: Path) -> None:
+    first, second = PIL.Image.fromarray(RGB), PIL.Image.fromarray(RGB[::-1].copy())
+    first.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[second])
+    assert io.count_frames(tmp_path / "a.jpg") == 1
+    assert io.read_image(tmp_path / "a.jpg").array.shape == (3, 9, 11)
+    assert any("further pictures" in note for note in io.describe(tmp_path / "a.jpg").notes)
+
+
 def test_cmyk_is_converted_with_a_note(tmp_path: Path) -> None:
     PIL.Image.fromarray(RGB).convert("CMYK").save(tmp_path / "a.jpg")
     assert io.read_image(tmp_path / "a.jpg").channels == ("red", "green", "blue")

@@ -73,6 +73,13 @@ def test_time_within_a_frame_of_channels_is_found(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image.array, movie[:, 3])
 
 
+def test_time_may_be_the_fastest_axis(tmp_path: Path) -> None:
+    movie = RNG.integers(0, 255, (9, 11, 3)).astype(np.uint8)
+    for compression in (None, "zlib"):
+        tifffile.imwrite(tmp_path / "a.tif", movie, photometric="rgb", compression=compression)
+        np.testing.assert_array_equal(io.read_image(tmp_path / "a.tif", axes="YXT", frame=1).array[0], movie[..., 1])
+
+
 def test_two_undeclared_axes_must_be_declared(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 3, 4, 5), np.uint8), photometric="minisblack")
     with pytest.raises(FormatError, match=r"axes of a.tif must be declared: shape \(2, 3, 4, 5\)"):

@@ -444,6 +444,25 @@ def test_noise_has_the_drawn_deviation_and_is_repeatable() -> None:
     assert not torch.equal(changed, change_intensity(dataclasses.replace(drawn, noise_seed=6), image))
 
 
+def test_stronger_ranges_contain_the_moderate_ones() -> None:
+    moderate = augment.medical_3d((32, 48, 32), (1.0, 1.0, 1.0))
+    strong = augment.stronger(moderate)
+    assert all(b >= a for a, b in zip(moderate.spatial.rotation, strong.spatial.rotation, strict=True))
+    assert strong.spatial.scale[0] <= moderate.spatial.scale[0]
+    assert strong.spatial.flips == moderate.spatial.flips
+    for name in ("gamma", "contrast", "brightness", "noise", "blur"):
+        weak, wide = getattr(moderate.intensity, name), getattr(strong.intensity, name)
+        assert wide.low <= weak.low <= weak.high <= wide.high
+        assert wide.probability > weak.probability
+
+
+def test_inversion_negates_the_image_before_everything_else() -> None:
+    image = torch.from_numpy(noise(1, 16, 18))
+    assert torch.equal(change_intensity(Intensity(inversion=True), image), -image)
+    shifted = change_intensity(Intensity(brightness=(2.0,), inversion=True), image)
+    assert torch.allclose(shifted, 2.0 - image)
+
+
 def test_a_constant_patch_stays_finite_and_constant_through_every_step() -> None:
     drawn = Intensity(np.ones((3, 3)), (1.5,), (2.0,), (0.0,), (1.0, 1.0), (2.0, 2.0))
     np.testing.assert_allclose(change_intensity(drawn, torch.full((1, 16, 16), 3.0)), 3.0, atol=1e-5)
@@ -451,9 +470,10 @@ def test_a_constant_patch_stays_finite_and_constant_through_every_step() -> None
 
 def test_probabilities_decide_what_is_drawn() -> None:
     always = IntensityConfig(
-        **{f.name: Chance(1.0, 1.0, 1.5) for f in dataclasses.fields(IntensityConfig) if f.name != "gamma_inversion"}
+        **{f.name: Chance(1.0, 1.0, 1.5) for f in dataclasses.fields(IntensityConfig) if "inversion" not in f.name},
+        inversion=1.0,
     )  # type: ignore[arg-type]
-    for config, expected in ((always, 7), (IntensityConfig(), 0)):
+    for config, expected in ((always, 8), (IntensityConfig(), 0)):
         drawn = sample_intensity(config, channels=2, spacing=(1, 1), generator=np.random.default_rng(0))
         assert len(drawn.drawn) == expected
     moderate = augment.microscopy_2d((64, 64)).intensity

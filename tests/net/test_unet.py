@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from septum.errors import ConfigError
-from septum.net.unet import EPSILON, InstanceNorm, UNet, UNetConfig, lecture, paper, probabilities
+from septum.net.norm import EPSILON, InstanceNorm
+from septum.net.unet import UNet, UNetConfig, lecture, paper, probabilities
 
 SMALL = (4, 6, 8)
 
@@ -268,7 +269,8 @@ def test_every_parameter_receives_a_finite_gradient_in_bfloat16_channels_last(
 def test_no_step_of_the_network_leaves_the_channels_last_layout(ndim: int) -> None:
     layout = torch.channels_last if ndim == 2 else torch.channels_last_3d
     config = replace(small(), ndim=ndim, strides=((2,) * ndim,) * 2, kernels=((3,) * ndim,) * 3)
-    network = UNet(config).to(memory_format=layout)
+    network = UNet(config)
+    assert all(p.is_contiguous(memory_format=layout) for p in network.parameters() if p.ndim > 2)
     broken: list[str] = []
     for name, module in network.named_modules():
         module.register_forward_hook(

@@ -45,7 +45,16 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"network": "resnet"}, {"minutes": 0.0}, {"steps": -1}, {"until_dice": 1.5}, {"ndim": 4}, {"seed": -1}],
+    [
+        {"network": "resnet"},
+        {"minutes": 0.0},
+        {"steps": -1},
+        {"until_dice": 1.5},
+        {"ndim": 4},
+        {"seed": -1},
+        {"members": 0},
+        {"members": 2, "folds": "all"},
+    ],
 )
 def test_training_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):

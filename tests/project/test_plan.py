@@ -35,6 +35,7 @@ PLANES = Fingerprint(
     minimum=0.0,
     zero_share=0.0,
     class_shares=(0.8, 0.2),
+    brighter=1.0,
     thickness=12.0,
     median_voxels=512 * 512,
 )
@@ -63,9 +64,9 @@ def test_every_plan_fits_its_own_network_and_survives_json(tmp_path: Path, netwo
     assert read_plan(tmp_path / "plan.json") == plan
 
 
-def test_the_patch_covers_small_volumes_whole_and_pools_them_to_a_few_voxels() -> None:
+def test_the_patch_covers_small_volumes_almost_whole_and_pools_them_to_a_few_voxels() -> None:
     plan = make_plan(VOLUMES, TWO, STEPS, CPU)
-    assert all(p >= n for p, n in zip(plan.patch, VOLUMES.shape_median, strict=True))
+    assert plan.patch == (32, 48, 32)
     bottom = [p // d for p, d in zip(plan.patch, UNet(plan.unet).divisor, strict=True)]
     assert all(4 <= n <= 8 for n in bottom)
 
@@ -98,6 +99,11 @@ def test_structures_larger_than_the_patch_are_segmented_at_a_coarser_resolution(
     assert make_plan(PLANES, TWO, STEPS, CPU).spacing is None
 
 
+def test_data_of_both_contrasts_are_also_shown_negated() -> None:
+    assert make_plan(PLANES, TWO, STEPS, CPU).augment.intensity.inversion == 0
+    assert make_plan(replace(PLANES, brighter=0.9), TWO, STEPS, CPU).augment.intensity.inversion > 0
+
+
 def test_few_slices_and_the_classic_networks_work_slice_by_slice() -> None:
     assert make_plan(replace(VOLUMES, shape_median=(5, 200, 200)), TWO, STEPS, CPU).slices
     assert make_plan(VOLUMES, TWO, replace(STEPS, network="paper"), CPU).unet.ndim == 2
@@ -127,11 +133,21 @@ def test_the_paper_plan_is_the_papers() -> None:
 
 
 def test_a_tighter_budget_never_takes_a_wider_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = replace(PLANES, cases=20)
     monkeypatch.setattr(plan_module, "seconds_per_step", lambda unet, *_: unet.features[0] / 100)
-    tight = make_plan(PLANES, TWO, TrainSettings(minutes=0.001), CPU)
-    loose = make_plan(PLANES, TWO, TrainSettings(minutes=1e6), CPU)
-    enough = make_plan(PLANES, TWO, TrainSettings(minutes=0.24 * plan_module.ENOUGH_STEPS / 60), CPU)
+    tight = make_plan(large, TWO, TrainSettings(minutes=0.001), CPU)
+    loose = make_plan(large, TWO, TrainSettings(minutes=1e6), CPU)
+    enough = make_plan(large, TWO, TrainSettings(minutes=0.24 * plan_module.ENOUGH_STEPS / 60), CPU)
     assert [p.unet.features[0] for p in (tight, enough, loose)] == [16, 24, 48]
+
+
+def test_small_data_get_a_narrow_network_and_stronger_augmentation_the_longer_they_train() -> None:
+    short, long = (make_plan(VOLUMES, TWO, TrainSettings(steps=n), CPU) for n in (100, 10_000))
+    assert short.unet.features[0] == long.unet.features[0] == 16
+    assert long.augment.spatial.rotation > short.augment.spatial.rotation
+    many = make_plan(replace(VOLUMES, cases=40, shape_median=(64, 64, 64)), TWO, TrainSettings(steps=10_000), CPU)
+    assert many.unet.features[0] == 32
+    assert many.augment.spatial.rotation == short.augment.spatial.rotation
 
 
 def test_a_typing_error_in_an_edited_plan_is_named(tmp_path: Path) -> None:

@@ -180,6 +180,17 @@ def test_all_folds_train_and_predict_as_an_ensemble(tmp_path: Path) -> None:
         predict(tmp_path / "model", [data / "images" / "case0.tif"], tmp_path / "o", folds="5")
 
 
+def test_members_are_trained_from_different_seeds_and_measured_together(tmp_path: Path) -> None:
+    data, model = make_dataset(tmp_path / "data", 2), tmp_path / "model"
+    result = train(data, model, members=2)
+    plan, networks = ModelFolder(model).load()
+    first, second = (network.state_dict() for network in networks)
+    assert any(not first[name].equal(second[name]) for name in first)
+    cases = (model / "report" / "cases.csv").read_text().splitlines()
+    assert len(cases) == 1 + (plan.classes.n_classes - 1)  # one held-out case, scored once
+    assert result.mean_dice is not None
+
+
 def test_training_on_everything_says_that_nothing_was_measured(tmp_path: Path) -> None:
     notes: list[str] = []
     result = train(make_dataset(tmp_path / "data", 2), tmp_path / "model", folds="none", notes=notes)

@@ -41,6 +41,14 @@ def train(
             show_default="one",
         ),
     ] = None,
+    members: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Networks of different seeds on the same cases, averaged; they share the minutes.",
+            show_default="1",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped or killed.")] = False,
     until_dice: Annotated[
         float | None, typer.Option(metavar="D", help="Stop when the validation Dice reaches this value.")
@@ -84,6 +92,7 @@ def train(
         "minutes": minutes,
         "steps": steps,
         "folds": folds,
+        "members": members,
         "until_dice": until_dice,
         "patience": patience,
         "plan": plan,

@@ -148,24 +148,21 @@ def _decode(path: Path, stack: tuple[Plane, ...]) -> tuple[NDArray[Any], list[st
     import pydicom
 
     whole = all(float(plane.slope).is_integer() and float(plane.intercept).is_integer() for plane in stack)
-    result: NDArray[Any] | None = None
+    result: NDArray[Any] = np.empty(0)
     notes: list[str] = []
-    opened: tuple[Path, Any] | None = None
+    opened, dataset = Path(), pydicom.Dataset()
     for number, plane in enumerate(stack):
-        if opened is None or opened[0] != plane.path:
-            opened = (plane.path, pydicom.dcmread(plane.path, force=True))
-        dataset = opened[1]
+        if opened != plane.path:
+            opened, dataset = plane.path, pydicom.dcmread(plane.path, force=True)
         samples, inverted = _picture(plane, dataset)
         if inverted and not notes:
             notes.append("MONOCHROME1: inverted, so that bright means dense")
-        if result is None:
+        if number == 0:
             kind = _value_type(dataset, stack) if whole and samples.dtype.kind in "iu" else np.dtype(np.float32)
             result = np.empty((samples.shape[-1], len(stack), *plane.shape), dtype=kind)
         if len(result) != samples.shape[-1]:
             raise FormatError(f"all slices of {path.name} must have the same channels; split the series")
         result[:, number] = np.moveaxis(_rescaled(samples, plane, result.dtype), -1, 0)
-    if result is None:
-        raise FormatError(f"{path.name} must hold at least one image")
     return result, notes
 
 

@@ -129,8 +129,6 @@ def _load(path: Path) -> Any:
         file = nibabel.load(path, mmap=False)
     except (ImageFileError, HeaderDataError) as error:
         raise ValueError(str(error)) from error
-    if not isinstance(file, nibabel.Nifti1Image | nibabel.Nifti1Pair):
-        raise FormatError(f"{path.name} must be a NIfTI file, got {type(file).__name__}; convert it to NIfTI")
     if path.name.endswith(".nii"):
         need = int(file.dataobj.offset) + int(np.prod(file.shape, dtype=np.int64)) * file.get_data_dtype().itemsize
         if path.stat().st_size < need:
@@ -279,11 +277,7 @@ def _samples(path: Path, file: Any, letters: str, frame: int, *, whole: bool) ->
         return native(stacked), _RGB
     if data.dtype.kind == "c":
         raise FormatError(f"{path.name} must hold real numbers, got complex ones; save the magnitude")
-    if data.dtype.kind not in "biuf":
-        raise FormatError(f"{path.name} must hold numbers, got {data.dtype}")
     if data.dtype != stored and not whole:  # the header scales the stored integers; single precision holds them
         data = data.astype(np.float32)
-    if data.dtype.itemsize > 8:
-        data = data.astype(np.float64)
     array = native(lettered.arrange(np.asarray(data).transpose(), letters))
     return array, () if len(array) > 1 else ("intensity",)

@@ -36,7 +36,7 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
         warnings.simplefilter("ignore")
         picture = _open(path)
         with picture:
-            frames = int(getattr(picture, "n_frames", 1))
+            frames = _frames(picture)
             chosen = pick_frame(path, frames, frame)
             array, notes = _pixels(path, picture, chosen, labels=labels)
             name = str(picture.format)
@@ -59,7 +59,7 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
     with reading(path, "image"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with _open(path) as picture:
-            return int(getattr(picture, "n_frames", 1))
+            return _frames(picture)
 
 
 def check_axes(path: Path, axes: str | None) -> None:
@@ -130,6 +130,11 @@ def _open(path: Path) -> Any:
     return picture
 
 
+def _frames(picture: Any) -> int:
+    """Pictures of an animation; the extra pictures that telephones add to a JPEG are not frames."""
+    return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
+
+
 def _pixels(path: Path, picture: Any, frame: int, *, labels: bool) -> tuple[NDArray[Any], list[str]]:
     """`(Y, X, C)` pixels of one frame and what had to be decided."""
     from PIL import ImageOps
@@ -137,10 +142,10 @@ def _pixels(path: Path, picture: Any, frame: int, *, labels: bool) -> tuple[NDAr
     notes = []
     if frame:
         picture.seek(frame)
-    if picture.format == "JPEG" and labels:
+    if picture.format in ("JPEG", "MPO") and labels:
         notes.append("JPEG loses detail: label values may be wrong near borders")
     if picture.format == "MPO":
-        notes.append("several pictures in one JPEG; they are read as frames")
+        notes.append("the JPEG carries further pictures (previews, depth); the first is read")
     deep = _deep_png(path, picture)
     if deep is not None:
         return deep, notes
@@ -155,19 +160,16 @@ def _pixels(path: Path, picture: Any, frame: int, *, labels: bool) -> tuple[NDAr
 
 def _unpacked(picture: Any, *, labels: bool) -> tuple[NDArray[Any], list[str]]:
     mode = picture.mode
-    if mode in ("P", "PA"):
+    if mode == "P":
         palette = np.asarray(picture.convert("RGB"))
         grey = bool((palette == palette[..., :1]).all())
         if labels and not grey:
-            index = picture if mode == "P" else picture.getchannel("P")
-            return np.asarray(index), ["a colour palette: its indices are read as labels"]
+            return np.asarray(picture), ["a colour palette: its indices are read as labels"]
         return palette, ["stored with a palette"]
     if mode == "1":  # one bit: 0 and 255, as every viewer shows it and as grey masks store it
         return np.asarray(picture.convert("L")), []
-    if mode in ("L", "LA", "RGB", "RGBA", "F", "I", "I;16"):
+    if mode in ("L", "LA", "RGB", "RGBA", "I", "I;16"):
         return np.asarray(picture), []
-    if mode in ("I;16B", "I;16L", "I;16N"):
-        return np.asarray(picture.convert("I")).astype(np.uint16), []
     return np.asarray(picture.convert("RGB")), [f"converted from {mode} to RGB"]
 
 

@@ -45,8 +45,6 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise FormatError(f"{path} must exist, no such file or folder; check the path") from error
-    except IsADirectoryError as error:
-        raise FormatError(f"{path} must be a file, got a folder") from error
     except PermissionError as error:
         raise FormatError(f"{path} must be readable; check its permissions") from error
     except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:

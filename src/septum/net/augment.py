@@ -8,7 +8,7 @@ any chance left in it. What the network saw in a step can therefore be named, re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -244,6 +244,28 @@ def microscopy_3d(patch: Sequence[int], spacing: Sequence[float]) -> AugmentConf
         ),
         _MODERATE,
     )
+
+
+_STRONG = replace(
+    _MODERATE,
+    gamma=Chance(0.5, 0.6, 1.7),
+    contrast=Chance(0.4, 0.6, 1.5),
+    brightness=Chance(0.3, -0.5, 0.5),
+    blur=Chance(0.2, 0.3, 1.2),
+    noise=Chance(0.3, 0.02, 0.25),
+)
+
+
+def stronger(config: AugmentConfig) -> AugmentConfig:
+    """Wider ranges and more frequent changes, for networks that see each image very often.
+
+    On nine hippocampus volumes, moderate ranges won after 300 passes over the data and these after 700.
+    """
+    turned = tuple(min(45.0, 2 * angle) for angle in config.spatial.rotation)
+    spatial = replace(
+        config.spatial, rotation=turned, rotation_probability=0.7, scale=(0.7, 1.4), scale_probability=0.7
+    )
+    return AugmentConfig(spatial, replace(_STRONG, inversion=config.intensity.inversion))
 
 
 def paper(patch: Sequence[int]) -> AugmentConfig:

@@ -58,6 +58,8 @@ class IntensityConfig:
         blur: standard deviation of a Gaussian in voxels (of the finest axis).
         low_resolution: factor by which the voxels of a simulated coarser acquisition are larger.
         noise: standard deviation of Gaussian noise, in standard deviations of the image.
+        inversion: chance that the image is negated, so that dark objects on light ground become light on dark; for
+            data sets that hold both.
     """
 
     bias_field: Chance = NEVER
@@ -68,8 +70,10 @@ class IntensityConfig:
     blur: Chance = NEVER
     low_resolution: Chance = NEVER
     noise: Chance = NEVER
+    inversion: float = 0.0
 
     def __post_init__(self) -> None:
+        check_probability("inversion", self.inversion)
         check_probability("gamma_inversion", self.gamma_inversion)
         for name, lowest in {"gamma": 1e-3, "contrast": 0.0, "low_resolution": 1.0}.items():
             chance: Chance = getattr(self, name)
@@ -89,6 +93,7 @@ class Intensity:
         contrast, brightness: factor about the mean, and addition.
         blur, low_resolution: Gaussian standard deviation in voxels and reduction factor, per spatial axis.
         noise, noise_seed: standard deviation, and the seed of the pattern.
+        inversion: True = negated; None = not.
     """
 
     bias: NDArray[np.float64] | None = None
@@ -99,6 +104,7 @@ class Intensity:
     low_resolution: tuple[float, ...] | None = None
     noise: float | None = None
     noise_seed: int = 0
+    inversion: bool | None = None
 
     @property
     def drawn(self) -> tuple[str, ...]:
@@ -128,6 +134,7 @@ def sample_intensity(
         low_resolution=None if factor is None else _coarse_axes(factor, fine, generator),
         noise=config.noise.draw(generator),
         noise_seed=int(generator.integers(2**62)),
+        inversion=True if generator.random() < config.inversion else None,
     )
 
 
@@ -150,6 +157,8 @@ def change_intensity(drawn: Intensity, image: Tensor) -> Tensor:
     A constant patch stays constant through contrast and gamma (there is nothing to stretch).
     """
     ndim = image.ndim - 1
+    if drawn.inversion:
+        image = -image
     if drawn.bias is not None:
         image = _bias(image, drawn.bias)
     if drawn.gamma is not None:

@@ -27,7 +27,7 @@ from septum.errors import ConfigError
 from septum.net.unet import UNet
 
 FloatArray = npt.NDArray[np.float32]
-_PART_BYTES = 64 << 20
+_PART_BYTES = 32 << 20
 """Logits computed at a time; below this, a head applied in several goes costs no measurable time."""
 
 AUTOCAST: dict[str, torch.dtype | None] = {
@@ -360,7 +360,12 @@ def _onnx_run(path: Path) -> Run:
 
 def _openvino_run(path: Path, precision: str) -> Run:
     openvino = _require("openvino")
-    settings = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "INFERENCE_PRECISION_HINT": precision}
+    # without pinning, because a pinned thread waits for its core even when another one is free
+    settings = {
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": precision,
+        "ENABLE_CPU_PINNING": "NO",
+    }
     compiled = openvino.Core().compile_model(str(path), "CPU", settings)
 
     def run(tile: FloatArray) -> FloatArray:

@@ -6,7 +6,6 @@ high as a tile. Where even that is too much for the budget, the image is cut int
 tiles computed twice for that (those that reach across a border) `tiles.plan_blocks` keeps few.
 """
 
-import gc
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -54,8 +53,8 @@ class TileSettings:
     0.5 suits planes, 0.25 costs volumes three times less for nearly the same result; without meaning for networks that
     eat their margin, whose tiles abut. batch: tiles computed at a time.
     memory_mb: bound of the accumulator of logits, megabytes (2^20 bytes). With 256, no tile of a 512×512 stack of
-    slices is computed twice for up to 4 classes; 10 classes then cost 1.4 times the tiles and 100 classes 3.5 times, and with
-    512, 1.2 and 2.5 times (tiles of 64×128×128, overlap 0.25).
+    slices is computed twice for up to 4 classes, 10 classes cost 1.4 and 100 classes 3.5 times the tiles; with 512,
+    1.2 and 2.5 times (tiles of 64×128×128, overlap 0.25).
     """
 
     patch: tuple[int, ...]
@@ -240,7 +239,6 @@ def _next_unless_out_of_memory(rows: Iterator[tuple[Box, Tensor]]) -> tuple[Box,
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return None

@@ -172,7 +172,8 @@ class _Run:
         # Small cases live on the device as tensors; memory-mapped ones are read patch by patch.
         self.resident = [_on_device(sample, fabric.device) for sample in samples]
         self.validation_cost = 0.0
-        self.last_validation = self.last_save = self.last_status = 0.0
+        self.last_validation = self.last_save = 0.0
+        self.last_status = -math.inf  # the first step is reported at once
         self.losses: list[float] = []
 
     def go(self, should_stop: Callable[[], bool], resume: bool) -> Outcome:
@@ -181,7 +182,7 @@ class _Run:
         started = time.monotonic() - self.state.elapsed
         self.last_validation = self.last_save = self.state.elapsed
         mark = (self.state.elapsed, self.state.step)
-        reason = ""
+        reason = "budget" if self.progress >= 1 else ""  # a run that was killed while it finished
         while not reason:
             self.set_learning_rate()
             self.losses.append(self.one_step())
@@ -334,14 +335,14 @@ class _Run:
     def end_reason(self, should_stop: Callable[[], bool]) -> str:
         config, state = self.config, self.state
         reason = ""
-        if should_stop():
+        if self.progress >= 1:
+            reason = "budget"
+        elif should_stop():
             reason = "stopped"
         elif config.until_dice is not None and (state.last_dice or 0.0) >= config.until_dice:
             reason = "good enough"
         elif config.patience and state.stale >= config.patience:
             reason = "plateau"
-        elif self.progress >= 1:
-            reason = "budget"
         # Ranks must leave the loop together: rank 0 decides.
         return str(self.fabric.broadcast(reason)) if self.fabric.world_size > 1 else reason
 

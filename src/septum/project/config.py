@@ -34,6 +34,8 @@ class TrainSettings:
         minutes: training time, shared by all folds; `steps` per fold replaces it. Ten minutes when both are None.
         folds: "one" holds one fold out, "all" trains every fold, "none" trains on every labelled case, "0,2" trains
             those folds.
+        members: networks trained on the same cases from different seeds, averaged in prediction (with folds "one" or
+            "none"); they share the minutes.
         seed: seed of the division, the weights, the patches and the augmentation.
         background: label value of the background.
         foreground: True makes every other value one class; None decides (instance ids become one class).
@@ -49,6 +51,7 @@ class TrainSettings:
     minutes: float | None = None
     steps: int | None = None
     folds: str = "one"
+    members: int = 1
     seed: int = 0
     background: int = 0
     foreground: bool | None = None
@@ -66,6 +69,8 @@ class TrainSettings:
             raise ConfigError(f"network must be one of {', '.join(NETWORKS)}, got {self.network!r}")
         if self.minutes is not None and self.steps is not None:
             raise ConfigError("the budget must be minutes or steps, got both; leave one out")
+        if self.members < 1 or (self.members > 1 and self.folds not in ("one", "none")):
+            raise ConfigError(f"members must be at least 1, and folds one or none for more, got {self.members}")
         for name in ("minutes", "steps"):
             value = getattr(self, name)
             if value is not None and not value > 0:

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from septum.errors import DatasetError
+from septum.geometry import Grid
 from septum.geometry.placement import Placement
+from septum.io import naming
 from septum.project.cases import Case, load_pair
 from septum.project.classes import ClassMap
 
@@ -39,6 +41,7 @@ class Fingerprint:
         minimum: smallest intensity of all.
         zero_share: largest share of samples that are exactly zero over the cases (background that was cut away).
         class_shares: share of the annotated samples per class.
+        brighter: share of the cases whose structures are brighter than their surroundings (first channel).
         thickness: median over the cases of the thickest structure, in samples of the finest axis.
         median_voxels: samples per image.
     """
@@ -60,6 +63,7 @@ class Fingerprint:
     minimum: float
     zero_share: float
     class_shares: tuple[float, ...]
+    brighter: float
     thickness: float
     median_voxels: int
 
@@ -75,6 +79,7 @@ class _Look:
     minimum: float
     zero_share: float
     counts: NDArray[np.int64]
+    brighter: bool
     thickness: float
 
 
@@ -119,9 +124,15 @@ def take_fingerprint(
         minimum=min(look.minimum for look in looks),
         zero_share=max(look.zero_share for look in looks),
         class_shares=tuple(float(c) for c in counts / max(1, counts.sum())),
+        brighter=float(np.mean([look.brighter for look in looks])),
         thickness=float(np.median([look.thickness for look in looks])),
         median_voxels=int(np.median(shapes.prod(axis=1))),
     )
+
+
+def is_anatomical(case: Case, grid: Grid) -> bool:
+    """Whether a volume's axes have directions in a patient; TIFF stacks and pictures have none."""
+    return grid.ndim == 3 and naming.suffix(case.images[0].path) not in naming.TIFF + naming.RASTER
 
 
 def _look(case: Case, classes: ClassMap) -> _Look:
@@ -140,13 +151,14 @@ def _look(case: Case, classes: ClassMap) -> _Look:
     return _Look(
         shape=target.shape,
         spacing=spacing,
-        anatomical=image.grid.ndim == 3,
+        anatomical=is_anatomical(case, image.grid),
         values=values,
         minimum=float(np.nanmin(array[(slice(None), *cut)])),
         zero_share=float(np.mean(array[0][cut] == 0)),
         counts=np.bincount(small[small != classes.ignore_class].ravel(), minlength=classes.n_classes)[
             : classes.n_classes
         ].astype(np.int64),
+        brighter=bool(values[0].mean() > np.nanmean(array[0][cut][small == 0])) if (small == 0).any() else True,
         thickness=thin * _thickness(small, classes, spacing),
     )
 

@@ -14,10 +14,12 @@ from typing import Any
 import pandas as pd
 
 from septum import io
-from septum.geometry import LabelMap
+from septum.geometry import Image, LabelMap
 from septum.net.train import Outcome
 from septum.project.cases import UNANNOTATED, Case, Dataset, Source, load_pair
 from septum.project.config import PredictSettings, TrainSettings, unstructure
+from septum.project.fingerprint import is_anatomical
+from septum.project.folds import Fold
 from septum.project.model import ModelFolder
 from septum.project.plan import Plan
 from septum.project.prediction import Job, PredictResult, make_engine, segment
@@ -74,9 +76,10 @@ def measure(
     trained = set(folder.trained_folds())
     scores: list[Score] = []
     examples: list[Example] = []
-    for job in jobs:
-        if job.index in trained:
-            found, shown = _measure_fold(folder, data, job, on_progress, room=MOST_KEPT - len(examples))
+    for fold in dict.fromkeys(job.fold for job in jobs):
+        members = [job.index for job in jobs if job.fold == fold and job.index in trained]
+        if members:
+            found, shown = _measure_fold(folder, data, fold, members, on_progress, room=MOST_KEPT - len(examples))
             scores += found
             examples += shown
     runs = {job.index: _run(folder, job.index) for job in jobs if job.index in trained}
@@ -101,43 +104,54 @@ def measure(
 
 
 def _measure_fold(
-    folder: ModelFolder, data: Dataset, job: FoldJob, on_progress: Callable[[str, float], None], *, room: int
+    folder: ModelFolder,
+    data: Dataset,
+    fold: Fold,
+    members: Sequence[int],
+    on_progress: Callable[[str, float], None],
+    *,
+    room: int,
 ) -> tuple[list[Score], list[Example]]:
-    plan, models = folder.load(str(job.index))
+    """The held-out cases of a fold, segmented by the networks that did not see them (several members together)."""
+    plan, models = folder.load(",".join(str(index) for index in members))
     settings = PredictSettings()
     engine = make_engine(plan, models, settings, folder.path / "exported")
     labels = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
-    target = folder.fold(job.index) / "validation"
+    target = folder.fold(members[0]) / "validation"
     target.mkdir(exist_ok=True)
     scores: list[Score] = []
     examples: list[Example] = []
-    for number, name in enumerate(job.fold.val):
+    for number, name in enumerate(fold.val):
         case = data.case(name)
         image, reference = load_pair(case)
         prediction = segment(image, engine, plan, settings)
         io.write_labels(target / f"{name}{io.label_suffix(case.images[0].path)}", prediction)
-        truth, guess = _comparable(plan, reference, prediction, job)
+        truth, guess = _comparable(plan, reference, prediction, fold)
         found = score_case(name, truth, guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
         scores += found
         if len(examples) < room:
-            examples.append(
-                Example(name, image.array, _shown(truth, plan), _shown(guess, plan), image.grid.spacing,
-                        image.grid.orientation if image.grid.ndim == 3 else None)
-            )  # fmt: skip
-        on_progress(f"measuring {name}", (number + 1) / len(job.fold.val))
+            examples.append(_example(case, image, _shown(truth, plan), _shown(guess, plan)))
+        on_progress(f"measuring {name}", (number + 1) / len(fold.val))
     kept = {case for _, case in pick_examples(scores)}
     return scores, [example for example in examples if example.case in kept or room > len(examples)]
 
 
-def _comparable(plan: Plan, reference: LabelMap, prediction: LabelMap, job: FoldJob) -> tuple[Any, Any]:
+def _example(case: Case, image: Image, truth: Any, guess: Any) -> Example:
+    anatomical = is_anatomical(case, image.grid)
+    sized = anatomical or image.grid.spacing != (1.0,) * image.grid.ndim
+    spacing, letters = image.grid.spacing if sized else None, image.grid.orientation if anatomical else None
+    return Example(case.id, image.array, truth, guess, spacing, letters)
+
+
+def _comparable(plan: Plan, reference: LabelMap, prediction: LabelMap, fold: Fold) -> tuple[Any, Any]:
     """Both as values of the plan's classes in a signed type; what is not to be scored is `UNANNOTATED`."""
     classes = plan.classes.to_classes(reference.array)
     truth = plan.classes.to_values(classes).astype("int32")
     truth[classes == plan.classes.ignore_class] = UNANNOTATED
-    if job.fold.block is not None:
+    if fold.block is not None:
         outside = truth.copy()
         truth[...] = UNANNOTATED
-        block = block_slices(job.fold.block, truth.shape)
+        block = block_slices(fold.block, truth.shape)
         truth[block] = outside[block]
     return truth, prediction.array.astype("int32")
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from septum.errors import CheckpointError, ConfigError
 from septum.net import augment
@@ -27,7 +27,7 @@ FORMAT_VERSION = 1
 
 WIDTHS = (64, 48, 32, 24, 16)
 """Features of the finest level that `auto` may choose, widest first."""
-ENOUGH_STEPS = 1200
+ENOUGH_STEPS = 2000
 """`auto` takes the widest network that still makes so many steps in the budget."""
 MOST_FEATURES = {2: 512, 3: 320}
 SMALLEST_BOTTOM = {2: 8, 3: 4}
@@ -36,6 +36,12 @@ PATCH_2D = 256
 PATCH_VOXELS_3D = {"cpu": 48 * 56 * 48, "cuda": 128**3, "mps": 96**3}
 THICK_SLICES = 3.0
 """Volumes whose slices are so many times thicker than their pixels get convolutions within the slice first."""
+MANY_PASSES = 500
+"""From so many passes over the data on, augmentation gets stronger: the network starts to know the images by heart."""
+FEW_VOXELS = 2_000_000
+"""Data sets with fewer voxels in all get the narrowest network: a wider one learnt nine small volumes by heart."""
+MIXED_POLARITY = 0.04
+"""From this share of images with the opposite contrast on, training also shows every image negated."""
 COARSEN_FROM = 0.5
 """Structures thicker than this share of the patch are segmented at a coarser resolution, to fit into the view."""
 
@@ -203,8 +209,9 @@ def _patch(shape: Sequence[int], step: Sequence[float], machine: Machine) -> tup
     return tuple(max(1, round(s)) for s in size)
 
 
-def _round_up(patch: Sequence[int], divisor: Sequence[int]) -> tuple[int, ...]:
-    return tuple(-(-n // d) * d for n, d in zip(patch, divisor, strict=True))
+def _round(patch: Sequence[int], divisor: Sequence[int]) -> tuple[int, ...]:
+    """The nearest admissible size: a patch slightly smaller than the images costs less and is cut at varying places."""
+    return tuple(max(1, round(n / d)) * d for n, d in zip(patch, divisor, strict=True))
 
 
 def _auto(
@@ -231,24 +238,42 @@ def _auto(
             activation="leaky_relu",
         )
 
-    patch = _round_up(wanted, UNet(unet(4)).divisor)
+    patch = _round(wanted, UNet(unet(4)).divisor)
     batch = 4 if ndim == 2 else 2
-    width = _width(unet, patch, batch, settings, machine)
-    budget = Budget(settings.minutes, settings.steps, batch, "adamw", learning_rate=2e-3)
-    return _plan(
+    total = fingerprint.cases * math.prod(shape) * (fingerprint.shape_median[0] if fingerprint.ndim > ndim else 1)
+    width, steps = _width(unet, patch, batch, settings, machine, few=total < FEW_VOXELS)
+    budget = Budget(settings.minutes, settings.steps, batch, "adamw", learning_rate=4e-3)
+    plan = _plan(
         "auto", unet(width), "dice + cross entropy", fingerprint, classes, settings, machine, patch, budget, step
     )
+    passes = steps * batch * math.prod(patch) / total
+    return replace(plan, augment=augment.stronger(plan.augment)) if passes > MANY_PASSES else plan
 
 
-def _width(unet: Any, patch: tuple[int, ...], batch: int, settings: TrainSettings, machine: Machine) -> int:
-    """The widest network that makes enough steps in the budget, from a timing of the narrowest ones."""
+def _width(
+    unet: Callable[[int], UNetConfig],
+    patch: tuple[int, ...],
+    batch: int,
+    settings: TrainSettings,
+    machine: Machine,
+    *,
+    few: bool,
+) -> tuple[int, float]:
+    """The widest network that makes enough steps in the budget by a timing, and how many steps it makes."""
     if settings.minutes is None:
-        return 32
-    for width in WIDTHS[1:] if machine.device == "cpu" else WIDTHS:
-        seconds = seconds_per_step(unet(width), patch, batch, machine)
-        if settings.minutes * 60 / seconds >= ENOUGH_STEPS:
-            return width
-    return WIDTHS[-1]
+        return WIDTHS[-1] if few else 32, settings.steps or 0
+    seconds_each = settings.minutes * 60 / _members(settings)
+    width, steps = WIDTHS[-1], 0.0
+    for width in WIDTHS[-1:] if few else WIDTHS[1:] if machine.device == "cpu" else WIDTHS:
+        steps = seconds_each / seconds_per_step(unet(width), patch, batch, machine)
+        if steps >= ENOUGH_STEPS:
+            break
+    return width, steps
+
+
+def _members(settings: TrainSettings) -> int:
+    """How many networks share the minutes, as far as the settings say."""
+    return settings.members * {"all": 5, "one": 1, "none": 1}.get(settings.folds, settings.folds.count(",") + 1)
 
 
 def _lecture(
@@ -261,7 +286,7 @@ def _lecture(
 ) -> Plan:
     unet = lecture(len(shape), fingerprint.channels, classes.n_classes)
     divisor = UNet(unet).divisor
-    patch = _round_up(_patch(shape, step, machine), divisor)
+    patch = _round(_patch(shape, step, machine), divisor)
     budget = Budget(settings.minutes, settings.steps, 4 if len(shape) == 2 else 2, "adamw", learning_rate=1e-3)
     return _plan(
         "lecture", unet, "dice + sigmoid per class", fingerprint, classes, settings, machine, patch, budget, step
@@ -303,9 +328,11 @@ def _plan(
 ) -> Plan:
     """What the three forms have in common."""
     if unet.ndim == 3:
-        ranges = augment.medical_3d(patch, step)
+        ranges = (augment.medical_3d if fingerprint.anatomical else augment.microscopy_3d)(patch, step)
     else:
-        ranges = augment.medical_2d(patch) if fingerprint.anatomical else augment.microscopy_2d(patch)
+        ranges = (augment.medical_2d if fingerprint.anatomical else augment.microscopy_2d)(patch)
+    if min(fingerprint.brighter, 1 - fingerprint.brighter) >= MIXED_POLARITY:
+        ranges = replace(ranges, intensity=replace(ranges.intensity, inversion=0.25))
     return Plan(
         network=network,
         unet=unet,
@@ -313,7 +340,7 @@ def _plan(
         classes=classes,
         channels=fingerprint.channels,
         spacing=None,
-        reorient=fingerprint.ndim == 3,
+        reorient=fingerprint.anatomical,
         slices=False,
         normalisation=_normalisation(fingerprint),
         patch=patch,
@@ -342,21 +369,30 @@ def plan_json(plan: Plan) -> str:
 
 
 def read_plan(path: Path) -> Plan:
-    """Read a plan that Septum wrote or a person edited.
+    """Read a plan that Septum wrote or a person edited; errors as `parse_plan`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as a plan: {error}") from error
+    return parse_plan(text, what=str(path))
+
+
+def parse_plan(text: str, *, what: str) -> Plan:
+    """The plan in a JSON text; `what` names it in messages.
 
     Raises:
-        ConfigError: when the file is not a plan; unknown keys are named with the nearest known one.
+        ConfigError: when the text is not a plan; unknown keys are named with the nearest known one.
         CheckpointError: when it has a newer format version.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as a plan: {error}") from error
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{what} cannot be read as a plan: {error}") from error
     if not isinstance(data, dict):
-        raise ConfigError(f"{path} must hold a plan (a JSON object), got a {type(data).__name__}")
+        raise ConfigError(f"{what} must hold a plan (a JSON object), got a {type(data).__name__}")
     version = data.get("format_version", 0)
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise CheckpointError(
-            f"{path} has format version {version}, this Septum reads up to {FORMAT_VERSION}; upgrade Septum"
+            f"{what} has format version {version}, this Septum reads up to {FORMAT_VERSION}; upgrade Septum"
         )
-    return structure(data, Plan, what=str(path))
+    return structure(data, Plan, what=what)

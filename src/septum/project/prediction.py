@@ -5,6 +5,7 @@ A file that cannot be read is a row in a list, not the end of the night's run.
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -201,9 +202,17 @@ def run_jobs(
         except Stopped:
             break
         except (SeptumError, OSError, MemoryError) as error:
+            if _cannot_write(error):
+                raise
             failures.append((job.case.id, str(error) or type(error).__name__))
         tell(1.0)
     return PredictResult(tuple(written), tuple(failures))
+
+
+def _cannot_write(error: BaseException) -> bool:
+    """Whether the disk is full or read-only: then every further image would fail after minutes of work."""
+    codes = {getattr(e, "errno", None) for e in (error, error.__cause__, error.__context__) if e is not None}
+    return bool(codes & {errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def run_job(

@@ -6,8 +6,8 @@ Each fold is a folder of its own that can be resumed on its own; a fold whose we
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from septum.errors import ConfigError
+from septum.errors import ConfigError, SeptumError
 from septum.metrics import confusion_counts, dice
 from septum.net.checkpoint import save_model
 from septum.net.engine import torch_engine
@@ -29,6 +29,7 @@ from septum.net.train import Outcome, Status, TrainConfig, train
 from septum.net.unet import UNet
 from septum.project.config import TrainSettings, TrainStatus
 from septum.project.folds import Fold
+from septum.project.machine import choose_device
 from septum.project.model import ModelFolder
 from septum.project.plan import Plan
 from septum.project.prepare import as_planes
@@ -49,68 +50,88 @@ class FoldJob:
     fold: Fold
 
 
-def make_fabric(settings: TrainSettings, plan: Plan) -> Fabric:
-    """Devices, nodes and precision.
+def make_fabric(settings: TrainSettings, precision: str) -> Fabric:
+    """Devices, nodes and precision; from here on there is one process per device.
 
     Raises:
         ConfigError: when the machine does not have what was asked for.
     """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     kind = settings.devices if settings.devices in ("cpu", "cuda", "mps") else "auto"
-    count: Any = settings.devices
-    if not str(count).isdigit():
-        # One process on a CPU uses every core already.
-        count = "auto" if kind == "auto" and torch.cuda.is_available() else 1
+    count: Any = int(settings.devices) if settings.devices.isdigit() else "auto"
+    if count == "auto" and choose_device(kind) == "cpu":
+        count = 1  # one process on a CPU uses every core already
     try:
-        return Fabric(
-            accelerator=kind,
-            devices=int(count) if str(count).isdigit() else count,
-            num_nodes=settings.nodes,
-            precision=plan.precision,
-        )
+        fabric = Fabric(accelerator=kind, devices=count, num_nodes=settings.nodes, precision=precision)
+        fabric.launch()
     except (RuntimeError, ValueError, TypeError) as error:
         raise ConfigError(f"these devices cannot be used: {error}; try --devices cpu --precision 32-true") from error
+    return fabric
 
 
-def train_fold(
-    job: FoldJob,
-    plan: Plan,
-    samples: dict[str, Sample],
-    folder: ModelFolder,
-    settings: TrainSettings,
-    *,
-    fabric: Fabric,
-    on_status: Callable[[TrainStatus], None],
-    should_stop: Callable[[], bool],
-    resume: bool,
-) -> Outcome:
+def from_first(fabric: Fabric, make: Callable[[], str]) -> str:
+    """What the first process makes, given to all of them; when it refuses, all of them stop.
+
+    Raises:
+        SeptumError: what `make` raised, or in the other processes that it did.
+    """
+    if fabric.world_size == 1:
+        return make()
+    made: tuple[bool, str] = (False, "")
+    refusal: SeptumError | None = None
+    if fabric.is_global_zero:
+        try:
+            made = (True, make())
+        except SeptumError as error:
+            refusal = error
+    done, text = fabric.broadcast(made)
+    if not done:
+        raise refusal or SeptumError("the first process stopped; its message says why")
+    return str(text)
+
+
+@dataclass(frozen=True)
+class FoldContext:
+    """What all folds of a run share."""
+
+    plan: Plan
+    samples: Mapping[str, Sample]
+    folder: ModelFolder
+    settings: TrainSettings
+    fabric: Fabric
+    on_status: Callable[[TrainStatus], None]
+    should_stop: Callable[[], bool]
+    resume: bool
+
+
+def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
     """Train one fold and write its weights and curves."""
+    plan, fabric = context.plan, context.fabric
     ignore = plan.classes.ignore_class
-    training, held_out = split_samples(job.fold, samples, ignore)
+    training, held_out = split_samples(job.fold, context.samples, ignore)
     inputs = [plane for sample in training for plane in (as_planes(sample, ignore) if plan.slices else (sample,))]
-    path = folder.fold(job.index)
+    path = context.folder.fold(job.index)
     path.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed + 7919 * job.index)
-    state_file = path / "state.pt"
-    started = time.monotonic()
 
     def tell(status: Status) -> None:
-        on_status(TrainStatus(fold=job.place + 1, folds=job.of, **vars(status)))
+        context.on_status(TrainStatus(fold=job.place + 1, folds=job.of, **vars(status)))
 
     outcome = train(
         UNet(plan.unet),
         inputs,
-        train_config(plan, settings, job),
+        train_config(plan, context.settings, job),
         fabric=fabric,
         objective=get_objective(plan.objective),
         augment=plan.augment,
-        validate=make_validation(held_out, plan, fabric, should_stop) if held_out else None,
-        state_file=state_file,
+        validate=make_validation(held_out, plan, fabric, context.should_stop) if held_out else None,
+        state_file=path / "state.pt",
         on_status=tell,
-        should_stop=should_stop,
-        resume=resume and state_file.exists(),
+        should_stop=context.should_stop,
+        resume=context.resume and (path / "state.pt").exists(),
     )
     if fabric.is_global_zero:
-        keep(outcome, plan, path, seconds=time.monotonic() - started)
+        keep(outcome, plan, path)
     fabric.barrier()
     return outcome
 
@@ -136,7 +157,7 @@ def train_config(plan: Plan, settings: TrainSettings, job: FoldJob) -> TrainConf
     )
 
 
-def split_samples(fold: Fold, samples: dict[str, Sample], ignore: int) -> tuple[list[Sample], list[Sample]]:
+def split_samples(fold: Fold, samples: Mapping[str, Sample], ignore: int) -> tuple[list[Sample], list[Sample]]:
     """Training and held-out samples; of a single image, a block is held out by ignoring it here and the rest there."""
     training = [samples[name] for name in fold.train]
     held_out = [samples[name] for name in fold.val]
@@ -191,7 +212,7 @@ def predict_sample(engine: Any, image: NDArray[Any], plan: Plan, **options: Any)
     return predict_classes(engine, image, settings=tiles, **options)
 
 
-def keep(outcome: Outcome, plan: Plan, path: Path, *, seconds: float) -> None:
+def keep(outcome: Outcome, plan: Plan, path: Path) -> None:
     """Write weights, curves (CSV, PNG, TensorBoard) and how the run ended."""
     model = UNet(plan.unet)
     save_model(path / "weights.pt", model, outcome.weights)
@@ -200,8 +221,8 @@ def keep(outcome: Outcome, plan: Plan, path: Path, *, seconds: float) -> None:
     if len(table):
         save_learning_curves(path / "curves.csv", path / "curves.png")
         write_events(table, path)
-    summary = {"reason": outcome.reason, "steps": outcome.steps, "seconds": round(outcome.seconds, 1)}
-    write_json(path / "run.json", {**summary, "val_dice": outcome.val_dice, "this_session_seconds": round(seconds, 1)})
+    ended = {"reason": outcome.reason, "steps": outcome.steps, "seconds": round(outcome.seconds, 1)}
+    write_json(path / "run.json", {**ended, "val_dice": outcome.val_dice})
 
 
 def write_events(table: pd.DataFrame, path: Path) -> None:

@@ -22,13 +22,13 @@ from septum.project.config import PredictSettings, TrainSettings, TrainStatus, s
 from septum.project.dataset import load_dataset
 from septum.project.fingerprint import take_fingerprint
 from septum.project.folds import Fold, make_folds
-from septum.project.machine import measure_machine
+from septum.project.machine import Machine, choose_device, measure_machine
 from septum.project.model import ModelFolder, parse_folds
-from septum.project.plan import Plan, make_plan, plan_json, read_plan
+from septum.project.plan import Plan, make_plan, parse_plan, plan_json, read_plan
 from septum.project.prediction import PredictResult, find_cases, make_engine, plan_jobs, run_jobs
 from septum.project.prepare import as_planes, prepare_cases, to_sample
 from septum.project.provenance import write_json, write_text
-from septum.project.training import FoldJob, make_fabric, train_fold
+from septum.project.training import FoldContext, FoldJob, from_first, make_fabric, train_fold
 from septum.report.sheet import write_png
 
 Note = Callable[[str], None]
@@ -63,36 +63,39 @@ def train(
         DatasetError, GeometryError, FormatError: when the data cannot be used.
         ConfigError: when a setting is wrong, or `output` holds a model and neither `resume` nor `overwrite` is given.
     """
-    folder = claim(output, resume=resume, overwrite=overwrite)
     settings = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
+    machine = planned_machine(settings, output, resume=resume)
+    fabric = make_fabric(settings, machine.precision)
     data = load_dataset(dataset, axes=settings.axes)
     for note in data.notes:
         on_note(note)
     cases = [case for case in data.labelled if case.split != "test"]
-    plan = resolve_plan(data, cases, folder, settings, resume, on_note, on_progress)
-    jobs = choose_folds(cases, plan, settings.folds, on_note)
-    write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
-    fabric = make_fabric(settings, plan)
-    fabric.launch()
-    samples = {s.name: s for s in prepare_cases(cases, plan, folder.path / "prepared", on_progress=on_progress)}
+    folder = ModelFolder(output)
+
+    def begin() -> str:
+        claim(output, resume=resume, overwrite=overwrite)
+        return plan_json(resolve_plan(data, cases, folder, settings, machine, resume, on_note, on_progress))
+
+    plan = parse_plan(from_first(fabric, begin), what="the plan")
+    jobs = choose_folds(cases, plan, settings, on_note)
+    prepared = folder.path / "prepared" / str(fabric.global_rank)
+    samples = {s.name: s for s in prepare_cases(cases, plan, prepared, on_progress=on_progress)}
     on_note(outcome.describe(plan, len(cases)))
-    outcomes = []
+    stopped = False
     for job in jobs:
-        if resume and folder.weights(job.index).exists() and outcome.finished(folder, job.index):
+        if stopped or (resume and outcome.finished(folder, job.index)):
             continue
-        outcomes.append(
-            train_fold(
-                job, plan, samples, folder, settings,
-                fabric=fabric, on_status=on_status, should_stop=should_stop, resume=resume,
-            )
-        )  # fmt: skip
-        on_note(outcome.describe_end(job, outcomes[-1]))
-        if outcomes[-1].reason == "stopped":
-            break
+        context = FoldContext(plan, samples, folder, settings, fabric, on_status, should_stop, resume)
+        ended = train_fold(job, context)
+        on_note(outcome.describe_end(job, ended))
+        stopped = ended.reason == "stopped"
     del samples
-    shutil.rmtree(folder.path / "prepared", ignore_errors=True)
+    shutil.rmtree(prepared, ignore_errors=True)
+    if not fabric.is_global_zero:
+        return TrainResult(folder.path, None, stopped, None)
+    write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
     report, dice = outcome.measure(folder, data, cases, jobs, settings, on_progress)
-    return TrainResult(folder.path, report, any(o.reason == "stopped" for o in outcomes), dice)
+    return TrainResult(folder.path, report, stopped, dice)
 
 
 def predict(
@@ -146,7 +149,8 @@ def augment_preview(
     data = load_dataset(dataset, axes=axes)
     cases = [case for case in data.labelled if case.split != "test"]
     settings = TrainSettings(steps=1, seed=seed, axes=axes)
-    chosen = read_plan(plan) if plan is not None else derive_plan(data, cases, settings, lambda text: None)
+    machine = Machine(choose_device(), "32-true")
+    chosen = read_plan(plan) if plan is not None else derive_plan(data, cases, settings, machine, lambda text: None)
     rows = []
     for case in cases[:: max(1, len(cases) // images)][:images]:
         planes = as_planes(to_sample(case, chosen), chosen.classes.ignore_class) if chosen.slices else None
@@ -183,11 +187,20 @@ def claim(output: Path, *, resume: bool, overwrite: bool) -> ModelFolder:
     return folder
 
 
+def planned_machine(settings: TrainSettings, output: Path, *, resume: bool) -> Machine:
+    """The device, and the precision of a plan that exists already, else the faster one of this machine."""
+    existing = ModelFolder(output).plan if resume else settings.plan
+    if existing is not None and existing.is_file():
+        return Machine(choose_device(settings.devices), read_plan(existing).precision)
+    return measure_machine(settings.devices, settings.precision)
+
+
 def resolve_plan(
     data: Dataset,
     cases: Sequence[Case],
     folder: ModelFolder,
     settings: TrainSettings,
+    machine: Machine,
     resume: bool,
     on_note: Note,
     on_progress: Progress,
@@ -200,7 +213,7 @@ def resolve_plan(
         budget = replace(plan.budget, minutes=settings.minutes, steps=settings.steps)
         plan = replace(plan, budget=budget, seed=settings.seed)
     else:
-        plan = derive_plan(data, cases, settings, on_note, on_progress)
+        plan = derive_plan(data, cases, settings, machine, on_note, on_progress)
     write_text(folder.plan, plan_json(plan))
     write_text(folder.path / "settings.toml", settings_toml(settings))
     return plan
@@ -210,6 +223,7 @@ def derive_plan(
     data: Dataset,
     cases: Sequence[Case],
     settings: TrainSettings,
+    machine: Machine,
     on_note: Note,
     on_progress: Progress = lambda what, share: None,
 ) -> Plan:
@@ -221,27 +235,30 @@ def derive_plan(
         on_note(note)
     fingerprint = take_fingerprint(cases, classes, on_progress=on_progress)
     on_progress("timing this machine", 0.0)
-    machine = measure_machine(settings.devices, settings.precision)
     return make_plan(fingerprint, classes, settings, machine)
 
 
-def choose_folds(cases: Sequence[Case], plan: Plan, wanted: str, on_note: Note) -> tuple[FoldJob, ...]:
-    """The folds to train.
+def choose_folds(cases: Sequence[Case], plan: Plan, settings: TrainSettings, on_note: Note) -> tuple[FoldJob, ...]:
+    """The networks to train: one per fold, or several of different seeds on the same cases.
 
     Raises:
         ConfigError: when a fold is asked for that there is not.
     """
-    if wanted == "none":
+    members = range(settings.members)
+    if settings.folds == "none":
         on_note("no case is held out: measure the model on other images with `septum evaluate`")
         everything = Fold(tuple(case.id for case in cases), ())
-        return (FoldJob(0, 0, 1, everything),)
+        return tuple(FoldJob(index, index, len(members), everything) for index in members)
     folds = make_folds(cases, seed=plan.seed)
-    chosen = {"one": (0,), "all": tuple(range(len(folds)))}.get(wanted)
-    chosen = parse_folds(wanted) if chosen is None else chosen
-    missing = [index for index in chosen if index >= len(folds)]
-    if missing:
-        raise ConfigError(f"folds must be below {len(folds)} for these {len(cases)} cases, got {missing}")
-    for note in dict.fromkeys(folds[index].note for index in chosen):
+    if settings.folds == "one":
+        chosen = [(index, folds[0]) for index in members]
+    else:
+        numbers = tuple(range(len(folds))) if settings.folds == "all" else parse_folds(settings.folds)
+        missing = [index for index in numbers if index >= len(folds)]
+        if missing:
+            raise ConfigError(f"folds must be below {len(folds)} for these {len(cases)} cases, got {missing}")
+        chosen = [(index, folds[index]) for index in numbers]
+    for note in dict.fromkeys(fold.note for _, fold in chosen):
         if note:
             on_note(note)
-    return tuple(FoldJob(index, place, len(chosen), folds[index]) for place, index in enumerate(chosen))
+    return tuple(FoldJob(index, place, len(chosen), fold) for place, (index, fold) in enumerate(chosen))

@@ -1,0 +1,118 @@
+"""Write the tables of the documentation from the recorded results: nobody types a number.
+
+    python -m benchmarks.tables
+
+Reads `benchmarks/results/*.json`, writes `docs/explain/measured.md`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import RESULTS
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "explain" / "measured.md"
+
+HEAD = """# What was measured
+
+Written by `python -m benchmarks.tables` from `benchmarks/results`; every number comes from a run of the command named
+above its table. Speeds are ratios against a peer in the same run: absolute seconds on a shared machine mean little.
+"""
+
+
+def load(name: str) -> dict[str, Any] | None:
+    """A recorded result, or None where it was not run."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def where(content: dict[str, Any]) -> str:
+    """Machine and versions in one line."""
+    hardware, versions = content["hardware"], content["versions"]
+    return f"{hardware['cpu']}, {hardware['cores']} cores, torch {versions['torch']}, {content['date'][:10]}"
+
+
+def accuracy(content: dict[str, Any]) -> list[str]:
+    """The accuracy study."""
+    results = content["results"]
+    lines = [
+        "## Accuracy on images that training never saw",
+        "",
+        f"`python -m benchmarks.accuracy.first_models` ({where(content)}), "
+        f"seed {results['seed']}. One model per data set, trained on every training image (`--folds none`).",
+        "Dice is the mean over labels of each test image; intervals are 95 % bootstrap intervals.",
+        "",
+        "| data set | training images | test images | Dice, mean [interval] | Dice, median [interval] | "
+        "pixel error | aim | networks, steps | minutes | peak memory |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in results.items():
+        if not isinstance(row, dict):
+            continue
+        for kind in ("plain", "mirrored"):
+            if kind not in row:
+                continue
+            score = row[kind]
+            lines.append(
+                f"| {row['what']}{' (--tta)' if kind == 'mirrored' else ''} | "
+                f"{row['training_images']} | {score['n']} | "
+                f"{score['mean']:.4f} [{score['mean_ci_low']:.4f}, {score['mean_ci_high']:.4f}] | "
+                f"{score['median']:.4f} [{score['median_ci_low']:.4f}, {score['median_ci_high']:.4f}] | "
+                f"{score['pixel_error']:.4f} | {row['aim']} | {row['networks']}, {row['steps']} | "
+                f"{row['train_minutes']:.1f} | {row['train_peak_memory_mb']} MB |"
+            )
+        labels = row["plain"]["mean_by_label"]
+        if len(labels) > 1:
+            each = ", ".join(f"{label} {value:.4f}" for label, value in labels.items())
+            lines.append(f"| {name}, by label | | | {each} | | | | | | |")
+    return lines
+
+
+def network(content: dict[str, Any]) -> list[str]:
+    """Speed of prediction and training against a plain loop."""
+    results = content["results"]
+    lines = [
+        "## Speed against plain PyTorch in float32",
+        "",
+        f"`python -m benchmarks.speed.network` ({where(content)}), {results['threads']} thread(s), medians of "
+        "interleaved repetitions.",
+        "",
+        "| what | Septum, s | plain, s | ratio | bar |",
+        "|---|---|---|---|---|",
+    ]
+    for kind in ("prediction", "training"):
+        for name, row in results[kind].items():
+            seconds = row["seconds"]
+            lines.append(
+                f"| {kind}: {name} | {seconds['septum']:.3f} | {seconds['plain']:.3f} | {row['ratio']:.2f} | "
+                f"{results['bars'][kind]} |"
+            )
+    return lines
+
+
+def plain(name: str, title: str, command: str) -> list[str]:
+    """Any other result, as it was recorded."""
+    content = load(name)
+    if content is None:
+        return []
+    text = json.dumps(content["results"], indent=1)
+    return [f"## {title}", "", f"`python -m {command}` ({where(content)})", "", "```json", text, "```", ""]
+
+
+def main() -> None:
+    """Write the page."""
+    lines = [HEAD]
+    for name, table in (("first_models", accuracy), ("network", network)):
+        content = load(name)
+        if content is not None:
+            lines += [*table(content), ""]
+    lines += plain("speed-augment", "Augmentation as a share of a training step", "benchmarks.speed.augment")
+    lines += plain("predict_memory", "Peak memory with 2 and with 100 classes", "benchmarks.speed.predict_memory")
+    PAGE.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()
