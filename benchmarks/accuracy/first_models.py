@@ -93,7 +93,7 @@ STUDIES = (
 def run(command: Sequence[str]) -> tuple[float, float]:
     """Run a `septum` command; returns minutes and peak memory in MB of its process."""
     started = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "septum.cli.main", *command], cwd=ROOT)
+    process = subprocess.Popen([str(Path(sys.executable).with_name("septum")), *command], cwd=ROOT)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -125,33 +125,26 @@ def score(report: Path, seed: int = SEED) -> dict[str, object]:
     return {**result, **intervals, "mean_by_label": labels, "pixel_error": error}
 
 
-def study(chosen: Study, data: Path, factor: float) -> dict[str, object]:
+def study(chosen: Study, data: Path, factor: float, *, reuse: bool) -> dict[str, object]:
     """Train, predict, evaluate one data set."""
     folder = RUNS / chosen.name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     training, test = chosen.divide(data)
-    write_table(folder / "cases.csv", training, test)
-    write_table(folder / "test.csv", [], test)
-    train = [
-        "train",
-        folder / "cases.csv",
-        "-o",
-        folder / "model",
-        "--minutes",
-        factor * chosen.minutes,
-        "--folds",
-        "none",
-    ]
-    wall, memory = run([str(part) for part in [*train, "--seed", SEED, *chosen.options]])
+    if not (reuse and (folder / "model" / "provenance.json").is_file()):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        write_table(folder / "cases.csv", training, test)
+        write_table(folder / "test.csv", [], test)
+        train = ["train", folder / "cases.csv", "-o", folder / "model", "--minutes", factor * chosen.minutes]
+        wall, memory = run([str(part) for part in [*train, "--folds", "none", "--seed", SEED, *chosen.options]])
+        spent = {"train_minutes": round(wall, 2), "train_peak_memory_mb": round(memory)}
+        (folder / "spent.json").write_text(json.dumps(spent))
     plan = json.loads((folder / "model" / "plan.json").read_text())
     ended = [json.loads(path.read_text()) for path in sorted((folder / "model").glob("fold_*/run.json"))]
     result: dict[str, object] = {
         "what": chosen.what,
         "aim": chosen.aim,
         "training_images": len(training),
-        "train_minutes": round(wall, 2),
-        "train_peak_memory_mb": round(memory),
+        **json.loads((folder / "spent.json").read_text()),
         "networks": len(ended),
         "steps": sum(run["steps"] for run in ended),
         "features": plan["unet"]["features"],
@@ -160,6 +153,8 @@ def study(chosen: Study, data: Path, factor: float) -> dict[str, object]:
     }
     for kind, extra in {"plain": [], **({"mirrored": ["--tta"]} if chosen.mirrored else {})}.items():
         masks, report = folder / f"masks-{kind}", folder / f"report-{kind}"
+        for old in (masks, report):
+            shutil.rmtree(old, ignore_errors=True)
         wall, memory = run(["predict", str(folder / "model"), str(folder / "test.csv"), "-o", str(masks), *extra])
         scored = [option for option in chosen.options if option not in ("--members", "5")]
         run(["evaluate", str(masks), str(folder / "test.csv"), "-o", str(report), *scored])
@@ -177,14 +172,15 @@ def main() -> None:
     parser.add_argument("--factor", type=float, default=1.0, help="multiplies the training minutes, for a quick look")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--sets", nargs="*", default=[s.name for s in STUDIES], choices=[s.name for s in STUDIES])
+    parser.add_argument("--reuse", action="store_true", help="score models that an interrupted run has trained")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         raise SystemExit(f"{arguments.data} does not exist; give the folder of the data sets with --data")
     results: dict[str, object] = {"factor": arguments.factor, "seed": SEED}
-    for chosen in STUDIES:
-        if chosen.name in arguments.sets:
-            results[chosen.name] = study(chosen, arguments.data.resolve(), arguments.factor)
-            print(json.dumps({chosen.name: results[chosen.name]}, indent=1, default=str))
+    studies = {one.name: one for one in STUDIES}
+    for chosen in (studies[name] for name in arguments.sets):
+        results[chosen.name] = study(chosen, arguments.data.resolve(), arguments.factor, reuse=arguments.reuse)
+        print(json.dumps({chosen.name: results[chosen.name]}, indent=1, default=str))
     print(record("first_models", results))
 
 

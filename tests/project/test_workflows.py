@@ -142,6 +142,12 @@ def test_a_mask_never_replaces_its_own_image(planes: tuple[Path, Path], tmp_path
         predict(model, [tmp_path / "x.tif"], tmp_path, overwrite=True)
 
 
+def test_a_table_of_images_is_predicted(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = planes
+    (tmp_path / "some.csv").write_text(f"image,label\n{data / 'images' / 'case2.tif'},\n")
+    assert [p.name for p in predict(model, [tmp_path / "some.csv"], tmp_path / "out").written] == ["case2.tif"]
+
+
 def test_a_data_set_is_predicted_as_a_whole(planes: tuple[Path, Path], tmp_path: Path) -> None:
     data, model = planes
     assert len(predict(model, [data], tmp_path).written) == 3

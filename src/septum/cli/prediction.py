@@ -41,7 +41,7 @@ def predict(
     ] = None,
     memory: Annotated[
         int | None,
-        typer.Option(metavar="MB", help="Bound of the working memory in MB.", show_default="a quarter of what is free"),
+        typer.Option(metavar="MB", help="Bound of the working memory in MB.", show_default="256"),
     ] = None,
     axes: options.Axes = None,
     devices: options.Devices = None,

@@ -28,7 +28,7 @@ from septum.net.unet import UNet
 
 FloatArray = npt.NDArray[np.float32]
 _PART_BYTES = 32 << 20
-"""Logits computed at a time; below this, a head applied in several goes costs no measurable time."""
+"""Logits computed at a time: what more classes may add to the peak of a tile."""
 
 AUTOCAST: dict[str, torch.dtype | None] = {
     "32-true": None,

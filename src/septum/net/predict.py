@@ -41,6 +41,10 @@ _OUT_OF_MEMORY = (
 )
 
 
+MEMORY_MB = 256
+"""Bound of the accumulator of logits where nobody sets one, so that a hundred classes need hardly more than two."""
+
+
 class Stopped(SeptumError):  # noqa: N818 - an outcome rather than an error
     """Prediction was stopped on request; nothing has been written."""
 
@@ -59,7 +63,7 @@ class TileSettings:
 
     patch: tuple[int, ...]
     overlap: float = 0.5
-    memory_mb: int = 256
+    memory_mb: int = MEMORY_MB
     batch: int = 1
 
     def __post_init__(self) -> None:

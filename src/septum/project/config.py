@@ -94,7 +94,7 @@ class PredictSettings:
         engine: "torch", "onnx" or "openvino".
         axes: meaning of the files' axes where they do not say.
         overlap: share of a tile that its neighbour covers too; None takes the plan's.
-        memory_mb: bound of the working memory; None takes a share of what is free.
+        memory_mb: bound of the working memory; None takes `septum.net.predict.MEMORY_MB`.
         devices: "auto", "cpu", "cuda", "mps".
         overwrite: replace masks that exist.
     """

@@ -34,6 +34,8 @@ SMALLEST_BOTTOM = {2: 8, 3: 4}
 """Samples per side at the bottom of the U; below, the normalisation there has little to average over."""
 PATCH_2D = 256
 PATCH_VOXELS_3D = {"cpu": 48 * 56 * 48, "cuda": 128**3, "mps": 96**3}
+PAPER_OUTPUT = {"cpu": 196, "cuda": 388, "mps": 388}
+"""Side of the paper's output tile: 388 as published where there is memory and speed for it."""
 THICK_SLICES = 3.0
 """Volumes whose slices are so many times thicker than their pixels get convolutions within the slice first."""
 MANY_PASSES = 500
@@ -137,8 +139,24 @@ def make_plan(fingerprint: Fingerprint, classes: ClassMap, settings: TrainSettin
     spacing = _spacing(fingerprint, ndim, machine)
     shape, step = _resampled(fingerprint, spacing)
     build = {"auto": _auto, "lecture": _lecture, "paper": _paper}[settings.network]
-    plan = build(fingerprint, classes, settings, machine, shape[-ndim:], step[-ndim:])
+    plan = build(_Basis(fingerprint, classes, settings, machine, shape[-ndim:], step[-ndim:]))
     return replace(plan, spacing=spacing, slices=slices)
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """What every form of network is derived from; `shape` and `step` are the images as the network meets them."""
+
+    fingerprint: Fingerprint
+    classes: ClassMap
+    settings: TrainSettings
+    machine: Machine
+    shape: tuple[int, ...]
+    step: tuple[float, ...]
+
+    def patch(self) -> tuple[int, ...]:
+        """A patch of about equal millimetres per side within the voxel budget, no larger than the images."""
+        return _patch(self.shape, self.step, self.machine)
 
 
 def _works_on_slices(fingerprint: Fingerprint, settings: TrainSettings) -> bool:
@@ -214,23 +232,16 @@ def _round(patch: Sequence[int], divisor: Sequence[int]) -> tuple[int, ...]:
     return tuple(max(1, round(n / d)) * d for n, d in zip(patch, divisor, strict=True))
 
 
-def _auto(
-    fingerprint: Fingerprint,
-    classes: ClassMap,
-    settings: TrainSettings,
-    machine: Machine,
-    shape: tuple[int, ...],
-    step: tuple[float, ...],
-) -> Plan:
-    wanted = _patch(shape, step, machine)
-    strides, kernels = _pooling(wanted, step)
-    ndim = len(shape)
+def _auto(basis: _Basis) -> Plan:
+    fingerprint, shape, ndim = basis.fingerprint, basis.shape, len(basis.shape)
+    wanted = basis.patch()
+    strides, kernels = _pooling(wanted, basis.step)
 
     def unet(width: int) -> UNetConfig:
         return UNetConfig(
             ndim=ndim,
             in_channels=fingerprint.channels,
-            out_channels=classes.n_classes,
+            out_channels=basis.classes.n_classes,
             features=tuple(min(width * 2**level, MOST_FEATURES[ndim]) for level in range(len(kernels))),
             strides=strides,
             kernels=kernels,
@@ -241,11 +252,9 @@ def _auto(
     patch = _round(wanted, UNet(unet(4)).divisor)
     batch = 4 if ndim == 2 else 2
     total = fingerprint.cases * math.prod(shape) * (fingerprint.shape_median[0] if fingerprint.ndim > ndim else 1)
-    width, steps = _width(unet, patch, batch, settings, machine, few=total < FEW_VOXELS)
-    budget = Budget(settings.minutes, settings.steps, batch, "adamw", learning_rate=4e-3)
-    plan = _plan(
-        "auto", unet(width), "dice + cross entropy", fingerprint, classes, settings, machine, patch, budget, step
-    )
+    width, steps = _width(unet, patch, batch, basis, few=total < FEW_VOXELS)
+    budget = Budget(basis.settings.minutes, basis.settings.steps, batch, "adamw", learning_rate=4e-3)
+    plan = _plan(basis, unet(width), patch, budget, "dice + cross entropy")
     passes = steps * batch * math.prod(patch) / total
     return replace(plan, augment=augment.stronger(plan.augment)) if passes > MANY_PASSES else plan
 
@@ -254,12 +263,12 @@ def _width(
     unet: Callable[[int], UNetConfig],
     patch: tuple[int, ...],
     batch: int,
-    settings: TrainSettings,
-    machine: Machine,
+    basis: _Basis,
     *,
     few: bool,
 ) -> tuple[int, float]:
     """The widest network that makes enough steps in the budget by a timing, and how many steps it makes."""
+    settings, machine = basis.settings, basis.machine
     if settings.minutes is None:
         return WIDTHS[-1] if few else 32, settings.steps or 0
     seconds_each = settings.minutes * 60 / _members(settings)
@@ -276,68 +285,42 @@ def _members(settings: TrainSettings) -> int:
     return settings.members * {"all": 5, "one": 1, "none": 1}.get(settings.folds, settings.folds.count(",") + 1)
 
 
-def _lecture(
-    fingerprint: Fingerprint,
-    classes: ClassMap,
-    settings: TrainSettings,
-    machine: Machine,
-    shape: tuple[int, ...],
-    step: tuple[float, ...],
-) -> Plan:
-    unet = lecture(len(shape), fingerprint.channels, classes.n_classes)
-    divisor = UNet(unet).divisor
-    patch = _round(_patch(shape, step, machine), divisor)
-    budget = Budget(settings.minutes, settings.steps, 4 if len(shape) == 2 else 2, "adamw", learning_rate=1e-3)
-    return _plan(
-        "lecture", unet, "dice + sigmoid per class", fingerprint, classes, settings, machine, patch, budget, step
-    )
+def _lecture(basis: _Basis) -> Plan:
+    unet = lecture(len(basis.shape), basis.fingerprint.channels, basis.classes.n_classes)
+    patch = _round(basis.patch(), UNet(unet).divisor)
+    batch = 4 if unet.ndim == 2 else 2
+    budget = Budget(basis.settings.minutes, basis.settings.steps, batch, "adamw", learning_rate=1e-3)
+    return _plan(basis, unet, patch, budget, "dice + sigmoid per class")
 
 
-def _paper(
-    fingerprint: Fingerprint,
-    classes: ClassMap,
-    settings: TrainSettings,
-    machine: Machine,
-    shape: tuple[int, ...],
-    step: tuple[float, ...],
-) -> Plan:
+def _paper(basis: _Basis) -> Plan:
     """The 2015 paper: one large tile per step, momentum 0.99, border-weighted loss."""
-    unet = paper(len(shape), fingerprint.channels, classes.n_classes)
+    unet = paper(len(basis.shape), basis.fingerprint.channels, basis.classes.n_classes)
     network = UNet(replace(unet, features=(1,) * len(unet.features)))
-    largest = (388,) * len(shape) if machine.device != "cpu" else (196,) * len(shape)
-    patch = network.valid_input_size(tuple(min(n, most) for n, most in zip(shape, largest, strict=True)))
-    # Momentum 0.99 multiplies the step by 100: the rate that the authors' Caffe files used is 1e-10 on a *summed* loss;
-    # on the mean used here 1e-3 is of the same size and stable.
-    budget = Budget(settings.minutes, settings.steps, 1, "sgd", learning_rate=1e-3, weight_decay=0.0, oversample=0.0)
-    name = "border-weighted cross entropy"
-    plan = _plan("paper", unet, name, fingerprint, classes, settings, machine, patch, budget, step)
+    largest = PAPER_OUTPUT[basis.machine.device]
+    patch = network.valid_input_size(tuple(min(n, largest) for n in basis.shape))
+    budget = Budget(
+        basis.settings.minutes,
+        basis.settings.steps,
+        batch=1,
+        optimiser="sgd",
+        learning_rate=1e-3,  # momentum 0.99 makes steps a hundred times as long
+        weight_decay=0.0,
+        oversample=0.0,
+    )
+    plan = _plan(basis, unet, patch, budget, "border-weighted cross entropy")
     return replace(plan, augment=augment.paper(patch), overlap=0.0)
 
 
-def _plan(
-    network: str,
-    unet: UNetConfig,
-    objective: str,
-    fingerprint: Fingerprint,
-    classes: ClassMap,
-    settings: TrainSettings,
-    machine: Machine,
-    patch: tuple[int, ...],
-    budget: Budget,
-    step: tuple[float, ...],
-) -> Plan:
+def _plan(basis: _Basis, unet: UNetConfig, patch: tuple[int, ...], budget: Budget, objective: str) -> Plan:
     """What the three forms have in common."""
-    if unet.ndim == 3:
-        ranges = (augment.medical_3d if fingerprint.anatomical else augment.microscopy_3d)(patch, step)
-    else:
-        ranges = (augment.medical_2d if fingerprint.anatomical else augment.microscopy_2d)(patch)
-    if min(fingerprint.brighter, 1 - fingerprint.brighter) >= MIXED_POLARITY:
-        ranges = replace(ranges, intensity=replace(ranges.intensity, inversion=0.25))
+    fingerprint, machine, settings = basis.fingerprint, basis.machine, basis.settings
+    ranges = _ranges(basis, patch)
     return Plan(
-        network=network,
+        network=settings.network,
         unet=unet,
         objective=objective,
-        classes=classes,
+        classes=basis.classes,
         channels=fingerprint.channels,
         spacing=None,
         reorient=fingerprint.anatomical,
@@ -352,6 +335,21 @@ def _plan(
         seed=settings.seed,
         fingerprint=fingerprint,
     )
+
+
+def _ranges(basis: _Basis, patch: tuple[int, ...]) -> AugmentConfig:
+    """Augmentation by what the images are: free of direction (cells, tissue) or with an up and a down."""
+    fingerprint = basis.fingerprint
+    if len(patch) == 3:
+        make = augment.medical_3d if fingerprint.anatomical else augment.microscopy_3d
+        ranges = make(patch, basis.step)
+    else:
+        # A picture that one structure fills (a chest, a face) has an up; one of many small things has none.
+        directed = fingerprint.anatomical or fingerprint.thickness > 0.2 * min(fingerprint.shape_median)
+        ranges = augment.medical_2d(patch) if directed else augment.microscopy_2d(patch)
+    if min(fingerprint.brighter, 1 - fingerprint.brighter) >= MIXED_POLARITY:
+        ranges = replace(ranges, intensity=replace(ranges.intensity, inversion=0.25))
+    return ranges
 
 
 def _normalisation(fingerprint: Fingerprint) -> Normalisation:

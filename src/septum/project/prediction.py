@@ -21,7 +21,7 @@ from septum.errors import ConfigError, DatasetError, SeptumError
 from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
 from septum.net.engine import Engine, mirrors, onnx_engine, openvino_engine, torch_engine
-from septum.net.predict import Stopped, TileSettings, predict_classes
+from septum.net.predict import MEMORY_MB, Stopped, TileSettings, predict_classes
 from septum.net.unet import UNet
 from septum.project.cases import Case, Source, load_image
 from septum.project.config import PredictSettings
@@ -30,8 +30,7 @@ from septum.project.machine import measure_machine
 from septum.project.plan import Plan
 from septum.project.prepare import to_network
 
-MEMORY_SHARE = 0.25
-"""Share of the free memory that the accumulator of logits may take when the user sets no bound."""
+TABLES = (".csv", ".tsv")
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Job:
 
 
 def find_cases(images: Sequence[Path], *, axes: str | None, channels: int = 1) -> tuple[Case, ...]:
-    """The cases behind what a user names: image files, DICOM folders, folders of images, data sets.
+    """The cases behind what a user names: image files, DICOM folders, folders of images, data sets, tables.
 
     A movie becomes one case per frame. Names that occur twice get a number.
 
@@ -62,7 +61,7 @@ def find_cases(images: Sequence[Path], *, axes: str | None, channels: int = 1) -
     for path in images:
         if not path.exists() and "::" not in path.name:
             raise DatasetError(f"{path} does not exist; check the name")
-        if path.is_dir() and not io.is_image(path):
+        if path.suffix.lower() in TABLES or (path.is_dir() and not io.is_image(path)):
             cases += load_dataset(path, axes=axes, strict=False).cases
         else:
             cases += _frames(path, axes)
@@ -131,7 +130,7 @@ def segment(
     """The mask of an image, on the image's own grid, in the label values of the training data."""
     array, placement = to_network(image, plan)
     overlap = plan.overlap if settings.overlap is None else settings.overlap
-    tiles = TileSettings(patch=plan.patch, overlap=overlap, memory_mb=settings.memory_mb or free_memory_mb())
+    tiles = TileSettings(patch=plan.patch, overlap=overlap, memory_mb=settings.memory_mb or MEMORY_MB)
     options: dict[str, Any] = {"on_progress": on_progress, "should_stop": should_stop, "probabilities": probabilities}
     if plan.slices:
         classes = _by_slices(array, placement, engine, tiles, options)
@@ -165,16 +164,6 @@ def _by_slices(
         if tell is not None:
             tell((number + 1) / len(nearest))
     return np.stack(planes)
-
-
-def free_memory_mb() -> int:
-    """A quarter of what is free now, between 128 MB and 4 GB."""
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-        free = int(next(line.split()[1] for line in text.splitlines() if line.startswith("MemAvailable"))) >> 10
-    except (OSError, StopIteration, ValueError):
-        free = 2048
-    return int(min(4096, max(128, MEMORY_SHARE * free)))
 
 
 def run_jobs(

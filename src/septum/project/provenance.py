@@ -11,7 +11,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 import torch
 
 import septum
-from septum.errors import FormatError
+from septum.io.safe import replacing
 from septum.project.cases import Case, Source
 
 LIBRARIES = ("numpy", "scipy", "torch", "lightning-fabric", "nibabel", "SimpleITK", "pydicom", "tifffile")
@@ -77,20 +76,9 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         FormatError: when the disk is full or the folder cannot be written.
     """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise FormatError(f"cannot write {path}: {error.strerror or error}; free some space and run again") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, content: Any) -> None:

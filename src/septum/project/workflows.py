@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from septum import io
 from septum.errors import ConfigError
-from septum.net.preview import preview
+from septum.geometry import Grid, Image
+from septum.net.preview import contact_sheet, preview
 from septum.project import outcome
 from septum.project.cases import Case, Dataset
 from septum.project.classes import ClassMap, infer_classes
@@ -29,7 +31,6 @@ from septum.project.prediction import PredictResult, find_cases, make_engine, pl
 from septum.project.prepare import as_planes, prepare_cases, to_sample
 from septum.project.provenance import write_json, write_text
 from septum.project.training import FoldContext, FoldJob, from_first, make_fabric, train_fold
-from septum.report.sheet import write_png
 
 Note = Callable[[str], None]
 Progress = Callable[[str, float], None]
@@ -160,8 +161,9 @@ def augment_preview(
                 chosen.augment, sample.image, sample.labels, sample.spacing, patch=chosen.patch, count=count, seed=seed
             )
         )
-    width = max(row.shape[1] for row in rows)
-    return write_png(output, np.concatenate([np.pad(r, ((0, 4), (0, width - r.shape[1]), (0, 0))) for r in rows]))
+    sheet = contact_sheet(rows)
+    io.write_image(output, Image(np.moveaxis(sheet, -1, 0), Grid.from_spacing(sheet.shape[:2], (1.0, 1.0))))
+    return output
 
 
 def claim(output: Path, *, resume: bool, overwrite: bool) -> ModelFolder:
