@@ -84,9 +84,9 @@ def drawn(found: list[tuple[Path, Path]], count: int) -> tuple[list[tuple[Path, 
 
 STUDIES = (
     Study("em", "membranes, electron microscopy (ISBI 2012)", em, ("--background", "255"), "0.82, pixel error 0.07"),
-    Study("fundus", "vessels, fundus (DRIVE)", fundus, aim="0.79", minutes=6.0),
+    Study("fundus", "vessels, fundus (DRIVE)", fundus, aim="0.79", minutes=4.0),
     Study("hippocampus", "hippocampus, MR, 3-D (MSD)", hippocampus, ("--members", "5"), "0.875", mirrored=False),
-    Study("nuclei", "nuclei, mixed microscopy (DSB 2018)", nuclei, ("--foreground",), "0.90", 8.0),
+    Study("nuclei", "nuclei, mixed microscopy (DSB 2018)", nuclei, ("--foreground",), "0.90", 6.0),
 )
 
 
@@ -181,7 +181,7 @@ def main() -> None:
     for chosen in (studies[name] for name in arguments.sets):
         results[chosen.name] = study(chosen, arguments.data.resolve(), arguments.factor, reuse=arguments.reuse)
         print(json.dumps({chosen.name: results[chosen.name]}, indent=1, default=str))
-    print(record("first_models", results))
+        print(record("first_models", results))
 
 
 if __name__ == "__main__":

@@ -120,6 +120,7 @@ def test_ct_is_normalised_by_the_data_set_and_the_rest_by_the_image() -> None:
     ct = make_plan(replace(VOLUMES, minimum=-1024.0), TWO, STEPS, CPU).normalisation
     assert (ct.scheme, ct.low, ct.std) == ("ct", (0.0,), (20.0,))
     assert make_plan(VOLUMES, TWO, STEPS, CPU).normalisation.scheme == "zscore"
+    assert make_plan(PLANES, TWO, STEPS, CPU).normalisation.scheme == "standard"
     assert make_plan(replace(VOLUMES, zero_share=0.6), TWO, STEPS, CPU).normalisation.scheme == "zscore nonzero"
 
 

@@ -53,12 +53,14 @@ class Normalisation:
     """How intensities become what the network expects.
 
     Args:
-        scheme: "zscore" (per image and channel, percentiles 0.5 to 99.5), "zscore nonzero" (the same over samples that
-            are not zero), or "ct" (the numbers below, the same for every image).
+        scheme: "standard" (per image and channel: mean and deviation of all samples, so that few bright objects on a
+            dark, noisy ground stand out), "zscore" (the same after clipping to percentiles 0.5 to 99.5, for scans with
+            bright outliers), "zscore nonzero" (the same over samples that are not zero), or "ct" (the numbers below,
+            the same for every image).
         low, high, mean, std: per channel, for "ct": clip to low..high, subtract mean, divide by std.
     """
 
-    scheme: Literal["zscore", "zscore nonzero", "ct"]
+    scheme: Literal["standard", "zscore", "zscore nonzero", "ct"]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     mean: tuple[float, ...] = ()
@@ -358,7 +360,7 @@ def _normalisation(fingerprint: Fingerprint) -> Normalisation:
         return Normalisation("ct", fingerprint.low, fingerprint.high, fingerprint.mean, fingerprint.std)
     if fingerprint.anatomical and fingerprint.zero_share > 0.4:
         return Normalisation("zscore nonzero")
-    return Normalisation("zscore")
+    return Normalisation("zscore" if fingerprint.anatomical else "standard")
 
 
 def plan_json(plan: Plan) -> str:

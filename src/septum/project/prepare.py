@@ -24,6 +24,8 @@ from septum.project.plan import Normalisation, Plan
 
 STATISTICS_FROM = 1_000_000
 """Percentiles of larger images are taken from about so many evenly spaced samples."""
+FARTHEST = 10.0
+"""Standard deviations from the mean beyond which samples are clipped: hot pixels, not objects."""
 IN_MEMORY_BYTES = 4 << 30
 """Prepared cases beyond this total are kept in files and memory-mapped."""
 
@@ -39,7 +41,11 @@ def normalise(array: NDArray[Any], normalisation: Normalisation) -> NDArray[np.f
         finite = np.isfinite(values)
         if not finite.all():
             values[~finite] = values[finite].min() if finite.any() else 0.0
-        if normalisation.scheme == "ct":
+        if normalisation.scheme == "standard":
+            sample = values.ravel()[:: max(1, values.size // STATISTICS_FROM)]
+            mean, std = float(sample.mean(dtype=np.float64)), float(sample.std(dtype=np.float64))
+            low, high = mean - FARTHEST * std, mean + FARTHEST * std
+        elif normalisation.scheme == "ct":
             low, high = normalisation.low[index], normalisation.high[index]
             mean, std = normalisation.mean[index], normalisation.std[index]
         else:
