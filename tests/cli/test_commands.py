@@ -59,6 +59,19 @@ def test_info_of_a_data_set_shows_cases_and_the_first_of_them(septum, dataset):
     assert "label 1" in found
 
 
+def test_info_of_a_table_shows_the_data_set(septum, dataset):
+    (dataset / "cases.tsv").write_text("image\tlabel\nimages/a.png\tlabels/a.png\n")
+    found = rows(septum("info", dataset / "cases.tsv").out)
+    assert (found["data set"], found["cases"]) == ("table", "1, 1 with a label")
+
+
+def test_info_of_a_broken_table_says_what_is_wrong(septum, tmp_path):
+    (tmp_path / "cases.csv").write_text("a,b\n1,2\n")
+    result = septum("info", tmp_path / "cases.csv")
+    assert result.code == 2
+    assert "column image" in result.err
+
+
 def test_info_of_several_paths_shows_each(septum, dataset):
     result = septum("info", dataset / "images" / "a.png", dataset / "images" / "b.png")
     assert result.out.count("format") == 2
@@ -105,6 +118,11 @@ def test_the_table_of_scores_aligns_long_names():
     lines = score_lines([row | {"name": "left ventricle"}, row | {"name": "x", "metric": "iou"}, row | {"name": "y"}])
     assert len(lines) == 3
     assert len({len(line) for line in lines}) == 1
+
+
+def test_one_case_has_no_interval():
+    row = {"metric": "dice", "name": "x", "n": 1, "mean": 0.5, "median": 0.5}
+    assert "nan" not in score_lines([row | {"mean_ci_low": float("nan"), "mean_ci_high": float("nan")}])[1]
 
 
 def test_the_settings_file_gives_way_to_the_command_line(septum, monkeypatch, tmp_path):

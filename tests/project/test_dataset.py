@@ -433,6 +433,26 @@ class TestLoading:
         loaded, labels = load_pair(Case("a", (Source(image),), Source(label)))
         assert labels.grid is loaded.grid
 
+    def test_a_volume_of_one_slice_is_the_mask_of_a_plane(self, tmp_path):
+        image = write_image(tmp_path / "a.png", picture(0))
+        label = write_labels(tmp_path / "a.nii.gz", mask(0)[None])
+        loaded, labels = load_pair(Case("a", (Source(image),), Source(label)))
+        assert labels.grid is loaded.grid
+        assert (labels.array == mask(0)).all()
+
+    def test_a_plane_is_the_mask_of_a_volume_of_one_slice(self, tmp_path):
+        image = write_image(tmp_path / "a.nii.gz", picture(0)[None])
+        label = write_labels(tmp_path / "a.png", mask(0))
+        loaded, labels = load_pair(Case("a", (Source(image),), Source(label)))
+        assert labels.grid is loaded.grid
+        assert (labels.array == mask(0)[None]).all()
+
+    def test_a_plane_is_not_the_mask_of_a_volume_of_several_slices(self, tmp_path):
+        image = write_image(tmp_path / "a.nii.gz", picture(0, VOLUME.shape), VOLUME)
+        label = write_labels(tmp_path / "a.png", mask(0, VOLUME.shape[1:]))
+        with pytest.raises(GeometryError, match="one grid"):
+            load_pair(Case("a", (Source(image),), Source(label)))
+
     def test_a_case_without_labels_cannot_be_loaded_as_labelled(self):
         with pytest.raises(DatasetError, match="no labels"):
             load_labels(Case("x", ()))

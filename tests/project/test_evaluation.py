@@ -336,6 +336,25 @@ def test_frames_of_multi_page_files_are_cases_of_their_own(tmp_path: Path) -> No
     assert [score.case for score in result.scores] == ["movie_t000", "movie_t001", "movie_t002"]
 
 
+def test_masks_of_single_frames_are_scored_against_a_movie(tmp_path: Path) -> None:
+    import tifffile
+
+    for folder in ("images", "labels"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        stack = np.stack([square(), square(start=3)])
+        tifffile.imwrite(
+            tmp_path / "data" / folder / "m.tif", stack, metadata={"axes": "TYX"}, photometric="minisblack"
+        )
+    predicted = save(tmp_path / "pred", {"m_t000": square(), "m_t001": square()}, ".tif")
+    result = evaluate(predicted, tmp_path / "data", tmp_path / "out", axes="TYX")
+    assert list(dices(result).values()) == [1.0, 2 * 9 / 32]
+
+
+def test_masks_need_no_channel_axis_where_the_images_have_one(tmp_path: Path) -> None:
+    result = run(tmp_path, {"a": square()}, {"a": square()}, axes="YXC")
+    assert list(dices(result).values()) == [1.0]
+
+
 def test_images_beside_the_labels_are_shown(tmp_path: Path) -> None:
     labels = save(tmp_path / "data" / "labels", {"a": square()})
     (tmp_path / "data" / "images").mkdir()

@@ -9,12 +9,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from septum import io
 from septum.errors import DatasetError
 from septum.geometry import Grid, Image
 from septum.net.sampling import Sample
 from septum.project import prepare
-from septum.project.plan import Normalisation
-from septum.project.prepare import _to_file, as_planes, match_channels, normalise
+from septum.project.cases import Case, Source
+from septum.project.classes import ClassMap
+from septum.project.config import TrainSettings
+from septum.project.fingerprint import Fingerprint
+from septum.project.machine import Machine
+from septum.project.plan import Normalisation, make_plan
+from septum.project.prepare import _to_file, as_planes, block_mask, match_channels, normalise, to_network
+
+TWO = ClassMap((0, 1), ("background", "thing"))
+STEPS, CPU = TrainSettings(steps=10), Machine("cpu", "32-true")
+VOLUMES = Fingerprint(
+    cases=1,
+    ndim=3,
+    anatomical=True,
+    shape_min=(12, 16, 10),
+    shape_median=(12, 16, 10),
+    shape_max=(12, 16, 10),
+    spacing_min=(2.0,) * 3,
+    spacing_median=(2.0,) * 3,
+    spacing_max=(2.0,) * 3,
+    channels=1,
+    low=(0.0,),
+    high=(1.0,),
+    mean=(0.5,),
+    std=(0.5,),
+    minimum=0.0,
+    zero_share=0.0,
+    class_shares=(0.5, 0.5),
+    brighter=1.0,
+    thickness=5.0,
+    median_voxels=1920,
+)
 
 
 @given(st.floats(0.01, 1e4), st.floats(-1e4, 1e4))
@@ -81,6 +112,20 @@ def test_memory_mapped_cases_equal_those_in_memory(tmp_path: Path) -> None:
     assert np.array_equal(mapped.image, sample.image)
     assert np.array_equal(mapped.labels, sample.labels)
     assert prepare.IN_MEMORY_BYTES > 0
+
+
+def test_a_held_out_block_is_held_out_where_it_lies_however_the_volume_is_turned(tmp_path: Path) -> None:
+    affine = np.array([[0, 0, 2.0, 0], [2.0, 0, 0, 0], [0, -2.0, 0, 0], [0, 0, 0, 1]])  # axes run A, I, R
+    grid = Grid((16, 12, 10), affine)
+    values = np.zeros(grid.shape, np.float32)
+    values[4:9] = 1
+    io.write_image(tmp_path / "turned.nii.gz", Image(values[None], grid))
+    case = Case("turned", (Source(tmp_path / "turned.nii.gz"),))
+    plan = make_plan(VOLUMES, TWO, STEPS, CPU)
+    mask = block_mask(case, plan, (0, 4, 9))
+    prepared, _ = to_network(io.read_image(tmp_path / "turned.nii.gz"), plan)
+    assert np.array_equal(mask, prepared[0] > 0)
+    assert mask.sum() == 5 * 12 * 10
 
 
 def test_only_annotated_slices_become_planes() -> None:

@@ -35,11 +35,20 @@ def info(
     for number, path in enumerate(paths):
         if number:
             typer.echo()
-        if path.is_dir() and not io.is_image(path):
+        if _is_data_set(path):
             _print_folder(path, axes)
         else:
             typer.echo(path)
             _print_rows(describe_rows(io.describe(path, axes=axes)))
+
+
+def _is_data_set(path: Path) -> bool:
+    """Whether a path is a data set by its form (a folder, a table, a `dataset.json`) rather than one image."""
+    from septum import io
+
+    if path.is_dir():
+        return not io.is_image(path)
+    return path.is_file() and (path.suffix.lower() in (".csv", ".tsv") or path.name == "dataset.json")
 
 
 def describe_rows(found: Description) -> list[tuple[str, str]]:
@@ -90,6 +99,8 @@ def _print_folder(path: Path, axes: str | None) -> None:
     try:
         dataset = load_dataset(path, axes=axes, strict=False)
     except DatasetError:
+        if not path.is_dir():
+            raise
         images = sorted(entry for entry in path.iterdir() if not entry.name.startswith(".") and io.is_image(entry))
         if not images:
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -143,7 +144,8 @@ def score_lines(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
     width = max([len(str(row["name"])) for row in chosen] + [4])
     lines = [f"{'Dice':<{width}}  {'n':>5}  {'mean':>6}  {'95 % interval':>15}  {'median':>6}"]
     for row in chosen:
-        interval = f"{row['mean_ci_low']:.3f} to {row['mean_ci_high']:.3f}"
+        known = math.isfinite(row["mean_ci_low"])  # one case has no interval
+        interval = f"{row['mean_ci_low']:.3f} to {row['mean_ci_high']:.3f}" if known else "-"
         name = f"{row['name']!s:<{width}}"
         lines.append(f"{name}  {row['n']:>5}  {row['mean']:>6.3f}  {interval:>15}  {row['median']:>6.3f}")
     return lines

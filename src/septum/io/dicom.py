@@ -113,7 +113,10 @@ def _layout(path: Path, axes: str | None) -> tuple[Series, Layout, list[str]]:
     series, others = scan(files)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
     if not series:
-        raise FormatError(f"{folder} must hold DICOM images, got only objects without an image ({kinds})")
+        raise FormatError(
+            f"{folder} must hold DICOM images, got only objects without an image ({kinds}); Septum does not read "
+            "contours and DICOM segmentations: convert them to NIfTI or NRRD masks, for example with 3D Slicer"
+        )
     chosen = _choose(folder, series, choice)
     notes = [f"left out, no images: {kinds}"] if others else []
     layout = arrange(folder.name, chosen)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import DatasetError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
+from septum.io import naming
 
 UNANNOTATED = -1
 """Label value of samples that nobody annotated; no file needs to hold it."""
@@ -167,6 +168,8 @@ def _channel_names(case: Case, images: list[Image]) -> tuple[str, ...]:
 def load_labels(case: Case) -> LabelMap:
     """The case's labels on their own grid; `UNANNOTATED` where nobody annotated (sparse slices, outside the region).
 
+    A volume of one slice is a plane where the image is one, and a plane is such a volume where the image is.
+
     Raises:
         DatasetError: when the case has no labels, or its region of interest has another shape than its labels.
         FormatError: when a file cannot be read or does not hold labels.
@@ -177,10 +180,10 @@ def load_labels(case: Case) -> LabelMap:
     if source.slices:
         labels = _load_sparse(case, source)
     else:
-        labels = io.read_labels(source.path, axes=source.axes, frame=source.frame)
+        labels = _like_image(io.read_labels(source.path, axes=source.axes, frame=source.frame), case)
     if case.roi is None:
         return labels
-    roi = io.read_labels(case.roi.path, axes=case.roi.axes, frame=case.roi.frame)
+    roi = _like_image(io.read_labels(case.roi.path, axes=case.roi.axes, frame=case.roi.frame), case)
     if roi.grid.shape != labels.grid.shape:
         raise DatasetError(
             f"the region of interest of case {case.id} must have the shape of its labels {labels.grid.shape}, "
@@ -189,6 +192,26 @@ def load_labels(case: Case) -> LabelMap:
     array = _signed(labels.array)
     array[roi.array == 0] = UNANNOTATED
     return LabelMap(array, labels.grid, labels.names)
+
+
+def _like_image(labels: LabelMap, case: Case) -> LabelMap:
+    """Labels with the image's number of dimensions where they differ by an axis of length 1 in front (z).
+
+    NIfTI keeps a plane as (x, y, 1); the picture of the same thing is (y, x). The image is opened only where the shape
+    of the labels and the format of the image make that possible.
+    """
+    flat = labels.grid.ndim == 3 and labels.grid.shape[0] == 1
+    picture = bool(case.images) and naming.suffix(case.images[0].path) in naming.RASTER + naming.TIFF
+    if not case.images or not (flat or (labels.grid.ndim == 2 and not picture)):
+        return labels
+    grid = load_image(case).grid
+    if flat and grid.ndim == 2:
+        return LabelMap(
+            labels.array[0], Grid.from_spacing(labels.grid.shape[1:], labels.grid.spacing[1:]), labels.names
+        )
+    if not flat and grid.shape == (1, *labels.grid.shape):
+        return LabelMap(labels.array[None], grid, labels.names)
+    return labels
 
 
 def _load_sparse(case: Case, source: Source) -> LabelMap:

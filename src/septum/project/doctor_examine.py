@@ -115,7 +115,7 @@ def _why_unreadable(case: Case, source: Source, error: SeptumError) -> Finding:
     try:
         image = io.read_image(source.path, axes=source.axes, frame=source.frame)
     except SeptumError:
-        mend = "copy the file again from its source, or annotate the image again"
+        mend = "copy the file again from its source, save the masks in a form that Septum reads, or draw them again"
         return Finding(case.id, "error", "unreadable-labels", str(error), mend)
     if len(image.array) > 1:
         return _colour_finding(case, image)

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from septum.errors import ConfigError, DatasetError
 from septum.project.cases import Case, load_labels, natural_key
@@ -121,8 +123,12 @@ def _folds(held_out: list[list[str]], note: str = "") -> tuple[Fold, ...]:
 
 
 def _blocks(case: Case, k: int | None) -> tuple[Fold, ...]:
-    """Blocks of the only labelled image along its longest axis."""
-    shape = load_labels(case).grid.shape
+    """Blocks of the only labelled image along its longest axis, first the one whose labels are most like the whole's.
+
+    The first fold is what is measured unless more are asked for, and a block at the edge may hold next to nothing.
+    """
+    labels = load_labels(case)
+    shape = labels.grid.shape
     axis = int(np.argmax(shape))
     available = shape[axis] // MIN_BLOCK
     if available < 2:
@@ -135,4 +141,16 @@ def _blocks(case: Case, k: int | None) -> tuple[Fold, ...]:
         f"{case.id} is the only labelled image: a block of it is held out, and neighbouring parts of one image are "
         "alike, so the measurement is optimistic; annotate a second image"
     )
-    return tuple(Fold((case.id,), (case.id,), (axis, a, b), note) for a, b in pairwise(edges))
+    unlike = _unlikeness(np.moveaxis(labels.array, axis, 0), edges)
+    blocks = [block for _, block in sorted(zip(unlike, pairwise(edges), strict=True))]
+    return tuple(Fold((case.id,), (case.id,), (axis, a, b), note) for a, b in blocks)
+
+
+def _unlikeness(labels: NDArray[Any], edges: Sequence[int]) -> list[float]:
+    """For each block of `labels` between edges: how far the shares of its values are from those in all (0: alike)."""
+    counts = [dict(zip(*np.unique(labels[a:b], return_counts=True), strict=True)) for a, b in pairwise(edges)]
+    values = sorted(set().union(*counts))
+    shares = np.array([[count.get(value, 0) for value in values] for count in counts], dtype=float)
+    whole = shares.sum(axis=0) / shares.sum()
+    distances = np.abs(shares / shares.sum(axis=1, keepdims=True) - whole).sum(axis=1)
+    return [round(float(distance), 6) for distance in distances]

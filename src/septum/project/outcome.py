@@ -23,9 +23,10 @@ from septum.project.folds import Fold
 from septum.project.model import ModelFolder
 from septum.project.plan import Plan
 from septum.project.prediction import Job, PredictResult, make_engine, segment
+from septum.project.prepare import block_slices
 from septum.project.provenance import describe_run, digest, digest_cases, write_json, write_text
 from septum.project.scores import Score, mean_dice, pick_examples, score_case, write_report
-from septum.project.training import FoldJob, block_slices
+from septum.project.training import FoldJob
 from septum.report.overlay import Example
 
 REASONS = {

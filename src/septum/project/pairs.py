@@ -73,7 +73,8 @@ def mask_cases(path: Path, axes: str | None) -> list[Case]:
     found = [(e.name, e.path) for e in entries(path)] if path.is_dir() else [(io.stem(path), path)]
     cases: list[Case] = []
     for name, file in found:
-        cases += expand_frames(Case(name, (Source(file, axes=axes),)), file, {}, axes)[0]
+        fitting = fitting_axes(file, axes)
+        cases += expand_frames(Case(name, (Source(file, axes=fitting),)), file, {}, fitting)[0]
     names = [case.id for case in cases]
     repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if repeated:
@@ -81,6 +82,23 @@ def mask_cases(path: Path, axes: str | None) -> list[Case]:
             f"case names must be unique, got {some(repeated)} more than once in {path}; keep one file of each name"
         )
     return cases
+
+
+def fitting_axes(path: Path, axes: str | None) -> str | None:
+    """The declared axes as far as a mask has them: `None` where the file is what it says it is.
+
+    The axes are those of the images. Masks have no channels, and `septum predict` writes one mask per frame of a movie.
+    """
+    if axes is None:
+        return None
+    for left_out in ("", "C", "T", "CT"):
+        letters = "".join(letter for letter in axes.upper() if letter not in left_out)
+        try:
+            io.count_frames(path, axes=letters)
+        except SeptumError:
+            continue
+        return letters
+    return None
 
 
 Pairing = tuple[list[Pair], tuple[str, ...], tuple[str, ...], list[str]]

@@ -19,7 +19,7 @@ from septum.geometry import Image
 from septum.geometry.placement import Placement
 from septum.net.objective import get_objective
 from septum.net.sampling import Sample
-from septum.project.cases import Case, load_pair
+from septum.project.cases import Case, load_image, load_pair
 from septum.project.plan import Normalisation, Plan
 
 STATISTICS_FROM = 1_000_000
@@ -120,6 +120,20 @@ def to_sample(case: Case, plan: Plan) -> Sample:
     objects = np.where(target == plan.classes.ignore_class, 0, placed if plan.classes.foreground else target)
     objects[target == 0] = 0
     return Sample(case.id, array, target, placement.spacing, _maps(objects, placement.spacing, plan))
+
+
+def block_mask(case: Case, plan: Plan, block: tuple[int, int, int]) -> NDArray[np.bool_]:
+    """Where a block `(axis, start, stop)` of a case's own array lies in the array the network sees."""
+    grid = load_image(case).grid
+    mask = np.zeros(grid.shape, dtype=np.uint8)
+    mask[block_slices(block, grid.shape)] = 1
+    return Placement.plan(grid, plan.spacing, reorient=plan.reorient).apply_labels(mask) > 0
+
+
+def block_slices(block: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Index of a held-out block `(axis, start, stop)`."""
+    axis, start, stop = block
+    return tuple(slice(start, stop) if a == axis else slice(None) for a in range(len(shape)))
 
 
 def _maps(objects: NDArray[Any], spacing: tuple[float, ...], plan: Plan) -> NDArray[np.float32] | None:

@@ -27,12 +27,13 @@ from septum.net.predict import Stopped, TileSettings, predict_classes
 from septum.net.sampling import Sample
 from septum.net.train import Outcome, Status, TrainConfig, train
 from septum.net.unet import UNet
+from septum.project.cases import Case
 from septum.project.config import TrainSettings, TrainStatus
 from septum.project.folds import Fold
 from septum.project.machine import choose_device
 from septum.project.model import ModelFolder
 from septum.project.plan import Plan
-from septum.project.prepare import as_planes
+from septum.project.prepare import as_planes, block_mask
 from septum.project.provenance import write_json, write_text
 from septum.report.figures import save_learning_curves
 
@@ -95,6 +96,7 @@ class FoldContext:
     """What all folds of a run share."""
 
     plan: Plan
+    cases: Sequence[Case]
     samples: Mapping[str, Sample]
     folder: ModelFolder
     settings: TrainSettings
@@ -108,7 +110,7 @@ def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
     """Train one fold and write its weights and curves."""
     plan, fabric = context.plan, context.fabric
     ignore = plan.classes.ignore_class
-    training, held_out = split_samples(job.fold, context.samples, ignore)
+    training, held_out = split_samples(job, context)
     inputs = [plane for sample in training for plane in (as_planes(sample, ignore) if plan.slices else (sample,))]
     path = context.folder.fold(job.index)
     path.mkdir(parents=True, exist_ok=True)
@@ -157,25 +159,21 @@ def train_config(plan: Plan, settings: TrainSettings, job: FoldJob) -> TrainConf
     )
 
 
-def split_samples(fold: Fold, samples: Mapping[str, Sample], ignore: int) -> tuple[list[Sample], list[Sample]]:
+def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], list[Sample]]:
     """Training and held-out samples; of a single image, a block is held out by ignoring it here and the rest there."""
+    fold, samples, ignore = job.fold, context.samples, context.plan.classes.ignore_class
     training = [samples[name] for name in fold.train]
     held_out = [samples[name] for name in fold.val]
     if fold.block is None:
         return training, held_out
-    inside = held_out[0].labels.copy()
-    outside = held_out[0].labels.copy()
-    block = block_slices(fold.block, outside.shape)
-    outside[block] = ignore
-    kept = np.full_like(inside, ignore)
-    kept[block] = inside[block]
-    return [replace(training[0], labels=outside)], [replace(held_out[0], labels=kept)]
-
-
-def block_slices(block: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Index of a held-out block `(axis, start, stop)`."""
-    axis, start, stop = block
-    return tuple(slice(start, stop) if a == axis else slice(None) for a in range(len(shape)))
+    case = next(case for case in context.cases if case.id == fold.val[0])
+    inside = block_mask(case, context.plan, fold.block)
+    labels = held_out[0].labels
+    rest, block = np.where(inside, ignore, labels), np.where(inside, labels, ignore)
+    return (
+        [replace(training[0], labels=rest.astype(labels.dtype))],
+        [replace(held_out[0], labels=block.astype(labels.dtype))],
+    )
 
 
 def make_validation(

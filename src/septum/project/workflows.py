@@ -86,7 +86,7 @@ def train(
     for job in jobs:
         if stopped or (resume and outcome.finished(folder, job.index)):
             continue
-        context = FoldContext(plan, samples, folder, settings, fabric, on_status, should_stop, resume)
+        context = FoldContext(plan, cases, samples, folder, settings, fabric, on_status, should_stop, resume)
         ended = train_fold(job, context)
         on_note(outcome.describe_end(job, ended))
         stopped = ended.reason == "stopped"
