@@ -41,11 +41,11 @@ def accuracy(content: dict[str, Any]) -> list[str]:
         "## Accuracy on images that training never saw",
         "",
         f"`python -m benchmarks.accuracy.first_models` ({where(content)}), "
-        f"seed {results['seed']}. One model per data set, trained on every training image (`--folds none`).",
+        f"seed {results['seed']}; trained on every training image (`--folds none`), while the machine also did other work.",
         "Dice is the mean over labels of each test image; intervals are 95 % bootstrap intervals.",
         "",
         "| data set | training images | test images | Dice, mean [interval] | Dice, median [interval] | "
-        "pixel error | aim | networks, steps | minutes | peak memory |",
+        "pixel error | aim | networks, steps | minutes | peak memory, MB |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in results.items():
@@ -61,7 +61,7 @@ def accuracy(content: dict[str, Any]) -> list[str]:
                 f"{score['mean']:.4f} [{score['mean_ci_low']:.4f}, {score['mean_ci_high']:.4f}] | "
                 f"{score['median']:.4f} [{score['median_ci_low']:.4f}, {score['median_ci_high']:.4f}] | "
                 f"{score['pixel_error']:.4f} | {row['aim']} | {row['networks']}, {row['steps']} | "
-                f"{row['train_minutes']:.1f} | {row['train_peak_memory_mb']} MB |"
+                f"{row['train_minutes']:.1f} | {row['train_peak_memory_mb'] or 'not recorded'} |"
             )
         labels = row["plain"]["mean_by_label"]
         if len(labels) > 1:
