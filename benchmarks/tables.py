@@ -41,7 +41,8 @@ def accuracy(content: dict[str, Any]) -> list[str]:
         "## Accuracy on images that training never saw",
         "",
         f"`python -m benchmarks.accuracy.first_models` ({where(content)}), "
-        f"seed {results['seed']}; trained on every training image (`--folds none`), while the machine also did other work.",
+        f"seed {results['seed']}; trained on every training image (`--folds none`), "
+        "on a machine that did other work too.",
         "Dice is the mean over labels of each test image; intervals are 95 % bootstrap intervals.",
         "",
         "| data set | training images | test images | Dice, mean [interval] | Dice, median [interval] | "
