@@ -119,6 +119,54 @@ class PredictSettings:
 
 
 @dataclass(frozen=True)
+class EvaluateSettings:
+    """What `septum evaluate` can be told.
+
+    Args:
+        metrics: families ("overlap", "surface", …) or single metrics, see `septum.project.measures.MEASURES`.
+        policy: how empty masks count, see `septum.metrics.summary`.
+        tolerance_mm: of the surface Dice (pixels where files hold no spacing).
+        background: label value that is not scored (255 where 0 marks the structure).
+        foreground: score all other values as one class; None decides as training does (instance ids become one class).
+        axes: meaning of the axes of multi-page files, such as "TYX".
+        table: a CSV or TSV file with one row per case, for `groups` and `stratify`.
+        groups: column of `table` that names the patient (specimen, movie) of a case; intervals and tests follow it.
+        stratify: columns of `table` by which the scores are shown; "size" divides by the size of the reference.
+        resample: put predictions on the grid of their references instead of refusing another grid.
+        workers: "auto", a number of processes, or the address of a Dask scheduler.
+        gallery: how many of the worst cases are shown as pictures.
+        overwrite: replace a report that exists.
+    """
+
+    metrics: tuple[str, ...] = ("overlap", "surface")
+    policy: str = "undefined"
+    tolerance_mm: float = 1.0
+    background: int = 0
+    foreground: bool | None = None
+    axes: str | None = None
+    table: Path | None = None
+    groups: str | None = None
+    stratify: tuple[str, ...] = ()
+    resample: bool = False
+    workers: str = "auto"
+    gallery: int = 12
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.metrics:
+            raise ConfigError("metrics must name at least one family or metric, got none; overlap is the usual one")
+        if not 0 < self.tolerance_mm < float("inf"):
+            raise ConfigError(f"tolerance must be positive, got {self.tolerance_mm}")
+        if self.gallery < 0:
+            raise ConfigError(f"gallery must not be negative, got {self.gallery}")
+        if self.groups and self.table is None:
+            raise ConfigError(f"groups must name a column of a table, got {self.groups!r} without one; give --table")
+        missing = [column for column in self.stratify if column != "size"]
+        if missing and self.table is None:
+            raise ConfigError(f"stratify must name a column of a table, got {missing[0]!r} without one; give --table")
+
+
+@dataclass(frozen=True)
 class TrainStatus:
     """One line of progress; `steps` is an estimate when the budget is time, `fold` counts from 1."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from septum import io
 from septum.errors import DatasetError, GeometryError, SeptumError
 from septum.geometry import Grid, LabelMap
+from septum.geometry.resample import resample_labels
 from septum.io import naming
 from septum.metrics import JointTable, joint_table
 from septum.project.cases import UNANNOTATED, Case, Dataset, Source, load_labels
@@ -23,6 +25,7 @@ from septum.project.classes import LabelSummary, summarise_labels
 from septum.project.dataset import load_dataset
 from septum.project.folders import LABEL_FOLDERS, entries, expand_frames, some
 from septum.project.matching import label_of, match_stems
+from septum.project.parallel import map_cases
 
 _NO_POSITION = naming.RASTER + naming.TIFF  # formats that hold no origin and often no spacing: shapes decide
 
@@ -37,11 +40,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Measured:
-    """One pass over a pair: its joint table without unannotated voxels, and what its reference looks like."""
+    """One pass over a pair: its joint table without unannotated voxels, what its reference looks like, the reference's
+    grid, and whether the grid's spacing is a physical size (pictures have none)."""
 
     case: Case
     table: JointTable
     summary: LabelSummary
+    grid: Grid
+    sized: bool
 
 
 def reference_cases(path: Path, axes: str | None) -> Dataset:
@@ -147,34 +153,109 @@ def read_mask(source: Source) -> LabelMap:
     return io.read_labels(source.path, axes=source.axes, frame=source.frame)
 
 
-def measure(pairs: Sequence[Pair], background: int, on_progress: Callable[[str, float], None]) -> list[Measured]:
-    """Read and count every pair, one at a time; grids that differ are collected and refused together."""
-    measured, refused = [], []
-    for number, pair in enumerate(pairs):
-        reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
-        difference = _difference(pair, reference.grid, prediction.grid)
-        if difference:
-            refused.append(f"{pair.case.id} ({difference})")
-        else:
-            table = joint_table(reference.array, prediction.array)
-            measured.append(
-                Measured(pair.case, table.without(UNANNOTATED), _summary(pair, reference, table, background))
-            )
-        on_progress(pair.case.id, (number + 1) / len(pairs))
+def read_pair(pair: Pair, *, resample: bool = False) -> tuple[LabelMap, LabelMap, str]:
+    """Reference and prediction, and how their grids differ (empty where they do not, or where that was mended).
+
+    Args:
+        pair: what to read.
+        resample: put a prediction on another grid onto the reference's, nearest neighbour. Where a format holds no
+            position, both are taken to show the same field of view.
+    """
+    reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
+    difference = _difference(pair, reference.grid, prediction.grid)
+    if not difference or not resample or reference.grid.ndim != prediction.grid.ndim:
+        return reference, prediction, difference
+    grid = prediction.grid
+    if not _positioned(pair):
+        grid = _same_view(reference.grid, grid.shape)
+    moved = resample_labels(LabelMap(prediction.array, grid, prediction.names), reference.grid)
+    return reference, moved, ""
+
+
+def _same_view(reference: Grid, shape: tuple[int, ...]) -> Grid:
+    """The grid of `shape` whose outer edges are those of `reference`."""
+    scale = np.array([n / m for n, m in zip(reference.shape, shape, strict=True)])
+    affine = reference.affine.copy()
+    affine[:-1, :-1] = reference.affine[:-1, :-1] * scale
+    affine[:-1, -1] = reference.index_to_world((scale - 1) / 2)
+    return Grid(shape, affine)
+
+
+def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | str:
+    """Read and count a pair; how its grids differ where they do."""
+    reference, prediction, difference = read_pair(pair, resample=resample)
+    if difference:
+        return difference
+    table = joint_table(reference.array, prediction.array)
+    summary = _summary(pair, reference, table, background)
+    return Measured(pair.case, table.without(UNANNOTATED), summary, reference.grid, _is_sized(pair, reference.grid))
+
+
+def measure(
+    pairs: Sequence[Pair],
+    *,
+    background: int,
+    resample: bool = False,
+    workers: str = "1",
+    on_progress: Callable[[str, float], None] = lambda case, fraction: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[Measured]:
+    """Read and count every pair; grids that differ are collected and refused together.
+
+    Raises:
+        GeometryError: predictions on other grids than their references.
+        KeyboardInterrupt: when `should_stop` says so.
+    """
+    found = map_cases(
+        partial(count_pair, background=background, resample=resample),
+        pairs,
+        workers=workers,
+        name_of=name_of,
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+    refused = [f"{p.case.id} ({difference})" for p, difference in zip(pairs, found, strict=True)
+               if isinstance(difference, str)]  # fmt: skip
     if refused:
         raise GeometryError(
             f"cannot compare: reference and prediction lie on different grids in {len(refused)} of {len(pairs)} cases: "
-            f"{'; '.join(refused[:5])}{' …' if len(refused) > 5 else ''}; resample one with `resample_labels`"
+            f"{'; '.join(refused[:5])}{' …' if len(refused) > 5 else ''}; check that they belong together, then resample "
+            "the predictions with --resample (`resample_labels` in Python)"
         )
-    return measured
+    return [one for one in found if isinstance(one, Measured)]
+
+
+def name_of(pair: Pair) -> str:
+    """The case of a pair, for progress."""
+    return pair.case.id
+
+
+def _files(pair: Pair) -> list[Path]:
+    return [pair.prediction.path] + ([pair.case.label.path] if pair.case.label else [])
+
+
+def _positioned(pair: Pair) -> bool:
+    """Whether both files are of formats that say where in space their samples lie."""
+    return not any(naming.suffix(file) in _NO_POSITION for file in _files(pair))
+
+
+def _is_sized(pair: Pair, grid: Grid) -> bool:
+    """Whether the reference's file says how large a sample is."""
+    suffix = naming.suffix(pair.case.label.path) if pair.case.label else ""
+    unit = set(grid.spacing) == {1.0}
+    return suffix not in naming.RASTER and not (suffix in naming.TIFF and unit)
 
 
 def _difference(pair: Pair, reference: Grid, prediction: Grid) -> str:
     """How two grids differ, or an empty string. Shapes decide where a file format holds no position."""
     if reference.shape != prediction.shape:
-        return f"shapes {reference.shape} and {prediction.shape}"
-    files = [pair.prediction.path] + ([pair.case.label.path] if pair.case.label else [])
-    if any(naming.suffix(file) in _NO_POSITION for file in files):
+        text = f"shapes {reference.shape} and {prediction.shape}"
+        if reference.ndim != prediction.ndim or not _positioned(pair):
+            return text
+        corners = np.stack(np.meshgrid(*[(0, n - 1) for n in reference.shape], indexing="ij"), -1)
+        offset = reference.world_to_index(prediction.corners()) - corners.reshape(-1, reference.ndim)
+        return f"{text}, corners differ by {np.abs(offset).max():.1f} voxels"
+    if not _positioned(pair):
         return ""
     voxels = reference.corner_difference(prediction)
     return "" if voxels <= 0.1 else f"corners differ by {voxels:.1f} voxels"

@@ -15,7 +15,7 @@ import os
 import tempfile
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,13 @@ _STYLE = {
 _lock = threading.Lock()  # matplotlib's style is one dictionary for all threads
 
 
-def dice_distribution(scores: Mapping[str, ArrayLike], *, image_format: str = "svg", score_name: str = "Dice") -> bytes:
+def dice_distribution(
+    scores: Mapping[str, ArrayLike],
+    *,
+    image_format: str = "svg",
+    score_name: str = "Dice",
+    largest: float | None = 1.0,
+) -> bytes:
     """One row per label: a dot per case, the quartiles as a box, the median as a line.
 
     Args:
@@ -59,6 +65,7 @@ def dice_distribution(scores: Mapping[str, ArrayLike], *, image_format: str = "s
             beside its name. More than 40 labels: the 40 with the lowest medians.
         image_format: `"svg"` or `"png"`.
         score_name: of the horizontal axis.
+        largest: largest value that the score can take; None where it has none, as distances.
 
     Raises:
         ConfigError: no labels, or an unknown format.
@@ -74,19 +81,20 @@ def dice_distribution(scores: Mapping[str, ArrayLike], *, image_format: str = "s
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         for row, (_, values) in enumerate(rows):
-            _strip(axes, values[~np.isnan(values)], row, colour=CYCLE[row % len(CYCLE)], size=26 if most < 60 else 9)
+            strip(axes, values[~np.isnan(values)], row, colour=CYCLE[row % len(CYCLE)], size=26 if most < 60 else 9)
         axes.set_yticks(range(len(rows)), [_row_label(name, values) for name, values in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        lowest = min((np.nanmin(values) for _, values in rows if not np.isnan(values).all()), default=0.0)
-        start = _start(np.asarray(lowest))
-        axes.set_xlim(start - 0.02 * (1 - start), 1 + 0.02 * (1 - start))
+        if largest is not None:
+            lowest = min((np.nanmin(values) for _, values in rows if not np.isnan(values).all()), default=0.0)
+            start = _start(np.asarray(lowest))
+            axes.set_xlim(start - 0.02 * (largest - start), largest + 0.02 * (largest - start))
         axes.set_xlabel(f"{score_name} per case (dots), quartiles (box), median (line)")
         axes.grid(axis="x", alpha=0.25)
         axes.tick_params(axis="y", length=0)
         if len(scores) > len(rows):
             axes.set_title(f"the {len(rows)} of {len(scores)} labels with the lowest medians", fontsize=9)
 
-    return _render(draw, height=0.95 + 0.42 * len(rows), image_format=image_format)
+    return render(draw, height=0.95 + 0.42 * len(rows), image_format=image_format)
 
 
 def score_histogram(values: ArrayLike, *, image_format: str = "svg", score_name: str = "Dice") -> bytes:
@@ -113,7 +121,7 @@ def score_histogram(values: ArrayLike, *, image_format: str = "svg", score_name:
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         figure.legend(loc="outside upper center", ncols=2, frameon=False)
 
-    return _render(draw, height=2.6, image_format=image_format)
+    return render(draw, height=2.6, image_format=image_format)
 
 
 def wants_histogram(values: ArrayLike) -> bool:
@@ -158,7 +166,7 @@ def learning_curves(curves: pd.DataFrame, *, quantity: str, image_format: str = 
         if folds.nunique() > 1:
             figure.legend(loc="outside upper center", ncols=5, frameon=False)
 
-    return _render(draw, height=2.8, image_format=image_format)
+    return render(draw, height=2.8, image_format=image_format)
 
 
 def drawable_quantities(curves: pd.DataFrame) -> tuple[str, ...]:
@@ -208,9 +216,13 @@ def _lowest_rows(scores: Mapping[str, NDArray[Any]]) -> list[tuple[str, NDArray[
 def _row_label(name: str, values: NDArray[Any]) -> str:
     """`name (n)`; a name from outside is cut to fit and cannot switch on formula typesetting."""
     undefined = int(np.isnan(values).sum())
-    short = name if len(name) <= 22 else name[:21] + "…"
     note = f", {undefined} undefined" if undefined else ""
-    return f"{plain_text(short)}\n(n = {values.size - undefined}{note})"
+    return f"{short_name(name)}\n(n = {values.size - undefined}{note})"
+
+
+def short_name(name: str) -> str:
+    """A name from outside, cut to fit beside an axis and unable to switch on formula typesetting."""
+    return plain_text(name if len(name) <= 22 else name[:21] + "…")
 
 
 def plain_text(text: str) -> str:
@@ -218,7 +230,8 @@ def plain_text(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _strip(axes: Any, values: NDArray[Any], row: int, *, colour: str, size: float) -> None:
+def strip(axes: Any, values: NDArray[Any], row: int, *, colour: str, size: float) -> None:
+    """Draw defined values on one row: a dot each, the quartiles as a box, the median as a line."""
     if not values.size:
         axes.text(0.99, row, "undefined in every case", ha="right", va="center", fontstyle="italic")
         return
@@ -229,7 +242,12 @@ def _strip(axes: Any, values: NDArray[Any], row: int, *, colour: str, size: floa
     axes.plot([median, median], [row - 0.36, row + 0.36], color=INK, linewidth=2)
 
 
-def _render(draw: Any, *, height: float, image_format: str) -> bytes:
+def render(draw: Callable[[Figure], None], *, height: float, image_format: str) -> bytes:
+    """A figure of the house's width and `height` inches as SVG or PNG bytes; `draw` puts the contents on it.
+
+    Raises:
+        ConfigError: an unknown format.
+    """
     if image_format not in ("svg", "png"):
         raise ConfigError(f"image_format must be 'svg' or 'png', got {image_format!r}")
     buffer = io.BytesIO()

@@ -99,6 +99,22 @@ def panels(example: Example) -> tuple[Panel, ...]:
     return tuple(Panel(title, *_draw(plane, lines), alt) for title, lines, alt in described[first:])
 
 
+def thumbnail(example: Example, *, longest_px: int = 280) -> Panel:
+    """One small picture: image, outline of the reference, and over it the outline of the prediction.
+
+    Args:
+        example: the case.
+        longest_px: longer side of the picture.
+
+    Raises:
+        GeometryError: arrays that do not share one 2-D or 3-D shape.
+    """
+    plane = choose_plane(example)
+    both = ((plane.reference, REFERENCE_COLOUR, 1), (plane.prediction, PREDICTION_COLOUR, 1))
+    alt = f"Image of {example.case} with the outlines of reference and prediction"
+    return Panel(example.case, *_draw(plane, both, longest_px=longest_px), alt)
+
+
 def choose_plane(example: Example) -> Plane:
     """The plane to show: the only one in 2-D; in 3-D across the most coarsely sampled axis (the first when all are
     alike) where the reference is largest, else where the prediction is largest, else the middle.
@@ -218,10 +234,14 @@ def scale_bar(width: float) -> tuple[float, str]:
     return float(length), f"{length / 1e-6:g} nm"
 
 
-def _draw(plane: Plane, outlines: Sequence[tuple[NDArray[Any], str, int]]) -> tuple[bytes, str]:
+def _draw(
+    plane: Plane, outlines: Sequence[tuple[NDArray[Any], str, int]], *, longest_px: int | None = None
+) -> tuple[bytes, str]:
+    """The picture of a plane, and its media type; small ones carry no letters and no scale bar."""
     rows, columns = plane.reference.shape
     height, width = rows * plane.aspect, float(columns)
-    scale = float(np.clip(max(height, width), _PANEL_PX, _LARGEST_PX)) / max(height, width)
+    longest = longest_px or float(np.clip(max(height, width), _PANEL_PX, _LARGEST_PX))
+    scale = longest / max(height, width)
     size = (max(round(height * scale), 24), max(round(width * scale), 24))
     enlarged = scale >= 2
     smooth = Picture.Resampling.NEAREST if enlarged else Picture.Resampling.BICUBIC
@@ -232,6 +252,10 @@ def _draw(plane: Plane, outlines: Sequence[tuple[NDArray[Any], str, int]]) -> tu
         canvas[_thicker(line) & ~line] //= 2  # a dark rim keeps the line visible on bright tissue
         canvas[line] = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
     picture = Picture.fromarray(canvas)
+    if longest_px is not None:
+        buffer = io.BytesIO()
+        picture.save(buffer, format="JPEG", quality=80, subsampling=0)
+        return buffer.getvalue(), "image/jpeg"
     _annotate(picture, plane)
     return _encoded(picture)
 

@@ -7,7 +7,6 @@ the reader's light or dark setting, and treats every name as hostile: case names
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import re
@@ -22,6 +21,8 @@ from markupsafe import Markup
 
 from septum.metrics.summary import EMPTY_CASES
 from septum.report import figures, overlay
+from septum.report.explorer import Explorer, picture_uri
+from septum.report.sections import Cell, Drawing, Section
 
 _MOST_ROWS = 1000  # of the case table; the rest is in cases.csv
 _MOST_COLUMNS = 8  # labels that get a column of their own in the case table
@@ -52,6 +53,8 @@ class Content:
         provenance: versions, seed, data, times, or None.
         notes: sentences that the reader must see before the numbers.
         not_scored: `(case, reason)` of cases without a score.
+        sections: parts that only this report has (comparisons, agreement, failures), in order.
+        explorer: the interactive plot, or None.
         created: date and time, as text.
         version: of Septum.
     """
@@ -66,6 +69,8 @@ class Content:
     provenance: Mapping[str, Any] | None = None
     notes: Sequence[str] = ()
     not_scored: Sequence[tuple[str, str]] = ()
+    sections: Sequence[Section] = ()
+    explorer: Explorer | None = None
     created: str = ""
     version: str = ""
     files: Sequence[str] = field(default=("cases.csv", "summary.csv", "evaluation.json"))
@@ -79,6 +84,8 @@ def render_page(content: Content) -> str:
         summary=_summary_rows(content.summary),
         n_groups=_groups(content.summary),
         figures=_distribution(content) + _curves(content.curves),
+        sections=[_section(section, number) for number, section in enumerate(content.sections)],
+        explorer=None if content.explorer is None else content.explorer.payload(),
         shown=[(shown, overlay.panels(shown.example)) for shown in content.shown],
         colours=(overlay.REFERENCE_COLOUR, overlay.PREDICTION_COLOUR),
         empty_rows=_empty_rows(content.scores),
@@ -101,7 +108,8 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
-    environment.filters["picture"] = _picture
+    environment.filters["picture"] = picture_uri
+    environment.filters["cell"] = cell
     return environment.get_template("page.html.j2")
 
 
@@ -114,8 +122,30 @@ def number(value: float, digits: int = 3) -> str:
     return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _picture(panel: overlay.Panel) -> str:
-    return f"data:{panel.media};base64," + base64.b64encode(panel.data).decode("ascii")
+def cell(value: Cell) -> str:
+    """A cell of a small table: fractions are rounded to three digits, large values to none.
+
+    >>> cell(0.12345), cell(12), cell("p"), cell(12345.6)
+    ('0.123', '12', 'p', '12346')
+    """
+    if isinstance(value, float):
+        return number(value, 0 if abs(value) >= 1000 else 3)
+    return str(value)
+
+
+def _section(section: Section, position: int) -> dict[str, Any]:
+    """A section with its drawings as elements of the page."""
+    shown = [
+        (d.caption, inline_svg(d.draw("svg"), alt=d.alt, prefix=f"s{position}-{i}"))
+        for i, d in enumerate(section.drawings)
+    ]
+    return {
+        "title": section.title,
+        "text": section.text,
+        "figures": shown,
+        "tables": section.tables,
+        "tiles": section.tiles,
+    }
 
 
 def inline_svg(svg: bytes, *, alt: str, prefix: str) -> Markup:
@@ -157,21 +187,24 @@ def _groups(summary: pd.DataFrame) -> int | None:
     return int(summary["n_groups"].max())
 
 
-def _distribution(content: Content) -> list[tuple[str, Markup]]:
+def distribution_drawings(content: Content) -> list[Drawing]:
     """Dots per label; with many cases the histogram of the mean as well."""
     result = []
     if figures.wants_histogram(content.case_means):
         alt = f"Histogram of the Dice value of {len(content.case_means)} cases"
-        svg = figures.score_histogram(content.case_means.to_numpy())
-        result.append(("How many cases reach which Dice", inline_svg(svg, alt=alt, prefix="histogram")))
+        values = content.case_means.to_numpy()
+        caption = "How many cases reach which Dice"
+        result.append(Drawing("histogram", caption, alt, lambda f: figures.score_histogram(values, image_format=f)))
     labels = {str(name): rows["dice"].to_numpy() for name, rows in content.scores.groupby("name", sort=False)}
     if labels:
         alt = "Dice of every case for " + ", ".join(list(labels)[:10])
-        svg = figures.dice_distribution(labels)
-        result.append(
-            ("Dice per label" if len(labels) > 1 else "Dice per case", inline_svg(svg, alt=alt, prefix="labels"))
-        )
+        caption = "Dice per label" if len(labels) > 1 else "Dice per case"
+        result.append(Drawing("labels", caption, alt, lambda f: figures.dice_distribution(labels, image_format=f)))
     return result
+
+
+def _distribution(content: Content) -> list[tuple[str, Markup]]:
+    return [(d.caption, inline_svg(d.draw("svg"), alt=d.alt, prefix=d.name)) for d in distribution_drawings(content)]
 
 
 def _curves(curves: pd.DataFrame | None) -> list[tuple[str, Markup]]:

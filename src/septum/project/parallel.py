@@ -1,0 +1,164 @@
+"""Many cases on several cores or machines: the same call inline, on local processes, or on a Dask scheduler.
+
+The insight: most evaluations take seconds, and starting processes takes seconds too. So with "auto" the work begins
+inline, and only when a measured rate says that much is left do other processes take the rest. Results come back in
+order, a few parts are under way at a time (memory stays bounded by workers, not by cases), and Ctrl-C between two cases
+leaves nothing running.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from septum.errors import ConfigError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+TRIAL_S, WORTH_S = 3.0, 20.0
+"""With "auto": after so many seconds inline, processes are started when more than so many seconds are left."""
+_PARTS_PER_WORKER = 16  # so that a slow part at the end leaves no worker idle for long
+_LARGEST_PART = 32
+
+
+def check_workers(workers: str) -> None:
+    """Raise `ConfigError` unless `workers` is "auto", a number of processes, or the address of a scheduler."""
+    if workers != "auto" and "://" not in workers and not (workers.isascii() and workers.isdigit() and int(workers)):
+        raise ConfigError(
+            f"workers must be auto, a number of processes from 1 or the address of a Dask scheduler "
+            f"(tcp://host:8786), got {workers!r}"
+        )
+
+
+def map_cases(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    workers: str = "auto",
+    name_of: Callable[[Item], str] = str,
+    on_progress: Callable[[str, float], None] = lambda case, fraction: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[Result]:
+    """`[function(item) for item in items]`, perhaps on several processes.
+
+    Args:
+        function: called with one item; must be importable by name (a `functools.partial` of such a one is too) and
+            return something small.
+        items: one per case.
+        workers: "auto", a number of processes ("1": inline), or the address of a Dask scheduler.
+        name_of: the name of an item for the progress.
+        on_progress: called with the name of a finished item and the fraction done.
+        should_stop: asked between items; True raises `KeyboardInterrupt` after everything was stopped.
+
+    Raises:
+        ConfigError: `workers` is none of these, or the scheduler does not answer, or workers ran out of memory.
+        KeyboardInterrupt: as `should_stop` says.
+        Exception: the first that `function` raised.
+    """
+    check_workers(workers)
+    results: list[Result] = []
+
+    def add(item: Item, result: Result) -> None:
+        results.append(result)
+        on_progress(name_of(item), len(results) / len(items))
+
+    def stop_if_asked() -> None:
+        if should_stop():
+            raise KeyboardInterrupt
+
+    cores = _cores()
+    alone = workers == "1" or (workers == "auto" and cores == 1) or len(items) < 2
+    started = time.monotonic()
+    if alone or workers == "auto":
+        for item in items:
+            stop_if_asked()
+            add(item, function(item))
+            passed, left = time.monotonic() - started, len(items) - len(results)
+            if not alone and passed > TRIAL_S and left > 1 and passed / len(results) * left > WORTH_S:
+                break
+    rest = items[len(results) :]
+    if rest:
+        with _client(str(cores) if workers == "auto" else workers, len(rest)) as client:
+            for item, result in _on_client(client, function, rest, stop_if_asked):
+                add(item, result)
+    return results
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else (os.cpu_count() or 1)
+
+
+@contextmanager
+def _client(workers: str, n_items: int) -> Iterator[Any]:
+    """A Dask client of local processes, or of the scheduler at an address; closed at the end."""
+    from distributed import Client, LocalCluster
+
+    if "://" in workers:
+        try:
+            client = Client(workers, timeout=10, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise ConfigError(f"no Dask scheduler answers at {workers}: {error}; start one or use a number") from error
+        with client:
+            yield client
+        return
+    cluster = LocalCluster(
+        n_workers=min(int(workers), n_items),
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+    )
+    with cluster, Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+def _on_client(
+    client: Any, function: Callable[[Item], Result], items: Sequence[Item], stop_if_asked: Callable[[], None]
+) -> Iterator[tuple[Item, Result]]:
+    """Items with their results in order; at most two parts per worker are under way."""
+    from distributed import CancelledError, KilledWorker
+
+    workers = max(1, sum(client.ncores().values()))
+    size = min(_LARGEST_PART, max(1, len(items) // (workers * _PARTS_PER_WORKER)))
+    parts = [items[start : start + size] for start in range(0, len(items), size)]
+    waiting, under_way = iter(parts), []
+    for part in itertools.islice(waiting, 2 * workers):
+        under_way.append((part, client.submit(_each, function, part, pure=False)))
+    try:
+        while under_way:
+            part, future = under_way.pop(0)
+            found = _result(future, stop_if_asked)
+            if (following := next(waiting, None)) is not None:
+                under_way.append((following, client.submit(_each, function, following, pure=False)))
+            yield from zip(part, found, strict=True)
+    except (KilledWorker, CancelledError) as error:
+        raise ConfigError(
+            f"a worker died, probably for want of memory ({error}); use fewer --workers or a machine with more memory"
+        ) from error
+    finally:
+        for _, future in under_way:
+            future.cancel()
+
+
+def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in items]
+
+
+def _result(future: Any, stop_if_asked: Callable[[], None]) -> Any:
+    """The result of a future; asks twice a second whether to stop."""
+    from distributed import TimeoutError as DaskTimeoutError
+
+    while True:
+        stop_if_asked()
+        try:
+            return future.result(timeout=0.5)
+        except DaskTimeoutError:
+            if future.done():  # the function's own
+                raise

@@ -1,0 +1,105 @@
+"""Tables for papers: the summary, the cases and the comparisons as LaTeX (package booktabs).
+
+The insight: a number that somebody types into a paper is a number that may be wrong, so the tables of a paper are files
+of the report. Every name is escaped; undefined values are dashes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "–": "--",
+    "−": "$-$",
+    "²": r"\textsuperscript{2}",
+    "³": r"\textsuperscript{3}",
+}
+
+
+def escape(text: str) -> str:
+    """Text that LaTeX prints as it is.
+
+    >>> escape("90 % of a_b")
+    '90 \\\\% of a\\\\_b'
+    """
+    return "".join(_SPECIAL.get(c, c) for c in " ".join(text.split()))
+
+
+def cell(value: Any) -> str:
+    """A value as a cell: three decimals for fractions, a dash for what is undefined.
+
+    >>> cell(0.12345), cell(3), cell(float("nan")), cell(-0.5)
+    ('0.123', '3', '--', '$-$0.500')
+    """
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return "--"
+    if isinstance(value, float):
+        text = f"{value:.3f}"
+        return "$-$" + text[1:] if text.startswith("-") else text
+    return escape(str(value))
+
+
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str, label: str, long: bool = False
+) -> str:
+    """A LaTeX table: `tabular` with booktabs rules, or a `longtable` that runs over pages.
+
+    Args:
+        columns: headings.
+        rows: one value per column.
+        caption: text above the table.
+        label: for references.
+        long: use `longtable` (package longtable).
+    """
+    form = "l" + "r" * (len(columns) - 1)
+    head = " & ".join(escape(name) for name in columns) + r" \\"
+    body = [" & ".join(cell(value) for value in row) + r" \\" for row in rows]
+    title = rf"\caption{{{escape(caption)}}}\label{{{label}}}"
+    if long:
+        lines = ["% needs \\usepackage{booktabs,longtable}", rf"\begin{{longtable}}{{{form}}}", title + r"\\", r"\toprule",
+                 head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot", *body, r"\end{longtable}"]  # fmt: skip
+    else:
+        lines = ["% needs \\usepackage{booktabs}", r"\begin{table}", r"\centering", title, rf"\begin{{tabular}}{{{form}}}",
+                 r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", r"\end{table}"]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def summary_table(rows: Sequence[Mapping[Any, Any]], titles: Mapping[str, str]) -> str:
+    """The summary as a paper prints it: mean with interval, median with quartiles, and how many were undefined.
+
+    Args:
+        rows: as in `summary.csv`.
+        titles: name of a metric to the name that is printed.
+    """
+    several = any(str(row.get("method", "")) for row in rows)
+    columns = (["method"] if several else []) + ["label", "score", "n", "undefined", "mean", "95 % interval", "median",
+                                                 "quartiles"]  # fmt: skip
+    body = []
+    for row in rows:
+        first = [row.get("method", "")] if several else []
+        interval, quartiles = (_range(row[a], row[b]) for a, b in (("mean_ci_low", "mean_ci_high"), ("q1", "q3")))
+        body.append(
+            [*first, row["name"], titles.get(row["metric"], row["metric"].replace("_", " ")), row["n"],
+             row["n_undefined"], row["mean"], interval, row["median"], quartiles]
+        )  # fmt: skip
+    return table(columns, body, caption="Segmentation scores", label="tab:scores")
+
+
+def _range(low: float, high: float) -> str:
+    return "–" if math.isnan(low) or math.isnan(high) else f"{low:.3f}–{high:.3f}"
