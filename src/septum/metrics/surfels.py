@@ -74,8 +74,8 @@ def element_sizes(spacing: tuple[float, ...]) -> NDArray[np.float64]:
     step = np.asarray(spacing, dtype=np.float64)
     vectors, owner = _length_vectors() if step.size == 2 else _area_vectors()
     scale = step if step.size == 2 else step.prod() / step  # an area vector scales with the other two axes
-    sizes = np.bincount(owner, weights=np.linalg.norm(vectors * scale, axis=1), minlength=1 << (1 << step.size))
-    sizes = sizes.astype(np.float64, copy=False)
+    sizes = np.zeros(1 << (1 << step.size))
+    np.add.at(sizes, owner, np.linalg.norm(vectors * scale, axis=1))
     sizes.flags.writeable = False
     return sizes
 
