@@ -99,8 +99,8 @@ def metrics(content: dict[str, Any]) -> list[str]:
     lines = [
         "## Speed of the metrics",
         "",
-        f"`python -m benchmarks.speed.metrics` ({where(content)}): Dice, 95 % Hausdorff distance, average surface distance "
-        f"and surface Dice at {results['tolerance_mm']:g} mm on one thread; peers on a sample of the labels.",
+        f"`python -m benchmarks.speed.metrics` ({where(content)}): Dice, 95 % Hausdorff distance, average surface "
+        f"distance and surface Dice at {results['tolerance_mm']:g} mm on one thread; peers on a sample of the labels.",
         "",
         "| task | tool | labels timed | ms per label | Septum is faster by | peak memory beyond the masks, MB | "
         "largest difference in HD95, mm |",
@@ -112,7 +112,8 @@ def metrics(content: dict[str, Any]) -> list[str]:
             faster = row.get(f"times_faster_than_{tool}")
             difference = row.get(f"largest_difference_from_{tool}", {}).get("hd95_mm")
             lines.append(
-                f"| {name}, {' × '.join(map(str, row['shape']))}, {row['labels']} label(s) | {tool} | {one['labels']} | "
+                f"| {name}, {' × '.join(map(str, row['shape']))}, {row['labels']} label(s) | {tool} | "
+                f"{one['labels']} | "
                 f"{1e3 * one['seconds_per_label']:.1f} | {'' if faster is None else f'{faster:.1f} ×'} | "
                 f"{one['peak_extra_mb']:.0f} | {'' if difference is None else f'{difference:.1e}'} |"
             )

@@ -126,6 +126,23 @@ def test_chunks_and_the_sparse_way_give_the_same_table(monkeypatch: pytest.Monke
             np.testing.assert_array_equal(getattr(whole, name), getattr(other, name))
 
 
+@given(label_pairs, st.integers(-2, 2), st.integers(0, 3))
+def test_bytes_and_other_integers_and_margins_of_background_give_the_same_table(
+    pair: tuple[np.ndarray, np.ndarray], shift: int, margin: int
+) -> None:
+    a, b = (np.pad(side.astype(np.int64) + shift, margin) for side in pair)
+    table = joint_table(a, b)
+    pairs, voxels = np.unique(np.stack([a.ravel(), b.ravel()]), axis=1, return_counts=True)
+    np.testing.assert_array_equal([table.reference, table.prediction, table.voxels], [*pairs, voxels])
+    if shift >= 0:
+        bytes_ = joint_table(a.astype(np.uint8), b.astype(np.uint8))
+        np.testing.assert_array_equal([bytes_.reference, bytes_.prediction, bytes_.voxels], [*pairs, voxels])
+
+
+def test_single_numbers_have_a_table_too() -> None:
+    assert joint_table(np.array(3), np.array(4)).voxels.tolist() == [1]
+
+
 def test_an_empty_array_has_an_empty_table() -> None:
     table = joint_table(np.zeros((0, 4), int), np.zeros((0, 4), int))
     assert table.voxels.size == 0

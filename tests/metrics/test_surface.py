@@ -283,9 +283,9 @@ def test_shifted_boxes_have_the_distance_that_monai_and_simpleitk_find(spacing: 
 
 def test_the_search_tree_and_the_distance_transform_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = blobs((20, 21, 22), 3)
-    monkeypatch.setattr(surface, "_SPARSE", math.inf)
+    monkeypatch.setattr(surface, "_SPARSE", {3: math.inf})
     dense = surface_distances(a, b, spacing=(0.5, 0.7, 3.1))
-    monkeypatch.setattr(surface, "_SPARSE", 0)
+    monkeypatch.setattr(surface, "_SPARSE", {3: 0})
     sparse = surface_distances(a, b, spacing=(0.5, 0.7, 3.1))
     np.testing.assert_allclose(dense.reference_to_prediction_mm, sparse.reference_to_prediction_mm, rtol=1e-6)
     np.testing.assert_allclose(dense.prediction_to_reference_mm, sparse.prediction_to_reference_mm, rtol=1e-6)

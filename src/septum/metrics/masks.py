@@ -43,14 +43,20 @@ def check_shapes(reference: NDArray[Any], prediction: NDArray[Any], *, spatial: 
         )
 
 
-def bounding_box(mask: NDArray[np.bool_]) -> Slices | None:
-    """The smallest box around a mask, in two passes over it; None when it is empty."""
-    first = _extent(np.logical_or.reduce(mask.reshape(mask.shape[0], -1), axis=1)) if mask.size else None
+def bounding_box(labels: NDArray[Any]) -> Slices | None:
+    """The smallest box around everything that is not 0, in about one pass; None when there is nothing."""
+    if not labels.size:
+        return None
+    if labels.dtype.kind != "u":  # the maximum of unsigned integers is the fastest "any" there is
+        labels = labels.view(np.uint8) if labels.dtype == bool else (labels != 0).view(np.uint8)
+    first = _extent(labels.reshape(labels.shape[0], -1).max(axis=1))
     if first is None:
         return None
-    flat = np.logical_or.reduce(mask[first], axis=0)
+    flat = np.maximum.reduce(labels[first], axis=0)
+    if not flat.ndim:
+        return (first,)
     others = [tuple(a for a in range(flat.ndim) if a != axis) for axis in range(flat.ndim)]
-    rest = [_extent(np.logical_or.reduce(flat, axis=axes)) for axes in others]
+    rest = [_extent(np.maximum.reduce(flat, axis=axes)) for axes in others]
     return (first, *(extent for extent in rest if extent is not None))
 
 
@@ -66,6 +72,6 @@ def _inside(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return labels.view(bool) if labels.dtype == np.uint8 and labels.size and labels.max() <= 1 else labels != 0
 
 
-def _extent(line: NDArray[np.bool_]) -> slice | None:
+def _extent(line: NDArray[Any]) -> slice | None:
     places = np.flatnonzero(line)
     return slice(int(places[0]), int(places[-1]) + 1) if places.size else None

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
-from septum.metrics.masks import as_labels, check_shapes
+from septum.metrics.masks import as_labels, bounding_box, check_shapes, union_box
 from septum.metrics.summary import UNDEFINED, EmptyCase, empty_case, empty_value
 
-_CHUNK = 1 << 20  # voxels at a time: the int64 codes of a chunk stay in the cache (8 MB)
+_CHUNK = 1 << 17  # voxels at a time: the int64 codes of a chunk stay in the cache (1 MB)
 _DENSE = 1 << 20  # largest joint table that is counted densely (8 MB)
 _TABLE = 1 << 16  # label values below this are found through a look-up table
 
@@ -108,13 +108,13 @@ def joint_table(reference: ArrayLike, prediction: ArrayLike) -> JointTable:
     """
     ref, pred = as_labels(reference, "reference"), as_labels(prediction, "prediction")
     check_shapes(ref, pred, spatial=False)
-    ref, pred = ref.reshape(-1), pred.reshape(-1)
-    rows, columns = present(ref), present(pred)
-    if rows.size * columns.size <= _DENSE:
-        codes, voxels = _count_dense(ref, pred, rows, columns)
+    if ref.ndim:  # where both are 0 nothing has to be counted
+        around = union_box([bounding_box(ref), bounding_box(pred)], ndim=ref.ndim)
+        inside_ref, inside_pred = ref[around].reshape(-1), pred[around].reshape(-1)
     else:
-        codes, voxels = _count_sparse(ref, pred, rows, columns)
-    return JointTable(rows[codes // columns.size], columns[codes % columns.size], voxels)
+        inside_ref, inside_pred = ref.reshape(-1), pred.reshape(-1)
+    table = _count(inside_ref, inside_pred)
+    return _with_background(table, ref.size - inside_ref.size)
 
 
 def confusion_counts(
@@ -303,6 +303,46 @@ def _ranks(labels: NDArray[Any], values: NDArray[np.int64]) -> NDArray[np.int64]
         return np.searchsorted(values, labels).astype(np.int64, copy=False)
     ranks: NDArray[np.int64] = lookup[labels]
     return ranks
+
+
+def _count(ref: NDArray[Any], pred: NDArray[Any]) -> JointTable:
+    """The joint table of two flat arrays."""
+    if ref.dtype == pred.dtype == np.uint8:
+        return _count_bytes(ref, pred)
+    rows, columns = present(ref), present(pred)
+    if rows.size * columns.size <= _DENSE:
+        codes, voxels = _count_dense(ref, pred, rows, columns)
+    else:
+        codes, voxels = _count_sparse(ref, pred, rows, columns)
+    return JointTable(rows[codes // columns.size], columns[codes % columns.size], voxels)
+
+
+def _with_background(table: JointTable, more: int) -> JointTable:
+    """The table with `more` voxels that are 0 on both sides."""
+    if not more:
+        return table
+    order = np.array([table.reference, table.prediction])
+    place = int(np.searchsorted(order[0], 0))
+    place += int(np.searchsorted(order[1][order[0] == 0], 0))
+    if place < table.voxels.size and not order[:, place].any():
+        voxels = table.voxels.copy()
+        voxels[place] += more
+        return JointTable(table.reference, table.prediction, voxels)
+    reference, prediction = (np.insert(side, place, 0) for side in order)
+    return JointTable(reference, prediction, np.insert(table.voxels, place, more))
+
+
+def _count_bytes(ref: NDArray[np.uint8], pred: NDArray[np.uint8]) -> JointTable:
+    """Bytes need no search for the values that occur: a pair of them is a 16-bit number."""
+    table = np.zeros(1 << 16, dtype=np.int64)
+    for part in _chunks(ref.size):
+        codes = ref[part].astype(np.uint16)
+        codes <<= 8
+        codes |= pred[part]
+        found = np.bincount(codes)
+        table[: found.size] += found
+    codes_found = np.flatnonzero(table).astype(np.int64)
+    return JointTable(codes_found >> 8, codes_found & 255, table[codes_found])
 
 
 Codes = tuple[NDArray[np.int64], NDArray[np.int64]]

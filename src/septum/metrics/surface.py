@@ -40,7 +40,9 @@ from septum.metrics.overlap import present
 from septum.metrics.summary import EmptyCase, empty_case, empty_value
 from septum.metrics.surfels import element_sizes, neighbour_codes, on_surface
 
-_SPARSE = 400  # grid corners per surface element above which a search tree beats the distance transform
+# Grid corners per surface element above which a search tree beats the distance transform even where it is slowest,
+# between concentric surfaces: measured, 2-D 1.4 to 5 against 7 ms on 500 x 500; in 3-D the tree may lose 5 to 1 at 20.
+_SPARSE = {2: 30.0, 3: 400.0}
 _SLACK = 1e-6  # relative: rounding of the distance transform
 _DIRECT = 1 << 16  # labels below this are located without renumbering
 
@@ -132,9 +134,12 @@ def label_surfaces(
         raise ConfigError(f"labels must be distinct, got {list(labels)}; name each value once")
     if workers < 1:
         raise ConfigError(f"workers must be at least 1, got {workers}; 1 measures one label after the other")
+    diagonal = _diagonal(ref.shape, step)
+    if labels is None or 0 not in labels:
+        around = union_box([bounding_box(ref), bounding_box(pred)], ndim=ref.ndim)
+        ref, pred = ref[around], pred[around]
     chosen = _occurring(ref, pred) if labels is None else [int(label) for label in labels]
     places = list(zip(_boxes(ref, chosen), _boxes(pred, chosen), strict=True))
-    diagonal = _diagonal(ref.shape, step)
 
     def one(label: int, place: tuple[Slices | None, Slices | None]) -> SurfaceDistances:
         around = union_box(place, ndim=ref.ndim)
@@ -275,7 +280,7 @@ def _nearest(
     """Distance in mm from each grid corner of `start` to the nearest one of `goal`, both as flat places."""
     if not goal.size or not start.size:
         return np.full(start.size, np.inf)
-    if math.prod(shape) > _SPARSE * (start.size + goal.size):
+    if math.prod(shape) > _SPARSE[len(shape)] * (start.size + goal.size):
         points = [np.stack(np.unravel_index(p, shape), axis=1) * np.asarray(spacing) for p in (start, goal)]
         return np.asarray(cKDTree(points[1]).query(points[0])[0], dtype=np.float64)
     free = np.ones(shape, dtype=np.uint8)
