@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from hypothesis import given
@@ -237,6 +239,27 @@ def test_everything_equals_surface_distance(ndim: int, spacing: tuple[float, ...
         assert math.isclose(surface_dice(ours, tolerance_mm=tolerance), expected, rel_tol=1e-6)
 
 
+@pytest.mark.parametrize("where", ["mri-hippocampus-msd/labels", "mri-spinal-cord-sct/labels", "ct-spleen-crop/labels"])
+def test_real_masks_equal_surface_distance(where: str, realdata: Path) -> None:
+    peer = pytest.importorskip("surface_distance")
+    paths = sorted((realdata / where).rglob("*.nii.gz"))[:3]
+    assert paths
+    for path in paths:
+        image = nibabel.load(path)
+        reference, spacing = np.asarray(image.dataobj) > 0, [float(s) for s in image.header.get_zooms()[:3]]
+        prediction = ndimage.binary_dilation(np.roll(reference, 1, axis=0), iterations=2)
+        ours = surface_distances(reference, prediction, spacing=spacing)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = peer.compute_surface_distances(reference, prediction, spacing)
+        assert math.isclose(hausdorff(ours), peer.compute_robust_hausdorff(theirs, 100), rel_tol=1e-6)
+        assert math.isclose(hausdorff_percentile(ours), peer.compute_robust_hausdorff(theirs, 95), rel_tol=1e-6)
+        averages = peer.compute_average_surface_distance(theirs)
+        np.testing.assert_allclose(average_surface_distance(ours), averages, rtol=1e-6)
+        expected = peer.compute_surface_dice_at_tolerance(theirs, 1.05)
+        assert math.isclose(surface_dice(ours, tolerance_mm=1.05), expected, rel_tol=1e-6)
+
+
 def border_distances(a: Mask, b: Mask, spacing: Sequence[float]) -> tuple[list[float], list[float]]:
     """Hausdorff and average distances of MONAI: between border voxels, each counted once."""
     torch = pytest.importorskip("torch")
@@ -319,6 +342,13 @@ def test_labels_of_any_value_are_located() -> None:
     far = label_surfaces(a * 10**10 - 7, b * 10**10 - 7, spacing=(1, 1, 1), labels=[-7, 4 * 10**10 - 7, 2 * 10**10 - 7])
     for near, distant in zip(plain.values(), far.values(), strict=True):
         assert hausdorff(near) == hausdorff(distant) > 0
+
+
+def test_the_background_is_a_label_too_up_to_the_edge_of_the_array() -> None:
+    a, b = (np.pad(side, 2) for side in label_maps())
+    found = label_surfaces(a, b, spacing=(1, 1, 1), labels=[0])[0]
+    alone = surface_distances(a == 0, b == 0, spacing=(1, 1, 1))
+    np.testing.assert_array_equal(found.reference_to_prediction_mm, alone.reference_to_prediction_mm)
 
 
 def test_a_label_that_occurs_nowhere_has_empty_lists() -> None:
