@@ -77,10 +77,41 @@ def test_dense_elastic_places_vectors_at_the_asked_distance_in_millimetres() -> 
     assert warp.bends[0].shape == (3, 3, 5, 3)
 
 
+def test_a_deformation_that_would_fold_tissue_is_weakened_and_a_gentle_one_is_left_alone() -> None:
+    patch, folded = (33, 33), 0
+    for seed in range(20):
+        gentle, wild = (
+            sample_warp(
+                SpatialConfig(flips=(False,) * 2, rotation=(0.0,), elastic=(Elastic(1.0, (std, std)),)),
+                patch=patch,
+                spacing=(1.0, 1.0),
+                generator=np.random.default_rng(seed),
+            )
+            for std in (0.5, 20.0)
+        )
+        raw = 40 * gentle.bends[0]
+        folded += least_volume(raw, patch) <= 0
+        assert least_volume(wild.bends[0], patch) > 0
+        share = wild.bends[0] / raw
+        np.testing.assert_allclose(share, share.flat[0])
+        assert share.flat[0] < 1
+        again = np.random.default_rng(seed)
+        again.random(2), again.uniform(0.5, 0.5)  # whether to scale and to bend, and how strongly
+        np.testing.assert_allclose(gentle.bends[0], 0.5 * again.normal(size=(2, 3, 3)))
+    assert folded == 20
+
+
+def least_volume(vectors: np.ndarray, patch: tuple[int, ...]) -> float:
+    """Smallest determinant of the Jacobian of position plus displacement."""
+    places = np.indices(patch) + displacement(vectors, patch).numpy()
+    slopes = np.stack([np.stack(np.gradient(part)) for part in places])
+    return float(np.linalg.det(np.moveaxis(slopes, (0, 1), (-2, -1))).min())
+
+
 def test_displacements_along_thick_slices_are_as_long_in_millimetres() -> None:
     config = SpatialConfig(flips=(False,) * 3, rotation=(0, 0, 0), elastic=(Elastic(1.0, (2.0, 2.0)),))
     draws = [
-        sample_warp(config, patch=(9, 9, 9), spacing=(4.0, 0.5, 0.5), generator=np.random.default_rng(i)).bends[0]
+        sample_warp(config, patch=(65, 65, 65), spacing=(4.0, 0.5, 0.5), generator=np.random.default_rng(i)).bends[0]
         for i in range(100)
     ]
     std = np.array(draws).std(axis=(0, 2, 3, 4))
