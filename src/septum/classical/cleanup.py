@@ -264,6 +264,26 @@ def to_mask(labels: ArrayLike, *, values: Sequence[int] | None = None) -> NDArra
     return np.asarray(array != 0 if values is None else np.isin(array, list(values)))
 
 
+def assign(labels: ArrayLike, *, values: Sequence[int]) -> NDArray[Any]:
+    """Label `i` becomes `values[i]`, in the smallest unsigned type that holds them.
+
+    Raises:
+        ConfigError: a negative value, or fewer values than there are labels.
+
+    >>> assign(np.array([[0, 1, 2]]), values=[0, 7, 7]).tolist()
+    [[0, 7, 7]]
+    """
+    array = label_array(labels).astype(np.intp)
+    table = np.array([int(v) for v in values], dtype=np.int64)
+    if not table.size or table.min() < 0 or int(array.max()) >= table.size:
+        raise ConfigError(
+            f"values must be one number from 0 for each label up to {int(array.max())}, got {table.tolist()}; "
+            "name all of them"
+        )
+    result: NDArray[Any] = table.astype(np.min_scalar_type(int(table.max())))[array]
+    return result
+
+
 def _sizes(numbers: NDArray[Any], labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Samples and label of each component; the background's entry (0) holds 0 samples."""
     flat = numbers.reshape(-1)
@@ -398,8 +418,6 @@ def _ball(radius: float, step: Sequence[float]) -> NDArray[np.bool_]:
 
 def _box_or_fft(mask: NDArray[np.bool_], ball: NDArray[np.bool_]) -> NDArray[np.float32]:
     """How many samples of the ball around each sample belong to the mask."""
-    from scipy.signal import fftconvolve
-
     reach = [n // 2 for n in ball.shape]
     wide = np.pad(mask, [(r, r) for r in reach], mode="edge").astype(np.float32)
     if ball.sum() <= 33:
@@ -407,4 +425,6 @@ def _box_or_fft(mask: NDArray[np.bool_], ball: NDArray[np.bool_]) -> NDArray[np.
         for offset in np.argwhere(ball):
             total += wide[tuple(slice(o, o + n) for o, n in zip(offset, mask.shape, strict=True))]
         return total
+    from scipy.signal import fftconvolve
+
     return np.rint(fftconvolve(wide, ball.astype(np.float32), mode="valid")).astype(np.float32)

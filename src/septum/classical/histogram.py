@@ -1,10 +1,10 @@
 """Twelve automatic thresholds as functions of one histogram.
 
-The insight: all of them look at the histogram only, and that has 256 entries, so the image is read once and every
-method costs next to nothing, in any dimension and for any type of number. Bins divide the range from the smallest to
-the largest intensity evenly; a method sees bin numbers, never intensities, so scaling the image or adding to it cannot
-change a mask. What a library offers on histograms (scikit-image: Otsu, isodata, Yen) runs there; the others are written
-from their papers, because SimpleITK offers them on images only and counts the voxels again each time.
+The insight: all of them look at the histogram only, and that has a few hundred entries, so the image is read once and
+every method costs next to nothing, in any dimension and for any type of number. Bins follow the image's own range and
+steps; a method sees bin numbers, never intensities, so scaling the image or adding to it cannot change a mask. What a
+library offers on histograms (scikit-image: Otsu, isodata, Yen) runs there; the others are written from their papers,
+because SimpleITK offers them on images only and counts the voxels again each time.
 
 Every function takes counts `(B,)` and returns the last bin of the *lower* class.
 """
@@ -28,36 +28,63 @@ _ROUNDS = 10_000  # of smoothing until a histogram has two peaks
 
 
 def count_bins(image: NDArray[Any], *, bins: int) -> tuple[NDArray[np.int64], float, float]:
-    """Counts of `bins` even bins from the smallest to the largest intensity, the smallest, and the width of a bin.
+    """Counts of the histogram, the lower edge of its first bin, and the width of a bin.
 
-    The width is 0 where all intensities are alike; the counts are then all in the first bin.
+    Where the intensities are at most `bins` evenly spaced steps (any 8-bit image), each step is a bin: bins narrower
+    than the steps would leave gaps that look like valleys. Otherwise `bins` even bins reach from the smallest to the
+    largest intensity. The width is 0 where all intensities are alike; the counts are then all in the first bin.
     """
     low, high = float(image.min()), float(image.max())
-    counts = np.zeros(bins, dtype=np.int64)
-    width = (high - low) / bins
-    if not width > 0 or not math.isfinite(width):
-        counts[0] = image.size
-        return counts, low, 0.0
-    if image.dtype in (np.uint8, np.uint16, np.int8):
-        return _count_integers(image, bins, low, width), low, width
+    if not high > low:
+        return np.array([image.size], dtype=np.int64), low, 0.0
     flat = image.reshape(-1)
+    small = image.dtype.kind in "iu" and image.dtype.itemsize <= 2
+    values, counts = _count_values(flat) if small else (_few_values(flat, bins), None)
+    width = 0.0 if values is None else _even_step(values, bins)
+    size = round((high - low) / width) + 1 if width else bins
+    low, width = (low - width / 2, width) if width else (low, (high - low) / bins)
+    if counts is not None and values is not None:
+        place = _place(values, low, width, size)
+        return np.bincount(place, weights=counts, minlength=size).astype(np.int64), low, width
+    total = np.zeros(size, dtype=np.int64)
     for start in range(0, flat.size, _CHUNK):
-        part = (flat[start : start + _CHUNK].astype(np.float64) - low) / width + _EDGE
-        counts += np.bincount(np.minimum(part.astype(np.intp), bins - 1), minlength=bins)
-    return counts, low, width
+        total += np.bincount(_place(flat[start : start + _CHUNK], low, width, size), minlength=size)
+    return total, low, width
 
 
-def _count_integers(image: NDArray[Any], bins: int, low: float, width: float) -> NDArray[np.int64]:
-    """As the general case, by way of the count of every value."""
-    start = int(np.iinfo(image.dtype).min)
-    flat = image.reshape(-1)
-    every = np.zeros(int(np.iinfo(image.dtype).max) - start + 1, dtype=np.int64)
+def _place(values: NDArray[Any], low: float, width: float, size: int) -> NDArray[np.intp]:
+    """The bin of each value."""
+    return np.minimum(((values.astype(np.float64) - low) / width + _EDGE).astype(np.intp), size - 1)
+
+
+def _count_values(flat: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The values of integers of one or two bytes, and how often each occurs."""
+    start = int(np.iinfo(flat.dtype).min)
+    every = np.zeros(int(np.iinfo(flat.dtype).max) - start + 1, dtype=np.int64)
     for first in range(0, flat.size, _CHUNK):
         every += np.bincount(flat[first : first + _CHUNK].astype(np.intp) - start, minlength=every.size)
-    values = np.flatnonzero(every)
-    place = np.minimum((((values + start) - low) / width + _EDGE).astype(np.intp), bins - 1)
-    counts: NDArray[np.int64] = np.bincount(place, weights=every[values], minlength=bins).astype(np.int64)
-    return counts
+    present = np.flatnonzero(every)
+    return present + start, every[present]
+
+
+def _few_values(flat: NDArray[Any], most: int) -> NDArray[Any] | None:
+    """The values that occur, or None when they are more than `most`; a sample answers first for most images."""
+    if np.unique(flat[:: max(1, flat.size // 4096)]).size > most:
+        return None
+    found = flat[:0]
+    for start in range(0, flat.size, _CHUNK):
+        found = np.union1d(found, np.unique(flat[start : start + _CHUNK]))
+        if found.size > most:
+            return None
+    return found
+
+
+def _even_step(values: NDArray[Any], bins: int) -> float:
+    """The step between values that are all whole steps apart, when at most `bins` steps hold them all; else 0."""
+    offsets = values.astype(np.float64) - float(values[0])
+    step = float(np.diff(offsets).min())
+    whole = offsets / step
+    return step if round(whole[-1]) < bins and np.abs(whole - np.rint(whole)).max() < 1e-2 else 0.0
 
 
 def edge_value(index: int, low: float, width: float) -> float:

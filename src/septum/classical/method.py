@@ -98,6 +98,8 @@ class Method:
         needs: those of `given` that must not be missing.
         dimensions: numbers of axes that it takes.
         channels: "one" (`spatial`) or "any" (`(C, *spatial)`).
+        result: what a segmenting method returns: "mask" (0 and 1), "classes" (0, 1, 2 … by intensity, the same from image
+            to image) or "objects" (numbers without a meaning, 0 = background).
         suggest: whether `--suggest` tries it.
     """
 
@@ -111,6 +113,7 @@ class Method:
     needs: tuple[str, ...] = ()
     dimensions: tuple[int, ...] = (2, 3)
     channels: str = "one"
+    result: str = "mask"
     suggest: bool = False
 
     def option(self, name: str) -> Option:

@@ -170,6 +170,7 @@ THRESHOLDS = (
         "several classes of largest variance between them",
         "own dynamic programming on one histogram",
         (Option("classes", "integer", 3, "classes, the darkest is 0", low=2, high=255, suggest=(3, 4, 5)), BINS),
+        result="classes",
         suggest=True,
     ),
     Method(
@@ -370,6 +371,14 @@ CLEANUP = (
         needs=("other",),
     ),
     Method("invert", cleanup.invert, "clean", "the background becomes the mask", "numpy"),
+    Method(
+        "assign",
+        cleanup.assign,
+        "clean",
+        "label i becomes the i-th value",
+        "numpy",
+        (Option("values", "numbers", (0.0, 1.0), "new value of label 0, 1, 2 …", low=0),),
+    ),
     Method(
         "to-mask",
         cleanup.to_mask,
