@@ -26,7 +26,7 @@ CONNECTIVITY = ("full", "faces")
 
 
 def seeds_from_mm(points_mm: ArrayLike, *, spacing: Sequence[float]) -> NDArray[np.int64]:
-    """Voxel coordinates `(n, ndim)` nearest to points in mm, measured along the array axes from the first voxel's centre.
+    """Voxel coordinates `(n, ndim)` nearest to points in mm, measured along the axes from the first voxel's centre.
 
     Args:
         points_mm: `(n, ndim)`, or one point `(ndim,)`.
@@ -161,7 +161,7 @@ def confidence_connected(
     radius: int = 1,
     spacing: Sequence[float] | None = None,
 ) -> Mask:
-    """Growing whose limits come from the region: mean ± `multiplier` standard deviations, found anew `iterations` times.
+    """Growing whose limits come from the region: mean ± `multiplier` standard deviations, found `iterations` times.
 
     The first mean and deviation are those of the boxes of `radius` voxels around the seeds; the limits are widened,
     where needed, so that no seed is excluded. Face connectivity. SimpleITK (ConfidenceConnected) runs underneath.
@@ -178,7 +178,7 @@ def confidence_connected(
     Raises:
         GeometryError, ConfigError: as `connected_threshold`; options out of range.
     """
-    import SimpleITK as sitk
+    import SimpleITK
 
     array = grey_image(image)
     spacing_mm(spacing, array.ndim)
@@ -186,10 +186,10 @@ def confidence_connected(
     at_least(multiplier, 0, "multiplier", above=True)
     at_least(iterations, 0, "iterations")
     at_least(radius, 0, "radius")
-    found = sitk.ConfidenceConnected(
-        sitk.GetImageFromArray(array), voxels[:, ::-1].tolist(), int(iterations), float(multiplier), int(radius), 1
+    found = SimpleITK.ConfidenceConnected(
+        SimpleITK.GetImageFromArray(array), voxels[:, ::-1].tolist(), int(iterations), float(multiplier), int(radius), 1
     )
-    return sitk.GetArrayFromImage(found).astype(bool)
+    return SimpleITK.GetArrayFromImage(found).astype(bool)
 
 
 def fast_marching(
@@ -249,19 +249,19 @@ def arrival_times(
 
     First-order upwind differences, by SimpleITK: in a flat medium the times are too long by up to half a voxel.
     """
-    import SimpleITK as sitk
+    import SimpleITK
 
     array = grey_image(speed, name="speed")
     step = spacing_mm(spacing, array.ndim)
     voxels = seed_voxels(seeds, array.shape)
     at_least(stop, 0, "stop", above=True)
     at_least(float(array.min()), 0, "speed")
-    medium = sitk.GetImageFromArray(array.astype(np.float32, copy=False))
+    medium = SimpleITK.GetImageFromArray(array.astype(np.float32, copy=False))
     medium.SetSpacing(step[::-1])
     # One step beyond the stop, so that every voxel at or before it is final.
     beyond = float(stop) + max(step)
-    times: NDArray[np.float32] = sitk.GetArrayFromImage(
-        sitk.FastMarching(medium, voxels[:, ::-1].tolist(), normalizationFactor=1.0, stoppingValue=beyond)
+    times: NDArray[np.float32] = SimpleITK.GetArrayFromImage(
+        SimpleITK.FastMarching(medium, voxels[:, ::-1].tolist(), normalizationFactor=1.0, stoppingValue=beyond)
     )
     times[times > stop] = np.inf
     return times

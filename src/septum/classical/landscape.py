@@ -46,7 +46,7 @@ def gradient_magnitude(
 
 
 def smoothed(array: NDArray[Any], *, spacing: Sequence[float], sigma_mm: float | None) -> NDArray[Any]:
-    """The array smoothed by a Gaussian (float32, scipy); `sigma_mm` 0 returns it as it is, None is the finest spacing."""
+    """The array smoothed by a Gaussian (float32, scipy); `sigma_mm` 0 leaves it as it is, None: the finest spacing."""
     from scipy import ndimage
 
     sigma = min(spacing) if sigma_mm is None else at_least(sigma_mm, 0, "sigma_mm")
@@ -73,20 +73,20 @@ def summits(image: NDArray[Any], *, depth: float) -> NDArray[np.uint32]:
         image: 2-D or 3-D, float32 or integer, finite.
         depth: h in the image's units, 0 for every regional maximum.
 
-    A constant image has no pass and is one summit. SimpleITK (HMaxima), scikit-image (local_maxima) and `cc3d` run;
-    corner connectivity throughout, so that a ridge of diagonal steps is not broken.
+    A constant image has no pass and is one summit. SimpleITK (HMaxima), scikit-image (local_maxima) and `cc3d` run,
+    all through faces, as the floods do.
 
     Source: Soille 2003, Morphological Image Analysis, section 6.3.
     """
     import cc3d
-    import SimpleITK as sitk
+    import SimpleITK
     from skimage.morphology import local_maxima
 
     if image.min() == image.max():
         return np.ones(image.shape, np.uint32)
     if depth > 0:
-        image = sitk.GetArrayFromImage(sitk.HMaxima(sitk.GetImageFromArray(image), float(depth), True))
+        image = SimpleITK.GetArrayFromImage(SimpleITK.HMaxima(SimpleITK.GetImageFromArray(image), float(depth)))
         if image.min() == image.max():
             return np.ones(image.shape, np.uint32)
-    peaks = local_maxima(image, connectivity=image.ndim)
-    return cc3d.connected_components(peaks, connectivity=8 if image.ndim == 2 else 26).astype(np.uint32)
+    peaks = local_maxima(image, connectivity=1)
+    return cc3d.connected_components(peaks, connectivity=4 if image.ndim == 2 else 6).astype(np.uint32)

@@ -191,17 +191,17 @@ def flood(
     Raises:
         ConfigError: no marker inside the mask.
     """
-    import SimpleITK as sitk
+    import SimpleITK
 
     if mask is not None:
         # The wall outside is flooded last of all, so no water goes through it while there is ground to fill.
         markers, ground = markers * mask, np.where(mask, ground, np.uint16(_TOP + 1))
     if not markers.any():
         raise ConfigError("markers must hold at least one label inside the mask, got none; mark an object")
-    regions = sitk.MorphologicalWatershedFromMarkers(
-        sitk.GetImageFromArray(ground), sitk.GetImageFromArray(markers), lines, False
+    regions = SimpleITK.MorphologicalWatershedFromMarkers(
+        SimpleITK.GetImageFromArray(ground), SimpleITK.GetImageFromArray(markers), lines, False
     )
-    labels: Labels = sitk.GetArrayFromImage(regions)
+    labels: Labels = SimpleITK.GetArrayFromImage(regions)
     return labels if mask is None else _reached(labels, markers, mask)
 
 
