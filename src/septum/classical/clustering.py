@@ -85,8 +85,8 @@ def cluster(
         kind: "kmeans" (least squared distances), "fuzzy" (fuzzy c-means with exponent 2, the largest membership) or
             "mixture" (normal distributions with full covariances, the most probable).
         classes: k, 1 to 64, not more than there are distinct values; 0 lets the data choose among 2 to `most`: the
-            largest Calinski–Harabasz index for k-means and fuzzy c-means, the least Bayesian information criterion for
-            mixtures.
+            least k² |W| (W: scatter within the classes) for k-means and fuzzy c-means, the least Bayesian information
+            criterion for mixtures.
         smoothed_mm: standard deviations in mm of Gaussians; every channel smoothed by each becomes a feature.
         position: weight of the position: the coordinates in mm become features, scaled so that the image's longest
             side has this many standard deviations of a feature as its own; 0 for none.
@@ -106,7 +106,7 @@ def cluster(
         ConfigError: k larger than the number of distinct values, options out of range.
 
     Source: Wang and Song 2011, The R Journal 3:29 (exact k-means in one dimension); Bezdek 1981 (fuzzy c-means);
-    Caliński and Harabasz 1974; Schwarz 1978; Besag 1986, J. R. Stat. Soc. B 48:259 (Markov random field).
+    Marriott 1971, Biometrics 27:501; Schwarz 1978; Besag 1986, J. R. Stat. Soc. B 48:259 (Markov random field).
 
     >>> cluster([[[0, 1, 50, 51, 99]]], classes=3).tolist()
     [[0, 0, 1, 1, 2]]
@@ -226,7 +226,7 @@ def _from_members(members: Floats, values: Floats, kind: str) -> Clusters:
     else:
         means = (members @ values) / members.sum(axis=1, keepdims=True)
     size = members.sum(axis=1)
-    floor = 1e-6 * np.average((values - values.mean(axis=0)) ** 2) + 1e-300
+    floor = _floor(values)
     covariances = []
     for mean, member, n in zip(means, members, size, strict=True):
         difference = values - mean
@@ -234,8 +234,13 @@ def _from_members(members: Floats, values: Floats, kind: str) -> Clusters:
     return Clusters(kind, means, np.array(covariances), size / size.sum())
 
 
+def _floor(values: Floats) -> float:
+    """A variance that is next to nothing for these values, so that no class shrinks to a point."""
+    return 1e-6 * float(((values - values.mean(axis=0)) ** 2).mean()) or 1.0
+
+
 def _score(found: Clusters, values: Floats, weights: Floats) -> float:
-    """The larger the better: Calinski–Harabasz index, or minus the Bayesian information criterion."""
+    """The larger the better: minus Marriott's criterion, log(k² |W|), or minus the Bayesian information criterion."""
     k, dimensions = found.means.shape
     total = float(weights.sum())
     costs = found.costs(values.T.astype(np.float32)).astype(np.float64)
@@ -244,11 +249,10 @@ def _score(found: Clusters, values: Floats, weights: Floats) -> float:
         top = half.max(axis=0)
         likelihood = float((weights * (top + np.log(np.exp(half - top).sum(axis=0)))).sum())
         free = k * (dimensions + dimensions * (dimensions + 1) / 2) + k - 1
-        return 2 * likelihood - free * float(np.log(total))
-    within = float((weights * costs.min(axis=0)).sum())
-    middle = np.average(values, axis=0, weights=weights)
-    overall = float((weights * ((values - middle) ** 2).sum(axis=1)).sum())
-    return (overall - within) / max(within, 1e-12 * overall) * (total - k) / (k - 1)
+        return float(2 * likelihood - free * np.log(total))
+    difference = values - found.means[costs.argmin(axis=0)]
+    within = (difference * weights[:, None]).T @ difference / total
+    return -float(2 * np.log(k) + np.linalg.slogdet(within + _floor(values) * np.eye(dimensions))[1])
 
 
 def _limits(clusters: Clusters) -> Floats | None:

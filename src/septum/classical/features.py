@@ -68,7 +68,9 @@ class Features:
         total = int(np.prod(self.shape))
         flat = np.arange(total) if total <= count else np.sort(generator.choice(total, count, replace=False))
         place = np.unravel_index(flat, self.shape)
-        columns = [image[place] / divisor for image, divisor in zip(self.stack, self.scale, strict=True)]
+        columns: list[NDArray[Any]] = [
+            image[place] / divisor for image, divisor in zip(self.stack, self.scale, strict=True)
+        ]
         columns += [place[axis] * factor for axis, factor in enumerate(self.axes_scale)]
         return np.stack(columns, axis=1).astype(np.float64)
 
@@ -96,7 +98,7 @@ class Features:
 def feature_stack(
     image: NDArray[Any], *, spacing: Sequence[float], smoothed_mm: Sequence[float], position: float
 ) -> Features:
-    """The features of `(C, *spatial)`: channels, each smoothed by each Gaussian, and position where its weight is not 0.
+    """The features of `(C, *spatial)`: channels, channels smoothed by each Gaussian, position where it counts.
 
     Several features are divided by their standard deviations (constant ones by 1).
     """

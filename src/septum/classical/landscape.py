@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical.adjacency import connected_parts
 from septum.classical.inputs import at_least, grey_image, spacing_mm
 
 
@@ -78,7 +79,6 @@ def summits(image: NDArray[Any], *, depth: float) -> NDArray[np.uint32]:
 
     Source: Soille 2003, Morphological Image Analysis, section 6.3.
     """
-    import cc3d
     import SimpleITK
     from skimage.morphology import local_maxima
 
@@ -89,4 +89,5 @@ def summits(image: NDArray[Any], *, depth: float) -> NDArray[np.uint32]:
         if image.min() == image.max():
             return np.ones(image.shape, np.uint32)
     peaks = local_maxima(image, connectivity=1)
-    return cc3d.connected_components(peaks, connectivity=4 if image.ndim == 2 else 6).astype(np.uint32)
+    parts: NDArray[np.uint32] = connected_parts(peaks)[0].astype(np.uint32)
+    return parts

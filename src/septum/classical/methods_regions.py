@@ -15,7 +15,7 @@ ON = Option("on", "choice", "gradient", "what is flooded: edges, bright or dark 
 SIZE = Option("size_mm", "number", 10.0, "length of a cell of the first lattice", low=0.001, unit="mm")
 COMPACT = Option("compactness", "number", 0.5, "larger makes rounder regions", low=0.001, high=100)
 
-_SEEDED = {"given": ("spacing", "seeds"), "needs": ("seeds",)}
+_SEEDED = ("spacing", "seeds")
 _GROWING = (
     Method(
         "connected-threshold",
@@ -30,7 +30,8 @@ _GROWING = (
                 "connectivity", "choice", "faces", "neighbours: corners too, or faces only", choices=("full", "faces")
             ),
         ),
-        **_SEEDED,
+        given=_SEEDED,
+        needs=("seeds",),
     ),
     Method(
         "neighbourhood-connected",
@@ -39,7 +40,8 @@ _GROWING = (
         "as connected-threshold, with a whole neighbourhood between the intensities",
         "scipy, connected-components-3d",
         (LOW, HIGH, Option("radius_mm", "number", None, "half-width of the box; none: one voxel", low=0, unit="mm")),
-        **_SEEDED,
+        given=_SEEDED,
+        needs=("seeds",),
     ),
     Method(
         "confidence-connected",
@@ -52,7 +54,8 @@ _GROWING = (
             Option("iterations", "integer", 4, "how often the limits are found again", low=0, high=1000),
             Option("radius", "integer", 1, "half-width of the first boxes, voxels", low=0, high=100),
         ),
-        **_SEEDED,
+        given=_SEEDED,
+        needs=("seeds",),
     ),
     Method(
         "fast-marching",
@@ -65,7 +68,8 @@ _GROWING = (
             Option("contrast", "number", None, "gradient per mm that halves the speed; none: the mean", low=1e-9),
             EDGE,
         ),
-        **_SEEDED,
+        given=_SEEDED,
+        needs=("seeds",),
     ),
 )
 

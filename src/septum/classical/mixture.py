@@ -84,7 +84,7 @@ def normal_mixture(
     """
     total = weights.sum()
     middle = np.average(values, weights=weights)
-    floor = 1e-6 * float(np.average((values - middle) ** 2, weights=weights)) + 1e-300
+    floor = 1e-6 * float(np.average((values - middle) ** 2, weights=weights)) or 1.0
     before = -np.inf
     for _ in range(steps):
         log = np.log(np.maximum(shares, 1e-300))[:, None] - 0.5 * (

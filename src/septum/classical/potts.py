@@ -1,7 +1,7 @@
 """Markov random field on class labels: a class map that is smooth as well as likely (Potts model).
 
-The insight: no voxel has a neighbour through a face of its own colour on a chess board, so half of the voxels can change
-at once, as one array operation, and the energy never rises.
+The insight: on a chess board no voxel has a neighbour of its own colour through a face, so half of the voxels can
+change at once, as one array operation, and the energy never rises.
 """
 
 from __future__ import annotations

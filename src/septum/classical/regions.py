@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from septum.classical.adjacency import merge_alike, touching
+from septum.classical.adjacency import connected_parts, merge_alike, touching
 from septum.classical.inputs import at_least, channels_image, grey_image, one_of, spacing_mm
 from septum.errors import GeometryError
 
@@ -42,8 +42,8 @@ def split_and_merge(
         spacing: mm per axis: the longest axis of a voxel is split last, so that blocks are as cubic as they can be.
 
     Returns:
-        uint32 of the image's shape. Every region meets the criterion, and no two that touch could be one. A constant
-        image is one region.
+        uint32 of the image's shape. Every region meets the criterion, and no two that touch could be one (for
+        "deviation" their means must also lie within twice the tolerance). A constant image is one region.
 
     Hand-written: no library has it. Trees start from blocks of 32 voxels.
 
@@ -82,7 +82,9 @@ class _Measure:
         self.empty = (np.inf, -np.inf) if is_range else (0.0, 0.0, 0.0)
 
     def of_voxels(self, values: NDArray[Any]) -> list[NDArray[Any]]:
-        return [values, values] if self.is_range else [np.ones_like(values), values, values * values]
+        if self.is_range:
+            return [values, values]
+        return [np.ones_like(values), values, values * values]
 
     def reduced(self, part: int, blocks: NDArray[Any], axis: int) -> NDArray[Any]:
         """One of the numbers of larger blocks, from pairs of blocks along `axis`."""
@@ -95,15 +97,20 @@ class _Measure:
             return np.asarray(parts[1] - parts[0])
         count = np.maximum(parts[0], 1)
         variance = parts[2] / count - (parts[1] / count) ** 2
-        return np.sqrt(np.maximum(variance, 0))
+        return np.asarray(np.sqrt(np.maximum(variance, 0)))
 
     def combine(self, a: Rows, b: Rows) -> Rows:
         if self.is_range:
-            return np.stack([np.minimum(a[:, 0], b[:, 0]), np.maximum(a[:, 1], b[:, 1])], axis=1)
-        return a + b
+            return np.stack((np.minimum(a[:, 0], b[:, 0]), np.maximum(a[:, 1], b[:, 1])), axis=1)
+        return np.asarray(a + b)
 
     def cost(self, a: Rows, b: Rows) -> Rows:
-        return np.asarray(self.spread(list(self.combine(a, b).T)))
+        spread: Rows = np.asarray(self.spread(list(self.combine(a, b).T)))
+        if self.is_range:
+            return spread
+        # Half the difference of the means is the deviation of two equal halves: a large region must not swallow a
+        # small one that is unlike it.
+        return np.asarray(np.maximum(spread, 0.5 * np.abs(a[:, 1] / a[:, 0] - b[:, 1] / b[:, 0])))
 
 
 _DEVIATION, _RANGE = _Measure(is_range=False), _Measure(is_range=True)
@@ -149,8 +156,8 @@ def _split(values: NDArray[Any], step: Sequence[float], measure: _Measure, limit
         count += found
         pyramid.pop()
         if index:
-            for axis, factor in enumerate(factors[index - 1]):
-                leaves = np.repeat(leaves, factor, axis=axis) if factor > 1 else leaves
+            for axis, times in enumerate(factors[index - 1]):
+                leaves = np.repeat(leaves, times, axis=axis) if times > 1 else leaves
     inside = tuple(slice(0, n) for n in values.shape)
     return _present(leaves[inside], np.concatenate(rows))
 
@@ -198,7 +205,6 @@ def superpixels(
 
     Source: Achanta et al. 2012, IEEE TPAMI 34:2274; Lowekamp et al. 2018, Insight Journal 986.
     """
-    import cc3d
     import SimpleITK
 
     array = channels_image(image)
@@ -211,11 +217,10 @@ def superpixels(
     cell = [max(min(round(size_mm / s), n), 1) for s, n in zip(step, array.shape[1:], strict=True)]
     vector = SimpleITK.GetImageFromArray(np.ascontiguousarray(np.moveaxis(scaled, 0, -1)), isVector=True)
     found = SimpleITK.GetArrayFromImage(
-        SimpleITK.SLIC(vector, cell[::-1], float(compactness), int(iterations), False, True)
+        SimpleITK.SLIC(vector, cell[::-1], float(compactness), int(iterations), True, True)
     )
     # SLIC leaves crumbs of a label behind where it joins small parts; every region hangs together here.
-    connectivity = 4 if found.ndim == 2 else 6
-    return cc3d.connected_components(found + 1, connectivity=connectivity).astype(np.uint32)
+    return np.asarray(connected_parts(found + 1)[0].astype(np.uint32))
 
 
 def merged_superpixels(
@@ -321,7 +326,7 @@ def felzenszwalb(
     scaled = ndimage.gaussian_filter(scaled, (0.0, *(sigma / s for s in step)), mode="nearest")
     found = skimage_felzenszwalb(np.moveaxis(scaled, 0, -1), scale=scale, sigma=0, min_size=fewest)
     spatial = np.shape(image)[1:]
-    return (found[: spatial[0], : spatial[1]] + 1).astype(np.uint32)
+    return np.asarray((found[: spatial[0], : spatial[1]] + 1).astype(np.uint32))
 
 
 def _mean_distance(a: Rows, b: Rows) -> Rows:
@@ -343,4 +348,4 @@ def _standardised(array: NDArray[Any]) -> NDArray[np.float32]:
 def _renumbered(labels: NDArray[Any], merged: NDArray[np.int64]) -> Labels:
     """Labels 1…n through `merged` (0-based); 0 stays 0."""
     lookup = np.concatenate([[0], merged + 1]).astype(np.uint32)
-    return lookup[labels]
+    return np.asarray(lookup[labels])

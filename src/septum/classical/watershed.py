@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical.adjacency import connected_parts
 from septum.classical.inputs import at_least, grey_image, label_array, one_of, spacing_mm
 from septum.classical.landscape import gradient_magnitude, smoothed, summits
 from septum.errors import ConfigError, GeometryError
@@ -208,18 +209,18 @@ def flood(
 def heights(landscape: NDArray[Any]) -> NDArray[np.uint16]:
     """The landscape as 16-bit heights from 0: exact for integers of a range up to 65 534, else rounded linearly."""
     lowest, highest = landscape.min(), landscape.max()
-    extent = int(highest) - int(lowest) if landscape.dtype.kind in "iub" else None
-    if extent is not None and extent <= _TOP:
-        kind = np.uint16 if landscape.dtype.itemsize < 2 or landscape.dtype == np.uint16 else np.int64
-        return (landscape.astype(kind, copy=False) - kind(lowest)).astype(np.uint16)
+    if landscape.dtype.kind in "iu" and int(highest) - int(lowest) <= _TOP:
+        if landscape.dtype.kind == "u":
+            return np.asarray((landscape - lowest).astype(np.uint16))
+        return np.asarray((landscape.astype(np.int64) - int(lowest)).astype(np.uint16))
     width = float(highest) - float(lowest)
     if width == 0:
         return np.zeros(landscape.shape, np.uint16)
-    kind = np.float32 if landscape.dtype == np.float32 else np.float64
-    scaled = (landscape - kind(lowest)).astype(kind, copy=False)
-    scaled *= kind(_TOP / width)
-    scaled += kind(0.5)
-    return np.minimum(scaled, _TOP, out=scaled).astype(np.uint16)
+    scaled: NDArray[Any] = landscape.astype(np.float32 if landscape.dtype == np.float32 else np.float64)
+    np.subtract(scaled, lowest, out=scaled)
+    np.multiply(scaled, scaled.dtype.type(_TOP / width), out=scaled)
+    np.add(scaled, scaled.dtype.type(0.5), out=scaled)
+    return np.asarray(np.minimum(scaled, _TOP, out=scaled).astype(np.uint16))
 
 
 def draw_lines(labels: Labels) -> Labels:
@@ -261,12 +262,8 @@ def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
 
 def _reached(labels: Labels, markers: Labels, mask: NDArray[np.bool_]) -> Labels:
     """The flood without the wall, and without parts of the mask that only the flooded wall leads to."""
-    import cc3d
-
-    parts, count = cc3d.connected_components(mask, connectivity=4 if mask.ndim == 2 else 6, return_N=True)
+    parts, count = connected_parts(mask)
     keep = np.zeros(count + 1, bool)
     keep[parts[markers > 0]] = True
     keep[0] = False
-    if count and keep[1:].all():
-        return labels * mask
-    return labels * keep[parts]
+    return np.asarray(labels * (mask if keep[1:].all() else keep[parts]))
