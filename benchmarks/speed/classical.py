@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -79,9 +78,9 @@ def worker(name: str, ndim: int, contestant: str, path: str) -> None:
     run = contestants(name, ndim, image)[contestant]
     warm = image[tuple(slice(0, 24) for _ in range(ndim))]
     _quietly(contestants(name, ndim, np.ascontiguousarray(warm))[contestant])  # imports and caches
-    before, started = _peak_mb(), time.perf_counter()
-    run()
-    print(json.dumps({"seconds": time.perf_counter() - started, "memory_mb": _peak_mb() - before}))
+    started = time.perf_counter()
+    memory = _watch(run)
+    print(json.dumps({"seconds": time.perf_counter() - started, "memory_mb": memory}))
 
 
 def _quietly(run: Callable[[], Any]) -> None:
@@ -91,8 +90,26 @@ def _quietly(run: Callable[[], Any]) -> None:
         return
 
 
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 2**20
+def _watch(run: Callable[[], Any]) -> float:
+    """By how many megabytes (2^20 bytes) resident memory rises at most while `run` runs; 0 where it cannot be told.
+
+    Linux forgets the peak so far when asked to: it would be that of loading the libraries.
+    """
+    status, forget = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if not forget.exists():
+        run()
+        return 0.0
+    forget.write_text("5", encoding="ascii")
+    before = _kilobytes(status, "VmRSS")
+    kept = run()
+    peak = _kilobytes(status, "VmHWM")
+    del kept
+    return max(peak - before, 0) / 1024
+
+
+def _kilobytes(status: Path, field: str) -> int:
+    (line,) = [text for text in status.read_text(encoding="ascii").splitlines() if text.startswith(field)]
+    return int(line.split()[1])
 
 
 def probe(name: str, ndim: int, contestant: str, path: Path) -> dict[str, Any]:

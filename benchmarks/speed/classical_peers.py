@@ -162,7 +162,7 @@ def _merged_scikit(array: Array) -> Array:
 
 def _felzenszwalb(array: Array) -> Array:
     scaled = array / array.std() / 4
-    return segmentation.felzenszwalb(scaled, scale=1, sigma=1.0, min_size=20)
+    return segmentation.felzenszwalb(scaled, scale=100, sigma=1.0, min_size=20)
 
 
 def _kmeans_opencv(array: Array) -> Array:

@@ -116,7 +116,7 @@ _REGIONS = (
         "graph-based regions (Felzenszwalb 2004)",
         "scikit-image",
         (
-            Option("scale", "number", 1.0, "larger gives larger regions", low=0.001),
+            Option("scale", "number", 100.0, "larger gives larger regions", low=0.001),
             EDGE,
             Option("smallest_mm2", "number", 20.0, "smaller regions join a neighbour", low=0, unit="mm²"),
         ),
