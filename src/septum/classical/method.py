@@ -98,8 +98,8 @@ class Method:
         needs: those of `given` that must not be missing.
         dimensions: numbers of axes that it takes.
         channels: "one" (`spatial`) or "any" (`(C, *spatial)`).
-        result: what a segmenting method returns: "mask" (0 and 1), "classes" (0, 1, 2 … by intensity, the same from image
-            to image) or "objects" (numbers without a meaning, 0 = background).
+        result: what a segmenting method returns: "mask" (0 and 1), "classes" (0, 1, 2 … by intensity, the same from
+            image to image) or "objects" (numbers without a meaning, 0 = background).
         suggest: whether `--suggest` tries it.
     """
 
