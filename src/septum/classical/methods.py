@@ -21,6 +21,7 @@ from functools import partial
 
 from septum.classical import cleanup, smooth, threshold
 from septum.classical.method import Method, Option, nearest
+from septum.classical.methods_regions import REGIONS, SPLITTING
 from septum.errors import ConfigError
 
 SIDE = Option("side", "choice", "bright", "which side of the threshold is the object", choices=("bright", "dark"))
@@ -389,7 +390,7 @@ CLEANUP = (
     ),
 )
 
-METHODS: tuple[Method, ...] = (*IMAGE_STEPS, *THRESHOLDS, *CLEANUP)
+METHODS: tuple[Method, ...] = (*IMAGE_STEPS, *THRESHOLDS, *REGIONS, *CLEANUP, *SPLITTING)
 """All of them, in the order in which `septum segment --list-methods` shows them."""
 
 
