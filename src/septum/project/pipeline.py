@@ -251,30 +251,32 @@ def run_pipeline(
         GeometryError: an image with more channels or other dimensions than a method takes, seeds outside it.
         DatasetError: an image that a method cannot work on (NaN, no two peaks).
     """
-    image_now: NDArray[Any] = image
-    labels: NDArray[Any] | None = None
+    now: tuple[NDArray[Any], NDArray[Any] | None] = image, None
     kept: dict[str, NDArray[Any]] = {"image": image}
     extra = {"spacing": tuple(spacing), "names": tuple(channels), "seeds": seeds, "markers": markers}
     for step in pipeline.steps:
-        given = dict(extra)
-        if step.other is not None:
-            given["other"] = kept[step.other]
-        if step.method.stage == "clean":
-            start = kept[step.source] if step.source is not None else labels
-            labels = result = _call(step, start, given)
-        else:
-            image_now = kept[step.source] if step.source is not None else image_now
-            result = apply_image_step(step, image_now, given)
-            if step.method.stage == "image":
-                image_now = result
-            else:
-                labels = result
+        given = extra if step.other is None else {**extra, "other": kept[step.other]}
+        if step.source is not None:
+            start = kept[step.source]
+            now = (now[0], start) if step.method.stage == "clean" else (start, now[1])
+        now = advance(step, *now, given)
         if step.name is not None:
-            kept[step.name] = result
-    return as_labels(labels)
+            image_now, labels = now
+            kept[step.name] = image_now if step.method.stage == "image" or labels is None else labels
+    return as_labels(now[1])
 
 
-def apply_image_step(step: Step, image: NDArray[Any], given: Mapping[str, Any]) -> NDArray[Any]:
+def advance(
+    step: Step, image: NDArray[Any], labels: NDArray[Any] | None, given: Mapping[str, Any]
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Image and labels after one step on them; `given` holds what `run_pipeline` is handed, by name."""
+    if step.method.stage == "clean":
+        return image, _call(step, labels, given)
+    result = _on_image(step, image, given)
+    return (result, labels) if step.method.stage == "image" else (image, result)
+
+
+def _on_image(step: Step, image: NDArray[Any], given: Mapping[str, Any]) -> NDArray[Any]:
     """A step of stage "image" (`(C, *spatial)` in and out) or "segment" (labels out) on an image `(C, *spatial)`."""
     method = step.method
     ndim = image.ndim - 1
@@ -309,7 +311,9 @@ def _call(step: Step, array: Any, given: Mapping[str, Any]) -> NDArray[Any]:
 
 def as_labels(labels: NDArray[Any] | None) -> NDArray[Any]:
     """Labels in the smallest unsigned type that holds them."""
-    array = np.zeros(0, np.uint8) if labels is None else labels
+    if labels is None:
+        raise ConfigError("a pipeline must segment, got none of its steps; add a method such as otsu")
+    array = labels
     if array.dtype == bool:
         return array.view(np.uint8)
     top = int(array.max()) if array.size else 0
