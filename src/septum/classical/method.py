@@ -30,7 +30,8 @@ class Option:
         low, high: the range, both included; None where it is open.
         unit: "mm", "mm³ (mm² in 2-D)", …; empty for plain numbers.
         choices: of a "choice".
-        suggest: values that `septum segment --suggest` tries; empty leaves the default.
+        suggest: values that `septum segment --suggest` tries, sizes in multiples of the data's finest spacing; empty
+            leaves the default.
     """
 
     name: str
@@ -55,7 +56,8 @@ class Option:
             found = _PARSERS[self.kind](value)
         except (TypeError, ValueError):
             raise ConfigError(f"{self._where(method)} must be {self.range_text()}, got {value!r}") from None
-        if self.kind == "choice" and found not in self.choices:
+        wrong = (self.kind == "choice" and found not in self.choices) or (found == () and self.default != ())
+        if wrong:
             raise ConfigError(f"{self._where(method)} must be {self.range_text()}, got {value!r}")
         if self.kind in ("number", "integer", "numbers"):
             low, high = -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
@@ -98,8 +100,8 @@ class Method:
         needs: those of `given` that must not be missing.
         dimensions: numbers of axes that it takes.
         channels: "one" (`spatial`) or "any" (`(C, *spatial)`).
-        result: what a segmenting method returns: "mask" (0 and 1), "classes" (0, 1, 2 … by intensity, the same from image
-            to image) or "objects" (numbers without a meaning, 0 = background).
+        result: what a segmenting method returns: "mask" (0 and 1), "classes" (0, 1, 2 … by intensity, the same from
+            image to image) or "objects" (numbers without a meaning, 0 = background).
         suggest: whether `--suggest` tries it.
     """
 
@@ -171,11 +173,14 @@ def _integer(value: Any) -> int:
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
-    parts = value.split(",") if isinstance(value, str) else [value] if isinstance(value, (int, float)) else list(value)
-    found = tuple(_number(part) for part in parts)
-    if not found:
-        raise ValueError
-    return found
+    parts = (
+        [p for p in value.split(",") if p]
+        if isinstance(value, str)
+        else [value]
+        if isinstance(value, (int, float))
+        else list(value)
+    )
+    return tuple(_number(part) for part in parts)
 
 
 def _flag_or_error(value: Any) -> bool:
