@@ -87,7 +87,7 @@ def cluster(
         classes: k, 1 to 64, not more than there are distinct values; 0 lets the data choose among 2 to `most`: the
             least k² |W| (W: scatter within the classes) for k-means and fuzzy c-means, the least Bayesian information
             criterion for mixtures.
-        smoothed_mm: standard deviations in mm of Gaussians; every channel smoothed by each becomes a feature; None for none.
+        smoothed_mm: standard deviations in mm of Gaussians; each channel smoothed by each becomes a feature.
         position: weight of the position: the coordinates in mm become features, scaled so that the image's longest
             side has this many standard deviations of a feature as its own; 0 for none.
         regularity: strength of a Markov random field (Potts model), 0 for none; 1 is about as much as a class costs
