@@ -19,11 +19,11 @@ from septum.net.train import Outcome
 from septum.project.cases import UNANNOTATED, Case, Dataset, Source, load_pair
 from septum.project.config import PredictSettings, TrainSettings, unstructure
 from septum.project.fingerprint import is_anatomical
-from septum.project.folds import Fold
+from septum.project.folds import Fold, block_slices
+from septum.project.jobs import Job, PredictResult
 from septum.project.model import ModelFolder
 from septum.project.plan import Plan
-from septum.project.prediction import Job, PredictResult, make_engine, segment
-from septum.project.prepare import block_slices
+from septum.project.prediction import make_engine, segment
 from septum.project.provenance import describe_run, digest, digest_cases, write_json, write_text
 from septum.project.scores import Score, mean_dice, pick_examples, score_case, write_report
 from septum.project.training import FoldJob

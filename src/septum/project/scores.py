@@ -211,6 +211,7 @@ def write_report(
     provenance: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
     not_scored: Sequence[tuple[str, str]] = (),
+    methods: pd.DataFrame | None = None,
 ) -> Path:
     """Write `index.html`, `cases.csv`, `summary.csv` and `evaluation.json`; returns the path of `index.html`.
 
@@ -226,6 +227,7 @@ def write_report(
         provenance: versions, seed, data, timings.
         notes: sentences to read before the numbers.
         not_scored: `(case, reason)` of cases without a score.
+        methods: classical methods to show beside the scores (see `report.page.Content`).
     """
     from septum import __version__
 
@@ -247,6 +249,7 @@ def write_report(
         created=created,
         version=__version__,
         files=FILES[1:],
+        methods=methods,
     )
     cases = score_table(rows, not_scored=not_scored)
     document = {
@@ -261,6 +264,7 @@ def write_report(
         "cases": cases.to_dict("records"),
         "plan": plan,
         "provenance": provenance,
+        "methods": None if methods is None else methods.to_dict("records"),
     }
     text = json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False)
     _publish(
