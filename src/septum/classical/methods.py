@@ -26,6 +26,14 @@ from septum.errors import ConfigError
 
 SIDE = Option("side", "choice", "bright", "which side of the threshold is the object", choices=("bright", "dark"))
 BOTH = Option(**{**vars(SIDE), "suggest": ("bright", "dark")})
+ANY_SIDE = Option(
+    "side",
+    "choice",
+    "bright",
+    "which side of the threshold is the object; rarer: the smaller one",
+    choices=("bright", "dark", "rarer"),
+    suggest=("bright", "dark", "rarer"),
+)
 BINS = Option("bins", "integer", 256, "bins of the histogram", low=2, high=65536)
 CONNECTIVITY = Option(
     "connectivity", "choice", "full", "neighbours: corners too, or faces only", choices=("full", "faces")
@@ -161,7 +169,9 @@ THRESHOLDS = (
         ),
     ),
     *(
-        Method(name, partial(threshold.automatic, method=name), "segment", what, library, (BOTH, BINS), suggest=True)
+        Method(
+            name, partial(threshold.automatic, method=name), "segment", what, library, (ANY_SIDE, BINS), suggest=True
+        )
         for name, what, library in _AUTOMATIC
     ),
     Method(

@@ -25,6 +25,8 @@ from septum.errors import ConfigError
 
 Mask = NDArray[np.bool_]
 SIDES = ("bright", "dark")
+RARER = "rarer"
+"""The side that holds fewer samples: bright cells in one image, dark ones in the next."""
 BINS = 256
 
 
@@ -74,17 +76,19 @@ def automatic_value(image: ArrayLike, *, method: str = "otsu", bins: int = BINS)
 
 
 def automatic(image: ArrayLike, *, method: str = "otsu", side: str = "bright", bins: int = BINS) -> Mask:
-    """The upper class (`side="bright"`) or the lower one ("dark") of an automatic threshold; see `automatic_value`.
+    """The upper class (`side="bright"`), the lower one ("dark"), or the smaller of both ("rarer"; of equal ones the upper)
+    of an automatic threshold; see `automatic_value`.
 
     >>> automatic(np.array([[0, 1, 9, 8]])).tolist()
     [[False, False, True, True]]
     """
-    one_of(side, SIDES, "side")
+    one_of(side, (*SIDES, RARER), "side")
     value = automatic_value(image, method=method, bins=bins)
     if value is None:
         return np.zeros(np.shape(image), bool)
     mask = _at_least(np.asarray(image), value)
-    return mask if side == "bright" else ~mask
+    dark = side == "dark" or (side == RARER and 2 * np.count_nonzero(mask) > mask.size)
+    return ~mask if dark else mask
 
 
 def multi_otsu_values(image: ArrayLike, *, classes: int = 3, bins: int = BINS) -> tuple[float, ...] | None:

@@ -34,7 +34,7 @@ def first_stage(*, spacing: Sequence[float], channels: Sequence[str], n_classes:
 
     Args:
         spacing: typical mm per axis.
-        channels: names of the images' channels.
+        channels: names of the images' channels; none where the images differ in their number.
         n_classes: of the labels, background included; above 2 only methods that return classes can answer.
     """
     unit = min(spacing)
@@ -96,7 +96,9 @@ def _candidate(before: Sequence[Step], method: Method, values: dict[str, Any]) -
 
 
 def _selections(channels: Sequence[str]) -> tuple[tuple[Step, ...], ...]:
-    """Ways to come from several channels to one."""
+    """Ways to come from several channels to one; only the grey value where images differ in their channels."""
+    if not channels:
+        return ((make_step("channel", {"use": "grey"}),),)
     if len(channels) == 1:
         return ((),)
     numbers = [str(i) for i in range(min(len(channels), _MOST_CHANNELS))]

@@ -118,7 +118,8 @@ class Pipeline:
             content["about"] = self.about
         if self.seeds:
             content["seeds"] = list(self.seeds)
-        return tomli_w.dumps({**content, "step": [step.to_plain() for step in self.steps]})
+        parts = [tomli_w.dumps(content), *("[[step]]\n" + tomli_w.dumps(step.to_plain()) for step in self.steps)]
+        return "\n".join(parts)
 
     def describe(self) -> str:
         """One line: `gaussian (sigma_mm 1) → otsu`; options at their defaults are left out."""

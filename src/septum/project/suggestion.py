@@ -153,7 +153,7 @@ def compare(
         DatasetError: no candidate for these images.
     """
     workers = jobs or os.cpu_count() or 1
-    units = units_of(cases, folds)
+    units = units_of(cases, make_folds(cases) if folds[0].block is not None else folds)
     spacing, channels = _typical(cases)
     stage = first_stage(spacing=spacing, channels=channels, n_classes=classes.n_classes)
     if not stage:
@@ -191,11 +191,12 @@ def compare(
 
 
 def _typical(cases: Sequence[Case]) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """Median spacing and the channels of (a few of) the images; only images of the first one's kind count."""
-    images = [load_image(case) for case in cases[:: max(1, len(cases) // 5)][:5]]
-    alike = [image for image in images if image.grid.ndim == images[0].grid.ndim]
-    spacing = np.median([image.grid.spacing for image in alike], axis=0)
-    return tuple(float(s) for s in spacing), images[0].channels
+    """Median spacing and the channels of the images, no channels where images differ in their number; dimensions are
+    those of the first."""
+    seen = [(image.grid.spacing, image.channels) for image in map(load_image, cases)]
+    alike = [spacing for spacing, _ in seen if len(spacing) == len(seen[0][0])]
+    channels = seen[0][1] if len({len(names) for _, names in seen}) == 1 else ()
+    return tuple(float(s) for s in np.median(alike, axis=0)), channels
 
 
 def _choose(

@@ -96,7 +96,7 @@ def train(
     if not fabric.is_global_zero:
         return TrainResult(folder.path, None, stopped, None)
     write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
-    report, dice = outcome.measure(folder, data, cases, jobs, settings, on_progress)
+    report, dice = outcome.measure(folder, data, cases, jobs, settings, on_progress, should_stop)
     return TrainResult(folder.path, report, stopped, dice)
 
 
