@@ -165,8 +165,7 @@ def expected_calibration_error(counts: CalibrationCounts, *, n_bins: int = 10, a
 
 
 def _nothing() -> CalibrationCounts:
-    zeros = np.zeros(FINE_BINS, dtype=np.int64)
-    return CalibrationCounts(zeros, np.zeros(FINE_BINS), zeros, 0.0)
+    return CalibrationCounts(np.zeros(FINE_BINS, np.int64), np.zeros(FINE_BINS), np.zeros(FINE_BINS, np.int64), 0.0)
 
 
 def _count(confidence: NDArray[np.float64], event: NDArray[np.bool_]) -> CalibrationCounts:
@@ -192,7 +191,7 @@ def _binned(confidence: NDArray[np.float64], event: NDArray[np.bool_], squared: 
     place = np.minimum((confidence * FINE_BINS).astype(np.int64), FINE_BINS - 1)
     return CalibrationCounts(
         np.bincount(place, minlength=FINE_BINS),
-        np.bincount(place, confidence, minlength=FINE_BINS),
+        np.bincount(place, weights=confidence, minlength=FINE_BINS).astype(np.float64),
         np.bincount(place[event], minlength=FINE_BINS),
         squared,
     )

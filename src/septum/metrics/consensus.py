@@ -160,7 +160,7 @@ def majority_vote(masks: Sequence[ArrayLike], *, undecided: int = 0) -> NDArray[
     patterns = vote_patterns(masks)
     winner = patterns.labels[patterns.tally.argmax(axis=1)]
     winner[_tied(patterns.tally)] = undecided
-    return winner[patterns.pattern]
+    return np.asarray(winner[patterns.pattern])
 
 
 def staple(masks: Sequence[ArrayLike], *, ignore: ArrayLike | None = None, max_iterations: int = 1000) -> Staple:
