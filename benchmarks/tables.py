@@ -105,8 +105,8 @@ def readers(content: dict[str, Any]) -> list[str]:
         "## Readers against a gold standard and each other",
         "",
         f"`python -m benchmarks.accuracy.readers` ({where(content)}): {results['images']} images of cells, "
-        f"{len(results['readers'])} readings of each. Dice of the cells, mean over images with 95 % bootstrap interval; "
-        "*others* is the majority of the other people.",
+        f"{len(results['readers'])} readings of each. Dice of the cells, mean over images with 95 % bootstrap "
+        "interval; *others* is the majority of the other people.",
         "",
     ]
     lines += [
