@@ -92,6 +92,8 @@ def test_adaptive_bins_hold_nearly_equal_numbers() -> None:
     n = reliability(calibration_counts(prob, np.zeros(prob.size, int)), n_bins=10, adaptive=True).n
     assert n.size == 10
     assert n.max() < 1.1 * n.min()
+    two_lumps = calibration_counts([0.2] * 5 + [0.3] * 5, [0] * 10)
+    assert reliability(two_lumps, n_bins=2, adaptive=True).n.tolist() == [5, 5]
 
 
 def test_the_confidence_of_many_classes_is_their_largest_probability() -> None:

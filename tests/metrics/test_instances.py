@@ -81,16 +81,22 @@ def test_a_prediction_that_bridges_a_touching_pair_is_a_merge() -> None:
 
 
 def test_below_one_half_the_most_pairs_win_over_the_best_pair() -> None:
-    # Prediction 1 overlaps object 1 with IoU 0.5 and object 2 with 1/3; prediction 2 reaches only object 1.
-    reference = np.array([1] * 6 + [2] * 3 + [0])
-    prediction = np.array([2] * 2 + [1] * 4 + [1] * 2 + [0] * 2)
-    greedy_best = instance_overlap(reference, prediction)
-    matching = match_instances(greedy_best, threshold=0.25)
-    assert matching.tp == 2
-    assert dict(zip(matching.reference_labels.tolist(), matching.prediction_labels.tolist(), strict=True)) == {
-        1: 2,
-        2: 1,
-    }
+    # IoU of (1, 1) is 12/23, of (1, 2) 3/20, of (2, 1) 3/25: the best pair alone outweighs the other two together.
+    reference = np.array([1] * 20 + [2] * 13)
+    prediction = np.array([1] * 12 + [2] * 3 + [0] * 5 + [1] * 3 + [0] * 10)
+    matching = match_instances(instance_overlap(reference, prediction), threshold=0.1)
+    assert matching.reference_labels.tolist() == [1, 2]
+    assert matching.prediction_labels.tolist() == [2, 1]
+    np.testing.assert_allclose(matching.iou, [3 / 20, 3 / 25])
+
+
+def test_a_piece_lies_in_an_object_from_just_above_half_of_its_voxels() -> None:
+    def splits(inside: int) -> int:
+        reference = np.array([1] * (inside + 10) + [0] * (20 - inside))
+        prediction = np.array([2] * 10 + [1] * 20)
+        return splits_and_merges(instance_overlap(reference, prediction)).splits
+
+    assert (splits(10), splits(11)) == (0, 1)
 
 
 @given(pairs, st.sampled_from([0.1, 0.3, 0.5, 0.7, 1.0]))

@@ -177,8 +177,8 @@ def staple(masks: Sequence[ArrayLike], *, ignore: ArrayLike | None = None, max_i
 
     The prior of each label is its share of all votes; the start is the majority vote. Where background dwarfs the
     object, STAPLE trusts what any good reader marked: crop to the readers' union first, or compare with the majority.
-    Iterates to the fixed point; SimpleITK stops some steps earlier (on real outlines its confusion matrices differ by up
-    to 2e-7, and the probability of single undecided voxels by up to 3e-4).
+    Iterates to the fixed point; SimpleITK stops some steps earlier (on real outlines its confusion matrices differ by
+    up to 2e-7, and the probability of single undecided voxels by up to 3e-4).
     Source: Warfield, Zou & Wells 2004, IEEE TMI 23:903; several labels: Rohlfing et al. 2004, IEEE TMI 23:983.
 
     >>> found = staple([[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1]])
