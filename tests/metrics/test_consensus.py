@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
@@ -139,6 +141,25 @@ def test_copies_are_found_over_all_cases_whatever_their_type() -> None:
 def test_two_readers_who_leave_the_same_picture_empty_are_not_copies() -> None:
     empty = np.zeros((4, 4), int)
     assert identical_readers([{"a": empty, "b": empty}]) == ()
+
+
+def test_the_copies_among_real_readers_are_found(realdata: Path) -> None:
+    from PIL import Image
+
+    folder = realdata / "multirater-bubil-cells"
+    readers = {"gold": folder / "labels"} | {p.name: p for p in sorted((folder / "readers").iterdir())}
+
+    def cells(path: Path) -> np.ndarray:
+        array = np.asarray(Image.open(path))
+        return (array if array.ndim == 2 else array[..., 0]) == 0
+
+    names = sorted(p.name for p in (folder / "labels").glob("*.png"))[:2]
+    found = identical_readers({who: cells(where / name) for who, where in readers.items()} for name in names)
+    assert [(pair.first, pair.second) for pair in found] == [
+        ("Person2_Amira", "Person2_ImageJ"),
+        ("Person2_Amira", "gold"),
+        ("Person2_ImageJ", "gold"),
+    ]
 
 
 def test_bad_masks_are_refused() -> None:

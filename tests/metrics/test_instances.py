@@ -201,6 +201,7 @@ def test_thousands_of_objects_in_a_volume_are_matched_without_a_square_table() -
     assert matching.n_reference == 8000
     assert matching.tp == 8000
     np.testing.assert_allclose(matching.iou, 48 / 80)
+    assert aggregated_jaccard(instance_overlap(reference, prediction), one_to_one=True) == pytest.approx(48 / 80)
 
 
 def test_scores_equal_those_of_panoptica() -> None:

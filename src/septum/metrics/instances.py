@@ -3,7 +3,7 @@
 The insight: every score of instances is a function of one *sparse* table, which says how many voxels each pair of
 objects that touch at all has in common. It is the joint table of `metrics.overlap`, counted once; thousands of objects
 in a volume make some thousands of pairs, never a square matrix. Above an IoU of 0.5 an object has at most one partner;
-at 0.5 and below, partners compete, and the assignment is solved exactly within each group of competitors.
+at 0.5 and below, partners compete, and the assignment is solved exactly on the sparse graph of the competitors.
 
 Label 0 is background. Labels name objects within one image; they need not be consecutive or connected.
 """
@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from septum.errors import ConfigError
 from septum.metrics.overlap import joint_table
@@ -304,30 +303,25 @@ def _assign(
     if not row.size:
         return np.zeros(0, dtype=np.intp)
     rivals = (np.bincount(row)[row] > 1) | (np.bincount(column)[column] > 1)
-    chosen = [np.flatnonzero(~rivals)]
-    for group in _rival_groups(row, column, np.flatnonzero(rivals)):
-        rows, r = np.unique(row[group], return_inverse=True)
-        columns, c = np.unique(column[group], return_inverse=True)
-        gain = np.zeros((rows.size, columns.size))
-        # The IoU of a whole assignment sums to at most the shorter side, so it never outweighs one more pair.
-        gain[r, c] = 1 + iou[group] / (2 * min(gain.shape)) if count_first else iou[group]
-        picked = np.zeros(gain.shape, dtype=bool)
-        picked[linear_sum_assignment(gain, maximize=True)] = True
-        chosen.append(group[picked[r, c]])
-    return np.concatenate(chosen)
-
-
-def _rival_groups(row: NDArray[np.int64], column: NDArray[np.int64], pairs: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """The pairs that compete with each other, directly or through others, group by group."""
-    if not pairs.size:
-        return []
-    offset = int(row.max()) + 1
-    size = offset + int(column.max()) + 1
-    graph = coo_array((np.ones(pairs.size, dtype=np.int8), (row[pairs], column[pairs] + offset)), shape=(size, size))
-    _, component = connected_components(graph, directed=False)
-    key = component[row[pairs]]
-    order = np.argsort(key, kind="stable")
-    return np.split(pairs[order], np.flatnonzero(np.diff(key[order])) + 1)
+    free, contested = np.flatnonzero(~rivals), np.flatnonzero(rivals)
+    if not contested.size:
+        return free
+    rows, r = np.unique(row[contested], return_inverse=True)
+    columns, c = np.unique(column[contested], return_inverse=True)
+    # The IoU of a whole assignment sums to at most the shorter side, so it never outweighs one more pair.
+    gain = 1 + iou[contested] / (2 * min(rows.size, columns.size)) if count_first else iou[contested]
+    # The solver must give every row a column: each has one more of its own that gains nothing, and stands for "alone".
+    # All gains are raised by 1, which changes no choice, because the solver drops zeros.
+    own = np.arange(rows.size)
+    graph = coo_array(
+        (
+            np.concatenate([gain, np.zeros(rows.size)]) + 1,
+            (np.concatenate([r, own]), np.concatenate([c, columns.size + own])),
+        ),
+        shape=(rows.size, columns.size + rows.size),
+    ).tocsr()
+    _, partner = min_weight_full_bipartite_matching(graph, maximize=True)
+    return np.concatenate([free, contested[partner[r] == c]])
 
 
 def _ratio(above: int, below: int) -> float:
