@@ -125,6 +125,46 @@ def classical_speed(content: dict[str, Any]) -> list[str]:
     return lines
 
 
+def readers(content: dict[str, Any]) -> list[str]:
+    """The reader study: who is a copy, how far readers agree, what a consensus reaches."""
+    results = content["results"]
+    kept, pixels, area = results["independent"], results["pixels"], results["area"]
+
+    def cell(row: dict[str, Any] | None) -> str:
+        return f"{row['mean']:.3f} [{row['mean_ci_low']:.3f}, {row['mean_ci_high']:.3f}]" if row else "–"
+
+    lines = [
+        "## Readers against a gold standard and each other",
+        "",
+        f"`python -m benchmarks.accuracy.readers` ({where(content)}): {results['images']} images of cells, "
+        f"{len(results['readers'])} readings of each. Dice of the cells, mean over images with 95 % bootstrap "
+        "interval; *others* is the majority of the other people.",
+        "",
+    ]
+    lines += [
+        f"- **{pair['first']} and {pair['second']} have equal masks in all {pair['n_cases']} images**: one is a copy."
+        for pair in results["identical"]
+    ]
+    lines += ["", "| reading | against gold | against others | used in agreement |", "|---|---|---|---|"]
+    for reader in results["readers"]:
+        gold, others = results["dice_with_gold"][reader], results["dice_with_other_people"].get(reader)
+        lines.append(f"| {reader} | {cell(gold)} | {cell(others)} | {'yes' if reader in kept else 'no: a copy'} |")
+    for name, row in results["consensus_with_gold"].items():
+        lines.append(f"| {name} of the independent | {cell(row)} | – | – |")
+    lines += [
+        "",
+        f"Between people, the ceiling of what a program can show here: {cell(results['ceiling_between_people'])}; one "
+        f"person with two tools: {cell(results['same_person_two_tools'])}. Agreement over {pixels['n']} drawn pixels: "
+        f"observed {pixels['observed']:.3f}, Fleiss' κ {pixels['fleiss_kappa']:.3f}, Gwet's AC1 "
+        f"{pixels['gwet_ac1']:.3f}. Area of cells: intraclass correlation "
+        + ", ".join(
+            f"({name[4:]}) {row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]" for name, row in area.items()
+        )
+        + ".",
+    ]
+    return lines
+
+
 def plain(name: str, title: str, command: str) -> list[str]:
     """Any other result, as it was recorded."""
     content = load(name)
@@ -138,6 +178,8 @@ def main() -> None:
     """Write the page."""
     lines = [HEAD]
     for name, table in (("first_models", accuracy), ("network", network), ("classical-speed", classical_speed)):
+=======
+    for name, table in (("first_models", accuracy), ("network", network), ("readers", readers)):
         content = load(name)
         if content is not None:
             lines += [*table(content), ""]

@@ -1,4 +1,8 @@
-"""Measurement: pure functions on label arrays, and the one table that decides empty cases. Imports numpy only."""
+"""Measurement: pure functions on label arrays, and the one table that decides empty cases.
+
+What is named here imports numpy only. The modules `instances`, `neurite`, `tracking`, `calibration`, `agreement` and
+`consensus` are imported by name, because most of them load scipy.
+"""
 
 from septum.metrics.overlap import (
     SCORES,
