@@ -250,7 +250,7 @@ def export_csv(study: Study, path: Path, *, unblind: bool = False, overwrite: bo
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*COLUMNS, *(KEY_COLUMNS[1:] if unblind else ())])
     for rating in history:
-        more = [*map(_guarded, key[rating.code]), study.item(rating.code).showing] if unblind else []
+        more = [*map(guarded, key[rating.code]), study.item(rating.code).showing] if unblind else []
         writer.writerow([*_row(rating), *more])
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue().encode("utf-8"))
@@ -332,17 +332,21 @@ def _row(rating: Rating) -> list[str]:
     return [
         rating.id,
         rating.code,
-        _guarded(rating.reader),
+        guarded(rating.reader),
         rating.value or "",
-        _guarded(rating.comment),
+        guarded(rating.comment),
         rating.created,
         rating.origin,
         rating.supersedes or "",
     ]
 
 
-def _guarded(text: str) -> str:
-    """`text` with an apostrophe before it where a spreadsheet would read it as a formula."""
+def guarded(text: str) -> str:
+    """`text` with an apostrophe before it where a spreadsheet would read it as a formula.
+
+    >>> guarded("=1+1"), guarded("too large")
+    ("'=1+1", 'too large')
+    """
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

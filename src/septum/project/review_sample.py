@@ -8,6 +8,7 @@ Orders need no more than that some items show the same image, so a reader's orde
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -153,25 +154,29 @@ def _codes(n: int, generator: np.random.Generator) -> list[str]:
 def reading_order(items: Sequence[ItemRecord], *, reader: str, seed: str) -> tuple[str, ...]:
     """The codes in the order in which this reader meets them; the same reader always gets the same order.
 
-    First showings come before second ones, and items that show the same image lie as far apart as chance allows.
+    First showings come before second ones. Items of one image lie at least half as far apart as there are images: the
+    order goes round after round through all images, and within a round those seen long ago come first.
     """
     digest = hashlib.sha256(f"{seed}\n{reader}".encode()).digest()
     generator = np.random.default_rng(int.from_bytes(digest, "big"))
     listed = sorted(items, key=lambda item: item.code)
-    shuffled = [listed[i] for i in generator.permutation(len(listed))]
-    shuffled.sort(key=lambda item: item.showing)  # stable: random within a showing
-    order: list[ItemRecord] = []
+    rounds: dict[tuple[int, int], list[ItemRecord]] = {}
+    turns: Counter[tuple[int, int]] = Counter()
+    for item in (listed[i] for i in generator.permutation(len(listed))):
+        turns[item.showing, item.family] += 1
+        rounds.setdefault((item.showing, turns[item.showing, item.family]), []).append(item)
+    gap = len({item.family for item in items}) // 2
+    order: list[str] = []
     last_seen: dict[int, int] = {}
-    gap = max(1, len({item.family for item in items}) // 2)
-    while shuffled:
-        block = [item for item in shuffled if item.showing == shuffled[0].showing]
-        now = len(order)
-        far = [item for item in block if now - last_seen.get(item.family, -gap - 1) > gap]
-        chosen = far[0] if far else min(block, key=lambda item: last_seen.get(item.family, -1))
-        shuffled.remove(chosen)
-        last_seen[chosen.family] = now
-        order.append(chosen)
-    return tuple(item.code for item in order)
+    for number in sorted(rounds):
+        left = [rounds[number][i] for i in generator.permutation(len(rounds[number]))]
+        while left:
+            far = [item for item in left if len(order) - last_seen.get(item.family, -gap) >= gap]
+            chosen = far[0] if far else min(left, key=lambda item: last_seen[item.family])
+            left.remove(chosen)
+            last_seen[chosen.family] = len(order)
+            order.append(chosen.code)
+    return tuple(order)
 
 
 def render(drawn: Drawn, *, background: int) -> tuple[bytes, bytes]:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from septum.errors import ConfigError
 from septum.project.config import load_settings, structure, unstructure
 
-_RESERVED = "uh"  # keys of the page: undo, hide the outline
+_RESERVED = "uhq"  # undo, hide the outline, quit
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ class Scale:
             )
         wrong = [key for key in keys if len(key) != 1 or key in _RESERVED or not key.isalnum()]
         if wrong:
-            raise ConfigError(f"keys must be one letter or digit other than u and h, got {wrong[0]!r}; choose another")
+            raise ConfigError(
+                f"keys must be one letter or digit other than u, h and q, got {wrong[0]!r}; choose another"
+            )
         if any(not value.strip() or len(value) > 64 for value in values):
             raise ConfigError(f"values must have 1 to 64 characters, got {values}; shorten them")
         if len({c.passes for c in self.choices}) != 2:

@@ -24,9 +24,9 @@ from septum.report.overlay import Example, Plane
 
 COLOURS = (SKY, ORANGE, PURPLE, GREEN, VERMILLION)
 """Outlines of the first labels; masks with more labels (instances) have one colour."""
-_CELL_PX, _COLUMNS, _GAP_PX = 400, 3, 6
+_CELL_PX, _COLUMNS, _GAP_PX = 400, 4, 6
 _PLANE_PX = (640, 1600)  # longer side of a picture in 2-D: small images are enlarged to, large ones reduced to
-_SLICES = 9
+_SLICES = 8  # below the three planes; a row more where there are none
 _EVEN = 1.5  # a volume whose voxels are longer than this many times their width is cut across the coarse axis only
 
 
@@ -58,8 +58,11 @@ def montage(
         plane = overlay.choose_plane(example)
         size = int(np.clip(max(_extent(plane)), *_PLANE_PX))
         return _png(_draw(plane, size, outlined=True)), _png(_draw(plane, size, outlined=False))
-    planes = [overlay.cut(example, axis=axis, index=index) for axis, index in cuts(labels, spacing, orientation)]
-    return _png(_sheet(planes, outlined=True)), _png(_sheet(planes, outlined=False))
+    chosen = cuts(labels, spacing, orientation)
+    planes = [overlay.cut(example, axis=axis, index=index) for axis, index in chosen]
+    first = 3 if len({axis for axis, _ in chosen}) == 3 else 0
+    rows = ([planes[:first]] if first else []) + [planes[i : i + _COLUMNS] for i in range(first, len(planes), _COLUMNS)]
+    return _png(_sheet(rows, outlined=True)), _png(_sheet(rows, outlined=False))
 
 
 def cuts(
@@ -67,8 +70,8 @@ def cuts(
 ) -> tuple[tuple[int, int], ...]:
     """The planes of a volume to show, as `(axis, index)`.
 
-    The largest extent along each axis (where the voxels are nearly cubes), then up to nine slices from the first to the
-    last that hold labels.
+    The largest extent along each axis (where the voxels are nearly cubes), then eight slices from the first to the last
+    that hold labels (twelve where there is no more to show).
 
     >>> block = np.zeros((6, 8, 8), int)
     >>> block[2:5, 2:6, 2:6] = 1
@@ -80,9 +83,11 @@ def cuts(
     areas = [np.count_nonzero(labels, axis=tuple(i for i in range(3) if i != axis)) for axis in range(3)]
     held = np.flatnonzero(areas[main])
     first, last = (int(held[0]), int(held[-1])) if held.size else (0, labels.shape[main] - 1)
-    chosen = np.unique(np.linspace(first, last, min(_SLICES, last - first + 1)).round().astype(int))
+    uneven = max(step) > _EVEN * min(step)
+    most = _SLICES + _COLUMNS if uneven else _SLICES
+    chosen = np.unique(np.linspace(first, last, min(most, last - first + 1)).round().astype(int))
     slices = [(main, int(index)) for index in chosen]
-    if max(step) > _EVEN * min(step):
+    if uneven:
         return tuple(slices)
     order = [main, *(axis for axis in range(3) if axis != main)]
     largest = [(a, int(np.argmax(areas[a])) if areas[a].any() else labels.shape[a] // 2) for a in order]
@@ -119,10 +124,9 @@ def _layers(labels: NDArray[Any]) -> list[tuple[NDArray[Any], str]]:
     return [(np.where(labels == value, value, 0), COLOURS[value - 1]) for value in values]
 
 
-def _sheet(planes: Sequence[Plane], *, outlined: bool) -> Picture.Image:
-    """Planes in rows of three, each as wide as a column or as high as it is wide."""
-    cells = [_draw(plane, _CELL_PX, outlined=outlined) for plane in planes]
-    rows = [cells[start : start + _COLUMNS] for start in range(0, len(cells), _COLUMNS)]
+def _sheet(planes: Sequence[Sequence[Plane]], *, outlined: bool) -> Picture.Image:
+    """Rows of planes below each other, the longer side of each of one length."""
+    rows = [[_draw(plane, _CELL_PX, outlined=outlined) for plane in row] for row in planes]
     heights = [max(cell.height for cell in row) for row in rows]
     widths = [sum(cell.width + _GAP_PX for cell in row) - _GAP_PX for row in rows]
     sheet = Picture.new("RGB", (max(widths), sum(heights) + _GAP_PX * (len(rows) - 1)), "black")
