@@ -463,17 +463,33 @@ def test_inversion_negates_the_image_before_everything_else() -> None:
     assert torch.allclose(shifted, 2.0 - image)
 
 
+def test_greying_puts_one_mixture_of_the_channels_into_all_of_them() -> None:
+    image = torch.from_numpy(noise(3, 16, 18))
+    changed = change_intensity(Intensity(grey=(0.5, 0.3, 0.2)), image)
+    expected = 0.5 * image[0] + 0.3 * image[1] + 0.2 * image[2]
+    for channel in changed:
+        assert torch.allclose(channel, expected, atol=1e-6)
+    drawn = sample_intensity(
+        IntensityConfig(grey=1.0), channels=3, spacing=(1, 1), generator=np.random.default_rng(0)
+    ).grey
+    assert drawn is not None
+    assert min(drawn) >= 0
+    assert sum(drawn) == pytest.approx(1.0)
+
+
 def test_a_constant_patch_stays_finite_and_constant_through_every_step() -> None:
     drawn = Intensity(np.ones((3, 3)), (1.5,), (2.0,), (0.0,), (1.0, 1.0), (2.0, 2.0))
     np.testing.assert_allclose(change_intensity(drawn, torch.full((1, 16, 16), 3.0)), 3.0, atol=1e-5)
 
 
 def test_probabilities_decide_what_is_drawn() -> None:
+    chances = ("inversion", "gamma_inversion", "grey")
     always = IntensityConfig(
-        **{f.name: Chance(1.0, 1.0, 1.5) for f in dataclasses.fields(IntensityConfig) if "inversion" not in f.name},
+        **{f.name: Chance(1.0, 1.0, 1.5) for f in dataclasses.fields(IntensityConfig) if f.name not in chances},
         inversion=1.0,
+        grey=1.0,
     )  # type: ignore[arg-type]
-    for config, expected in ((always, 8), (IntensityConfig(), 0)):
+    for config, expected in ((always, 9), (IntensityConfig(), 0)):
         drawn = sample_intensity(config, channels=2, spacing=(1, 1), generator=np.random.default_rng(0))
         assert len(drawn.drawn) == expected
     moderate = augment.microscopy_2d((64, 64)).intensity

@@ -265,7 +265,7 @@ def stronger(config: AugmentConfig) -> AugmentConfig:
     spatial = replace(
         config.spatial, rotation=turned, rotation_probability=0.7, scale=(0.7, 1.4), scale_probability=0.7
     )
-    return AugmentConfig(spatial, replace(_STRONG, inversion=config.intensity.inversion))
+    return AugmentConfig(spatial, replace(_STRONG, inversion=config.intensity.inversion, grey=config.intensity.grey))
 
 
 def paper(patch: Sequence[int]) -> AugmentConfig:

@@ -20,7 +20,7 @@ from septum import io
 from septum.errors import ConfigError, DatasetError, SeptumError
 from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
-from septum.net.engine import Engine, mirrors, onnx_engine, openvino_engine, torch_engine
+from septum.net.engine import PLAIN, Engine, onnx_engine, openvino_engine, torch_engine, views
 from septum.net.predict import MEMORY_MB, Stopped, TileSettings, predict_classes
 from septum.net.unet import UNet
 from septum.project.cases import Case, Source, load_image
@@ -108,13 +108,12 @@ def plan_jobs(cases: Sequence[Case], output: Path, *, overwrite: bool) -> tuple[
 
 def make_engine(plan: Plan, models: Sequence[UNet], settings: PredictSettings, folder: Path) -> Engine:
     """The engine that runs the networks; exported networks are made in `folder`."""
-    axes = plan.mirrors if settings.tta else ()
-    flips = mirrors(axes)
+    looks = views(plan.mirrors, turns=plan.turns) if settings.tta else PLAIN
     if settings.engine == "torch":
         machine = measure_machine(settings.devices)
-        return torch_engine(models, device=torch.device(machine.device), precision=machine.precision, flips=flips)
+        return torch_engine(models, device=torch.device(machine.device), precision=machine.precision, looks=looks)
     make = {"onnx": onnx_engine, "openvino": openvino_engine}[settings.engine]
-    return make(models, folder=folder, flips=flips)
+    return make(models, folder=folder, looks=looks)
 
 
 def segment(
