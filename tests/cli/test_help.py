@@ -11,8 +11,8 @@ import typer.main
 from septum import __version__
 from septum.cli.main import app
 
-COMMANDS = ["info", "doctor", "augment-preview", "train", "predict", "evaluate", "demo"]
-HEAVY = ["torch", "lightning_fabric", "scipy", "nibabel", "SimpleITK", "pandas", "matplotlib", "nilearn"]
+COMMANDS = ["info", "doctor", "augment-preview", "train", "predict", "evaluate", "review", "demo"]
+HEAVY = ["torch", "sqlalchemy", "lightning_fabric", "scipy", "nibabel", "SimpleITK", "pandas", "matplotlib", "nilearn"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -25,6 +25,7 @@ from septum.project.review import Study
 HOST = "127.0.0.1"
 LARGEST_BODY = 16 << 10  # bytes: a comment of 2000 characters takes at most 12000 in JSON
 _IDLE_S = 30.0
+_DRAINED = 1 << 20  # bytes of a refused body that are read, so that the browser reads the answer
 _PAGE = Path(__file__).with_name("review_page.html")
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -81,11 +82,13 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "Septum", ""
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_S
+    _body_read = False
 
     def do_GET(self) -> None:
         self._answer(self._get)
 
     def do_POST(self) -> None:
+        self._body_read = False
         self._answer(self._post)
 
     def log_message(self, format: str, *arguments: Any) -> None:
@@ -96,9 +99,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_host()
             work(self._path())
         except RefusedError as refusal:
-            self._send_json({"error": str(refusal)}, refusal.status)
+            self._refuse(refusal.status, str(refusal))
         except SeptumError as error:
-            self._send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+            self._refuse(HTTPStatus.BAD_REQUEST, str(error))
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        """Answer and close: an unread body must not be taken for the next request, nor cut the answer off."""
+        if not self._body_read:
+            self.rfile.read(min(self._length() or 0, _DRAINED))
+        self.close_connection = True
+        self._send_json({"error": message}, status)
+
+    def _length(self) -> int | None:
+        """The length of the body that the request states."""
+        text = self.headers.get("Content-Length", "")
+        return int(text) if text.isascii() and text.isdigit() else None
 
     def _check_host(self) -> None:
         if self.headers.get("Host") not in self.server.hosts:
@@ -147,23 +162,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> dict[str, Any]:
         """The JSON object of a request; refused before it is read when it is too large."""
-        self.close_connection = True  # unless the body is read whole, what follows is not a request
         if self.headers.get_content_type() != "application/json":
             raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the request must hold JSON")
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
+        length = self._length()
+        if length is None:
             raise RefusedError(HTTPStatus.LENGTH_REQUIRED, "the request must state its length")
-        if int(length) > LARGEST_BODY:
+        if length > LARGEST_BODY:
             raise RefusedError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request must have at most {LARGEST_BODY} bytes"
             )
+        data, self._body_read = self.rfile.read(length), True
         try:
-            body = json.loads(self.rfile.read(int(length)))
+            body = json.loads(data)
         except ValueError as error:
             raise RefusedError(HTTPStatus.BAD_REQUEST, "the request must hold JSON") from error
         if not isinstance(body, dict):
             raise RefusedError(HTTPStatus.BAD_REQUEST, "the request must hold a JSON object")
-        self.close_connection = False
         return body
 
     def _send_page(self) -> None:
