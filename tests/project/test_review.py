@@ -18,6 +18,7 @@ from tests.project.datasets import mask, planes, volumes, write_labels
 
 from septum.errors import ConfigError, DatasetError, GeometryError
 from septum.project import review
+from septum.project.review_exchange import export_csv, import_csv
 from septum.project.review_outcome import measure_study, read_scores
 from septum.project.review_report import FILES, PAGE, report_study
 from septum.project.review_sample import StudySettings, find_candidates, reading_order
@@ -185,17 +186,17 @@ def test_import_of_an_export_is_the_same_history(made, tmp_path_factory, answers
             review.rate(one, reader, one.items[place].code, "pass" if passed else "fail", comment=comment)
             if comment.startswith("a"):
                 review.undo(one, reader)
-        review.export_csv(one, root / "a.csv")
-        assert review.import_csv(two, root / "a.csv") == len(one.store.history(one.id))
+        export_csv(one, root / "a.csv")
+        assert import_csv(two, root / "a.csv") == len(one.store.history(one.id))
         assert two.store.history(two.id) == one.store.history(one.id)
-        assert review.import_csv(two, root / "a.csv") == 0
-        review.export_csv(two, root / "b.csv")
+        assert import_csv(two, root / "a.csv") == 0
+        export_csv(two, root / "b.csv")
     assert (root / "a.csv").read_bytes() == (root / "b.csv").read_bytes()
 
 
 def test_a_spreadsheet_cannot_run_what_a_reader_typed(study, tmp_path):
     review.rate(study, "anna", study.items[0].code, "pass", comment="=HYPERLINK(1)")
-    review.export_csv(study, tmp_path / "a.csv", unblind=True)
+    export_csv(study, tmp_path / "a.csv", unblind=True)
     with (tmp_path / "a.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["comment"] == "'=HYPERLINK(1)"
@@ -205,7 +206,7 @@ def test_a_spreadsheet_cannot_run_what_a_reader_typed(study, tmp_path):
 def test_an_export_replaces_nothing_unless_told(study, tmp_path):
     (tmp_path / "a.csv").write_text("mine")
     with pytest.raises(ConfigError, match="--overwrite"):
-        review.export_csv(study, tmp_path / "a.csv")
+        export_csv(study, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text() == "mine"
 
 
@@ -213,10 +214,10 @@ def test_a_plain_table_is_read_as_new_ratings_once(study, tmp_path):
     code = study.items[0].code
     path = tmp_path / "sheet.csv"
     path.write_text(f"code,reader,value,comment\n{code},anna,pass,good\n{study.items[1].code},anna,,\n")
-    assert review.import_csv(study, path) == 1
-    assert review.import_csv(study, path) == 0
+    assert import_csv(study, path) == 1
+    assert import_csv(study, path) == 0
     path.write_text(f"code,reader,value\n{code},anna,fail\n")
-    assert review.import_csv(study, path) == 1
+    assert import_csv(study, path) == 1
     assert [r.value for r in study.store.history(study.id)] == ["pass", "fail"]
 
 
@@ -234,7 +235,7 @@ def test_a_wrong_table_is_refused_and_adds_nothing(study, tmp_path, text, messag
     path = tmp_path / "wrong.csv"
     path.write_text(text.replace("CODE", study.items[0].code))
     with pytest.raises(DatasetError, match=message):
-        review.import_csv(study, path)
+        import_csv(study, path)
     assert study.store.history(study.id) == ()
 
 
@@ -393,6 +394,13 @@ def test_a_second_showing_counts_for_intra_reader_agreement_alone(study):
     assert (twice["observed"] == 0).all()
 
 
+def test_second_showings_alone_make_no_report(study):
+    second = next(item for item in study.items if item.showing == 2)
+    review.rate(study, "anna", second.code, "pass")
+    with pytest.raises(DatasetError, match="must hold ratings of first showings"):
+        measure_study(study)
+
+
 def test_the_report_says_what_is_missing(study, cases):
     item = study.item(next(code for code, (_, source) in review.read_key(study).items() if source == "secretmodel"))
     with pytest.raises(DatasetError, match="must hold ratings"):
@@ -456,3 +464,17 @@ def test_a_report_is_replaced_only_when_told_and_escapes_comments(study, tmp_pat
     report_study(study, tmp_path / "report", overwrite=True)
     with pytest.raises(ConfigError, match="between 0 and 1"):
         report_study(study, tmp_path / "other", threshold=70)
+
+
+@pytest.mark.parametrize("name", ["mri-hippocampus-msd", "nuclei-dsb2018"])
+def test_real_images_become_a_study(realdata, tmp_path, name):
+    folder = realdata / name
+    settings = StudySettings(n=3)
+    review.create_study(folder / "images", {"human": folder / "labels"}, tmp_path / "study", settings=settings)
+    names = {path.name.split(".")[0].encode() for path in (folder / "images").iterdir()}
+    with review.open_study(tmp_path / "study") as study:
+        for item in study.items:
+            outlined, plain = study.pictures(item.code)
+            with Picture.open(outlined) as first, Picture.open(plain) as second:
+                assert np.any(np.asarray(first) != np.asarray(second))
+            assert not any(word in outlined.read_bytes() for word in names)

@@ -157,7 +157,8 @@ def export(
     database: Database = None,
 ) -> None:
     """Write the whole history of ratings, superseded ones included."""
-    from septum.project.review import export_csv, open_study
+    from septum.project.review import open_study
+    from septum.project.review_exchange import export_csv
 
     with open_study(folder, database=database) as study:
         rows = export_csv(study, output, unblind=unblind, overwrite=overwrite)
@@ -174,7 +175,8 @@ def import_(
 
     Nothing is overwritten: what is there stays in the history, and importing a file twice changes nothing.
     """
-    from septum.project.review import import_csv, open_study
+    from septum.project.review import open_study
+    from septum.project.review_exchange import import_csv
 
     with open_study(folder, database=database) as study:
         for file in files:

@@ -70,6 +70,8 @@ def measure_study(study: Study, *, dice: Mapping[str, Path] | None = None, seed:
     if ratings.empty:
         raise DatasetError(f"{study.folder} must hold ratings, got none; run `septum review rate` first")
     first = ratings[ratings["showing"] == 1]
+    if first.empty:
+        raise DatasetError(f"{study.folder} must hold ratings of first showings, got repetitions alone; rate the rest")
     items = _item_table(first)
     rates = _rates(first, items)
     agreement = pd.DataFrame([*_between(study, first), *_within(study, ratings)])

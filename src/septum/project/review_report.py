@@ -14,7 +14,8 @@ import pandas as pd
 
 from septum.errors import ConfigError
 from septum.io.safe import replacing
-from septum.project.review import Study, guarded
+from septum.project.review import Study, user_name
+from septum.project.review_exchange import guarded
 from septum.project.review_outcome import MAJORITY, Outcome, measure_study
 from septum.report.review_figure import CutLine, by_rating, two_panels
 from septum.report.review_page import ReviewContent, ShownItem, render_review
@@ -66,7 +67,7 @@ def report_study(
     for name, data in files.items():  # the page last: where it stands, everything stands
         with replacing(output / name) as temporary:
             temporary.write_bytes(data)
-    study.store.log(study.id, who="report", what="report", details={"ratings": len(outcome.ratings)})
+    study.store.log(study.id, who=user_name(), what="report", details={"ratings": len(outcome.ratings)})
     return output / PAGE, outcome
 
 

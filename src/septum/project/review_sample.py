@@ -171,8 +171,8 @@ def reading_order(items: Sequence[ItemRecord], *, reader: str, seed: str) -> tup
     for number in sorted(rounds):
         left = [rounds[number][i] for i in generator.permutation(len(rounds[number]))]
         while left:
-            far = [item for item in left if len(order) - last_seen.get(item.family, -gap) >= gap]
-            chosen = far[0] if far else min(left, key=lambda item: last_seen[item.family])
+            far = (item for item in left if len(order) - last_seen.get(item.family, -gap) >= gap)
+            chosen = next(far, None) or min(left, key=lambda item: last_seen[item.family])
             left.remove(chosen)
             last_seen[chosen.family] = len(order)
             order.append(chosen.code)
