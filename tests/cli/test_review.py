@@ -246,6 +246,8 @@ def test_quitting_or_the_end_of_input_keeps_what_was_rated(septum, folder, monke
         (["create", "nowhere", "--masks", "a=b", "-o", "s"], "must be an existing"),
         (["create", "x", "--masks", "a=b", "-o", "s", "--n", "0"], "n must be at least 1"),
         (["create", "x", "--masks", "a=b", "-o", "s", "--scale", "five"], "scale must be"),
+        (["create", "x", "--masks", "a=b", "-o", "s", "--window", "1"], "two numbers"),
+        (["create", "x", "--masks", "a=b", "-o", "s", "--window=5,1"], "window must be"),
         (["rate", "nowhere", "--reader", "anna"], "septum review create"),
         (["status", "nowhere"], "septum review create"),
         (["report", "nowhere"], "--output"),

@@ -90,3 +90,12 @@ def test_anisotropic_volumes_are_cut_across_the_coarse_axis_only():
 def test_shapes_that_differ_are_refused():
     with pytest.raises(GeometryError, match="must share one"):
         montage(np.zeros((1, 4, 4)), np.zeros((4, 5), int))
+
+
+def test_a_window_says_what_is_black_and_what_is_white():
+    image = np.tile(np.arange(-200, 300, 50, dtype=np.int16), (10, 1))[None]
+    _, plain = open_pair(montage(image, np.zeros((10, 10), np.uint8), window=(-100, 100)))
+    row = plain[300, 32::64, 0]
+    assert row[:3].tolist() == [0, 0, 0]
+    assert row[4] == 127
+    assert row[6:].tolist() == [255] * 4

@@ -60,6 +60,14 @@ def create(
         typer.Option(metavar="passfail|likert5|FILE", help="Answers, or a TOML file.", show_default="passfail"),
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of sample and orders.", show_default="0")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,HIGH",
+            help="Intensities shown black and white; -160,240 shows soft tissue in CT.",
+            show_default="0.5 and 99.5 % of each image",
+        ),
+    ] = None,
     background: options.Background = None,
     axes: options.Axes = None,
     database: Database = None,
@@ -77,6 +85,7 @@ def create(
         "seed": seed,
         "background": background,
         "axes": axes,
+        "window": None if window is None else _numbers(window),
     }
     sources = {name: Path(folder) for name, folder in _named(masks, "--masks").items()}
     from septum.cli.progress import Reporter
@@ -241,6 +250,17 @@ def _named(pairs: Iterable[str], option: str, *, bare: bool = False) -> dict[str
             raise ConfigError(f"{option} must name each source once, got {name or pair!r} twice")
         found[name.strip()] = value
     return found
+
+
+def _numbers(text: str) -> list[float]:
+    """The two numbers of `LOW,HIGH`."""
+    from septum.errors import ConfigError
+
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--window must be two numbers like -160,240, got {text!r}") from error
+    return [low, high]
 
 
 def _serve(study: Study, reader: str, port: int) -> None:

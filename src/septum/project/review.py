@@ -125,7 +125,7 @@ def create_study(
     for note in notes:
         on_note(note)
     with _new_folder(output) as work:
-        digests = _write_pictures(work / PICTURES, drawn, settings.background, on_progress)
+        digests = _write_pictures(work / PICTURES, drawn, settings, on_progress)
         study = StudyRecord(
             _study_id(drawn, digests, settings.seed), _now(), scale.to_json(), _order_seed(settings.seed)
         )
@@ -243,7 +243,7 @@ def _new_folder(output: Path) -> Iterator[Path]:
 
 
 def _write_pictures(
-    folder: Path, drawn: Sequence[Drawn], background: int, on_progress: Callable[[str, float], None]
+    folder: Path, drawn: Sequence[Drawn], settings: StudySettings, on_progress: Callable[[str, float], None]
 ) -> list[str]:
     """Render every item (a mask that is shown twice once only); returns the digests of the pictures."""
     folder.mkdir()
@@ -255,7 +255,8 @@ def _write_pictures(
             for new, old in zip(one.item.pictures, made[identity].pictures, strict=True):
                 shutil.copyfile(folder / old, folder / new)
         else:
-            for name, data in zip(one.item.pictures, render(one, background=background), strict=True):
+            rendered = render(one, background=settings.background, window=settings.window)
+            for name, data in zip(one.item.pictures, rendered, strict=True):
                 (folder / name).write_bytes(data)
             made[identity] = one.item
         digests.append(hashlib.sha256((folder / one.item.pictures[0]).read_bytes()).hexdigest())

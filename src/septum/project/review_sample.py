@@ -8,6 +8,7 @@ Orders need no more than that some items show the same image, so a reader's orde
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,6 +46,8 @@ class StudySettings:
         scale: "passfail", "likert5" or a TOML file, see `review_scale.load_scale`.
         background: label value of the background of the masks.
         axes: meaning of the axes of multi-page files, such as "TYX".
+        window: intensities that are shown black and white, such as (-160, 240) for soft tissue in CT; by default 0.5
+            and 99.5 percent of each image.
     """
 
     n: int = 30
@@ -54,6 +57,7 @@ class StudySettings:
     scale: str = "passfail"
     background: int = 0
     axes: str | None = None
+    window: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -62,6 +66,8 @@ class StudySettings:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
         if self.design not in ("crossed", "mixed"):
             raise ConfigError(f"design must be crossed or mixed, got {self.design!r}")
+        if self.window is not None and not -math.inf < self.window[0] < self.window[1] < math.inf:
+            raise ConfigError(f"window must be a lower and a higher intensity, got {self.window}; for example -160,240")
 
 
 @dataclass(frozen=True)
@@ -179,7 +185,7 @@ def reading_order(items: Sequence[ItemRecord], *, reader: str, seed: str) -> tup
     return tuple(order)
 
 
-def render(drawn: Drawn, *, background: int) -> tuple[bytes, bytes]:
+def render(drawn: Drawn, *, background: int, window: tuple[float, float] | None = None) -> tuple[bytes, bytes]:
     """The pictures of one item: PNG with outlines, PNG without.
 
     Raises:
@@ -188,7 +194,8 @@ def render(drawn: Drawn, *, background: int) -> tuple[bytes, bytes]:
     """
     image, labels = load_pair(drawn.case)
     spacing, orientation = _physical(image, labels, drawn.case)
-    return montage(image.array, _from_zero(labels, background), spacing=spacing, orientation=orientation)
+    shown = _from_zero(labels, background)
+    return montage(image.array, shown, spacing=spacing, orientation=orientation, window=window)
 
 
 def _physical(image: Image, labels: LabelMap, case: Case) -> tuple[tuple[float, ...] | None, str | None]:

@@ -36,6 +36,7 @@ def montage(
     *,
     spacing: tuple[float, ...] | None = None,
     orientation: str | None = None,
+    window: tuple[float, float] | None = None,
 ) -> tuple[bytes, bytes]:
     """The case with outlines and without, as two PNG files of one size.
 
@@ -44,6 +45,8 @@ def montage(
         labels: `spatial` integers, 0 = not segmented; an empty mask gives the middle of the volume without outlines.
         spacing: mm per array axis, or None where it is not known.
         orientation: as `Grid.orientation`, or None to show arrays as they are stored.
+        window: intensities of the first channel that are shown black and white; by default 0.5 and 99.5 percent of
+            them, or the colours of an RGB image as they are.
 
     Raises:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
@@ -52,7 +55,7 @@ def montage(
         raise GeometryError(
             f"image (channels first) and labels must share one 2-D or 3-D shape, got {image.shape} and {labels.shape}"
         )
-    grey = np.moveaxis(overlay._windowed(image), -1, 0)  # once, not again for every plane
+    grey = _bytes(image, window)  # once, not again for every plane
     example = Example("", grey, labels, labels, spacing, orientation)
     if labels.ndim == 2:
         plane = overlay.choose_plane(example)
@@ -92,6 +95,15 @@ def cuts(
     order = [main, *(axis for axis in range(3) if axis != main)]
     largest = [(a, int(np.argmax(areas[a])) if areas[a].any() else labels.shape[a] // 2) for a in order]
     return tuple(largest + slices)
+
+
+def _bytes(image: NDArray[Any], window: tuple[float, float] | None) -> NDArray[np.uint8]:
+    """The image as `(3, *spatial)` bytes."""
+    if window is None:
+        return np.moveaxis(overlay._windowed(image), -1, 0)
+    low, high = window
+    scaled = np.clip((np.nan_to_num(image[0].astype(np.float32)) - low) / (high - low), 0, 1) * 255
+    return np.broadcast_to(scaled.astype(np.uint8), (3, *scaled.shape))
 
 
 def _extent(plane: Plane) -> tuple[float, float]:
