@@ -177,6 +177,8 @@ def test_an_edited_or_contradicting_history_is_refused_whole(ratings):
     new = replace(first, id="fresh", code="CODE1")
     with pytest.raises(DatasetError, match="contradicts"):
         ratings.add_history("study1", [new, replace(first, id="second")], who="x")
+    with pytest.raises(DatasetError, match="FOREIGN KEY"):
+        ratings.add_history("study1", [replace(first, id="other", code="CODE9")], who="x")
     assert ratings.history("study1") == (first,)
 
 
