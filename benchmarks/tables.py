@@ -177,9 +177,8 @@ def plain(name: str, title: str, command: str) -> list[str]:
 def main() -> None:
     """Write the page."""
     lines = [HEAD]
-    for name, table in (("first_models", accuracy), ("network", network), ("classical-speed", classical_speed)):
-=======
-    for name, table in (("first_models", accuracy), ("network", network), ("readers", readers)):
+    tables = {"first_models": accuracy, "network": network, "classical-speed": classical_speed, "readers": readers}
+    for name, table in tables.items():
         content = load(name)
         if content is not None:
             lines += [*table(content), ""]
