@@ -32,6 +32,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.speed.network
 	$(BIN)/python -m benchmarks.speed.augment
 	$(BIN)/python -m benchmarks.speed.predict_memory
+	$(BIN)/python -m benchmarks.speed.metrics
 	$(BIN)/python -m benchmarks.tables
 
 docs: setup

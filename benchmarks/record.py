@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
-PACKAGES = ("septum", "torch", "numpy", "scipy", "lightning-fabric", "onnxruntime", "openvino", "monai")
+PACKAGES = (
+    "septum",
+    "torch",
+    "numpy",
+    "scipy",
+    "lightning-fabric",
+    "onnxruntime",
+    "openvino",
+    "monai",
+    "surface-distance",
+    "edt",
+)
 
 
 def record(name: str, results: dict[str, Any], *, seed: int | None = 0) -> Path:

@@ -165,6 +165,39 @@ def readers(content: dict[str, Any]) -> list[str]:
     return lines
 
 
+def metrics(content: dict[str, Any]) -> list[str]:
+    """Speed of the metrics against MONAI and surface-distance."""
+    results = content["results"]
+    lines = [
+        "## Speed of the metrics",
+        "",
+        f"`python -m benchmarks.speed.metrics` ({where(content)}): Dice, 95 % Hausdorff distance, average surface "
+        f"distance and surface Dice at {results['tolerance_mm']:g} mm on one thread; peers on a sample of the labels.",
+        "",
+        "| task | tool | labels timed | ms per label | Septum is faster by | peak memory beyond the masks, MB | "
+        "largest difference in HD95, mm |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, row in ((n, r) for n, r in results.items() if isinstance(r, dict) and "septum" in r):
+        for tool in ("septum", "surface-distance", "monai"):
+            one = row[tool]
+            faster = row.get(f"times_faster_than_{tool}")
+            difference = row.get(f"largest_difference_from_{tool}", {}).get("hd95_mm")
+            lines.append(
+                f"| {name}, {' × '.join(map(str, row['shape']))}, {row['labels']} label(s) | {tool} | "
+                f"{one['labels']} | "
+                f"{1e3 * one['seconds_per_label']:.1f} | {'' if faster is None else f'{faster:.1f} ×'} | "
+                f"{one['peak_extra_mb']:.0f} | {'' if difference is None else f'{difference:.1e}'} |"
+            )
+    cohort = results["cohort"]
+    lines += [
+        "",
+        f"A cohort of {cohort['cases']} masks of 512 × 512 (in memory, {cohort['distinct_cases']} distinct) takes "
+        f"{cohort['seconds']:.1f} s in {cohort['processes']} processes.",
+    ]
+    return lines
+
+
 def plain(name: str, title: str, command: str) -> list[str]:
     """Any other result, as it was recorded."""
     content = load(name)
@@ -177,7 +210,13 @@ def plain(name: str, title: str, command: str) -> list[str]:
 def main() -> None:
     """Write the page."""
     lines = [HEAD]
-    tables = {"first_models": accuracy, "network": network, "classical-speed": classical_speed, "readers": readers}
+    tables = {
+        "first_models": accuracy,
+        "network": network,
+        "speed-metrics": metrics,
+        "classical-speed": classical_speed,
+        "readers": readers,
+    }
     for name, table in tables.items():
         content = load(name)
         if content is not None:

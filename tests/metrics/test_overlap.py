@@ -15,6 +15,7 @@ from septum.errors import ConfigError, GeometryError
 from septum.metrics import (
     Counts,
     confusion_counts,
+    confusion_matrix,
     dice,
     iou,
     joint_table,
@@ -22,6 +23,9 @@ from septum.metrics import (
     pixel_error,
     precision,
     sensitivity,
+    specificity,
+    volume_difference_ml,
+    volume_difference_percent,
 )
 
 shapes = hnp.array_shapes(min_dims=2, max_dims=3, max_side=7)
@@ -122,6 +126,23 @@ def test_chunks_and_the_sparse_way_give_the_same_table(monkeypatch: pytest.Monke
             np.testing.assert_array_equal(getattr(whole, name), getattr(other, name))
 
 
+@given(label_pairs, st.integers(-2, 2), st.integers(0, 3))
+def test_bytes_and_other_integers_and_margins_of_background_give_the_same_table(
+    pair: tuple[np.ndarray, np.ndarray], shift: int, margin: int
+) -> None:
+    a, b = (np.pad(side.astype(np.int64) + shift, margin) for side in pair)
+    table = joint_table(a, b)
+    pairs, voxels = np.unique(np.stack([a.ravel(), b.ravel()]), axis=1, return_counts=True)
+    np.testing.assert_array_equal([table.reference, table.prediction, table.voxels], [*pairs, voxels])
+    if shift >= 0:
+        bytes_ = joint_table(a.astype(np.uint8), b.astype(np.uint8))
+        np.testing.assert_array_equal([bytes_.reference, bytes_.prediction, bytes_.voxels], [*pairs, voxels])
+
+
+def test_single_numbers_have_a_table_too() -> None:
+    assert joint_table(np.array(3), np.array(4)).voxels.tolist() == [1]
+
+
 def test_an_empty_array_has_an_empty_table() -> None:
     table = joint_table(np.zeros((0, 4), int), np.zeros((0, 4), int))
     assert table.voxels.size == 0
@@ -152,6 +173,64 @@ def test_the_joint_table_equals_the_contingency_table_of_scikit_image() -> None:
     dense = np.zeros_like(theirs)
     dense[table.reference, table.prediction] = table.voxels
     np.testing.assert_array_equal(dense, theirs)
+
+
+def test_specificity_and_volumes_of_a_hand_drawn_case() -> None:
+    counts = Counts(tp=2, fp=2, fn=1, tn=3)
+    assert specificity(counts) == 3 / 5
+    assert volume_difference_percent(counts) == 100 / 3
+    assert volume_difference_ml(counts, spacing=(10, 10, 5)) == 0.5
+    assert volume_difference_ml(Counts(0, 0, 4, 0), spacing=(10, 10, 5)) == -2
+    assert math.isnan(specificity(Counts(tp=3, fp=0, fn=1, tn=0)))
+
+
+@pytest.mark.parametrize("spacing", [(1, 1), (1, 1, 0), (1, 1, math.nan)])
+def test_a_volume_needs_three_positive_spacings(spacing: tuple[float, ...]) -> None:
+    with pytest.raises(GeometryError, match="spacing must hold three positive mm"):
+        volume_difference_ml(Counts(1, 0, 0, 0), spacing=spacing)
+
+
+@given(label_pairs)
+def test_the_confusion_matrix_equals_scikit_learn_and_holds_every_count(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    from sklearn import metrics
+
+    a, b = pair
+    matrix = confusion_matrix(a, b, classes=[3, 0, 2, 1])
+    np.testing.assert_array_equal(matrix, metrics.confusion_matrix(a.ravel(), b.ravel(), labels=[3, 0, 2, 1]))
+    for index, counts in enumerate(confusion_counts(a, b, classes=[3, 0, 2, 1])):
+        assert (counts.tp, counts.reference, counts.prediction) == (
+            matrix[index, index],
+            matrix[index].sum(),
+            matrix[:, index].sum(),
+        )
+
+
+def test_the_confusion_matrix_leaves_ignored_voxels_out_and_nothing_else() -> None:
+    assert confusion_matrix([0, 1, 9], [0, 0, 1], classes=[0, 1], ignore=9).tolist() == [[1, 0], [1, 0]]
+    with pytest.raises(ConfigError, match=r"every value that occurs, got \[0, 1\] without \[9\]"):
+        confusion_matrix([0, 1, 9], [0, 0, 1], classes=[0, 1])
+    with pytest.raises(ConfigError, match="distinct"):
+        confusion_matrix([0], [0], classes=[0, 0])
+
+
+def test_precision_recall_and_specificity_equal_scikit_learn() -> None:
+    from sklearn import metrics
+
+    a, b = np.random.default_rng(2).integers(0, 2, (2, 500))
+    (counts,) = confusion_counts(a, b, classes=[1])
+    assert math.isclose(precision(counts), metrics.precision_score(a, b), rel_tol=1e-12)
+    assert math.isclose(sensitivity(counts), metrics.recall_score(a, b), rel_tol=1e-12)
+    assert math.isclose(specificity(counts), metrics.recall_score(a, b, pos_label=0), rel_tol=1e-12)
+
+
+def test_overlap_equals_simpleitk() -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    a, b = np.random.default_rng(3).integers(0, 2, (2, 8, 9, 10)).astype(np.uint8)
+    filter_ = sitk.LabelOverlapMeasuresImageFilter()
+    filter_.Execute(*(sitk.GetImageFromArray(m) for m in (a, b)))
+    (counts,) = confusion_counts(a, b, classes=[1])
+    assert math.isclose(dice(counts), filter_.GetDiceCoefficient(1), rel_tol=1e-9)
+    assert math.isclose(iou(counts), filter_.GetJaccardCoefficient(1), rel_tol=1e-9)
 
 
 def test_arrays_of_different_shapes_are_refused() -> None:

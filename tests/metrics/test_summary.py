@@ -10,30 +10,113 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from septum import metrics
 from septum.errors import ConfigError
-from septum.metrics import EMPTY_CASES, SCORES, Counts, empty_case, summarise
+from septum.metrics import EMPTY_CASES, POLICIES, SCORES, SURFACE_SCORES, Counts, empty_case, summarise
 
 NAN = float("nan")
+FILLED, NOTHING = np.array([[0, 1, 1], [0, 1, 1]]), np.zeros((2, 3), int)
+MASKS = {
+    "both empty": (NOTHING, NOTHING),
+    "reference empty": (NOTHING, FILLED),
+    "prediction empty": (FILLED, NOTHING),
+}
+DIAGONAL = 5.0  # mm of 2 x 3 pixels at 2 x 1 mm: 4 mm by 3 mm
+
+OVERLAP = ("dice", "iou", "generalised_dice", "weighted_dice", "cl_dice", "boundary_iou", "surface_dice")
+DISTANCES = (
+    "hausdorff",
+    "hausdorff_percentile",
+    "average_surface_distance",
+    "average_symmetric_surface_distance",
+    "mean_absolute_surface_distance",
+)
+
+
+def cells(overlap: float, precision: float, sensitivity: float, distance: float, volume: float) -> dict[str, float]:
+    return {
+        **dict.fromkeys(OVERLAP, overlap),
+        "precision": precision,
+        "sensitivity": sensitivity,
+        **dict.fromkeys(DISTANCES, distance),
+        "volume_difference_percent": volume,
+    }
+
+
+# Every cell of every policy, written down a second time by hand.
 CELLS = {
-    "both empty": (Counts(0, 0, 0, 9), {"dice": NAN, "iou": NAN, "precision": NAN, "sensitivity": NAN}),
-    "reference empty": (Counts(0, 4, 0, 5), {"dice": 0, "iou": 0, "precision": 0, "sensitivity": NAN}),
-    "prediction empty": (Counts(0, 0, 3, 6), {"dice": 0, "iou": 0, "precision": NAN, "sensitivity": 0}),
+    "undefined": {
+        "both empty": cells(NAN, NAN, NAN, NAN, NAN),
+        "reference empty": cells(0, 0, NAN, NAN, NAN),
+        "prediction empty": cells(0, NAN, 0, NAN, -100),
+    },
+    "perfect": {
+        "both empty": cells(1, 1, 1, 0, 0),
+        "reference empty": cells(0, 0, NAN, NAN, NAN),
+        "prediction empty": cells(0, NAN, 0, NAN, -100),
+    },
+    "penalise": {
+        "both empty": cells(1, 1, 1, 0, 0),
+        "reference empty": cells(0, 0, 0, DIAGONAL, NAN),
+        "prediction empty": cells(0, 0, 0, DIAGONAL, -100),
+    },
 }
 
 
-@pytest.mark.parametrize("name", CELLS)
-@pytest.mark.parametrize("score", SCORES)
-def test_every_cell_of_the_table_of_empty_cases(name: str, score: str) -> None:
-    counts, expected = CELLS[name]
-    assert counts.empty is not None
-    assert counts.empty.name == name
-    np.testing.assert_equal(SCORES[score](counts), expected[score])
+def measured(name: str, reference: np.ndarray, prediction: np.ndarray, policy: str) -> float:
+    """The metric called `name`, computed by its public function."""
+    counts = metrics.confusion_counts(reference, prediction, classes=[1])
+    surfaces = metrics.surface_distances(reference, prediction, spacing=(2, 1))
+    special = {
+        "generalised_dice": lambda: metrics.generalised_dice(counts, policy=policy),
+        "weighted_dice": lambda: metrics.weighted_dice(counts, weights=[2], policy=policy),
+        "cl_dice": lambda: metrics.cl_dice(reference, prediction, policy=policy),
+        "boundary_iou": lambda: metrics.boundary_iou(reference, prediction, policy=policy),
+        "surface_dice": lambda: metrics.surface_dice(surfaces, tolerance_mm=1, policy=policy),
+        "average_surface_distance": lambda: sum(metrics.average_surface_distance(surfaces, policy=policy)) / 2,
+    }
+    if name in special:
+        return special[name]()
+    if name in SURFACE_SCORES:
+        return SURFACE_SCORES[name](surfaces, policy=policy)
+    return getattr(metrics, name)(counts[0], policy=policy)
+
+
+@pytest.mark.parametrize("policy", CELLS)
+@pytest.mark.parametrize("row", MASKS)
+@pytest.mark.parametrize("name", CELLS["undefined"]["both empty"])
+def test_every_cell_of_the_table_of_empty_cases(name: str, row: str, policy: str) -> None:
+    np.testing.assert_equal(measured(name, *MASKS[row], policy), CELLS[policy][row][name])
+
+
+@pytest.mark.parametrize("policy", CELLS)
+@pytest.mark.parametrize("name", CELLS["undefined"]["both empty"])
+def test_no_policy_touches_masks_that_hold_something(name: str, policy: str) -> None:
+    expected = 0 if "distance" in name or "difference" in name or "hausdorff" in name else 1
+    assert measured(name, FILLED, FILLED, policy) == expected
 
 
 def test_the_table_has_a_row_for_every_empty_case_and_a_value_for_every_score() -> None:
-    assert {row.name for row in EMPTY_CASES} == set(CELLS)
-    assert all(set(row.values) == set(SCORES) for row in EMPTY_CASES)
-    assert all(row.meaning for row in EMPTY_CASES)
+    columns = set(CELLS["undefined"]["both empty"]) - {"weighted_dice"}  # made of dice
+    assert list(POLICIES) == list(CELLS)
+    assert POLICIES["undefined"] is EMPTY_CASES
+    for rows in POLICIES.values():
+        assert [row.name for row in rows] == list(MASKS)
+        assert all(set(row.values) == columns for row in rows)
+        assert all(row.meaning for row in rows)
+
+
+def test_an_unknown_policy_is_refused_by_every_kind_of_score_even_where_no_mask_is_empty() -> None:
+    for name in CELLS["undefined"]["both empty"]:
+        with pytest.raises(ConfigError, match="policy must be one of undefined, perfect, penalise, got 'zero'"):
+            measured(name, FILLED, FILLED, "zero")
+
+
+def test_undefined_scores_are_counted_in_a_summary_and_penalised_ones_are_not() -> None:
+    pairs = [*MASKS.values(), (FILLED, FILLED)]
+    for policy, n_undefined, mean in (("undefined", 3, 0.0), ("perfect", 2, 0.0), ("penalise", 0, DIAGONAL / 2)):
+        found = summarise([measured("hausdorff", a, b, policy) for a, b in pairs])
+        assert (found.n, found.n_undefined, found.mean) == (4 - n_undefined, n_undefined, mean)
 
 
 def test_masks_that_both_hold_something_are_in_no_row_even_without_overlap() -> None:

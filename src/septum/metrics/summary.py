@@ -7,7 +7,10 @@ table that can be read, and every summary carries the number of values that the 
 network that finds nothing, and lets a data set of mostly empty cases reach any mean; scoring it as 0 punishes a correct
 answer. It is therefore *undefined*: left out of the mean and counted beside it (`n_undefined`, and one count per
 row of the table). A structure predicted where there is none, and one that was missed altogether, are not undefined:
-Dice is 0 by its own formula, and they stay in. (Maier-Hein et al. 2024, "Metrics reloaded", Nature Methods 21:195,
+Dice is 0 by its own formula, and they stay in. A *distance* to a structure that is not there has no value at all: it is
+undefined, and only its count shows the miss, which is why distances are never reported without Dice or the counts
+beside them. Whoever ranks methods by a distance takes the policy "penalise", in which a miss costs the diagonal of the
+image. (Maier-Hein et al. 2024, "Metrics reloaded", Nature Methods 21:195,
 asks for the same: decide, say so, and count.)
 """
 
@@ -37,43 +40,116 @@ class EmptyCase:
     values: Mapping[str, float]
 
 
-def _row(name: str, reference: bool, prediction: bool, meaning: str, **values: float) -> EmptyCase:
-    return EmptyCase(name, reference, prediction, meaning, MappingProxyType(values))
+def _row(where: tuple[str, bool, bool], meaning: str, *values: Mapping[str, float]) -> EmptyCase:
+    merged = {name: value for some in values for name, value in some.items()}
+    return EmptyCase(*where, meaning, MappingProxyType(merged))
 
+
+WORST = float("inf")
+"""A cell of the table: the largest value that is possible, which for a distance is the diagonal of the array."""
+
+_BOTH = ("both empty", True, True)
+_REFERENCE = ("reference empty", True, False)
+_PREDICTION = ("prediction empty", False, True)
+_NOTHING = "nothing to find and nothing found"
+_FALSE_ALARM = "something found where there is nothing"
+_MISSED = "missed altogether"
+
+
+def _same(value: float, *names: str) -> dict[str, float]:
+    return dict.fromkeys(names, value)
+
+
+_OVERLAP = ("dice", "iou", "generalised_dice", "cl_dice", "boundary_iou", "surface_dice")
+_FRACTIONS = (*_OVERLAP, "precision", "sensitivity")
+_DISTANCES = (
+    "hausdorff",
+    "hausdorff_percentile",
+    "average_surface_distance",
+    "average_symmetric_surface_distance",
+    "mean_absolute_surface_distance",
+)
 
 # THE table. `UNDEFINED` values are left out of means and counted; tests pin every cell.
 EMPTY_CASES: tuple[EmptyCase, ...] = (
     _row(
-        "both empty",
-        True,
-        True,
-        "nothing to find and nothing found: every overlap score is 0/0",
-        dice=UNDEFINED,
-        iou=UNDEFINED,
-        precision=UNDEFINED,
-        sensitivity=UNDEFINED,
+        _BOTH,
+        f"{_NOTHING}: every overlap score is 0/0, and there is no surface to measure from",
+        _same(UNDEFINED, *_FRACTIONS, *_DISTANCES, "volume_difference_percent"),
     ),
     _row(
-        "reference empty",
-        True,
-        False,
-        "something found where there is nothing: overlap 0; sensitivity is 0/0",
-        dice=0.0,
-        iou=0.0,
-        precision=0.0,
-        sensitivity=UNDEFINED,
+        _REFERENCE,
+        f"{_FALSE_ALARM}: overlap 0; sensitivity is 0/0; no surface to measure to",
+        _same(0.0, *_OVERLAP, "precision"),
+        _same(UNDEFINED, "sensitivity", *_DISTANCES, "volume_difference_percent"),
     ),
     _row(
-        "prediction empty",
-        False,
-        True,
-        "missed altogether: overlap 0; precision is 0/0",
-        dice=0.0,
-        iou=0.0,
-        precision=UNDEFINED,
-        sensitivity=0.0,
+        _PREDICTION,
+        f"{_MISSED}: overlap 0; precision is 0/0; no surface to measure to",
+        _same(0.0, *_OVERLAP, "sensitivity"),
+        _same(UNDEFINED, "precision", *_DISTANCES),
+        {"volume_difference_percent": -100.0},
     ),
 )
+
+_AGREED = _row(
+    _BOTH,
+    f"{_NOTHING}: counted as perfect",
+    _same(1.0, *_FRACTIONS),
+    _same(0.0, *_DISTANCES, "volume_difference_percent"),
+)
+
+# The choices, by name; the first is the default. "perfect" rewards an empty answer to an empty question, as many
+# challenges do; "penalise" also gives a missed structure and a false alarm the worst value there is, so that no case
+# ever leaves the mean (only the relative volume of a false alarm has no worst value and stays undefined).
+POLICIES: Mapping[str, tuple[EmptyCase, ...]] = MappingProxyType(
+    {
+        "undefined": EMPTY_CASES,
+        "perfect": (_AGREED, *EMPTY_CASES[1:]),
+        "penalise": (
+            _AGREED,
+            _row(
+                _REFERENCE,
+                f"{_FALSE_ALARM}: the worst value of every score",
+                _same(0.0, *_FRACTIONS),
+                _same(WORST, *_DISTANCES),
+                {"volume_difference_percent": UNDEFINED},
+            ),
+            _row(
+                _PREDICTION,
+                f"{_MISSED}: the worst value of every score",
+                _same(0.0, *_FRACTIONS),
+                _same(WORST, *_DISTANCES),
+                {"volume_difference_percent": -100.0},
+            ),
+        ),
+    }
+)
+
+
+def empty_value(
+    metric: str, case: EmptyCase | None, *, policy: str = "undefined", worst: float = WORST
+) -> float | None:
+    """What a score is worth when a mask is empty; None when neither is, so that its formula applies.
+
+    Args:
+        metric: name of a column of `EMPTY_CASES`.
+        case: of `empty_case`.
+        policy: name in `POLICIES`.
+        worst: replaces `WORST`.
+
+    Raises:
+        ConfigError: an unknown policy.
+
+    >>> empty_value("hausdorff", EMPTY_CASES[2], policy="penalise", worst=250.0)
+    250.0
+    """
+    if policy not in POLICIES:
+        raise ConfigError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
+    if case is None:
+        return None
+    value = next(row for row in POLICIES[policy] if row.name == case.name).values[metric]
+    return worst if value == WORST else value
 
 
 def empty_case(*, reference_empty: bool, prediction_empty: bool) -> EmptyCase | None:

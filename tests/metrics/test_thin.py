@@ -1,0 +1,121 @@
+"""Centre lines and rims: lines whose skeleton is themselves, rims counted by hand, and OpenCV as oracle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+from tests import phantoms
+
+from septum.errors import ConfigError, GeometryError
+from septum.metrics import boundary_iou, cl_dice, confusion_counts, dice, iou
+
+
+def lines(ndim: int) -> tuple[np.ndarray, np.ndarray]:
+    """A straight line of 20 voxels, and the same with a gap of 4."""
+    line = np.zeros((9, 9, 26)[-ndim:], bool)
+    line[(4,) * (ndim - 1) + (slice(3, 23),)] = True
+    broken = line.copy()
+    broken[..., 10:14] = False
+    return line, broken
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_a_gap_costs_its_length_of_the_centre_line(ndim: int) -> None:
+    line, broken = lines(ndim)
+    assert math.isclose(cl_dice(line, broken), 2 * 0.8 / 1.8)
+    assert math.isclose(cl_dice(broken, line), 2 * 0.8 / 1.8)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_a_vessel_drawn_too_thick_loses_nothing_but_its_ends(ndim: int) -> None:
+    line, broken = lines(ndim)
+    thick, thick_broken = (ndimage.binary_dilation(m, np.ones((3,) * ndim)) for m in (line, broken))
+    (counts,) = confusion_counts(line, thick, classes=[1])
+    assert dice(counts) < 0.5
+    assert cl_dice(line, thick) > 0.9
+    assert cl_dice(line, thick_broken) < cl_dice(line, thick)
+
+
+@given(st.integers(0, 200), st.sampled_from([(20, 22), (10, 11, 12)]))
+def test_cl_dice_is_symmetric_bounded_and_one_for_equal_masks(seed: int, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = (ndimage.gaussian_filter(rng.normal(size=shape), 1.5) > 0.05 for _ in range(2))
+    assert cl_dice(a, a) == 1
+    assert math.isclose(cl_dice(a, b), cl_dice(b, a))
+    assert 0 <= cl_dice(a, b) <= 1
+
+
+def test_cl_dice_equals_its_formula_on_whole_arrays() -> None:
+    from skimage.morphology import skeletonize
+
+    rng = np.random.default_rng(1)
+    a, b = (ndimage.gaussian_filter(rng.normal(size=(40, 50)), 2) > 0.03 for _ in range(2))
+    a[:, :2] = b[:, -3:] = False
+    line_a, line_b = skeletonize(np.pad(a, 5))[5:-5, 5:-5], skeletonize(np.pad(b, 5))[5:-5, 5:-5]
+    precision, sensitivity = (line_b & a).sum() / line_b.sum(), (line_a & b).sum() / line_a.sum()
+    assert math.isclose(cl_dice(a, b), 2 * precision * sensitivity / (precision + sensitivity))
+
+
+def test_lines_that_never_meet_score_zero() -> None:
+    line, _ = lines(2)
+    assert cl_dice(line, np.roll(line, 2, axis=0)) == 0
+
+
+def test_the_rim_of_a_box_by_hand() -> None:
+    reference, prediction = np.zeros((2, 12, 12), int)
+    reference[2:8, 2:8] = 1
+    prediction[2:8, 3:9] = 1
+    rim = 6 * 6 - 4 * 4
+    shared = 2 * 5  # the top and bottom rows overlap in five columns, the sides nowhere else
+    assert boundary_iou(reference, prediction, width_px=1) == shared / (2 * rim - shared)
+    (counts,) = confusion_counts(reference, prediction, classes=[1])
+    assert boundary_iou(reference, prediction, width_px=3) == iou(counts)  # the rim is all there is
+
+
+@given(st.integers(0, 200), st.integers(1, 4))
+def test_boundary_iou_equals_erosions_by_opencv(seed: int, width: int) -> None:
+    cv2 = pytest.importorskip("cv2")
+    rng = np.random.default_rng(seed)
+    a, b = (ndimage.gaussian_filter(rng.normal(size=(30, 34)), 3) > 0.01 for _ in range(2))
+
+    def rim(mask: np.ndarray) -> np.ndarray:
+        padded = np.pad(mask, 1).astype(np.uint8)
+        return mask & (cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=width)[1:-1, 1:-1] == 0)
+
+    expected = (rim(a) & rim(b)).sum() / (rim(a) | rim(b)).sum()
+    assert math.isclose(boundary_iou(a, b, width_px=width), expected)
+
+
+def test_the_default_width_is_two_percent_of_the_diagonal() -> None:
+    a = phantoms.box((90, 120), size=(40, 40), start=(20, 20)).array
+    b = np.roll(a, 2, axis=1)
+    assert boundary_iou(a, b) == boundary_iou(a, b, width_px=3) != boundary_iou(a, b, width_px=2)
+
+
+def test_a_large_structure_keeps_its_iou_and_loses_its_boundary() -> None:
+    a = phantoms.box((60, 60, 60), size=(40, 40, 40), start=(10, 10, 10)).array
+    b = ndimage.binary_erosion(a).astype(np.uint8)
+    (counts,) = confusion_counts(a, b, classes=[1])
+    assert iou(counts) > 0.85
+    assert boundary_iou(a, b, width_px=1) == 0
+
+
+@pytest.mark.parametrize("metric", [cl_dice, boundary_iou])
+def test_what_is_no_pair_of_masks_is_refused(metric: Callable[..., float]) -> None:
+    with pytest.raises(GeometryError, match="same shape"):
+        metric(np.ones((3, 3), bool), np.ones((3, 4), bool))
+    with pytest.raises(GeometryError, match="2-D or 3-D, got 4 axes"):
+        metric(np.ones((2, 2, 2, 2), bool), np.ones((2, 2, 2, 2), bool))
+    with pytest.raises(GeometryError, match="reference must hold integer labels, got float64"):
+        metric(np.ones((3, 3)), np.ones((3, 3), bool))
+
+
+def test_a_rim_without_width_is_refused() -> None:
+    with pytest.raises(ConfigError, match="width_px must be at least 1, got 0"):
+        boundary_iou([[1]], [[1]], width_px=0)
