@@ -93,6 +93,78 @@ def network(content: dict[str, Any]) -> list[str]:
     return lines
 
 
+def classical_speed(content: dict[str, Any]) -> list[str]:
+    """Every classical method against its fastest peer."""
+    results = content["results"]
+    lines = [
+        "## Speed of the classical methods",
+        "",
+        f"`python -m benchmarks.speed.classical` ({where(content)}): one image of each size, 16 bits, medians of "
+        f"interleaved repetitions; memory is the rise of the peak in a process of its own. Bar: {results['bar']} times "
+        "the fastest peer. OpenCV is no dependency of Septum, so the ratio without it is given too.",
+        "",
+        "| method | size | Septum, s | MB | fastest peer | s | MB | ratio | without OpenCV | bar met |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in results["methods"].items():
+        ours = row["contestants"]["Septum"]
+        size = " × ".join([str(row["side"])] * int(name[-3]))
+        start = f"| {name[:-5]} | {size} | " + (
+            f"{ours['seconds']:.4f} | {ours['memory_mb']:.0f} | " if "note" not in ours else f"{ours['note']} | | "
+        )
+        if "ratio" not in row:
+            why = [f"{who}: {c['note']}" for who, c in row["contestants"].items() if who != "Septum" and "note" in c]
+            lines.append(f"{start}{row['no_peer'] or '; '.join(why) or 'none'} | | | | | |")
+            continue
+        peer = row["contestants"][row["fastest"]]
+        rest = f"{row['ratio_without_opencv']:.2f}" if "ratio_without_opencv" in row else ""
+        lines.append(
+            f"{start}{row['fastest'].removesuffix(' (2-D)')} | {peer['seconds']:.4f} | {peer['memory_mb']:.0f} | "
+            f"{row['ratio']:.2f} | {rest} | {'yes' if row['met'] else '**no**'} |"
+        )
+    return lines
+
+
+def readers(content: dict[str, Any]) -> list[str]:
+    """The reader study: who is a copy, how far readers agree, what a consensus reaches."""
+    results = content["results"]
+    kept, pixels, area = results["independent"], results["pixels"], results["area"]
+
+    def cell(row: dict[str, Any] | None) -> str:
+        return f"{row['mean']:.3f} [{row['mean_ci_low']:.3f}, {row['mean_ci_high']:.3f}]" if row else "–"
+
+    lines = [
+        "## Readers against a gold standard and each other",
+        "",
+        f"`python -m benchmarks.accuracy.readers` ({where(content)}): {results['images']} images of cells, "
+        f"{len(results['readers'])} readings of each. Dice of the cells, mean over images with 95 % bootstrap "
+        "interval; *others* is the majority of the other people.",
+        "",
+    ]
+    lines += [
+        f"- **{pair['first']} and {pair['second']} have equal masks in all {pair['n_cases']} images**: one is a copy."
+        for pair in results["identical"]
+    ]
+    lines += ["", "| reading | against gold | against others | used in agreement |", "|---|---|---|---|"]
+    for reader in results["readers"]:
+        gold, others = results["dice_with_gold"][reader], results["dice_with_other_people"].get(reader)
+        lines.append(f"| {reader} | {cell(gold)} | {cell(others)} | {'yes' if reader in kept else 'no: a copy'} |")
+    for name, row in results["consensus_with_gold"].items():
+        lines.append(f"| {name} of the independent | {cell(row)} | – | – |")
+    lines += [
+        "",
+        f"Between people, the ceiling of what a program can show here: {cell(results['ceiling_between_people'])}; one "
+        f"person with two tools: {cell(results['same_person_two_tools'])}. Agreement over {pixels['n']} drawn pixels: "
+        f"observed {pixels['observed']:.3f}, Fleiss' κ {pixels['fleiss_kappa']:.3f}, Gwet's AC1 "
+        f"{pixels['gwet_ac1']:.3f}. Area of cells: intraclass correlation "
+        + ", ".join(
+            f"({name[4:]}) {row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]" for name, row in area.items()
+        )
+        + ".",
+    ]
+    return lines
+
+
 def metrics(content: dict[str, Any]) -> list[str]:
     """Speed of the metrics against MONAI and surface-distance."""
     results = content["results"]
@@ -138,7 +210,14 @@ def plain(name: str, title: str, command: str) -> list[str]:
 def main() -> None:
     """Write the page."""
     lines = [HEAD]
-    for name, table in (("first_models", accuracy), ("network", network), ("speed-metrics", metrics)):
+    tables = {
+        "first_models": accuracy,
+        "network": network,
+        "speed-metrics": metrics,
+        "classical-speed": classical_speed,
+        "readers": readers,
+    }
+    for name, table in tables.items():
         content = load(name)
         if content is not None:
             lines += [*table(content), ""]

@@ -30,11 +30,21 @@ def command_page() -> str:
     group: Any = typer.main.get_command(app)
     lines = ["# Command line", "", _text(group), "", _table(_rows(group, "septum")), ""]
     lines += ["Exit codes: 0 done, 1 a failure, 2 bad input, 130 stopped by Ctrl-C or SIGTERM.", ""]
-    for name, command in group.commands.items():
+    for name, command in _commands(group):
         arguments = " ".join(p.metavar or p.name.upper() for p in command.params if p.param_type_name == "argument")
         lines += [f"## septum {name}", "", f"```\nseptum {name} {arguments} [OPTIONS]\n```", "", _text(command), ""]
         lines += [_table(_rows(command, f"septum {name}")), ""]
     return "\n".join(lines)
+
+
+def _commands(group: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Every command with its full name; a group of commands stands before its own."""
+    found: list[tuple[str, Any]] = []
+    for name, command in group.commands.items():
+        found.append((f"{prefix}{name}", command))
+        if hasattr(command, "commands"):
+            found += _commands(command, f"{prefix}{name} ")
+    return found
 
 
 def room_page(room: str) -> str:

@@ -21,7 +21,15 @@ def generate():
 
 def test_every_command_and_option_is_on_the_page(generate):
     page = generate.command_page()
-    for word in ("## septum train", "--until-dice", "## septum predict", "--engine torch", "## septum demo", "--axes"):
+    for word in (
+        "## septum train",
+        "--until-dice",
+        "## septum predict",
+        "--engine torch",
+        "## septum demo",
+        "--axes",
+        "## septum review rate",
+    ):
         assert word in page
 
 

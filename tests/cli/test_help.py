@@ -11,8 +11,9 @@ import typer.main
 from septum import __version__
 from septum.cli.main import app
 
-COMMANDS = ["info", "doctor", "augment-preview", "train", "predict", "evaluate", "demo"]
-HEAVY = ["torch", "lightning_fabric", "scipy", "nibabel", "SimpleITK", "pandas", "matplotlib", "nilearn"]
+COMMANDS = ["info", "doctor", "augment-preview", "train", "predict", "segment", "evaluate", "review", "demo"]
+HEAVY = ["torch", "lightning_fabric", "scipy", "nibabel", "SimpleITK", "pandas", "matplotlib", "nilearn", "skimage"]
+HEAVY += ["sqlalchemy"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -77,10 +77,41 @@ def test_dense_elastic_places_vectors_at_the_asked_distance_in_millimetres() -> 
     assert warp.bends[0].shape == (3, 3, 5, 3)
 
 
+def test_a_deformation_that_would_fold_tissue_is_weakened_and_a_gentle_one_is_left_alone() -> None:
+    patch, folded = (33, 33), 0
+    for seed in range(20):
+        gentle, wild = (
+            sample_warp(
+                SpatialConfig(flips=(False,) * 2, rotation=(0.0,), elastic=(Elastic(1.0, (std, std)),)),
+                patch=patch,
+                spacing=(1.0, 1.0),
+                generator=np.random.default_rng(seed),
+            )
+            for std in (0.5, 6.0)
+        )
+        raw = 12 * gentle.bends[0]
+        folded += least_volume(raw, patch) <= 0
+        assert least_volume(wild.bends[0], patch) > 0
+        share = wild.bends[0] / raw
+        np.testing.assert_allclose(share, share.flat[0])
+        assert share.flat[0] <= 1
+        again = np.random.default_rng(seed)
+        again.random(2), again.uniform(0.5, 0.5)  # whether to scale and to bend, and how strongly
+        np.testing.assert_allclose(gentle.bends[0], 0.5 * again.normal(size=(2, 3, 3)))
+    assert folded >= 10  # of these 20, had they been left alone
+
+
+def least_volume(vectors: np.ndarray, patch: tuple[int, ...]) -> float:
+    """Smallest determinant of the Jacobian of position plus displacement."""
+    places = np.indices(patch) + displacement(vectors, patch).numpy()
+    slopes = np.stack([np.stack(np.gradient(part)) for part in places])
+    return float(np.linalg.det(np.moveaxis(slopes, (0, 1), (-2, -1))).min())
+
+
 def test_displacements_along_thick_slices_are_as_long_in_millimetres() -> None:
     config = SpatialConfig(flips=(False,) * 3, rotation=(0, 0, 0), elastic=(Elastic(1.0, (2.0, 2.0)),))
     draws = [
-        sample_warp(config, patch=(9, 9, 9), spacing=(4.0, 0.5, 0.5), generator=np.random.default_rng(i)).bends[0]
+        sample_warp(config, patch=(65, 65, 65), spacing=(4.0, 0.5, 0.5), generator=np.random.default_rng(i)).bends[0]
         for i in range(100)
     ]
     std = np.array(draws).std(axis=(0, 2, 3, 4))
@@ -463,17 +494,33 @@ def test_inversion_negates_the_image_before_everything_else() -> None:
     assert torch.allclose(shifted, 2.0 - image)
 
 
+def test_greying_puts_one_mixture_of_the_channels_into_all_of_them() -> None:
+    image = torch.from_numpy(noise(3, 16, 18))
+    changed = change_intensity(Intensity(grey=(0.5, 0.3, 0.2)), image)
+    expected = 0.5 * image[0] + 0.3 * image[1] + 0.2 * image[2]
+    for channel in changed:
+        assert torch.allclose(channel, expected, atol=1e-6)
+    drawn = sample_intensity(
+        IntensityConfig(grey=1.0), channels=3, spacing=(1, 1), generator=np.random.default_rng(0)
+    ).grey
+    assert drawn is not None
+    assert min(drawn) >= 0
+    assert sum(drawn) == pytest.approx(1.0)
+
+
 def test_a_constant_patch_stays_finite_and_constant_through_every_step() -> None:
     drawn = Intensity(np.ones((3, 3)), (1.5,), (2.0,), (0.0,), (1.0, 1.0), (2.0, 2.0))
     np.testing.assert_allclose(change_intensity(drawn, torch.full((1, 16, 16), 3.0)), 3.0, atol=1e-5)
 
 
 def test_probabilities_decide_what_is_drawn() -> None:
+    chances = ("inversion", "gamma_inversion", "grey")
     always = IntensityConfig(
-        **{f.name: Chance(1.0, 1.0, 1.5) for f in dataclasses.fields(IntensityConfig) if "inversion" not in f.name},
+        **{f.name: Chance(1.0, 1.0, 1.5) for f in dataclasses.fields(IntensityConfig) if f.name not in chances},
         inversion=1.0,
+        grey=1.0,
     )  # type: ignore[arg-type]
-    for config, expected in ((always, 8), (IntensityConfig(), 0)):
+    for config, expected in ((always, 9), (IntensityConfig(), 0)):
         drawn = sample_intensity(config, channels=2, spacing=(1, 1), generator=np.random.default_rng(0))
         assert len(drawn.drawn) == expected
     moderate = augment.microscopy_2d((64, 64)).intensity

@@ -187,7 +187,7 @@ def test_levels_without_down_sampling_along_z_keep_its_size_free() -> None:
 # -- instance normalisation --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(3, 5, 6, 7), (1, 4, 9, 2), (2, 3, 4, 5, 6)])
+@pytest.mark.parametrize("shape", [(3, 5, 6, 7), (1, 4, 9, 2), (2, 3, 4, 5, 6), (2, 3, 40, 30)])
 @pytest.mark.parametrize("last", [False, True])
 def test_instance_norm_and_its_gradients_equal_pytorchs(shape: tuple[int, ...], last: bool) -> None:
     torch.manual_seed(5)

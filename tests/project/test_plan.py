@@ -104,6 +104,11 @@ def test_data_of_both_contrasts_are_also_shown_negated() -> None:
     assert make_plan(replace(PLANES, brighter=0.9), TWO, STEPS, CPU).augment.intensity.inversion > 0
 
 
+def test_data_of_grey_and_coloured_pictures_are_also_shown_grey() -> None:
+    assert make_plan(PLANES, TWO, STEPS, CPU).augment.intensity.grey == 0
+    assert make_plan(replace(PLANES, channels=3, grey=0.8), TWO, STEPS, CPU).augment.intensity.grey > 0
+
+
 def test_few_slices_and_the_classic_networks_work_slice_by_slice() -> None:
     assert make_plan(replace(VOLUMES, shape_median=(5, 200, 200)), TWO, STEPS, CPU).slices
     assert make_plan(VOLUMES, TWO, replace(STEPS, network="paper"), CPU).unet.ndim == 2

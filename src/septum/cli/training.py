@@ -79,6 +79,10 @@ def train(
         str | None,
         typer.Option(metavar="P", help="32-true, bf16-mixed or 16-mixed; auto times the machine.", show_default="auto"),
     ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Also score the best classical methods on the images that were held out."),
+    ] = False,
     settings: options.Settings = None,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -104,6 +108,7 @@ def train(
         "devices": devices,
         "nodes": nodes,
         "precision": precision,
+        "baselines": baselines or None,
     }
     from septum.cli.progress import Reporter
     from septum.project.config import TrainSettings

@@ -1,4 +1,8 @@
-"""Measurement: pure functions on label arrays, and the one table that decides empty cases."""
+"""Measurement: pure functions on label arrays, and the one table that decides empty cases.
+
+Named here is what most comparisons need. The modules `instances`, `neurite`, `tracking`, `calibration`, `agreement` and
+`consensus` are imported by name.
+"""
 
 from septum.metrics.boundary import boundary_iou
 from septum.metrics.overlap import (

@@ -60,6 +60,8 @@ class IntensityConfig:
         noise: standard deviation of Gaussian noise, in standard deviations of the image.
         inversion: chance that the image is negated, so that dark objects on light ground become light on dark; for
             data sets that hold both.
+        grey: chance that every channel becomes the same random mixture of all, so that colour alone does not tell what
+            is an object; for data sets that hold coloured and grey pictures.
     """
 
     bias_field: Chance = NEVER
@@ -71,9 +73,11 @@ class IntensityConfig:
     low_resolution: Chance = NEVER
     noise: Chance = NEVER
     inversion: float = 0.0
+    grey: float = 0.0
 
     def __post_init__(self) -> None:
         check_probability("inversion", self.inversion)
+        check_probability("grey", self.grey)
         check_probability("gamma_inversion", self.gamma_inversion)
         for name, lowest in {"gamma": 1e-3, "contrast": 0.0, "low_resolution": 1.0}.items():
             chance: Chance = getattr(self, name)
@@ -94,6 +98,7 @@ class Intensity:
         blur, low_resolution: Gaussian standard deviation in voxels and reduction factor, per spatial axis.
         noise, noise_seed: standard deviation, and the seed of the pattern.
         inversion: True = negated; None = not.
+        grey: share of each channel in the mixture that takes the place of all.
     """
 
     bias: NDArray[np.float64] | None = None
@@ -105,6 +110,7 @@ class Intensity:
     noise: float | None = None
     noise_seed: int = 0
     inversion: bool | None = None
+    grey: tuple[float, ...] | None = None
 
     @property
     def drawn(self) -> tuple[str, ...]:
@@ -135,7 +141,13 @@ def sample_intensity(
         noise=config.noise.draw(generator),
         noise_seed=int(generator.integers(2**62)),
         inversion=True if generator.random() < config.inversion else None,
+        grey=_mixture(channels, generator) if config.grey and generator.random() < config.grey else None,
     )
+
+
+def _mixture(channels: int, generator: np.random.Generator) -> tuple[float, ...]:
+    """Shares of the channels, drawn evenly from all that are not negative and sum to 1."""
+    return tuple(float(share) for share in generator.dirichlet(np.ones(channels)))
 
 
 def _per_channel(chance: Chance, channels: int, generator: np.random.Generator) -> tuple[float, ...] | None:
@@ -157,6 +169,8 @@ def change_intensity(drawn: Intensity, image: Tensor) -> Tensor:
     A constant patch stays constant through contrast and gamma (there is nothing to stretch).
     """
     ndim = image.ndim - 1
+    if drawn.grey is not None:
+        image = torch.einsum("c,c...->...", image.new_tensor(drawn.grey), image).expand_as(image)
     if drawn.inversion:
         image = -image
     if drawn.bias is not None:

@@ -12,10 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
-from septum.net.separable import Matrix
+from septum.net.separable import Matrix, along_axes, spline_matrix
+
+LEAST_VOLUME = 0.1
+"""A deformation may squeeze tissue to this share of its volume."""
+FOLDS_SEEN = 4
+"""Samples per vector at which a deformation is checked for folds."""
 
 
 def check_probability(name: str, value: float) -> None:
@@ -39,8 +45,8 @@ class Elastic:
         std: standard deviation of each component of the displacement vectors, (lowest, highest), drawn per patch;
             in pixels (3-D: voxels along the finest axis).
         knots: vectors along each axis of the patch when `distance` is 0; the paper's coarse 3×3 grid is 3.
-        distance: pixels between the vectors of a denser grid; 0 = use `knots`. Keep `std` below a tenth of it:
-            above, the deformation begins to fold tissue over itself.
+        distance: pixels between the vectors of a denser grid; 0 = use `knots`. From a tenth of it on, a `std` makes
+            deformations that would fold tissue over itself; these are weakened until they do not.
     """
 
     probability: float
@@ -151,8 +157,9 @@ def sample_warp(
         if turns >= 2:
             flips = (*flips[:-2], not flips[-2], not flips[-1])
     matrix = _sample_matrix(config, spacing, generator)
-    bends = [_sample_bend(elastic, patch, spacing, generator) for elastic in config.elastic]
-    return Warp(tuple(int(n) for n in patch), axes, flips, matrix, tuple(bend for bend in bends if bend is not None))
+    drawn = [_sample_bend(elastic, patch, spacing, generator) for elastic in config.elastic]
+    bends = _unfolded([bend for bend in drawn if bend is not None], np.eye(ndim) if matrix is None else matrix, patch)
+    return Warp(tuple(int(n) for n in patch), axes, flips, matrix, bends)
 
 
 def _sample_matrix(
@@ -191,6 +198,33 @@ def rotation_matrix(degrees: Sequence[float]) -> Matrix:
         turn[first, second], turn[second, first] = -math.sin(angle), math.sin(angle)
         result = result @ turn
     return result
+
+
+def _unfolded(
+    bends: Sequence[NDArray[np.float64]], matrix: ArrayLike, patch: Sequence[int]
+) -> tuple[NDArray[np.float64], ...]:
+    """The deformations, weakened together until no tissue is folded over itself or squeezed below a tenth.
+
+    The volume of a voxel after `matrix` and deformation is the determinant of their Jacobian; it is looked at on a grid
+    a few times denser than the vectors.
+    """
+    if not bends:
+        return ()
+    linear = np.asarray(matrix, dtype=np.float64)
+    least = LEAST_VOLUME * np.linalg.det(linear)
+    size = [max(2, min(n, FOLDS_SEEN * max(b.shape[1 + axis] - 1 for b in bends) + 1)) for axis, n in enumerate(patch)]
+    coarse = torch.zeros(len(patch), *size, dtype=torch.float64)
+    for bend in bends:
+        coarse += along_axes(
+            torch.from_numpy(bend), [spline_matrix(*pair) for pair in zip(size, bend.shape[1:], strict=True)]
+        )
+    steps = [max(n - 1, 1) / (seen - 1) for n, seen in zip(patch, size, strict=True)]
+    slopes = np.stack([np.stack(np.gradient(part, *steps)) for part in coarse.numpy()])  # (component, axis, *size)
+    slopes = np.moveaxis(slopes, (0, 1), (-2, -1))
+    strength = 1.0
+    while np.linalg.det(linear + strength * slopes).min() < least:
+        strength *= 0.85
+    return tuple(strength * bend for bend in bends)
 
 
 def _sample_bend(

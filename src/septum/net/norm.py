@@ -16,13 +16,17 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
 EPSILON = 1e-5  # added to the variance, PyTorch's own default
+FEW_VOXELS = (
+    1024  # below, PyTorch's group normalisation of channels-last images takes a way that is slow on a processor
+)
 
 
 class InstanceNorm(nn.Module):
     """Normalise each channel of each image to mean 0 and variance 1, then scale and shift.
 
     Computed as a group normalisation with one group per channel: the same numbers as ``nn.InstanceNorm2d/3d``, which
-    leaves the channels-last layout behind. Its gradient on a CPU goes another way, see `_InstanceNorm`.
+    leaves the channels-last layout behind. On a CPU, small maps and all gradients go another way, see `_normalise` and
+    `_InstanceNorm`.
     """
 
     def __init__(self, channels: int) -> None:
@@ -33,7 +37,29 @@ class InstanceNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type == "cpu" and x.requires_grad:
             return _InstanceNorm.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call,no-any-return]
+        if x.device.type == "cpu" and not torch.onnx.is_in_onnx_export():
+            return _normalise(x, self.weight, self.bias)[0]
         return F.group_norm(x, x.shape[1], self.weight, self.bias, EPSILON)
+
+
+def _normalise(x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The normalised images (N, C, *spatial), and the mean and inverse deviation (N, C) of each.
+
+    Maps of few voxels as a batch normalisation of each image alone: 4 bfloat16 images of 512 × 16 × 16 take 0.3 ms of
+    one core, as a group normalisation 26 ms; from 32 × 32 voxels on, group normalisation takes half as long.
+    """
+    images, channels, voxels = x.shape[0], x.shape[1], math.prod(x.shape[2:])
+    if voxels >= FEW_VOXELS:
+        return torch.native_group_norm(x, weight, bias, images, channels, voxels, channels, EPSILON)
+    y = torch.empty_like(x)
+    mean, rstd = weight.new_empty(images, channels), weight.new_empty(images, channels)
+    for i in range(images):
+        one = (y[i : i + 1], mean[i], rstd[i])
+        names = ("out", "save_mean", "save_invstd")
+        torch.ops.aten.native_batch_norm.out(
+            x[i : i + 1], weight, bias, None, None, True, 0.0, EPSILON, **dict(zip(names, one, strict=True))
+        )
+    return y, mean, rstd
 
 
 class _InstanceNorm(torch.autograd.Function):
@@ -46,10 +72,7 @@ class _InstanceNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        images, channels = x.shape[:2]
-        y, mean, rstd = torch.native_group_norm(
-            x, weight, bias, images, channels, math.prod(x.shape[2:]), channels, EPSILON
-        )
+        y, mean, rstd = _normalise(x, weight, bias)
         ctx.save_for_backward(x, weight, mean, rstd)
         return y
 

@@ -45,6 +45,7 @@ class TrainSettings:
         patience: stop after so many validations without improvement; 0 never stops early.
         devices, nodes, precision: as in Lightning Fabric; "auto" lets the machine decide.
         ndim: 2 or 3 forces a network on slices or on volumes.
+        baselines: compare the network with classical methods on the same held-out cases.
     """
 
     network: Literal["auto", "lecture", "paper"] = "auto"
@@ -63,6 +64,7 @@ class TrainSettings:
     nodes: int = 1
     precision: str = "auto"
     ndim: int | None = None
+    baselines: bool = False
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
@@ -89,7 +91,7 @@ class PredictSettings:
 
     Args:
         folds: "all" averages every trained fold, "0,2" those.
-        tta: average over mirrored copies too, along the axes that the plan allows.
+        tta: average over mirrored and turned copies too, as far as the plan allows.
         probabilities: also write the probability of every class.
         engine: "torch", "onnx" or "openvino".
         axes: meaning of the files' axes where they do not say.

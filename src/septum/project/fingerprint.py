@@ -44,6 +44,7 @@ class Fingerprint:
         brighter: share of the cases whose structures are brighter than their surroundings (first channel).
         thickness: median over the cases of the thickest structure, in samples of the finest axis.
         median_voxels: samples per image.
+        grey: share of the cases that are grey although others have colours.
     """
 
     cases: int
@@ -66,6 +67,7 @@ class Fingerprint:
     brighter: float
     thickness: float
     median_voxels: int
+    grey: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def take_fingerprint(
         brighter=float(np.mean([look.brighter for look in looks])),
         thickness=float(np.median([look.thickness for look in looks])),
         median_voxels=int(np.median(shapes.prod(axis=1))),
+        grey=float(np.mean([len(look.values) == 1 < channels for look in looks])),
     )
 
 

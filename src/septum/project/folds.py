@@ -75,6 +75,12 @@ def make_folds(cases: Sequence[Case], *, k: int | None = None, seed: int = 0) ->
     return _by_group(list(groups.values()), k, seed)
 
 
+def block_slices(block: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Index of a held-out block `(axis, start, stop)`."""
+    axis, start, stop = block
+    return tuple(slice(start, stop) if a == axis else slice(None) for a in range(len(shape)))
+
+
 def _declared(cases: Sequence[Case]) -> Fold:
     train = tuple(case.id for case in cases if case.split != "val")
     val = tuple(case.id for case in cases if case.split == "val")

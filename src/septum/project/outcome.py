@@ -14,16 +14,17 @@ from typing import Any
 import pandas as pd
 
 from septum import io
+from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
 from septum.net.train import Outcome
 from septum.project.cases import UNANNOTATED, Case, Dataset, Source, load_pair
 from septum.project.config import PredictSettings, TrainSettings, unstructure
 from septum.project.fingerprint import is_anatomical
-from septum.project.folds import Fold
+from septum.project.folds import Fold, block_slices
+from septum.project.jobs import Job, PredictResult
 from septum.project.model import ModelFolder
 from septum.project.plan import Plan
-from septum.project.prediction import Job, PredictResult, make_engine, segment
-from septum.project.prepare import block_slices
+from septum.project.prediction import make_engine, segment
 from septum.project.provenance import describe_run, digest, digest_cases, write_json, write_text
 from septum.project.scores import Score, mean_dice, pick_examples, score_case, write_report
 from septum.project.training import FoldJob
@@ -71,6 +72,7 @@ def measure(
     jobs: Sequence[FoldJob],
     settings: TrainSettings,
     on_progress: Callable[[str, float], None],
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Path, float | None]:
     """Segment the held-out cases of every trained fold, score them, write report, provenance and card."""
     plan, _ = folder.load()
@@ -89,6 +91,12 @@ def measure(
     notes = [*data.notes, *plan.classes.notes, *dict.fromkeys(job.fold.note for job in jobs if job.fold.note)]
     if not scores:
         notes.append("No case was held out: this report shows how the training went, not how good the model is.")
+    dice = mean_dice(scores) if scores else None
+    methods = None
+    if settings.baselines and dice is not None:
+        folds = [job.fold for job in jobs if job.index in trained]
+        methods, remark = _baselines(cases, plan, list(dict.fromkeys(folds)), dice, on_progress, should_stop)
+        notes.append(remark)
     report = write_report(
         folder.path / "report",
         scores,
@@ -98,10 +106,39 @@ def measure(
         plan=unstructure(plan),
         provenance=provenance,
         notes=notes,
+        methods=methods,
     )
-    dice = mean_dice(scores) if scores else None
     write_text(folder.path / "card.md", _card(folder, plan, len(cases), scores, dice))
     return report, dice
+
+
+def _baselines(
+    cases: Sequence[Case],
+    plan: Plan,
+    folds: Sequence[Fold],
+    dice: float,
+    on_progress: Callable[[str, float], None],
+    should_stop: Callable[[], bool],
+) -> tuple[pd.DataFrame | None, str]:
+    """Classical methods, chosen on the training cases of each fold and scored on its held-out ones, and what the
+    network gained over them in one sentence."""
+    from septum.project.suggestion import compare, method_table
+
+    if should_stop():
+        return None, "The comparison with classical methods was left out: the training was stopped."
+    try:
+        found = compare(cases, plan.classes, folds, on_progress=on_progress, should_stop=should_stop)
+    except DatasetError as error:
+        return None, f"No classical method to compare with: {error}."
+    if found is None:
+        return None, "The comparison with classical methods was stopped."
+    table = method_table(found.rows)
+    table.insert(5, "gain", dice - table["dice"])
+    best = found.rows[0]
+    return table, (
+        f"The network reaches a mean Dice of {dice:.3f}; the best classical method, chosen on the training cases, "
+        f"{best.summary.mean:.3f} on the same held-out cases: the network gained {dice - best.summary.mean:+.3f}."
+    )
 
 
 def _measure_fold(

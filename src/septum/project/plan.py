@@ -99,6 +99,7 @@ class Plan:
         normalisation, patch, augment, budget: as their types say; `patch` is the network's input size in voxels.
         overlap: least share of a tile that its neighbour covers in prediction.
         mirrors: axes along which `--tta` may mirror.
+        turns: whether `--tta` may turn by 90° in the plane of the last two axes too.
         precision: as in Lightning Fabric.
         seed: seed of everything random.
         fingerprint: what the plan was derived from.
@@ -121,6 +122,7 @@ class Plan:
     precision: str
     seed: int
     fingerprint: Fingerprint
+    turns: bool = False
     format_version: int = FORMAT_VERSION
 
 
@@ -333,6 +335,7 @@ def _plan(basis: _Basis, unet: UNetConfig, patch: tuple[int, ...], budget: Budge
         budget=budget,
         overlap=0.5 if unet.ndim == 2 else 0.25,
         mirrors=tuple(axis for axis, flip in enumerate(ranges.spatial.flips) if flip),
+        turns=ranges.spatial.quarter_turns and all(stride[-1] == stride[-2] for stride in unet.strides),
         precision=machine.precision if settings.precision == "auto" else settings.precision,
         seed=settings.seed,
         fingerprint=fingerprint,
@@ -351,6 +354,8 @@ def _ranges(basis: _Basis, patch: tuple[int, ...]) -> AugmentConfig:
         ranges = augment.medical_2d(patch) if directed else augment.microscopy_2d(patch)
     if min(fingerprint.brighter, 1 - fingerprint.brighter) >= MIXED_POLARITY:
         ranges = replace(ranges, intensity=replace(ranges.intensity, inversion=0.25))
+    if fingerprint.grey > 0:
+        ranges = replace(ranges, intensity=replace(ranges.intensity, grey=0.25))
     return ranges
 
 

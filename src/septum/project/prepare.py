@@ -20,6 +20,7 @@ from septum.geometry.placement import Placement
 from septum.net.objective import get_objective
 from septum.net.sampling import Sample
 from septum.project.cases import Case, load_image, load_pair
+from septum.project.folds import block_slices
 from septum.project.plan import Normalisation, Plan
 
 STATISTICS_FROM = 1_000_000
@@ -128,12 +129,6 @@ def block_mask(case: Case, plan: Plan, block: tuple[int, int, int]) -> NDArray[n
     mask = np.zeros(grid.shape, dtype=np.uint8)
     mask[block_slices(block, grid.shape)] = 1
     return Placement.plan(grid, plan.spacing, reorient=plan.reorient).apply_labels(mask) > 0
-
-
-def block_slices(block: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Index of a held-out block `(axis, start, stop)`."""
-    axis, start, stop = block
-    return tuple(slice(start, stop) if a == axis else slice(None) for a in range(len(shape)))
 
 
 def _maps(objects: NDArray[Any], spacing: tuple[float, ...], plan: Plan) -> NDArray[np.float32] | None:

@@ -11,30 +11,45 @@ import importlib.metadata
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import septum
 from septum.io.safe import replacing
 from septum.project.cases import Case, Source
 
-LIBRARIES = ("numpy", "scipy", "torch", "lightning-fabric", "nibabel", "SimpleITK", "pydicom", "tifffile")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "torch",
+    "lightning-fabric",
+    "nibabel",
+    "SimpleITK",
+    "pydicom",
+    "tifffile",
+    "scikit-image",
+    "scikit-learn",
+)
 
 
 def describe_run(**more: Any) -> dict[str, Any]:
-    """Versions and machine of this run, and whatever else is to be kept (seed, timings)."""
+    """Versions and machine of this run, and whatever else is to be kept (seed, timings).
+
+    Threads and accelerator are those of torch, and None where the run did not need it.
+    """
+    torch = sys.modules.get("torch")
+    cuda = torch is not None and torch.cuda.is_available()
     return {
         "septum": septum.__version__,
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "system": f"{platform.system()} {platform.machine()}",
         "processors": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "accelerator": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        "threads": None if torch is None else torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name(0) if torch is not None and cuda else None,
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **more,
     }

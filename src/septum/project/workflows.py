@@ -24,10 +24,11 @@ from septum.project.config import PredictSettings, TrainSettings, TrainStatus, s
 from septum.project.dataset import load_dataset
 from septum.project.fingerprint import take_fingerprint
 from septum.project.folds import Fold, make_folds
+from septum.project.jobs import PredictResult, find_cases, plan_jobs
 from septum.project.machine import Machine, choose_device, measure_machine
 from septum.project.model import ModelFolder, parse_folds
 from septum.project.plan import Plan, make_plan, parse_plan, plan_json, read_plan
-from septum.project.prediction import PredictResult, find_cases, make_engine, plan_jobs, run_jobs
+from septum.project.prediction import make_engine, run_jobs
 from septum.project.prepare import as_planes, prepare_cases, to_sample
 from septum.project.provenance import write_json, write_text
 from septum.project.training import FoldContext, FoldJob, from_first, make_fabric, train_fold
@@ -95,7 +96,7 @@ def train(
     if not fabric.is_global_zero:
         return TrainResult(folder.path, None, stopped, None)
     write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
-    report, dice = outcome.measure(folder, data, cases, jobs, settings, on_progress)
+    report, dice = outcome.measure(folder, data, cases, jobs, settings, on_progress, should_stop)
     return TrainResult(folder.path, report, stopped, dice)
 
 

@@ -127,11 +127,18 @@ def choose_plane(example: Example) -> Plane:
             f"got {image.shape}, {reference.shape} and {prediction.shape}"
         )
     spacing = example.spacing or (1.0,) * reference.ndim
+    axis = _slice_axis(spacing, example.orientation) if reference.ndim == 3 else 0
+    return cut(example, axis=axis, index=_largest_slice(reference, prediction, axis) if reference.ndim == 3 else 0)
+
+
+def cut(example: Example, *, axis: int, index: int) -> Plane:
+    """The plane of a volume at `index` along `axis`; both mean nothing for a plane, which is shown whole."""
+    reference, prediction = np.asarray(example.reference), np.asarray(example.prediction)
+    image = np.zeros((1, *reference.shape), np.uint8) if example.image is None else np.asarray(example.image)
+    spacing = example.spacing or (1.0,) * reference.ndim
     letters = example.orientation if example.orientation is not None and reference.ndim == 3 else None
     shown, position = _windowed(image), ""
     if reference.ndim == 3:
-        axis = _slice_axis(spacing, letters)
-        index = _largest_slice(reference, prediction, axis)
         position = f"slice {index + 1} of {reference.shape[axis]}"
         shown = np.take(shown, index, axis=axis)
         reference, prediction = np.take(reference, index, axis=axis), np.take(prediction, index, axis=axis)
@@ -148,7 +155,7 @@ def choose_plane(example: Example) -> Plane:
 def _windowed(image: NDArray[Any]) -> NDArray[np.uint8]:
     """`(*spatial, 3)` bytes: colour as it is for three byte channels, else the first channel, 0.5 to 99.5 percent."""
     if image.shape[0] == 3 and image.dtype == np.uint8:
-        return np.ascontiguousarray(np.moveaxis(image, 0, -1))
+        return np.moveaxis(image, 0, -1)
     grey = np.nan_to_num(image[0].astype(np.float32))
     stride = tuple(slice(None, None, max(1, n // 128)) for n in grey.shape)
     low, high = np.percentile(grey[stride], [0.5, 99.5])

@@ -57,6 +57,9 @@ class Content:
         explorer: the interactive plot, or None.
         created: date and time, as text.
         version: of Septum.
+        files: beside the page.
+        methods: classical methods on the same cases, or None: `method, n, dice, dice_ci_low, dice_ci_high, seconds,
+            pipeline`, and `gain` where a network is compared with them.
     """
 
     title: str
@@ -74,6 +77,7 @@ class Content:
     created: str = ""
     version: str = ""
     files: Sequence[str] = field(default=("cases.csv", "summary.csv", "evaluation.json"))
+    methods: pd.DataFrame | None = None
 
 
 def render_page(content: Content) -> str:
@@ -90,6 +94,7 @@ def render_page(content: Content) -> str:
         colours=(overlay.REFERENCE_COLOUR, overlay.PREDICTION_COLOUR),
         empty_rows=_empty_rows(content.scores),
         table=_case_table(content),
+        methods=[] if content.methods is None else _summary_rows(content.methods),
         details=[
             (name, json.dumps(value, indent=2, ensure_ascii=False, default=str))
             for name, value in (("Plan", content.plan), ("Provenance", content.provenance))

@@ -1,0 +1,286 @@
+"""Several readers' masks of one case: pairwise Dice, majority vote, STAPLE, and readers who are the same reader.
+
+The insight: voxels on which all readers voted alike cannot be told apart by any of these methods. A case of millions of
+voxels therefore shrinks to a short list of *vote patterns* with their counts (five readers, two labels: at most 32), on
+which pairwise Dice is a sum and expectation–maximisation takes microseconds an iteration, for any number of labels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from septum.errors import ConfigError, GeometryError
+
+_STEP = 1e-12  # EM stops when no entry of a reader's confusion matrix moves by more
+_LEAST = 1e-12  # probabilities are kept above this, so that one reader's certainty cannot make 0/0
+
+
+@dataclass(frozen=True, eq=False)
+class VotePatterns:
+    """What readers said, voxel by voxel, without repetition.
+
+    Args:
+        labels: `(L,)` label values that occur, sorted.
+        votes: `(M, R)` position in `labels` of what each reader said, one row per pattern.
+        n: `(M,)` voxels of each pattern.
+        pattern: `shape` of the case: which pattern each voxel has.
+    """
+
+    labels: NDArray[np.int64]
+    votes: NDArray[np.int64]
+    n: NDArray[np.int64]
+    pattern: NDArray[np.int64]
+
+    @property
+    def tally(self) -> NDArray[np.int64]:
+        """`(M, L)` how many readers voted for each label."""
+        return np.asarray((self.votes[:, :, None] == np.arange(self.labels.size)).sum(axis=1), dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Staple:
+    """The consensus of STAPLE and what it believes of the readers.
+
+    Args:
+        labels: `shape`, the most probable label of each voxel (of equally probable ones the smallest).
+        label_values: `(L,)` labels that any reader used, sorted.
+        performance: `(R, L, L)`; `[r, s, t]` is the probability that reader r says label s where label t is true.
+        converged: whether the estimate stood still before the iterations were spent.
+    """
+
+    labels: NDArray[np.int64]
+    label_values: NDArray[np.int64]
+    performance: NDArray[np.float64]
+    converged: bool
+    _weights: NDArray[np.float64]
+    _pattern: NDArray[np.int64]
+
+    def probability(self, label: int = 1) -> NDArray[np.float64]:
+        """`shape`, the probability in [0, 1] that `label` is true; 0 where no reader used it."""
+        place = np.flatnonzero(self.label_values == label)
+        return self._weights[:, place[0]][self._pattern] if place.size else np.zeros(self._pattern.shape)
+
+    def sensitivity(self, label: int = 1) -> NDArray[np.float64]:
+        """`(R,)` probability that a reader says `label` where it is true; nan where no reader used it."""
+        place = np.flatnonzero(self.label_values == label)
+        return self.performance[:, place[0], place[0]] if place.size else np.full(len(self.performance), np.nan)
+
+
+@dataclass(frozen=True)
+class IdenticalReaders:
+    """Two readers whose masks are equal in all of the `n_cases` that both read: copies, not independent readers."""
+
+    first: str
+    second: str
+    n_cases: int
+
+
+def vote_patterns(masks: Sequence[ArrayLike], *, ignore: ArrayLike | None = None) -> VotePatterns:
+    """The distinct votes of a case, in linear time and about three integer copies of one mask.
+
+    Args:
+        masks: one integer or boolean array per reader, all of one shape.
+        ignore: boolean array of that shape: voxels that count in no pattern (they keep a pattern of their votes).
+
+    Raises:
+        ConfigError: fewer than two readers.
+        GeometryError: shapes that differ, or arrays that are not integer.
+
+    >>> patterns = vote_patterns([[0, 1, 1], [0, 1, 0]])
+    >>> patterns.votes.tolist(), patterns.n.tolist()
+    ([[0, 0], [1, 0], [1, 1]], [1, 1, 1])
+    """
+    arrays = _check(masks)
+    labels = np.unique(np.concatenate([np.unique(a) for a in arrays])).astype(np.int64)
+    pattern = np.zeros(arrays[0].size, dtype=np.int64)
+    votes = np.zeros((1, 0), dtype=np.int64)
+    for array in arrays:
+        code = pattern * labels.size + np.searchsorted(labels, array.reshape(-1))
+        held = np.flatnonzero(np.bincount(code, minlength=len(votes) * labels.size))
+        rank = np.zeros(len(votes) * labels.size, dtype=np.int64)
+        rank[held] = np.arange(held.size)
+        votes = np.column_stack([votes[held // labels.size], held % labels.size])
+        pattern = rank[code]
+    counted = pattern
+    if ignore is not None:
+        hidden = np.asarray(ignore, dtype=bool)
+        if hidden.shape != arrays[0].shape:
+            raise GeometryError(f"ignore must have the shape {arrays[0].shape} of the masks, got {hidden.shape}")
+        counted = pattern[~hidden.reshape(-1)]
+    n = np.bincount(counted, minlength=len(votes)).astype(np.int64)
+    return VotePatterns(labels, votes, n, pattern.reshape(arrays[0].shape))
+
+
+def pairwise_dice(
+    masks: Sequence[ArrayLike], *, label: int = 1, ignore: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Dice of every reader with every other, `(R, R)` in [0, 1], symmetric; nan where both masks are empty.
+
+    Args:
+        masks: one integer or boolean array per reader, all of one shape.
+        label: the class that is compared.
+        ignore: boolean array: voxels left out.
+
+    Raises:
+        ConfigError: fewer than two readers.
+        GeometryError: shapes that differ, or arrays that are not integer.
+
+    >>> pairwise_dice([[0, 1, 1], [0, 1, 0]]).round(3).tolist()
+    [[1.0, 0.667], [0.667, 1.0]]
+    """
+    patterns = vote_patterns(masks, ignore=ignore)
+    said = (patterns.labels[patterns.votes] == label).astype(np.int64)  # (M, R)
+    shared = (said * patterns.n[:, None]).T @ said
+    size = np.diag(shared)
+    total = size[:, None] + size[None, :]
+    return np.where(total > 0, 2 * shared / np.maximum(total, 1), np.nan)
+
+
+def majority_vote(masks: Sequence[ArrayLike], *, undecided: int = 0) -> NDArray[np.int64]:
+    """The label that most readers gave each voxel; ties become `undecided`.
+
+    Args:
+        masks: one integer or boolean array per reader, all of one shape.
+        undecided: value of voxels in which two labels have equally many votes; 0, background, by default.
+
+    Raises:
+        ConfigError: fewer than two readers.
+        GeometryError: shapes that differ, or arrays that are not integer.
+
+    >>> majority_vote([[0, 1, 2], [0, 1, 1], [1, 1, 0]]).tolist()
+    [0, 1, 0]
+    """
+    patterns = vote_patterns(masks)
+    winner = patterns.labels[patterns.tally.argmax(axis=1)]
+    winner[_tied(patterns.tally)] = undecided
+    return np.asarray(winner[patterns.pattern])
+
+
+def staple(masks: Sequence[ArrayLike], *, ignore: ArrayLike | None = None, max_iterations: int = 1000) -> Staple:
+    """STAPLE: the hidden truth and each reader's confusion matrix, estimated together by expectation–maximisation.
+
+    Args:
+        masks: one integer or boolean array per reader, all of one shape; any number of labels.
+        ignore: boolean array: voxels that do not enter the estimate (they get a label from their votes all the same).
+        max_iterations: where to stop although the estimate still moves.
+
+    Raises:
+        ConfigError: fewer than two readers, no iteration, or nothing left to estimate from.
+        GeometryError: shapes that differ, or arrays that are not integer.
+
+    The prior of each label is its share of all votes; the start is the majority vote. Where background dwarfs the
+    object, STAPLE trusts what any good reader marked: crop to the readers' union first, or compare with the majority.
+    Iterates to the fixed point; SimpleITK stops some steps earlier (on real outlines its confusion matrices differ by
+    up to 2e-7, and the probability of single undecided voxels by up to 3e-4).
+    Source: Warfield, Zou & Wells 2004, IEEE TMI 23:903; several labels: Rohlfing et al. 2004, IEEE TMI 23:983.
+
+    >>> found = staple([[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1]])
+    >>> found.labels.tolist()
+    [0, 1, 1, 0]
+    """
+    if max_iterations < 1:
+        raise ConfigError(f"max_iterations must be at least 1, got {max_iterations}; 1000 is ample")
+    patterns = vote_patterns(masks, ignore=ignore)
+    if not patterns.n.sum():
+        raise ConfigError("masks must hold a voxel that is not ignored, got none; leave this case out")
+    said = (patterns.votes[:, :, None] == np.arange(patterns.labels.size)).astype(np.float64)  # (M, R, L)
+    prior = np.maximum((patterns.n @ said.mean(axis=1)) / patterns.n.sum(), _LEAST)
+    tally, decided = patterns.tally, ~_tied(patterns.tally)
+    start = np.where(decided[:, None], tally == tally.max(axis=1)[:, None], tally / said.shape[1])
+    performance, converged = _performance(said, patterns.n, start), False
+    for _ in range(max_iterations):
+        before = performance
+        performance = _performance(said, patterns.n, _truth(said, prior, performance))
+        converged = bool(np.abs(performance - before).max() < _STEP)
+        if converged:
+            break
+    weights = _truth(said, prior, performance)
+    best = patterns.labels[weights.argmax(axis=1)]
+    return Staple(best[patterns.pattern], patterns.labels, performance, converged, weights, patterns.pattern)
+
+
+def identical_readers(cases: Iterable[Mapping[str, ArrayLike]]) -> tuple[IdenticalReaders, ...]:
+    """Pairs of readers (or of a reader and a consensus) whose masks are equal in every case that both read.
+
+    Args:
+        cases: per case, the mask of each reader by name; one case is held at a time, and a reader may lack some.
+
+    Returns:
+        Pairs in order of names. A pair must be equal in at least one case in which its mask is not constant: that two
+        readers leave the same pictures empty is no sign of a copy.
+
+    Raises:
+        GeometryError: arrays that are not integer.
+
+    >>> identical_readers([{"anna": [0, 1], "ben": [0, 1], "gold": [1, 1]}])
+    (IdenticalReaders(first='anna', second='ben', n_cases=1),)
+    """
+    equal: defaultdict[tuple[str, str], int] = defaultdict(int)
+    telling: set[tuple[str, str]] = set()
+    different: set[tuple[str, str]] = set()
+    for case in cases:
+        prints = {name: _fingerprint(mask) for name, mask in case.items()}
+        for pair in combinations(sorted(prints), 2):
+            (one, varied), (other, _) = prints[pair[0]], prints[pair[1]]
+            if one != other:
+                different.add(pair)
+                continue
+            equal[pair] += 1
+            if varied:
+                telling.add(pair)
+    return tuple(IdenticalReaders(*pair, equal[pair]) for pair in sorted(telling - different))
+
+
+def _truth(
+    said: NDArray[np.float64], prior: NDArray[np.float64], performance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """`(M, L)`: probability of each true label, given the votes (the E step)."""
+    chance = np.log(np.maximum(performance, _LEAST))
+    belief = np.log(prior) + np.einsum("mrs,rst->mt", said, chance)
+    belief -= belief.max(axis=1, keepdims=True)
+    weights = np.exp(belief)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _performance(said: NDArray[np.float64], n: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`(R, L, L)`: how often each reader says s where t is true (the M step)."""
+    mass = weights * n[:, None]
+    return np.asarray(np.einsum("mrs,mt->rst", said, mass) / np.maximum(mass.sum(axis=0), _LEAST), dtype=np.float64)
+
+
+def _tied(tally: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.asarray((tally == tally.max(axis=1)[:, None]).sum(axis=1) > 1)
+
+
+def _fingerprint(mask: ArrayLike) -> tuple[bytes, bool]:
+    """Digest of shape and values, whatever the integer type, and whether the mask holds more than one value."""
+    array = _integer(mask)
+    low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
+    array = np.ascontiguousarray(array, dtype=np.uint8 if low >= 0 and high < 256 else np.int64)
+    return hashlib.sha256(repr(array.shape).encode() + array.dtype.char.encode() + array.tobytes()).digest(), low < high
+
+
+def _check(masks: Sequence[ArrayLike]) -> list[NDArray[np.integer]]:
+    if len(masks) < 2:
+        raise ConfigError(f"masks must come from at least two readers, got {len(masks)}; add a reader")
+    arrays = [_integer(mask) for mask in masks]
+    shapes = sorted({a.shape for a in arrays})
+    if len(shapes) > 1:
+        raise GeometryError(f"masks must have the same shape, got {shapes}; resample them with `resample_labels`")
+    return arrays
+
+
+def _integer(mask: ArrayLike) -> NDArray[np.integer]:
+    array = np.asarray(mask)
+    if array.dtype == bool:
+        return array.view(np.uint8)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise GeometryError(f"masks must hold integer labels, got {array.dtype}; round or threshold them first")
+    return array

@@ -1,0 +1,231 @@
+"""Scores of the Cell Tracking Challenge: SEG, DET and TRA.
+
+The insight: a movie of labels is a graph, with an object in a frame as a vertex and "the same cell one frame later" or
+"its daughter" as an edge. TRA prices the edits that turn the predicted graph into the reference's; only *which* object
+covers which has to be known, never the voxels again. Frames therefore stream: one pair of frames is held at a time, and
+what stays of it is a list of labels.
+
+A *lineage* is an array `(tracks, 4)` of rows `L B E P`: label, first frame, last frame, label of the parent or 0.
+Frames are numbered from 0 in the order in which they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from septum.errors import ConfigError
+from septum.metrics.instances import InstanceOverlap, instance_overlap
+from septum.metrics.summary import UNDEFINED
+
+# Matula et al. 2015, PLoS ONE 10:e0144959, table 2; as the challenge uses them.
+SPLIT, MISSED, EXTRA = 5.0, 10.0, 1.0
+EDGE_EXTRA, EDGE_MISSED, EDGE_WRONG = 1.0, 1.5, 1.0
+
+Vertex = tuple[int, int]  # frame, label
+FramePair = tuple[ArrayLike, ArrayLike]
+
+
+@dataclass(frozen=True)
+class SegmentationAccuracy:
+    """SEG: mean IoU over `n_objects` reference objects, of which `n_found` are covered; nan without any."""
+
+    seg: float
+    n_objects: int
+    n_found: int
+
+
+@dataclass(frozen=True)
+class TrackingScores:
+    """DET and TRA, and the edits that they price.
+
+    Args:
+        det: detection accuracy in [0, 1]; nan where the reference holds no object.
+        tra: tracking accuracy in [0, 1]; nan likewise.
+        splits: objects to cut apart: a predicted object that covers k reference objects counts k − 1.
+        missed: reference objects that none covers.
+        extra: predicted objects that cover none.
+        edges_extra: links between well-found objects that the reference lacks.
+        edges_missed: links of the reference that the prediction lacks.
+        edges_wrong: links that are in both, once as division and once as continuation.
+        n_vertices: objects of the reference over all frames.
+        n_edges: links of the reference.
+    """
+
+    det: float
+    tra: float
+    splits: int
+    missed: int
+    extra: int
+    edges_extra: int
+    edges_missed: int
+    edges_wrong: int
+    n_vertices: int
+    n_edges: int
+
+
+def segmentation_accuracy(frames: Iterable[FramePair]) -> SegmentationAccuracy:
+    """SEG: mean over reference objects of the IoU with the object that covers more than half of it, else 0.
+
+    Args:
+        frames: pairs (reference, prediction) of integer labels, 0 is background; each pair is dropped before the next
+            one is taken.
+
+    Raises:
+        GeometryError: shapes that differ within a pair, or arrays that are not integer.
+
+    Source: Maška et al. 2014, Bioinformatics 30:1609.
+
+    >>> segmentation_accuracy([([1, 1, 1, 0, 2], [4, 4, 0, 0, 0])]).seg
+    0.3333333333333333
+    """
+    total, n_objects, n_found = 0.0, 0, 0
+    for reference, prediction in frames:
+        overlap = instance_overlap(reference, prediction)
+        covered = _covered(overlap)
+        total += float(overlap.iou[covered].sum())
+        n_objects += overlap.n_reference
+        n_found += int(covered.sum())
+    return SegmentationAccuracy(total / n_objects if n_objects else UNDEFINED, n_objects, n_found)
+
+
+def score_tracking(
+    frames: Iterable[FramePair], *, reference_lineage: ArrayLike, prediction_lineage: ArrayLike
+) -> TrackingScores:
+    """DET and TRA of a movie.
+
+    Args:
+        frames: pairs (reference, prediction) of integer labels, frame after frame; labels name tracks, 0 is background.
+        reference_lineage: rows `L B E P` of the reference, `(tracks, 4)`.
+        prediction_lineage: rows `L B E P` of the prediction.
+
+    Raises:
+        GeometryError: shapes that differ within a pair, or arrays that are not integer.
+        ConfigError: a lineage that contradicts its frames or itself.
+
+    Both are 1 − min(cost, cost of building the reference from nothing) / (cost of building it from nothing).
+    Source: Matula et al. 2015, PLoS ONE 10:e0144959, equations 1 and 2.
+
+    >>> movie = [([1, 1, 0, 2], [1, 1, 0, 0]), ([1, 1, 0, 2], [1, 1, 0, 0])]
+    >>> truth, found = [[1, 0, 1, 0], [2, 0, 1, 0]], [[1, 0, 1, 0]]
+    >>> scores = score_tracking(movie, reference_lineage=truth, prediction_lineage=found)
+    >>> round(scores.det, 3), round(scores.tra, 3)
+    (0.5, 0.5)
+    """
+    seen = _Seen()
+    for reference, prediction in frames:
+        seen.add(instance_overlap(reference, prediction))
+    truth = _edges(seen.reference, reference_lineage, "reference_lineage")
+    guess = {
+        (seen.partner[start], seen.partner[end]): division
+        for (start, end), division in _edges(seen.prediction, prediction_lineage, "prediction_lineage").items()
+        if start in seen.partner and end in seen.partner
+    }
+    n_vertices = sum(len(labels) for labels in seen.reference)
+    common = truth.keys() & guess.keys()
+    wrong = sum(truth[edge] != guess[edge] for edge in common)
+    extra, missed = len(guess) - len(common), len(truth) - len(common)
+    detection = SPLIT * seen.splits + MISSED * seen.missed + EXTRA * seen.extra
+    links = EDGE_EXTRA * extra + EDGE_MISSED * missed + EDGE_WRONG * wrong
+    return TrackingScores(
+        det=_accuracy(detection, MISSED * n_vertices),
+        tra=_accuracy(detection + links, MISSED * n_vertices + EDGE_MISSED * len(truth)),
+        splits=seen.splits,
+        missed=seen.missed,
+        extra=seen.extra,
+        edges_extra=extra,
+        edges_missed=missed,
+        edges_wrong=wrong,
+        n_vertices=n_vertices,
+        n_edges=len(truth),
+    )
+
+
+@dataclass
+class _Seen:
+    """What stays of the frames: labels on both sides, and the partner of each predicted object that covers just one."""
+
+    reference: list[NDArray[np.int64]] = field(default_factory=list)
+    prediction: list[NDArray[np.int64]] = field(default_factory=list)
+    partner: dict[Vertex, Vertex] = field(default_factory=dict)
+    splits: int = 0
+    missed: int = 0
+    extra: int = 0
+
+    def add(self, overlap: InstanceOverlap) -> None:
+        frame = len(self.reference)
+        pair = np.flatnonzero(_covered(overlap))
+        n_covered = np.bincount(overlap.column[pair], minlength=overlap.n_prediction)
+        for index in pair[n_covered[overlap.column[pair]] == 1]:
+            label = int(overlap.prediction_labels[overlap.column[index]])
+            self.partner[frame, label] = (frame, int(overlap.reference_labels[overlap.row[index]]))
+        self.splits += int(np.maximum(n_covered - 1, 0).sum())
+        self.missed += overlap.n_reference - pair.size
+        self.extra += int((n_covered == 0).sum())
+        self.reference.append(overlap.reference_labels)
+        self.prediction.append(overlap.prediction_labels)
+
+
+def _covered(overlap: InstanceOverlap) -> NDArray[np.bool_]:
+    """Pairs in which the prediction covers more than half of the reference object: at most one for each."""
+    return np.asarray(2 * overlap.shared > overlap.reference_size[overlap.row])
+
+
+def _edges(labels: list[NDArray[np.int64]], lineage: ArrayLike, name: str) -> dict[tuple[Vertex, Vertex], bool]:
+    """Links of a graph; True marks the link from a parent."""
+    rows = _check_lineage(lineage, name, n_frames=len(labels))
+    present = {(frame, int(label)) for frame, found in enumerate(labels) for label in found}
+    edges: dict[tuple[Vertex, Vertex], bool] = {}
+    described = set()
+    for label, (first, last, parent) in rows.items():
+        for frame in range(first, last + 1):
+            if (frame, label) not in present:
+                raise ConfigError(
+                    f"{name} must agree with the frames, got label {label} from {first} to {last} which frame {frame} "
+                    "lacks; give the pieces labels of their own, the first as parent of the second"
+                )
+            described.add((frame, label))
+            if frame > first:
+                edges[(frame - 1, label), (frame, label)] = False
+        if parent:
+            edges[(rows[parent][1], parent), (first, label)] = True
+    if len(described) < len(present):
+        frame, label = min(present - described)
+        raise ConfigError(
+            f"{name} must describe every object, got label {label} in frame {frame} without a row that covers it; "
+            "add a row `L B E P`"
+        )
+    return edges
+
+
+def _check_lineage(lineage: ArrayLike, name: str, *, n_frames: int) -> dict[int, tuple[int, int, int]]:
+    table = np.asarray(lineage)
+    if table.size == 0:
+        return {}
+    if table.ndim != 2 or table.shape[1] != 4 or not np.issubdtype(table.dtype, np.integer):
+        raise ConfigError(
+            f"{name} must hold whole numbers in rows `L B E P`, got {table.dtype} of shape {table.shape}; "
+            "read the file of tracks as four integers a line"
+        )
+    rows = {int(label): (int(first), int(last), int(parent)) for label, first, last, parent in table}
+    if len(rows) < len(table):
+        raise ConfigError(f"{name} must name each track once, got {len(table) - len(rows)} repeated labels; merge rows")
+    for label, (first, last, parent) in rows.items():
+        if label < 1 or not 0 <= first <= last < n_frames:
+            raise ConfigError(
+                f"{name} must have labels above 0 and frames 0 to {n_frames - 1}, first before last, got row "
+                f"{label} {first} {last} {parent}; number frames from 0"
+            )
+        if parent and (parent not in rows or rows[parent][1] >= first):
+            raise ConfigError(
+                f"{name} must let a parent end before its child begins, got row {label} {first} {last} {parent}; "
+                "correct the parent or write 0"
+            )
+    return rows
+
+
+def _accuracy(cost: float, from_nothing: float) -> float:
+    return 1 - min(cost, from_nothing) / from_nothing if from_nothing else UNDEFINED

@@ -1,0 +1,227 @@
+"""Classical methods compared on annotated images, each scored on images that its parameters were not chosen on.
+
+The insight: a candidate needs to run once on each image; what it found is then a small table of label against class
+(`metrics.joint_table`), and every choice made later (which parameters on which images, which label is which class) is
+arithmetic on tables. So cross-validation costs nothing, and is done for every method.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import itertools
+import json
+import math
+import multiprocessing
+import os
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from septum.errors import SeptumError
+from septum.metrics import joint_table
+from septum.project.candidates import Candidate
+from septum.project.cases import Case, load_pair
+from septum.project.classes import ClassMap
+from septum.project.folds import Fold, block_slices
+from septum.project.pipeline import advance, as_labels
+
+Table = NDArray[np.int64]
+Block = tuple[int, int, int]
+_POOL_PAYS = 8.0  # seconds of work from which on starting processes is worth it
+_MOST_MAPPINGS = 2000
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is scored by itself: a case, or a block of the only one."""
+
+    case: Case
+    block: Block | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One candidate on one unit: voxels `(labels, classes)`, seconds, and why it failed (then all are label 0)."""
+
+    table: Table
+    seconds: float
+    failure: str = ""
+
+
+Results = Mapping[str, Sequence[Measured]]
+"""What each candidate found on every unit, by `key_of`."""
+
+
+def units_of(cases: Sequence[Case], folds: Sequence[Fold]) -> tuple[Unit, ...]:
+    """The units that the folds train and validate on."""
+    if folds[0].block is not None:
+        return tuple(Unit(cases[0], fold.block) for fold in folds)
+    used = {name for fold in folds for name in (*fold.train, *fold.val)}
+    return tuple(Unit(case) for case in cases if case.id in used)
+
+
+def members(fold: Fold, units: Sequence[Unit]) -> tuple[list[int], list[int]]:
+    """Places of the units that a fold trains and validates on."""
+    if fold.block is not None:
+        val = [i for i, unit in enumerate(units) if unit.block == fold.block]
+        return [i for i in range(len(units)) if i not in val], val
+    place = {unit.case.id: i for i, unit in enumerate(units)}
+    return [place[name] for name in fold.train if name in place], [place[name] for name in fold.val if name in place]
+
+
+def key_of(candidate: Candidate) -> str:
+    """Text that two candidates share when they are the same steps."""
+    return json.dumps([step.to_plain() for step in candidate.steps])
+
+
+def run_candidates(
+    candidates: Sequence[Candidate],
+    units: Sequence[Unit],
+    classes: ClassMap,
+    *,
+    jobs: int,
+    on_progress: Callable[[float], None],
+    should_stop: Callable[[], bool],
+) -> dict[str, list[Measured]] | None:
+    """Every candidate on every unit; None when the user asked to stop.
+
+    The first image runs here and is timed; the others are shared among `jobs` processes where that pays.
+    """
+    unique = {key_of(candidate): candidate for candidate in candidates}
+    chosen = [unique[key] for key in sorted(unique)]  # so that candidates with the same first steps are neighbours
+    by_case = [(case, [u for u in units if u.case == case]) for case in dict.fromkeys(unit.case for unit in units)]
+    found: dict[Unit, list[Measured]] = {}
+    began = time.perf_counter()
+    for done, finished in enumerate(_work(by_case, chosen, classes, jobs, began, should_stop), start=1):
+        found.update(finished)
+        on_progress(done / len(by_case))
+        if should_stop() and done < len(by_case):
+            return None
+    if len(found) < len(units):
+        return None
+    return {key: [found[unit][i] for unit in units] for i, key in enumerate(sorted(unique))}
+
+
+def _work(
+    by_case: Sequence[tuple[Case, list[Unit]]],
+    candidates: Sequence[Candidate],
+    classes: ClassMap,
+    jobs: int,
+    began: float,
+    should_stop: Callable[[], bool],
+) -> Iterator[dict[Unit, list[Measured]]]:
+    first, *rest = by_case
+    yield _run_case(first[1], candidates, classes)
+    if jobs == 1 or (time.perf_counter() - began) * len(rest) < _POOL_PAYS:
+        for _, units in rest:
+            if should_stop():
+                return
+            yield _run_case(units, candidates, classes)
+        return
+    context = multiprocessing.get_context("spawn")
+    workers = min(jobs, len(rest))
+    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as pool:
+        waiting = {pool.submit(_run_case, units, candidates, classes) for _, units in rest}
+        while waiting:
+            done, waiting = concurrent.futures.wait(waiting, timeout=0.5, return_when="FIRST_COMPLETED")
+            if should_stop():
+                pool.shutdown(cancel_futures=True, wait=False)
+                return
+            for future in done:
+                yield future.result()
+
+
+def _prepare_worker() -> None:
+    """A worker leaves Ctrl-C to its parent and uses one thread: there is one worker per processor."""
+    import SimpleITK
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+
+
+def _run_case(units: Sequence[Unit], candidates: Sequence[Candidate], classes: ClassMap) -> dict[Unit, list[Measured]]:
+    """All candidates on one image; first steps that candidates share run once."""
+    image, labels = load_pair(units[0].case)
+    reference = classes.to_classes(labels.array)
+    given = {"spacing": image.grid.spacing, "names": image.channels}
+    found: dict[Unit, list[Measured]] = {unit: [] for unit in units}
+    path: list[tuple[str, tuple[Any, Any], float]] = []
+    for candidate in candidates:
+        failure, seconds = "", 0.0
+        now: tuple[Any, Any] = (image.array, None)
+        for depth, step in enumerate(candidate.steps):
+            key = json.dumps(step.to_plain())
+            if depth < len(path) and path[depth][0] == key:
+                now, seconds = path[depth][1], path[depth][2]
+                continue
+            del path[depth:]
+            began = time.perf_counter()
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    now = advance(step, *now, given)
+            except SeptumError as error:
+                failure = str(error)
+                break
+            seconds += time.perf_counter() - began
+            path.append((key, now, seconds))
+        prediction = np.zeros(reference.shape, np.uint8) if failure else as_labels(now[1])
+        for unit in units:
+            found[unit].append(Measured(_count(reference, prediction, unit.block, classes), seconds, failure))
+    return found
+
+
+def _count(reference: NDArray[Any], prediction: NDArray[Any], block: Block | None, classes: ClassMap) -> Table:
+    """Voxels of each label (rows) in each class (columns); ignored ones are left out."""
+    inside = (slice(None),) * reference.ndim if block is None else block_slices(block, reference.shape)
+    pairs = joint_table(reference[inside], prediction[inside]).without(classes.ignore_class)
+    table = np.zeros((int(prediction.max()) + 1, classes.n_classes), np.int64)
+    table[pairs.prediction, pairs.reference] = pairs.voxels
+    return table
+
+
+def dice_of(table: Table, mapping: Sequence[int] | None) -> NDArray[np.float64]:
+    """Dice of each class but the background when label `i` means class `mapping[i]` (None: class `i`); nan where both
+    masks are empty. A label beyond the mapping is background."""
+    n_classes = table.shape[1]
+    lookup = range(n_classes) if mapping is None else mapping
+    mapped = np.zeros((n_classes, n_classes), np.int64)
+    for label, row in enumerate(table):
+        mapped[lookup[label] if label < len(lookup) else 0] += row
+    both = mapped.sum(axis=0) + mapped.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((2 * np.diag(mapped) / both)[1:])
+
+
+def mean_of(tables: Sequence[Table], mapping: Sequence[int] | None) -> float:
+    """Mean over units of the mean Dice over classes; nan where nothing is defined."""
+    means = [_mean(dice_of(table, mapping)) for table in tables]
+    return _mean(np.asarray(means))
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else math.nan
+
+
+def best_mapping(tables: Sequence[Table]) -> tuple[int, ...]:
+    """What each label should mean for the largest mean Dice on these units; every mapping is tried while they are few,
+    else each label takes the class that most of its voxels have."""
+    n_labels, n_classes = max(len(table) for table in tables), tables[0].shape[1]
+    total = np.zeros((n_labels, n_classes), np.int64)
+    for table in tables:
+        total[: len(table)] += table
+    usual = tuple(int(k) for k in total.argmax(axis=1))
+    if n_classes**n_labels > _MOST_MAPPINGS:
+        return usual
+    tried = [usual, *itertools.product(range(n_classes), repeat=n_labels)]
+    scores = [mean_of(tables, mapping) for mapping in tried]
+    return tried[int(np.argmax(np.nan_to_num(scores, nan=-1.0)))]

@@ -1,0 +1,174 @@
+"""Consensus of readers: SimpleITK as oracle, the pairwise definition of Dice, and readers who are copies."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from tests import phantoms
+
+from septum.errors import ConfigError, GeometryError
+from septum.metrics import confusion_counts, dice
+from septum.metrics.consensus import (
+    IdenticalReaders,
+    identical_readers,
+    majority_vote,
+    pairwise_dice,
+    staple,
+    vote_patterns,
+)
+
+readings = st.integers(2, 5).flatmap(
+    lambda n: hnp.arrays(np.uint8, (n, 5, 6), elements=st.integers(0, 3)).map(lambda stack: list(stack))
+)
+
+
+def noisy_readers(truth: np.ndarray, errors: list[float], *, seed: int = 0) -> list[np.ndarray]:
+    """Readers who replace a label by another with the given probability."""
+    rng = np.random.default_rng(seed)
+    n_labels = int(truth.max()) + 1
+    masks = []
+    for error in errors:
+        wrong = rng.random(truth.shape) < error
+        masks.append(
+            np.where(wrong, (truth + rng.integers(1, n_labels, truth.shape)) % n_labels, truth).astype(np.uint8)
+        )
+    return masks
+
+
+def test_binary_staple_equals_simpleitk() -> None:
+    truth = phantoms.ball((12, 16, 16), radius_mm=5).array
+    masks = noisy_readers(truth, [0.05, 0.1, 0.2, 0.3])
+    oracle = sitk.STAPLEImageFilter()
+    theirs = sitk.GetArrayFromImage(oracle.Execute([sitk.GetImageFromArray(m) for m in masks]))
+    ours = staple(masks)
+    assert ours.converged
+    np.testing.assert_allclose(ours.probability(), theirs, atol=1e-6)
+    np.testing.assert_allclose(ours.sensitivity(), oracle.GetSensitivity(), atol=1e-6)
+    np.testing.assert_allclose(ours.sensitivity(0), oracle.GetSpecificity(), atol=1e-6)
+
+
+def test_staple_of_many_labels_equals_simpleitk() -> None:
+    truth = np.kron(np.arange(9).reshape(3, 3) % 4, np.ones((12, 12), int))
+    masks = noisy_readers(truth, [0.05, 0.15, 0.25, 0.35, 0.1], seed=3)
+    oracle = sitk.MultiLabelSTAPLEImageFilter()
+    oracle.SetTerminationUpdateThreshold(1e-9)
+    theirs = sitk.GetArrayFromImage(oracle.Execute([sitk.GetImageFromArray(m) for m in masks]))
+    ours = staple(masks)
+    np.testing.assert_array_equal(ours.labels, theirs)
+    assert (ours.labels == truth).mean() > 0.97
+
+
+def test_staple_trusts_one_good_reader_over_two_bad_ones() -> None:
+    truth = phantoms.box((16, 20, 24)).array
+    masks = noisy_readers(truth, [0.02, 0.4, 0.4], seed=1)
+    ours = staple(masks)
+    assert ours.sensitivity(0)[0] > 0.95 > 0.7 > ours.sensitivity(0)[1:].max()
+    assert (ours.labels != truth).mean() < 0.2 * (majority_vote(masks) != truth).mean()
+
+
+@given(readings)
+def test_majority_equals_the_label_voting_of_simpleitk(masks: list[np.ndarray]) -> None:
+    theirs = sitk.GetArrayFromImage(sitk.LabelVoting([sitk.GetImageFromArray(m) for m in masks], 9))
+    np.testing.assert_array_equal(majority_vote(masks, undecided=9), theirs)
+
+
+@given(readings)
+def test_pairwise_dice_equals_dice_of_each_pair(masks: list[np.ndarray]) -> None:
+    table = pairwise_dice(masks, label=2)
+    for i, a in enumerate(masks):
+        for j, b in enumerate(masks):
+            (counts,) = confusion_counts(a, b, classes=[2])
+            assert table[i, j] == pytest.approx(dice(counts), nan_ok=True)
+
+
+@given(readings)
+def test_patterns_tell_every_voxel_what_each_reader_said(masks: list[np.ndarray]) -> None:
+    patterns = vote_patterns(masks)
+    said = patterns.labels[patterns.votes[patterns.pattern]]  # (*shape, R)
+    for r, mask in enumerate(masks):
+        np.testing.assert_array_equal(said[..., r], mask)
+    assert patterns.n.sum() == masks[0].size
+    assert len(np.unique(patterns.votes, axis=0)) == len(patterns.votes)
+
+
+@given(readings)
+def test_staple_is_a_probability_and_does_not_depend_on_the_order_of_readers(masks: list[np.ndarray]) -> None:
+    forward, backward = staple(masks, max_iterations=20), staple(masks[::-1], max_iterations=20)
+    total = sum(forward.probability(int(v)) for v in forward.label_values)
+    np.testing.assert_allclose(total, 1.0, atol=1e-9)
+    np.testing.assert_allclose(forward.probability(1), backward.probability(1), atol=1e-6)
+
+
+def test_readers_who_agree_are_their_own_consensus() -> None:
+    truth = phantoms.touching_pair().array
+    ours = staple([truth, truth, truth])
+    np.testing.assert_array_equal(ours.labels, truth)
+    np.testing.assert_allclose(ours.sensitivity(2), 1.0)
+    assert np.isnan(ours.sensitivity(7)).all()
+    assert not ours.probability(7).any()
+
+
+def test_ignored_voxels_count_nowhere() -> None:
+    masks = [np.array([1, 1, 0, 0]), np.array([1, 0, 0, 1])]
+    assert pairwise_dice(masks, ignore=np.array([False, True, False, True]))[0, 1] == 1.0
+    assert math.isnan(pairwise_dice([[0, 0], [0, 0]])[0, 1])
+    with pytest.raises(ConfigError, match="a voxel that is not ignored"):
+        staple(masks, ignore=np.ones(4, bool))
+
+
+def test_copies_are_found_over_all_cases_whatever_their_type() -> None:
+    rng = np.random.default_rng(2)
+    cases = []
+    for k in range(4):
+        gold = rng.integers(0, 2, (6, 7))
+        case = {"gold": gold.astype(np.int64), "copy": gold.astype(bool), "near": gold.astype(np.uint8)}
+        if k == 2:
+            case["near"][0, 0] = 1 - case["near"][0, 0]
+        if k == 3:
+            del case["copy"]
+        cases.append(case)
+    assert identical_readers(iter(cases)) == (IdenticalReaders("copy", "gold", 3),)
+
+
+def test_two_readers_who_leave_the_same_picture_empty_are_not_copies() -> None:
+    empty = np.zeros((4, 4), int)
+    assert identical_readers([{"a": empty, "b": empty}]) == ()
+
+
+def test_the_copies_among_real_readers_are_found(realdata: Path) -> None:
+    from PIL import Image
+
+    folder = realdata / "multirater-bubil-cells"
+    readers = {"gold": folder / "labels"} | {p.name: p for p in sorted((folder / "readers").iterdir())}
+
+    def cells(path: Path) -> np.ndarray:
+        array = np.asarray(Image.open(path))
+        return (array if array.ndim == 2 else array[..., 0]) == 0
+
+    names = sorted(p.name for p in (folder / "labels").glob("*.png"))[:2]
+    found = identical_readers({who: cells(where / name) for who, where in readers.items()} for name in names)
+    assert [(pair.first, pair.second) for pair in found] == [
+        ("Person2_Amira", "Person2_ImageJ"),
+        ("Person2_Amira", "gold"),
+        ("Person2_ImageJ", "gold"),
+    ]
+
+
+def test_bad_masks_are_refused() -> None:
+    with pytest.raises(ConfigError, match="at least two readers, got 1"):
+        majority_vote([np.zeros(3, int)])
+    with pytest.raises(GeometryError, match=r"same shape, got \[\(2,\), \(3,\)\]"):
+        pairwise_dice([[0, 1], [0, 1, 1]])
+    with pytest.raises(GeometryError, match="integer labels, got float64"):
+        staple([[0.5], [0.5]])
+    with pytest.raises(GeometryError, match="ignore must have the shape"):
+        pairwise_dice([[0, 1], [0, 1]], ignore=[True])
+    with pytest.raises(ConfigError, match="max_iterations must be at least 1"):
+        staple([[0, 1], [0, 1]], max_iterations=0)
