@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import ConfigError, DatasetError, FormatError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
-from septum.project import scores as scores_module
-from septum.project.evaluation import evaluate, pick_examples, score_case, write_report
-from septum.project.scores import Score, case_means, mean_dice, summary_table
+from septum.project import reporting
+from septum.project.config import EvaluateSettings
+from septum.project.evaluation import evaluate
+from septum.project.reporting import write_report
+from septum.project.scores import Score, case_means, mean_dice, pick_examples, score_case
+from septum.project.sets import Hooks
+from septum.project.tables import summary_table
 from septum.report.overlay import Example
 
 SHAPE = (12, 16)
@@ -40,7 +44,13 @@ def save(folder: Path, masks: Mapping[str, NDArray[Any]], suffix: str = ".png", 
 
 
 def run(tmp_path: Path, predicted: Mapping[str, Any], expected: Mapping[str, Any], **settings: Any) -> Any:
-    return evaluate(save(tmp_path / "pred", predicted), save(tmp_path / "ref", expected), tmp_path / "out", **settings)
+    return of(save(tmp_path / "pred", predicted), save(tmp_path / "ref", expected), tmp_path / "out", **settings)
+
+
+def of(predictions: Any, references: Path, output: Path, **settings: Any) -> Any:
+    """`evaluate` in this process, with what is not one of its own arguments as settings."""
+    own = {name: settings.pop(name) for name in ("readers", "images", "hooks") if name in settings}
+    return evaluate(predictions, references, output, settings=EvaluateSettings(workers="1", **settings), **own)
 
 
 def dices(result: Any) -> dict[tuple[str, int], float]:
@@ -64,11 +74,13 @@ def test_scores_of_hand_drawn_masks_are_in_every_file(tmp_path: Path) -> None:
     assert summary.loc["dice", "mean"] == 0.625
     assert summary.loc["dice", "n"] == 2
     document = json.loads((tmp_path / "out" / "evaluation.json").read_text())
-    assert document["format"] == 1
+    assert document["format"] == 2
     assert document["mean_dice"] == {"a": 1.0, "b": 0.25}
     assert document["cases"][1]["dice"] == 0.25
     assert "<html" in result.report.read_text()
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(scores_module.FILES)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(
+        [*reporting.FILES, "agreement.csv", "agreement.tex", "figures"]
+    )
 
 
 def test_progress_and_notes_are_told_while_it_runs(tmp_path: Path) -> None:
@@ -78,10 +90,10 @@ def test_progress_and_notes_are_told_while_it_runs(tmp_path: Path) -> None:
         tmp_path,
         {"a": square()},
         {"a": square(), "b": square()},
-        on_progress=lambda case, part: seen.append((case, part)),
-        on_note=notes.append,
+        hooks=Hooks(lambda case, part: seen.append((case, part)), notes.append),
     )
-    assert seen == [("a", 1.0)]
+    assert seen[0] == ("reading a", 1.0)
+    assert ("measuring a", 1.0) in seen
     assert any("have no prediction" in note for note in notes)
 
 
@@ -209,7 +221,7 @@ def test_other_grids_are_refused_with_their_distance(tmp_path: Path) -> None:
     references = save(tmp_path / "ref", {"b": array}, ".nii.gz", grid)
     save(references, {"a": array}, ".nii.gz", Grid(array.shape, moved))
     with pytest.raises(GeometryError, match=r"different grids in 1 of 2 cases: a \(corners differ by 3.2 voxels\)"):
-        evaluate(predictions, references, tmp_path / "out")
+        of(predictions, references, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -220,7 +232,7 @@ def test_other_shapes_are_refused(tmp_path: Path) -> None:
 
 def test_formats_without_position_are_compared_by_shape(tmp_path: Path) -> None:
     references = save(tmp_path / "ref", {"a": square()}, ".nii.gz", Grid.from_spacing(SHAPE, (0.5, 0.5)))
-    assert evaluate(save(tmp_path / "pred", {"a": square()}), references, tmp_path / "out").mean_dice == 1.0
+    assert of(save(tmp_path / "pred", {"a": square()}), references, tmp_path / "out").mean_dice == 1.0
 
 
 def test_a_report_is_not_replaced_unless_asked_and_other_files_stay(tmp_path: Path) -> None:
@@ -229,9 +241,9 @@ def test_a_report_is_not_replaced_unless_asked_and_other_files_stay(tmp_path: Pa
     before = (tmp_path / "out" / "cases.csv").read_text()
     save(tmp_path / "pred", {"a": square()})
     with pytest.raises(ConfigError, match=r"already holds a report .* use --overwrite"):
-        evaluate(tmp_path / "pred", tmp_path / "ref", tmp_path / "out")
+        of(tmp_path / "pred", tmp_path / "ref", tmp_path / "out")
     assert (tmp_path / "out" / "cases.csv").read_text() == before
-    result = evaluate(tmp_path / "pred", tmp_path / "ref", tmp_path / "out", overwrite=True)
+    result = of(tmp_path / "pred", tmp_path / "ref", tmp_path / "out", overwrite=True)
     assert result.mean_dice == 1.0
     assert (tmp_path / "out" / "cases.csv").read_text() != before
     assert (tmp_path / "out" / "mine.txt").read_text() == "keep"
@@ -272,7 +284,7 @@ def test_names_may_differ_by_the_words_for_mask(tmp_path: Path) -> None:
 
 def test_two_files_are_a_pair_whatever_their_names(tmp_path: Path) -> None:
     save(tmp_path, {"mine": square(start=3), "theirs": square()})
-    result = evaluate(tmp_path / "mine.png", tmp_path / "theirs.png", tmp_path / "out")
+    result = of(tmp_path / "mine.png", tmp_path / "theirs.png", tmp_path / "out")
     assert dices(result) == {("theirs", 1): 2 * 9 / 32}
 
 
@@ -287,7 +299,7 @@ def test_folders_that_do_not_exist_are_refused(tmp_path: Path, gone: str) -> Non
     for name in {"pred", "ref"} - {gone}:
         save(tmp_path / name, {"a": square()})
     with pytest.raises(DatasetError, match="must be an existing folder or file"):
-        evaluate(tmp_path / "pred", tmp_path / "ref", tmp_path / "out")
+        of(tmp_path / "pred", tmp_path / "ref", tmp_path / "out")
 
 
 def test_nothing_but_background_is_refused(tmp_path: Path) -> None:
@@ -300,7 +312,7 @@ def test_a_damaged_mask_is_named(tmp_path: Path) -> None:
     data = (predictions / "a.png").read_bytes()
     (predictions / "a.png").write_bytes(data[: len(data) // 2])
     with pytest.raises(FormatError, match=r"a\.png"):
-        evaluate(predictions, save(tmp_path / "ref", {"a": square()}), tmp_path / "out")
+        of(predictions, save(tmp_path / "ref", {"a": square()}), tmp_path / "out")
 
 
 def test_references_may_be_a_data_set_with_names_and_an_ignored_value(tmp_path: Path) -> None:
@@ -318,7 +330,7 @@ def test_references_may_be_a_data_set_with_names_and_an_ignored_value(tmp_path: 
     (root / "dataset.json").write_text(json.dumps(settings))
     predicted = square(1)
     predicted[:, 12:] = 1
-    result = evaluate(save(tmp_path / "pred", {"c1": predicted}), root, tmp_path / "out")
+    result = of(save(tmp_path / "pred", {"c1": predicted}), root, tmp_path / "out")
     (score,) = result.scores
     assert (score.name, score.dice, score.counts.total) == ("liver", 1.0, 120)
     assert result.missing_predictions == ("c2",)
@@ -331,7 +343,7 @@ def test_frames_of_multi_page_files_are_cases_of_their_own(tmp_path: Path) -> No
     for folder, array in (("pred", stack), ("ref", np.stack([square()] * 3))):
         (tmp_path / folder).mkdir()
         tifffile.imwrite(tmp_path / folder / "movie.tif", array, metadata={"axes": "TYX"}, photometric="minisblack")
-    result = evaluate(tmp_path / "pred", tmp_path / "ref", tmp_path / "out", axes="TYX")
+    result = of(tmp_path / "pred", tmp_path / "ref", tmp_path / "out", axes="TYX")
     assert list(dices(result).values()) == [1.0, 2 * 9 / 32, 2 * 4 / 32]
     assert [score.case for score in result.scores] == ["movie_t000", "movie_t001", "movie_t002"]
 
@@ -346,7 +358,7 @@ def test_masks_of_single_frames_are_scored_against_a_movie(tmp_path: Path) -> No
             tmp_path / "data" / folder / "m.tif", stack, metadata={"axes": "TYX"}, photometric="minisblack"
         )
     predicted = save(tmp_path / "pred", {"m_t000": square(), "m_t001": square()}, ".tif")
-    result = evaluate(predicted, tmp_path / "data", tmp_path / "out", axes="TYX")
+    result = of(predicted, tmp_path / "data", tmp_path / "out", axes="TYX")
     assert list(dices(result).values()) == [1.0, 2 * 9 / 32]
 
 
@@ -361,8 +373,8 @@ def test_images_beside_the_labels_are_shown(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 255, (1, *SHAPE), dtype=np.uint8)
     io.write_image(tmp_path / "data" / "images" / "a.png", Image(image, Grid.from_spacing(SHAPE, (1.0, 1.0))))
     predictions = save(tmp_path / "pred", {"a": square(start=3)})
-    assert "Image of a&#34;" in evaluate(predictions, labels, tmp_path / "out").report.read_text().replace('"', "&#34;")
-    chosen = evaluate(predictions, labels, tmp_path / "two", images=tmp_path / "data" / "images")
+    assert "Image of a&#34;" in of(predictions, labels, tmp_path / "out").report.read_text().replace('"', "&#34;")
+    chosen = of(predictions, labels, tmp_path / "two", images=tmp_path / "data" / "images")
     assert "<figcaption>Image</figcaption>" in chosen.report.read_text()
 
 
@@ -438,7 +450,7 @@ def test_nothing_scored_makes_empty_tables(tmp_path: Path) -> None:
 
 def test_one_persons_masks_against_the_gold_standard(realdata: Path, tmp_path: Path) -> None:
     base = realdata / "multirater-bubil-cells"
-    result = evaluate(base / "readers" / "Person2_Amira", base / "labels", tmp_path / "out", background=255)
+    result = of(base / "readers" / "Person2_Amira", base / "labels", tmp_path / "out", background=255)
     assert len(result.scores) == 18
     assert result.mean_dice == 1.0
     assert "copies of each other" in said(result)

@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from septum import __version__
-from septum.cli import data, demo, prediction, review, segment, training
+from septum.cli import data, demo, evaluation, prediction, review, segment, training
 from septum.cli.stopping import STOPPED
 from septum.errors import SeptumError
 
@@ -41,7 +41,7 @@ app.command("augment-preview", short_help="Picture of what the network sees.")(d
 app.command("train", short_help="Train a U-Net on a data set.")(training.train)
 app.command("predict", short_help="Segment images with a trained model.")(prediction.predict)
 app.command("segment", short_help="Segment images by classical methods.")(segment.segment)
-app.command("evaluate", short_help="Compare masks with references.")(prediction.evaluate)
+app.command("evaluate", short_help="Compare masks with references.")(evaluation.evaluate)
 app.add_typer(review.app, name="review", short_help="A blinded reader study of masks.")
 app.command("demo", short_help="The whole path on an MR brain.")(demo.demo)
 

@@ -1,9 +1,7 @@
-"""`septum predict` and `septum evaluate`: masks for new images, and what they are worth."""
+"""`septum predict`: masks for new images."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -94,60 +92,3 @@ def predict(
         raise typer.Exit(STOPPED)
     if result.failures:
         raise typer.Exit(1 if result.written else 2)
-
-
-def evaluate(
-    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="Folder of predicted masks, or one mask.")],
-    references: Annotated[
-        Path, typer.Argument(metavar="REFERENCES", help="Folder of reference masks, one mask, or a DATASET.")
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="REPORT", help="Folder for the report.")],
-    images: Annotated[
-        Path | None, typer.Option(metavar="IMAGES", help="Folder of the images, to show below the masks.")
-    ] = None,
-    background: options.Background = None,
-    foreground: options.Foreground = None,
-    axes: options.Axes = None,
-    overwrite: options.Overwrite = False,
-) -> None:
-    """Compare masks with references: Dice and IoU per case and class, and a report with pictures.
-
-    Writes index.html (one self-contained file), CSV and JSON into the folder REPORT.
-    """
-    from septum.cli.progress import Reporter
-
-    with Reporter() as reporter:
-        from septum.project.evaluation import evaluate as measure
-
-        result = measure(
-            predictions,
-            references,
-            output,
-            images=images,
-            background=0 if background is None else background,
-            foreground=foreground,
-            axes=axes,
-            overwrite=overwrite,
-            on_progress=reporter.work,
-            on_note=reporter.note,
-        )
-    for line in score_lines(result.summary.to_dict("records")):
-        typer.echo(line)
-    for name in result.missing_predictions:
-        typer.echo(f"no prediction for {name}", err=True)
-    for name in result.missing_references:
-        typer.echo(f"no reference for {name}", err=True)
-    typer.echo(f"report  {result.report}")
-
-
-def score_lines(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
-    """The table on stdout: name, n, mean, interval and median of every Dice in the summary."""
-    chosen = [row for row in rows if row["metric"] == "dice"]
-    width = max([len(str(row["name"])) for row in chosen] + [4])
-    lines = [f"{'Dice':<{width}}  {'n':>5}  {'mean':>6}  {'95 % interval':>15}  {'median':>6}"]
-    for row in chosen:
-        known = math.isfinite(row["mean_ci_low"])  # one case has no interval
-        interval = f"{row['mean_ci_low']:.3f} to {row['mean_ci_high']:.3f}" if known else "-"
-        name = f"{row['name']!s:<{width}}"
-        lines.append(f"{name}  {row['n']:>5}  {row['mean']:>6.3f}  {interval:>15}  {row['median']:>6.3f}")
-    return lines

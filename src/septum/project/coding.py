@@ -40,6 +40,11 @@ class Coding:
     recode: Mapping[int, int]
     labels: Mapping[int, str]
 
+    @property
+    def unscored(self) -> set[int]:
+        """Values that are never scored: background, ignored and unannotated samples."""
+        return {self.background, UNANNOTATED} | (set() if self.ignore is None else {self.ignore})
+
     def reference(self, values: NDArray[Any]) -> NDArray[Any]:
         """Scored values of reference labels."""
         coded = values.astype(np.int64)
@@ -61,10 +66,23 @@ class Coding:
         return JointTable(self.reference(table.reference), self.prediction(table.prediction), table.voxels)
 
 
+def unite(codings: Mapping[str, Coding]) -> dict[str, Coding]:
+    """The codings of several sets of masks, all scoring the labels that any of them scores."""
+    labels: dict[int, str] = {}
+    for coding in codings.values():
+        labels |= {value: name for value, name in coding.labels.items() if value not in labels}
+    ordered = dict(sorted(labels.items()))
+    return {name: replace(coding, labels=ordered) for name, coding in codings.items()}
+
+
 def decide_coding(
     dataset: Dataset, measured: Sequence[Measured], *, background: int, foreground: bool | None
 ) -> tuple[Coding, list[str]]:
-    """Which labels are scored, and how the values of both sides become them."""
+    """Which labels are scored, and how the values of both sides become them; with notes.
+
+    Raises:
+        DatasetError: nothing but background, or reference labels that are not declared.
+    """
     ignore = dataset.ignore_value
     sides = [_values(m.table.reference for m in measured), _values(m.table.prediction for m in measured)]
     recode, notes = _recode(sides, ignore, background)

@@ -26,7 +26,8 @@ from septum.project.model import ModelFolder
 from septum.project.plan import Plan
 from septum.project.prediction import make_engine, segment
 from septum.project.provenance import describe_run, digest, digest_cases, write_json, write_text
-from septum.project.scores import Score, mean_dice, pick_examples, score_case, write_report
+from septum.project.reporting import write_report
+from septum.project.scores import Score, mean_dice, pick_examples, score_case
 from septum.project.training import FoldJob
 from septum.report.overlay import Example
 

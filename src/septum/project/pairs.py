@@ -48,6 +48,18 @@ class Measured:
     summary: LabelSummary
     grid: Grid
     sized: bool
+    resampled: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Both sides of a pair; `difference` says how their grids differ (empty where they do not, or where the prediction
+    was `resampled` onto the reference's grid)."""
+
+    reference: LabelMap
+    prediction: LabelMap
+    difference: str = ""
+    resampled: bool = False
 
 
 def reference_cases(path: Path, axes: str | None) -> Dataset:
@@ -153,8 +165,8 @@ def read_mask(source: Source) -> LabelMap:
     return io.read_labels(source.path, axes=source.axes, frame=source.frame)
 
 
-def read_pair(pair: Pair, *, resample: bool = False) -> tuple[LabelMap, LabelMap, str]:
-    """Reference and prediction, and how their grids differ (empty where they do not, or where that was mended).
+def read_pair(pair: Pair, *, resample: bool = False) -> Opened:
+    """Reference and prediction of a pair.
 
     Args:
         pair: what to read.
@@ -164,12 +176,12 @@ def read_pair(pair: Pair, *, resample: bool = False) -> tuple[LabelMap, LabelMap
     reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
     difference = _difference(pair, reference.grid, prediction.grid)
     if not difference or not resample or reference.grid.ndim != prediction.grid.ndim:
-        return reference, prediction, difference
+        return Opened(reference, prediction, difference)
     grid = prediction.grid
     if not _positioned(pair):
         grid = _same_view(reference.grid, grid.shape)
     moved = resample_labels(LabelMap(prediction.array, grid, prediction.names), reference.grid)
-    return reference, moved, ""
+    return Opened(reference, moved, resampled=True)
 
 
 def _same_view(reference: Grid, shape: tuple[int, ...]) -> Grid:
@@ -183,12 +195,14 @@ def _same_view(reference: Grid, shape: tuple[int, ...]) -> Grid:
 
 def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | str:
     """Read and count a pair; how its grids differ where they do."""
-    reference, prediction, difference = read_pair(pair, resample=resample)
-    if difference:
-        return difference
-    table = joint_table(reference.array, prediction.array)
+    opened = read_pair(pair, resample=resample)
+    if opened.difference:
+        return opened.difference
+    reference = opened.reference
+    table = joint_table(reference.array, opened.prediction.array)
     summary = _summary(pair, reference, table, background)
-    return Measured(pair.case, table.without(UNANNOTATED), summary, reference.grid, _is_sized(pair, reference.grid))
+    sized = _is_sized(pair, reference.grid)
+    return Measured(pair.case, table.without(UNANNOTATED), summary, reference.grid, sized, opened.resampled)
 
 
 def measure(
@@ -219,8 +233,8 @@ def measure(
     if refused:
         raise GeometryError(
             f"cannot compare: reference and prediction lie on different grids in {len(refused)} of {len(pairs)} cases: "
-            f"{'; '.join(refused[:5])}{' …' if len(refused) > 5 else ''}; check that they belong together, then resample "
-            "the predictions with --resample (`resample_labels` in Python)"
+            f"{'; '.join(refused[:5])}{' …' if len(refused) > 5 else ''}; check that they belong together, then "
+            "resample the predictions with --resample (`resample_labels` in Python)"
         )
     return [one for one in found if isinstance(one, Measured)]
 

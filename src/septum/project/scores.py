@@ -14,7 +14,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from septum.metrics import SCORES, Counts, JointTable, dice, joint_table
+from septum.metrics import SCORES, Counts, JointTable, joint_table
+
 
 @dataclass(frozen=True)
 class Score:
@@ -28,7 +29,8 @@ class Score:
         pixel_error: fraction of the case's voxels whose labels differ (the same for all labels of a case).
         group: patient or specimen where it is known.
         method: whose prediction it is, where several are compared.
-        values: scores that the counts cannot give, by their names in `project.measures.MEASURES`.
+        values: scores that the counts cannot give, or that replace theirs, by their names in
+            `project.measures.MEASURES`.
         sample_size: volume of a voxel in mm³ (area of a pixel in mm² in 2-D); nan where files hold no physical size.
     """
 
@@ -45,7 +47,7 @@ class Score:
     @property
     def dice(self) -> float:
         """Dice coefficient; nan where the table of empty cases leaves it undefined."""
-        return dice(self.counts)
+        return self.value("dice")
 
     def value(self, metric: str) -> float:
         """A score by its name; nan where it is undefined or was not measured."""

@@ -39,7 +39,8 @@ from septum.project.fingerprint import is_anatomical
 from septum.project.folds import Fold, block_slices, make_folds
 from septum.project.pipeline import Pipeline, make_step
 from septum.project.provenance import describe_run, digest_cases, write_json, write_text
-from septum.project.scores import Score, refuse_results, score_case, write_report
+from septum.project.reporting import refuse_results, write_report
+from septum.project.scores import Score, score_case
 from septum.project.segmentation import PIPELINE, segment_image
 from septum.report.overlay import Example
 

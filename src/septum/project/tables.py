@@ -7,12 +7,13 @@ defined and how many were not, and cases that could not be scored at all are row
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from septum.metrics import EMPTY_CASES, SCORES, summarise
+from septum.project.cases import natural_key
 from septum.project.scores import Score
 
 _COUNTS = ("reference_voxels", "prediction_voxels", "tp", "fp", "fn", "tn")
@@ -21,7 +22,10 @@ _MEANT = ("dice", "iou")  # of all labels of a case, as the first rows of a summ
 
 def metric_names(scores: Sequence[Score]) -> tuple[str, ...]:
     """The scores that any of `scores` has: those of the counts first, the others in order of appearance."""
-    return tuple(dict.fromkeys([*SCORES, *(name for score in scores for name in score.values)]))
+    names = dict.fromkeys(SCORES)
+    for score in scores:
+        names |= dict.fromkeys(score.values)
+    return tuple(names)
 
 
 def methods_of(scores: Sequence[Score]) -> tuple[str, ...]:
@@ -140,8 +144,6 @@ def strata_table(scores: Sequence[Score], strata: Mapping[str, Mapping[str, str]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["column", "value", "metric"])
 
 
-def ordered(values: Any) -> list[str]:
+def ordered(values: Iterable[str]) -> list[str]:
     """Each value once, in their natural order."""
-    from septum.project.cases import natural_key
-
     return sorted(set(values), key=natural_key)

@@ -72,12 +72,40 @@ def table(
     body = [" & ".join(cell(value) for value in row) + r" \\" for row in rows]
     title = rf"\caption{{{escape(caption)}}}\label{{{label}}}"
     if long:
-        lines = ["% needs \\usepackage{booktabs,longtable}", rf"\begin{{longtable}}{{{form}}}", title + r"\\", r"\toprule",
-                 head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot", *body, r"\end{longtable}"]  # fmt: skip
-    else:
-        lines = ["% needs \\usepackage{booktabs}", r"\begin{table}", r"\centering", title, rf"\begin{{tabular}}{{{form}}}",
-                 r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", r"\end{table}"]  # fmt: skip
-    return "\n".join(lines) + "\n"
+        start = [
+            r"% needs \usepackage{booktabs,longtable}",
+            rf"\begin{{longtable}}{{{form}}}",
+            title + r"\\",
+            r"\toprule",
+        ]
+        middle = [head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot", *body]
+        return "\n".join([*start, *middle, r"\end{longtable}"]) + "\n"
+    start = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"\centering", title, rf"\begin{{tabular}}{{{form}}}"]
+    middle = [r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
+    return "\n".join([*start, *middle, r"\end{tabular}", r"\end{table}"]) + "\n"
+
+
+def case_table(cases: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """One row per case and label: names and scores, without the counts; a table that runs over pages.
+
+    Args:
+        cases: as in `cases.csv`.
+        titles: name of a score to the name that is printed; columns that are none are names.
+    """
+    names = [name for name in ("method", "case", "name", "status") if name in cases]
+    if (cases["status"] == "scored").all():
+        names.remove("status")
+    scores = [name for name in cases.columns if name in titles]
+    shown = [{"name": "label"}.get(name, titles.get(name, name)) for name in (*names, *scores)]
+    rows = cases[[*names, *scores]].itertuples(index=False, name=None)
+    return table(shown, list(rows), caption="Scores of every case", label="tab:cases", long=True)
+
+
+def frame_table(frame: pd.DataFrame, *, name: str) -> str:
+    """Any table of the report."""
+    columns = [str(column).replace("_", " ") for column in frame.columns]
+    rows = frame.itertuples(index=False, name=None)
+    return table(columns, list(rows), caption=name.replace("-", " "), label=f"tab:{name}", long=len(frame) > 40)
 
 
 def summary_table(rows: Sequence[Mapping[Any, Any]], titles: Mapping[str, str]) -> str:

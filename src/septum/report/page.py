@@ -19,7 +19,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from septum.metrics.summary import EMPTY_CASES
+from septum.metrics.summary import POLICIES
 from septum.report import figures, overlay
 from septum.report.explorer import Explorer, picture_uri
 from septum.report.sections import Cell, Drawing, Section
@@ -60,6 +60,8 @@ class Content:
         files: beside the page.
         methods: classical methods on the same cases, or None: `method, n, dice, dice_ci_low, dice_ci_high, seconds,
             pipeline`, and `gain` where a network is compared with them.
+        policy: for empty masks, a name in `metrics.POLICIES`.
+        titles: metric to the name that is shown.
     """
 
     title: str
@@ -78,6 +80,8 @@ class Content:
     version: str = ""
     files: Sequence[str] = field(default=("cases.csv", "summary.csv", "evaluation.json"))
     methods: pd.DataFrame | None = None
+    policy: str = "undefined"
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 def render_page(content: Content) -> str:
@@ -92,7 +96,7 @@ def render_page(content: Content) -> str:
         explorer=None if content.explorer is None else content.explorer.payload(),
         shown=[(shown, overlay.panels(shown.example)) for shown in content.shown],
         colours=(overlay.REFERENCE_COLOUR, overlay.PREDICTION_COLOUR),
-        empty_rows=_empty_rows(content.scores),
+        empty_rows=_empty_rows(content.scores, content.policy),
         table=_case_table(content),
         methods=[] if content.methods is None else _summary_rows(content.methods),
         details=[
@@ -223,10 +227,10 @@ def _curves(curves: pd.DataFrame | None) -> list[tuple[str, Markup]]:
     return result
 
 
-def _empty_rows(scores: pd.DataFrame) -> list[tuple[str, str, int, int]]:
+def _empty_rows(scores: pd.DataFrame, policy: str) -> list[tuple[str, str, int, int]]:
     """`(row of the table, meaning, cases and labels it met, how many of them leave Dice undefined)`."""
     result = []
-    for row in EMPTY_CASES:
+    for row in POLICIES[policy]:
         count = int((scores["empty"] == row.name).sum()) if len(scores) else 0
         result.append((row.name, row.meaning, count, count if math.isnan(row.values["dice"]) else 0))
     return result

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
-from septum.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION, _render, _start, plain_text
+from septum.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION, _start, plain_text, render
 
 _SOURCE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 _ABOVE = 2.4  # inches of panel (a)
@@ -83,7 +83,7 @@ def two_panels(
         _rates(lower, rates, colours)
 
     legend = 0.2 * (len(known) + len(lines))
-    return _render(draw, height=below + (_ABOVE + legend if known else 0), image_format=image_format)
+    return render(draw, height=below + (_ABOVE + legend if known else 0), image_format=image_format)
 
 
 def by_rating(
@@ -119,7 +119,7 @@ def by_rating(
         axes.grid(alpha=0.25)
         figure.legend(loc="outside upper center", ncols=2, frameon=False)
 
-    return _render(draw, height=2.9, image_format=image_format)
+    return render(draw, height=2.9, image_format=image_format)
 
 
 def _defined(values: ArrayLike) -> NDArray[np.float64]:

@@ -130,7 +130,7 @@ def comparison_section(
         title,
         _comparison_text(score_name, pairs, ranking),
         drawings,
-        (_ranking_table(score_name, ranking, f"ranking-{key}"), _pair_table(pairs, f"comparison-{key}")),
+        (_ranking_table(score_name, ranking, f"ranking-{key}"), pair_table(pairs, f"comparison-{key}")),
     )
 
 
@@ -147,9 +147,9 @@ def _comparison_text(score_name: str, pairs: Sequence[PairedComparison], ranking
     unit = "groups" if pairs and pairs[0].n_groups < pairs[0].n else "cases"
     text = (
         f"{score_name} of the same cases by every method; {ranking.n} cases are defined for all of them, "
-        f"{ranking.n_undefined} are not and are left out of the ranking. Wilcoxon signed-rank test on {unit}, two-sided, "
-        f"p-values corrected for {len(pairs)} comparison{'s' if len(pairs) != 1 else ''} by Holm's method; effect: "
-        f"matched-pairs rank-biserial correlation (1: the first method is better or larger in every case, -1: the "
+        f"{ranking.n_undefined} are not and are left out of the ranking. Wilcoxon signed-rank test on {unit}, "
+        f"two-sided, p-values corrected for {len(pairs)} comparison{'s' if len(pairs) != 1 else ''} by Holm's method; "
+        f"effect: matched-pairs rank-biserial correlation (1: the first method is better or larger in every case, -1: the "
         f"second). Intervals: 2000 bootstrap resamples of {unit}."
     )
     if not math.isnan(ranking.stability):
@@ -176,7 +176,8 @@ def _ranking_table(score_name: str, ranking: Ranking, file: str) -> Table:
     return Table(columns, rows, "“first in”: share of the resamples in which the method ranks first.", file)
 
 
-def _pair_table(pairs: Sequence[PairedComparison], file: str) -> Table:
+def pair_table(pairs: Sequence[PairedComparison], file: str) -> Table:
+    """Paired comparisons as a table of the page."""
     columns = ("methods", "n", "undefined", "groups", "mean difference", "95 % interval", "p", "p (Holm)", "effect",
                "95 % interval of the effect")  # fmt: skip
     rows: list[tuple[Cell, ...]] = [
@@ -229,7 +230,7 @@ def agreement_section(
     )
     left_out = len(volumes) - len(found)
     if left_out > 0:
-        text += f" {left_out} more labels are in agreement.csv of programs' tables only."
+        text += f" The first {len(found)} of {len(volumes)} labels are shown."
     return Section("Agreement of volumes" if unit != "mm²" else "Agreement of areas", text, drawings,
                    (_agreement_table({name: ba for name, (_, _, ba) in found.items()}, unit),))  # fmt: skip
 

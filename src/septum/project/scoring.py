@@ -1,0 +1,127 @@
+"""The scores of every pair of masks: from the counts, and from the arrays where a family of scores needs them.
+
+The insight: the counts of a pair are there already when its coding is decided, so a report of overlap reads every file
+once; surfaces and objects need the arrays again, one pair at a time, on as many processes as there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from septum.project.cases import UNANNOTATED
+from septum.project.coding import Coding
+from septum.project.config import EvaluateSettings
+from septum.project.covariates import CaseTable
+from septum.project.measures import (
+    components,
+    families_of,
+    label_values,
+    neurite_values,
+    object_values,
+    overlap_values,
+)
+from septum.project.pairs import Measured, Pair, name_of, read_pair
+from septum.project.parallel import map_cases
+from septum.project.scores import Score, scores_from_table
+from septum.project.sets import Hooks, Method
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What is computed for every pair, once its coding is decided; travels to other processes."""
+
+    coding: Coding
+    families: tuple[str, ...]
+    tolerance_mm: float
+    policy: str
+    resample: bool
+    objects: tuple[bool, bool]
+
+
+def plan_scoring(
+    codings: Mapping[str, Coding], counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
+) -> dict[str, Scoring]:
+    """What is computed for the pairs of each method. A side whose masks hold one value is split into components."""
+    families = families_of(settings.metrics)
+    found = {}
+    for (name, coding), measured in zip(codings.items(), counted, strict=True):
+        sides = [
+            len({int(v) for m in measured for v in np.unique(column(m))} - coding.unscored) > 1
+            for column in (lambda m: m.table.reference, lambda m: m.table.prediction)
+        ]
+        found[name] = Scoring(
+            coding, families, settings.tolerance_mm, settings.policy, settings.resample, (sides[0], sides[1])
+        )
+    return found
+
+
+def score_method(
+    method: Method,
+    measured: Sequence[Measured],
+    scoring: Mapping[str, Scoring],
+    settings: EvaluateSettings,
+    hooks: Hooks,
+    table: CaseTable | None,
+) -> list[Score]:
+    """Scores of all cases of a method: from the counts, and from the arrays where a family needs them."""
+    wanted = scoring[method.name]
+    groups = table.column(settings.groups) if table and settings.groups else {}
+    more: Sequence[Mapping[int, Mapping[str, float]]] = [{}] * len(measured)
+    if set(wanted.families) != {"overlap"}:
+        more = map_cases(
+            partial(score_arrays, scoring=wanted),
+            method.pairs,
+            workers=settings.workers,
+            name_of=name_of,
+            on_progress=lambda case, fraction: hooks.on_progress(f"measuring {case}", fraction),
+            should_stop=hooks.should_stop,
+        )
+    scores = []
+    for one, values in zip(measured, more, strict=True):
+        group = groups.get(one.case.id, one.case.group)
+        counts = scores_from_table(
+            one.case.id, wanted.coding.apply(one.table), labels=wanted.coding.labels, group=group
+        )
+        size = one.grid.voxel_volume if one.sized else float("nan")
+        for score in counts:
+            own = overlap_values(score.counts, policy=settings.policy) | dict(values.get(score.label, {}))
+            scores.append(replace(score, method=method.name, values=own, sample_size=size))
+    return scores
+
+
+def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]:
+    """The scores of one pair that need more than counts, by label; runs on any process."""
+    opened = read_pair(pair, resample=scoring.resample)
+    reference, prediction = opened.reference, opened.prediction
+    coding, labels = scoring.coding, list(scoring.coding.labels)
+    ignored = np.isin(reference.array, [v for v in (coding.ignore, UNANNOTATED) if v is not None])
+    truth = coding.reference(np.where(ignored, coding.background, reference.array))
+    guess = coding.prediction(np.where(ignored, coding.background, prediction.array))
+    found = label_values(
+        truth,
+        guess,
+        labels=labels,
+        families=scoring.families,
+        spacing=reference.grid.spacing,
+        tolerance_mm=scoring.tolerance_mm,
+        policy=scoring.policy,
+    )
+    for label in labels:
+        if "instances" in scoring.families:
+            single = len(labels) == 1
+            sides = [
+                np.where(own == label, raw.astype(np.int64) + int(coding.background != 0), 0)
+                if many and single
+                else components(own == label)
+                for own, raw, many in zip(
+                    (truth, guess), (reference.array, prediction.array), scoring.objects, strict=True
+                )
+            ]
+            found[label] |= object_values(sides[0], sides[1], ignored=ignored)
+        if "em" in scoring.families:
+            found[label] |= neurite_values(truth == label, guess == label)
+    return found
