@@ -41,13 +41,13 @@ def accuracy(content: dict[str, Any]) -> list[str]:
         "## Accuracy on images that training never saw",
         "",
         f"`python -m benchmarks.accuracy.first_models` ({where(content)}), "
-        f"seed {results['seed']}; trained on every training image (`--folds none`), "
-        "on a machine that did other work too.",
+        f"seed {results['seed']}; trained on every training image (`--folds none`); "
+        "each row has the day of its run.",
         "Dice is the mean over labels of each test image; intervals are 95 % bootstrap intervals.",
         "",
         "| data set | training images | test images | Dice, mean [interval] | Dice, median [interval] | "
-        "pixel error | aim | networks, steps | minutes | peak memory, MB |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "pixel error | aim | networks, steps | minutes | peak memory, MB | run |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in results.items():
         if not isinstance(row, dict):
@@ -62,12 +62,13 @@ def accuracy(content: dict[str, Any]) -> list[str]:
                 f"{score['mean']:.4f} [{score['mean_ci_low']:.4f}, {score['mean_ci_high']:.4f}] | "
                 f"{score['median']:.4f} [{score['median_ci_low']:.4f}, {score['median_ci_high']:.4f}] | "
                 f"{score['pixel_error']:.4f} | {row['aim']} | {row['networks']}, {row['steps']} | "
-                f"{row['train_minutes']:.1f} | {row['train_peak_memory_mb'] or 'not recorded'} |"
+                f"{row['train_minutes']:.1f} | {row['train_peak_memory_mb'] or 'not recorded'} | "
+                f"{row.get('date', content['date'])[:10]} |"
             )
         labels = row["plain"]["mean_by_label"]
         if len(labels) > 1:
             each = ", ".join(f"{label} {value:.4f}" for label, value in labels.items())
-            lines.append(f"| {name}, by label | | | {each} | | | | | | |")
+            lines.append(f"| {name}, by label | | | {each} | | | | | | | |")
     return lines
 
 
