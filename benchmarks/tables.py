@@ -8,6 +8,7 @@ Reads `benchmarks/results/*.json`, writes `docs/explain/measured.md`.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -175,19 +176,22 @@ def metrics(content: dict[str, Any]) -> list[str]:
         f"`python -m benchmarks.speed.metrics` ({where(content)}): Dice, 95 % Hausdorff distance, average surface "
         f"distance and surface Dice at {results['tolerance_mm']:g} mm on one thread; peers on a sample of the labels.",
         "",
-        "| task | tool | labels timed | ms per label | Septum is faster by | peak memory beyond the masks, MB | "
-        "largest difference in HD95, mm |",
+        "| task | tool | labels timed | ms per label | Septum is faster by (in processor time) | "
+        "peak memory beyond the masks, MB | largest difference in HD95, mm |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in ((n, r) for n, r in results.items() if isinstance(r, dict) and "septum" in r):
         for tool in ("septum", "surface-distance", "monai"):
             one = row[tool]
             faster = row.get(f"times_faster_than_{tool}")
+            if faster is not None:
+                processor = row.get(f"times_less_processor_than_{tool}", math.nan)
+                faster = f"{faster:.1f} × ({processor:.1f} ×)"
             difference = row.get(f"largest_difference_from_{tool}", {}).get("hd95_mm")
             lines.append(
                 f"| {name}, {' × '.join(map(str, row['shape']))}, {row['labels']} label(s) | {tool} | "
                 f"{one['labels']} | "
-                f"{1e3 * one['seconds_per_label']:.1f} | {'' if faster is None else f'{faster:.1f} ×'} | "
+                f"{1e3 * one['seconds_per_label']:.1f} | {faster or ''} | "
                 f"{one['peak_extra_mb']:.0f} | {'' if difference is None else f'{difference:.1e}'} |"
             )
     cohort = results["cohort"]
