@@ -93,6 +93,38 @@ def network(content: dict[str, Any]) -> list[str]:
     return lines
 
 
+def classical_speed(content: dict[str, Any]) -> list[str]:
+    """Every classical method against its fastest peer."""
+    results = content["results"]
+    lines = [
+        "## Speed of the classical methods",
+        "",
+        f"`python -m benchmarks.speed.classical` ({where(content)}): one image of each size, 16 bits, medians of "
+        f"interleaved repetitions; memory is the rise of the peak in a process of its own. Bar: {results['bar']} times "
+        "the fastest peer. OpenCV is no dependency of Septum, so the ratio without it is given too.",
+        "",
+        "| method | size | Septum, s | MB | fastest peer | s | MB | ratio | without OpenCV | bar met |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in results["methods"].items():
+        ours = row["contestants"]["Septum"]
+        size = " × ".join([str(row["side"])] * int(name[-3]))
+        start = f"| {name[:-5]} | {size} | " + (
+            f"{ours['seconds']:.4f} | {ours['memory_mb']:.0f} | " if "note" not in ours else f"{ours['note']} | | "
+        )
+        if "ratio" not in row:
+            why = [f"{who}: {c['note']}" for who, c in row["contestants"].items() if who != "Septum" and "note" in c]
+            lines.append(f"{start}{row['no_peer'] or '; '.join(why) or 'none'} | | | | | |")
+            continue
+        peer = row["contestants"][row["fastest"]]
+        rest = f"{row['ratio_without_opencv']:.2f}" if "ratio_without_opencv" in row else ""
+        lines.append(
+            f"{start}{row['fastest'].removesuffix(' (2-D)')} | {peer['seconds']:.4f} | {peer['memory_mb']:.0f} | "
+            f"{row['ratio']:.2f} | {rest} | {'yes' if row['met'] else '**no**'} |"
+        )
+    return lines
+
+
 def plain(name: str, title: str, command: str) -> list[str]:
     """Any other result, as it was recorded."""
     content = load(name)
@@ -105,7 +137,7 @@ def plain(name: str, title: str, command: str) -> list[str]:
 def main() -> None:
     """Write the page."""
     lines = [HEAD]
-    for name, table in (("first_models", accuracy), ("network", network)):
+    for name, table in (("first_models", accuracy), ("network", network), ("classical-speed", classical_speed)):
         content = load(name)
         if content is not None:
             lines += [*table(content), ""]

@@ -118,6 +118,21 @@ def test_permuting_the_axes_permutes_what_is_grown(order) -> None:
         assert np.mean(result != grow(moved, moved_seed, [spacing[a] for a in order])) < 1e-3
 
 
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (3, 1, 2)])
+def test_a_box_that_grows_finds_what_the_whole_image_holds(spacing, monkeypatch) -> None:
+    image = noise((30, 34, 38))
+    seed = np.unravel_index(ndimage.uniform_filter(image, 5).argmax(), image.shape)
+    for low in (-0.3, 0.4, 1.0):
+        whole = growing.connected_threshold(image, seeds=[seed], low=low)
+        near = growing.neighbourhood_connected(image, seeds=[seed], low=low - 1, radius_mm=3, spacing=spacing)
+        with monkeypatch.context() as patch:
+            patch.setattr(growing, "_ROOM", 1)
+            np.testing.assert_array_equal(growing.connected_threshold(image, seeds=[seed], low=low), whole)
+            again = growing.neighbourhood_connected(image, seeds=[seed], low=low - 1, radius_mm=3, spacing=spacing)
+            np.testing.assert_array_equal(again, near)
+        assert whole.any()
+
+
 def test_a_row_of_alternating_values_is_grown() -> None:
     grown = growing.connected_threshold(np.array([[1, 0, 1, 0, 1]]), seeds=[[0, 2]], low=1)
     assert grown.tolist() == [[False, False, True, False, False]]

@@ -72,7 +72,7 @@ def cluster(
     kind: str = "kmeans",
     classes: int = 3,
     most: int = 8,
-    smoothed_mm: Sequence[float] = (),
+    smoothed_mm: Sequence[float] | None = None,
     position: float = 0.0,
     regularity: float = 0.0,
     seed: int = 0,
@@ -87,7 +87,7 @@ def cluster(
         classes: k, 1 to 64, not more than there are distinct values; 0 lets the data choose among 2 to `most`: the
             least k² |W| (W: scatter within the classes) for k-means and fuzzy c-means, the least Bayesian information
             criterion for mixtures.
-        smoothed_mm: standard deviations in mm of Gaussians; every channel smoothed by each becomes a feature.
+        smoothed_mm: standard deviations in mm of Gaussians; each channel smoothed by each becomes a feature.
         position: weight of the position: the coordinates in mm become features, scaled so that the image's longest
             side has this many standard deviations of a feature as its own; 0 for none.
         regularity: strength of a Markov random field (Potts model), 0 for none; 1 is about as much as a class costs
@@ -117,7 +117,7 @@ def cluster(
     at_least(regularity, 0, "regularity")
     at_least(position, 0, "position")
     tried = _tried(classes, most)
-    features = feature_stack(array, spacing=step, smoothed_mm=smoothed_mm, position=position)
+    features = feature_stack(array, spacing=step, smoothed_mm=smoothed_mm or (), position=position)
     found = fit(features, kind=kind, tried=tried, exact=classes != 0, seed=seed)
     if regularity == 0:
         return assign(features, found)

@@ -11,7 +11,7 @@ millimetres into voxels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from septum.errors import ConfigError, GeometryError
 
 Mask = NDArray[np.bool_]
 CONNECTIVITY = ("full", "faces")
+_ROOM = 24  # voxels around the seeds in the first box
 
 
 def seeds_from_mm(points_mm: ArrayLike, *, spacing: Sequence[float]) -> NDArray[np.int64]:
@@ -112,7 +113,10 @@ def connected_threshold(
     array = grey_image(image)
     spacing_mm(spacing, array.ndim)
     voxels = seed_voxels(seeds, array.shape)
-    return _holding(_between(array, low, high), voxels, connectivity)
+    one_of(connectivity, CONNECTIVITY, "connectivity")
+    return _grown(
+        array, voxels, lambda part: _between(part, low, high), reach=(0,) * array.ndim, full=connectivity == "full"
+    )
 
 
 def neighbourhood_connected(
@@ -139,18 +143,15 @@ def neighbourhood_connected(
 
     Source: ITK's NeighborhoodConnectedImageFilter.
     """
-    from scipy import ndimage
-
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
     voxels = seed_voxels(seeds, array.shape)
-    inside = _between(array, low, high).view(np.uint8)
-    for axis, s in enumerate(step):
-        reach = 1 if radius_mm is None else int(at_least(radius_mm, 0, "radius_mm") / s + 1e-9)
-        reach = min(reach, array.shape[axis])
-        if reach:
-            inside = ndimage.minimum_filter1d(inside, 2 * reach + 1, axis=axis, mode="nearest")
-    return _holding(inside.view(bool), voxels, "faces")
+    if radius_mm is None:
+        reach = [1] * array.ndim
+    else:
+        reach = [int(at_least(radius_mm, 0, "radius_mm") / s + 1e-9) for s in step]
+    reach = [min(r, n) for r, n in zip(reach, array.shape, strict=True)]
+    return _grown(array, voxels, lambda part: _eroded(_between(part, low, high), reach), reach=reach, full=False)
 
 
 def confidence_connected(
@@ -280,10 +281,62 @@ def _between(array: NDArray[Any], low: float | None, high: float | None) -> Mask
     return inside
 
 
-def _holding(inside: Mask, voxels: NDArray[np.int64], connectivity: str) -> Mask:
+def _eroded(inside: Mask, reach: Sequence[int]) -> Mask:
+    """Where the whole box around a voxel is inside; beyond the array's edge nothing is asked."""
+    from scipy import ndimage
+
+    found = inside.view(np.uint8)
+    for axis, r in enumerate(reach):
+        if r:
+            found = ndimage.minimum_filter1d(found, 2 * r + 1, axis=axis, mode="nearest")
+    return found.view(bool)
+
+
+def _grown(
+    array: NDArray[Any],
+    voxels: NDArray[np.int64],
+    member: Callable[[NDArray[Any]], Mask],
+    *,
+    reach: Sequence[int],
+    full: bool,
+) -> Mask:
+    """What hangs together with the voxels where `member` holds, found in a box that grows while the region touches it.
+
+    Small regions of large volumes so cost what they are worth; boxes double along every axis, so that large ones cost
+    little more than the whole volume at once. `member` sees `reach` voxels around the box.
+    """
+    shape = np.array(array.shape)
+    room = _ROOM
+    while True:
+        low, high = np.maximum(voxels.min(0) - room, 0), np.minimum(voxels.max(0) + 1 + room, shape)
+        if np.prod(high - low) > 0.5 * shape.prod():
+            low, high = np.zeros_like(shape), shape
+        wide = np.maximum(low - reach, 0), np.minimum(high + reach, shape)
+        inside = member(array[tuple(map(slice, *wide))])
+        inside = np.ascontiguousarray(inside[tuple(map(slice, low - wide[0], high - wide[0]))])
+        found = _holding(inside, voxels - low, full=full)
+        if not _touches(found, low > 0, high < shape):
+            break
+        room *= 2
+    if found.shape == array.shape:
+        return found
+    mask = np.zeros(array.shape, bool)
+    mask[tuple(map(slice, low, high))] = found
+    return mask
+
+
+def _touches(found: Mask, below: NDArray[np.bool_], above: NDArray[np.bool_]) -> bool:
+    """Whether the region reaches a side of its box beyond which the image goes on."""
+    return any(
+        bool(open_side and found.take(place, axis).any())
+        for axis in range(found.ndim)
+        for open_side, place in ((below[axis], 0), (above[axis], -1))
+    )
+
+
+def _holding(inside: Mask, voxels: NDArray[np.int64], *, full: bool) -> Mask:
     """The components of `inside` that hold at least one of the voxels."""
-    one_of(connectivity, CONNECTIVITY, "connectivity")
-    labels, count = connected_parts(inside, full=connectivity == "full")
+    labels, count = connected_parts(inside, full=full)
     wanted = np.zeros(count + 1, dtype=bool)
     wanted[labels[tuple(voxels.T)]] = True
     wanted[0] = False

@@ -116,7 +116,7 @@ _REGIONS = (
         "graph-based regions (Felzenszwalb 2004)",
         "scikit-image",
         (
-            Option("scale", "number", 1.0, "larger gives larger regions", low=0.001),
+            Option("scale", "number", 100.0, "larger gives larger regions", low=0.001),
             EDGE,
             Option("smallest_mm2", "number", 20.0, "smaller regions join a neighbour", low=0, unit="mm²"),
         ),
@@ -184,7 +184,7 @@ _CLUSTERING = tuple(
         (
             _CLASSES,
             Option("most", "integer", 8, "the most classes that the data may choose", low=2, high=64),
-            Option("smoothed_mm", "numbers", (), "Gaussians whose results are features too", low=0.001, unit="mm"),
+            Option("smoothed_mm", "numbers", None, "Gaussians whose results are features too", low=0.001, unit="mm"),
             Option("position", "number", 0.0, "weight of the position as a feature", low=0),
             Option("regularity", "number", 0.0, "strength of the Markov random field", low=0, suggest=(0.0, 0.5)),
             Option("seed", "integer", 0, "of the sample of voxels", low=0),

@@ -289,7 +289,7 @@ def merge_regions(labels: ArrayLike, image: ArrayLike, *, tolerance: float) -> L
 def felzenszwalb(
     image: ArrayLike,
     *,
-    scale: float = 1.0,
+    scale: float = 100.0,
     sigma_mm: float | None = None,
     smallest_mm2: float = 20.0,
     spacing: Sequence[float] | None = None,
@@ -298,7 +298,7 @@ def felzenszwalb(
 
     Args:
         image: `(C, Y, X)`, finite.
-        scale: larger gives larger regions, above 0 (scikit-image's scale, for values in standard deviations × 255/4).
+        scale: larger gives larger regions, above 0 (scikit-image's; a standard deviation counts as 1/4).
         sigma_mm: Gaussian smoothing before; None for 0.8 of the finest spacing.
         smallest_mm2: smaller regions join a neighbour.
         spacing: mm per axis.
