@@ -203,6 +203,32 @@ def metrics(content: dict[str, Any]) -> list[str]:
     return lines
 
 
+def classical_accuracy(content: dict[str, Any]) -> list[str]:
+    """The best classical methods of each data set."""
+    lines = [
+        "## Accuracy of the classical methods",
+        "",
+        f"`python -m benchmarks.accuracy.classical` ({where(content)}): `septum segment --suggest` on a few images of each "
+        "set, cross-validated. *Best of all* chooses the method, too, on other images than it is scored on; the next "
+        "columns are the three methods that turned out best. One brain and one CT are divided into parts of themselves, "
+        "so their figures are optimistic.",
+        "",
+        "| data set | images | best of all, Dice [95 % interval] | first | second | third | minutes |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in content["results"].values():
+        best, *others = row["methods"]
+        low, high = (("–" if v is None or v != v else f"{v:.3f}") for v in (best["low"], best["high"]))
+        each = [f"{other['method']} {other['dice']:.3f}" for other in others[:3]] + [""] * 3
+        lines.append(
+            f"| {row['what']} | {row['images']} | {best['dice']:.3f} [{low}, {high}] | {each[0]} | {each[1]} | "
+            f"{each[2]} | {row['seconds'] / 60:.1f} |"
+        )
+    lines += ["", "The steps of the best:", ""]
+    lines += [f"- {row['what']}: {row['methods'][0]['pipeline']}" for row in content["results"].values()]
+    return lines
+
+
 def plain(name: str, title: str, command: str) -> list[str]:
     """Any other result, as it was recorded."""
     content = load(name)
@@ -220,6 +246,7 @@ def main() -> None:
         "network": network,
         "speed-metrics": metrics,
         "classical-speed": classical_speed,
+        "classical_accuracy": classical_accuracy,
         "readers": readers,
     }
     for name, table in tables.items():
