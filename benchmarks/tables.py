@@ -132,8 +132,8 @@ def classical_accuracy(content: dict[str, Any]) -> list[str]:
         "",
         f"`python -m benchmarks.accuracy.classical` ({where(content)}): `septum segment --suggest` on a few images of "
         "each set, cross-validated. *Best of all* chooses the method, too, on other images than it is scored on; the "
-        "next columns are the three methods that turned out best. One brain and one CT are divided into parts of themselves, "
-        "so their figures are optimistic.",
+        "next columns are the three methods that turned out best. One brain and one CT are divided into parts of "
+        "themselves, so their figures are optimistic.",
         "",
         "| data set | images | best of all, Dice [95 % interval] | first | second | third | minutes |",
         "|---|---|---|---|---|---|---|",
