@@ -35,7 +35,7 @@ def record(name: str, results: dict[str, Any], *, seed: int | None = 0) -> Path:
     content = {
         "name": name,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": commit(),
         "seed": seed,
         "versions": {"python": platform.python_version(), **_versions()},
         "hardware": _hardware(),
@@ -49,7 +49,7 @@ def record(name: str, results: dict[str, Any], *, seed: int | None = 0) -> Path:
     return path
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit, with "+changes" when tracked source differs from it; "unknown" outside a repository."""
     try:
         head = _git("rev-parse", "HEAD")

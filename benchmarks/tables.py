@@ -8,6 +8,7 @@ Reads `benchmarks/results/*.json`, writes `docs/explain/measured.md`.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,13 @@ def accuracy(content: dict[str, Any]) -> list[str]:
         "## Accuracy on images that training never saw",
         "",
         f"`python -m benchmarks.accuracy.first_models` ({where(content)}), "
-        f"seed {results['seed']}; trained on every training image (`--folds none`), "
-        "on a machine that did other work too.",
+        f"seed {results['seed']}; trained on every training image (`--folds none`); "
+        "each row has the day of its run.",
         "Dice is the mean over labels of each test image; intervals are 95 % bootstrap intervals.",
         "",
         "| data set | training images | test images | Dice, mean [interval] | Dice, median [interval] | "
-        "pixel error | aim | networks, steps | minutes | peak memory, MB |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "pixel error | aim | networks, steps | minutes | peak memory, MB | run |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in results.items():
         if not isinstance(row, dict):
@@ -62,12 +63,13 @@ def accuracy(content: dict[str, Any]) -> list[str]:
                 f"{score['mean']:.4f} [{score['mean_ci_low']:.4f}, {score['mean_ci_high']:.4f}] | "
                 f"{score['median']:.4f} [{score['median_ci_low']:.4f}, {score['median_ci_high']:.4f}] | "
                 f"{score['pixel_error']:.4f} | {row['aim']} | {row['networks']}, {row['steps']} | "
-                f"{row['train_minutes']:.1f} | {row['train_peak_memory_mb'] or 'not recorded'} |"
+                f"{row['train_minutes']:.1f} | {row['train_peak_memory_mb'] or 'not recorded'} | "
+                f"{row.get('date', content['date'])[:10]} |"
             )
         labels = row["plain"]["mean_by_label"]
         if len(labels) > 1:
             each = ", ".join(f"{label} {value:.4f}" for label, value in labels.items())
-            lines.append(f"| {name}, by label | | | {each} | | | | | | |")
+            lines.append(f"| {name}, by label | | | {each} | | | | | | | |")
     return lines
 
 
@@ -174,19 +176,22 @@ def metrics(content: dict[str, Any]) -> list[str]:
         f"`python -m benchmarks.speed.metrics` ({where(content)}): Dice, 95 % Hausdorff distance, average surface "
         f"distance and surface Dice at {results['tolerance_mm']:g} mm on one thread; peers on a sample of the labels.",
         "",
-        "| task | tool | labels timed | ms per label | Septum is faster by | peak memory beyond the masks, MB | "
-        "largest difference in HD95, mm |",
+        "| task | tool | labels timed | ms per label | Septum is faster by (in processor time) | "
+        "peak memory beyond the masks, MB | largest difference in HD95, mm |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in ((n, r) for n, r in results.items() if isinstance(r, dict) and "septum" in r):
         for tool in ("septum", "surface-distance", "monai"):
             one = row[tool]
             faster = row.get(f"times_faster_than_{tool}")
+            if faster is not None:
+                processor = row.get(f"times_less_processor_than_{tool}", math.nan)
+                faster = f"{faster:.1f} × ({processor:.1f} ×)"
             difference = row.get(f"largest_difference_from_{tool}", {}).get("hd95_mm")
             lines.append(
                 f"| {name}, {' × '.join(map(str, row['shape']))}, {row['labels']} label(s) | {tool} | "
                 f"{one['labels']} | "
-                f"{1e3 * one['seconds_per_label']:.1f} | {'' if faster is None else f'{faster:.1f} ×'} | "
+                f"{1e3 * one['seconds_per_label']:.1f} | {faster or ''} | "
                 f"{one['peak_extra_mb']:.0f} | {'' if difference is None else f'{difference:.1e}'} |"
             )
     cohort = results["cohort"]
@@ -195,6 +200,32 @@ def metrics(content: dict[str, Any]) -> list[str]:
         f"A cohort of {cohort['cases']} masks of 512 × 512 (in memory, {cohort['distinct_cases']} distinct) takes "
         f"{cohort['seconds']:.1f} s in {cohort['processes']} processes.",
     ]
+    return lines
+
+
+def classical_accuracy(content: dict[str, Any]) -> list[str]:
+    """The best classical methods of each data set."""
+    lines = [
+        "## Accuracy of the classical methods",
+        "",
+        f"`python -m benchmarks.accuracy.classical` ({where(content)}): `septum segment --suggest` on a few images of "
+        "each set, cross-validated. *Best of all* chooses the method, too, on other images than it is scored on; the "
+        "next columns are the three methods that turned out best. One brain and one CT are divided into parts of "
+        "themselves, so their figures are optimistic.",
+        "",
+        "| data set | images | best of all, Dice [95 % interval] | first | second | third | minutes |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in content["results"].values():
+        best, *others = row["methods"]
+        low, high = (("–" if v is None or v != v else f"{v:.3f}") for v in (best["low"], best["high"]))
+        each = [f"{other['method']} {other['dice']:.3f}" for other in others[:3]] + [""] * 3
+        lines.append(
+            f"| {row['what']} | {row['images']} | {best['dice']:.3f} [{low}, {high}] | {each[0]} | {each[1]} | "
+            f"{each[2]} | {row['seconds'] / 60:.1f} |"
+        )
+    lines += ["", "The steps of the best:", ""]
+    lines += [f"- {row['what']}: {row['methods'][0]['pipeline']}" for row in content["results"].values()]
     return lines
 
 
@@ -215,6 +246,7 @@ def main() -> None:
         "network": network,
         "speed-metrics": metrics,
         "classical-speed": classical_speed,
+        "classical_accuracy": classical_accuracy,
         "readers": readers,
     }
     for name, table in tables.items():

@@ -13,12 +13,15 @@ from typing import Any
 
 import typer.main
 
+from septum.classical.method import Method
+from septum.classical.methods import METHODS
 from septum.cli.main import app
+from septum.cli.segment import option_text
 
 DOCS = Path(__file__).resolve().parent
 SOURCE = DOCS.parent / "src" / "septum"
 TARGET = DOCS / "reference"
-ROOMS = ("geometry", "io", "metrics", "net", "report", "project")
+ROOMS = ("geometry", "io", "metrics", "classical", "net", "report", "project")
 
 
 class Undocumented(SystemExit):
@@ -47,6 +50,27 @@ def _commands(group: Any, prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
+def methods_page() -> str:
+    """Markdown of every classical method, from the table that the program itself reads."""
+    titles = {"image": "Prepare the image", "segment": "Segment", "clean": "Mend the mask"}
+    lines = ["# Classical methods", "", "What `septum segment` and pipelines know; sizes are in mm.", ""]
+    for stage, title in titles.items():
+        lines += [f"## {title}", ""]
+        for method in METHODS:
+            if method.stage == stage:
+                lines += [f"### {method.name}", "", *_method_lines(method), ""]
+    return "\n".join(lines)
+
+
+def _method_lines(method: Method) -> list[str]:
+    sizes = " and ".join(f"{d}-D" for d in method.dimensions)
+    channels = "all channels together" if method.channels == "any" else "one channel"
+    needs = f" Needs {', '.join(method.needs)}." if method.needs else ""
+    lines = [f"{method.what[0].upper()}{method.what[1:]}. {sizes}, {channels}; runs {method.library}.{needs}"]
+    rows = [(f"`{o.name}`", f"{o.what} ({o.range_text()})", f"`{option_text(o.default)}`") for o in method.options]
+    return [*lines, "", _table(rows)] if rows else lines
+
+
 def room_page(room: str) -> str:
     """Markdown that lets mkdocstrings show every public module of a room."""
     lines = [f"# septum.{room}", ""]
@@ -62,7 +86,9 @@ def room_page(room: str) -> str:
 
 def write() -> list[Path]:
     """Write every page; returns the paths."""
-    pages = {"command-line.md": command_page()} | {f"{room}.md": room_page(room) for room in ROOMS}
+    pages = {"command-line.md": command_page(), "methods.md": methods_page()} | {
+        f"{room}.md": room_page(room) for room in ROOMS
+    }
     TARGET.mkdir(parents=True, exist_ok=True)
     for name, text in pages.items():
         (TARGET / name).write_text(text, encoding="utf-8")

@@ -41,6 +41,13 @@ def test_an_option_without_help_ends_the_generation(generate):
         generate._rows(SimpleNamespace(params=[option]), "septum train")
 
 
+def test_every_classical_method_is_on_its_page_with_its_options(generate):
+    page = generate.methods_page()
+    for method in generate.METHODS:
+        assert f"### {method.name}\n" in page
+        assert all(option.what.replace("|", "\\|") in page for option in method.options)
+
+
 def test_every_public_module_has_a_docstring(generate):
     assert all("::: septum." in generate.room_page(room) for room in generate.ROOMS)
 

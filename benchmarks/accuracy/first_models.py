@@ -5,7 +5,7 @@
 Every step is the command that a user types (`septum train`, `predict`, `evaluate`), each in a process of its own, timed
 and with its peak memory. The division into training and test images is fixed here, by section block, by eye or by
 patient, and the test images carry `split = test`, so that training cannot see them. Results go to
-`benchmarks/results/first_models.json`; `docs/explain/accuracy.md` is written from that file.
+`benchmarks/results/first_models.json`; `docs/explain/measured.md` is written from that file.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.record import record
+from benchmarks.record import RESULTS, commit, record
 from septum import io
 from septum.metrics.summary import summarise
 
@@ -141,6 +142,9 @@ def study(chosen: Study, data: Path, factor: float, *, reuse: bool) -> dict[str,
     plan = json.loads((folder / "model" / "plan.json").read_text())
     ended = [json.loads(path.read_text()) for path in sorted((folder / "model").glob("fold_*/run.json"))]
     result: dict[str, object] = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "factor": factor,
         "what": chosen.what,
         "aim": chosen.aim,
         "training_images": len(training),
@@ -166,6 +170,15 @@ def study(chosen: Study, data: Path, factor: float, *, reuse: bool) -> dict[str,
     return result
 
 
+def earlier() -> dict[str, object]:
+    """The rows recorded before: sets that are not run now keep theirs, each with its own date and commit."""
+    path = RESULTS / "first_models.json"
+    if not path.is_file():
+        return {}
+    kept: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))["results"]
+    return {one.name: kept[one.name] for one in STUDIES if one.name in kept}
+
+
 def main() -> None:
     """Run the studies asked for and record them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -176,7 +189,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         raise SystemExit(f"{arguments.data} does not exist; give the folder of the data sets with --data")
-    results: dict[str, object] = {"factor": arguments.factor, "seed": SEED}
+    results: dict[str, object] = {**earlier(), "seed": SEED}
     studies = {one.name: one for one in STUDIES}
     for chosen in (studies[name] for name in arguments.sets):
         results[chosen.name] = study(chosen, arguments.data.resolve(), arguments.factor, reuse=arguments.reuse)

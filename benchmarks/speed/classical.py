@@ -187,10 +187,16 @@ def main() -> int:
                 found |= {"side": side, "no_peer": NO_PEER.get(method.name)}
                 results[f"{method.name}, {ndim}-D"] = found
                 _tell(f"{method.name}, {ndim}-D", found)
-    missed = [name for name, row in results.items() if row.get("met") is False]
-    path = record("classical-speed", {"bar": BAR, "methods": results, "missed": missed})
+                _keep(results)  # after each method: a run that is stopped goes on with --merge --methods
+    missed, path = _keep(results)
     print(f"{len(missed)} of {len(results)} miss the bar of {BAR}: {', '.join(missed) or 'none'}; {path}")
     return 1 if missed else 0
+
+
+def _keep(results: dict[str, Any]) -> tuple[list[str], Path]:
+    """Record what was measured so far; the methods that miss the bar, and where it was written."""
+    missed = [name for name, row in results.items() if row.get("met") is False]
+    return missed, record("classical-speed", {"bar": BAR, "methods": results, "missed": missed})
 
 
 def _tell(name: str, found: dict[str, Any]) -> None:

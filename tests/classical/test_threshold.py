@@ -1,4 +1,4 @@
-"""Thresholds: SimpleITK and scikit-image where they are not what runs, exhaustive loops where the two disagree by design."""
+"""Thresholds: SimpleITK and scikit-image where they are not what runs, exhaustive loops where both search in part."""
 
 from __future__ import annotations
 

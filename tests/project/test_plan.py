@@ -15,7 +15,7 @@ from septum.project.classes import ClassMap
 from septum.project.config import TrainSettings
 from septum.project.fingerprint import Fingerprint
 from septum.project.machine import Machine, measure_machine
-from septum.project.plan import FORMAT_VERSION, make_plan, plan_json, read_plan
+from septum.project.plan import FORMAT_VERSION, WHOLE_PLANE, make_plan, plan_json, prediction_tile, read_plan
 
 PLANES = Fingerprint(
     cases=4,
@@ -107,6 +107,14 @@ def test_data_of_both_contrasts_are_also_shown_negated() -> None:
 def test_data_of_grey_and_coloured_pictures_are_also_shown_grey() -> None:
     assert make_plan(PLANES, TWO, STEPS, CPU).augment.intensity.grey == 0
     assert make_plan(replace(PLANES, channels=3, grey=0.8), TWO, STEPS, CPU).augment.intensity.grey > 0
+
+
+def test_planes_are_predicted_whole_and_volumes_and_unpadded_networks_in_patches() -> None:
+    plane = make_plan(PLANES, TWO, STEPS, CPU)
+    assert prediction_tile(plane) == (WHOLE_PLANE, WHOLE_PLANE)
+    assert all(side % unit == 0 for side, unit in zip(prediction_tile(plane), UNet(plane.unet).divisor, strict=True))
+    for plan in (make_plan(VOLUMES, TWO, STEPS, CPU), make_plan(PLANES, TWO, replace(STEPS, network="paper"), CPU)):
+        assert prediction_tile(plan) == plan.patch
 
 
 def test_few_slices_and_the_classic_networks_work_slice_by_slice() -> None:

@@ -76,8 +76,8 @@ def automatic_value(image: ArrayLike, *, method: str = "otsu", bins: int = BINS)
 
 
 def automatic(image: ArrayLike, *, method: str = "otsu", side: str = "bright", bins: int = BINS) -> Mask:
-    """The upper class (`side="bright"`), the lower one ("dark"), or the smaller of both ("rarer"; of equal ones the upper)
-    of an automatic threshold; see `automatic_value`.
+    """One class of an automatic threshold: the upper (`side="bright"`), the lower ("dark") or the smaller one ("rarer";
+    of equals the upper); see `automatic_value`.
 
     >>> automatic(np.array([[0, 1, 9, 8]])).tolist()
     [[False, False, True, True]]

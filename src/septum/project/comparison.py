@@ -12,12 +12,12 @@ import itertools
 import json
 import math
 import multiprocessing
-import os
 import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from septum.project.candidates import Candidate
 from septum.project.cases import Case, load_pair
 from septum.project.classes import ClassMap
 from septum.project.folds import Fold, block_slices
+from septum.project.jobs import Interrupted
 from septum.project.pipeline import advance, as_labels
 
 Table = NDArray[np.int64]
@@ -97,13 +98,11 @@ def run_candidates(
     chosen = [unique[key] for key in sorted(unique)]  # so that candidates with the same first steps are neighbours
     by_case = [(case, [u for u in units if u.case == case]) for case in dict.fromkeys(unit.case for unit in units)]
     found: dict[Unit, list[Measured]] = {}
-    began = time.perf_counter()
-    for done, finished in enumerate(_work(by_case, chosen, classes, jobs, began, should_stop), start=1):
-        found.update(finished)
-        on_progress(done / len(by_case))
-        if should_stop() and done < len(by_case):
-            return None
-    if len(found) < len(units):
+    try:
+        for done, finished in enumerate(_work(by_case, chosen, classes, jobs, on_progress, should_stop), start=1):
+            found.update(finished)
+            on_progress(done / len(by_case))
+    except Interrupted:
         return None
     return {key: [found[unit][i] for unit in units] for i, key in enumerate(sorted(unique))}
 
@@ -113,70 +112,121 @@ def _work(
     candidates: Sequence[Candidate],
     classes: ClassMap,
     jobs: int,
-    began: float,
+    on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
 ) -> Iterator[dict[Unit, list[Measured]]]:
-    first, *rest = by_case
-    yield _run_case(first[1], candidates, classes)
-    if jobs == 1 or (time.perf_counter() - began) * len(rest) < _POOL_PAYS:
-        for _, units in rest:
-            if should_stop():
-                return
-            yield _run_case(units, candidates, classes)
-        return
+    """What was found on each image as it is done; `Interrupted` when the user asked to stop."""
+    began = time.perf_counter()
+    for number, (_, units) in enumerate(by_case):
+        left = len(by_case) - number
+        if number == 1 and jobs > 1 and (time.perf_counter() - began) * left >= _POOL_PAYS:
+            yield from _share([units for _, units in by_case[1:]], candidates, classes, min(jobs, left), should_stop)
+            return
+
+        def tell(share: float, number: int = number) -> None:
+            on_progress((number + share) / len(by_case))
+
+        yield _run_case(units, candidates, classes, tell, should_stop)
+
+
+def _share(
+    cases: Sequence[list[Unit]],
+    candidates: Sequence[Candidate],
+    classes: ClassMap,
+    workers: int,
+    should_stop: Callable[[], bool],
+) -> Iterator[dict[Unit, list[Measured]]]:
+    """`_run_case` on every case in several processes, which a shared flag tells to stop."""
     context = multiprocessing.get_context("spawn")
-    workers = min(jobs, len(rest))
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as pool:
-        waiting = {pool.submit(_run_case, units, candidates, classes) for _, units in rest}
+    flag = context.Event()
+    pool = concurrent.futures.ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_prepare_worker, initargs=(flag,)
+    )
+    try:
+        waiting = {pool.submit(_run_in_worker, units, candidates, classes) for units in cases}
         while waiting:
             done, waiting = concurrent.futures.wait(waiting, timeout=0.5, return_when="FIRST_COMPLETED")
             if should_stop():
-                pool.shutdown(cancel_futures=True, wait=False)
-                return
+                raise Interrupted
             for future in done:
                 yield future.result()
+    finally:
+        flag.set()
+        pool.shutdown(cancel_futures=True)
 
 
-def _prepare_worker() -> None:
+_asked: list[Event] = []  # in a worker: the flag by which its parent asks it to stop
+
+
+def _prepare_worker(flag: Event) -> None:
     """A worker leaves Ctrl-C to its parent and uses one thread: there is one worker per processor."""
     import SimpleITK
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = "1"
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    _asked[:] = [flag]
 
 
-def _run_case(units: Sequence[Unit], candidates: Sequence[Candidate], classes: ClassMap) -> dict[Unit, list[Measured]]:
+def _run_in_worker(
+    units: Sequence[Unit], candidates: Sequence[Candidate], classes: ClassMap
+) -> dict[Unit, list[Measured]]:
+    return _run_case(units, candidates, classes, lambda share: None, _asked[0].is_set)
+
+
+def _run_case(
+    units: Sequence[Unit],
+    candidates: Sequence[Candidate],
+    classes: ClassMap,
+    tell: Callable[[float], None],
+    should_stop: Callable[[], bool],
+) -> dict[Unit, list[Measured]]:
     """All candidates on one image; first steps that candidates share run once."""
     image, labels = load_pair(units[0].case)
     reference = classes.to_classes(labels.array)
     given = {"spacing": image.grid.spacing, "names": image.channels}
     found: dict[Unit, list[Measured]] = {unit: [] for unit in units}
-    path: list[tuple[str, tuple[Any, Any], float]] = []
-    for candidate in candidates:
-        failure, seconds = "", 0.0
-        now: tuple[Any, Any] = (image.array, None)
-        for depth, step in enumerate(candidate.steps):
-            key = json.dumps(step.to_plain())
-            if depth < len(path) and path[depth][0] == key:
-                now, seconds = path[depth][1], path[depth][2]
-                continue
-            del path[depth:]
-            began = time.perf_counter()
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    now = advance(step, *now, given)
-            except SeptumError as error:
-                failure = str(error)
-                break
-            seconds += time.perf_counter() - began
-            path.append((key, now, seconds))
-        prediction = np.zeros(reference.shape, np.uint8) if failure else as_labels(now[1])
+    path: list[_Done] = []
+    for number, candidate in enumerate(candidates):
+        if should_stop():
+            raise Interrupted
+        failure = _follow(candidate, path, image.array, given)
+        prediction = np.zeros(reference.shape, np.uint8) if failure else as_labels(path[-1].labels)
+        seconds = sum(done.seconds for done in path)
         for unit in units:
             found[unit].append(Measured(_count(reference, prediction, unit.block, classes), seconds, failure))
+        tell((number + 1) / len(candidates))
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Done:
+    """A step that ran: its text, the image and labels after it, its seconds."""
+
+    key: str
+    image: NDArray[Any]
+    labels: NDArray[Any] | None
+    seconds: float
+
+
+def _follow(candidate: Candidate, path: list[_Done], image: NDArray[Any], given: Mapping[str, Any]) -> str:
+    """Make `path` that of a candidate, keeping the first steps that both share; returns why it failed, or nothing."""
+    keys = [json.dumps(step.to_plain()) for step in candidate.steps]
+    shared = 0
+    while shared < min(len(keys), len(path)) and keys[shared] == path[shared].key:
+        shared += 1
+    del path[shared:]
+    for key, step in zip(keys[shared:], candidate.steps[shared:], strict=True):
+        before: tuple[NDArray[Any], NDArray[Any] | None] = (path[-1].image, path[-1].labels) if path else (image, None)
+        began = time.perf_counter()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                after = advance(step, *before, given)
+        except SeptumError as error:
+            return str(error)
+        path.append(_Done(key, *after, time.perf_counter() - began))
+    return ""
 
 
 def _count(reference: NDArray[Any], prediction: NDArray[Any], block: Block | None, classes: ClassMap) -> Table:

@@ -137,13 +137,13 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def make_step(name: str, options: Mapping[str, Any] | None = None, *, stage: str | None = None, **names: Any) -> Step:
+def make_step(do: str, options: Mapping[str, Any] | None = None, *, stage: str | None = None, **names: Any) -> Step:
     """A step by the method's name, options checked and resolved.
 
     Raises:
         ConfigError: unknown method or option (the nearest is named), or a value outside its range.
     """
-    method = find(name, stage=stage)
+    method = find(do, stage=stage)
     return Step(method, method.resolve(options or {}), **names)
 
 

@@ -21,7 +21,7 @@ from septum.project.cases import load_image
 from septum.project.config import PredictSettings
 from septum.project.jobs import Interrupted, Job, PredictResult, work_through
 from septum.project.machine import measure_machine
-from septum.project.plan import Plan
+from septum.project.plan import Plan, prediction_tile
 from septum.project.prepare import to_network
 
 
@@ -48,7 +48,7 @@ def segment(
     """The mask of an image, on the image's own grid, in the label values of the training data."""
     array, placement = to_network(image, plan)
     overlap = plan.overlap if settings.overlap is None else settings.overlap
-    tiles = TileSettings(patch=plan.patch, overlap=overlap, memory_mb=settings.memory_mb or MEMORY_MB)
+    tiles = TileSettings(patch=prediction_tile(plan), overlap=overlap, memory_mb=settings.memory_mb or MEMORY_MB)
     options: dict[str, Any] = {"on_progress": on_progress, "should_stop": should_stop, "probabilities": probabilities}
     if plan.slices:
         classes = _by_slices(array, placement, engine, tiles, options)

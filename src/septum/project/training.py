@@ -32,7 +32,7 @@ from septum.project.config import TrainSettings, TrainStatus
 from septum.project.folds import Fold
 from septum.project.machine import choose_device
 from septum.project.model import ModelFolder
-from septum.project.plan import Plan
+from septum.project.plan import Plan, prediction_tile
 from septum.project.prepare import as_planes, block_mask
 from septum.project.provenance import write_json, write_text
 from septum.report.figures import save_learning_curves
@@ -202,7 +202,7 @@ def make_validation(
 
 def predict_sample(engine: Any, image: NDArray[Any], plan: Plan, **options: Any) -> NDArray[Any]:
     """Classes of a prepared image on the network's grid, slice by slice where the network is 2-D."""
-    tiles = TileSettings(patch=plan.patch, overlap=plan.overlap)
+    tiles = TileSettings(patch=prediction_tile(plan), overlap=plan.overlap)
     if plan.slices and image.ndim == 4:
         return np.stack(
             [predict_classes(engine, image[:, index], settings=tiles, **options) for index in range(image.shape[1])]
