@@ -11,7 +11,7 @@ import pytest
 from tests import phantoms
 
 from septum import Grid, Image, io
-from septum.cli.prediction import score_lines
+from septum.cli.evaluation import score_lines
 from septum.cli.progress import Reporter
 from septum.project import workflows
 

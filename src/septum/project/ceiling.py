@@ -105,7 +105,7 @@ def _between(
 def _copies(scored: Scored, between: Mapping[tuple[str, str], Sequence[Score]]) -> list[tuple[str, str]]:
     """`(original, copy)` of readers that are equal to the reference or to an earlier reader wherever something is."""
     against = {(REFERENCE, name): scored.of(name) for name in scored.readers}
-    found = []
+    found: list[tuple[str, str]] = []
     for names, scores in {**against, **between}.items():
         something = any(score.counts.tp for score in scores)
         copy = something and all(score.counts.fp == score.counts.fn == 0 for score in scores)

@@ -49,13 +49,12 @@ def plan_scoring(
     families = families_of(settings.metrics)
     found = {}
     for (name, coding), measured in zip(codings.items(), counted, strict=True):
-        sides = [
-            len({int(v) for m in measured for v in np.unique(column(m))} - coding.unscored) > 1
-            for column in (lambda m: m.table.reference, lambda m: m.table.prediction)
-        ]
-        found[name] = Scoring(
-            coding, families, settings.tolerance_mm, settings.policy, settings.resample, (sides[0], sides[1])
+        tables = [m.table for m in measured]
+        objects = (
+            len({int(v) for t in tables for v in np.unique(t.reference)} - coding.unscored) > 1,
+            len({int(v) for t in tables for v in np.unique(t.prediction)} - coding.unscored) > 1,
         )
+        found[name] = Scoring(coding, families, settings.tolerance_mm, settings.policy, settings.resample, objects)
     return found
 
 
