@@ -149,8 +149,8 @@ def _comparison_text(score_name: str, pairs: Sequence[PairedComparison], ranking
         f"{score_name} of the same cases by every method; {ranking.n} cases are defined for all of them, "
         f"{ranking.n_undefined} are not and are left out of the ranking. Wilcoxon signed-rank test on {unit}, "
         f"two-sided, p-values corrected for {len(pairs)} comparison{'s' if len(pairs) != 1 else ''} by Holm's method; "
-        f"effect: matched-pairs rank-biserial correlation (1: the first method is better or larger in every case, -1: the "
-        f"second). Intervals: 2000 bootstrap resamples of {unit}."
+        f"effect: matched-pairs rank-biserial correlation (1: the first method is better or larger in every case, -1: "
+        f"the second). Intervals: 2000 bootstrap resamples of {unit}."
     )
     if not math.isnan(ranking.stability):
         text += f" Stability of the ranking (mean Kendall correlation with the resamples): {ranking.stability:.2f}."
