@@ -423,7 +423,8 @@ def _weighted_means(table: Floats, weights: NDArray[np.int64]) -> Floats:
 
 def _places(means: Floats) -> NDArray[np.int64]:
     """Rank of each method in each row, 1 is the largest mean, ties share the better rank."""
-    return 1 + np.count_nonzero(means[:, None, :] > means[:, :, None] + 1e-12, axis=2).astype(np.int64)
+    better = means[:, None, :] > means[:, :, None] + 1e-12
+    return np.asarray(1 + better.sum(axis=2), dtype=np.int64)
 
 
 def _ranking(

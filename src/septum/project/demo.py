@@ -23,7 +23,8 @@ from septum import io
 from septum.errors import ConfigError
 from septum.geometry import Grid, Image, LabelMap
 from septum.project import evaluation, workflows
-from septum.project.config import PredictSettings, TrainSettings, TrainStatus
+from septum.project.config import EvaluateSettings, PredictSettings, TrainSettings, TrainStatus
+from septum.project.sets import Hooks
 
 FILES = {name: f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz" for name in ("t1", "gm", "wm")}
 INSTALL = 'pip install "septum[demo]"'
@@ -109,9 +110,8 @@ def run_demo(
         predictions,
         output / "test",
         report,
-        overwrite=overwrite,
-        on_progress=on_progress,
-        on_note=on_note,
+        settings=EvaluateSettings(overwrite=overwrite),
+        hooks=Hooks(on_progress, on_note, should_stop),
     )
     return DemoResult(model, predictions, result.report, result.mean_dice)
 

@@ -108,7 +108,7 @@ def families_of(metrics: Sequence[str]) -> tuple[str, ...]:
 def overlap_values(counts: Counts, *, policy: str) -> Values:
     """The scores that the counts alone give."""
     return {
-        **{name: score(counts, policy=policy) for name, score in SCORES.items()},  # type: ignore[operator]
+        **{name: score(counts, policy=policy) for name, score in SCORES.items()},
         "specificity": specificity(counts),
         "volume_difference_percent": volume_difference_percent(counts, policy=policy),
     }

@@ -25,7 +25,7 @@ from septum.project.measures import (
     overlap_values,
 )
 from septum.project.pairs import Measured, Pair, name_of, read_pair
-from septum.project.parallel import map_cases
+from septum.project.parallel import CasePool
 from septum.project.scores import Score, scores_from_table
 from septum.project.sets import Hooks, Method
 
@@ -49,13 +49,12 @@ def plan_scoring(
     families = families_of(settings.metrics)
     found = {}
     for (name, coding), measured in zip(codings.items(), counted, strict=True):
-        sides = [
-            len({int(v) for m in measured for v in np.unique(column(m))} - coding.unscored) > 1
-            for column in (lambda m: m.table.reference, lambda m: m.table.prediction)
-        ]
-        found[name] = Scoring(
-            coding, families, settings.tolerance_mm, settings.policy, settings.resample, (sides[0], sides[1])
+        tables = [m.table for m in measured]
+        objects = (
+            len({int(v) for t in tables for v in np.unique(t.reference)} - coding.unscored) > 1,
+            len({int(v) for t in tables for v in np.unique(t.prediction)} - coding.unscored) > 1,
         )
+        found[name] = Scoring(coding, families, settings.tolerance_mm, settings.policy, settings.resample, objects)
     return found
 
 
@@ -66,16 +65,16 @@ def score_method(
     settings: EvaluateSettings,
     hooks: Hooks,
     table: CaseTable | None,
+    pool: CasePool,
 ) -> list[Score]:
     """Scores of all cases of a method: from the counts, and from the arrays where a family needs them."""
     wanted = scoring[method.name]
     groups = table.column(settings.groups) if table and settings.groups else {}
     more: Sequence[Mapping[int, Mapping[str, float]]] = [{}] * len(measured)
     if set(wanted.families) != {"overlap"}:
-        more = map_cases(
+        more = pool.map(
             partial(score_arrays, scoring=wanted),
             method.pairs,
-            workers=settings.workers,
             name_of=name_of,
             on_progress=lambda case, fraction: hooks.on_progress(f"measuring {case}", fraction),
             should_stop=hooks.should_stop,

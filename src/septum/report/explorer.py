@@ -42,7 +42,8 @@ class Explorer:
         names = list(dict.fromkeys(self.table["case"].astype(str)))
         number = {name: i for i, name in enumerate(names)}
         groups = dict(zip(self.table["case"].astype(str), self.table["group"].fillna("").astype(str), strict=True))
-        series, room = [], MOST_VALUES
+        series: list[dict[str, Any]] = []
+        room = MOST_VALUES
         for name, rows in self.table.groupby("series", sort=False):
             room -= len(rows) * (len(self.metrics) + 1)
             if room < 0 and series:
