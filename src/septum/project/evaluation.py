@@ -191,7 +191,8 @@ def _write(
     main, scores = methods[0], list(found[0])
     wanted = choose_pictures(scores, gallery=settings.gallery)
     pairs = {pair.case.id: pair for pair in main.pairs}
-    draw = partial(example_of, coding=codings[main.name], resample=settings.resample)
+    objects = "instances" in families_of(settings.metrics) and codings[main.name].foreground is not None
+    draw = partial(example_of, coding=codings[main.name], resample=settings.resample, objects=objects)
     drawn = draw_cases([pairs[case] for case in wanted], pictures, draw, hooks.on_progress, hooks.should_stop)
     chosen = {case for _, case in pick_examples(scores)}
     whose = f"{main.name} against" if main.name else f"{_name(main)} against"
