@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -65,9 +65,7 @@ class Analysis:
     def extras(self, scores: Sequence[Score], drawn: Mapping[str, Panel], *, gallery: int, policy: str) -> Extras:
         """All of it for the report, with the pictures."""
         failures = failure_section(scores, drawn, most=gallery)
-        explorer = self.explorer and Explorer(
-            self.explorer.table, self.explorer.metrics, self.explorer.across, dict(drawn)
-        )
+        explorer = self.explorer and replace(self.explorer, pictures=drawn)
         return Extras((*failures, *self.sections), explorer, self.tables, policy)
 
 
@@ -276,4 +274,5 @@ def _explorer(scored: Scored) -> Explorer:
     every = titles(unit=length_unit(scored.scores))
     shown = {name: every[name] for name in names}
     shown["size"] = "size of the reference, " + ("voxels" if scored.ndim == 3 else "px")
-    return Explorer(pd.DataFrame(rows, columns=["series", "case", "group", *shown]), shown, "size")
+    table = pd.DataFrame(rows, columns=["series", "case", "group", *shown])
+    return Explorer(table, shown, "size", pictured=scored.methods[0])
