@@ -12,6 +12,8 @@ import typer
 from septum.cli import options
 from septum.cli.stopping import StopRequest
 
+_MOST_NAMES = 20  # of cases without a partner that go to stderr
+
 _Column = Annotated[
     list[str] | None,
     typer.Option(
@@ -157,11 +159,17 @@ def evaluate(
         return
     for line in [*score_lines(result.summary.to_dict("records")), *result.lines]:
         typer.echo(line)
-    for name in result.missing_predictions:
-        typer.echo(f"no prediction for {name}", err=True)
-    for name in result.missing_references:
-        typer.echo(f"no reference for {name}", err=True)
+    _list(result.missing_predictions, "no prediction for")
+    _list(result.missing_references, "no reference for")
     typer.echo(f"report  {result.report}")
+
+
+def _list(names: Sequence[str], what: str) -> None:
+    """Cases without a partner, on stderr."""
+    for name in names[:_MOST_NAMES]:
+        typer.echo(f"{what} {name}", err=True)
+    if len(names) > _MOST_NAMES:
+        typer.echo(f"{what} {len(names) - _MOST_NAMES} more; cases.csv lists all", err=True)
 
 
 def _named(words: Sequence[str]) -> Path | dict[str, Path]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -20,10 +20,10 @@ from septum.metrics import summarise
 from septum.metrics.statistics import PairedComparison, compare_all, rank_methods
 from septum.project.covariates import CaseTable, strata_of
 from septum.project.gallery import worst_first
-from septum.project.measures import MEASURES
+from septum.project.measures import MEASURES, titles
 from septum.project.reporting import Extras
 from septum.project.scores import Score
-from septum.project.tables import methods_of, metric_names, ordered, strata_table
+from septum.project.tables import length_unit, methods_of, metric_names, ordered, strata_table
 from septum.report import sections
 from septum.report.explorer import Explorer
 from septum.report.overlay import Panel
@@ -65,9 +65,7 @@ class Analysis:
     def extras(self, scores: Sequence[Score], drawn: Mapping[str, Panel], *, gallery: int, policy: str) -> Extras:
         """All of it for the report, with the pictures."""
         failures = failure_section(scores, drawn, most=gallery)
-        explorer = self.explorer and Explorer(
-            self.explorer.table, self.explorer.metrics, self.explorer.across, dict(drawn)
-        )
+        explorer = self.explorer and replace(self.explorer, pictures=drawn)
         return Extras((*failures, *self.sections), explorer, self.tables, policy)
 
 
@@ -149,12 +147,12 @@ def compare_methods(scored: Scored) -> Analysis:
     if 1 < len(labels) <= _MOST_LABELS:
         parts += [("dice", name, label) for label, name in labels.items()]
     found, rows, ranks, lines = [], [], [], []
-    cases, groups = scored.cases, scored.groups
+    cases, groups, names = scored.cases, scored.groups, titles(unit=length_unit(scored.scores))
     for metric, name, label in parts:
         values = {m: per_case(scored.of(m), metric, cases, label=label) for m in scored.methods}
         if not any(np.isfinite(v).any() for v in values.values()):
             continue
-        measure = MEASURES[metric]
+        measure, shown = MEASURES[metric], names[metric]
         pairs = compare_all(values, groups=groups)
         ranking = rank_methods(values, larger_is_better=measure.better >= 0, groups=groups)
         rows += [{"metric": metric, "name": name, **row} for row in sections.as_records(pairs)]
@@ -163,9 +161,9 @@ def compare_methods(scored: Scored) -> Analysis:
             more = {f"share_rank_{i}": share for i, share in enumerate(shares, start=1)}
             ranks.append({"metric": metric, "label": name, **row, "stability": ranking.stability} | more)
         if label is None:
-            title = f"Comparison of methods: {measure.title}"
-            found.append(sections.comparison_section(title, measure.title, values, pairs, ranking))
-            lines += [_line(measure.title, pair) for pair in pairs]
+            title = f"Comparison of methods: {shown}"
+            found.append(sections.comparison_section(title, shown, values, pairs, ranking))
+            lines += [_line(shown, pair) for pair in pairs]
     tables = {"comparison": pd.DataFrame(rows), "ranking": pd.DataFrame(ranks)}
     return Analysis(tuple(found), tables, lines=tuple(lines))
 
@@ -273,6 +271,8 @@ def _explorer(scored: Scored) -> Explorer:
                 for s in own
                 if s.name == label
             ]
-    shown = {name: MEASURES[name].title for name in names}
+    every = titles(unit=length_unit(scored.scores))
+    shown = {name: every[name] for name in names}
     shown["size"] = "size of the reference, " + ("voxels" if scored.ndim == 3 else "px")
-    return Explorer(pd.DataFrame(rows, columns=["series", "case", "group", *shown]), shown, "size")
+    table = pd.DataFrame(rows, columns=["series", "case", "group", *shown])
+    return Explorer(table, shown, "size", pictured=scored.methods[0])

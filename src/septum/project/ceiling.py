@@ -24,6 +24,7 @@ from septum.project.analysis import Analysis, Scored, per_case
 from septum.project.coding import Coding
 from septum.project.config import EvaluateSettings
 from septum.project.pairs import Pair, measure
+from septum.project.parallel import CasePool
 from septum.project.scores import Score, scores_from_table
 from septum.project.sets import Hooks, Method
 from septum.report import agreement, sections
@@ -38,6 +39,7 @@ def reader_ceiling(
     codings: Mapping[str, Coding],
     settings: EvaluateSettings,
     hooks: Hooks,
+    pool: CasePool,
 ) -> Analysis:
     """Readers against the references and against each other, beside the methods.
 
@@ -47,6 +49,7 @@ def reader_ceiling(
         codings: by their names.
         settings: of the evaluation.
         hooks: progress and a wish to stop; reading pairs of readers takes most of the time.
+        pool: where they are read.
 
     Raises:
         GeometryError: readers on different grids.
@@ -55,7 +58,7 @@ def reader_ceiling(
     readers = [method for method in methods if method.reader]
     scored = Scored(scores, tuple(m.name for m in methods if not m.reader), tuple(m.name for m in readers), 0)
     between = {
-        (first.name, second.name): _between(first, second, codings, settings, hooks)
+        (first.name, second.name): _between(first, second, codings, settings, hooks, pool)
         for first, second in itertools.combinations(readers, 2)
     }
     copies = _copies(scored, between)
@@ -80,7 +83,12 @@ def _whose(name: str) -> str:
 
 
 def _between(
-    first: Method, second: Method, codings: Mapping[str, Coding], settings: EvaluateSettings, hooks: Hooks
+    first: Method,
+    second: Method,
+    codings: Mapping[str, Coding],
+    settings: EvaluateSettings,
+    hooks: Hooks,
+    pool: CasePool,
 ) -> list[Score]:
     """Scores of one reader against another on the cases that both hold; the first stands for the reference."""
     theirs = {pair.case.id: pair for pair in second.pairs}
@@ -91,7 +99,7 @@ def _between(
         both,
         background=settings.background,
         resample=settings.resample,
-        workers=settings.workers,
+        pool=pool,
         on_progress=lambda case, part: hooks.on_progress(f"{first.name} and {second.name}: {case}", part),
         should_stop=hooks.should_stop,
     )

@@ -25,7 +25,7 @@ from septum.project.covariates import CaseTable, read_case_table
 from septum.project.gallery import choose_pictures, draw_cases, example_of
 from septum.project.measures import check_policy, families_of
 from septum.project.pairs import Measured, image_cases, measure, reference_cases
-from septum.project.parallel import check_workers
+from septum.project.parallel import CasePool, check_workers
 from septum.project.reporting import refuse_results, write_report
 from septum.project.scores import Score, mean_dice, pick_examples
 from septum.project.scoring import plan_scoring, score_method
@@ -88,17 +88,18 @@ def evaluate(
     _check(output, settings)
     dataset = reference_cases(references, settings.axes)
     methods, notes = pair_sets(dataset, predictions, readers or {}, settings)
-    counted = [_count(method, settings, hooks) for method in methods]
-    coding, more = _decide(dataset, methods, counted, settings)
-    table, about = _case_table(settings, methods[0])
-    scoring = plan_scoring(coding, counted, settings)
-    found = [score_method(m, c, scoring, settings, hooks, table) for m, c in zip(methods, counted, strict=True)]
-    scores = tuple(score for method in found for score in method)
-    notes += [*more, *about, *_odd(methods, found, coding)]
-    ndim = counted[0][0].grid.ndim
-    analysis = analyse(scores, methods, stratify=settings.stratify, table=table, ndim=ndim)
-    if readers:
-        analysis = reader_ceiling(scores, methods, coding, settings, hooks) + analysis
+    with CasePool(settings.workers) as pool:
+        counted = [_count(method, settings, hooks, pool) for method in methods]
+        coding, more = _decide(dataset, methods, counted, settings)
+        table, about = _case_table(settings, methods[0])
+        plan = plan_scoring(coding, counted, settings)
+        found = [score_method(m, c, plan, settings, hooks, table, pool) for m, c in zip(methods, counted, strict=True)]
+        scores = tuple(score for method in found for score in method)
+        notes += [*more, *about, *_odd(methods, found, coding)]
+        ndim = counted[0][0].grid.ndim
+        analysis = analyse(scores, methods, stratify=settings.stratify, table=table, ndim=ndim)
+        if readers:
+            analysis = reader_ceiling(scores, methods, coding, settings, hooks, pool) + analysis
     notes += analysis.notes
     pictures, lost = image_cases(images, references, dataset, settings.axes)
     notes += lost
@@ -122,12 +123,12 @@ def _of(method: Method, case: str, methods: Sequence[Method]) -> str:
     return case if len(methods) == 1 else f"{case} ({method.name})"
 
 
-def _count(method: Method, settings: EvaluateSettings, hooks: Hooks) -> list[Measured]:
+def _count(method: Method, settings: EvaluateSettings, hooks: Hooks, pool: CasePool) -> list[Measured]:
     return measure(
         method.pairs,
         background=settings.background,
         resample=settings.resample,
-        workers=settings.workers,
+        pool=pool,
         on_progress=lambda case, fraction: hooks.on_progress(f"reading {case}", fraction),
         should_stop=hooks.should_stop,
     )
@@ -190,7 +191,8 @@ def _write(
     main, scores = methods[0], list(found[0])
     wanted = choose_pictures(scores, gallery=settings.gallery)
     pairs = {pair.case.id: pair for pair in main.pairs}
-    draw = partial(example_of, coding=codings[main.name], resample=settings.resample)
+    objects = "instances" in families_of(settings.metrics) and codings[main.name].foreground is not None
+    draw = partial(example_of, coding=codings[main.name], resample=settings.resample, objects=objects)
     drawn = draw_cases([pairs[case] for case in wanted], pictures, draw, hooks.on_progress, hooks.should_stop)
     chosen = {case for _, case in pick_examples(scores)}
     whose = f"{main.name} against" if main.name else f"{_name(main)} against"

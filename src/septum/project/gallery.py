@@ -63,12 +63,14 @@ def draw_cases(
     return drawn
 
 
-def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bool) -> Example:
-    """The arrays of one case for the report, in scored values with the background as 0."""
+def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bool, objects: bool = False) -> Example:
+    """The arrays of one case for the report, with the background as 0: scored values, or `objects` as they are."""
     opened = read_pair(pair, resample=resample)
     reference, prediction = opened.reference, opened.prediction
     hidden = np.isin(reference.array, list(coding.unscored))
-    shown = coding.reference(np.where(hidden, coding.background, reference.array))
+    shown, guess = np.where(hidden, coding.background, reference.array), prediction.array
+    if not objects:
+        shown, guess = coding.reference(shown), coding.prediction(guess)
     image = None
     if picture is not None:
         found = load_image(replace(picture, label=None)).array
@@ -81,7 +83,7 @@ def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bo
         pair.case.id,
         image,
         _from_zero(shown, coding.background),
-        _from_zero(coding.prediction(prediction.array), coding.background),
+        _from_zero(guess, coding.background),
         reference.grid.spacing if sized else None,
         reference.grid.orientation if anatomy else None,
     )

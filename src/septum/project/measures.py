@@ -33,7 +33,8 @@ Values = dict[str, float]
 
 @dataclass(frozen=True)
 class Measure:
-    """A score: its family, its name in tables and figures, which way is better (0: neither), and its largest value."""
+    """A score: its family, its name in tables and figures (with "{unit}" for the unit of lengths), which way is better
+    (0: neither), and its largest value."""
 
     family: str
     title: str
@@ -49,10 +50,10 @@ MEASURES: Mapping[str, Measure] = {
     "sensitivity": Measure("overlap", "sensitivity"),
     "specificity": Measure("overlap", "specificity"),
     "volume_difference_percent": Measure("overlap", "size difference, %", 0, None),
-    "hausdorff": Measure("surface", "Hausdorff distance, mm", -1, None),
-    "hausdorff_percentile": Measure("surface", "Hausdorff 95, mm", -1, None),
-    "average_symmetric_surface_distance": Measure("surface", "average surface distance, mm", -1, None),
-    "mean_absolute_surface_distance": Measure("surface", "mean absolute surface distance, mm", -1, None),
+    "hausdorff": Measure("surface", "Hausdorff distance, {unit}", -1, None),
+    "hausdorff_percentile": Measure("surface", "Hausdorff 95, {unit}", -1, None),
+    "average_symmetric_surface_distance": Measure("surface", "average surface distance, {unit}", -1, None),
+    "mean_absolute_surface_distance": Measure("surface", "mean absolute surface distance, {unit}", -1, None),
     "surface_dice": Measure("surface", "surface Dice"),
     "boundary_iou": Measure("boundary", "boundary IoU"),
     "cl_dice": Measure("vessels", "clDice"),
@@ -84,9 +85,9 @@ FAMILIES: Mapping[str, str] = {
 PERCENTILE = 95.0
 
 
-def titles() -> dict[str, str]:
-    """Column to the name that people read."""
-    return {name: measure.title for name, measure in MEASURES.items()} | {"pixel_error": "pixel error"}
+def titles(*, unit: str) -> dict[str, str]:
+    """Column to the name that people read; `unit` of lengths: "mm", or "px" where files hold no physical size."""
+    return {name: m.title.format(unit=unit) for name, m in MEASURES.items()} | {"pixel_error": "pixel error"}
 
 
 def families_of(metrics: Sequence[str]) -> tuple[str, ...]:

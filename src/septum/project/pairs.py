@@ -25,7 +25,7 @@ from septum.project.classes import LabelSummary, summarise_labels
 from septum.project.dataset import load_dataset
 from septum.project.folders import LABEL_FOLDERS, entries, expand_frames, some
 from septum.project.matching import label_of, match_stems
-from septum.project.parallel import map_cases
+from septum.project.parallel import CasePool
 
 _NO_POSITION = naming.RASTER + naming.TIFF  # formats that hold no origin and often no spacing: shapes decide
 
@@ -210,7 +210,7 @@ def measure(
     *,
     background: int,
     resample: bool = False,
-    workers: str = "1",
+    pool: CasePool | None = None,
     on_progress: Callable[[str, float], None] = lambda case, fraction: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Measured]:
@@ -220,10 +220,9 @@ def measure(
         GeometryError: predictions on other grids than their references.
         KeyboardInterrupt: when `should_stop` says so.
     """
-    found = map_cases(
+    found = (pool or CasePool()).map(
         partial(count_pair, background=background, resample=resample),
         pairs,
-        workers=workers,
         name_of=name_of,
         on_progress=on_progress,
         should_stop=should_stop,

@@ -14,8 +14,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from septum.errors import ConfigError
 
@@ -37,58 +38,92 @@ def check_workers(workers: str) -> None:
         )
 
 
-def map_cases(
-    function: Callable[[Item], Result],
-    items: Sequence[Item],
-    *,
-    workers: str = "auto",
-    name_of: Callable[[Item], str] = str,
-    on_progress: Callable[[str, float], None] = lambda case, fraction: None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> list[Result]:
-    """`[function(item) for item in items]`, perhaps on several processes.
+class CasePool:
+    """Runs a function on many cases; use as a context manager, which ends the processes that it started.
 
     Args:
-        function: called with one item; must be importable by name (a `functools.partial` of such a one is too) and
-            return something small.
-        items: one per case.
         workers: "auto", a number of processes ("1": inline), or the address of a Dask scheduler.
-        name_of: the name of an item for the progress.
-        on_progress: called with the name of a finished item and the fraction done.
-        should_stop: asked between items; True raises `KeyboardInterrupt` after everything was stopped.
 
     Raises:
-        ConfigError: `workers` is none of these, or the scheduler does not answer, or workers ran out of memory.
-        KeyboardInterrupt: as `should_stop` says.
-        Exception: the first that `function` raised.
+        ConfigError: `workers` is none of these.
     """
-    check_workers(workers)
-    results: list[Result] = []
 
-    def add(item: Item, result: Result) -> None:
-        results.append(result)
-        on_progress(name_of(item), len(results) / len(items))
+    def __init__(self, workers: str = "1") -> None:
+        check_workers(workers)
+        self._workers = workers
+        self._stack = ExitStack()
+        self._client: Any = None
 
-    def stop_if_asked() -> None:
-        if should_stop():
-            raise KeyboardInterrupt
+    def __enter__(self) -> Self:
+        return self
 
-    cores = _cores()
-    alone = workers == "1" or (workers == "auto" and cores == 1) or len(items) < 2
-    started = time.monotonic()
-    if alone or workers == "auto":
-        for item in items:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client = None
+        self._stack.close()
+
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        *,
+        name_of: Callable[[Item], str] = str,
+        on_progress: Callable[[str, float], None] = lambda case, fraction: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> list[Result]:
+        """`[function(item) for item in items]`, perhaps on several processes.
+
+        Args:
+            function: called with one item; must be importable by name (a `functools.partial` of such a one is too) and
+                return something small.
+            items: one per case.
+            name_of: the name of an item for the progress.
+            on_progress: called with the name of a finished item and the fraction done.
+            should_stop: asked between items; True raises `KeyboardInterrupt`.
+
+        Raises:
+            ConfigError: the scheduler does not answer, or workers ran out of memory.
+            KeyboardInterrupt: as `should_stop` says.
+            Exception: the first that `function` raised.
+        """
+        results: list[Result] = []
+
+        def stop_if_asked() -> None:
+            if should_stop():
+                raise KeyboardInterrupt
+
+        for item in items if self._begins_inline(len(items)) else ():
             stop_if_asked()
-            add(item, function(item))
-            passed, left = time.monotonic() - started, len(items) - len(results)
-            if not alone and passed > TRIAL_S and left > 1 and passed / len(results) * left > WORTH_S:
+            results.append(function(item))
+            on_progress(name_of(item), len(results) / len(items))
+            if len(results) == 1:
+                started = time.monotonic()  # the first case also pays for imports
+            elif self._is_worth_it(time.monotonic() - started, len(results) - 1, len(items) - len(results)):
                 break
-    rest = items[len(results) :]
-    if rest:
-        with _client(str(cores) if workers == "auto" else workers, len(rest)) as client:
-            for item, result in _on_client(client, function, rest, stop_if_asked):
-                add(item, result)
-    return results
+        rest = items[len(results) :]
+        if rest:
+            for item, result in _on_client(self._started(len(items)), function, rest, stop_if_asked):
+                results.append(result)
+                on_progress(name_of(item), len(results) / len(items))
+        return results
+
+    def _begins_inline(self, n_items: int) -> bool:
+        if self._client is not None:
+            return n_items < 2
+        return self._workers in ("1", "auto") or n_items < 2
+
+    def _is_worth_it(self, passed_s: float, done: int, left: int) -> bool:
+        """Whether so much work is left, at the rate measured, that starting processes pays."""
+        if self._workers != "auto" or _cores() == 1:
+            return False
+        return passed_s > TRIAL_S and left > 1 and passed_s / done * left > WORTH_S
+
+    def _started(self, n_items: int) -> Any:
+        if self._client is None:
+            number = str(_cores()) if self._workers == "auto" else self._workers
+            self._client = self._stack.enter_context(_client(number, n_items))
+        return self._client
 
 
 def _cores() -> int:
@@ -160,5 +195,5 @@ def _result(future: Any, stop_if_asked: Callable[[], None]) -> Any:
         try:
             return future.result(timeout=0.5)
         except DaskTimeoutError:
-            if future.done():  # the function's own
-                raise
+            if future.done():  # just now, or the function's own error
+                return future.result()

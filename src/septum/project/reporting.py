@@ -23,7 +23,7 @@ import pandas as pd
 from septum.errors import ConfigError
 from septum.project.measures import titles
 from septum.project.scores import Score, case_means, pick_examples
-from septum.project.tables import methods_of, score_table, summary_table
+from septum.project.tables import length_unit, methods_of, score_table, summary_table
 from septum.report import latex
 from septum.report.explorer import Explorer
 from septum.report.overlay import Example
@@ -89,6 +89,7 @@ def write_report(
     curves = pd.read_csv(curves) if isinstance(curves, Path) else curves
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     summary, first = summary_table(rows), methods_of(rows)[:1]
+    names = titles(unit=length_unit(rows))
     main = [score for score in rows if score.method in first]
     own = summary[summary["method"].isin(first)] if "method" in summary else summary
     content = Content(
@@ -109,7 +110,7 @@ def write_report(
         sections=extras.sections,
         explorer=extras.explorer,
         policy=extras.policy,
-        titles=titles(),
+        titles=names,
     )
     cases = score_table(rows, not_scored=not_scored)
     document = {
@@ -133,8 +134,8 @@ def write_report(
         "cases.csv": cases.to_csv(index=False),
         "summary.csv": summary.to_csv(index=False),
         "evaluation.json": text,
-        "cases.tex": latex.case_table(cases, titles()),
-        "summary.tex": latex.summary_table(summary.to_dict("records"), titles()),
+        "cases.tex": latex.case_table(cases, names),
+        "summary.tex": latex.summary_table(summary.to_dict("records"), names),
     }
     for name, table in extras.tables.items():
         files[f"{name}.csv"] = table.to_csv(index=False)

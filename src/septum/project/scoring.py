@@ -25,7 +25,7 @@ from septum.project.measures import (
     overlap_values,
 )
 from septum.project.pairs import Measured, Pair, name_of, read_pair
-from septum.project.parallel import map_cases
+from septum.project.parallel import CasePool
 from septum.project.scores import Score, scores_from_table
 from septum.project.sets import Hooks, Method
 
@@ -65,16 +65,16 @@ def score_method(
     settings: EvaluateSettings,
     hooks: Hooks,
     table: CaseTable | None,
+    pool: CasePool,
 ) -> list[Score]:
     """Scores of all cases of a method: from the counts, and from the arrays where a family needs them."""
     wanted = scoring[method.name]
     groups = table.column(settings.groups) if table and settings.groups else {}
     more: Sequence[Mapping[int, Mapping[str, float]]] = [{}] * len(measured)
     if set(wanted.families) != {"overlap"}:
-        more = map_cases(
+        more = pool.map(
             partial(score_arrays, scoring=wanted),
             method.pairs,
-            workers=settings.workers,
             name_of=name_of,
             on_progress=lambda case, fraction: hooks.on_progress(f"measuring {case}", fraction),
             should_stop=hooks.should_stop,

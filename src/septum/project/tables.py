@@ -7,6 +7,7 @@ defined and how many were not, and cases that could not be scored at all are row
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,11 @@ def metric_names(scores: Sequence[Score]) -> tuple[str, ...]:
 def methods_of(scores: Sequence[Score]) -> tuple[str, ...]:
     """The methods in order of appearance."""
     return tuple(dict.fromkeys(score.method for score in scores))
+
+
+def length_unit(scores: Sequence[Score]) -> str:
+    """Unit of the distances: "mm", or "px" where any file lacks a physical size."""
+    return "px" if any(math.isnan(score.sample_size) for score in scores) else "mm"
 
 
 def score_table(scores: Sequence[Score], *, not_scored: Sequence[tuple[str, str]] = ()) -> pd.DataFrame:

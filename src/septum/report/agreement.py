@@ -84,7 +84,9 @@ def difference_plot(comparisons: Sequence[PairedComparison], *, score_name: str,
             axes.plot(pair.mean_difference, row, marker="D" if sure else "o", color=colour, markersize=6)
         axes.set_yticks(range(len(rows)), [_pair_name(pair) for pair in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_xlabel(f"mean difference in {score_name}, 95 % interval\n(diamond: p < 0.05 after Holm's correction)")
+        gap = "\n" if len(score_name) > 14 else " "
+        note = "95 % interval (diamond: p < 0.05 after Holm)"
+        axes.set_xlabel(f"mean difference in{gap}{score_name}\n{note}")
         axes.grid(axis="x", alpha=0.25)
         axes.tick_params(axis="y", length=0)
 

@@ -30,12 +30,14 @@ class Explorer:
         metrics: column to the name that is shown, in order; the first is drawn against `across` at the start.
         across: column of the horizontal axis at the start.
         pictures: case name to its picture.
+        pictured: method that the pictures show, where there are several.
     """
 
     table: pd.DataFrame
     metrics: Mapping[str, str]
     across: str
     pictures: Mapping[str, overlay.Panel] = field(default_factory=dict)
+    pictured: str = ""
 
     def payload(self) -> dict[str, Any]:
         """Plain data for the script of the page; undefined values are None."""
@@ -55,6 +57,7 @@ class Explorer:
             "metrics": list(self.metrics.values()),
             "across": list(self.metrics).index(self.across) if self.across in self.metrics else 0,
             "series": series,
+            "pictured": self.pictured,
             "pictures": {number[case]: picture_uri(panel) for case, panel in self.pictures.items() if case in number},
         }
 

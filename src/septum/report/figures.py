@@ -88,7 +88,8 @@ def dice_distribution(
             lowest = min((np.nanmin(values) for _, values in rows if not np.isnan(values).all()), default=0.0)
             start = _start(np.asarray(lowest))
             axes.set_xlim(start - 0.02 * (largest - start), largest + 0.02 * (largest - start))
-        axes.set_xlabel(f"{score_name} per case (dots), quartiles (box), median (line)")
+        gap = "\n" if len(score_name) > 14 else " "
+        axes.set_xlabel(f"{score_name} per case{gap}(dots), quartiles (box), median (line)")
         axes.grid(axis="x", alpha=0.25)
         axes.tick_params(axis="y", length=0)
         if len(scores) > len(rows):

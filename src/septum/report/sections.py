@@ -106,7 +106,7 @@ def comparison_section(
     drawings = [
         Drawing(
             f"methods-{key}",
-            f"{score_name} of every case, by method",
+            f"{score_name[0].upper() + score_name[1:]} of every case, by method",
             f"{score_name} of every case for the methods " + ", ".join(scores),
             lambda f: figures.dice_distribution(scores, image_format=f, score_name=score_name, largest=bounded),
         ),
@@ -146,11 +146,11 @@ def _pair_sentence(pair: PairedComparison) -> str:
 def _comparison_text(score_name: str, pairs: Sequence[PairedComparison], ranking: Ranking) -> str:
     unit = "groups" if pairs and pairs[0].n_groups < pairs[0].n else "cases"
     text = (
-        f"{score_name} of the same cases by every method; {ranking.n} cases are defined for all of them, "
-        f"{ranking.n_undefined} are not and are left out of the ranking. Wilcoxon signed-rank test on {unit}, "
-        f"two-sided, p-values corrected for {len(pairs)} comparison{'s' if len(pairs) != 1 else ''} by Holm's method; "
-        f"effect: matched-pairs rank-biserial correlation (1: the first method is better or larger in every case, -1: "
-        f"the second). Intervals: 2000 bootstrap resamples of {unit}."
+        f"{score_name[0].upper() + score_name[1:]} of {ranking.n} cases that all methods define ({ranking.n_undefined} "
+        f"are left out of the ranking). Two-sided Wilcoxon signed-rank test on {unit}, p-values corrected for "
+        f"{len(pairs)} comparison{'s' if len(pairs) != 1 else ''} by Holm's method. Effect: matched-pairs "
+        f"rank-biserial correlation, 1 where the first method is larger in every case, -1 where the second is. "
+        f"Intervals: 2000 bootstrap resamples of {unit}."
     )
     if not math.isnan(ranking.stability):
         text += f" Stability of the ranking (mean Kendall correlation with the resamples): {ranking.stability:.2f}."
@@ -169,8 +169,8 @@ def _ranking_table(score_name: str, ranking: Ranking, file: str) -> Table:
         "method",
         "rank",
         f"mean {score_name}",
-        "mean rank within cases",
-        "95 % interval of the rank",
+        "mean rank in cases",
+        "rank, 95 %",
         "first in",
     )
     return Table(columns, rows, "“first in”: share of the resamples in which the method ranks first.", file)
@@ -178,8 +178,8 @@ def _ranking_table(score_name: str, ranking: Ranking, file: str) -> Table:
 
 def pair_table(pairs: Sequence[PairedComparison], file: str) -> Table:
     """Paired comparisons as a table of the page."""
-    columns = ("methods", "n", "undefined", "groups", "mean difference", "95 % interval", "p", "p (Holm)", "effect",
-               "95 % interval of the effect")  # fmt: skip
+    columns = ("methods", "n", "undefined", "groups", "difference", "95 % interval", "p", "p (Holm)", "effect",
+               "effect, 95 %")  # fmt: skip
     rows: list[tuple[Cell, ...]] = [
         (
             f"{p.first} − {p.second}",
@@ -231,7 +231,7 @@ def agreement_section(
     left_out = len(volumes) - len(found)
     if left_out > 0:
         text += f" The first {len(found)} of {len(volumes)} labels are shown."
-    return Section("Agreement of volumes" if unit != "mm²" else "Agreement of areas", text, drawings,
+    return Section("Agreement of sizes", text, drawings,
                    (_agreement_table({name: ba for name, (_, _, ba) in found.items()}, unit),))  # fmt: skip
 
 
