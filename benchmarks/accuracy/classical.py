@@ -74,10 +74,10 @@ def _plane(shape: tuple[int, ...]):
 
 
 STUDIES = (
-    Study("nuclei", "nuclei, mixed microscopy (DSB 2018)", every("nuclei-dsb2018", 16), foreground=True),
+    Study("nuclei", "nuclei, mixed microscopy (DSB 2018)", every("nuclei-dsb2018", 12), foreground=True),
     Study("spleen", "spleen, CT crop (MSD), blocks of one volume", every("ct-spleen-crop", 1)),
     Study("brain", "grey and white matter, MR slices (ICBM152)", brain),
-    Study("fundus", "vessels, fundus (DRIVE)", every("fundus-drive", 6)),
+    Study("fundus", "vessels, fundus (DRIVE)", every("fundus-drive", 5)),
     Study("em", "membranes, electron microscopy (ISBI 2012)", every("em-isbi2012", 6), background=255),
     Study("skin", "lesions, dermoscopy (HAM10000)", every("skin-ham10000-mini", 5)),
     Study("lungs", "lungs, chest radiographs", every("cxr-lungs-mini", 4)),

@@ -42,7 +42,13 @@ def first_stage(*, spacing: Sequence[float], channels: Sequence[str], n_classes:
         m for m in METHODS if m.suggest and len(spacing) in m.dimensions and (n_classes == 2 or m.result == "classes")
     ]
     found = []
-    for smoothing in ((), (make_step("gaussian", {"sigma_mm": unit}),), (make_step("median", {"radius_mm": unit}),)):
+    smoothings: tuple[tuple[Step, ...], ...] = (
+        (),
+        (make_step("gaussian", {"sigma_mm": unit}),),
+        (make_step("gaussian", {"sigma_mm": 2 * unit}),),
+        (make_step("median", {"radius_mm": unit}),),
+    )
+    for smoothing in smoothings:
         for method in tried:
             whole = method.channels == "any" and len(channels) > 1
             for selection in ((),) if whole else _selections(channels):

@@ -375,6 +375,8 @@ def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], 
             truth, name = outside, f"{case.id} {unit.block[1]}-{unit.block[2]}"
         scores += score_case(name, truth, guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
         shown, drawn = _drawn(truth, classes), _drawn(guess, classes)
+        if unit.block is not None:  # what is not scored is not drawn
+            drawn[truth == UNANNOTATED] = 0
         anatomical = is_anatomical(case, image.grid)
         sized = anatomical or image.grid.spacing != (1.0,) * image.grid.ndim
         letters = image.grid.orientation if anatomical else None
