@@ -16,8 +16,9 @@ asks for the same: decide, say so, and count.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -27,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum.errors import ConfigError
 
 UNDEFINED = float("nan")
+_MOST_KEPT = 10_000_000  # drawn numbers that are kept for the next score (20 MB)
 
 
 @dataclass(frozen=True)
@@ -275,20 +277,39 @@ def _bootstrap(
         return (UNDEFINED, UNDEFINED), (UNDEFINED, UNDEFINED)
     order = np.argsort(scores, kind="stable")
     scores, keys = scores[order], keys[order]
-    rng = np.random.default_rng(seed)
-    chance = np.full(n_groups, 1 / n_groups)
     means, medians = np.empty(n_bootstrap), np.empty(n_bootstrap)
     step = max(1, 2_000_000 // scores.size)  # resamples at a time: bounds memory to a few tens of MB
-    for start in range(0, n_bootstrap, step):
-        part = slice(start, min(start + step, n_bootstrap))
-        times = rng.multinomial(n_groups, chance, size=part.stop - part.start)[:, keys]
-        running = np.cumsum(times, axis=1)
+    start = 0
+    for drawn in _draws(n_groups, n_bootstrap, seed, step=step):
+        part = slice(start, start + len(drawn))
+        times = drawn[:, keys]
+        running = np.cumsum(times, axis=1, dtype=np.int64)
         total = running[:, -1]
-        means[part] = (times @ scores) / total
+        means[part] = (times.astype(np.float64) @ scores) / total  # whole numbers would miss the fast product
         lower = (running > ((total - 1) // 2)[:, None]).argmax(axis=1)
         upper = (running > (total // 2)[:, None]).argmax(axis=1)
         medians[part] = (scores[lower] + scores[upper]) / 2
+        start = part.stop
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     mean_low, mean_high = np.quantile(means, tails)
     median_low, median_high = np.quantile(medians, tails)
     return (float(mean_low), float(mean_high)), (float(median_low), float(median_high))
+
+
+def _draws(n_groups: int, n_bootstrap: int, seed: int, *, step: int) -> Iterator[NDArray[np.integer]]:
+    """Blocks `(resamples, groups)` of how often each group is drawn; the same for every score of the same cases."""
+    if n_groups < 1 << 16 and n_groups * n_bootstrap <= _MOST_KEPT:
+        kept = _kept_draws(n_groups, n_bootstrap, seed)
+        for start in range(0, n_bootstrap, step):
+            yield kept[start : start + step]
+        return
+    rng = np.random.default_rng(seed)
+    for start in range(0, n_bootstrap, step):
+        yield rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=min(step, n_bootstrap - start))
+
+
+@lru_cache(maxsize=2)
+def _kept_draws(n_groups: int, n_bootstrap: int, seed: int) -> NDArray[np.integer]:
+    """All draws of a seed, two bytes each: one score of a table after the other asks for them."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_bootstrap).astype(np.uint16)

@@ -150,7 +150,8 @@ def _section(
     )
     text = (
         "Methods and readers against the same references; the band shows how readers agree among each other (mean over "
-        "pairs of independent readers, per case). A method inside the band cannot be told from a reader by this score."
+        "pairs of independent readers, per case). A method in the band agrees with the "
+        "reference about as well as readers agree."
     )
     rows = [_shown(name, "reference", values[name], scored) for name in (*models, *scored.readers)]
     rows += [_shown(a, b, found, scored) for (a, b), found in pairs.items()]

@@ -105,10 +105,11 @@ def evaluate(
     notes += lost
     for sentence in notes:
         hooks.on_note(sentence)
-    report = _write(output, references, methods, found, coding, pictures, analysis, notes, settings, hooks)
+    summary = summary_table(scores)
+    report = _write(output, references, methods, found, coding, pictures, analysis, notes, summary, settings, hooks)
     missing = tuple(_of(method, case, methods) for method in methods for case in method.missing)
     surplus = tuple(_of(method, case, methods) for method in methods for case in method.surplus)
-    return EvaluationResult(report, scores, tuple(notes), missing, surplus, summary_table(scores), analysis.lines)
+    return EvaluationResult(report, scores, tuple(notes), missing, surplus, summary, analysis.lines)
 
 
 def _check(output: Path, settings: EvaluateSettings) -> None:
@@ -184,6 +185,7 @@ def _write(
     pictures: Mapping[str, Case],
     analysis: Analysis,
     notes: Sequence[str],
+    summary: pd.DataFrame,
     settings: EvaluateSettings,
     hooks: Hooks,
 ) -> Path:
@@ -210,6 +212,7 @@ def _write(
             for case in cases
         ],
         extras=analysis.extras(scores, drawn, gallery=settings.gallery, policy=settings.policy),
+        summary=summary,
     )
 
 

@@ -65,6 +65,7 @@ def write_report(
     not_scored: Sequence[tuple[str, str]] = (),
     methods: pd.DataFrame | None = None,
     extras: Extras | None = None,
+    summary: pd.DataFrame | None = None,
 ) -> Path:
     """Write `index.html`, the tables (CSV, JSON, LaTeX) and the figures (SVG, PNG); returns the path of `index.html`.
 
@@ -82,13 +83,15 @@ def write_report(
         not_scored: `(case, reason)` of cases without a score.
         methods: classical methods to show beside the scores (see `report.page.Content`).
         extras: comparisons, further tables, the interactive plot.
+        summary: `tables.summary_table(rows)` where it is at hand; else it is computed.
     """
     from septum import __version__
 
     extras = extras or Extras()
     curves = pd.read_csv(curves) if isinstance(curves, Path) else curves
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    summary, first = summary_table(rows), methods_of(rows)[:1]
+    summary = summary_table(rows) if summary is None else summary
+    first = methods_of(rows)[:1]
     names = titles(unit=length_unit(rows))
     main = [score for score in rows if score.method in first]
     own = summary[summary["method"].isin(first)] if "method" in summary else summary

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from septum.project.cases import UNANNOTATED
 from septum.project.coding import Coding
@@ -97,9 +99,9 @@ def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]
     opened = read_pair(pair, resample=scoring.resample)
     reference, prediction = opened.reference, opened.prediction
     coding, labels = scoring.coding, list(scoring.coding.labels)
-    ignored = np.isin(reference.array, [v for v in (coding.ignore, UNANNOTATED) if v is not None])
-    truth = coding.reference(np.where(ignored, coding.background, reference.array))
-    guess = coding.prediction(np.where(ignored, coding.background, prediction.array))
+    ignored = _ignored(reference.array, coding.ignore)
+    truth = coding.reference(_without(reference.array, ignored, coding.background))
+    guess = coding.prediction(_without(prediction.array, ignored, coding.background))
     found = label_values(
         truth,
         guess,
@@ -110,17 +112,29 @@ def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]
         policy=scoring.policy,
     )
     for label in labels:
+        inside = (truth == label, guess == label)
         if "instances" in scoring.families:
-            single = len(labels) == 1
             sides = [
-                np.where(own == label, raw.astype(np.int64) + int(coding.background != 0), 0)
-                if many and single
-                else components(own == label)
-                for own, raw, many in zip(
-                    (truth, guess), (reference.array, prediction.array), scoring.objects, strict=True
-                )
+                np.where(own, raw.astype(np.int64) + int(coding.background != 0), 0) if many else components(own)
+                for own, raw, many in zip(inside, (reference.array, prediction.array), _objects(scoring), strict=True)
             ]
-            found[label] |= object_values(sides[0], sides[1], ignored=ignored)
+            hidden = np.zeros(truth.shape, dtype=bool) if ignored is None else ignored
+            found[label] |= object_values(sides[0], sides[1], ignored=hidden)
         if "em" in scoring.families:
-            found[label] |= neurite_values(truth == label, guess == label)
+            found[label] |= neurite_values(*inside)
     return found
+
+
+def _objects(scoring: Scoring) -> tuple[bool, bool]:
+    """Which sides hold numbers of objects; where several labels are scored, values are classes, never numbers."""
+    return scoring.objects if len(scoring.coding.labels) == 1 else (False, False)
+
+
+def _ignored(reference: NDArray[Any], ignore: int | None) -> NDArray[np.bool_] | None:
+    """Samples that are not scored; None where every one is."""
+    values = [v for v in (ignore, UNANNOTATED) if v is not None and (v >= 0 or reference.dtype.kind == "i")]
+    return np.isin(reference, values) if values else None
+
+
+def _without(values: NDArray[Any], ignored: NDArray[np.bool_] | None, background: int) -> NDArray[Any]:
+    return values if ignored is None else np.where(ignored, background, values)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
@@ -163,6 +164,7 @@ def ceiling_plot(
             strip(axes, _defined(values), row, colour=colour, size=20 if values.size < 60 else 9)
         axes.set_yticks(range(len(rows)), [short_name(name) for name, _, _ in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.set_xlabel(f"{score_name} against the reference")
         axes.grid(axis="x", alpha=0.25)
         axes.tick_params(axis="y", length=0)

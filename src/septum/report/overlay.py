@@ -110,7 +110,7 @@ def thumbnail(example: Example, *, longest_px: int = 280) -> Panel:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
     """
     plane = choose_plane(example)
-    both = ((plane.reference, REFERENCE_COLOUR, 1), (plane.prediction, PREDICTION_COLOUR, 1))
+    both = ((plane.reference, REFERENCE_COLOUR, 2), (plane.prediction, PREDICTION_COLOUR, 1))
     alt = f"Image of {example.case} with the outlines of reference and prediction"
     return Panel(example.case, *_draw(plane, both, longest_px=longest_px), alt)
 
