@@ -203,6 +203,26 @@ def metrics(content: dict[str, Any]) -> list[str]:
     return lines
 
 
+def cohort(content: dict[str, Any]) -> list[str]:
+    """A cohort of pictures through the command."""
+    results = content["results"]
+    lines = [
+        "## A cohort through the command",
+        "",
+        f"`python -m benchmarks.speed.cohort` ({where(content)}): `septum evaluate` on {results['cases']} pairs of PNG "
+        f"masks of {results['side_px']} × {results['side_px']}, from files to the report; the bar is "
+        f"{results['bar_s']} s on two cores.",
+        "",
+        "| scores | --workers | s | processor s | peak memory of a process, MB | page, MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    return lines + [
+        f"| {run['metrics']} | {run['workers']} | {run['wall_s']:.1f} | {run['processor_s']:.1f} | "
+        f"{run['peak_memory_of_a_process_mb']} | {run['page_mb']:.1f} |"
+        for run in results["runs"]
+    ]
+
+
 def classical_accuracy(content: dict[str, Any]) -> list[str]:
     """The best classical methods of each data set."""
     lines = [
@@ -245,6 +265,7 @@ def main() -> None:
         "first_models": accuracy,
         "network": network,
         "speed-metrics": metrics,
+        "speed-cohort": cohort,
         "classical-speed": classical_speed,
         "classical_accuracy": classical_accuracy,
         "readers": readers,
