@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import signal
 import time
 from functools import partial
 
@@ -18,6 +19,10 @@ double = partial(operator.mul, 2)
 
 def process_of(item: int) -> int:
     return os.getpid()
+
+
+def ctrl_c(item: int) -> object:
+    return signal.getsignal(signal.SIGINT)
 
 
 def test_results_come_in_order_with_progress_that_ends_at_one() -> None:
@@ -61,6 +66,8 @@ def test_processes_give_the_same_and_are_stopped_and_pass_errors_on() -> None:
         assert os.getpid() not in pool.map(process_of, range(4))
         with pytest.raises(ZeroDivisionError):
             pool.map(partial(operator.truediv, 1), [1, 0, 2])
+        assert set(pool.map(ctrl_c, range(4))) == {signal.SIG_IGN}  # this process ends them, not the terminal
+        assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
         asked: list[int] = []
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
