@@ -172,7 +172,8 @@ def test_lengths_of_pictures_are_called_pixels(sets: dict[str, Path], tmp_path: 
     assert "Hausdorff distance, mm" not in page
 
 
-def test_ignored_samples_count_in_no_family(tmp_path: Path) -> None:
+@pytest.mark.parametrize("foreground", [None, True])
+def test_ignored_samples_count_in_no_family(tmp_path: Path, foreground: bool | None) -> None:
     reference, prediction = disc(8), disc(8)
     reference[:, 30:], prediction[:, 36:] = 9, 1
     root = tmp_path / "Dataset001_X"
@@ -183,7 +184,9 @@ def test_ignored_samples_count_in_no_family(tmp_path: Path) -> None:
         json.dumps({"channel_names": {"0": "x"}, "labels": labels, "numTraining": 1, "file_ending": ".png"})
     )
     every = tuple(FAMILIES)
-    result = run(save(tmp_path / "pred", {"a": prediction}), root, tmp_path / "out", metrics=every)
+    result = run(
+        save(tmp_path / "pred", {"a": prediction}), root, tmp_path / "out", metrics=every, foreground=foreground
+    )
     (score,) = result.scores
     assert (score.dice, score.value("hausdorff"), score.value("boundary_iou")) == (1.0, 0.0, 1.0)
     assert (score.value("objects_f1"), score.value("splits"), score.value("cl_dice")) == (1.0, 0.0, 1.0)

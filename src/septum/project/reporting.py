@@ -116,35 +116,41 @@ def write_report(
         titles=names,
     )
     cases = score_table(rows, not_scored=not_scored)
+    publish(folder, _files(content, cases, summary, case_means(main), extras))
+    return folder / FILES[0]
+
+
+def _files(
+    content: Content, cases: pd.DataFrame, summary: pd.DataFrame, means: Mapping[str, float], extras: Extras
+) -> dict[str, str | bytes]:
+    """Every file of the report by its path within the folder."""
     document = {
         "format": FORMAT,
-        "septum": __version__,
-        "created": created,
-        "title": title,
-        "notes": list(notes),
-        "not_scored": [{"case": case, "reason": reason} for case, reason in not_scored],
-        "mean_dice": case_means(main),
+        "septum": content.version,
+        "created": content.created,
+        "title": content.title,
+        "notes": list(content.notes),
+        "not_scored": [{"case": case, "reason": reason} for case, reason in content.not_scored],
+        "mean_dice": means,
         "summary": summary.to_dict("records"),
         "cases": cases.to_dict("records"),
         **{name: table.to_dict("records") for name, table in extras.tables.items()},
-        "plan": plan,
-        "provenance": provenance,
-        "methods": None if methods is None else methods.to_dict("records"),
+        "plan": content.plan,
+        "provenance": content.provenance,
+        "methods": None if content.methods is None else content.methods.to_dict("records"),
     }
-    text = json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False)
     files: dict[str, str | bytes] = {
         "index.html": render_page(content),
         "cases.csv": cases.to_csv(index=False),
         "summary.csv": summary.to_csv(index=False),
-        "evaluation.json": text,
-        "cases.tex": latex.case_table(cases, names),
-        "summary.tex": latex.summary_table(summary.to_dict("records"), names),
+        "evaluation.json": json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False),
+        "cases.tex": latex.case_table(cases, content.titles),
+        "summary.tex": latex.summary_table(summary.to_dict("records"), content.titles),
     }
     for name, table in extras.tables.items():
         files[f"{name}.csv"] = table.to_csv(index=False)
         files[f"{name}.tex"] = latex.frame_table(table, name=name)
-    publish(folder, files | _figures(content, extras.sections))
-    return folder / FILES[0]
+    return files | _figures(content, extras.sections)
 
 
 def _figures(content: Content, sections: Sequence[Section]) -> dict[str, bytes]:
