@@ -5,8 +5,10 @@ from __future__ import annotations
 import operator
 import os
 import signal
+import sys
 import time
 from functools import partial
+from types import ModuleType
 
 import pytest
 
@@ -14,15 +16,10 @@ from septum.errors import ConfigError
 from septum.project import parallel
 from septum.project.parallel import CasePool, check_workers
 
+# Only what every process can import by name: this module is not, where pytest is started by its own script.
 double = partial(operator.mul, 2)
-
-
-def process_of(item: int) -> int:
-    return os.getpid()
-
-
-def ctrl_c(item: int) -> object:
-    return signal.getsignal(signal.SIGINT)
+call = operator.call
+ctrl_c = partial(signal.getsignal, signal.SIGINT)
 
 
 def test_results_come_in_order_with_progress_that_ends_at_one() -> None:
@@ -46,7 +43,7 @@ def test_a_wish_to_stop_ends_the_work_between_two_cases() -> None:
 
 def test_short_work_stays_in_this_process_when_workers_are_automatic() -> None:
     with CasePool("auto") as pool:
-        assert set(pool.map(process_of, range(50))) == {os.getpid()}
+        assert set(pool.map(call, [os.getpid] * 50)) == {os.getpid()}
 
 
 def test_long_work_is_worth_other_processes_and_short_work_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,16 +60,30 @@ def test_long_work_is_worth_other_processes_and_short_work_is_not(monkeypatch: p
 def test_processes_give_the_same_and_are_stopped_and_pass_errors_on() -> None:
     with CasePool("2") as pool:
         assert pool.map(double, range(40)) == [2 * i for i in range(40)]
-        assert os.getpid() not in pool.map(process_of, range(4))
+        assert os.getpid() not in pool.map(call, [os.getpid] * 4)
         with pytest.raises(ZeroDivisionError):
             pool.map(partial(operator.truediv, 1), [1, 0, 2])
-        assert set(pool.map(ctrl_c, range(4))) == {signal.SIG_IGN}  # this process ends them, not the terminal
+        assert set(pool.map(call, [ctrl_c] * 4)) == {signal.SIG_IGN}  # this process ends them, not the terminal
         assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
         asked: list[int] = []
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             pool.map(time.sleep, [0.5] * 200, should_stop=lambda: bool(asked.append(1)) or len(asked) > 3)
         assert time.monotonic() - began < 20
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_import_the_work_end_it_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(item: int) -> int:
+        return item
+
+    here_only = ModuleType("septum_here_only")  # a module that no other process has
+    here_only.work = work
+    work.__module__, work.__qualname__ = here_only.__name__, "work"
+    monkeypatch.setitem(sys.modules, here_only.__name__, here_only)
+    monkeypatch.setattr(parallel, "_PATIENCE_S", 1.0)
+    with CasePool("2") as pool, pytest.raises(ConfigError, match="every worker has ended"):
+        pool.map(work, range(4))
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "many", "1.5", ""])

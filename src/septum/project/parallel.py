@@ -29,6 +29,8 @@ TRIAL_S, WORTH_S = 3.0, 20.0
 """With "auto": after so many seconds inline, processes are started when more than so many seconds are left."""
 _PARTS_PER_WORKER = 16  # so that a slow part at the end leaves no worker idle for long
 _LARGEST_PART = 32
+_PATIENCE_S = 10.0
+"""How long there may be no worker at all: on a cluster they come and go, but nobody waits for dead ones for ever."""
 
 
 def check_workers(workers: str) -> None:
@@ -85,7 +87,7 @@ class CasePool:
             should_stop: asked between items; True raises `KeyboardInterrupt`.
 
         Raises:
-            ConfigError: the scheduler does not answer, or workers ran out of memory.
+            ConfigError: the scheduler does not answer, workers ran out of memory, or none of them is left.
             KeyboardInterrupt: as `should_stop` says.
             Exception: the first that `function` raised.
         """
@@ -185,7 +187,7 @@ def _on_client(
     try:
         while under_way:
             part, future = under_way.pop(0)
-            found = _result(future, stop_if_asked)
+            found = _result(client, future, stop_if_asked)
             if (following := next(waiting, None)) is not None:
                 under_way.append((following, client.submit(_each, function, following, pure=False)))
             yield from zip(part, found, strict=True)
@@ -202,10 +204,11 @@ def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Res
     return [function(item) for item in items]
 
 
-def _result(future: Any, stop_if_asked: Callable[[], None]) -> Any:
-    """The result of a future; asks twice a second whether to stop."""
+def _result(client: Any, future: Any, stop_if_asked: Callable[[], None]) -> Any:
+    """The result of a future; asks twice a second whether to stop, and whether there is anybody to wait for."""
     from distributed import TimeoutError as DaskTimeoutError
 
+    seen = time.monotonic()
     while True:
         stop_if_asked()
         try:
@@ -213,3 +216,10 @@ def _result(future: Any, stop_if_asked: Callable[[], None]) -> Any:
         except DaskTimeoutError:
             if future.done():  # just now, or the function's own error
                 return future.result()
+        if client.ncores():
+            seen = time.monotonic()
+        elif time.monotonic() - seen > _PATIENCE_S:
+            raise ConfigError(
+                "every worker has ended, perhaps because this version of Septum is not installed where they run; "
+                "install it there, or use --workers 1"
+            )
