@@ -10,7 +10,7 @@ import torch
 
 from septum.errors import ConfigError
 from septum.net import engine as engine_module
-from septum.net.engine import View, onnx_engine, openvino_engine, torch_engine, views
+from septum.net.engine import mirrors, onnx_engine, openvino_engine, torch_engine
 from septum.net.predict import TileSettings, predict_classes
 from septum.net.unet import UNet, UNetConfig, paper
 
@@ -40,7 +40,7 @@ def test_one_model_gives_its_own_logits(ndim: int) -> None:
 def test_parts_add_up_however_small_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     models = [tiny(classes=5, seed=seed) for seed in range(2)]
     batch = noise(1, 1, 8, 8)
-    engine = torch_engine(models, looks=views((0, 1)))
+    engine = torch_engine(models, flips=mirrors((0, 1)))
     whole = engine(batch)
     monkeypatch.setattr(engine_module, "_PART_BYTES", 4 * 64 * 2)
     parts = list(engine.parts(batch))
@@ -49,26 +49,11 @@ def test_parts_add_up_however_small_they_are(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_allclose(engine(batch).numpy(), whole.numpy(), atol=1e-5)
 
 
-def test_views_are_undone_and_all_different() -> None:
-    batch = torch.from_numpy(noise(1, 1, 6, 8))
-    eight = views((0, 1), turns=True)
-    assert all(torch.equal(view.undo(view.apply(batch)), batch) for view in eight)
-    square = torch.from_numpy(noise(1, 1, 6, 6))
-    assert len({view.apply(square).numpy().tobytes() for view in eight}) == 8
-    assert torch.equal(View((0,), turned=True).apply(square), torch.rot90(square, -1, (2, 3)))
-
-
-def test_turned_views_are_refused_where_the_network_treats_the_axes_differently() -> None:
-    uneven = UNet(UNetConfig(2, 1, 2, (2, 4), ((1, 2),), ((3, 3), (3, 3))))
-    with pytest.raises(ConfigError, match="turned views"):
-        torch_engine([uneven], looks=views((), turns=True))
-
-
 def test_an_ensemble_is_the_mean_of_logits_over_models_and_mirrors() -> None:
     models = [tiny(seed=seed) for seed in range(3)]
     batch = noise(1, 1, 8, 12)
     expected = [np.flip(logits_of(m, np.flip(batch, f).copy()), f) for m in models for f in ((), (2,), (3,), (2, 3))]
-    result = torch_engine(models, looks=views((0, 1)))(batch).numpy()
+    result = torch_engine(models, flips=mirrors((0, 1)))(batch).numpy()
     np.testing.assert_allclose(result, np.mean(expected, axis=0), atol=1e-5)
 
 
@@ -81,8 +66,7 @@ def test_mirrors_change_nothing_for_a_network_that_does_not_see_left_from_right(
     image = noise(1, 40, 44)
     settings = TileSettings((16, 16))
     once, often = (
-        predict_classes(torch_engine([model], looks=looks), image, settings=settings)
-        for looks in (views(()), views((0, 1)))
+        predict_classes(torch_engine([model], flips=f), image, settings=settings) for f in ([()], mirrors((0, 1)))
     )
     assert (once == often).mean() > 0.999
     assert len(np.unique(once)) > 1
@@ -127,8 +111,8 @@ def test_an_engine_predicts_images_smaller_than_its_tiles() -> None:
 
 
 def test_mirrors_are_all_combinations() -> None:
-    assert len(views((0, 1, 2))) == 8
-    assert views(()) == (View(),)
+    assert len(mirrors((0, 1, 2))) == 8
+    assert mirrors(()) == ((),)
 
 
 @pytest.mark.parametrize(
@@ -169,14 +153,14 @@ def test_exported_engines_agree_with_pytorch_for_any_tile_size(
     models: dict[int, UNet], folder: Path, ndim: int, make: Callable[..., engine_module.ExportedEngine]
 ) -> None:
     model = models[ndim]
-    looks = views((0,), turns=ndim == 2)
-    exported = make([model], folder=folder, looks=looks)
+    flips = mirrors((0,))
+    exported = make([model], folder=folder, flips=flips)
     for shape in [(8, 4, 6), (10, 22, 4)]:
         batch = noise(2, 1, *shape[:ndim])
-        np.testing.assert_allclose(exported(batch), torch_engine([model], looks=looks)(batch).numpy(), atol=1e-4)
+        np.testing.assert_allclose(exported(batch), torch_engine([model], flips=flips)(batch).numpy(), atol=1e-4)
     image = noise(1, *(30, 21, 9)[:ndim])
     settings = TileSettings((8, 8, 8)[:ndim])
-    expected = predict_classes(torch_engine([model], looks=looks), image, settings=settings)
+    expected = predict_classes(torch_engine([model], flips=flips), image, settings=settings)
     assert (predict_classes(exported, image, settings=settings) == expected).mean() > 0.999
     assert not list(folder.glob(".*"))
 

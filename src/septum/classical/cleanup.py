@@ -17,13 +17,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import cc3d
 import edt
 import fill_voids
 import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical.adjacency import connected_parts
 from septum.classical.inputs import Spacing, at_least, label_array, one_of, spacing_mm
 from septum.errors import ConfigError, GeometryError
 
@@ -43,9 +43,7 @@ def components(labels: ArrayLike, *, connectivity: str = "full") -> NDArray[Any]
     """
     array = label_array(labels)
     one_of(connectivity, CONNECTIVITY, "connectivity")
-    neighbours = {("full", 2): 8, ("full", 3): 26, ("faces", 2): 4, ("faces", 3): 6}[connectivity, array.ndim]
-    found: NDArray[Any] = cc3d.connected_components(np.ascontiguousarray(array), connectivity=neighbours)
-    return found
+    return connected_parts(np.ascontiguousarray(array), full=connectivity == "full")[0]
 
 
 def keep_largest(labels: ArrayLike, *, count: int = 1, connectivity: str = "full") -> Labels:

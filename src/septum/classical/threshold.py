@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import cc3d
 import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import histogram
+from septum.classical.adjacency import connected_parts
 from septum.classical.inputs import Spacing, at_least, grey_image, one_of, radius_voxels, spacing_mm
 from septum.errors import ConfigError
 
@@ -149,8 +149,8 @@ def hysteresis(
         weak, strong = _at_least(array, low), _at_least(array, high)
     else:
         weak, strong = ~_at_least(array, high), ~_at_least(array, low)
-    components = cc3d.connected_components(np.ascontiguousarray(weak), connectivity=4 if array.ndim == 2 else 6)
-    keep = np.zeros(int(components.max()) + 1, bool)
+    components, count = connected_parts(np.ascontiguousarray(weak))
+    keep = np.zeros(count + 1, bool)
     keep[components[strong & weak]] = True
     keep[0] = False
     mask: Mask = keep[components]

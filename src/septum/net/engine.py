@@ -1,7 +1,7 @@
 """What turns a batch of tiles into logits: PyTorch (here), ONNX Runtime or OpenVINO (from an exported file).
 
-The one insight: the ensemble of folds and views is a *mean of logits*, and the head of a U-Net is a 1×1 convolution,
-so the result is a sum of small parts: a few classes of one model and one view at a time. An engine that hands out its
+The one insight: the ensemble of folds and mirrors is a *mean of logits*, and the head of a U-Net is a 1×1 convolution,
+so the result is a sum of small parts: a few classes of one model and one mirror at a time. An engine that hands out its
 parts never holds the logits of a tile for all classes, nor those of two models. Other runtimes get the whole network as
 one ONNX file (plain data, no pickle) and return all classes; `predict` gives them tiles small enough for that.
 """
@@ -15,7 +15,6 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -70,40 +69,13 @@ class PartsEngine(Protocol):
     def parts(self, batch: FloatArray) -> Iterator[tuple[slice, Tensor]]: ...
 
 
-@dataclass(frozen=True)
-class View:
-    """One way to look at a tile: mirrored along the spatial axes `flips`, then, if `turned`, its last axes swapped.
+def mirrors(axes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Every combination of mirrored spatial axes, the image as it is included as the first.
 
-    Mirrors and the swap together make all quarter turns.
+    >>> mirrors((0, 1))
+    ((), (0,), (1,), (0, 1))
     """
-
-    flips: tuple[int, ...] = ()
-    turned: bool = False
-
-    def apply(self, x: Tensor) -> Tensor:
-        """The tile (N, C, *spatial) as this view shows it."""
-        x = x.flip([axis + 2 for axis in self.flips]) if self.flips else x
-        return x.transpose(-1, -2) if self.turned else x
-
-    def undo(self, x: Tensor) -> Tensor:
-        """The inverse of `apply`."""
-        x = x.transpose(-1, -2) if self.turned else x
-        return x.flip([axis + 2 for axis in self.flips]) if self.flips else x
-
-
-PLAIN = (View(),)
-
-
-def views(mirrored: Sequence[int], *, turns: bool = False) -> tuple[View, ...]:
-    """Every combination of mirrored spatial axes, with `turns` quarter turns too; the tile as it is comes first.
-
-    >>> [view.flips for view in views((0, 1))]
-    [(), (0,), (1,), (0, 1)]
-    >>> len(views((0, 1), turns=True))
-    8
-    """
-    flips = itertools.chain.from_iterable(itertools.combinations(mirrored, n) for n in range(len(mirrored) + 1))
-    return tuple(View(axes, turned) for axes in flips for turned in ((False, True) if turns else (False,)))
+    return tuple(itertools.chain.from_iterable(itertools.combinations(axes, n) for n in range(len(axes) + 1)))
 
 
 def torch_engine(
@@ -111,19 +83,18 @@ def torch_engine(
     *,
     device: torch.device | str = "cpu",
     precision: str = "32-true",
-    looks: Sequence[View] = PLAIN,
+    flips: Sequence[tuple[int, ...]] = ((),),
 ) -> "TorchEngine":
-    """Predict with PyTorch; the mean of the logits over `models` (an ensemble of folds) and `looks`.
+    """Predict with PyTorch; the mean of the logits over `models` (an ensemble of folds) and `flips`.
 
-    looks: the mirrored and turned copies to average over (see `views`); turned ones need a network whose last two axes
-    have the same margin and divisor.
+    flips: the mirrored copies to average over, each a tuple of spatial axes; () is the image as it is (see `mirrors`).
     precision: a name as in Lightning Fabric; the head always runs in float32, so that bfloat16 does not round logits.
     The models are moved to `device` and otherwise left alone: their training mode is restored after each call.
     """
-    _check_ensemble(models, looks)
+    _check_ensemble(models)
     if precision not in AUTOCAST:
         raise ConfigError(f"precision must be one of {', '.join(AUTOCAST)}, got {precision!r}; CHOOSE one of these")
-    return TorchEngine(models, torch.device(device), AUTOCAST[precision], tuple(looks) or PLAIN)
+    return TorchEngine(models, torch.device(device), AUTOCAST[precision], tuple(flips) or ((),))
 
 
 class TorchEngine:
@@ -134,12 +105,12 @@ class TorchEngine:
         models: Sequence[UNet],
         device: torch.device,
         autocast: torch.dtype | None,
-        looks: tuple[View, ...],
+        flips: tuple[tuple[int, ...], ...],
     ) -> None:
         self.models = [model.to(device) for model in models]
         self.device = device
         self.autocast = autocast
-        self.looks = looks
+        self.flips = flips
         self.n_classes = models[0].config.out_channels
         self.margin = tuple(models[0].margin)
         self.divisor = tuple(models[0].divisor)
@@ -157,11 +128,11 @@ class TorchEngine:
         return total
 
     def parts(self, batch: FloatArray) -> Iterator[tuple[slice, Tensor]]:
-        """Logits of a few classes of one model and view at a time, divided by the number of models and views."""
+        """Logits of a few classes of one model and mirror at a time, divided by the number of models and mirrors."""
         inputs = torch.from_numpy(batch).to(self.device)
-        scale = 1.0 / (len(self.models) * len(self.looks))
-        for model, view in itertools.product(self.models, self.looks):
-            features = _features(model, inputs, view, self.autocast)
+        scale = 1.0 / (len(self.models) * len(self.flips))
+        for model, flip in itertools.product(self.models, self.flips):
+            features = _features(model, inputs, [axis + 2 for axis in flip], self.autocast)
             voxels = features.shape[0] * int(np.prod(features.shape[2:]))
             chunk = max(1, _PART_BYTES // (4 * voxels))
             for start in range(0, self.n_classes, chunk):
@@ -171,10 +142,10 @@ class TorchEngine:
 
 
 @torch.inference_mode()
-def _features(model: UNet, inputs: Tensor, view: View, autocast: torch.dtype | None) -> Tensor:
-    """Features (N, F, *out) before the head, float32, contiguous, seen through the view on the way in and back."""
+def _features(model: UNet, inputs: Tensor, flip: list[int], autocast: torch.dtype | None) -> Tensor:
+    """Features (N, F, *out) before the head, float32, contiguous, mirrored on the way in and back."""
     layout = torch.channels_last if inputs.ndim == 4 else torch.channels_last_3d
-    x = view.apply(inputs)
+    x = inputs.flip(flip) if flip else inputs
     training = model.training
     model.eval()
     try:
@@ -182,7 +153,7 @@ def _features(model: UNet, inputs: Tensor, view: View, autocast: torch.dtype | N
             features = model.features(x.contiguous(memory_format=layout))
     finally:
         model.train(training)
-    features = view.undo(features)
+    features = features.flip(flip) if flip else features
     return features.to(dtype=torch.float32, memory_format=torch.contiguous_format)
 
 
@@ -194,7 +165,7 @@ def _head(head: nn.Module, features: Tensor, classes: slice, scale: float) -> Te
     return convolve(features, weight.to(features.dtype), bias.to(features.dtype))
 
 
-def _check_ensemble(models: Sequence[UNet], looks: Sequence[View]) -> None:
+def _check_ensemble(models: Sequence[UNet]) -> None:
     if not models:
         raise ConfigError("models must hold at least one network, got none; TRAIN one first")
     kinds = {
@@ -205,12 +176,6 @@ def _check_ensemble(models: Sequence[UNet], looks: Sequence[View]) -> None:
             "models of an ensemble must agree in channels, classes, margin, divisor and activation, "
             f"got {sorted(kinds)}; CHOOSE folds of one model"
         )
-    margin, divisor = models[0].margin, models[0].divisor
-    if any(view.turned for view in looks) and (margin[-2:], divisor[-2:]) != (margin[:-3:-1], divisor[:-3:-1]):
-        raise ConfigError(
-            f"turned views need a network that treats the last two axes alike, got margin {margin} and divisor "
-            f"{divisor}; LEAVE turns out"
-        )
 
 
 # --- other runtimes ---------------------------------------------------------------------------------------------------
@@ -219,20 +184,20 @@ Run = Callable[[FloatArray], FloatArray]
 """One tile (1, C, *in) to its logits (1, K, *out)."""
 
 
-def onnx_engine(models: Sequence[UNet], *, folder: Path, looks: Sequence[View] = PLAIN) -> "ExportedEngine":
+def onnx_engine(models: Sequence[UNet], *, folder: Path, flips: Sequence[tuple[int, ...]] = ((),)) -> "ExportedEngine":
     """Predict with ONNX Runtime on the CPU (float32), from files that are exported into `folder` once.
 
     Needs the extra `engines`; ConfigError says so where it is missing. Each file is compared with its PyTorch model on
     a tile of noise before it is used; ConfigError when they differ.
     """
-    return _exported_engine(models, Path(folder), looks, compile_file=_onnx_run, tolerance=1e-3)
+    return _exported_engine(models, Path(folder), flips, compile_file=_onnx_run, tolerance=1e-3)
 
 
 def openvino_engine(
     models: Sequence[UNet],
     *,
     folder: Path,
-    looks: Sequence[View] = PLAIN,
+    flips: Sequence[tuple[int, ...]] = ((),),
     precision: str = "32-true",
 ) -> "ExportedEngine":
     """Predict with OpenVINO on the CPU; as `onnx_engine`, and in bfloat16 where `precision` asks for it."""
@@ -245,48 +210,48 @@ def openvino_engine(
     def compile_file(path: Path) -> Run:
         return _openvino_run(path, "bf16" if low else "f32")
 
-    return _exported_engine(models, Path(folder), looks, compile_file=compile_file, tolerance=0.05 if low else 1e-3)
+    return _exported_engine(models, Path(folder), flips, compile_file=compile_file, tolerance=0.05 if low else 1e-3)
 
 
 class ExportedEngine:
     """See `onnx_engine` and `openvino_engine`."""
 
-    def __init__(self, runs: Sequence[Run], model: UNet, looks: tuple[View, ...]) -> None:
+    def __init__(self, runs: Sequence[Run], model: UNet, flips: tuple[tuple[int, ...], ...]) -> None:
         self.runs = tuple(runs)
-        self.looks = looks
+        self.flips = flips
         self.n_classes = model.config.out_channels
         self.margin = tuple(model.margin)
         self.divisor = tuple(model.divisor)
         self.activation: str = model.config.activation_out
 
     def __call__(self, batch: FloatArray) -> FloatArray:
-        """Logits (N, K, *out) float32, the mean over models and views."""
+        """Logits (N, K, *out) float32, the mean over models and mirrors."""
         return np.concatenate([self._one(tile[None]) for tile in batch])
 
     def _one(self, tile: FloatArray) -> FloatArray:
         total: FloatArray | None = None
-        for run, view in itertools.product(self.runs, self.looks):
-            seen = view.apply(torch.from_numpy(tile)).contiguous().numpy()
-            logits = view.undo(torch.from_numpy(run(seen))).numpy()
+        for run, flip in itertools.product(self.runs, self.flips):
+            axes = tuple(axis + 2 for axis in flip)
+            logits = np.flip(run(np.ascontiguousarray(np.flip(tile, axes))), axes)
             if total is None:
                 total = np.array(logits, dtype=np.float32)
             else:
                 total += logits
         if total is None:
             raise ConfigError("engine must hold at least one network, got none; TRAIN one first")
-        total /= len(self.runs) * len(self.looks)
+        total /= len(self.runs) * len(self.flips)
         return total
 
 
 def _exported_engine(
     models: Sequence[UNet],
     folder: Path,
-    looks: Sequence[View],
+    flips: Sequence[tuple[int, ...]],
     *,
     compile_file: Callable[[Path], Run],
     tolerance: float,
 ) -> ExportedEngine:
-    _check_ensemble(models, looks)
+    _check_ensemble(models)
     folder.mkdir(parents=True, exist_ok=True)
     runs = []
     for model in models:
@@ -296,7 +261,7 @@ def _exported_engine(
         run = compile_file(path)
         _check_parity(model, run, path, tolerance)
         runs.append(run)
-    return ExportedEngine(runs, models[0], tuple(looks) or PLAIN)
+    return ExportedEngine(runs, models[0], tuple(flips) or ((),))
 
 
 def export_onnx(model: UNet, path: Path) -> Path:

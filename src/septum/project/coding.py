@@ -66,6 +66,16 @@ class Coding:
         return JointTable(reference.astype(np.int64), prediction.astype(np.int64), table.voxels)
 
 
+def from_zero(labels: NDArray[Any], background: int) -> NDArray[Any]:
+    """Labels whose background is 0; a structure that was marked by 0 takes the value of the background instead."""
+    if background == 0:
+        return labels
+    swapped = labels.astype(np.promote_types(labels.dtype, np.min_scalar_type(background)))
+    swapped[labels == 0] = background
+    swapped[labels == background] = 0
+    return swapped
+
+
 def _narrow(value: int) -> np.integer[Any]:
     """A label in the smallest type: bytes are counted and measured several times faster than wide integers."""
     return np.min_scalar_type(value).type(value) if value >= 0 else np.int64(value)

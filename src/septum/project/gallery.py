@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from septum.io import naming
 from septum.project.cases import Case, load_image
-from septum.project.coding import Coding
+from septum.project.coding import Coding, from_zero
 from septum.project.pairs import Pair, read_pair
 from septum.project.scores import Score, case_means
 from septum.report import overlay
@@ -82,16 +80,8 @@ def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bo
     return Example(
         pair.case.id,
         image,
-        _from_zero(shown, coding.background),
-        _from_zero(guess, coding.background),
+        from_zero(shown, coding.background),
+        from_zero(guess, coding.background),
         reference.grid.spacing if sized else None,
         reference.grid.orientation if anatomy else None,
     )
-
-
-def _from_zero(labels: NDArray[Any], background: int) -> NDArray[Any]:
-    """Labels whose background is 0, and whose value 0 (where the structure is marked by it) is not."""
-    if background == 0:
-        return labels
-    highest = int(labels.max()) + 1
-    return np.where(labels == background, 0, np.where(labels == 0, highest, labels))

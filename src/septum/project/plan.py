@@ -102,8 +102,6 @@ class Plan:
         normalisation, patch, augment, budget: as their types say; `patch` is the network's input size in voxels.
         overlap: least share of a tile that its neighbour covers in prediction.
         mirrors: axes along which `--tta` may mirror.
-        turns: whether `--tta` turns by 90° in the plane of the last two axes too; twice the time, and no gain was seen
-            (four sections of membranes: pixel error 0.0733, with mirrors alone 0.0728), so only an edited plan does.
         precision: as in Lightning Fabric.
         seed: seed of everything random.
         fingerprint: what the plan was derived from.
@@ -126,7 +124,6 @@ class Plan:
     precision: str
     seed: int
     fingerprint: Fingerprint
-    turns: bool = False
     format_version: int = FORMAT_VERSION
 
 

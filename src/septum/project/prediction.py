@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from septum import io
 from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
-from septum.net.engine import PLAIN, Engine, onnx_engine, openvino_engine, torch_engine, views
+from septum.net.engine import Engine, mirrors, onnx_engine, openvino_engine, torch_engine
 from septum.net.predict import MEMORY_MB, Stopped, TileSettings, predict_classes
 from septum.net.unet import UNet
 from septum.project.cases import load_image
@@ -27,12 +27,12 @@ from septum.project.prepare import to_network
 
 def make_engine(plan: Plan, models: Sequence[UNet], settings: PredictSettings, folder: Path) -> Engine:
     """The engine that runs the networks; exported networks are made in `folder`."""
-    looks = views(plan.mirrors, turns=plan.turns) if settings.tta else PLAIN
+    flips = mirrors(plan.mirrors if settings.tta else ())
     if settings.engine == "torch":
         machine = measure_machine(settings.devices)
-        return torch_engine(models, device=torch.device(machine.device), precision=machine.precision, looks=looks)
+        return torch_engine(models, device=torch.device(machine.device), precision=machine.precision, flips=flips)
     make = {"onnx": onnx_engine, "openvino": openvino_engine}[settings.engine]
-    return make(models, folder=folder, looks=looks)
+    return make(models, folder=folder, flips=flips)
 
 
 def segment(

@@ -22,6 +22,7 @@ from septum.errors import ConfigError, DatasetError
 from septum.geometry import Image, LabelMap
 from septum.io import naming
 from septum.project.cases import Case, Source, load_pair, natural_key
+from septum.project.coding import from_zero
 from septum.project.dataset import load_dataset
 from septum.project.folders import some
 from septum.project.matching import match_stems
@@ -194,7 +195,7 @@ def render(drawn: Drawn, *, background: int, window: tuple[float, float] | None 
     """
     image, labels = load_pair(drawn.case)
     spacing, orientation = _physical(image, labels, drawn.case)
-    shown = _from_zero(labels, background)
+    shown = _small(from_zero(labels.array, background))
     return montage(image.array, shown, spacing=spacing, orientation=orientation, window=window)
 
 
@@ -204,14 +205,6 @@ def _physical(image: Image, labels: LabelMap, case: Case) -> tuple[tuple[float, 
     sized = suffix not in naming.RASTER and not (suffix in naming.TIFF and set(image.grid.spacing) == {1.0})
     anatomy = labels.grid.ndim == 3 and suffix not in naming.RASTER + naming.TIFF
     return (image.grid.spacing if sized else None), (image.grid.orientation if anatomy else None)
-
-
-def _from_zero(labels: LabelMap, background: int) -> NDArray[Any]:
-    """Labels whose background is 0, and whose value 0 (where it marks the structure) is another value."""
-    array = labels.array.astype(np.int64)
-    if background == 0:
-        return _small(array)
-    return _small(np.where(array == background, 0, np.where(array == 0, int(array.max()) + 1, array)))
 
 
 def _small(array: NDArray[Any]) -> NDArray[Any]:

@@ -86,7 +86,7 @@ def dice_distribution(
         axes.set_ylim(len(rows) - 0.4, -0.6)
         if largest is not None:
             lowest = min((np.nanmin(values) for _, values in rows if not np.isnan(values).all()), default=0.0)
-            start = _start(np.asarray(lowest))
+            start = axis_start(np.asarray(lowest))
             axes.set_xlim(start - 0.02 * (largest - start), largest + 0.02 * (largest - start))
         gap = "\n" if len(score_name) > 14 else " "
         axes.set_xlabel(f"{score_name} per case{gap}(dots), quartiles (box), median (line)")
@@ -109,7 +109,7 @@ def score_histogram(values: ArrayLike, *, image_format: str = "svg", score_name:
     if not scores.size:
         raise ConfigError("values must hold at least one defined score, got none; evaluate at least one case first")
     low, median, high = np.quantile(scores, [0.25, 0.5, 0.75])
-    start = _start(scores)
+    start = axis_start(scores)
     bins = 40 if scores.size >= 200 else 20
 
     def draw(figure: Figure) -> None:
@@ -200,7 +200,7 @@ def _time_axis(curves: pd.DataFrame) -> tuple[pd.Series[Any], str]:
     raise ConfigError(f"curves must have a column seconds, minutes or step, got {list(curves.columns)}")
 
 
-def _start(values: NDArray[Any]) -> float:
+def axis_start(values: NDArray[Any]) -> float:
     """Where the axis of scores begins: the tenth below the lowest value, at most 0.9."""
     return float(min(0.9, 0.1 * np.floor(10 * values.min() + 1e-9)))
 

@@ -127,7 +127,7 @@ def choose_plane(example: Example) -> Plane:
             f"got {image.shape}, {reference.shape} and {prediction.shape}"
         )
     spacing = example.spacing or (1.0,) * reference.ndim
-    axis = _slice_axis(spacing, example.orientation) if reference.ndim == 3 else 0
+    axis = slice_axis(spacing, example.orientation) if reference.ndim == 3 else 0
     return cut(example, axis=axis, index=_largest_slice(reference, prediction, axis) if reference.ndim == 3 else 0)
 
 
@@ -137,7 +137,7 @@ def cut(example: Example, *, axis: int, index: int) -> Plane:
     image = np.zeros((1, *reference.shape), np.uint8) if example.image is None else np.asarray(example.image)
     spacing = example.spacing or (1.0,) * reference.ndim
     letters = example.orientation if example.orientation is not None and reference.ndim == 3 else None
-    shown, position = _windowed(image), ""
+    shown, position = windowed(image), ""
     if reference.ndim == 3:
         position = f"slice {index + 1} of {reference.shape[axis]}"
         shown = np.take(shown, index, axis=axis)
@@ -152,7 +152,7 @@ def cut(example: Example, *, axis: int, index: int) -> Plane:
     return Plane(turned[0], turned[1], turned[2], float(row / column), edges, known, position)
 
 
-def _windowed(image: NDArray[Any]) -> NDArray[np.uint8]:
+def windowed(image: NDArray[Any]) -> NDArray[np.uint8]:
     """`(*spatial, 3)` bytes: colour as it is for three byte channels, else the first channel, 0.5 to 99.5 percent."""
     if image.shape[0] == 3 and image.dtype == np.uint8:
         return np.moveaxis(image, 0, -1)
@@ -163,7 +163,7 @@ def _windowed(image: NDArray[Any]) -> NDArray[np.uint8]:
     return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=-1)
 
 
-def _slice_axis(spacing: tuple[float, ...], letters: str | None) -> int:
+def slice_axis(spacing: tuple[float, ...], letters: str | None) -> int:
     """Across the coarsest axis; nearly isotropic volumes are cut across the body (S or I) where that is known."""
     if max(spacing) > 1.5 * min(spacing):
         return int(np.argmax(spacing))
@@ -255,19 +255,19 @@ def _draw(
     canvas = np.array(Picture.fromarray(np.ascontiguousarray(plane.image)).resize(size[::-1], smooth))
     for labels, colour, width_px in outlines:
         line = outline(labels, size, width_px=width_px)
-        line = _thicker(line) if enlarged else line
-        canvas[_thicker(line) & ~line] //= 2  # a dark rim keeps the line visible on bright tissue
+        line = thicker(line) if enlarged else line
+        canvas[thicker(line) & ~line] //= 2  # a dark rim keeps the line visible on bright tissue
         canvas[line] = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
     picture = Picture.fromarray(canvas)
     if longest_px is not None:
         buffer = io.BytesIO()
         picture.save(buffer, format="JPEG", quality=80, subsampling=0)
         return buffer.getvalue(), "image/jpeg"
-    _annotate(picture, plane)
+    annotate(picture, plane)
     return _encoded(picture)
 
 
-def _thicker(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def thicker(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """One pixel more on every side."""
     wide = line.copy()
     wide[1:] |= line[:-1]
@@ -287,7 +287,7 @@ def _encoded(picture: Picture.Image) -> tuple[bytes, str]:
     return jpeg.getvalue(), "image/jpeg"
 
 
-def _annotate(picture: Picture.Image, plane: Plane) -> None:
+def annotate(picture: Picture.Image, plane: Plane) -> None:
     """The patient's directions at the edges, and a scale bar where the physical size is known."""
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(_TEXT_PX)
     width, height = picture.size

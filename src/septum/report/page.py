@@ -86,7 +86,7 @@ class Content:
 
 def render_page(content: Content) -> str:
     """The report as one HTML document (UTF-8 text) that needs no other file."""
-    return _template().render(
+    return template("page.html.j2").render(
         content=content,
         headline=_headline(content),
         summary=_summary_rows(content.summary),
@@ -108,7 +108,8 @@ def render_page(content: Content) -> str:
 
 
 @cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A page of this room with the filters that pages use; an unknown variable in it is an error."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("septum.report", package_path=""),
         autoescape=True,
@@ -119,7 +120,7 @@ def _template() -> jinja2.Template:
     environment.filters["number"] = number
     environment.filters["picture"] = picture_uri
     environment.filters["cell"] = cell
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
 
 
 def number(value: float, digits: int = 3) -> str:

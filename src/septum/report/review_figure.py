@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
-from septum.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION, _start, plain_text, render
+from septum.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION, axis_start, plain_text, render
 
 _SOURCE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 _ABOVE = 2.4  # inches of panel (a)
@@ -130,7 +130,7 @@ def _defined(values: ArrayLike) -> NDArray[np.float64]:
 def _distribution(
     axes: Any, dice: Mapping[str, NDArray[np.float64]], lines: Sequence[CutLine], colours: Mapping[str, str]
 ) -> None:
-    start = min(_start(values) for values in dice.values())
+    start = min(axis_start(values) for values in dice.values())
     start = min([start, *(0.1 * np.floor(10 * line.value) for line in lines if np.isfinite(line.value))])
     most = max(values.size for values in dice.values())
     for name, values in dice.items():

@@ -8,12 +8,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import jinja2
-
-from septum.report.page import inline_svg, number
+from septum.report.page import inline_svg, template
 from septum.report.review_figure import PassRate
 
 
@@ -69,22 +66,9 @@ def render_review(content: ReviewContent) -> str:
     scatter = None
     if content.scatter is not None:
         scatter = inline_svg(content.scatter, alt="Dice of every item against its ratings", prefix="scatter")
-    return _template().render(
+    return template("review.html.j2").render(
         content=content,
         figure=inline_svg(content.figure, alt=content.figure_alt, prefix="panels"),
         scatter=scatter,
         pictures=[(item.title, base64.b64encode(item.png).decode("ascii")) for item in content.shown],
     )
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("septum.report", package_path=""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
-    return environment.get_template("review.html.j2")
