@@ -21,7 +21,7 @@ from septum.cli.segment import option_text
 DOCS = Path(__file__).resolve().parent
 SOURCE = DOCS.parent / "src" / "septum"
 TARGET = DOCS / "reference"
-ROOMS = ("geometry", "io", "metrics", "classical", "net", "report", "project")
+ROOMS = ("geometry", "io", "metrics", "classical", "interactive", "net", "report", "project")
 
 
 class Undocumented(SystemExit):

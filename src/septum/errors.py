@@ -27,3 +27,7 @@ class ConfigError(SeptumError):
 
 class CheckpointError(SeptumError):
     """A model folder cannot be used: missing, damaged, or written by a newer format version."""
+
+
+class SessionError(SeptumError):
+    """An editing session cannot go on: nothing to undo, a damaged journal, labels changed by someone else."""
