@@ -1,0 +1,568 @@
+"""Sessions: undo is exact, memory is bounded, a crash loses nothing, files are distrusted."""
+
+import itertools
+import shutil
+import struct
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from tests import phantoms
+
+from septum.errors import ConfigError, GeometryError, SessionError
+from septum.interactive import edits, journal
+from septum.interactive.paint import erase, paint
+from septum.interactive.polygon import scissors
+from septum.interactive.records import step_record
+from septum.interactive.rle import Delta, Runs
+from septum.interactive.rules import Rules
+from septum.interactive.session import Session
+from septum.interactive.tool import Box, Cancelled, Change
+
+SHAPE = (6, 14, 15)
+position = st.tuples(*[st.integers(0, n - 1) for n in SHAPE])
+step = st.one_of(
+    st.builds(
+        lambda points, radius, label: (paint, {"points": points, "radius_mm": radius, "label": label}),
+        st.lists(position, min_size=1, max_size=3),
+        st.floats(0, 5),
+        st.sampled_from([1, 2, 7, 300, 70_000]),
+    ),
+    st.builds(lambda point, radius: (erase, {"points": [point], "radius_mm": radius}), position, st.floats(0, 5)),
+    st.builds(lambda distance: (edits.margin, {"distance_mm": distance}), st.floats(-2, 2)),
+    st.just((edits.hollow, {"thickness_mm": 1.5})),
+    st.just((edits.islands, {"operation": "split"})),
+    st.builds(lambda label: (edits.logic, {"operation": "invert", "label": label}), st.sampled_from([1, 2])),
+)
+rule = st.sampled_from(
+    [Rules(), Rules(overwrite="none"), Rules(exclusive=True), Rules(area="outside", area_labels=(2,)), Rules(low=0.0)]
+)
+
+
+def fresh(**more):
+    image = np.random.default_rng(0).standard_normal(SHAPE)
+    layers = {"main": phantoms.box(SHAPE).array, "other": np.zeros(SHAPE, np.uint8)}
+    return Session(layers, image=image, spacing=(2.0, 1.0, 1.0), **more)
+
+
+def state(session):
+    return {name: session.labels(name).copy() for name in session.names}
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+
+
+@given(st.lists(st.tuples(step, rule, st.sampled_from(["main", "other"])), min_size=1, max_size=6))
+def test_undo_takes_every_edit_back_and_redo_does_it_again(sequence):
+    session = fresh()
+    states = [state(session)]
+    for (tool, options), rules, layer in sequence:
+        session.rules = rules
+        if session.run(tool, layer=layer, **options) is not None:
+            states.append(state(session))
+        assert same(state(session), states[-1])
+    assert len(session.can_undo) == len(states) - 1
+    for before in reversed(states[:-1]):
+        session.undo()
+        assert same(state(session), before)
+    for after in states[1:]:
+        session.redo()
+        assert same(state(session), after)
+
+
+@given(st.lists(st.tuples(step, st.booleans()), min_size=1, max_size=8))
+@settings(max_examples=15)
+def test_what_was_journaled_is_what_is_opened(tmp_path_factory, sequence):
+    folder = tmp_path_factory.mktemp("session") / "s"
+    image = np.random.default_rng(0).standard_normal(SHAPE)
+    layers = {"main": phantoms.box(SHAPE).array, "other": np.zeros(SHAPE, np.uint8)}
+    with Session.create(folder, layers, image=image, spacing=(2, 1, 1), autosave=3) as session:
+        for (tool, options), back in sequence:
+            session.run(tool, **options)
+            if back and session.can_undo:
+                session.undo()
+        expected = state(session), session.can_undo, session.can_redo, session.spacing
+    with Session.open(folder, image=image) as again:
+        found = state(again), again.can_undo, again.can_redo, again.spacing
+        assert same(found[0], expected[0])
+        assert found[1:] == expected[1:]
+        while again.can_undo:
+            again.undo()
+        assert same(state(again), {name: np.asarray(labels) for name, labels in layers.items()})
+
+
+def test_an_edit_reports_its_box_and_voxels_and_an_empty_one_makes_no_step():
+    session = fresh()
+    done = session.run(paint, points=[[0, 0, 0]], radius_mm=1, label=5, what="a dab")
+    assert (done.what, done.changed) == ("a dab", 3)
+    assert done.boxes == {"main": Box((0, 0, 0), (1, 2, 2))}
+    assert session.run(paint, points=[[0, 0, 0]], radius_mm=1, label=5) is None
+    assert session.can_undo == ("a dab",)
+    assert session.revision == 1
+
+
+def test_a_new_edit_ends_redoing_and_nothing_is_undone_where_nothing_was_done():
+    session = fresh()
+    with pytest.raises(SessionError, match="undone"):
+        session.undo()
+    session.run(paint, points=[[0, 0, 0]])
+    session.undo()
+    session.run(paint, points=[[5, 5, 5]], label=3)
+    with pytest.raises(SessionError, match="redone"):
+        session.redo()
+
+
+def test_what_the_session_hands_out_cannot_be_changed_and_what_it_was_given_is_copied():
+    given_labels = np.zeros(SHAPE, np.uint8)
+    session = Session({"main": given_labels})
+    with pytest.raises(ValueError, match="read-only"):
+        session.labels()[0] = 1
+    given_labels[:] = 9
+    assert not session.labels().any()
+
+
+def test_an_edit_that_takes_from_other_layers_is_one_step():
+    session = fresh(rules=Rules(exclusive=True))
+    before = state(session)
+    done = session.run(edits.logic, layer="other", operation="fill", label=4)
+    assert set(done.boxes) == {"main", "other"}
+    assert not session.labels("main").any()
+    session.undo()
+    assert same(state(session), before)
+
+
+def test_a_tool_in_steps_shows_each_and_is_one_edit():
+    def growing(image, labels, *, spacing, radii):
+        for radius in radii:
+            yield paint(image, labels, points=[[3, 7, 7]], radius_mm=radius, label=2, spacing=spacing)
+
+    session, seen = fresh(), []
+    done = session.run(growing, radii=[1, 2, 3], on_preview=seen.append)
+    assert len(seen) == 3
+    assert done.changed == int((session.labels() == 2).sum())
+    assert session.can_undo == ("growing",)
+    assert session.run(growing, radii=[]) is None
+
+
+def test_a_tool_that_is_stopped_leaves_everything_as_it_was():
+    session = fresh()
+    before = state(session)
+    with pytest.raises(Cancelled):
+        session.run(edits.margin, cancelled=lambda: True)
+    assert same(state(session), before)
+    assert session.can_undo == ()
+
+
+def test_old_steps_are_forgotten_by_number_and_by_bytes():
+    session = fresh(undo_steps=3)
+    for place in range(6):
+        session.run(paint, points=[[place, 1, 1]], radius_mm=0, label=3, what=str(place))
+    assert session.can_undo == ("3", "4", "5")
+    session = fresh(undo_bytes=700)
+    for place in range(6):
+        session.run(paint, points=[[place, 1, 1]], radius_mm=0, label=3)
+    assert 0 < session.undo_bytes <= 700
+    assert len(session.can_undo) == 3
+    one = fresh(undo_bytes=1)
+    one.run(paint, points=[[1, 1, 1]])
+    one.run(paint, points=[[4, 4, 4]])
+    assert len(one.can_undo) == 1
+    with pytest.raises(ConfigError, match="undo_steps"):
+        fresh(undo_steps=0)
+
+
+def test_a_hundred_edits_of_a_large_mask_cost_a_hundredth_of_one_copy_each_and_less_than_50_mb():
+    shape = (300, 512, 512)
+    session = Session({"main": np.zeros(shape, np.uint8)}, spacing=(1.5, 0.8, 0.8))
+    rng = np.random.default_rng(5)
+    tracemalloc.start()
+    for number in range(100):
+        points = np.cumsum(rng.uniform(-15, 15, (5, 3)), axis=0) + rng.uniform(0.3, 0.7, 3) * np.array(shape)
+        session.run(paint, points=points, radius_mm=12, label=1 + number % 3)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(session.can_undo) == 100
+    assert session.undo_bytes < np.prod(shape) / 100 * 100
+    assert held < 50_000_000
+
+
+def test_a_layer_can_be_added_and_is_opened_again(tmp_path):
+    with Session.create(tmp_path / "s", {"main": np.zeros((4, 5), np.uint8)}) as session:
+        session.add_layer("more", np.full((4, 5), 1000, np.int64))
+        session.run(paint, layer="more", points=[[1, 1]], radius_mm=0, label=2)
+        expected = session.labels("more").copy()
+        with pytest.raises(ConfigError, match="new name"):
+            session.add_layer("more")
+        with pytest.raises(GeometryError, match="shape"):
+            session.add_layer("wrong", np.zeros((3, 3), np.uint8))
+    with Session.open(tmp_path / "s") as again:
+        assert np.array_equal(again.labels("more"), expected)
+        assert again.names == ("main", "more")
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A folder with a session of three edits, and the labels after each."""
+    folder = tmp_path / "kept"
+    states = [np.zeros(SHAPE, np.uint8)]
+    with Session.create(folder, {"main": states[0]}, source={"labels": "none"}) as session:
+        for number in range(3):
+            session.run(paint, points=[[number, 2 * number, 3]], radius_mm=2.5, label=number + 1)
+            states.append(session.labels().copy())
+    return folder, states
+
+
+def test_a_journal_cut_at_any_byte_of_the_last_record_gives_every_edit_before_it(kept, tmp_path):
+    folder, states = kept
+    path = journal.journal_path(folder, 1)
+    content = path.read_bytes()
+    starts = [i for i in range(len(content)) if content.startswith(b"SREC", i)]
+    assert len(starts) == 3
+    for length in range(starts[-1], len(content) + 1):
+        copy = tmp_path / str(length)
+        shutil.copytree(folder, copy)
+        journal.journal_path(copy, 1).write_bytes(content[:length])
+        with Session.open(copy) as session:
+            whole = length == len(content)
+            assert np.array_equal(session.labels(), states[3 if whole else 2])
+            session.run(paint, points=[[5, 13, 14]], radius_mm=1, label=9)
+            after = session.labels().copy()
+        with Session.open(copy) as session:
+            assert np.array_equal(session.labels(), after)
+        shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("length", [0, 1, 10, 17])
+def test_a_journal_cut_in_its_first_line_is_an_empty_one(kept, length):
+    folder, states = kept
+    path = journal.journal_path(folder, 1)
+    path.write_bytes(path.read_bytes()[:length])
+    with Session.open(folder) as session:
+        assert np.array_equal(session.labels(), states[0])
+        session.run(paint, points=[[1, 1, 1]])
+    with Session.open(folder) as session:
+        assert session.labels()[1, 1, 1] == 1
+
+
+def test_zeros_after_the_last_record_are_a_write_that_was_cut_off(kept):
+    folder, states = kept
+    path = journal.journal_path(folder, 1)
+    path.write_bytes(path.read_bytes() + bytes(5000))
+    with Session.open(folder) as session:
+        assert np.array_equal(session.labels(), states[3])
+
+
+def test_damage_before_other_records_is_refused_and_what_comes_before_can_be_had(kept):
+    folder, states = kept
+    path = journal.journal_path(folder, 1)
+    content = bytearray(path.read_bytes())
+    second = content.index(b"SREC", content.index(b"SREC") + 1)
+    content[second + 40] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(SessionError, match="until_damage"):
+        Session.open(folder)
+    with Session.open(folder, until_damage=True) as session:
+        assert np.array_equal(session.labels(), states[1])
+    assert path.with_name(f"{path.name}.damaged").read_bytes() == content
+    with Session.open(folder) as session:
+        assert np.array_equal(session.labels(), states[1])
+
+
+def test_any_changed_byte_of_the_files_is_noticed_or_harmless(kept, tmp_path):
+    folder, states = kept
+    for path in (journal.journal_path(folder, 1), journal.snapshot_path(folder, 1)):
+        content = path.read_bytes()
+        for place in range(0, len(content), 7):
+            copy = tmp_path / f"{path.name}-{place}"
+            shutil.copytree(folder, copy)
+            wrong = bytearray(content)
+            wrong[place] ^= 0x55
+            (copy / path.name).write_bytes(wrong)
+            try:
+                with Session.open(copy) as session:
+                    # only the last record may be taken for one that was cut off
+                    assert np.array_equal(session.labels(), states[2])
+            except SessionError:
+                pass
+            shutil.rmtree(copy)
+
+
+def test_a_damaged_snapshot_is_replaced_by_the_generation_before(kept):
+    folder, _ = kept
+    with Session.open(folder) as session:
+        session.save()
+        session.run(paint, points=[[5, 13, 14]], radius_mm=1, label=9)
+        after, undo = session.labels().copy(), session.can_undo
+    newest = journal.snapshot_path(folder, 2)
+    newest.write_bytes(newest.read_bytes()[:-9])
+    with Session.open(folder) as session:
+        assert np.array_equal(session.labels(), after)
+        assert session.can_undo == undo
+    assert journal.generations(folder) == [3, 2]
+
+
+def test_only_two_generations_are_kept(kept):
+    folder, _ = kept
+    with Session.open(folder) as session:
+        for _ in range(4):
+            session.save()
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "journal-000004.septum",
+        "journal-000005.septum",
+        "snapshot-000004.septum",
+        "snapshot-000005.septum",
+    ]
+
+
+def test_a_session_is_open_only_once(kept):
+    pytest.importorskip("fcntl")
+    folder, _ = kept
+    with Session.open(folder), pytest.raises(SessionError, match="only once"):
+        Session.open(folder)
+
+
+def test_a_folder_without_a_session_and_one_that_has_one_are_told_apart(kept, tmp_path):
+    folder, _ = kept
+    with pytest.raises(SessionError, match="got none"):
+        Session.open(tmp_path / "nowhere")
+    with pytest.raises(SessionError, match="must not hold"):
+        Session.create(folder, {"main": np.zeros((3, 3), np.uint8)})
+    with pytest.raises(GeometryError, match="shape"):
+        Session.open(folder, image=np.zeros((3, 3)))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SessionError, match="cannot be made"):
+        Session.create(tmp_path / "file", {"main": np.zeros((3, 3), np.uint8)})
+
+
+class FullDisk:
+    """A file on a disk that takes some bytes and then none."""
+
+    def __init__(self, file, room):
+        self._file, self._room = file, room
+
+    def write(self, content):
+        if self._room <= 0:
+            raise OSError(28, "No space left on device")
+        count = self._file.write(content[: self._room])
+        self._room -= count
+        return count
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
+def test_a_full_disk_refuses_the_edit_and_leaves_labels_and_journal_as_they_were(kept):
+    folder, states = kept
+    with Session.open(folder) as session:
+        file = session._journal._file
+        session._journal._file = FullDisk(file, 60)
+        with pytest.raises(SessionError, match="nothing was changed"):
+            session.run(paint, points=[[5, 13, 14]], label=9)
+        assert np.array_equal(session.labels(), states[3])
+        session._journal._file = file
+        session.run(paint, points=[[5, 13, 14]], radius_mm=0, label=9)
+    with Session.open(folder) as session:
+        assert session.labels()[5, 13, 14] == 9
+        assert (session.labels() == 9).sum() == 1
+
+
+def test_a_snapshot_that_fails_is_told_and_the_session_goes_on(kept, monkeypatch):
+    folder, _ = kept
+
+    def fails(path, records):
+        raise SessionError("disk full")
+
+    monkeypatch.setattr(journal, "write_snapshot", fails)
+    with Session.open(folder, autosave=1) as session:
+        with pytest.raises(SessionError, match="disk full"):
+            session.save()
+        session.run(paint, points=[[5, 13, 14]], radius_mm=0, label=9)
+        assert session.trouble == "disk full"
+    monkeypatch.undo()
+    with Session.open(folder, autosave=1, durable=True) as session:
+        assert session.labels()[5, 13, 14] == 9
+        session.run(paint, points=[[5, 0, 0]], radius_mm=0, label=9)
+        assert session.trouble == ""
+    assert journal.generations(folder) == [2, 1]
+
+
+def test_a_closed_session_cannot_be_edited(kept):
+    folder, _ = kept
+    session = Session.open(folder)
+    session.close()
+    with pytest.raises(SessionError, match="closed"):
+        session.run(paint, points=[[5, 13, 14]])
+
+
+def rewritten(folder, record):
+    """The session's journal with this record as its only one, checksums right: written by an attacker."""
+    journal.journal_path(folder, 1).write_bytes(journal.MAGIC + journal.pack(record, 0))
+
+
+RUNS = Runs.of(np.array([1, 1, 0, 0]), np.array([2, 2, 0, 0])).to_bytes()
+PLACE = {"layer": "main", "start": [0, 0, 0], "stop": [1, 2, 2], "changed": 2}
+BOMB = struct.pack("<BBQQ", 1, 0, 4, 20000) + zlib.compress(bytes(1 << 24), 9)[:20000].ljust(20000, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("meta", "data", "words"),
+    [
+        ({"kind": "strange"}, b"", "kind"),
+        ({"kind": "undo"}, b"", "undone"),
+        ({"kind": "edit"}, b"", "name"),
+        ({"kind": "edit", "what": "x", "deltas": [{}]}, RUNS, "box"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE | {"layer": "none"}]}, RUNS, "box"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE | {"stop": [1, 2, 99]}]}, RUNS, "box"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE | {"start": [-1, 0, 0]}]}, RUNS, "box"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE | {"changed": 10**18}]}, RUNS, "box"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE | {"stop": [1, 2]}]}, RUNS, "box"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE | {"stop": [1, 2, 3]}]}, RUNS, "fill 6 voxels"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE]}, RUNS[:-1], "whole"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE]}, RUNS[:5], "at least"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE]}, RUNS + b"x", "more bytes"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE]}, b"\x00\x09" + RUNS[2:], "known type"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE]}, b"\x01" + RUNS[1:], "deflated"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE]}, struct.pack("<BBQQ", 0, 0, 2**60, 4) + b"1234", "more runs"),
+        ({"kind": "edit", "what": "x", "deltas": [PLACE]}, BOMB, "unpack"),
+        ({"kind": "layer", "name": "y", "type": "float64"}, b"", "known type"),
+        ({"kind": "layer", "name": "../y", "type": "uint8"}, Runs.of(np.zeros(6 * 14 * 15, int)).to_bytes(), "name"),
+        ({"kind": "layer", "name": "y", "type": "uint8"}, RUNS, "fill|bytes"),
+    ],
+)
+def test_hostile_journals_are_refused_before_memory_is_taken(kept, meta, data, words):
+    folder, _ = kept
+    rewritten(folder, journal.Record(meta, data))
+    tracemalloc.start()
+    with pytest.raises((SessionError, ConfigError), match=words):
+        Session.open(folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 99},
+        {"shape": [2**40, 2, 2]},
+        {"shape": [2**31, 4]},
+        {"shape": "large"},
+        {"shape": [1]},
+        {"spacing": [1, 1]},
+        {"spacing": [1, 1, -1]},
+        {"layers": 3},
+        {"layers": 0},
+        {"undo_bytes": "many"},
+        {"source": [1]},
+        {"kind": "other"},
+    ],
+)
+def test_hostile_snapshots_are_refused(kept, change):
+    folder, _ = kept
+    path = journal.snapshot_path(folder, 1)
+    records = journal.read_snapshot(path)
+    journal.write_snapshot(path, [journal.Record({**records[0].meta, **change}), *records[1:]])
+    with pytest.raises(SessionError):
+        Session.open(folder)
+
+
+def test_files_that_are_no_records_are_refused(kept, tmp_path):
+    folder, _ = kept
+    path = journal.journal_path(folder, 1)
+    path.write_bytes(b"P\x00 pickled")
+    with pytest.raises(SessionError, match="must be a file of a Septum session"):
+        Session.open(folder)
+    body = struct.pack("<I", 5) + b"[1,2]"
+    head = struct.pack("<4sQQI", b"SREC", 0, len(body), zlib.crc32(body))
+    path.write_bytes(journal.MAGIC + head + struct.pack("<I", zlib.crc32(head)) + body)
+    with pytest.raises(SessionError, match="record 1"):
+        Session.open(folder)
+    with pytest.raises(SessionError, match="cannot be read"):
+        journal.read_records(tmp_path / "absent")
+    with pytest.raises(SessionError, match="details"):
+        journal.pack(journal.Record({"what": "x" * (journal.MAX_META + 1)}), 0)
+
+
+@given(
+    arrays.arrays(np.uint16, (3, 4, 5), elements=st.sampled_from([0, 1, 2, 500])),
+    arrays.arrays(np.uint16, (3, 4, 5), elements=st.sampled_from([0, 1, 2, 500])),
+)
+def test_a_difference_leads_from_one_array_to_the_other_and_back(before, after):
+    delta = Delta.between("a", Box.whole((3, 4, 5)), before, after)
+    if delta is None:
+        assert np.array_equal(before, after)
+        return
+    assert delta.changed == (before != after).sum()
+    there = before.copy()
+    delta.set_into(there, forward=True)
+    assert np.array_equal(there, after)
+    delta.set_into(there, forward=False)
+    assert np.array_equal(there, before)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 2**40)), min_size=1, max_size=300))
+def test_runs_survive_bytes(runs):
+    lengths, values = (np.array(column) for column in zip(*runs, strict=True))
+    flat = np.repeat(values, lengths)
+    packed = Runs.of(flat)
+    found, rest = Runs.from_bytes(packed.to_bytes() + b"tail", columns=1)
+    assert rest == b"tail"
+    length, value = found.arrays(flat.size)
+    assert np.array_equal(np.repeat(value, length), flat)
+    assert found.count == 1 + sum(a != b for a, b in itertools.pairwise(flat.tolist()))
+
+
+def test_impossible_sessions_and_changes_are_refused():
+    with pytest.raises(ConfigError, match="must have a layer"):
+        Session({})
+    with pytest.raises(ConfigError, match="name"):
+        Session({"a/b": np.zeros((3, 3), np.uint8)})
+    with pytest.raises(GeometryError, match="shape"):
+        Session({"a": np.zeros((3, 3), np.uint8), "b": np.zeros((3, 4), np.uint8)})
+    with pytest.raises(GeometryError, match="image"):
+        Session({"a": np.zeros((3, 3), np.uint8)}, image=np.zeros((4, 4)))
+    session = Session({"a": np.zeros((3, 3), np.uint8)}, image=np.zeros((2, 3, 3)))
+    with pytest.raises(GeometryError, match="inside"):
+        session.apply(Change(Box((0, 0), (4, 1)), np.ones((4, 1), int)))
+    with pytest.raises(GeometryError, match="negative"):
+        session.apply(Change(Box((0, 0), (1, 1)), np.full((1, 1), -1)))
+    with pytest.raises(GeometryError, match="integers"):
+        session.apply(Change(Box((0, 0), (1, 1)), np.full((1, 1), 0.5)))
+    with pytest.raises(ConfigError, match="layer"):
+        session.labels("b")
+    with pytest.raises(ConfigError, match="channel"):
+        session.run(paint, points=[[1, 1]], channel=2)
+
+
+def test_tools_get_the_channel_they_ask_for():
+    image = np.arange(18.0).reshape(2, 3, 3)
+    session, seen = Session({"a": np.zeros((3, 3), np.uint8)}, image=image), []
+
+    def tool(picture, labels, *, spacing):
+        seen.append(picture)
+        return Change(Box((0, 0), (0, 0)), np.zeros((0, 0), np.uint8))
+
+    session.run(tool)
+    session.run(tool, channel=1)
+    assert np.array_equal(seen[0], image)
+    assert np.array_equal(seen[1], image[1])
+
+
+def test_an_edit_of_two_layers_is_written_as_one_record():
+    before = np.zeros((2, 2), np.uint8)
+    deltas = [Delta.between(name, Box.whole((2, 2)), before, before + 1) for name in "ab"]
+    from septum.interactive.history import Step
+    from septum.interactive.records import read_step
+
+    found = read_step(step_record("edit", Step("x", tuple(deltas))), (2, 2), {"a": before, "b": before})
+    assert [delta.layer for delta in found.deltas] == ["a", "b"]
+
+
+def test_scissors_in_a_session_obey_the_rules():
+    session = Session({"main": np.full((3, 8, 8), 1, np.uint8)}, rules=Rules(area="outside", area_labels=(1,)))
+    assert session.run(scissors, points=[[1, 1, 1], [1, 1, 5], [1, 5, 5]]) is None
