@@ -216,6 +216,8 @@ def label_value(label: int, *, low: int = 0) -> int:
 def is_one_of(labels: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
     """Which voxels carry one of these labels."""
     wanted = [int(v) for v in values]
+    if any(v != w for v, w in zip(values, wanted, strict=True)):
+        raise ConfigError(f"labels must be whole numbers, got {list(values)}; they have no fractions")
     if len(wanted) == 1:
         return np.asarray(labels == wanted[0])
     return np.isin(labels, wanted)
