@@ -3,6 +3,8 @@
 import itertools
 import shutil
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
 
@@ -397,6 +399,40 @@ def test_a_closed_session_cannot_be_edited(kept):
     session.close()
     with pytest.raises(SessionError, match="closed"):
         session.run(paint, points=[[5, 13, 14]])
+
+
+KILLED = """
+import sys
+import numpy as np
+from pathlib import Path
+from septum.interactive.paint import paint
+from septum.interactive.session import Session
+session = Session.create(Path(sys.argv[1]), {"main": np.zeros((40, 64, 64), np.uint8)}, autosave=7)
+rng = np.random.default_rng(0)
+for number in range(100_000):
+    session.run(paint, points=rng.uniform(0, 39, (6, 3)), radius_mm=5, label=1 + number % 200)
+    print(number + 1, flush=True)
+"""
+
+
+def test_a_program_that_is_killed_has_lost_no_edit(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "s")], stdout=subprocess.PIPE, text=True)
+    count = 0
+    while count < 25:
+        count = int(process.stdout.readline())
+    process.kill()
+    count = max([count, *(int(line) for line in process.stdout.read().split("\n")[:-1])])
+    process.wait()
+    process.stdout.close()
+    rng = np.random.default_rng(0)
+    expected = Session({"main": np.zeros((40, 64, 64), np.uint8)})
+    for number in range(count):
+        expected.run(paint, points=rng.uniform(0, 39, (6, 3)), radius_mm=5, label=1 + number % 200)
+    with Session.open(tmp_path / "s") as found:
+        if len(found.can_undo) > count:  # one more was done and not yet said
+            found.undo()
+        assert np.array_equal(found.labels(), expected.labels())
+        assert len(found.can_undo) == count
 
 
 def rewritten(folder, record):

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from septum.classical.inputs import at_least
 from septum.errors import SessionError
 from septum.interactive.rle import Delta
+from septum.interactive.tool import Box
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an edit, an undo or a redo changed: its name, the box in each layer, and the number of voxels."""
+
+    what: str
+    boxes: Mapping[str, Box]
+    changed: int
 
 
 @dataclass(frozen=True)
@@ -21,6 +33,11 @@ class Step:
     def nbytes(self) -> int:
         """Bytes that it holds."""
         return sum(delta.nbytes for delta in self.deltas)
+
+    def done(self) -> Done:
+        """What doing this, or taking it back, changes."""
+        boxes = {delta.layer: delta.box for delta in self.deltas}
+        return Done(self.what, MappingProxyType(boxes), sum(delta.changed for delta in self.deltas))
 
 
 class History:

@@ -120,6 +120,15 @@ def filtered(
     return {layer: Change(box, np.where(allowed, wanted, before).astype(kind, copy=False)), **result}
 
 
+def whole_labels(change: Change) -> None:
+    """Raise `GeometryError` unless a change holds whole numbers from 0."""
+    labels = change.labels
+    if labels.dtype != bool and labels.dtype.kind not in "iu":
+        raise GeometryError(f"a change must hold integers, got {labels.dtype}; round them first")
+    if labels.dtype.kind == "i" and labels.size and int(labels.min()) < 0:
+        raise GeometryError(f"a change must not hold negative labels, got {int(labels.min())}; use 0 for background")
+
+
 def known_layer(layers: Layers, name: str) -> NDArray[Any]:
     """The layer of this name; `ConfigError` where there is none."""
     if name not in layers:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -28,22 +27,13 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.inputs import Spacing, label_array, spacing_mm
 from septum.errors import ConfigError, GeometryError, SessionError
 from septum.interactive import journal, records
-from septum.interactive.history import History, Step
+from septum.interactive.history import Done, History, Step
 from septum.interactive.rle import TYPES, Delta
-from septum.interactive.rules import Rules, filtered, known_layer
-from septum.interactive.tool import Box, Change
+from septum.interactive.rules import Rules, filtered, known_layer, whole_labels
+from septum.interactive.tool import Change
 
 MAX_VOXELS = 2**32 - 1
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-@dataclass(frozen=True)
-class Done:
-    """What an edit, an undo or a redo changed: its name, the box in each layer, and the number of voxels."""
-
-    what: str
-    boxes: Mapping[str, Box]
-    changed: int
 
 
 class Session:
@@ -92,7 +82,11 @@ class Session:
             self._take(name, label_array(labels, name=f"layer {name}"))
         self.shape = next(iter(self._layers.values())).shape
         self.spacing = spacing_mm(spacing, len(self.shape))
-        self.image = None if image is None else self._checked(np.asarray(image))
+        self.image = None if image is None else np.asarray(image)
+        if self.image is not None and self.shape not in (self.image.shape, self.image.shape[1:]):
+            raise GeometryError(
+                f"the image must have the labels' shape {self.shape}, got {self.image.shape}; resample it"
+            )
 
     @classmethod
     def create(
@@ -253,7 +247,7 @@ class Session:
             SessionError: the journal cannot be written; the labels are as they were.
         """
         name = self._name(layer)
-        label_values(change.labels)
+        whole_labels(change)
         kept = filtered(change, self._layers, layer=name, rules=self.rules, image=self.image)
         found = [Delta.between(n, c.box, self._layers[n][c.box.slices], c.labels) for n, c in kept.items()]
         step = Step(what, tuple(delta for delta in found if delta is not None))
@@ -263,7 +257,7 @@ class Session:
         self._set(step, forward=True)
         self._history.push(step)
         self._saved_by_itself()
-        return _done(step)
+        return step.done()
 
     def undo(self) -> Done:
         """Take the newest edit back.
@@ -332,16 +326,12 @@ class Session:
         width = 0 if labels.dtype == bool else int(np.log2(labels.dtype.itemsize))
         self._layers[name] = labels.astype(TYPES[width], order="C", copy=True)
 
-    def _checked(self, image: NDArray[Any]) -> NDArray[Any]:
-        if self.shape not in (image.shape, image.shape[1:]):
-            raise GeometryError(f"the image must have the labels' shape {self.shape}, got {image.shape}; resample one")
-        return image
-
     def _picture(self, channel: int | None) -> NDArray[Any] | None:
         if self.image is None or self.image.shape == self.shape:
             return self.image
-        if channel is None:
-            return self.image[0] if len(self.image) == 1 else self.image
+        if channel is None and len(self.image) > 1:
+            return self.image
+        channel = channel or 0
         if not 0 <= channel < len(self.image):
             raise ConfigError(f"channel must be from 0 to {len(self.image) - 1}, got {channel}")
         picture: NDArray[Any] = self.image[channel]
@@ -378,7 +368,7 @@ class Session:
         step = self._history.undo() if kind == "undo" else self._history.redo()
         self._set(step, forward=kind == "redo")
         self._saved_by_itself()
-        return _done(step)
+        return step.done()
 
     def _set(self, step: Step, *, forward: bool) -> None:
         for delta in step.deltas:
@@ -404,16 +394,3 @@ class Session:
             self._set(self._history.redo(), forward=True)
         else:
             raise SessionError(f"a journal must hold edits, got a record of kind {kind!r}; update Septum")
-
-
-def label_values(labels: NDArray[Any]) -> None:
-    """Raise `GeometryError` unless these are whole numbers from 0."""
-    if labels.dtype != bool and labels.dtype.kind not in "iu":
-        raise GeometryError(f"a change must hold integers, got {labels.dtype}; round them first")
-    if labels.dtype.kind == "i" and labels.size and int(labels.min()) < 0:
-        raise GeometryError(f"a change must not hold negative labels, got {int(labels.min())}; use 0 for background")
-
-
-def _done(step: Step) -> Done:
-    boxes = {delta.layer: delta.box for delta in step.deltas}
-    return Done(step.what, MappingProxyType(boxes), sum(delta.changed for delta in step.deltas))
