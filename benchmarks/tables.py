@@ -258,8 +258,8 @@ def session(content: dict[str, Any]) -> list[str]:
         "## Undo of many edits",
         "",
         f"`python -m benchmarks.speed.session` ({where(content)}): {row['edits']} edits of a mask of {shape} voxels, "
-        "one in ten of the whole mask; medians. The peer copies the whole mask before each edit, as editors do that keep "
-        "copies; it takes turns with the session on the same strokes.",
+        "one in ten of the whole mask; medians. The peer copies the whole mask before each edit, as editors do "
+        "that keep copies; it takes turns with the session on the same strokes.",
         "",
         "| | session | full copies | bar |",
         "|---|---|---|---|",
