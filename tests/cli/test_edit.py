@@ -449,3 +449,18 @@ def test_a_huge_script_is_refused_before_it_is_read(tmp_path, monkeypatch):
     path.write_text(PAINT)
     with pytest.raises(Exception, match="at most"):
         read_script(path)
+
+
+def test_a_spleen_shrunk_and_grown_lies_within_itself_on_the_grid_of_the_ct(septum, realdata, tmp_path):
+    folder = realdata / "ct-spleen-crop"
+    path = tmp_path / "steps.toml"
+    path.write_text(
+        '[[step]]\ndo = "margin"\ndistance_mm = -5\n\n[[step]]\ndo = "margin"\ndistance_mm = 5\nrules = {low = -50}\n'
+    )
+    image, labels = (folder / kind / "spleen2.nii.gz" for kind in ("images", "labels"))
+    result = septum("edit", image, labels, "-s", path, "-o", tmp_path)
+    assert result.code == 0, result.err
+    before, after = io.read_labels(labels), io.read_labels(tmp_path / "spleen2.nii.gz")
+    assert after.grid.matches(before.grid, tolerance=1e-4)
+    assert not (after.array & ~before.array).any()
+    assert 0.9 < after.array.sum() / before.array.sum() < 1

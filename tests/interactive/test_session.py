@@ -193,6 +193,17 @@ def test_a_hundred_edits_of_a_large_mask_cost_a_hundredth_of_one_copy_each_and_l
     assert held < 50_000_000
 
 
+def test_an_edit_that_changes_half_the_voxels_at_random_costs_less_than_one_copy():
+    noise = np.random.default_rng(0).integers(0, 2, (20, 100, 150)).astype(np.uint8)
+    session = Session({"main": np.zeros(noise.shape, np.uint8)})
+    session.apply(Change(Box.whole(noise.shape), noise))
+    assert session.undo_bytes < noise.nbytes / 2
+    session.undo()
+    assert not session.labels().any()
+    session.redo()
+    assert np.array_equal(session.labels(), noise)
+
+
 def test_a_layer_can_be_added_and_is_opened_again(tmp_path):
     with Session.create(tmp_path / "s", {"main": np.zeros((4, 5), np.uint8)}) as session:
         session.add_layer("more", np.full((4, 5), 1000, np.int64))

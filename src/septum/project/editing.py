@@ -170,7 +170,9 @@ def shown(session: Session, step: EditStep, grid: Grid) -> dict[str, Any]:
     found: dict[str, Any] = {}
     plain = step.shown
     if "points" in plain or "points_mm" in plain:
-        found["points"] = _positions(plain, grid)
+        places = _positions(plain, grid)
+        # Edits take fractions of voxels; the other tools want the voxel itself.
+        found["points"] = places if step.tool.stage == "edit" else np.floor(places + 0.5).astype(np.int64)
     if "strokes" in plain:
         strokes = [_stroke(stroke, grid) for stroke in plain["strokes"]]
         if "seeds" in step.tool.given:
