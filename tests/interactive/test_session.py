@@ -160,6 +160,16 @@ def test_a_tool_that_is_stopped_leaves_everything_as_it_was():
     assert session.can_undo == ()
 
 
+def test_a_layer_is_widened_for_a_label_that_it_cannot_hold():
+    session = fresh()
+    before = state(session)
+    session.run(paint, points=[[3, 3, 3]], radius_mm=0, label=70_000)
+    assert session.labels()[3, 3, 3] == 70_000
+    assert session.labels("other").dtype == np.uint8
+    session.undo()
+    assert same(state(session), before)
+
+
 def test_old_steps_are_forgotten_by_number_and_by_bytes():
     session = fresh(undo_steps=3)
     for place in range(6):
@@ -373,9 +383,10 @@ def test_a_full_disk_refuses_the_edit_and_leaves_labels_and_journal_as_they_were
     folder, states = kept
     with Session.open(folder) as session:
         file = session._journal._file
-        session._journal._file = FullDisk(file, 60)
+        session._journal._file = FullDisk(file, 1000)
+        noise = np.random.default_rng(0).integers(0, 200, SHAPE)
         with pytest.raises(SessionError, match="nothing was changed"):
-            session.run(paint, points=[[5, 13, 14]], label=9)
+            session.apply(Change(Box.whole(SHAPE), noise))
         assert np.array_equal(session.labels(), states[3])
         session._journal._file = file
         session.run(paint, points=[[5, 13, 14]], radius_mm=0, label=9)
@@ -516,6 +527,15 @@ def test_hostile_snapshots_are_refused(kept, change):
     journal.write_snapshot(path, [journal.Record({**records[0].meta, **change}), *records[1:]])
     with pytest.raises(SessionError):
         Session.open(folder)
+
+
+def test_a_record_that_says_it_is_huge_takes_no_memory(kept):
+    folder, states = kept
+    head = struct.pack("<4sQQI", b"SREC", 0, 2**62, 0)
+    path = journal.journal_path(folder, 1)
+    path.write_bytes(journal.MAGIC + head + struct.pack("<I", zlib.crc32(head)) + b"little")
+    with Session.open(folder) as session:
+        assert np.array_equal(session.labels(), states[0])
 
 
 def test_files_that_are_no_records_are_refused(kept, tmp_path):
