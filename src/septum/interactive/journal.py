@@ -60,15 +60,27 @@ def pack(record: Record, number: int) -> bytes:
     return head + _META.pack(zlib.crc32(head)) + body
 
 
-def read_records(path: Path, *, until_damage: bool = False) -> tuple[list[Record], int]:
+def read_records(path: Path) -> tuple[list[Record], int]:
     """Every complete record of a file, and the length in bytes of what is sound (0 for an empty file).
 
     What follows the last complete record, and is shorter than it says or empty (zeros), is a write that was cut off.
 
     Raises:
-        SessionError: no such file or no session file, or a record that is damaged though others follow it; with
-            `until_damage` the records before that one are the answer.
+        SessionError: no such file or no session file, or a record that is damaged though others follow it.
     """
+    records, sound, damage = _read(path)
+    if damage is not None:
+        raise damage
+    return records, sound
+
+
+def read_until_damage(path: Path) -> tuple[list[Record], int, bool]:
+    """As `read_records`, but a damaged record ends the reading; and whether there is one."""
+    records, sound, damage = _read(path)
+    return records, sound, damage is not None
+
+
+def _read(path: Path) -> tuple[list[Record], int, SessionError | None]:
     records: list[Record] = []
     try:
         size = path.stat().st_size
@@ -76,24 +88,19 @@ def read_records(path: Path, *, until_damage: bool = False) -> tuple[list[Record
             start = file.read(len(MAGIC))
             if start != MAGIC[: len(start)]:
                 raise SessionError(f"{path.name} must be a file of a Septum session, got another; choose its folder")
-            if len(start) < len(MAGIC):
-                return [], 0
-            sound = len(MAGIC)
-            while (record := _next(file, size - sound, len(records), path, until_damage)) is not None:
+            sound = len(start) if len(start) == len(MAGIC) else 0
+            while sound:
+                try:
+                    record = _read_record(file, size - sound, len(records), path)
+                except SessionError as damage:
+                    return records, sound, damage
+                if record is None:
+                    break
                 records.append(record)
                 sound = file.tell()
-            return records, sound
+            return records, sound, None
     except OSError as error:
         raise SessionError(f"{path} cannot be read: {error.strerror or error}; check the folder") from error
-
-
-def _next(file: BinaryIO, left: int, number: int, path: Path, until_damage: bool) -> Record | None:
-    try:
-        return _read_record(file, left, number, path)
-    except SessionError:
-        if until_damage:
-            return None
-        raise
 
 
 def _read_record(file: BinaryIO, left: int, number: int, path: Path) -> Record | None:

@@ -46,15 +46,18 @@ class Stored:
 class Kept:
     """A session's folder as it was read.
 
-    `later` are the records since the snapshot; `tail` of them stand in the journal of `generation`, whose first `sound`
-    bytes are good. `sound` is None when that journal must not be continued.
+    `later` are the records since the snapshot; `tail` of them stand in the journal of `generation`, the last, whose
+    first `sound` bytes are good. `newest`: the snapshot is that of `generation`, none was passed over. `damaged`: that
+    journal is damaged after its sound bytes.
     """
 
     first: Stored
     later: Sequence[Record]
     generation: int
     tail: int
-    sound: int | None
+    sound: int
+    newest: bool
+    damaged: bool
 
 
 def layer_record(name: str, labels: NDArray[Any]) -> Record:
@@ -213,18 +216,18 @@ def read_session(folder: Path, *, image_shape: tuple[int, ...] | None = None, un
 def _with_journals(folder: Path, first: Stored, numbers: Sequence[int], until_damage: bool) -> Kept:
     """The records of the journals since a snapshot, the oldest first."""
     later: list[Record] = []
-    tail, sound = 0, 0
+    tail, sound, damaged = 0, 0, False
     for number in numbers:
         path = journal.journal_path(folder, number)
-        if not path.exists():
-            tail, sound = 0, 0
+        tail, sound, damaged = 0, 0, False
+        if path.exists() and until_damage:
+            found, sound, damaged = journal.read_until_damage(path)
+        elif path.exists():
+            found, sound = journal.read_records(path)
+        else:
             continue
-        found, sound = journal.read_records(path, until_damage=until_damage)
         tail = len(found)
         later += found
-    newest = numbers[-1]
-    path = journal.journal_path(folder, newest)
-    if until_damage and path.exists() and path.stat().st_size > sound:
-        path.rename(path.with_name(f"{path.name}.damaged"))
-        return Kept(first, later, newest, tail, None)
-    return Kept(first, later, newest, tail, None if len(numbers) > 1 else sound)
+        if damaged and number != numbers[-1]:
+            raise SessionError(f"{path.name} must be whole, got a damaged one under a damaged snapshot; it is lost")
+    return Kept(first, later, numbers[-1], tail, sound, len(numbers) == 1, damaged)

@@ -28,6 +28,8 @@ from septum.classical.inputs import Spacing, label_array, spacing_mm
 from septum.errors import ConfigError, GeometryError, SessionError
 from septum.interactive import journal, records
 from septum.interactive.history import Done, History, Step
+from septum.interactive.journal import Record
+from septum.interactive.keeper import Keeper
 from septum.interactive.rle import TYPES, Delta
 from septum.interactive.rules import Rules, filtered, known_layer, whole_labels
 from septum.interactive.tool import Change
@@ -75,9 +77,7 @@ class Session:
         self.trouble = ""
         self._layers: dict[str, NDArray[Any]] = {}
         self._history = History(max_bytes=undo_bytes, max_steps=undo_steps)
-        self._journal: journal.Journal | None = None
-        self._folder: Path | None = None
-        self._generation, self._since_save, self._autosave, self._durable = 0, 0, 0, False
+        self._keeper: Keeper | None = None
         for name, labels in layers.items():
             self._take(name, label_array(labels, name=f"layer {name}"))
         self.shape = next(iter(self._layers.values())).shape
@@ -113,7 +113,7 @@ class Session:
         session = cls(layers, **settings)
         if journal.generations(folder):
             raise SessionError(f"{folder} must not hold a session, got one; open it, or choose another folder")
-        session._keep_in(folder, autosave, durable)
+        session._keeper = Keeper(folder, autosave=autosave, durable=durable)
         session.save()
         return session
 
@@ -139,29 +139,28 @@ class Session:
         Raises:
             SessionError: no session there, it is open elsewhere, or its files are damaged.
         """
-        shape = None if image is None else np.shape(image)
-        kept = records.read_session(folder, image_shape=shape, until_damage=until_damage)
+        kept = records.read_session(folder, image_shape=_shape(image), until_damage=until_damage)
+        session = cls._of(kept, image, rules)
+        session._keeper = Keeper(folder, autosave=autosave, durable=durable)
+        if not session._keeper.resume(kept):
+            session.save()
+        return session
+
+    @classmethod
+    def read(
+        cls, folder: Path, *, image: ArrayLike | None = None, rules: Rules | None = None, until_damage: bool = False
+    ) -> Self:
+        """As `open`, but in memory only: the folder stays as it is, even while another program has it open."""
+        return cls._of(records.read_session(folder, image_shape=_shape(image), until_damage=until_damage), image, rules)
+
+    @classmethod
+    def _of(cls, kept: records.Kept, image: ArrayLike | None, rules: Rules | None) -> Self:
         first = kept.first
-        session = cls(
-            first.layers,
-            image=image,
-            spacing=first.spacing,
-            rules=rules,
-            undo_bytes=first.undo_bytes,
-            undo_steps=first.undo_steps,
-            source=first.source,
-        )
+        limits = {"undo_bytes": first.undo_bytes, "undo_steps": first.undo_steps}
+        session = cls(first.layers, image=image, spacing=first.spacing, rules=rules, source=first.source, **limits)
         session._history.restore(first.past, first.future)
         for record in kept.later:
             session._replay(record)
-        session._keep_in(folder, autosave, durable)
-        session._generation = kept.generation
-        if kept.sound is None:
-            session.save()
-        else:
-            path = journal.journal_path(folder, kept.generation)
-            session._journal = journal.Journal(path, length=kept.sound, number=kept.tail, durable=durable)
-            session._since_save = kept.tail
         return session
 
     @property
@@ -283,27 +282,13 @@ class Session:
         Raises:
             SessionError: it cannot be written; the session goes on as it was.
         """
-        if self._folder is None:
-            return
-        number = self._generation + 1
-        path = journal.journal_path(self._folder, number)
-        fresh = journal.Journal(path, durable=self._durable)
-        try:
-            content = records.session_records(self._layers, self.spacing, self._history, self.source)
-            journal.write_snapshot(journal.snapshot_path(self._folder, number), content)
-        except SessionError:
-            fresh.close()
-            path.unlink(missing_ok=True)
-            raise
-        self.close()
-        self._journal, self._generation, self._since_save = fresh, number, 0
-        journal.forget_old(self._folder)
+        if self._keeper is not None:
+            self._keeper.save(records.session_records(self._layers, self.spacing, self._history, self.source))
 
     def close(self) -> None:
         """Give the journal back; everything is in it already."""
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        if self._keeper is not None:
+            self._keeper.close()
 
     def __enter__(self) -> Self:
         return self
@@ -337,34 +322,25 @@ class Session:
         picture: NDArray[Any] = self.image[channel]
         return picture
 
-    def _keep_in(self, folder: Path, autosave: int, durable: bool) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SessionError(f"{folder} cannot be made: {error.strerror or error}; choose another folder") from error
-        self._folder, self._autosave, self._durable = folder, autosave, durable
-
-    def _write(self, record: journal.Record) -> None:
-        if self._journal is not None:
-            self._journal.append(record)
-            self._since_save += 1
-        elif self._folder is not None:
-            raise SessionError("the session is closed; open it again")
+    def _write(self, record: Record) -> None:
+        if self._keeper is not None:
+            self._keeper.write(record)
 
     def _saved_by_itself(self) -> None:
         """A snapshot after so many edits; the edit is done and in the journal even where the snapshot fails."""
-        if not self._autosave or self._since_save < self._autosave:
+        if self._keeper is None or not self._keeper.due:
             return
         try:
             self.save()
             self.trouble = ""
         except SessionError as error:
-            self.trouble, self._since_save = str(error), 0
+            self.trouble = str(error)
+            self._keeper.put_off()
 
     def _turn(self, kind: str) -> Done:
         possible = self._history.past if kind == "undo" else self._history.future
         if possible:
-            self._write(journal.Record({"kind": kind}))
+            self._write(Record({"kind": kind}))
         step = self._history.undo() if kind == "undo" else self._history.redo()
         self._set(step, forward=kind == "redo")
         self._saved_by_itself()
@@ -378,7 +354,7 @@ class Session:
             delta.set_into(labels, forward=forward)
         self.revision += 1
 
-    def _replay(self, record: journal.Record) -> None:
+    def _replay(self, record: Record) -> None:
         """What a record of the journal says, done again without being written."""
         kind = record.meta.get("kind")
         if kind == "layer":
@@ -394,3 +370,7 @@ class Session:
             self._set(self._history.redo(), forward=True)
         else:
             raise SessionError(f"a journal must hold edits, got a record of kind {kind!r}; update Septum")
+
+
+def _shape(image: ArrayLike | None) -> tuple[int, ...] | None:
+    return None if image is None else np.shape(image)
