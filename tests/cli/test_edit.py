@@ -12,8 +12,11 @@ import pytest
 from tests import phantoms
 
 from septum import Grid, Image, LabelMap, io
-from septum.interactive import edits, paint, polygon
-from septum.project import editing
+from septum.classical.method import Method
+from septum.interactive import edits, journal, paint, polygon
+from septum.interactive.session import Session
+from septum.interactive.tool import Box, Change
+from septum.project import edit_script, editing
 from septum.project.edit_script import parse_script, read_script, tools
 
 SPACING = (3.0, 1.0, 1.0)
@@ -369,7 +372,7 @@ def test_a_wrong_script_ends_with_2_names_the_step_and_writes_nothing(septum, fi
         (["image.nii.gz", "labels.nii.gz", "-s", "steps.toml"], "-o OUT"),
         (["image.nii.gz", "labels.nii.gz", "-o", "o"], "a script must be given"),
         (["image.nii.gz", "-s", "steps.toml", "-o", "o"], "--new"),
-        (["image.nii.gz", "labels.nii.gz", "--new", "-s", "steps.toml", "-o", "o"], "leave one of them out"),
+        (["image.nii.gz", "labels.nii.gz", "--new", "-s", "steps.toml", "-o", "o"], "one place, got 2"),
         (["image.nii.gz", "labels.nii.gz", "-s", "absent.toml", "-o", "o"], "cannot be read"),
         (["image.nii.gz", "absent.nii.gz", "-s", "steps.toml", "-o", "o"], "must exist"),
         (["image.nii.gz", "labels.nii.gz", "-s", "steps.toml", "-o", "o", "--layer", "x"], "NAME=FILE"),
@@ -406,6 +409,34 @@ def test_ctrl_c_leaves_nothing_half_written(septum, files, monkeypatch):
     assert result.code == 130
     assert "nothing was written" in result.err
     assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_a_session_that_crashed_is_written_out_with_all_its_layers(septum, files):
+    folder, labels, grid, script = files
+    layers = {"organ": labels, "vessel": np.zeros(SHAPE, np.uint8)}
+    with Session.create(folder / "s", layers, spacing=SPACING) as session:
+        session.run(paint.paint, points=[[3, 10, 10]], radius_mm=5, label=6)
+        session.run(paint.paint, points=[[5, 10, 10]], radius_mm=5, label=2, layer="vessel")
+        expected = {name: session.labels(name).copy() for name in session.names}
+    path = journal.journal_path(folder / "s", 1)
+    path.write_bytes(path.read_bytes() + b"SREC torn")
+    arguments = ("edit", folder / "image.nii.gz", "--session", folder / "s")
+    result = septum(*arguments, "-o", folder / "saved.nii.gz")
+    assert result.code == 0, result.err
+    assert result.out.splitlines() == [str(folder / "saved.nii.gz"), str(folder / "saved.vessel.nii.gz")]
+    for name, file in (("organ", "saved.nii.gz"), ("vessel", "saved.vessel.nii.gz")):
+        found = io.read_labels(folder / file)
+        assert np.array_equal(found.array, expected[name])
+        assert found.grid.matches(grid, tolerance=1e-4)
+    more = septum(*arguments, "-s", script(PAINT + 'layer = "vessel"\n'), "-o", folder / "more.nii.gz")
+    assert more.code == 0, more.err
+    assert 5 in io.read_labels(folder / "more.vessel.nii.gz").array
+    both = septum(*arguments[:2], folder / "labels.nii.gz", *arguments[2:], "-o", folder / "x.nii.gz")
+    assert both.code == 2
+    assert "one place, got 2" in both.err
+    nowhere = septum("edit", folder / "image.nii.gz", "--session", folder, "-o", folder / "x.nii.gz")
+    assert nowhere.code == 2
+    assert "must hold a session" in nowhere.err
 
 
 def test_planes_are_edited_in_their_own_format(septum, dataset, tmp_path):
@@ -464,3 +495,69 @@ def test_a_spleen_shrunk_and_grown_lies_within_itself_on_the_grid_of_the_ct(sept
     assert after.grid.matches(before.grid, tolerance=1e-4)
     assert not (after.array & ~before.array).any()
     assert 0.9 < after.array.sum() / before.array.sum() < 1
+
+
+def test_tools_of_strokes_seeds_and_steps_run_from_a_script(septum, files, monkeypatch):
+    folder, _, grid, script = files
+    seen = {}
+
+    def by_strokes(image, labels, *, strokes, spacing, region=None, cancelled=None):
+        seen["strokes"], seen["image"] = strokes, image.shape
+        yield Change(region, np.full(region.shape, 9))
+        yield Change(region, np.full(region.shape, strokes[0].label))
+
+    def by_seeds(image, labels, *, seeds, points, spacing, cancelled=None):
+        seen["seeds"], seen["points"] = seeds, points
+        return Change(Box((0, 0, 0), (1, 1, 1)), np.full((1, 1, 1), 7))
+
+    rows = (
+        Method("by-strokes", by_strokes, "tool", "one", "numpy", (), ("spacing", "strokes"), ("strokes",)),
+        Method("by-seeds", by_seeds, "tool", "two", "numpy", (), ("spacing", "seeds", "points"), ("seeds",)),
+    )
+    monkeypatch.setattr(edit_script, "tools", lambda: rows)
+    world = grid.index_to_world([[2, 5, 5], [2, 5, 9]]).tolist()
+    steps = f"""
+[[step]]
+do = "by-strokes"
+strokes = [{{points_mm = {world}, label = 4}}, {{points = [[1, 1, 1]], label = 0, radius_mm = 1}}]
+region = [[2, 2, 2], [4, 6, 8]]
+channel = "intensity"
+
+[[step]]
+do = "by-seeds"
+strokes = [{{points = [[1, 1, 1], [1, 1, 3]], label = 2}}]
+points = [[1.2, 2.6, 3]]
+"""
+    result = septum("edit", folder / "image.nii.gz", "--new", "-s", script(steps), "-o", folder / "o.nii.gz")
+    assert result.code == 0, result.err
+    found = io.read_labels(folder / "o.nii.gz").array
+    assert (found[2:4, 2:6, 2:8] == 4).all()
+    assert found[0, 0, 0] == 7
+    assert seen["image"] == SHAPE
+    assert seen["strokes"][0].points.tolist() == [[2, 5, x] for x in range(5, 10)]
+    assert len(seen["strokes"][1].points) == 5
+    assert (seen["seeds"][1, 1, 1:4] == 2).all()
+    assert (seen["seeds"] == -1).sum() == found.size - 3
+    assert seen["points"].tolist() == [[1, 3, 3]]
+    assert (
+        "needs strokes"
+        in septum(
+            "edit",
+            folder / "image.nii.gz",
+            "--new",
+            "-s",
+            script('[[step]]\ndo = "by-strokes"\n'),
+            "-o",
+            folder / "p.nii.gz",
+        ).err
+    )
+    for wrong, words in (
+        ("strokes = 3", "list of {points, label}"),
+        ("strokes = [{points = [[1, 1, 1]]}]", "and a label"),
+        ("strokes = [{points = [[1, 1, 1]], label = 1, colour = 3}]", "unknown key 'colour'"),
+        ("strokes = [{points = [[1, 'x', 1]], label = 1}]", "finite numbers"),
+    ):
+        text = f'[[step]]\ndo = "by-strokes"\n{wrong}\n'
+        refused = septum("edit", folder / "image.nii.gz", "--new", "-s", script(text), "-o", folder / "p.nii.gz")
+        assert refused.code == 2
+        assert words in refused.err

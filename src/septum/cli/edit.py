@@ -44,6 +44,14 @@ def edit(
         ),
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Start without labels.")] = False,
+    session: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Start from an editing session's folder, after a crash for example: everything that was done. The "
+            "script may be left out.",
+        ),
+    ] = None,
     layer: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="Further labels, as a layer that steps can name; may be repeated."),
@@ -72,7 +80,7 @@ def edit(
     if list_tools:
         _print_tools(tool)
         return
-    if image is None or script is None:
+    if image is None or (script is None and session is None):
         raise ConfigError(
             "an image and a script must be given, got none; septum edit IMAGE LABELS -s STEPS.TOML -o OUT"
         )
@@ -80,7 +88,7 @@ def edit(
         raise ConfigError("the output must be given, got none; add -o OUT, or --dry-run")
     from septum.project.editing import EditSettings
 
-    settings = EditSettings(new, _layers(layer or []), axes, image_output, dry_run, overwrite)
+    settings = EditSettings(new, session, _layers(layer or []), axes, image_output, dry_run, overwrite)
     _finish(_edit(image, labels, script, output or Path(), settings), dry_run)
 
 
@@ -96,13 +104,13 @@ def _layers(texts: list[str]) -> dict[str, Path]:
     return found
 
 
-def _edit(image: Path, labels: Path | None, script: Path, output: Path, settings: EditSettings) -> EditResult:
+def _edit(image: Path, labels: Path | None, script: Path | None, output: Path, settings: EditSettings) -> EditResult:
     from septum.cli.progress import Reporter
     from septum.interactive.tool import Cancelled
     from septum.project import editing
-    from septum.project.edit_script import read_script
+    from septum.project.edit_script import Script, read_script
 
-    steps = read_script(script)
+    steps = Script(()) if script is None else read_script(script)
     with StopRequest(WAITING) as stop, Reporter() as reporter:
         try:
             return editing.edit(

@@ -40,6 +40,7 @@ class EditSettings:
 
     Args:
         new: start from labels without a mark; no label file is read.
+        session: start from the layers of a session's folder, as they were after its last edit; the folder is only read.
         layers: further label files by the name of their layer.
         axes: meaning of the files' axes where they do not say.
         image_output: file for the image as the last step left it (`mask-image` changes it).
@@ -48,6 +49,7 @@ class EditSettings:
     """
 
     new: bool = False
+    session: Path | None = None
     layers: Mapping[str, Path] = field(default_factory=dict)
     axes: str | None = None
     image_output: Path | None = None
@@ -97,9 +99,10 @@ def edit(
         Cancelled: `should_stop` said so; nothing was written.
     """
     picture = io.read_image(image, axes=settings.axes)
-    maps = load_layers(image, labels, picture.grid, settings, on_note)
+    maps = load_layers(labels, picture, settings, on_note)
     target = output_path(output, image if labels is None else labels)
-    files = {name: target if name == MAIN else _beside(target, f".{name}{suffix(target)}") for name in maps}
+    first = next(iter(maps))
+    files = {name: target if name == first else _beside(target, f".{name}{suffix(target)}") for name in maps}
     refuse_existing([*files.values(), settings.image_output], settings, sources=[image])
     origin = _origin(image, labels, settings)
     session = Session({name: found.array for name, found in maps.items()}, spacing=picture.grid.spacing)
@@ -110,7 +113,7 @@ def edit(
     after = label_sizes(session.labels())
     if settings.dry_run:
         return EditResult(steps, before, after, (), ())
-    written, kept = _write(session, maps, files)
+    written, kept = _write(session, maps, files, settings.layers)
     if settings.image_output is not None:
         io.write_image(settings.image_output, Image(np.asarray(session.image), picture.grid, picture.channels))
     _record(target, script, steps, {**origin, "written": _digests(written), "kept": [path.name for path in kept]})
@@ -225,28 +228,37 @@ def _channel(channel: str | int | None, image: Image) -> int | None:
 
 
 def load_layers(
-    image: Path, labels: Path | None, grid: Grid, settings: EditSettings, on_note: Callable[[str], None]
+    labels: Path | None, image: Image, settings: EditSettings, on_note: Callable[[str], None]
 ) -> dict[str, LabelMap]:
-    """The labels, or new ones, and the further layers, all on the image's grid.
+    """The layers, all on the image's grid; the first is the one that is edited: labels, new ones, or a session's.
 
     Raises:
-        ConfigError: no labels where none are new, both, or a layer that is called as the first.
-        GeometryError: labels elsewhere, or negative.
+        ConfigError: none of labels, `new` and a session, or several, or a layer that is called as another.
+        GeometryError: labels elsewhere, or negative; a session of another shape.
+        SessionError: a session that cannot be read.
     """
-    if (labels is None) != settings.new:
+    given = [labels is not None, settings.new, settings.session is not None]
+    if sum(given) != 1:
         raise ConfigError(
-            "labels must be given, got none; name the label file, or use --new to start from none"
-            if labels is None
-            else f"--new starts without labels, got {labels.name}; leave one of them out"
+            f"labels must come from one place, got {sum(given)}; give a label file, or --new to start from none, "
+            "or --session"
         )
-    if MAIN in settings.layers:
-        raise ConfigError(f"a further layer must not be called {MAIN!r}, got that; it is the name of the labels")
-    found = {}
-    for name, path in ({} if labels is None else {MAIN: labels}).items() | dict(settings.layers).items():
-        found[name] = on_grid(io.read_labels(path, axes=settings.axes), grid, path, on_note)
-    if labels is None:
-        found[MAIN] = LabelMap(np.zeros(grid.shape, np.uint8), grid)
-    return {MAIN: found[MAIN], **{name: found[name] for name in settings.layers}}
+    found: dict[str, LabelMap] = {}
+    if labels is not None:
+        found[MAIN] = on_grid(io.read_labels(labels, axes=settings.axes), image.grid, labels, on_note)
+    elif settings.session is not None:
+        session = Session.read(settings.session, image=image.array, until_damage=True)
+        found = {name: LabelMap(session.labels(name), image.grid) for name in session.names}
+        on_note(f"{settings.session}: layers {', '.join(found)} after {len(session.can_undo)} edits that can be undone")
+    else:
+        found[MAIN] = LabelMap(np.zeros(image.grid.shape, np.uint8), image.grid)
+    for name, path in settings.layers.items():
+        if name in found:
+            raise ConfigError(
+                f"a further layer must have a new name, got {name!r}, which is there already; choose another"
+            )
+        found[name] = on_grid(io.read_labels(path, axes=settings.axes), image.grid, path, on_note)
+    return found
 
 
 def on_grid(labels: LabelMap, grid: Grid, path: Path, on_note: Callable[[str], None]) -> LabelMap:
@@ -314,10 +326,11 @@ def _beside(path: Path, ending: str) -> Path:
 
 
 def _write(
-    session: Session, maps: Mapping[str, LabelMap], files: Mapping[str, Path]
+    session: Session, maps: Mapping[str, LabelMap], files: Mapping[str, Path], from_files: Mapping[str, Path]
 ) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Write the first layer and those that changed; the files written, and the copies of those that were there."""
-    changed = [name for name in maps if name == MAIN or not np.array_equal(maps[name].array, session.labels(name))]
+    """Write the layers, without further ones whose files hold just that; the files, and copies of those before them."""
+    untouched = [n for n in [*maps][1:] if n in from_files and np.array_equal(maps[n].array, session.labels(n))]
+    changed = [name for name in maps if name not in untouched]
     for name in changed:
         files[name].parent.mkdir(parents=True, exist_ok=True)
     kept = tuple(path for name in changed if (path := keep_old(files[name])) is not None)
@@ -331,6 +344,7 @@ def _origin(image: Path, labels: Path | None, settings: EditSettings) -> dict[st
     return {
         "image": _digests([image]),
         "labels": None if labels is None else _digests([labels]),
+        "session": None if settings.session is None else settings.session.name,
         "layers": {name: _digests([path]) for name, path in settings.layers.items()},
     }
 
@@ -341,7 +355,8 @@ def _digests(paths: Sequence[Path]) -> dict[str, str]:
 
 def _record(target: Path, script: Script, steps: Sequence[StepResult], facts: Mapping[str, Any]) -> None:
     """The script as it was resolved, and the record of the run, beside the mask."""
-    write_text(_beside(target, SCRIPT), script.to_toml())
+    if script.steps:
+        write_text(_beside(target, SCRIPT), script.to_toml())
     done = [
         {**step.to_plain(), "changed": result.changed, "seconds": round(result.seconds, 3)}
         for step, result in zip(script.steps, steps, strict=True)
