@@ -180,6 +180,10 @@ def test_a_full_disk_refuses_the_edit_and_leaves_labels_and_journal_as_they_were
         noise = np.random.default_rng(0).integers(0, 200, SHAPE)
         with pytest.raises(SessionError, match="nothing was changed"):
             session.apply(Change(Box.whole(SHAPE), noise))
+        session._keeper._journal._file = FullDisk(file, 20)
+        with pytest.raises(SessionError, match="nothing was changed"):
+            session.add_layer("more")
+        assert session.names == ("main",)
         assert np.array_equal(session.labels(), states[3])
         session._keeper._journal._file = file
         session.run(paint, points=[[5, 13, 14]], radius_mm=0, label=9)

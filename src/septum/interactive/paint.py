@@ -10,9 +10,7 @@ Points are positions in voxels, `(n, ndim)` in array order, and may be fractions
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -136,15 +134,9 @@ def brush_mask(
         room[axis] = 0
     box = clip(Box.around(np.floor(line + 0.5).astype(np.int64), shape, margin=room.tolist()), region)
     mask = np.zeros(box.shape, bool)
-    for a, b in _pieces(line):
-        stop_if(cancelled)
-        ends = np.floor(np.stack([a, b]) + 0.5).astype(np.int64)
-        part = clip(Box.around(ends, shape, margin=room.tolist()), box)
-        if not all(part.shape):
-            continue
-        inner = tuple(slice(p - q, r - q) for p, q, r in zip(part.start, box.start, part.stop, strict=True))
-        mask[inner] |= _near(part, a, b, step, radius)
-    _draw_line(mask, line, box)
+    if mask.size:
+        _sweep(mask, line - box.start, step, radius, room, cancelled)
+        _draw_line(mask, line - box.start)
     return box, mask
 
 
@@ -234,36 +226,67 @@ def clip(box: Box, region: Box | None) -> Box:
     return Box(start, stop)
 
 
-def _pieces(line: Positions) -> Iterator[tuple[Positions, Positions]]:
-    """The segments of a line, long ones cut; a single point is a segment of no length."""
+def _sweep(
+    mask: NDArray[np.bool_],
+    line: Positions,
+    step: Positions,
+    radius: float,
+    room: NDArray[np.int64],
+    cancelled: IsCancelled | None,
+) -> None:
+    """Mark the voxels whose centre is within `radius` mm of a line, segment by segment, each in its own box."""
+    starts, stops = _pieces(line)
+    shape = np.array(mask.shape)
+    low = np.clip(np.floor(np.minimum(starts, stops) + 0.5).astype(np.int64) - room, 0, shape).tolist()
+    high = np.clip(np.floor(np.maximum(starts, stops) + 0.5).astype(np.int64) + room + 1, 0, shape).tolist()
+    axes = [
+        (np.arange(n) * s).reshape([-1 if i == axis else 1 for i in range(mask.ndim)])
+        for axis, (n, s) in enumerate(zip(mask.shape, step, strict=True))
+    ]
+    limit = (radius + _TOLERANCE * float(step.min())) ** 2
+    origins, ways = (starts * step).tolist(), ((stops - starts) * step).tolist()
+    for first, last, origin, way in zip(low, high, origins, ways, strict=True):
+        stop_if(cancelled)
+        box = tuple(slice(p, q) for p, q in zip(first, last, strict=True))
+        offset = [
+            axes[i][(slice(None),) * i + (part,)] - origin[i] for i, part in enumerate(box)
+        ]  # open mesh: one axis each
+        length2 = sum(w * w for w in way)
+        if length2 > 0:
+            along = sum((o * (w / length2) for o, w in zip(offset, way, strict=True) if w), np.float64(0))
+            share = np.clip(along, 0.0, 1.0)
+            offset = [o - share * w if w else o for o, w in zip(offset, way, strict=True)]
+        mask[box] |= sum(o * o for o in offset) <= limit
+
+
+def _pieces(line: Positions) -> tuple[Positions, Positions]:
+    """Starts and stops of the segments of a line, long ones cut; a single point is a segment of no length."""
     if len(line) == 1:
-        yield line[0], line[0]
-    for a, b in itertools.pairwise(line):
-        count = max(1, math.ceil(float(np.abs(b - a).max()) / _PIECE))
-        corners = a + (b - a) * (np.arange(count + 1) / count)[:, None]
-        yield from itertools.pairwise(corners)
+        return line, line
+    starts, ways = line[:-1], np.diff(line, axis=0)
+    parts = np.maximum(np.ceil(np.abs(ways).max(axis=1) / _PIECE), 1).astype(np.int64)
+    index, number = _counted(parts)
+    first = starts[index] + ways[index] * (number / parts[index])[:, None]
+    last = starts[index] + ways[index] * ((number + 1) / parts[index])[:, None]
+    return first, last
 
 
-def _near(box: Box, a: Positions, b: Positions, step: Positions, radius: float) -> NDArray[np.bool_]:
-    """Voxels of `box` whose centre is within `radius` mm of the segment from `a` to `b`."""
-    axes = [(np.arange(p, q) - o) * s for p, q, o, s in zip(box.start, box.stop, a, step, strict=True)]
-    offset = list(np.meshgrid(*axes, indexing="ij", sparse=True))
-    way = (b - a) * step
-    length2 = float(way @ way)
-    if length2 > 0:
-        share = np.clip(sum(o * w for o, w in zip(offset, way, strict=True)) / length2, 0.0, 1.0)
-        offset = [o - share * w for o, w in zip(offset, way, strict=True)]
-    distance2 = sum(o * o for o in offset)
-    return np.asarray(distance2 <= (radius + _TOLERANCE * float(step.min())) ** 2)
-
-
-def _draw_line(mask: NDArray[np.bool_], line: Positions, box: Box) -> None:
+def _draw_line(mask: NDArray[np.bool_], line: Positions) -> None:
     """Mark the voxels that the line runs through, connected at least through corners."""
-    for a, b in itertools.pairwise(line) if len(line) > 1 else [(line[0], line[0])]:
-        count = max(1, math.ceil(2 * float(np.abs(b - a).max())))
-        places = a + (b - a) * (np.arange(count + 1) / count)[:, None]
-        voxels = np.floor(places + 0.5).astype(np.int64) - np.asarray(box.start)
-        # A position on the far face of the last voxel belongs to it.
-        voxels = np.where(places + 0.5 == np.asarray(box.start) + np.asarray(box.shape), voxels - 1, voxels)
-        inside = ((voxels >= 0) & (voxels < np.asarray(box.shape))).all(axis=1)
-        mask[tuple(voxels[inside].T)] = True
+    starts, stops = (line, line) if len(line) == 1 else (line[:-1], line[1:])
+    ways = stops - starts
+    samples = np.ceil(2 * np.abs(ways).max(axis=1)).astype(np.int64) + 1
+    index, number = _counted(samples)
+    places = starts[index] + ways[index] * (number / np.maximum(samples[index] - 1, 1))[:, None]
+    places = np.concatenate([places, line[-1:]])
+    voxels = np.floor(places + 0.5).astype(np.int64)
+    # A position on the far face of the last voxel belongs to it.
+    voxels = np.where(places + 0.5 == mask.shape, voxels - 1, voxels)
+    inside = ((voxels >= 0) & (voxels < mask.shape)).all(axis=1)
+    mask[tuple(voxels[inside].T)] = True
+
+
+def _counted(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For `counts[i]` things of each i: which i each belongs to, and its number among those."""
+    index = np.repeat(np.arange(len(counts)), counts)
+    return index, np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -34,7 +34,6 @@ from septum.interactive.rle import TYPES, Delta
 from septum.interactive.rules import Rules, filtered, known_layer, whole_labels
 from septum.interactive.tool import Change
 
-MAX_VOXELS = 2**32 - 1
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -198,7 +197,11 @@ class Session:
         """
         array = np.zeros(self.shape, np.uint8) if labels is None else label_array(labels, name=f"layer {name}")
         self._take(name, array)
-        self._write(records.layer_record(name, self._layers[name]))
+        try:
+            self._write(records.layer_record(name, self._layers[name]))
+        except SessionError:
+            del self._layers[name]
+            raise
 
     def run(
         self,
@@ -306,8 +309,10 @@ class Session:
         first = next(iter(self._layers.values()), labels)
         if labels.shape != first.shape:
             raise GeometryError(f"layer {name} must have the shape {first.shape}, got {labels.shape}; resample it")
-        if labels.size > MAX_VOXELS:
-            raise GeometryError(f"a layer must have at most {MAX_VOXELS} voxels, got {labels.size}; cut the image")
+        if labels.size > records.MAX_VOXELS:
+            raise GeometryError(
+                f"a layer must have at most {records.MAX_VOXELS} voxels, got {labels.size}; cut the image"
+            )
         width = 0 if labels.dtype == bool else int(np.log2(labels.dtype.itemsize))
         self._layers[name] = labels.astype(TYPES[width], order="C", copy=True)
 
