@@ -539,6 +539,17 @@ points = [[1.2, 2.6, 3]]
     assert (seen["seeds"][1, 1, 1:4] == 2).all()
     assert (seen["seeds"] == -1).sum() == found.size - 3
     assert seen["points"].tolist() == [[1, 3, 3]]
+    sparse = np.zeros(SHAPE, np.uint8)
+    sparse[5, 5], sparse[6, 6] = 3, 8
+    io.write_labels(folder / "marks.nii.gz", LabelMap(sparse, grid))
+    steps = '[[step]]\ndo = "by-seeds"\nseeds_layer = "marks"\nseeds_background = 8\n'
+    steps += "strokes = [{points = [[6, 6, 1]], label = 5}]\n"
+    arguments = ("edit", folder / "image.nii.gz", "--new", "--layer", f"marks={folder / 'marks.nii.gz'}")
+    result = septum(*arguments, "-s", script(steps + "points = [[1, 1, 1]]\n"), "-o", folder / "q.nii.gz")
+    assert result.code == 0, result.err
+    assert (seen["seeds"][5, 5] == 3).all()
+    assert np.unique(seen["seeds"][6, 6]).tolist() == [0, 5]
+    assert (seen["seeds"] == -1).sum() == sparse.size - 72
     assert (
         "needs strokes"
         in septum(
@@ -552,6 +563,7 @@ points = [[1.2, 2.6, 3]]
         ).err
     )
     for wrong, words in (
+        ("seeds_layer = 'x'", "unknown key 'seeds_layer'"),
         ("strokes = 3", "list of {points, label}"),
         ("strokes = [{points = [[1, 1, 1]]}]", "and a label"),
         ("strokes = [{points = [[1, 1, 1]], label = 1, colour = 3}]", "unknown key 'colour'"),

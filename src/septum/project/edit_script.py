@@ -20,6 +20,7 @@ before an image is opened.
 
 Besides the options of its tool a step may hold: `points` (voxels from 0, array order, fractions allowed) or `points_mm`
 (world positions); `strokes`, a list of `{points | points_mm, label, radius_mm}`: lines with the label that they mark;
+`seeds_layer`, a layer whose labels are such marks, with `seeds_background`, the label there that marks background;
 `region` (`[start, stop]` in voxels) or `region_mm` (two corners); `layer`, the one that is edited; `other`, another
 layer; `channel` of the image; `rules` of this step on top of the script's.
 """
@@ -42,7 +43,7 @@ from septum.interactive.rules import AREAS, OVERWRITE, Rules
 
 FORMAT = 1
 MAX_SCRIPT = 64 << 20
-SHOWN = ("points", "points_mm", "strokes", "region", "region_mm")
+SHOWN = ("points", "points_mm", "strokes", "seeds_layer", "seeds_background", "region", "region_mm")
 NAMED = ("do", "layer", "other", "channel", "rules")
 _KEYS = ("format", "about", "rules", "step")
 _STROKE = ("points", "points_mm", "label", "radius_mm")
@@ -224,6 +225,8 @@ def _prompts(tool: Method) -> list[str]:
         known += ["points", "points_mm"]
     if "strokes" in tool.given or "seeds" in tool.given:
         known.append("strokes")
+    if "seeds" in tool.given:
+        known += ["seeds_layer", "seeds_background"]
     if "other" in tool.given:
         known.append("other")
     return known if tool.stage == "image" else [*known, "region", "region_mm"]
@@ -231,7 +234,7 @@ def _prompts(tool: Method) -> list[str]:
 
 def _check_needs(tool: Method, content: Mapping[str, Any], where: str) -> None:
     """Raise where the step does not show what its tool needs."""
-    words = {"points": ("points", "points_mm"), "strokes": ("strokes",), "seeds": ("strokes",), "other": ("other",)}
+    words = {"points": ("points", "points_mm"), "seeds": ("strokes", "seeds_layer")}
     for name in tool.needs:
         keys = words.get(name, (name,))
         if not any(key in content for key in keys):
@@ -242,6 +245,12 @@ def _check_shown(shown: Mapping[str, Any], where: str) -> None:
     for key, value in shown.items():
         if key == "strokes":
             _check_strokes(value, where)
+        elif key == "seeds_layer":
+            if not isinstance(value, str):
+                raise ConfigError(f"{where}: {key} must be the name of a layer, got {value!r}; write it in quotes")
+        elif key == "seeds_background":
+            if type(value) is not int or value < 1:
+                raise ConfigError(f"{where}: {key} must be a label from 1, got {value!r}")
         elif not _is_points(value) or (key.startswith("region") and len(value) != 2):
             form = (
                 "two corners, such as [[0, 0, 0], [9, 40, 40]]" if key.startswith("region") else "a list of positions"

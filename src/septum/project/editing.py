@@ -24,7 +24,7 @@ from septum.geometry import Grid, Image, LabelMap
 from septum.interactive.edits import mask_image
 from septum.interactive.paint import brush_mask
 from septum.interactive.session import Session
-from septum.interactive.tool import Box, Stroke, seeds_of
+from septum.interactive.tool import UNMARKED, Box, Stroke, seeds_of
 from septum.io.naming import suffix
 from septum.project.cases import Source, compare_grids
 from septum.project.edit_script import EditStep, Script, whole
@@ -176,17 +176,27 @@ def shown(session: Session, step: EditStep, grid: Grid) -> dict[str, Any]:
         places = _positions(plain, grid)
         # Edits take fractions of voxels; the other tools want the voxel itself.
         found["points"] = places if step.tool.stage == "edit" else np.floor(places + 0.5).astype(np.int64)
-    if "strokes" in plain:
-        strokes = [_stroke(stroke, grid) for stroke in plain["strokes"]]
-        if "seeds" in step.tool.given:
-            found["seeds"] = seeds_of(strokes, grid.shape)
-        else:
-            found["strokes"] = strokes
+    strokes = [_stroke(stroke, grid) for stroke in plain.get("strokes", ())]
+    if "seeds" in step.tool.given:
+        found["seeds"] = _seeds(session, step, strokes)
+    elif strokes:
+        found["strokes"] = strokes
     if "region" in plain or "region_mm" in plain:
         found["region"] = _region(plain, grid)
     if step.other is not None:
         found["other"] = session.labels(step.other)
     return found
+
+
+def _seeds(session: Session, step: EditStep, strokes: Sequence[Stroke]) -> NDArray[np.int32]:
+    """The marks of a layer, and strokes on top of them."""
+    seeds = seeds_of(strokes, session.shape)
+    if "seeds_layer" in step.shown:
+        marks = session.labels(step.shown["seeds_layer"])
+        background = step.shown.get("seeds_background")
+        drawn = (marks != 0) & (seeds == UNMARKED)
+        seeds[drawn] = np.where(marks[drawn] == background, 0, marks[drawn]) if background else marks[drawn]
+    return seeds
 
 
 def _positions(plain: Mapping[str, Any], grid: Grid) -> NDArray[Any]:
