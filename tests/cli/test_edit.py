@@ -331,6 +331,7 @@ def test_labels_on_another_grid_are_refused_with_the_distance(septum, files):
         (PAINT.replace("[[3, 10, 10], [8, 20, 30]]", "[[3, 10], [8, 20]]"), "3 numbers each"),
         (PAINT.replace("[[3, 10, 10], [8, 20, 30]]", "[[3, 10, nan]]"), "finite"),
         (PAINT.replace("[[3, 10, 10], [8, 20, 30]]", "[[3, 10, 99]]"), "inside the image"),
+        (PAINT.replace("points = [[3, 10, 10], [8, 20, 30]]", "points_mm = [[500, 1, 1]]"), "to [30.0, 11.0, 83.0] mm"),
         (PAINT.replace("radius_mm = 4", "radius_mm = 'wide'"), "a number from 0"),
         (PAINT.replace("label = 5", "label = 1.5"), "a whole number"),
         (PAINT + "rules = {overwite = 'none'}\n", "did you mean 'overwrite'"),

@@ -30,7 +30,7 @@ def edit(
     labels: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[LABELS]", help="Label file on the image's grid; leave out with --new.", show_default=False
+            metavar="LABELS", help="Label file on the image's grid; leave out with --new.", show_default=False
         ),
     ] = None,
     script: Annotated[

@@ -14,7 +14,7 @@ from septum.classical.method import Method, Option
 from septum.interactive import edits, paint, polygon
 from septum.interactive.tool import Change
 
-LABEL = Option("label", "integer", 1, "the label that is set", low=0, high=2**32 - 1)
+LABEL = Option("label", "integer", 1, "the label that is set", low=0)
 ONLY = Option("only", "numbers", None, "labels that are edited; none: all", low=0)
 AXIS = Option("axis", "integer", 0, "axis that the slice is perpendicular to, 0 is the slowest", low=0, high=2)
 BRUSH = (
@@ -56,7 +56,7 @@ EDITS: tuple[Method, ...] = (
         "cuts inside or outside an outline, through slices",
         "own code",
         Option("operation", "choice", "erase-inside", "what is cut", choices=polygon.OPERATIONS),
-        Option("label", "integer", 1, "what the filling operations set", low=1, high=2**32 - 1),
+        Option("label", "integer", 1, "what the filling operations set", low=1),
         Option("only", "numbers", None, "labels that are erased; none: all", low=0),
         AXIS,
         Option("through", "choice", "all", "which slices", choices=polygon.THROUGH),
@@ -119,7 +119,7 @@ EDITS: tuple[Method, ...] = (
         "combines a label with another or with another layer",
         "numpy",
         Option("operation", "choice", "add", "what becomes of the label", choices=edits.LOGIC),
-        Option("label", "integer", 1, "the label that changes", low=1, high=2**32 - 1),
+        Option("label", "integer", 1, "the label that changes", low=1),
         Option("of", "numbers", None, "labels of the other side; none: all of the other layer", low=0),
         given=("other",),
     ),

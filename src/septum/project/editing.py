@@ -136,7 +136,8 @@ def run_script(
         try:
             changed, box = _run_step(session, script, step, image, should_stop)
         except (ConfigError, GeometryError) as error:
-            raise type(error)(f"step {number + 1} ({step.tool.name}): {error}") from error
+            where = f" (the image reaches {_extent(image.grid)})" if "_mm" in "".join(step.shown) else ""
+            raise type(error)(f"step {number + 1} ({step.tool.name}): {error}{where}") from error
         layer = step.layer or session.names[0]
         results.append(StepResult(step.tool.name, layer, changed, box, time.perf_counter() - began))
     on_progress("done", 1.0)
@@ -206,6 +207,12 @@ def _positions(plain: Mapping[str, Any], grid: Grid) -> NDArray[Any]:
             f"points must have {grid.ndim} numbers each, got {given.shape[1]}; the image is {grid.ndim}-D"
         )
     return given if "points" in plain else grid.world_to_index(given)
+
+
+def _extent(grid: Grid) -> str:
+    """Where the image lies in the world, for people whose positions do not."""
+    low, high = (ends.round(1).tolist() for ends in (grid.corners().min(axis=0), grid.corners().max(axis=0)))
+    return f"from {low} to {high} mm"
 
 
 def _stroke(plain: Mapping[str, Any], grid: Grid) -> Stroke:
