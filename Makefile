@@ -33,6 +33,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.speed.augment
 	$(BIN)/python -m benchmarks.speed.predict_memory
 	$(BIN)/python -m benchmarks.speed.metrics
+	$(BIN)/python -m benchmarks.speed.session
 	$(BIN)/python -m benchmarks.tables
 
 docs: setup

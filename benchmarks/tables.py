@@ -249,6 +249,32 @@ def classical_accuracy(content: dict[str, Any]) -> list[str]:
     return lines
 
 
+def session(content: dict[str, Any]) -> list[str]:
+    """Undo as runs against full copies."""
+    row = content["results"]
+    shape = " × ".join(str(n) for n in reversed(row["shape"]))
+    own, peer = row["median_ms"], row["full_copy_median_ms"]
+    return [
+        "## Undo of many edits",
+        "",
+        f"`python -m benchmarks.speed.session` ({where(content)}): {row['edits']} edits of a mask of {shape} voxels, "
+        "one in ten of the whole mask; medians. The peer copies the whole mask before each edit, as editors do "
+        "that keep copies; it takes turns with the session on the same strokes.",
+        "",
+        "| | session | full copies | bar |",
+        "|---|---|---|---|",
+        f"| memory of undo, MB | {row['undo_mb']:.1f} | {row['full_copies_mb']:.0f} | {row['bars']['undo_mb']:.0f} |",
+        f"| memory held beside the mask, MB | {row['traced_mb']:.1f} | | |",
+        f"| brush stroke with journal, ms | {own['stroke']:.1f} | {peer['stroke']:.1f} | "
+        f"{row['bars']['stroke_ms']:.0f} |",
+        f"| undo, ms | {own['undo']:.2f} | {peer['undo']:.1f} | |",
+        f"| edit of the whole mask, ms | {own['whole-mask edit']:.0f} | | |",
+        f"| journal, MB | {row['journal_mb']:.1f} | | |",
+        f"| snapshot, s | {row['snapshot_s']:.2f} | | |",
+        f"| opening, s | {row['open_s']:.2f} | | |",
+    ]
+
+
 def plain(name: str, title: str, command: str) -> list[str]:
     """Any other result, as it was recorded."""
     content = load(name)
@@ -269,6 +295,7 @@ def main() -> None:
         "classical-speed": classical_speed,
         "classical_accuracy": classical_accuracy,
         "readers": readers,
+        "speed-session": session,
     }
     for name, table in tables.items():
         content = load(name)

@@ -17,6 +17,7 @@ from septum.classical.method import Method
 from septum.classical.methods import METHODS
 from septum.cli.main import app
 from septum.cli.segment import option_text
+from septum.project.edit_script import RULES, tools
 
 DOCS = Path(__file__).resolve().parent
 SOURCE = DOCS.parent / "src" / "septum"
@@ -62,6 +63,18 @@ def methods_page() -> str:
     return "\n".join(lines)
 
 
+def tools_page() -> str:
+    """Markdown of every edit and tool of `septum edit`, and of the rules, from the tables that the program reads."""
+    lines = ["# Edits and tools", "", "What a step of `septum edit` can do; sizes are in mm.", ""]
+    for row in (*tools(), RULES):
+        shown = [f"`{word}`" for word in row.given if word not in ("spacing", "names")]
+        needs = f" Is shown {', '.join(shown)}." if shown else ""
+        lines += [f"## {row.name}", "", f"{row.what[0].upper()}{row.what[1:]}; runs {row.library}.{needs}", ""]
+        rows = [(f"`{o.name}`", f"{o.what} ({o.range_text()})", f"`{option_text(o.default)}`") for o in row.options]
+        lines += [_table(rows), ""] if rows else []
+    return "\n".join(lines)
+
+
 def _method_lines(method: Method) -> list[str]:
     sizes = " and ".join(f"{d}-D" for d in method.dimensions)
     channels = "all channels together" if method.channels == "any" else "one channel"
@@ -86,7 +99,7 @@ def room_page(room: str) -> str:
 
 def write() -> list[Path]:
     """Write every page; returns the paths."""
-    pages = {"command-line.md": command_page(), "methods.md": methods_page()} | {
+    pages = {"command-line.md": command_page(), "methods.md": methods_page(), "tools.md": tools_page()} | {
         f"{room}.md": room_page(room) for room in ROOMS
     }
     TARGET.mkdir(parents=True, exist_ok=True)

@@ -48,6 +48,13 @@ def test_every_classical_method_is_on_its_page_with_its_options(generate):
         assert all(option.what.replace("|", "\\|") in page for option in method.options)
 
 
+def test_every_edit_and_tool_and_the_rules_are_on_their_page_with_their_options(generate):
+    page = generate.tools_page()
+    for row in (*generate.tools(), generate.RULES):
+        assert f"## {row.name}\n" in page
+        assert all(option.what.replace("|", "\\|") in page for option in row.options)
+
+
 def test_every_public_module_has_a_docstring(generate):
     assert all("::: septum." in generate.room_page(room) for room in generate.ROOMS)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,3 +71,19 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         should_stop=lambda: False,
     )
     return folder / "model"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Any, Grid, Callable[[str], Path]]:
+    """A folder with image.nii.gz and labels.nii.gz; the labels, their grid, and a function that writes a script."""
+    pair = phantoms.touching_pair((12, 32, 36), (3.0, 1.0, 1.0))
+    turned = Grid(pair.array.shape, np.array([[0, 0, -1, 30], [0, 1, 0, -20], [3, 0, 0, 50], [0, 0, 0, 1.0]]))
+    io.write_image(tmp_path / "image.nii.gz", Image(pair.image().array, turned))
+    io.write_labels(tmp_path / "labels.nii.gz", LabelMap(pair.array, turned))
+
+    def script(text: str) -> Path:
+        path = tmp_path / "steps.toml"
+        path.write_text(text)
+        return path
+
+    return tmp_path, pair.array, turned, script

@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from septum import __version__
-from septum.cli import data, demo, evaluation, prediction, review, segment, training
+from septum.cli import data, demo, edit, evaluation, prediction, review, segment, training
 from septum.cli.stopping import STOPPED
 from septum.errors import SeptumError
 
@@ -27,8 +27,8 @@ NOTICE = "Research software, not a medical device."
 app = typer.Typer(
     name="septum",
     help="Biomedical image segmentation from a handful of annotations.\n\n"
-    "Look at images (info), check a data set (doctor), segment without training (segment), train a U-Net (train), "
-    "segment with it (predict), measure (evaluate), let people rate (review)."
+    "Look at images (info), check a data set (doctor), segment without training (segment), edit labels (edit), "
+    "train a U-Net (train), segment with it (predict), measure (evaluate), let people rate (review)."
     f"\n\n{NOTICE}",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -41,6 +41,7 @@ app.command("augment-preview", short_help="Picture of what the network sees.")(d
 app.command("train", short_help="Train a U-Net on a data set.")(training.train)
 app.command("predict", short_help="Segment images with a trained model.")(prediction.predict)
 app.command("segment", short_help="Segment images by classical methods.")(segment.segment)
+app.command("edit", short_help="Edit labels by a script of steps.")(edit.edit)
 app.command("evaluate", short_help="Compare masks with references.")(evaluation.evaluate)
 app.add_typer(review.app, name="review", short_help="A blinded reader study of masks.")
 app.command("demo", short_help="The whole path on an MR brain.")(demo.demo)
