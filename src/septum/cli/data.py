@@ -39,7 +39,20 @@ def info(
             _print_folder(path, axes)
         else:
             typer.echo(path)
-            _print_rows(describe_rows(io.describe(path, axes=axes)))
+            found = io.describe(path, axes=axes)
+            _print_rows([*describe_rows(found), *_slice_rows(path, found.shape)])
+
+
+def _slice_rows(path: Path, shape: Sequence[int]) -> list[tuple[str, str]]:
+    """Where the slices of a mask come from, as the file beside it says."""
+    from septum.errors import FormatError
+    from septum.project.slices import describe_slices, read_slices
+
+    try:
+        slices = read_slices(path, shape)
+    except FormatError as error:
+        return [("note", str(error))]
+    return [("slices", line) for line in describe_slices(slices or {})]
 
 
 def _is_data_set(path: Path) -> bool:

@@ -29,6 +29,7 @@ from septum.io.naming import suffix
 from septum.project.cases import Source, compare_grids
 from septum.project.edit_script import EditStep, Script, whole
 from septum.project.provenance import describe_run, digest, write_json, write_text
+from septum.project.slices import corrected, read_slices, write_slices
 
 MAIN = "main"
 SCRIPT, RECORD = ".septum-edit.toml", ".septum-edit.json"
@@ -113,7 +114,10 @@ def edit(
     after = label_sizes(session.labels())
     if settings.dry_run:
         return EditResult(steps, before, after, (), ())
+    slices = None if labels is None else read_slices(labels, picture.grid.shape)
     written, kept = _write(session, maps, files, settings.layers)
+    if slices is not None:
+        write_slices(target, corrected(slices, maps[MAIN].array, session.labels()))
     if settings.image_output is not None:
         io.write_image(settings.image_output, Image(np.asarray(session.image), picture.grid, picture.channels))
     _record(target, script, steps, {**origin, "written": _digests(written), "kept": [path.name for path in kept]})
