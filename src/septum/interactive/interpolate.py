@@ -81,7 +81,7 @@ def interpolate(
     >>> cone = np.zeros((5, 9, 9), np.uint8)
     >>> cone[0, 2:7, 2:7] = cone[4, 4, 4] = 1
     >>> interpolate(cone).sum(axis=(1, 2)).tolist()
-    [25, 21, 9, 5, 1]
+    [25, 13, 9, 5, 1]
     """
     given = _volume(labels)
     step = spacing_mm(spacing, 3)
