@@ -102,7 +102,8 @@ class GrowCut:
         self._fronts = Fronts(
             grey, spacing=self._scene.spacing, smoothness=smoothness, slope=1, full=connectivity == "full"
         )
-        self._marks: NDArray[np.int32] | None = None
+        self._marks = np.zeros(0, np.int32)
+        self._ready = False
         self._values = np.zeros(0, np.int64)
 
     def update(self, seeds: ArrayLike, *, cancelled: IsCancelled | None = None) -> Change:
@@ -115,42 +116,45 @@ class GrowCut:
             as `grow_cut`; after `Cancelled` the next update starts anew.
         """
         marks = marks_of(seeds, self._scene)
-        old = self._marks
-        values = self._values if old is None else _known(self._values, marks[marks != old])
-        if old is None or values is None:
-            values, old = np.unique(marks[marks != UNMARKED]).astype(np.int64), None
-        if len(values) > 255:
-            raise ConfigError(f"seeds must hold at most 255 labels, got {len(values)}; work in a smaller region")
-        self._values = values
-        self._marks = None  # a run that is stopped leaves nothing to go on from
+        places = np.argwhere(marks != self._marks) if self._ready else np.argwhere(marks != UNMARKED)
+        now = marks[tuple(places.T)]
+        fresh = self._ready and np.isin(now[now != UNMARKED], self._values).all()
+        if self._ready and not fresh:
+            places = np.argwhere(marks != UNMARKED)
+            now = marks[tuple(places.T)]
         try:
-            changed = self._run(marks, old, cancelled)
+            # a run that is stopped leaves nothing to go on from
+            self._ready, going_on = False, bool(fresh)
+            changed = self._go_on(places, now, cancelled) if going_on else self._anew(places, now, cancelled)
         except Cancelled:
             self._fronts.reset()
             raise
-        self._marks = marks.copy()
+        if going_on:
+            self._marks[tuple(places.T)] = now
+        else:
+            self._marks = marks.copy()
+        self._ready = True
         return self._change(changed)
 
     def whole(self) -> Change:
         """All labels of the region, after an update."""
         return self._change(Box.whole(self._scene.box.shape))
 
-    def _run(self, marks: NDArray[np.int32], old: NDArray[np.int32] | None, cancelled: IsCancelled | None) -> Box:
-        if old is None:
-            self._fronts.reset()
-            places = np.argwhere(marks != UNMARKED)
-            self._fronts.run(places, self._indices(marks, places), cancelled=cancelled)
-            return Box.whole(marks.shape)
-        places = np.argwhere(marks != old)
-        if not len(places):
-            return Box((0,) * marks.ndim, (0,) * marks.ndim)
-        kept = marks[tuple(places.T)] != UNMARKED
-        gone = places[old[tuple(places.T)] != UNMARKED]
-        fresh = places[kept]
-        return self._fronts.run(fresh, self._indices(marks, fresh), gone=gone, cancelled=cancelled)
+    def _anew(self, places: NDArray[np.int64], now: NDArray[np.int32], cancelled: IsCancelled | None) -> Box:
+        self._values = np.unique(now).astype(np.int64)
+        if len(self._values) > 255:
+            raise ConfigError(f"seeds must hold at most 255 labels, got {len(self._values)}; work in a smaller region")
+        self._fronts.reset()
+        self._fronts.run(places, self._indices(now), cancelled=cancelled)
+        return Box.whole(self._scene.box.shape)
 
-    def _indices(self, marks: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.searchsorted(self._values, marks[tuple(places.T)]) + 1
+    def _go_on(self, places: NDArray[np.int64], now: NDArray[np.int32], cancelled: IsCancelled | None) -> Box:
+        gone = places[self._marks[tuple(places.T)] != UNMARKED]
+        kept = now != UNMARKED
+        return self._fronts.run(places[kept], self._indices(now[kept]), gone=gone, cancelled=cancelled)
+
+    def _indices(self, marks: NDArray[np.int32]) -> NDArray[np.int64]:
+        return np.searchsorted(self._values, marks) + 1
 
     def _change(self, inner: Box) -> Change:
         if not len(self._values):
@@ -158,8 +162,3 @@ class GrowCut:
         kind = label_type(self._scene.labels.dtype, int(self._values[-1]))
         names: NDArray[Any] = np.concatenate([[0], self._values]).astype(kind)
         return Change(shifted(inner, self._scene.box), names[self._fronts.labels(inner)])
-
-
-def _known(values: NDArray[np.int64], changed: NDArray[np.int32]) -> NDArray[np.int64] | None:
-    """The known labels when the changed marks hold no other."""
-    return values if np.isin(changed[changed != UNMARKED], values).all() else None

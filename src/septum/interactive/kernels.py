@@ -28,13 +28,7 @@ DONE, PAUSED, FULL = 0, 1, 2
 
 def compiled(function: F) -> F:
     """The function as machine code, kept on disk; other threads run meanwhile."""
-    made: F = numba.njit(cache=True, nogil=True)(function)
-    return made
-
-
-def compiled_parallel(function: F) -> F:
-    """As `compiled`, with `numba.prange` shared among the cores."""
-    made: F = numba.njit(cache=True, nogil=True, parallel=True, fastmath=True)(function)
+    made: F = numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})(function)
     return made
 
 
@@ -163,41 +157,19 @@ def _beside(freed: Any, key: Any, offsets: Any) -> Any:
 
 
 @compiled
-def walk_back(voxel: int, key: Any, cost: Any, offsets: Any, steps: Any, most: int) -> Any:
-    """The cheapest path from a settled voxel back to where its front began, where a step to q costs steps * cost[q]."""
-    path = np.empty(most, np.int64)
-    path[0] = voxel
-    count = 1
-    while count < most:
-        mine = np.int64(key[voxel] >> 8)
-        if mine == 0:
-            break
-        before = np.int64(-1)
-        for k in range(len(offsets)):
-            other = voxel - offsets[k]
-            if key[other] != FREE and key[other] != 0:
-                if np.int64(key[other] >> 8) + steps[k] * np.int64(cost[voxel]) == mine:
-                    before = other
-                    break
-        if before < 0:
-            break
-        voxel = before
-        path[count] = voxel
-        count += 1
-    return path[:count]
+def wire(key: Any, cost: Any, kinds: Any, offsets: Any, heads: Any, pool: Any, state: Any, target: int) -> int:
+    """Dijkstra from voxels in the buckets until `target` is settled; a step along `offsets[k]` costs `cost[kinds[k]]`.
 
-
-@compiled
-def wire(key: Any, cost: Any, offsets: Any, steps: Any, heads: Any, pool: Any, state: Any, target: int) -> int:
-    """Dijkstra over 8 neighbours until `target` is settled; a step to q costs `steps[k] * cost[q]`; resumable."""
-    ring, kinds = len(heads) - 1, len(offsets)
+    The cost is read where the step ends. What is left in the buckets is enough to go on with another target.
+    """
+    ring = len(heads) - 1
     while state[1] > 0:
         distance = state[2]
         if np.int64(key[target] >> 8) < distance:
             return DONE
         bucket = distance & ring
         while heads[bucket] >= 0:
-            if state[1] + kinds >= len(pool):
+            if state[1] + len(offsets) + 1 >= len(pool):
                 return FULL
             entry = heads[bucket]
             voxel = np.int64(pool[entry, 0])
@@ -207,9 +179,9 @@ def wire(key: Any, cost: Any, offsets: Any, steps: Any, heads: Any, pool: Any, s
             state[1] -= 1
             if np.int64(key[voxel] >> 8) != distance:
                 continue
-            for k in range(kinds):
+            for k in range(len(offsets)):
                 other = voxel + offsets[k]
-                total = distance + steps[k] * np.int64(cost[other])
+                total = distance + np.int64(cost[kinds[k], other])
                 fresh = total << 8 | 1
                 if fresh < np.int64(key[other]):
                     key[other] = fresh
@@ -218,13 +190,33 @@ def wire(key: Any, cost: Any, offsets: Any, steps: Any, heads: Any, pool: Any, s
     return DONE
 
 
-@compiled_parallel
-def laplacian(x: Any, fixed: Any, wz: Any, wy: Any, wx: Any, diagonal: Any, out: Any) -> float:
-    """out = L x on voxels that are not fixed (0 on fixed ones); returns x·out. `w*[i]` joins i and the next voxel."""
+@compiled
+def walk_back(voxel: int, key: Any, cost: Any, kinds: Any, offsets: Any) -> Any:
+    """The cheapest path from a settled voxel back to where its front began; costs as of `wire`."""
+    path = np.empty(256, np.int64)
+    path[0] = voxel
+    count = 1
+    while key[voxel] >> 8 > 0:
+        for k in range(len(offsets)):
+            other = voxel - offsets[k]
+            if key[other] != 0 and np.int64(key[other] >> 8) + np.int64(cost[kinds[k], voxel]) == key[voxel] >> 8:
+                break
+        voxel = other
+        if count == len(path):
+            path = np.concatenate((path, np.empty_like(path)))
+        path[count] = voxel
+        count += 1
+    return path[:count]
+
+
+@compiled
+def laplacian(
+    x: Any, fixed: Any, wz: Any, wy: Any, wx: Any, diagonal: Any, out: Any, first: int, last: int
+) -> float:
+    """Planes first to last of out = L x, 0 on fixed voxels; returns their x·out. `w*[i]` joins i and the next voxel."""
     nz, ny, nx = x.shape
     total = 0.0
-    for z in numba.prange(nz):
-        part = 0.0
+    for z in range(first, last):
         for y in range(ny):
             for i in range(nx):
                 if fixed[z, y, i]:
@@ -244,28 +236,31 @@ def laplacian(x: Any, fixed: Any, wz: Any, wy: Any, wx: Any, diagonal: Any, out:
                 if z < nz - 1:
                     value -= wz[z, y, i] * x[z + 1, y, i]
                 out[z, y, i] = value
-                part += value * x[z, y, i]
-        total += part
+                total += value * x[z, y, i]
     return total
 
 
-@compiled_parallel
-def descend(x: Any, r: Any, p: Any, lp: Any, diagonal: Any, step: float) -> float:
-    """x += step p; r -= step Lp; returns r·r/diagonal, for conjugate gradients with Jacobi's preconditioner."""
-    n = len(x)
+@compiled
+def descend(x: Any, r: Any, p: Any, lp: Any, diagonal: Any, step: float, first: int, last: int) -> float:
+    """x += step p; r -= step Lp; returns r·r/diagonal: a step of conjugate gradients with Jacobi's preconditioner."""
     total = 0.0
-    for i in numba.prange(n):
-        x[i] += step * p[i]
-        r[i] -= step * lp[i]
-        total += r[i] * r[i] / diagonal[i]
+    for z in range(first, last):
+        for y in range(x.shape[1]):
+            for i in range(x.shape[2]):
+                x[z, y, i] += step * p[z, y, i]
+                r[z, y, i] -= step * lp[z, y, i]
+                total += r[z, y, i] * r[z, y, i] / diagonal[z, y, i]
     return total
 
 
-@compiled_parallel
-def turn(p: Any, r: Any, diagonal: Any, beta: float) -> None:
-    """p = r / diagonal + beta p."""
-    for i in numba.prange(len(p)):
-        p[i] = r[i] / diagonal[i] + beta * p[i]
+@compiled
+def turn(p: Any, r: Any, diagonal: Any, beta: float, first: int, last: int) -> float:
+    """p = r / diagonal + beta p: the next direction."""
+    for z in range(first, last):
+        for y in range(p.shape[1]):
+            for i in range(p.shape[2]):
+                p[z, y, i] = r[z, y, i] / diagonal[z, y, i] + beta * p[z, y, i]
+    return 0.0
 
 
 def ring_size(largest_step: int) -> int:
