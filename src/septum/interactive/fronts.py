@@ -175,4 +175,6 @@ def _neighbours(
     ]
     lengths = [math.sqrt(sum((m * s) ** 2 for m, s in zip(move, step, strict=True))) / finest for move in moves]
     costs = [max(1, round(smoothness * length)) for length in lengths]
-    return np.array([int(strides @ np.array(move)) for move in moves] or [1], np.int64), np.array(costs or [1], np.int64)
+    return np.array([int(strides @ np.array(move)) for move in moves] or [1], np.int64), np.array(
+        costs or [1], np.int64
+    )

@@ -210,9 +210,7 @@ def walk_back(voxel: int, key: Any, cost: Any, kinds: Any, offsets: Any) -> Any:
 
 
 @compiled
-def laplacian(
-    x: Any, fixed: Any, wz: Any, wy: Any, wx: Any, diagonal: Any, out: Any, first: int, last: int
-) -> float:
+def laplacian(x: Any, fixed: Any, wz: Any, wy: Any, wx: Any, diagonal: Any, out: Any, first: int, last: int) -> float:
     """Planes first to last of out = L x, 0 on fixed voxels; returns their x·out. `w*[i]` joins i and the next voxel."""
     nz, ny, nx = x.shape
     total = 0.0
