@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +147,8 @@ class Fronts:
 
     def _flat(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         volume = places if len(self._shape) == 3 else np.insert(places, 0, 0, axis=1)
-        return np.ravel_multi_index(tuple((volume + 1).T), self._padded).astype(np.int64)
+        flat: NDArray[np.int64] = np.ravel_multi_index(tuple((volume + 1).T), self._padded).astype(np.int64)
+        return flat
 
     def _touched(self, low: int, high: int) -> Box:
         whole = Box.whole(self._shape)

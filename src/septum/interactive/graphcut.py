@@ -9,6 +9,7 @@ resolution first, and again only in a band around that border.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -193,8 +194,8 @@ def _flow(
     columns += [towards, np.full(len(away), sink)]
     capacities += [terminal[towards], -terminal[away]]
     values = np.rint(np.concatenate(capacities)).astype(np.int32)
-    graph = sparse.csr_matrix((values, (np.concatenate(rows), np.concatenate(columns))), shape=(sink + 1, sink + 1))
-    left = graph - maximum_flow(graph, source, sink).flow
+    graph = sparse.csr_array((values, (np.concatenate(rows), np.concatenate(columns))), shape=(sink + 1, sink + 1))
+    left: Any = graph - maximum_flow(graph, source, sink).flow
     left.data[left.data < 0] = 0
     left.eliminate_zeros()
     reached = np.zeros(sink + 1, bool)
@@ -245,7 +246,7 @@ def _band(inside: Mask) -> Mask:
     return found
 
 
-def _blocks(array: NDArray[np.float64], factors: Sequence[int]) -> NDArray[np.float64]:
+def _blocks(array: NDArray[Any], factors: Sequence[int]) -> NDArray[Any]:
     """The array cut into blocks, odd ends repeated: `(n0, f0, n1, f1, …)` with the axes of the blocks last."""
     padded = np.pad(array, [(0, -n % f) for n, f in zip(array.shape, factors, strict=True)], mode="edge")
     shape = [m for n, f in zip(padded.shape, factors, strict=True) for m in (n // f, f)]
@@ -253,7 +254,8 @@ def _blocks(array: NDArray[np.float64], factors: Sequence[int]) -> NDArray[np.fl
 
 
 def _means(grey: NDArray[np.float32], factors: Sequence[int]) -> NDArray[np.float32]:
-    return _blocks(grey, factors).mean(axis=tuple(range(-grey.ndim, 0)), dtype=np.float32)
+    means: NDArray[np.float32] = _blocks(grey, factors).mean(axis=tuple(range(-grey.ndim, 0)), dtype=np.float32)
+    return means
 
 
 def _pulls(pull: NDArray[np.float64], factors: Sequence[int]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 The insight: a front that grows from seeds is a shortest-path search, and with whole-number costs a ring of buckets
 (Dial 1969, CACM 12:632) replaces the heap: each voxel is settled by a handful of reads and writes, with no logarithm. A
-border of one voxel whose key cannot be improved replaces every test for the edge of the array; a mask is the same thing.
+border of one voxel whose key cannot be improved replaces every test for the edge of the array.
 
 A key is `distance << 8 | label`, so that comparing two keys compares distances, and labels where distances are equal:
 the answer depends neither on the order of the seeds nor on how the array lies in memory. All steps cost 1 or more.
@@ -158,7 +158,7 @@ def _beside(freed: Any, key: Any, offsets: Any) -> Any:
 
 @compiled
 def wire(key: Any, cost: Any, kinds: Any, offsets: Any, heads: Any, pool: Any, state: Any, target: int) -> int:
-    """Dijkstra from voxels in the buckets until `target` is settled; a step along `offsets[k]` costs `cost[kinds[k]]`.
+    """Dijkstra from voxels in the buckets until `target` is settled; a step along `offsets[k]` costs `cost[:, kinds[k]]`.
 
     The cost is read where the step ends. What is left in the buckets is enough to go on with another target.
     """
@@ -181,7 +181,7 @@ def wire(key: Any, cost: Any, kinds: Any, offsets: Any, heads: Any, pool: Any, s
                 continue
             for k in range(len(offsets)):
                 other = voxel + offsets[k]
-                total = distance + np.int64(cost[kinds[k], other])
+                total = distance + np.int64(cost[other, kinds[k]])
                 fresh = total << 8 | 1
                 if fresh < np.int64(key[other]):
                     key[other] = fresh
@@ -199,7 +199,7 @@ def walk_back(voxel: int, key: Any, cost: Any, kinds: Any, offsets: Any) -> Any:
     while key[voxel] >> 8 > 0:
         for k in range(len(offsets)):
             other = voxel - offsets[k]
-            if key[other] != 0 and np.int64(key[other] >> 8) + np.int64(cost[kinds[k], voxel]) == key[voxel] >> 8:
+            if key[other] != 0 and np.int64(key[other] >> 8) + np.int64(cost[voxel, kinds[k]]) == key[voxel] >> 8:
                 break
         voxel = other
         if count == len(path):

@@ -130,8 +130,8 @@ def chan_vese(
     Raises:
         ConfigError, GeometryError, Cancelled: as `geodesic_contour`.
 
-    Source: Chan and Vese 2001, IEEE TIP 10:266, in the morphological form of Marquez-Neila et al. 2014, IEEE TPAMI 36:2;
-    scikit-image runs.
+    Source: Chan and Vese 2001, IEEE TIP 10:266, in the morphological form of Marquez-Neila et al. 2014, IEEE TPAMI
+    36:2; scikit-image runs.
     """
     found, inside = _begin(image, labels, label, spacing, region, iterations, every)
     at_least(inside_weight, 0, "inside_weight", above=True)

@@ -180,7 +180,8 @@ def level_tracing(
     those that do not touch the slice's border (the smaller one where both do).
 
     Args:
-        image, labels, points, label, axis, spacing, region, cancelled: as `live_wire`; each point has a slice of its own.
+        image, labels, points, label, axis, spacing, region, cancelled: as `live_wire`, but each point has a
+            slice of its own.
         side: "auto", "bright" or "dark".
         sigma_mm: Gaussian smoothing before, 0 for none.
 
@@ -257,14 +258,14 @@ def _costs(array: NDArray[Any], step: Sequence[float], sigma_mm: float | None) -
     local = ZERO_CROSSING * (1 - _edge_pixels(smooth, step)) + MAGNITUDE * (
         1 - np.clip(size / strongest if strongest > 0 else size, 0, 1)
     )
-    found = np.zeros((4, array.shape[0] + 2, array.shape[1] + 2), np.int32)
+    found = np.zeros((array.shape[0] + 2, array.shape[1] + 2, 4), np.int32)
     for kind, (y, x) in enumerate(_MOVES[::2]):
         length = math.hypot(y * step[0], x * step[1])
         along = np.abs(slopes[0] * (y * step[0] / length) + slopes[1] * (x * step[1] / length)) * flat
         along[size == 0] = 1
         total = (local + DIRECTION * along) * (_SCALE * length / min(step))
-        found[kind, 1:-1, 1:-1] = np.maximum(np.rint(total), _FLOOR)
-    return found.reshape(4, -1)
+        found[1:-1, 1:-1, kind] = np.maximum(np.rint(total), _FLOOR)
+    return found.reshape(-1, 4)
 
 
 def _edge_pixels(smooth: NDArray[np.float32], step: Sequence[float]) -> NDArray[np.float32]:

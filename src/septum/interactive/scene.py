@@ -64,7 +64,7 @@ def label_type(held: np.dtype[Any], label: int) -> np.dtype[Any]:
     """The type of the labels, or a wider one when `label` does not fit in it."""
     if label < 0:
         raise ConfigError(f"label must be 0 (background) or more, got {label}; choose another")
-    base = np.dtype(np.uint8) if held == bool else held
+    base = np.dtype(np.uint8) if held.kind == "b" else held
     return base if label <= np.iinfo(base).max else np.promote_types(base, np.min_scalar_type(label))
 
 
@@ -93,7 +93,8 @@ def points_of(points: ArrayLike, found: Scene) -> NDArray[np.int64]:
             f"points must lie inside the region {found.box.start} to {found.box.stop}, "
             f"got {voxels[outside][0].tolist()}; enlarge the region"
         )
-    return voxels - start
+    inner: NDArray[np.int64] = voxels - start
+    return inner
 
 
 def marks_of(seeds: ArrayLike, found: Scene, *, least: int = 2) -> NDArray[np.int32]:
@@ -153,4 +154,5 @@ def levels(array: NDArray[Any]) -> NDArray[np.uint8]:
     scaled *= np.float32(scale)
     np.clip(scaled, 0, 255, out=scaled)
     scaled += np.float32(0.5)
-    return scaled.astype(np.uint8)
+    found: NDArray[np.uint8] = scaled.astype(np.uint8)
+    return found

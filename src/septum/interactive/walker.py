@@ -6,6 +6,7 @@ they start from the answer at half the resolution; the system is never built, it
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -115,7 +116,7 @@ def _solved(
         def run(kernel: Callable[..., float], *arguments: Any) -> float:
             planes = arguments[0].shape[0]
             cuts = np.linspace(0, planes, min(workers, planes) + 1).astype(int)
-            parts = [pool.submit(kernel, *arguments, int(a), int(b)) for a, b in zip(cuts, cuts[1:], strict=False)]
+            parts = [pool.submit(kernel, *arguments, int(a), int(b)) for a, b in itertools.pairwise(cuts)]
             return sum(part.result() for part in parts)
 
         prob = _pyramid(volume, places, lengths, len(values), beta, tolerance, run, cancelled)
