@@ -246,7 +246,7 @@ def _in_slice(found: Scene, cut: tuple[Any, ...], flat: NDArray[np.bool_], label
     return found.change(mask, label)
 
 
-def _costs(array: NDArray[Any], step: Sequence[float], sigma_mm: float | None) -> NDArray[np.int32]:
+def _costs(array: NDArray[Any], step: Sequence[float], sigma_mm: float | None) -> NDArray[np.uint16]:
     """What it costs to enter each pixel along a row, along a column and along both diagonals, padded by one pixel."""
     smooth = smoothed(array, spacing=step, sigma_mm=sigma_mm).astype(np.float32, copy=False)
     slopes = [
@@ -258,13 +258,13 @@ def _costs(array: NDArray[Any], step: Sequence[float], sigma_mm: float | None) -
     local = ZERO_CROSSING * (1 - _edge_pixels(smooth, step)) + MAGNITUDE * (
         1 - np.clip(size / strongest if strongest > 0 else size, 0, 1)
     )
-    found = np.zeros((array.shape[0] + 2, array.shape[1] + 2, 4), np.int32)
+    found = np.zeros((array.shape[0] + 2, array.shape[1] + 2, 4), np.uint16)
     for kind, (y, x) in enumerate(_MOVES[::2]):
         length = math.hypot(y * step[0], x * step[1])
         along = np.abs(slopes[0] * (y * step[0] / length) + slopes[1] * (x * step[1] / length)) * flat
         along[size == 0] = 1
         total = (local + DIRECTION * along) * (_SCALE * length / min(step))
-        found[1:-1, 1:-1, kind] = np.maximum(np.rint(total), _FLOOR)
+        found[1:-1, 1:-1, kind] = np.clip(np.rint(total), _FLOOR, 65535)
     return found.reshape(-1, 4)
 
 
