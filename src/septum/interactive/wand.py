@@ -1,0 +1,83 @@
+"""The magic wand: what hangs together with a click and is of like intensity.
+
+The insight: a wand is region growing whose limits come from the clicked voxel, in one slice or through the volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from septum.classical.growing import connected_threshold
+from septum.classical.inputs import at_least, one_of
+from septum.classical.landscape import smoothed
+from septum.interactive.scene import points_of, range_of, scene, slice_axis
+from septum.interactive.tool import Box, Change, IsCancelled, stop_if
+
+CONNECTIVITY = ("faces", "full")
+SHARE = 0.1
+"""Tolerance where none is given, as share of the image's range of intensities."""
+
+
+def magic_wand(
+    image: ArrayLike,
+    labels: ArrayLike,
+    *,
+    points: ArrayLike,
+    label: int = 1,
+    tolerance: float | None = None,
+    axis: int | None = None,
+    sigma_mm: float = 0.0,
+    connectivity: str = "faces",
+    spacing: Sequence[float] | None = None,
+    region: Box | None = None,
+    cancelled: IsCancelled | None = None,
+) -> Change:
+    """Set `label` where the image differs from a clicked voxel by `tolerance` at most and hangs together with it.
+
+    Args:
+        image: `(Y, X)` or `(Z, Y, X)`, finite.
+        labels: label map of the image's shape.
+        points: voxels `(n, ndim)`, each growing its own part.
+        label: what is set.
+        tolerance: in the image's units, 0 or more; None for a tenth of its range (0.5th to 99.5th percentile).
+        axis: axis across which each click's slice is filled; None for the whole volume.
+        sigma_mm: Gaussian smoothing before, 0 for none.
+        connectivity: "faces" or "full".
+        spacing: mm per axis.
+        region: box of interest.
+        cancelled: asked before each point.
+
+    Raises:
+        GeometryError: points outside the image or the region, shapes that differ, an empty region.
+        ConfigError: no point, options out of range.
+        Cancelled: `cancelled` said so.
+
+    Source: flood fill with a tolerance; Adams and Bischof 1994, IEEE TPAMI 16:641.
+
+    >>> magic_wand([[5, 6, 9, 5]], [[0, 0, 0, 0]], points=[[0, 0]], tolerance=1).labels.tolist()
+    [[1, 1]]
+    """
+    found = scene(image, labels, spacing=spacing, region=region)
+    voxels = points_of(points, found)
+    across = slice_axis(axis, found.image.ndim)
+    one_of(connectivity, CONNECTIVITY, "connectivity")
+    at_least(sigma_mm, 0, "sigma_mm")
+    array = smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm)
+    if tolerance is None:
+        low, high = range_of(array)
+        reach = SHARE * (high - low)
+    else:
+        reach = at_least(tolerance, 0, "tolerance")
+    mask = np.zeros(array.shape, bool)
+    for voxel in voxels:
+        stop_if(cancelled)
+        cut = tuple(slice(v, v + 1) if a == across else slice(None) for a, v in enumerate(voxel))
+        seed = np.where(np.arange(array.ndim) == across, 0, voxel) if across is not None else voxel
+        value = float(array[tuple(voxel)])
+        mask[cut] |= connected_threshold(
+            array[cut], seeds=[seed], low=value - reach, high=value + reach, connectivity=connectivity
+        )
+    return found.change(mask, label)

@@ -1,0 +1,203 @@
+"""The table of tools, and what every row of it promises: its region, its seeds, its errors."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from septum.errors import ConfigError, DatasetError, GeometryError, SeptumError
+from septum.interactive.tool import UNMARKED, Box, Cancelled, Change
+from septum.interactive.tools import TOOLS, find_tool
+
+SHAPE = (14, 20, 22)
+SPACING = (2.0, 1.0, 1.0)
+REGION = Box((2, 3, 4), (12, 18, 20))
+NAMES = [tool.name for tool in TOOLS]
+SEEDED = [tool.name for tool in TOOLS if "seeds" in tool.needs]
+POINTED = [tool.name for tool in TOOLS if "points" in tool.needs]
+SHAPED = [tool.name for tool in TOOLS if not tool.needs]
+
+
+def picture() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A bright ellipsoid in noise, the seed shape of label 1 inside it with a label 7 beside, and seeds."""
+    z, y, x = np.indices(SHAPE)
+    inside = ((z - 7) / 4) ** 2 + ((y - 10) / 6) ** 2 + ((x - 12) / 6) ** 2 <= 1
+    rng = np.random.default_rng(0)
+    image = ndimage.gaussian_filter(100.0 * inside, 0.7) + rng.normal(0, 3, SHAPE)
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[6:9, 9:12, 11:14] = 1
+    labels[7, 4, 5] = 7
+    seeds = np.full(SHAPE, UNMARKED, np.int32)
+    seeds[7, 9:12, 12] = 1
+    seeds[3, 4, 5:18] = 0
+    seeds[7, 4, 5:18] = 0
+    return image, labels, seeds
+
+
+def prompts(name: str) -> dict[str, Any]:
+    seeds = picture()[2]
+    if name in SEEDED:
+        return {"seeds": seeds}
+    if name == "live-wire":
+        return {"points": [[7, 4, 12], [7, 10, 18], [7, 16, 12], [7, 10, 6]]}
+    more: dict[str, dict[str, Any]] = {
+        "magic-wand": {"tolerance": 40},
+        "level-tracing": {"points": [[7, 10, 18]], "sigma_mm": 1.0},
+        "adaptive-brush": {"radius_mm": 8.0},
+        "threshold-brush": {"radius_mm": 8.0, "low": 50},
+    }
+    if name == "geodesic-contour":
+        return {"contrast": 4.0}  # the border takes more than the fifth of this small region that the default allows
+    return {"points": [[7, 10, 12]], **more[name]} if name in POINTED else {}
+
+
+def run(name: str, **changed: Any) -> list[Change]:
+    image, labels, _ = picture()
+    given = {"image": image, "labels": labels, "spacing": SPACING, "region": REGION, **prompts(name), **changed}
+    found = find_tool(name).function(given.pop("image"), given.pop("labels"), **given)
+    return [found] if isinstance(found, Change) else list(found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tool_changes_only_inside_its_region_and_its_arguments_not_at_all(name) -> None:
+    image, labels, _ = picture()
+    image.flags.writeable = labels.flags.writeable = False
+    changes = run(name, image=image, labels=labels)
+    now = labels
+    for change in changes:
+        assert change.box.within(REGION)
+        now = change.applied_to(now)
+    assert (now != labels).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tool_finds_the_object_or_paints_within_it(name) -> None:
+    _image, labels, _ = picture()
+    z, y, x = np.indices(SHAPE)
+    inside = ((z - 7) / 4) ** 2 + ((y - 10) / 6) ** 2 + ((x - 12) / 6) ** 2 <= 1
+    now = labels
+    for change in run(name):
+        now = change.applied_to(now)
+    if name in ("live-wire", "level-tracing"):
+        now, inside = now[7], inside[7]
+    mask = now == 1
+    assert 2 * (mask & inside).sum() / (mask.sum() + inside.sum()) > 0.85
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_seeds_keep_their_labels(name) -> None:
+    _, labels, seeds = picture()
+    now = run(name)[0].applied_to(labels)
+    marked = np.zeros(SHAPE, bool)
+    marked[REGION.slices] = seeds[REGION.slices] >= 0
+    np.testing.assert_array_equal(now[marked], seeds[marked])
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("live-wire", "level-tracing")])
+def test_permuting_the_axes_permutes_the_result(name) -> None:
+    image, labels, seeds = picture()
+    order = (2, 0, 1)
+    given = prompts(name)
+    if "seeds" in given:
+        given["seeds"] = seeds.transpose(order)
+    if "points" in given:
+        given["points"] = np.array(given["points"])[:, order]
+    region = Box(*(tuple(end[a] for a in order) for end in (REGION.start, REGION.stop)))
+    plain, turned = labels, labels.transpose(order)
+    for change in run(name):
+        plain = change.applied_to(plain)
+    for change in run(
+        name,
+        image=image.transpose(order),
+        labels=labels.transpose(order),
+        spacing=[SPACING[a] for a in order],
+        region=region,
+        **given,
+    ):
+        turned = change.applied_to(turned)
+    wrong = np.count_nonzero(turned != plain.transpose(order))
+    # iterations in floating point, sums in another order
+    assert wrong <= (0.002 * plain.size if name in ("random-walker", *SHAPED, "graph-cut") else 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tool_that_is_asked_to_stop_stops(name) -> None:
+    with pytest.raises(Cancelled):
+        run(name, cancelled=lambda: True)
+
+
+BAD: list[tuple[str, dict[str, Any], type[SeptumError], str]] = [
+    ("labels", {"labels": np.zeros((3, 3, 3), int)}, GeometryError, "image's shape"),
+    ("an empty region", {"region": Box((2, 2, 2), (2, 4, 4))}, GeometryError, "region must hold"),
+    ("a region outside", {"region": Box((0, 0, 0), (99, 4, 4))}, GeometryError, "region must hold"),
+    ("spacing", {"spacing": (1, 0, 1)}, GeometryError, "spacing"),
+    ("a value that is none", {"image": np.full(SHAPE, np.nan)}, DatasetError, "finite"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("what", "changed", "error", "words"), BAD)
+def test_bad_scenes_are_refused_by_every_tool(name, what, changed, error, words) -> None:
+    with pytest.raises(error, match=words):
+        run(name, **changed)
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_bad_seeds_are_refused(name) -> None:
+    none = np.full(SHAPE, UNMARKED, np.int32)
+    with pytest.raises(ConfigError, match="at least one voxel"):
+        run(name, seeds=none)
+    one = none.copy()
+    one[5, 5, 5] = 3
+    with pytest.raises(ConfigError, match=r"2 labels or more, got only \[3\]"):
+        run(name, seeds=one)
+    with pytest.raises(GeometryError, match="image's shape"):
+        run(name, seeds=none[:3])
+    with pytest.raises(GeometryError, match="got -2"):
+        run(name, seeds=np.where(one == 3, 3, -2))
+    outside = none.copy()
+    outside[0, 0, 0], outside[13, 19, 21] = 0, 1
+    with pytest.raises(ConfigError, match="of the region"):
+        run(name, seeds=outside)
+
+
+@pytest.mark.parametrize("name", POINTED)
+def test_bad_points_are_refused(name) -> None:
+    with pytest.raises(ConfigError, match="got none"):
+        run(name, points=np.zeros((0, 3), int))
+    with pytest.raises(GeometryError, match="inside the image"):
+        run(name, points=[[7, 10, 99]])
+    with pytest.raises(GeometryError, match="inside the region"):
+        run(name, points=[[0, 0, 0]])
+    with pytest.raises(ConfigError, match="label"):
+        run(name, label=-1)
+    with pytest.raises(ConfigError, match="axis"):
+        run(name, axis=3)
+
+
+@pytest.mark.parametrize("name", SHAPED)
+def test_a_shape_that_is_not_there_is_asked_for(name) -> None:
+    with pytest.raises(ConfigError, match="paint a blob"):
+        run(name, label=5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_says_what_its_function_takes(name) -> None:
+    tool = find_tool(name)
+    parameters = inspect.signature(tool.function).parameters
+    assert {"spacing", "region", "cancelled"} <= set(parameters)
+    known = {"image", "labels", "region", "cancelled", *tool.given}
+    assert {option.name for option in tool.options} == set(parameters) - known
+    for option in tool.options:
+        assert parameters[option.name].default == option.default
+        assert option.parse(option.default, name) == option.default
+    assert set(tool.needs) <= set(tool.given) <= set(parameters)
+
+
+def test_an_unknown_tool_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match="grow-cut"):
+        find_tool("growcut")
