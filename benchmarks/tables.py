@@ -275,6 +275,55 @@ def session(content: dict[str, Any]) -> list[str]:
     ]
 
 
+def interactive(content: dict[str, Any]) -> list[str]:
+    """Latency of the interactive tools against peers."""
+    lines = [
+        "## Latency of the interactive tools",
+        "",
+        f"`python -m benchmarks.speed.interactive` ({where(content)}): median seconds, by turns with the peer. "
+        "Kernels are compiled before (once per machine).",
+        "",
+        "| task | s | bar, s | peer | s | ratio |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in content["results"].items():
+        bar = "–" if row["bar_s"] is None else f"{row['bar_s']:g}{'' if row['met'] else ' (missed)'}"
+        peer = f"{row['peer']} | {row['peer_seconds']:.3g} | {row['ratio']:.2g}" if "ratio" in row else "– | – | –"
+        lines.append(f"| {name} | {row['seconds']:.3g} | {bar} | {peer} |")
+    return lines
+
+
+def interpolation(content: dict[str, Any]) -> list[str]:
+    """Interpolation between slices: methods and gaps, the estimate, and the choice of the next slice."""
+    results = content["results"]
+    lines = [
+        "## Interpolation between slices",
+        "",
+        f"`python -m benchmarks.accuracy.interpolation` ({where(content)}): every 2nd, 3rd or 5th slice of a true mask "
+        "is drawn; Dice of the slices between, mean of labels, mean over volumes with 95 % bootstrap interval (by "
+        "patient). *textbook*: signed distances averaged in place, label by label; *ITK*: its morphological interpolation of the "
+        "whole volume.",
+        "",
+        "| set | n | gap | " + " | ".join(results["methods"]) + " | expected by Septum (image), mean error |",
+        "|---" * (4 + len(results["methods"])) + "|",
+    ]
+    for row in results["rows"]:
+        cells = [
+            f"{c['mean']:.3f} [{c['mean_ci_low']:.3f}, {c['mean_ci_high']:.3f}]" if c else "–"
+            for c in (row["dice"].get(m) for m in results["methods"])
+        ]
+        bias = "–" if row["estimate_bias"] is None else f"{row['estimate_bias']:+.3f}, {row['estimate_mae']:.3f}"
+        lines.append(f"| {row['set']} | {row['n']} | {row['gap']} | {' | '.join(cells)} | {bias} |")
+    choice = results["next_slice"]
+    lines += [
+        "",
+        f"Choosing slices: from three drawn slices on, Septum's `next_slice` needs {choice['chosen_mean']:.1f} slices "
+        f"for a Dice of {choice['target']:g} of the whole volume, evenly spread slices {choice['even_mean']:.1f} "
+        f"(means of {choice['n']} volumes; fewer in {choice['fewer']}, more in {choice['more']}).",
+    ]
+    return lines
+
+
 def plain(name: str, title: str, command: str) -> list[str]:
     """Any other result, as it was recorded."""
     content = load(name)
@@ -296,6 +345,8 @@ def main() -> None:
         "classical_accuracy": classical_accuracy,
         "readers": readers,
         "speed-session": session,
+        "speed-interactive": interactive,
+        "interpolation": interpolation,
     }
     for name, table in tables.items():
         content = load(name)

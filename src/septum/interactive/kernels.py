@@ -158,7 +158,7 @@ def _beside(freed: Any, key: Any, offsets: Any) -> Any:
 
 @compiled
 def wire(key: Any, cost: Any, kinds: Any, offsets: Any, heads: Any, pool: Any, state: Any, target: int) -> int:
-    """Dijkstra from voxels in the buckets until `target` is settled; a step along `offsets[k]` costs `cost[:, kinds[k]]`.
+    """Dijkstra from the buckets until `target` is settled; a step along `offsets[k]` costs `cost[:, kinds[k]]`.
 
     The cost is read where the step ends. What is left in the buckets is enough to go on with another target.
     """

@@ -19,6 +19,7 @@ from septum.interactive.scene import Scene, label_type, levels, scene, shifted
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 
 Mask = NDArray[np.bool_]
+_FAR = 0.02  # of the blurred shape: what is nearer to 0 or 1 does not move, so no island appears far from the border
 
 
 def speed_image(
@@ -126,8 +127,8 @@ def chan_vese(
 
     Args:
         image, labels, label, iterations, every, spacing, region, cancelled: as `geodesic_contour`.
-        smoothing_mm: deviation of the blur, above 0; None for the finest spacing. Larger ones smooth the border more and
-            move it faster.
+        smoothing_mm: deviation of the blur, above 0; None for the finest spacing. Larger ones smooth the border
+            more and move it faster.
         inside_weight, outside_weight: how much a voxel's misfit counts on each side, above 0.
         sigma_mm: Gaussian smoothing of the image before, 0 for none.
 
@@ -167,9 +168,6 @@ def _lean(mask: Mask, grey: NDArray[np.float32], widths: Sequence[float], weight
     out = mask.copy()
     out[near] = soft[near] - np.clip(misfit / (2 * (inner - outer) ** 2), -0.5, 0.5) > 0.5
     return out
-
-
-_FAR = 0.02  # of the blurred shape: what is nearer to 0 or 1 does not move, so no island appears far from the border
 
 
 def _begin(

@@ -40,6 +40,7 @@ from septum.classical.method import Method, Option, nearest
 from septum.errors import ConfigError
 from septum.interactive.edit_rows import EDITS, MASK_IMAGE
 from septum.interactive.rules import AREAS, OVERWRITE, Rules
+from septum.interactive.tools import TOOLS
 
 FORMAT = 1
 MAX_SCRIPT = 64 << 20
@@ -126,7 +127,7 @@ class Script:
 
 def tools() -> tuple[Method, ...]:
     """Every edit and tool that a script can name, in the order of `septum edit --list-tools`."""
-    return (*EDITS, MASK_IMAGE)
+    return (*EDITS, *TOOLS, MASK_IMAGE)
 
 
 def find_tool(name: str) -> Method:
