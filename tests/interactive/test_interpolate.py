@@ -124,12 +124,30 @@ def test_the_image_decides_where_two_slices_cannot_know():
     sparse = drawn_only(true, [0, 10])
     plain = dice(interpolate(sparse), true)
     followed = dice(interpolate(sparse, method="image", image=picture_of(true)), true)
-    assert plain < 0.9 < 0.97 < followed
+    freely = dice(interpolate(sparse, method="image", image=picture_of(true), settings=FollowSettings(thin=1.0)), true)
+    assert plain < 0.9 < followed < freely
+    assert freely > 0.97
 
 
 def test_an_image_without_contrast_leaves_the_interpolated_shape():
     sparse = drawn_only(ball(), [3, 9, 15, 21])
     assert (interpolate(sparse, method="image", image=np.full(sparse.shape, 7.0)) == interpolate(sparse)).all()
+
+
+def test_a_thin_sheet_that_the_image_hardly_shows_does_not_vanish():
+    true = np.zeros((13, 40, 40), np.uint8)
+    true[:, 18:21, 5:35] = 1
+    image = true * 0.5 + np.random.default_rng(0).normal(0, 1, true.shape)
+    sparse = drawn_only(true, [0, 6, 12])
+    assert dice(interpolate(sparse, method="image", image=image, spacing=(7.5, 0.5, 0.5)), true) > 0.8
+
+
+def test_whole_numbers_do_as_settings():
+    sparse = drawn_only(ball(), [3, 9, 15])
+    made = interpolate(
+        sparse, method="image", image=picture_of(ball()), settings=FollowSettings(prior_weight=1, band=4)
+    )
+    assert dice(made[3:16], ball()[3:16]) > 0.95
 
 
 def test_slices_drawn_along_two_axes_are_all_kept_and_help():

@@ -29,8 +29,12 @@ Scores = NDArray[np.float32]
 class FollowSettings:
     """How closely the image is followed. Lengths are in voxels of the finest in-plane axis.
 
+    `thin` and `prior_weight` were chosen on 24 hippocampi, a spleen and 7 spinal cords: in a band of fixed width grey
+    matter 3 voxels wide on slices 7.5 mm apart vanished (Dice 0.11, not 0.73); nothing else changed by over 0.005.
+
     Attributes:
         band: half-width of the band round the interpolated contour in which the image decides.
+        thin: the band is at most so many times the depth (the largest distance to its contour) of a structure.
         reach: standard deviation of the window in which local means are taken on the drawn slices.
         trust: distance from the interpolated contour that weighs as much as one unit of evidence.
         image_weight: weight of the evidence of the image; 0 leaves the interpolated shape.
@@ -39,14 +43,15 @@ class FollowSettings:
     """
 
     band: float = 4.0
+    thin: float = 0.25
     reach: float = 5.0
     trust: float = 1.0
     image_weight: float = 0.5
     edge: float = 0.5
-    prior_weight: float = 0.3
+    prior_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("band", "reach", "trust", "prior_weight"):
+        for name in ("band", "thin", "reach", "trust", "prior_weight"):
             at_least(getattr(self, name), 0, name, above=True)
         for name in ("image_weight", "edge"):
             at_least(getattr(self, name), 0, name)
@@ -79,7 +84,7 @@ def follow(
     order = np.sort(scores, axis=1)
     margin = (order[:, -1] - order[:, -2]) / (2 * finest)  # voxels to the nearest contour
     winner: NDArray[np.intp] = scores.argmax(axis=1)
-    band = margin < chosen.band
+    band = margin < _reach(scores, chosen, finest)
     values = picture.astype(np.float32)
     drawn = np.stack([_index(slab[0], labels), _index(slab[-1], labels)])
     near = np.stack([_near_contour(plane, chosen.band, finest, spacing[1:]) for plane in drawn])
@@ -91,6 +96,18 @@ def follow(
         mean = (1 - t) * means[0] + t * means[1]
         logits[place] -= chosen.image_weight * np.minimum(((values[place + 1] - mean) / spread) ** 2 / 2, 8.0)
     return _walk(values / spread, band, winner, drawn, logits, spacing, chosen)
+
+
+def _reach(scores: Scores, settings: FollowSettings, finest: float) -> NDArray[np.float32]:
+    """Half-width of the band at every voxel: less where one of the two nearest labels is thin.
+
+    A thin structure that lay in the band with its whole width would have nothing that holds it.
+    """
+    depth = np.array([max(float(scores[:, k].max()), 0.0) for k in range(scores.shape[1])], np.float32) / finest
+    limit = np.minimum(settings.band, settings.thin * depth).astype(np.float32)
+    two = np.argpartition(scores, -2, axis=1)[:, -2:]
+    narrow: NDArray[np.float32] = limit[two].min(axis=1)
+    return narrow
 
 
 def _index(plane: NDArray[Any], labels: Sequence[int]) -> NDArray[np.intp]:
@@ -162,7 +179,7 @@ def _walk(
     prior = np.exp(prior - prior.max(axis=0))
     prior /= prior.sum(axis=0)
     right = settings.prior_weight * prior
-    diagonal = np.full(size, settings.prior_weight)
+    diagonal = np.full(size, settings.prior_weight, np.float64)
     rows, columns, weights = [], [], []
     for axis in range(3):
         near = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
