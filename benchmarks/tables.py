@@ -325,8 +325,8 @@ def interpolation(content: dict[str, Any]) -> list[str]:
         f"for a Dice of {choice['target']:g} of the whole volume, evenly spread slices {choice['even_mean']:.1f} "
         f"(means of {choice['n']} volumes; fewer in {choice['fewer']}, more in {choice['more']}).",
         "",
-        "Where `image` is not the best: among the cords are two of grey matter, two to three voxels wide on slices 7.5 mm "
-        "apart and hardly brighter than what surrounds it; there the shape alone is surer.",
+        "Where `image` is not the best: among the cords are two of grey matter, two to three voxels wide on slices "
+        "7.5 mm apart and hardly brighter than what surrounds it; there the shape alone is surer.",
     ]
     return lines
 
