@@ -300,6 +300,33 @@ def _with_interval(row: dict[str, Any]) -> str:
     return f"{row['mean']:.3f} [{row['mean_ci_low']:.3f}, {row['mean_ci_high']:.3f}]"
 
 
+def effort(content: dict[str, Any]) -> list[str]:
+    """Prompts of a simulated person per tool and image."""
+    results = content["results"]
+    pictures = list(next(iter(results["tools"].values())))
+    lines = [
+        "## Effort of the semi-automated tools",
+        "",
+        f"`python -m benchmarks.accuracy.interactive` ({where(content)}): prompts of a simulated person, who sees the "
+        f"reference and always marks the largest wrong region, until Dice is {results['target']:.2f}, at most "
+        f"{results['cap']}; – where it was not reached, with the best Dice. The rules for each kind of tool "
+        "stand at the head of the file. In brackets the median seconds of an update. Outlines (live-wire and level "
+        "tracing) are of the largest object, in one slice. One image of each kind: it shows how tools differ, not a ranking.",
+        "",
+        f"| tool | {' | '.join(pictures)} |",
+        f"|---|{'---|' * len(pictures)}",
+    ]
+    for name, row in results["tools"].items():
+        cells = (
+            f"{one['prompts']} ({one['seconds']:.2f} s)"
+            if one["prompts"]
+            else f"– {one['dice']:.2f} ({one['seconds']:.2f} s)"
+            for one in row.values()
+        )
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
 def interpolation(content: dict[str, Any]) -> list[str]:
     """Interpolation between slices: methods and gaps, the estimate, and the choice of the next slice."""
     results = content["results"]
@@ -353,6 +380,7 @@ def main() -> None:
         "readers": readers,
         "speed-session": session,
         "speed-interactive": interactive,
+        "interactive": effort,
         "interpolation": interpolation,
     }
     for name, table in tables.items():

@@ -50,8 +50,6 @@ def prompts(name: str) -> dict[str, Any]:
         "adaptive-brush": {"radius_mm": 8.0},
         "threshold-brush": {"radius_mm": 8.0, "low": 50},
     }
-    if name == "geodesic-contour":
-        return {"contrast": 4.0}  # the border takes more than the fifth of this small region that the default allows
     return {"points": [[7, 10, 12]], **more[name]} if name in POINTED else {}
 
 
@@ -201,3 +199,29 @@ def test_a_row_says_what_its_function_takes(name) -> None:
 def test_an_unknown_tool_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match="grow-cut"):
         find_tool("growcut")
+
+
+def test_the_wand_s_own_tolerance_follows_the_noise_round_the_click() -> None:
+    rng = np.random.default_rng(1)
+    inside = np.hypot(*(np.indices((60, 60)) - 30)) < 15
+    for noise in (1.0, 6.0):
+        image = 100.0 * inside + rng.normal(0, noise, inside.shape)
+        image[30, 30] = 100
+        found = find_tool("magic-wand").function(image, np.zeros(inside.shape, np.uint8), points=[[30, 30]])
+        mask = found.applied_to(np.zeros(inside.shape, np.uint8)) > 0
+        assert not mask[~inside].any()
+        assert 0.8 * inside.sum() < mask.sum() < inside.sum()
+    ramp = np.linspace(0, 30, 60) * ~inside  # no noise at all round the click: a tenth of the range, which is 3
+    found = find_tool("magic-wand").function(ramp, np.zeros(inside.shape, np.uint8), points=[[30, 30]])
+    assert (found.applied_to(np.zeros(inside.shape, np.uint8)) > 0)[inside].all()
+
+
+def test_the_contour_s_own_contrast_follows_the_seed_shape() -> None:
+    rng = np.random.default_rng(2)
+    inside = np.hypot(*(np.indices((60, 60)) - 30)) < 15
+    seed = np.hypot(*(np.indices((60, 60)) - 30)) < 6
+    image = 100.0 * inside + rng.normal(0, 5, inside.shape)
+    now = seed.astype(np.uint8)
+    for change in find_tool("geodesic-contour").function(image, now, spacing=(1.0, 1.0)):
+        now = change.applied_to(now)
+    assert 2 * (now[inside] > 0).sum() / ((now > 0).sum() + inside.sum()) > 0.9

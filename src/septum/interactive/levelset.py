@@ -26,6 +26,7 @@ def speed_image(
     image: ArrayLike,
     *,
     contrast: float | None = None,
+    inside: ArrayLike | None = None,
     sigma_mm: float | None = None,
     spacing: Sequence[float] | None = None,
 ) -> NDArray[np.float32]:
@@ -33,7 +34,10 @@ def speed_image(
 
     Args:
         image: `(Y, X)` or `(Z, Y, X)`, finite.
-        contrast: gradient in image units per mm, above 0; None for the gradient that 80 % of the voxels stay below.
+        contrast: gradient in image units per mm, above 0; None for twice the median gradient `inside`, so that what is
+            as uneven as the object itself is no edge; without `inside`, or where that is 0, the gradient that 80 % of
+            the voxels stay below.
+        inside: mask of the image's shape, where the object surely is.
         sigma_mm: Gaussian smoothing before the gradient; None for the finest spacing.
         spacing: mm per axis.
 
@@ -47,7 +51,11 @@ def speed_image(
     """
     array = grey_image(image)
     slope = gradient_magnitude(array, spacing=spacing_mm(spacing, array.ndim), sigma_mm=sigma_mm)
-    half = float(np.quantile(slope, 0.8)) if contrast is None else at_least(contrast, 0, "contrast", above=True)
+    if contrast is None:
+        half = 0.0 if inside is None else 2 * float(np.median(slope[np.asarray(inside, dtype=bool)]))
+        half = half or float(np.quantile(slope, 0.8))
+    else:
+        half = at_least(contrast, 0, "contrast", above=True)
     if half > 0:
         slope /= half
     np.multiply(slope, slope, out=slope)
@@ -82,7 +90,7 @@ def geodesic_contour(
         balloon: speed outward, negative for inward.
         curvature: strength of smoothing, 0 or more.
         advection: pull onto edges, 0 or more.
-        contrast, sigma_mm: of `speed_image`.
+        contrast, sigma_mm: of `speed_image`, `inside` being the seed shape.
         spacing: mm per axis; the contour moves in millimetres.
         region: box of interest.
         cancelled: asked before each step.
@@ -97,7 +105,7 @@ def geodesic_contour(
     found, inside = _begin(image, labels, label, spacing, region, iterations, every)
     at_least(curvature, 0, "curvature")
     at_least(advection, 0, "advection")
-    speed = speed_image(found.image, contrast=contrast, sigma_mm=sigma_mm, spacing=found.spacing)
+    speed = speed_image(found.image, contrast=contrast, inside=inside, sigma_mm=sigma_mm, spacing=found.spacing)
 
     def move(mask: Mask, count: int) -> Mask:
         return _contour(mask, speed, found.spacing, count, (balloon, curvature, advection))

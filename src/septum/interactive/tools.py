@@ -28,7 +28,7 @@ DISC = Option("axis", "integer", None, "a disc in the slice across this axis; no
 AXIS = Option("axis", "integer", 0, "axis that the slice is perpendicular to, 0 is the slowest", low=0, high=2)
 CONNECTIVITY = Option("connectivity", "choice", "faces", "neighbours", choices=growcut.CONNECTIVITY)
 CONTRAST = Option(
-    "contrast", "number", None, "gradient that halves the speed; none: 80 % stay below", low=1e-12, unit="1/mm"
+    "contrast", "number", None, "gradient that halves the speed; none: from the seed shape", low=1e-12, unit="1/mm"
 )
 
 
@@ -110,7 +110,7 @@ TOOLS: tuple[Method, ...] = (
         "what hangs together with a click and is like it",
         "connected-components-3d",
         LABEL,
-        Option("tolerance", "number", None, "largest difference; none: a tenth of the range", low=0),
+        Option("tolerance", "number", None, "largest difference; none: from the unevenness round the click", low=0),
         Option("axis", "integer", None, "fill in the slice across this axis; none: the volume", low=0, high=2),
         SMOOTHING,
         CONNECTIVITY,

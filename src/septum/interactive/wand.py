@@ -6,9 +6,10 @@ The insight: a wand is region growing whose limits come from the clicked voxel, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.growing import connected_threshold
 from septum.classical.inputs import at_least, one_of
@@ -18,7 +19,9 @@ from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 
 CONNECTIVITY = ("faces", "full")
 SHARE = 0.1
-"""Tolerance where none is given, as share of the image's range of intensities."""
+"""Tolerance where none is given and the click's surroundings are flat, as share of the image's range of intensities."""
+_REACH = 3  # voxels to each side of a click that say how uneven the object is
+_DEVIATIONS = 3  # median absolute deviations from the clicked value: two standard deviations of Gaussian noise
 
 
 def magic_wand(
@@ -42,7 +45,8 @@ def magic_wand(
         labels: label map of the image's shape.
         points: voxels `(n, ndim)`, each growing its own part.
         label: what is set.
-        tolerance: in the image's units, 0 or more; None for a tenth of its range (0.5th to 99.5th percentile).
+        tolerance: in the image's units, 0 or more; None for three times the median difference from the clicked voxel
+            within 3 voxels of it, or, where that is 0, a tenth of the image's range (0.5th to 99.5th percentile).
         axis: axis across which each click's slice is filled; None for the whole volume.
         sigma_mm: Gaussian smoothing before, 0 for none.
         connectivity: "faces" or "full".
@@ -66,18 +70,26 @@ def magic_wand(
     one_of(connectivity, CONNECTIVITY, "connectivity")
     at_least(sigma_mm, 0, "sigma_mm")
     array = smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm)
-    if tolerance is None:
-        low, high = range_of(array)
-        reach = SHARE * (high - low)
-    else:
-        reach = at_least(tolerance, 0, "tolerance")
+    if tolerance is not None:
+        at_least(tolerance, 0, "tolerance")
     mask = np.zeros(array.shape, bool)
     for voxel in voxels:
         stop_if(cancelled)
         cut = tuple(slice(v, v + 1) if a == across else slice(None) for a, v in enumerate(voxel))
         seed = np.where(np.arange(array.ndim) == across, 0, voxel) if across is not None else voxel
         value = float(array[tuple(voxel)])
+        reach = _unevenness(array, voxel, across) if tolerance is None else tolerance
         mask[cut] |= connected_threshold(
             array[cut], seeds=[seed], low=value - reach, high=value + reach, connectivity=connectivity
         )
     return found.change(mask, label)
+
+
+def _unevenness(array: NDArray[Any], voxel: Sequence[int], across: int | None) -> float:
+    """The tolerance that a click's surroundings, in its slice or in all directions, suggest."""
+    near = tuple(
+        slice(v, v + 1) if a == across else slice(max(v - _REACH, 0), v + _REACH + 1) for a, v in enumerate(voxel)
+    )
+    found = _DEVIATIONS * float(np.median(np.abs(array[near].astype(np.float64) - float(array[tuple(voxel)]))))
+    low, high = range_of(array)
+    return found or SHARE * (high - low)
