@@ -311,7 +311,7 @@ def effort(content: dict[str, Any]) -> list[str]:
         f"reference and always marks the largest wrong region, until Dice is {results['target']:.2f}, at most "
         f"{results['cap']}; – where it was not reached, with the best Dice. The rules for each kind of tool "
         "stand at the head of the file. In brackets the median seconds of an update. Outlines (live-wire and level "
-        "tracing) are of the largest object, in one slice. One image of each kind: it shows how tools differ, not a ranking.",
+        "tracing) are of the largest object, in one slice. One image of each kind: no ranking.",
         "",
         f"| tool | {' | '.join(pictures)} |",
         f"|---|{'---|' * len(pictures)}",

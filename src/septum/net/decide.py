@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from septum.net.evidence import Evidence
 from septum.net.tiles import Box, split_box
 
 FloatArray = npt.NDArray[np.float32]
@@ -20,6 +21,8 @@ Sink = Callable[[tuple[slice, ...], FloatArray], None]
 
 _SLAB_VOXELS = 2 << 20
 """Output voxels decided at a time; their few temporary float arrays stay below 50 MB and partly in cache."""
+_SLAB_FLOATS = 4 << 20
+"""Probabilities of all classes that exist at a time: 16 MB."""
 
 
 class OutputGrid:
@@ -66,25 +69,31 @@ def decide_block(
     out: ClassArray,
     sink: Sink | None = None,
     activation: str = "softmax",
+    evidence: Evidence | None = None,
 ) -> None:
-    """Arg-max a block's logits (K, *needed) into `out`, slab by slab, and hand probabilities to the sink.
+    """Arg-max a block's logits (K, *needed) into `out`, slab by slab; hand probabilities to the sink and the evidence.
 
     activation: "softmax" or "sigmoid", how interpolated logits become probabilities.
     """
     if grid.is_empty(block):
         return
-    limit = _SLAB_VOXELS if sink is None else max(1, 8 * _SLAB_VOXELS // len(logits))
+    whole = sink is None and evidence is None
+    limit = _SLAB_VOXELS if whole else max(1, _SLAB_FLOATS // len(logits))
     for slab in split_box(grid.output(block), min(limit, _SLAB_VOXELS)):
         positions = grid.positions(block, slab)
         place = tuple(slice(low, high) for low, high in slab)
         sampled = (_sample(one, positions) for one in logits)
-        if sink is None:
+        if whole:
             out[place] = _running_best(sampled).cpu().numpy()
             continue
         stacked = torch.stack(list(sampled))
-        out[place] = _running_best(iter(stacked)).cpu().numpy()
+        winner = _running_best(iter(stacked))
+        out[place] = winner.cpu().numpy()
         chances = stacked.sigmoid_() if activation == "sigmoid" else stacked.softmax(0)
-        sink(place, chances.cpu().numpy())
+        if evidence is not None:
+            evidence.decided(chances, winner)
+        if sink is not None:
+            sink(place, chances.cpu().numpy())
 
 
 def _running_best(values: Iterator[Tensor]) -> Tensor:

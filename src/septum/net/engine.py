@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from septum.errors import ConfigError
+from septum.net.evidence import Evidence
 from septum.net.unet import UNet
 
 FloatArray = npt.NDArray[np.float32]
@@ -115,6 +116,7 @@ class TorchEngine:
         self.margin = tuple(models[0].margin)
         self.divisor = tuple(models[0].divisor)
         self.activation: str = models[0].config.activation_out
+        self.witness: Evidence | None = None
 
     def __call__(self, batch: FloatArray) -> Tensor:
         """Logits (N, K, *out) float32 on the engine's device."""
@@ -131,14 +133,45 @@ class TorchEngine:
         """Logits of a few classes of one model and mirror at a time, divided by the number of models and mirrors."""
         inputs = torch.from_numpy(batch).to(self.device)
         scale = 1.0 / (len(self.models) * len(self.flips))
+        votes: list[Tensor] = []
         for model, flip in itertools.product(self.models, self.flips):
+            vote: tuple[Tensor, Tensor] | None = None
             features = _features(model, inputs, [axis + 2 for axis in flip], self.autocast)
             voxels = features.shape[0] * int(np.prod(features.shape[2:]))
             chunk = max(1, _PART_BYTES // (4 * voxels))
             for start in range(0, self.n_classes, chunk):
                 classes = slice(start, min(start + chunk, self.n_classes))
-                yield classes, _head(model.head, features, classes, scale)
+                logits = _head(model.head, features, classes, scale)
+                if self.witness is not None:
+                    vote = _better(vote, logits, start)
+                yield classes, logits
             del features
+            if vote is not None:
+                votes.append(vote[1])
+        if self.witness is not None:
+            self.witness.voted(votes)
+
+
+def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
+    """An engine that also tells the evidence what each of its networks and mirrored copies decides by itself.
+
+    Other engines than PyTorch's, and those of one network and one copy, are returned as they are: nobody to compare.
+    """
+    if evidence is None or not isinstance(engine, TorchEngine) or len(engine.models) * len(engine.flips) < 2:
+        return engine
+    watched = copy.copy(engine)
+    watched.witness = evidence
+    return watched
+
+
+@torch.inference_mode()
+def _better(best: tuple[Tensor, Tensor] | None, logits: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    """Highest logit so far (N, *out) and its class, after the classes from `start` on were seen too."""
+    value, index = logits.max(1)
+    index = (index + start).to(torch.int16)
+    if best is None:
+        return value, index
+    return torch.maximum(best[0], value), torch.where(value > best[0], index, best[1])
 
 
 @torch.inference_mode()

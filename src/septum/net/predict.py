@@ -17,7 +17,8 @@ from torch import Tensor
 
 from septum.errors import ConfigError, SeptumError
 from septum.net.decide import ClassArray, FloatArray, OutputGrid, Sink, decide_block
-from septum.net.engine import Engine, PartsEngine
+from septum.net.engine import Engine, PartsEngine, watched_by
+from septum.net.evidence import Evidence
 from septum.net.tiles import (
     AxisTiles,
     Box,
@@ -86,6 +87,7 @@ def predict_classes(
     on_progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     probabilities: Sink | None = None,
+    evidence: Evidence | None = None,
 ) -> ClassArray:
     """Class of each voxel: tiles with mirrored borders, Gaussian blending of logits, arg-max (lowest class of ties).
 
@@ -94,6 +96,7 @@ def predict_classes(
     linearly there, then decided. Returns uint8 of the output's shape (uint16 beyond 256 classes).
 
     probabilities: called with (slices, (K, *block) float32) until each output voxel has been handed over once.
+    evidence: adds up what the network tells about its own mask.
     on_progress: called with the fraction done, 0 to 1. should_stop: asked between batches; `Stopped` is raised.
     When memory runs out, tiles and blocks halve and the block is tried again; `SeptumError` when that ends.
     """
@@ -105,6 +108,7 @@ def predict_classes(
     grid = OutputGrid(shape, coordinates)
     classes: ClassArray = np.zeros(grid.shape, dtype=np.uint8 if engine.n_classes <= 256 else np.uint16)
     progress = _Progress(float(np.prod(shape)), on_progress, should_stop)
+    engine = watched_by(engine, evidence)
     waiting = _columns(tiling, (settings.memory_mb << 20) // (4 * engine.n_classes), grid.halo)[::-1]
     while waiting:
         column = waiting.pop()
@@ -115,7 +119,9 @@ def predict_classes(
         rows = _finished_rows(engine, array, column, tiling=tiling, grid=grid, batch=settings.batch, progress=progress)
         while (found := _next_unless_out_of_memory(rows)) is not None:
             block, logits = found
-            decide_block(logits, block, grid, out=classes, sink=probabilities, activation=engine.activation)
+            decide_block(
+                logits, block, grid, out=classes, sink=probabilities, activation=engine.activation, evidence=evidence
+            )
             column = ((block[0][1], column[0][1]), *column[1:])
             del found, logits
         progress.finish(((start, column[0][0]), *column[1:]))

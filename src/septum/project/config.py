@@ -98,6 +98,7 @@ class PredictSettings:
         overlap: share of a tile that its neighbour covers too; None takes the plan's.
         memory_mb: bound of the working memory; None takes `septum.net.predict.MEMORY_MB`.
         devices: "auto", "cpu", "cuda", "mps".
+        quality_threshold: Dice from which a mask counts as good in the list of estimates.
         overwrite: replace masks that exist.
     """
 
@@ -109,9 +110,12 @@ class PredictSettings:
     overlap: float | None = None
     memory_mb: int | None = None
     devices: str = "auto"
+    quality_threshold: float = 0.7
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        if not 0 < self.quality_threshold < 1:
+            raise ConfigError(f"quality_threshold must lie between 0 and 1, got {self.quality_threshold}")
         if self.engine not in ENGINES:
             raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, got {self.engine!r}")
         if self.overlap is not None and not 0 <= self.overlap < 0.95:

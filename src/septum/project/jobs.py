@@ -10,21 +10,27 @@ import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from septum import io
 from septum.errors import ConfigError, DatasetError, SeptumError
 from septum.project.cases import Case, Source
 from septum.project.dataset import load_dataset
 
+if TYPE_CHECKING:
+    from septum.project.quality_list import Estimate
+
 TABLES = (".csv", ".tsv")
 
 
 @dataclass(frozen=True)
 class PredictResult:
-    """Masks that were written, and (name, reason) of every image that failed."""
+    """Masks that were written, (name, reason) of every image that failed, and how good the masks are likely to be
+    (worst first; empty where nothing can be said)."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]
+    estimates: tuple[Estimate, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ MODEL/plan.json            what was decided; read_plan refuses newer versions
 MODEL/settings.toml        what was asked for
 MODEL/splits.json          which cases trained and which were held out
 MODEL/provenance.json      versions, seed, digests of the data, times
+MODEL/quality.json         how good masks turned out on held-out cases, to grade later masks by (project.quality)
 MODEL/card.md              the same for a person
 MODEL/fold_0/weights.pt    the network; state.pt (to resume), curves.csv, curves.png, TensorBoard events
 MODEL/fold_0/validation/   masks of the held-out cases
@@ -30,6 +31,10 @@ class ModelFolder:
     @property
     def plan(self) -> Path:
         return self.path / "plan.json"
+
+    @property
+    def quality(self) -> Path:
+        return self.path / "quality.json"
 
     def fold(self, index: int) -> Path:
         """Folder of one fold."""

@@ -26,7 +26,10 @@ from septum.project.model import ModelFolder
 from septum.project.plan import Plan
 from septum.project.prediction import make_engine, segment
 from septum.project.provenance import describe_run, digest, digest_cases, write_json, write_text
-from septum.project.reporting import write_report
+from septum.project.quality import HeldOut, References, held_out_rows, make_quality, write_quality
+from septum.project.quality_features import Look
+from septum.project.quality_report import quality_sections
+from septum.project.reporting import Extras, write_report
 from septum.project.scores import Score, mean_dice, pick_examples, score_case
 from septum.project.training import FoldJob
 from septum.report.overlay import Example
@@ -72,20 +75,25 @@ def measure(
     cases: Sequence[Case],
     jobs: Sequence[FoldJob],
     settings: TrainSettings,
+    references: References,
     on_progress: Callable[[str, float], None],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Path, float | None]:
-    """Segment the held-out cases of every trained fold, score them, write report, provenance and card."""
+    """Segment the held-out cases of every trained fold, score them, write report, grades, provenance and card."""
     plan, _ = folder.load()
     trained = set(folder.trained_folds())
     scores: list[Score] = []
     examples: list[Example] = []
+    rows: list[HeldOut] = []
     for fold in dict.fromkeys(job.fold for job in jobs):
         members = [job.index for job in jobs if job.fold == fold and job.index in trained]
         if members:
-            found, shown = _measure_fold(folder, data, fold, members, on_progress, room=MOST_KEPT - len(examples))
+            found, shown, graded = _measure_fold(
+                folder, data, fold, members, on_progress, room=MOST_KEPT - len(examples)
+            )
             scores += found
             examples += shown
+            rows += graded
     runs = {job.index: _run(folder, job.index) for job in jobs if job.index in trained}
     provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
     write_json(folder.path / "provenance.json", provenance)
@@ -98,6 +106,8 @@ def measure(
         folds = [job.fold for job in jobs if job.index in trained]
         methods, remark = _baselines(cases, plan, list(dict.fromkeys(folds)), dice, on_progress, should_stop)
         notes.append(remark)
+    quality = make_quality(rows, references, plan)
+    write_quality(folder.quality, quality)
     report = write_report(
         folder.path / "report",
         scores,
@@ -108,6 +118,7 @@ def measure(
         provenance=provenance,
         notes=notes,
         methods=methods,
+        extras=Extras(sections=quality_sections(quality, plan)),
     )
     write_text(folder.path / "card.md", _card(folder, plan, len(cases), scores, dice))
     return report, dice
@@ -150,7 +161,7 @@ def _measure_fold(
     on_progress: Callable[[str, float], None],
     *,
     room: int,
-) -> tuple[list[Score], list[Example]]:
+) -> tuple[list[Score], list[Example], list[HeldOut]]:
     """The held-out cases of a fold, segmented by the networks that did not see them (several members together)."""
     plan, models = folder.load(",".join(str(index) for index in members))
     settings = PredictSettings()
@@ -160,19 +171,23 @@ def _measure_fold(
     target.mkdir(exist_ok=True)
     scores: list[Score] = []
     examples: list[Example] = []
+    graded: list[HeldOut] = []
     for number, name in enumerate(fold.val):
         case = data.case(name)
         image, reference = load_pair(case)
-        prediction = segment(image, engine, plan, settings)
+        look = Look(plan.classes.n_classes)
+        prediction = segment(image, engine, plan, settings, look=look)
         io.write_labels(target / f"{name}{io.label_suffix(case.images[0].path)}", prediction)
         truth, guess = _comparable(plan, reference, prediction, fold)
         found = score_case(name, truth, guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
         scores += found
+        if fold.block is None:  # of a block, the image shows what training saw
+            graded += held_out_rows(name, look, [score.dice for score in found], plan)
         if len(examples) < room:
             examples.append(_example(case, image, _shown(truth, plan), _shown(guess, plan)))
         on_progress(f"measuring {name}", (number + 1) / len(fold.val))
     kept = {case for _, case in pick_examples(scores)}
-    return scores, [example for example in examples if example.case in kept or room > len(examples)]
+    return scores, [example for example in examples if example.case in kept or room > len(examples)], graded
 
 
 def _example(case: Case, image: Image, truth: Any, guess: Any) -> Example:

@@ -23,6 +23,7 @@ from septum.project.jobs import Interrupted, Job, PredictResult, work_through
 from septum.project.machine import measure_machine
 from septum.project.plan import Plan, prediction_tile
 from septum.project.prepare import to_network
+from septum.project.quality_features import Look
 
 
 def make_engine(plan: Plan, models: Sequence[UNet], settings: PredictSettings, folder: Path) -> Engine:
@@ -44,16 +45,23 @@ def segment(
     on_progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     probabilities: Callable[[tuple[slice, ...], NDArray[np.float32]], None] | None = None,
+    look: Look | None = None,
 ) -> LabelMap:
-    """The mask of an image, on the image's own grid, in the label values of the training data."""
+    """The mask of an image, on the image's own grid, in the label values of the training data.
+
+    look: is told what can be seen of image and mask without knowing the truth.
+    """
     array, placement = to_network(image, plan)
     overlap = plan.overlap if settings.overlap is None else settings.overlap
     tiles = TileSettings(patch=prediction_tile(plan), overlap=overlap, memory_mb=settings.memory_mb or MEMORY_MB)
     options: dict[str, Any] = {"on_progress": on_progress, "should_stop": should_stop, "probabilities": probabilities}
+    options["evidence"] = None if look is None else look.evidence
     if plan.slices:
         classes = _by_slices(array, placement, engine, tiles, options)
     else:
         classes = predict_classes(engine, array, settings=tiles, coordinates=placement.coordinates(), **options)
+    if look is not None:
+        look.see(array, classes, [image.grid.spacing[axis] for axis in placement.axes])
     values = plan.classes.to_values(placement.undo(classes))
     names = dict(zip(plan.classes.values, plan.classes.names, strict=True))
     return LabelMap(values, image.grid, names)
@@ -92,12 +100,17 @@ def run_jobs(
     *,
     on_progress: Callable[[str, float], None],
     should_stop: Callable[[], bool],
+    on_look: Callable[[str, Look], None] = lambda case, look: None,
 ) -> PredictResult:
-    """Segment every job's image; failures are collected, a wish to stop ends the run after the masks written so far."""
+    """Segment every job's image; failures are collected, a wish to stop ends the run after the masks written so far.
+
+    on_look: is given each case's name and what its image and mask look like, once the mask is written.
+    """
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
         try:
-            run_job(job, engine, plan, settings, tell, should_stop)
+            look = run_job(job, engine, plan, settings, tell, should_stop)
+            on_look(job.case.id, look)
         except Stopped as error:
             raise Interrupted from error
 
@@ -111,17 +124,24 @@ def run_job(
     settings: PredictSettings,
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
-) -> None:
-    """Read, segment, write."""
-    image = load_image(job.case)
+) -> Look:
+    """Read, segment, write; what image and mask look like."""
+    image, look = load_image(job.case), Look(plan.classes.n_classes)
     if not settings.probabilities:
-        labels = segment(image, engine, plan, settings, on_progress=on_progress, should_stop=should_stop)
+        labels = segment(image, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, look=look)
         io.write_labels(job.output, labels)
-        return
+        return look
     with tempfile.TemporaryDirectory(dir=job.output.parent, prefix=".septum-") as scratch:
         chances, sink = _probability_file(image, plan, Path(scratch))
         labels = segment(
-            image, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, probabilities=sink
+            image,
+            engine,
+            plan,
+            settings,
+            on_progress=on_progress,
+            should_stop=should_stop,
+            probabilities=sink,
+            look=look,
         )
         io.write_labels(job.output, labels)
         placement = Placement.plan(image.grid, plan.spacing, reorient=plan.reorient)
@@ -130,6 +150,7 @@ def run_job(
             values = placement.undo(chances[index : index + 1]).astype(np.float32)
             path = job.output.parent / f"{job.case.id}_probability_{plan.classes.values[index]}{suffix}"
             io.write_image(path, Image(values, image.grid, (name,)))
+    return look
 
 
 def _probability_file(

@@ -31,6 +31,9 @@ from septum.project.plan import Plan, make_plan, parse_plan, plan_json, read_pla
 from septum.project.prediction import make_engine, run_jobs
 from septum.project.prepare import as_planes, prepare_cases, to_sample
 from septum.project.provenance import write_json, write_text
+from septum.project.quality import References, grade, read_quality
+from septum.project.quality_features import Look
+from septum.project.quality_list import Estimate, worst_first, write_list
 from septum.project.training import FoldContext, FoldJob, from_first, make_fabric, train_fold
 
 Note = Callable[[str], None]
@@ -91,12 +94,13 @@ def train(
         ended = train_fold(job, context)
         on_note(outcome.describe_end(job, ended))
         stopped = ended.reason == "stopped"
+    references = References.of(list(samples.values()), plan) if fabric.is_global_zero else None
     del samples
     shutil.rmtree(prepared, ignore_errors=True)
-    if not fabric.is_global_zero:
+    if references is None:
         return TrainResult(folder.path, None, stopped, None)
     write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
-    report, dice = outcome.measure(folder, data, cases, jobs, settings, on_progress, should_stop)
+    report, dice = outcome.measure(folder, data, cases, jobs, settings, references, on_progress, should_stop)
     return TrainResult(folder.path, report, stopped, dice)
 
 
@@ -124,10 +128,20 @@ def predict(
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     output.mkdir(parents=True, exist_ok=True)
     on_note(f"{len(jobs)} images, {len(models)} network(s); research software, not a medical device")
+    grades = read_quality(ModelFolder(model).quality, plan)
+    if grades is None:
+        on_note("this model has no held-out cases to grade its masks by: quality.csv says `look` for all of them")
     engine = make_engine(plan, models, settings, model / "exported")
-    result = run_jobs(jobs, engine, plan, settings, on_progress=on_progress, should_stop=should_stop)
+    found: list[Estimate] = []
+
+    def on_look(case: str, look: Look) -> None:
+        found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold))
+
+    result = run_jobs(jobs, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, on_look=on_look)
     outcome.record_prediction(output, model, plan, settings, jobs, result)
-    return result
+    if found:
+        write_list(output, found, threshold=settings.quality_threshold)
+    return replace(result, estimates=tuple(worst_first(found)))
 
 
 def augment_preview(

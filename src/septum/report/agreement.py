@@ -174,6 +174,43 @@ def ceiling_plot(
     return render(draw, height=1.3 + 0.42 * len(rows), image_format=image_format)
 
 
+def estimate_plot(true: ArrayLike, estimated: ArrayLike, labels: Sequence[str], *, image_format: str = "svg") -> bytes:
+    """Estimated against true scores with the diagonal, a mark per label (those after the sixth share the last).
+
+    Args:
+        true, estimated: one score per mask, in 0 to 1.
+        labels: the name of each mask's label.
+        image_format: `"svg"` or `"png"`.
+
+    Raises:
+        ConfigError: no mask, or an unknown format.
+    """
+    known, likely = np.asarray(true, dtype=float), np.asarray(estimated, dtype=float)
+    if not known.size:
+        raise ConfigError("true must hold at least one score, got none; hold a case out")
+    names = list(dict.fromkeys(labels))
+    numbers = np.array([min(names.index(name), len(CYCLE) - 1) for name in labels])
+    low = max(0.0, min(float(np.nanmin(known)), float(np.nanmin(likely))) - 0.05)
+
+    def draw(figure: Any) -> None:
+        axes = figure.add_subplot()
+        axes.plot([low, 1], [low, 1], color=INK, linewidth=0.9, alpha=0.6)
+        for number in range(int(numbers.max()) + 1):
+            mine = numbers == number
+            shared = number == len(CYCLE) - 1 and len(names) > len(CYCLE)
+            name = "others" if shared else short_name(names[number])
+            axes.scatter(
+                likely[mine], known[mine], s=24, color=CYCLE[number], marker="os^Dvp"[number], alpha=0.7, label=name
+            )
+        axes.set(xlim=(low, 1), ylim=(low, 1), aspect="equal")
+        axes.set_xlabel("estimated Dice")
+        axes.set_ylabel("true Dice")
+        axes.grid(alpha=0.2)
+        figure.legend(loc="outside upper center", ncols=3, frameon=False)
+
+    return render(draw, height=4.0, image_format=image_format)
+
+
 def _defined(values: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(values, dtype=np.float64)
     return array[~np.isnan(array)]

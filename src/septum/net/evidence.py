@@ -1,0 +1,81 @@
+"""What a network tells about its own mask, added up while the mask is made.
+
+The one insight: everything that predicts a mask's quality is a *sum over voxels*: the probability that the mask holds,
+the probability in all, the voxels on which two networks agree. Sums stream with the tiles; no probability map is kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Evidence:
+    """Sums over an image, per class; one object per image.
+
+    held: probability of a class over the voxels decided for it. total: its probability over all voxels.
+    count: voxels decided for it. doubtful: those of them with a probability below 0.8.
+    shared, marked: over all pairs of views (networks, mirrored copies), the voxels on which both decide for a class,
+    and the mean of the voxels that they mark; 0 where there is one view only. They are sums over tiles, in which voxels
+    under several tiles count several times.
+    """
+
+    def __init__(self, n_classes: int) -> None:
+        self.held: FloatArray = np.zeros(n_classes)
+        self.total: FloatArray = np.zeros(n_classes)
+        self.count: FloatArray = np.zeros(n_classes)
+        self.doubtful: FloatArray = np.zeros(n_classes)
+        self.shared: FloatArray = np.zeros(n_classes)
+        self.marked: FloatArray = np.zeros(n_classes)
+
+    @torch.inference_mode()
+    def decided(self, chances: Tensor, winner: Tensor) -> None:
+        """Probabilities (K, *block) of voxels that are decided once and for all, and their classes."""
+        classes = winner.long().ravel()
+        kept = chances.flatten(1).gather(0, classes[None])[0]
+        k = len(self.count)
+        self.held += _numpy(torch.bincount(classes, weights=kept, minlength=k))
+        self.count += _numpy(torch.bincount(classes, minlength=k))
+        self.doubtful += _numpy(torch.bincount(classes[kept < 0.8], minlength=k))
+        self.total += _numpy(chances.flatten(1).sum(1, dtype=torch.float64))
+
+    @torch.inference_mode()
+    def voted(self, votes: list[Tensor]) -> None:
+        """Classes of the same tiles by each view, each (N, *out)."""
+        pairs = len(votes) * (len(votes) - 1) / 2
+        if not pairs:
+            return
+        stack = torch.stack([vote.ravel() for vote in votes])
+        for index in torch.unique(stack).tolist():
+            each = (stack == index).sum(0, dtype=torch.float64)
+            self.shared[index] += float((each * (each - 1) / 2).sum())
+            self.marked[index] += float(each.sum()) / len(votes) * pairs
+
+    @property
+    def expected_dice(self) -> FloatArray:
+        """The Dice that a mask has if the probabilities are right: 2 · held / (total + count); nan without voxels."""
+        return _ratio(2 * self.held, self.total + self.count, self.count > 0)
+
+    @property
+    def agreement(self) -> FloatArray:
+        """Mean Dice between two views of the image; nan where no view marks the class, or there is one view only."""
+        return _ratio(self.shared, self.marked, self.marked > 0)
+
+    @property
+    def doubt(self) -> FloatArray:
+        """Share of a class's voxels with a probability below 0.8; nan without voxels."""
+        return _ratio(self.doubtful, self.count, self.count > 0)
+
+
+def _ratio(above: FloatArray, below: FloatArray, where: npt.NDArray[np.bool_]) -> FloatArray:
+    ratio: FloatArray = np.divide(above, below, out=np.full(len(above), np.nan), where=where)
+    return ratio
+
+
+def _numpy(values: Tensor) -> FloatArray:
+    found: FloatArray = values.double().cpu().numpy()
+    return found
