@@ -9,6 +9,7 @@ import signal
 import numpy as np
 import pytest
 from tests import phantoms
+from tests.cli import conftest
 
 from septum import Grid, Image, io
 from septum.cli.evaluation import score_lines
@@ -173,3 +174,26 @@ def test_other_engines_write_the_same_masks(septum, model, dataset, tmp_path, en
     assert septum("predict", model, image, "-o", tmp_path / engine, "--engine", engine).code == 0
     first, second = (io.read_labels(tmp_path / name / "a.png").array for name in ("torch", engine))
     assert (first == second).mean() > 0.98
+
+
+def test_predict_names_the_masks_to_look_at_on_the_error_stream(septum, model, dataset, tmp_path):
+    result = septum("predict", model, dataset / "images" / "a.png", "-o", tmp_path / "out")
+    assert result.out.split() == [str(tmp_path / "out" / "a.png")]
+    assert "quality 0 pass, 1 look, 0 fail" in result.err
+    assert "look  a" in result.err
+    assert str(tmp_path / "out" / "quality.csv") in result.err
+
+
+def test_quality_grades_masks_from_anywhere_by_a_few_references(septum, dataset, tmp_path):
+    conftest.write_dataset(tmp_path / "new", ("x", "y"))
+    arguments = [tmp_path / "new" / "labels", tmp_path / "new" / "images", "--references", dataset]
+    result = septum("quality", *arguments, "-o", tmp_path / "out")
+    assert result.code == 0
+    assert result.out.split() == [str(tmp_path / "out" / "quality.csv")]
+    assert "2 masks, 4 references" in result.err
+    again = septum("quality", *arguments, "-o", tmp_path / "out")
+    assert again.code == 2
+    assert "--overwrite" in again.err
+    nothing = septum("quality", tmp_path / "nowhere", *arguments[1:], "-o", tmp_path / "out2")
+    assert nothing.code == 2
+    assert "nowhere" in nothing.err

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from septum import io
@@ -264,3 +266,87 @@ def test_fold_numbers_are_read_or_refused() -> None:
     for text in ("first", "", "-1"):
         with pytest.raises(ConfigError, match="folds must be"):
             parse_folds(text)
+
+
+# --- quality without ground truth -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A model of four folds that graded its own held-out cases."""
+    root = tmp_path_factory.mktemp("folds")
+    data = make_dataset(root / "data", 4)
+    train(data, root / "model", steps=25, folds="all")
+    return data, root / "model"
+
+
+def test_training_learns_from_held_out_cases_what_its_masks_are_worth(folds: tuple[Path, Path]) -> None:
+    _, model = folds
+    content = json.loads((model / "quality.json").read_text())
+    assert {row["case"] for row in content["held_out"]} == {f"case{i}" for i in range(4)}
+    assert [one["label"] for one in content["classes"]] == [3, 7]
+    assert {row["agreement"] for row in content["held_out"]} == {None}  # one network each, and no mirror that helps
+    assert all(one["alone"]["cases"] >= 4 for one in content["classes"])
+    assert "Quality without ground truth" in (model / "report" / "index.html").read_text()
+    assert (model / "report" / "figures" / "estimates.png").is_file()
+
+
+def test_every_prediction_is_graded_and_listed_worst_first(folds: tuple[Path, Path], tmp_path: Path) -> None:
+    _, model = folds
+    image, labels = draw(9, (40, 48))
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    grid = Grid.from_spacing((40, 48), (2.0, 2.0))
+    io.write_image(tmp_path / "images" / "like.tif", Image(image[None], grid))
+    io.write_image(tmp_path / "images" / "noise.tif", Image(rng.normal(0, 90, (1, 40, 48)).astype(np.float32), grid))
+    result = predict(model, [tmp_path / "images"], tmp_path / "out", quality_threshold=0.6)
+    table = pd.read_csv(tmp_path / "out" / "quality.csv")
+    assert [one.case for one in result.estimates] == table["case"].tolist() == ["noise"] * 2 + ["like"] * 2
+    assert table["verdict"][0] != "pass"
+    like = table[table["case"] == "like"]
+    mask = io.read_labels(tmp_path / "out" / "like.tif").array
+    for _, row in like.iterrows():
+        a, b = mask == row["label"], labels == row["label"]
+        true = 2 * (a & b).sum() / (a.sum() + b.sum())
+        assert abs(true - row["dice"]) < 0.1
+        assert row["agreement"] > 0.9
+    record = json.loads((tmp_path / "out" / "quality.json").read_text())
+    assert record["threshold"] == 0.6
+    with pytest.raises(ConfigError, match="quality_threshold"):
+        PredictSettings(quality_threshold=1.0)
+
+
+def test_a_model_without_held_out_cases_says_so_and_predicts(folds: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = folds
+    shutil.copytree(model, tmp_path / "old")
+    (tmp_path / "old" / "quality.json").unlink()
+    predict(tmp_path / "old", [data / "images" / "case1.tif"], tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "quality.csv")
+    assert set(table["verdict"]) == {"look"}
+    assert table["dice"].isna().all()
+    assert table["reasons"].str.contains("no held-out case").all()
+    (tmp_path / "old" / "quality.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"quality\.json"):
+        predict(tmp_path / "old", [data / "images" / "case1.tif"], tmp_path / "out2")
+
+
+def test_networks_of_one_fold_and_mirrored_copies_tell_how_far_they_agree(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 4)
+    train(data, tmp_path / "two", members=2, steps=15)
+    rows = json.loads((tmp_path / "two" / "quality.json").read_text())["held_out"]
+    assert rows
+    assert all(0 < row["agreement"] <= 1 for row in rows)
+    plan = json.loads((tmp_path / "two" / "plan.json").read_text())
+    (tmp_path / "plan.json").write_text(json.dumps({**plan, "mirrors": [0, 1]}))
+    train(data, tmp_path / "mirrored", plan=tmp_path / "plan.json", steps=15)
+    rows = json.loads((tmp_path / "mirrored" / "quality.json").read_text())["held_out"]
+    assert rows
+    assert all(0 < row["agreement"] <= 1 for row in rows)
+
+
+def test_a_block_of_a_training_image_teaches_nothing_about_quality(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 1)
+    train(data, tmp_path / "model")
+    content = json.loads((tmp_path / "model" / "quality.json").read_text())
+    assert content["held_out"] == []
+    assert [one["alone"] for one in content["classes"]] == [None, None]

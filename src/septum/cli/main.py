@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from septum import __version__
-from septum.cli import data, demo, edit, evaluation, interpolate, prediction, review, segment, training
+from septum.cli import data, demo, edit, evaluation, interpolate, prediction, quality, review, segment, training
 from septum.cli.stopping import STOPPED
 from septum.errors import SeptumError
 
@@ -28,7 +28,8 @@ app = typer.Typer(
     name="septum",
     help="Biomedical image segmentation from a handful of annotations.\n\n"
     "Look at images (info), check a data set (doctor), segment without training (segment), edit labels (edit), "
-    "train a U-Net (train), segment with it (predict), measure (evaluate), let people rate (review)."
+    "train a U-Net (train), segment with it (predict), measure (evaluate), grade masks without references (quality), "
+    "let people rate (review)."
     f"\n\n{NOTICE}",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -44,6 +45,7 @@ app.command("segment", short_help="Segment images by classical methods.")(segmen
 app.command("edit", short_help="Edit labels by a script of steps.")(edit.edit)
 app.command("interpolate", short_help="Fill the slices between drawn ones.")(interpolate.interpolate)
 app.command("evaluate", short_help="Compare masks with references.")(evaluation.evaluate)
+app.command("quality", short_help="Grade masks without their references.")(quality.quality)
 app.add_typer(review.app, name="review", short_help="A blinded reader study of masks.")
 app.command("demo", short_help="The whole path on an MR brain.")(demo.demo)
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from septum.cli import options
+from septum.cli.quality import say_quality
 from septum.cli.stopping import STOPPED, StopRequest
-
-if TYPE_CHECKING:
-    from septum.project.quality_list import Estimate
-
-MOST_SAID = 8
-"""Doubtful masks that are named on the terminal."""
 
 
 def predict(
@@ -95,7 +88,7 @@ def predict(
         )
     for path in result.written:
         typer.echo(path)
-    _say_quality(result.estimates, output)
+    say_quality(result.estimates, output)
     for name, reason in result.failures:
         typer.echo(f"failed: {name}: {reason}", err=True)
     if result.failures:
@@ -105,23 +98,3 @@ def predict(
         raise typer.Exit(STOPPED)
     if result.failures:
         raise typer.Exit(1 if result.written else 2)
-
-
-def _say_quality(estimates: Sequence[Estimate], output: Path) -> None:
-    """The worst few masks, on the error stream: the output stream holds the names of the masks."""
-    from septum.project.quality_list import VERDICTS
-
-    worst: dict[str, Estimate] = {}
-    for one in estimates:
-        if one.case not in worst or VERDICTS.index(one.verdict) < VERDICTS.index(worst[one.case].verdict):
-            worst[one.case] = one
-    if not worst:
-        return
-    counts = {verdict: sum(one.verdict == verdict for one in worst.values()) for verdict in reversed(VERDICTS)}
-    typer.echo("quality " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()), err=True)
-    doubtful = [one for one in worst.values() if one.verdict != "pass"]
-    for one in doubtful[:MOST_SAID]:
-        likely = "?" if math.isnan(one.dice) else f"{one.dice:.2f}"
-        typer.echo(f"  {one.verdict}  {one.case}, {one.name}: Dice {likely}; {'; '.join(one.reasons)}", err=True)
-    left = len(doubtful) - MOST_SAID
-    typer.echo(f"  {f'{left} more, ' if left > 0 else ''}all in {output / 'quality.csv'}, worst first", err=True)

@@ -117,6 +117,7 @@ class TorchEngine:
         self.divisor = tuple(models[0].divisor)
         self.activation: str = models[0].config.activation_out
         self.witness: Evidence | None = None
+        self.compared: tuple[tuple[int, ...], ...] = ()
 
     def __call__(self, batch: FloatArray) -> Tensor:
         """Logits (N, K, *out) float32 on the engine's device."""
@@ -149,7 +150,29 @@ class TorchEngine:
             if vote is not None:
                 votes.append(vote[1])
         if self.witness is not None:
+            others = itertools.product(self.models, self.compared)
+            votes += [self._vote(model, inputs, flip) for model, flip in others]
             self.witness.voted(votes)
+
+    def _vote(self, model: UNet, inputs: Tensor, flip: tuple[int, ...]) -> Tensor:
+        """Classes (N, *out) by one network of one mirrored copy, which has no share in the logits."""
+        features = _features(model, inputs, [axis + 2 for axis in flip], self.autocast)
+        vote: tuple[Tensor, Tensor] | None = None
+        chunk = max(1, _PART_BYTES // (4 * features.shape[0] * int(np.prod(features.shape[2:]))))
+        for start in range(0, self.n_classes, chunk):
+            vote = _better(vote, _head(model.head, features, slice(start, start + chunk), 1.0), start)
+        assert vote is not None
+        return vote[1]
+
+
+def compared_with(engine: Engine, flips: Sequence[tuple[int, ...]]) -> Engine:
+    """An engine whose networks also look at these mirrored copies, only to be compared (`Evidence.agreement`): the
+    logits stay as they are. Other engines than PyTorch's are returned unchanged."""
+    if not isinstance(engine, TorchEngine):
+        return engine
+    compared = copy.copy(engine)
+    compared.compared = tuple(flips)
+    return compared
 
 
 def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
@@ -157,7 +180,9 @@ def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
 
     Other engines than PyTorch's, and those of one network and one copy, are returned as they are: nobody to compare.
     """
-    if evidence is None or not isinstance(engine, TorchEngine) or len(engine.models) * len(engine.flips) < 2:
+    if evidence is None or not isinstance(engine, TorchEngine):
+        return engine
+    if len(engine.models) * (len(engine.flips) + len(engine.compared)) < 2:
         return engine
     watched = copy.copy(engine)
     watched.witness = evidence

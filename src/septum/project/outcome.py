@@ -16,6 +16,7 @@ import pandas as pd
 from septum import io
 from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
+from septum.net.engine import compared_with
 from septum.net.train import Outcome
 from septum.project.cases import UNANNOTATED, Case, Dataset, Source, load_pair
 from septum.project.config import PredictSettings, TrainSettings, unstructure
@@ -166,6 +167,8 @@ def _measure_fold(
     plan, models = folder.load(",".join(str(index) for index in members))
     settings = PredictSettings()
     engine = make_engine(plan, models, settings, folder.path / "exported")
+    if len(models) == 1 and plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
+        engine = compared_with(engine, [(plan.mirrors[-1],)])
     labels = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
     target = folder.fold(members[0]) / "validation"
     target.mkdir(exist_ok=True)

@@ -89,16 +89,15 @@ def calibrate(
     kinds = np.unique(np.array([str(g) for g in (groups or range(len(d)))]), return_inverse=True)[1]
     held_out = _held_out(x, z, d, kinds, agreement=use)
     n = int(kinds.max()) + 1
-    misses = np.abs(held_out - d) / _scale(held_out)
-    worst = np.sort([float(misses[kinds == kind].max()) for kind in range(n)])
-    rank = math.ceil((n + 1) * COVERAGE)
+    misses = np.sort(np.abs(held_out - d) / _scale(held_out))
+    rank = min(len(d), math.ceil((len(d) + 1) * COVERAGE))
     shift, slope, weight = _fit(x, z, use, d)
     found = Calibration(
         float(shift),
         float(slope),
         float(weight),
-        width=float(worst[min(rank, n) - 1]) if n >= FEWEST else None,
-        coverage=COVERAGE if rank <= n else n / (n + 1),
+        width=float(misses[rank - 1]) if n >= FEWEST else None,
+        coverage=min(COVERAGE, n / (n + 1)),
         cases=len(d),
         error=float(np.abs(held_out - d).mean()),
     )
