@@ -3,7 +3,7 @@
     python -m benchmarks.accuracy.quality [--sets hippocampus nuclei fundus] [--data ../shared/data] [--reuse]
 
 On three real data sets some images, drawn with a seed, train a model (`septum train --folds all`), which calibrates
-itself on its held-out cases; the others are segmented by it (`septum predict`), and then compared with their references.
+itself on its held-out cases; the others are segmented by it (`septum predict`), then compared with their references.
 
 * *held-out folds*: each training case, graded by a calibration on the other training cases;
 * *test images*: never seen, segmented by all folds together; graded by the model as a user gets it;
