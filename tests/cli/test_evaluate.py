@@ -59,6 +59,9 @@ def test_readers_strata_groups_and_objects_in_one_call(septum, dataset, near, fa
     [
         (["--metrics", "dyce"], "got 'dyce'"),
         (["--policy", "kind"], "undefined, perfect, penalise"),
+        (["--weights", "1=2,1=3"], "LABEL=NUMBER"),
+        (["--weights", "1"], "LABEL=NUMBER"),
+        (["--weights", "1=2"], "several labels"),
         (["--tolerance", "0"], "tolerance must be positive"),
         (["--groups", "patient"], "--table"),
         (["--stratify", "site"], "--table"),

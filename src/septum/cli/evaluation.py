@@ -45,6 +45,13 @@ def evaluate(
             show_default="overlap,surface",
         ),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL=NUMBER,...",
+            help="Also the weighted Dice over these labels (values or names) of a case; labels that are left out weigh 0.",
+        ),
+    ] = None,
     instances: Annotated[
         bool, typer.Option("--instances", help="Also score objects: F1, panoptic quality, aggregated Jaccard, splits.")
     ] = False,
@@ -115,6 +122,7 @@ def evaluate(
     chosen = [name.strip() for name in (metrics or "overlap,surface").split(",") if name.strip()]
     given: dict[str, Any] = {
         "metrics": [*chosen, *(["instances"] if instances else []), *(["em"] if em else [])],
+        "weights": _weights(weights),
         "policy": policy,
         "tolerance_mm": tolerance,
         "background": background,
@@ -196,6 +204,29 @@ def _named(words: Sequence[str]) -> Path | dict[str, Path]:
     if repeated:
         raise ConfigError(f"names of methods must differ, got {repeated[0]!r} twice; use NAME=FOLDER")
     return {name: path for name, (_, path) in zip(names, found, strict=True)}
+
+
+def _weights(text: str | None) -> dict[str, float] | None:
+    """Label to weight, of `1=2,tumour=0.5`.
+
+    Raises:
+        ConfigError: a part without a number, or a label twice.
+    """
+    from septum.errors import ConfigError
+
+    if text is None:
+        return None
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, number = (piece.strip() for piece in part.rpartition("="))
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not name or math.isnan(weight) or name in found:
+            raise ConfigError(f"weights must be written LABEL=NUMBER,LABEL=NUMBER, each label once, got {text!r}")
+        found[name] = weight
+    return found
 
 
 def _as_mapping(named: Path | dict[str, Path]) -> dict[str, Path]:

@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -126,6 +126,7 @@ class EvaluateSettings:
 
     Args:
         metrics: families ("overlap", "surface", …) or single metrics, see `septum.project.measures.MEASURES`.
+        weights: label value or name to its weight in the weighted Dice; others weigh 0. Empty: it is not measured.
         policy: how empty masks count, see `septum.metrics.summary`.
         tolerance_mm: of the surface Dice (pixels where files hold no spacing).
         background: label value that is not scored (255 where 0 marks the structure).
@@ -141,6 +142,7 @@ class EvaluateSettings:
     """
 
     metrics: tuple[str, ...] = ("overlap", "surface")
+    weights: Mapping[str, float] = field(default_factory=dict)
     policy: str = "undefined"
     tolerance_mm: float = 1.0
     background: int = 0
@@ -157,6 +159,10 @@ class EvaluateSettings:
     def __post_init__(self) -> None:
         if not self.metrics:
             raise ConfigError("metrics must name at least one family or metric, got none; overlap is the usual one")
+        if any(not 0 <= w < float("inf") for w in self.weights.values()) or (
+            self.weights and not any(self.weights.values())
+        ):
+            raise ConfigError(f"weights must be numbers of at least 0, not all 0, got {list(self.weights.values())}")
         if not 0 < self.tolerance_mm < float("inf"):
             raise ConfigError(f"tolerance must be positive, got {self.tolerance_mm}")
         if self.gallery < 0:
