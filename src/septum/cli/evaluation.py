@@ -49,7 +49,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="LABEL=NUMBER,...",
-            help="Also the weighted Dice over these labels (values or names) of a case; labels that are left out weigh 0.",
+            help="Also the weighted Dice of a case over these labels (values or names); others weigh 0.",
         ),
     ] = None,
     instances: Annotated[
@@ -77,6 +77,15 @@ def evaluate(
     tolerance: Annotated[
         float | None,
         typer.Option(metavar="MM", help="Tolerance of the surface Dice (pixels in pictures).", show_default="1"),
+    ] = None,
+    probabilities: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--probabilities",
+            metavar="[NAME=]FOLDER",
+            help="Probability maps of a method, as `septum predict --probabilities` writes them: Brier score, ECE and "
+            "reliability curve; with --em, V_rand and V_info over thresholds. May be repeated.",
+        ),
     ] = None,
     readers: Annotated[
         list[str] | None,
@@ -131,6 +140,7 @@ def evaluate(
         "table": None if table is None else str(table),
         "groups": groups,
         "stratify": stratify or None,
+        "probabilities": _maps(probabilities or []),
         "resample": resample or None,
         "workers": workers,
         "gallery": gallery,
@@ -204,6 +214,24 @@ def _named(words: Sequence[str]) -> Path | dict[str, Path]:
     if repeated:
         raise ConfigError(f"names of methods must differ, got {repeated[0]!r} twice; use NAME=FOLDER")
     return {name: path for name, (_, path) in zip(names, found, strict=True)}
+
+
+def _maps(words: Sequence[str]) -> dict[str, str] | None:
+    """Folders of probability maps by method, "" where none is named.
+
+    Raises:
+        ConfigError: one method twice.
+    """
+    from septum.errors import ConfigError
+
+    found: dict[str, str] = {}
+    for word in words:
+        name, sign, folder = word.partition("=")
+        name, folder = (name, folder) if sign and not Path(word).exists() else ("", word)
+        if name in found:
+            raise ConfigError(f"probabilities must name each method once, got {name or word!r} again; use NAME=FOLDER")
+        found[name] = folder
+    return found or None
 
 
 def _weights(text: str | None) -> dict[str, float] | None:

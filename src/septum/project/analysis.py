@@ -29,8 +29,9 @@ from septum.report.explorer import Explorer
 from septum.report.overlay import Panel
 from septum.report.sections import Section, Table, Tile
 
-HEADLINES = ("dice", "weighted_dice", "generalised_dice", "surface_dice", "hausdorff_percentile", "average_symmetric_surface_distance", "cl_dice",
-             "boundary_iou", "panoptic_quality", "mean_average_precision", "v_rand", "v_info")  # fmt: skip
+HEADLINES = ("dice", "weighted_dice", "generalised_dice", "surface_dice", "hausdorff_percentile",
+             "average_symmetric_surface_distance", "cl_dice", "boundary_iou", "panoptic_quality",
+             "mean_average_precision", "v_rand", "v_info")  # fmt: skip
 """Scores by which methods are compared, where they were measured."""
 _MOST_LABELS = 12  # that are compared one by one
 

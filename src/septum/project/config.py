@@ -136,6 +136,9 @@ class EvaluateSettings:
         groups: column of `table` that names the patient (specimen, movie) of a case; intervals and tests follow it.
         stratify: columns of `table` by which the scores are shown; "size" divides by the size of the reference.
         resample: put predictions on the grid of their references instead of refusing another grid.
+        probabilities: method to its folder of probability maps ("": the first method), for calibration and, with
+            "em", for the scores over thresholds.
+        consensus: folder for consensus masks of the readers; None: none are written.
         workers: "auto", a number of processes, or the address of a Dask scheduler.
         gallery: how many of the worst cases are shown as pictures.
         overwrite: replace a report that exists.
@@ -152,6 +155,8 @@ class EvaluateSettings:
     groups: str | None = None
     stratify: tuple[str, ...] = ()
     resample: bool = False
+    probabilities: Mapping[str, Path] = field(default_factory=dict)
+    consensus: Path | None = None
     workers: str = "auto"
     gallery: int = 12
     overwrite: bool = False

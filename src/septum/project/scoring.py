@@ -128,9 +128,9 @@ def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]
     opened = read_pair(pair, resample=scoring.resample)
     reference, prediction = opened.reference, opened.prediction
     coding, labels = scoring.coding, list(scoring.coding.labels)
-    ignored = _ignored(reference.array, coding.ignore)
-    truth = coding.reference(_without(reference.array, ignored, coding.background))
-    guess = coding.prediction(_without(prediction.array, ignored, coding.background))
+    ignored = ignored_samples(reference.array, coding.ignore)
+    truth = coding.reference(without_ignored(reference.array, ignored, coding.background))
+    guess = coding.prediction(without_ignored(prediction.array, ignored, coding.background))
     found = label_values(
         truth,
         guess,
@@ -159,11 +159,11 @@ def _objects(scoring: Scoring) -> tuple[bool, bool]:
     return scoring.objects if len(scoring.coding.labels) == 1 else (False, False)
 
 
-def _ignored(reference: NDArray[Any], ignore: int | None) -> NDArray[np.bool_] | None:
+def ignored_samples(reference: NDArray[Any], ignore: int | None) -> NDArray[np.bool_] | None:
     """Samples that are not scored; None where every one is."""
     values = [v for v in (ignore, UNANNOTATED) if v is not None and (v >= 0 or reference.dtype.kind == "i")]
     return np.isin(reference, values) if values else None
 
 
-def _without(values: NDArray[Any], ignored: NDArray[np.bool_] | None, background: int) -> NDArray[Any]:
+def without_ignored(values: NDArray[Any], ignored: NDArray[np.bool_] | None, background: int) -> NDArray[Any]:
     return values if ignored is None else np.where(ignored, background, values)
