@@ -95,6 +95,12 @@ def evaluate(
             help="Masks of a person: the ceiling beside the methods. May be repeated.",
         ),
     ] = None,
+    consensus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write the masks on which the readers agree into FOLDER, by majority and by STAPLE."
+        ),
+    ] = None,
     table: Annotated[
         Path | None, typer.Option(metavar="FILE.CSV", help="Table with one row per case, for groups and strata.")
     ] = None,
@@ -141,6 +147,7 @@ def evaluate(
         "groups": groups,
         "stratify": stratify or None,
         "probabilities": _maps(probabilities or []),
+        "consensus": None if consensus is None else str(consensus),
         "resample": resample or None,
         "workers": workers,
         "gallery": gallery,

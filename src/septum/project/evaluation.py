@@ -22,6 +22,7 @@ from septum.project.cases import Case, Dataset
 from septum.project.ceiling import reader_ceiling
 from septum.project.coding import Coding, decide_coding, suspicions, unite
 from septum.project.config import EvaluateSettings, unstructure
+from septum.project.consensus import check_consensus
 from septum.project.covariates import CaseTable, read_case_table
 from septum.project.gallery import choose_pictures, draw_cases, example_of
 from septum.project.measures import check_policy, families_of
@@ -88,6 +89,7 @@ def evaluate(
     """
     settings, hooks = settings or EvaluateSettings(), hooks or Hooks()
     _check(output, settings)
+    check_consensus(settings.consensus, n_readers=len(readers or {}), overwrite=settings.overwrite)
     dataset = reference_cases(references, settings.axes)
     methods, notes = pair_sets(dataset, predictions, readers or {}, settings)
     maps = folders_of(settings, methods)
