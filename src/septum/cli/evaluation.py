@@ -164,7 +164,10 @@ def evaluate(
         if tracking:
             from septum.project.movies import evaluate_tracks
 
-            tracks = evaluate_tracks(_named(predictions), references, output, overwrite=overwrite, hooks=hooks)
+            more = {} if gallery is None else {"gallery": gallery}
+            tracks = evaluate_tracks(
+                _named(predictions), references, output, overwrite=overwrite, hooks=hooks, images=images, **more
+            )
         else:
             from septum.project.evaluation import evaluate as measure
 
@@ -180,7 +183,7 @@ def evaluate(
     if tracking:
         for line in tracks.lines:
             typer.echo(line)
-        typer.echo(f"tables  {tracks.report}")
+        typer.echo(f"report  {tracks.report}")
         return
     for line in [*score_lines(result.summary.to_dict("records")), *result.lines]:
         typer.echo(line)
