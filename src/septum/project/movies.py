@@ -206,7 +206,7 @@ def _worst_frames(found: Sequence[Scored], images: Path, most: int, hooks: Hooks
         example = example_of_frame(one.movie, number, f, images)
         counts = (f.missed, f.extra, f.splits, f.edges_missed, f.edges_extra, f.edges_wrong)
         line = ", ".join(f"{count} {what}" for count, what in zip(counts, _EDITS, strict=True) if count)
-        tiles.append(Tile(f"{one.name}, frame {number}", f"{line} (cost {cost:g})", thumbnail(example, longest_px=560)))
+        tiles.append(Tile(f"{one.name}, frame {number}", f"{line} (cost {cost:g})", thumbnail(example, longest_px=720)))
         hooks.on_progress(f"drawing {one.name}, frame {number}", (place + 1) / min(most, len(ranked)))
     return tuple(tiles)
 

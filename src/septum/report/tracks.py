@@ -116,14 +116,14 @@ def _drawer(kinds: Mapping[str, Sequence[int]]) -> Any:
 
 
 def _sections(content: TracksContent) -> list[Section]:
-    columns = ("movie", "SEG", "DET", "TRA", "objects", "to split", "missed", "extra", "links", "missed", "extra",
-               "of wrong kind")  # fmt: skip
+    columns = ("movie", "SEG", "DET", "TRA", "objects", "to split", "missed", "extra", "links", "links missed",
+               "links extra", "of wrong kind")  # fmt: skip
     rows = [(m.name, m.seg, m.det, m.tra, m.n_objects, *m.objects, m.n_links, *m.links) for m in content.movies]
     text = (
         "SEG: mean IoU of reference objects with the object that covers more than half of them, on the frames that "
         "were segmented in full. DET and TRA: 1 minus the price of the edits that turn the prediction's objects "
-        "(DET), or objects and links (TRA), into the reference's, over the price of building them from nothing. Prices: "
-        "to split 5, missed 10, extra 1; links missed 1.5, extra 1, of the wrong kind 1 (Matula 2015)."
+        "(DET), or objects and links (TRA), into the reference's, over the price of building them from nothing. "
+        "Prices: to split 5, missed 10, extra 1; links missed 1.5, extra 1, of the wrong kind 1 (Matula 2015)."
     )
     found = [Section("Movies", text, drawings(content), (Table(columns, rows),))]
     if content.tiles:
