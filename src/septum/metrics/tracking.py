@@ -21,7 +21,7 @@ from septum.errors import ConfigError
 from septum.metrics.instances import InstanceOverlap, instance_overlap
 from septum.metrics.summary import UNDEFINED
 
-# Matula et al. 2015, PLoS ONE 10:e0144959, table 2; as the challenge uses them.
+# The weights of Matula et al. 2015, PLoS ONE 10:e0144959, as the challenge uses them.
 SPLIT, MISSED, EXTRA = 5.0, 10.0, 1.0
 EDGE_EXTRA, EDGE_MISSED, EDGE_WRONG = 1.0, 1.5, 1.0
 
