@@ -272,9 +272,10 @@ def _as_mapping(named: Path | dict[str, Path]) -> dict[str, Path]:
 
 
 def score_lines(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
-    """The table on stdout: name, n, mean, interval and median of every Dice in the summary."""
-    chosen = [dict(row) for row in rows if row["metric"] == "dice"]
+    """The table on stdout: name, n, mean, interval and median of every Dice (and weighted Dice) in the summary."""
+    chosen = [dict(row) for row in rows if row["metric"] in ("dice", "weighted_dice")]
     for row in chosen:
+        row["name"] = "weighted" if row["metric"] == "weighted_dice" else row["name"]
         row["name"] = " · ".join(part for part in (str(row.get("method", "")), str(row["name"])) if part)
     width = max([len(str(row["name"])) for row in chosen] + [4])
     lines = [f"{'Dice':<{width}}  {'n':>5}  {'mean':>6}  {'95 % interval':>15}  {'median':>6}"]
