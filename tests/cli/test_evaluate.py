@@ -59,6 +59,9 @@ def test_readers_strata_groups_and_objects_in_one_call(septum, dataset, near, fa
     [
         (["--metrics", "dyce"], "got 'dyce'"),
         (["--policy", "kind"], "undefined, perfect, penalise"),
+        (["--weights", "1=2,1=3"], "LABEL=NUMBER"),
+        (["--weights", "1"], "LABEL=NUMBER"),
+        (["--weights", "1=2"], "several labels"),
         (["--tolerance", "0"], "tolerance must be positive"),
         (["--groups", "patient"], "--table"),
         (["--stratify", "site"], "--table"),
@@ -125,3 +128,23 @@ def test_folders_take_the_name_that_tells_them_apart(tmp_path: Path) -> None:
     assert _named([str(tmp_path / "k=v")]) == tmp_path / "k=v"
     with pytest.raises(ConfigError, match="got 'a' twice"):
         _named(["a=x", "a=y"])
+
+
+@pytest.mark.slow
+def test_a_remote_scheduler_gives_the_same_tables(septum, dataset, near, tmp_path):
+    from distributed import LocalCluster
+
+    here = septum("evaluate", near, dataset, "-o", tmp_path / "here", "--workers", "1")
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        there = septum("evaluate", near, dataset, "-o", tmp_path / "there", "--workers", address)
+        assert (tmp_path / "there" / "cases.csv").read_text() == (tmp_path / "here" / "cases.csv").read_text()
+        assert cluster.scheduler_info["workers"]  # it is left running: it is not ours
+    assert (here.code, there.code) == (0, 0), there.err
+
+
+def test_a_scheduler_that_is_not_there_exits_with_2(septum, dataset, near, tmp_path):
+    result = septum("evaluate", near, dataset, "-o", tmp_path / "r", "--workers", "tcp://127.0.0.1:9")
+    assert result.code == 2
+    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in result.err
+    assert "dask scheduler" in result.err

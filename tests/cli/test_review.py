@@ -230,6 +230,24 @@ def test_a_study_from_sample_to_figure_on_the_command_line(septum, data, tmp_pat
     assert septum("review", "report", study, "-o", report).code == 2
 
 
+def test_the_report_of_an_evaluation_is_taken_as_it_was_written(septum, data, tmp_path, monkeypatch):
+    """One evaluation of both sources, its folder given without a name; the sources are its methods."""
+    study, masks = tmp_path / "study", [f"model={data / 'model'}", f"human={data / 'labels'}"]
+    sources = [word for mask in masks for word in ("--masks", mask)]
+    septum("review", "create", data / "images", *sources, "-o", study, "--n", "4", "--seed", "1")
+    monkeypatch.setattr("sys.stdin", streams.StringIO("p\n" * 4 + "f\n" * 4))
+    septum("review", "rate", study, "--reader", "anna", "--terminal")
+    evaluated = septum("evaluate", *masks, data / "labels", "-o", tmp_path / "ev", "--metrics", "overlap")
+    assert evaluated.code == 0, evaluated.err
+    done = septum("review", "report", study, "--dice", tmp_path / "ev", "-o", tmp_path / "report")
+    assert done.code == 0, done.err
+    items = pd.read_csv(tmp_path / "report" / "items.csv")
+    cases = pd.read_csv(tmp_path / "ev" / "cases.csv").set_index(["method", "case"])["dice"]
+    assert len(items) == 8
+    for item in items.itertuples():
+        assert item.dice == cases[item.source, item.case]
+
+
 def test_quitting_or_the_end_of_input_keeps_what_was_rated(septum, folder, monkeypatch):
     for text, rated in (("p\nq\n", 1), ("p\n", 2)):
         monkeypatch.setattr("sys.stdin", streams.StringIO(text))

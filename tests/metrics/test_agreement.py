@@ -20,9 +20,9 @@ from septum.metrics.agreement import (
 )
 
 NAN = math.nan
-# Gwet 2008, table 1: 125 subjects, two raters, nearly all of them positive.
+# The example with which Gwet 2008 shows the paradox: 125 subjects, two raters, nearly all of them positive.
 GWET_2008 = np.array([[1, 1]] * 118 + [[1, 0]] * 5 + [[0, 1]] * 2, dtype=float)
-# Krippendorff 2011 / Gwet 2014, Handbook, table 2.12: twelve units, four raters, missing ratings.
+# Data set cac.raw4raters of the R package irrCAC 1.0 (K. L. Gwet): twelve units, four raters, missing ratings.
 TWELVE_UNITS = np.array(
     [
         [1, 1, NAN, 1],
@@ -39,10 +39,20 @@ TWELVE_UNITS = np.array(
         [NAN, NAN, 3, NAN],
     ]
 )
-# Shrout & Fleiss 1979, table 2: six targets, four judges.
+# Shrout & Fleiss 1979, Psychol Bull 86:420, table 2: six targets, four judges.
 SHROUT_FLEISS = np.array(
     [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], dtype=float
 )
+# Fleiss 1971, Psychol Bull 76:378, table 1: thirty patients, six psychiatrists each; how many gave which diagnosis.
+FLEISS_1971 = np.array(
+    [
+        [0, 0, 0, 6, 0], [0, 3, 0, 0, 3], [0, 1, 4, 0, 1], [0, 0, 0, 0, 6], [0, 3, 0, 3, 0], [2, 0, 4, 0, 0],
+        [0, 0, 4, 0, 2], [2, 0, 3, 1, 0], [2, 0, 0, 4, 0], [0, 0, 0, 0, 6], [1, 0, 0, 5, 0], [1, 1, 0, 4, 0],
+        [0, 3, 3, 0, 0], [1, 0, 0, 5, 0], [0, 2, 0, 3, 1], [0, 0, 5, 0, 1], [3, 0, 0, 1, 2], [5, 1, 0, 0, 0],
+        [0, 2, 0, 4, 0], [1, 0, 2, 0, 3], [0, 0, 0, 0, 6], [0, 1, 0, 5, 0], [0, 2, 0, 1, 3], [2, 0, 0, 4, 0],
+        [1, 0, 0, 4, 1], [0, 5, 0, 1, 0], [4, 0, 0, 0, 2], [0, 2, 0, 4, 0], [1, 0, 5, 0, 0], [0, 0, 0, 0, 6],
+    ]
+)  # fmt: skip
 tables = st.tuples(st.integers(2, 30), st.integers(2, 5)).flatmap(
     lambda shape: hnp.arrays(np.float64, shape, elements=st.sampled_from([0.0, 1.0, 2.0]))
 )
@@ -57,12 +67,38 @@ def test_kappa_collapses_where_nearly_all_pass_and_ac1_does_not_as_gwet_publishe
 
 
 def test_many_raters_with_missing_ratings_give_the_published_coefficients_and_errors() -> None:
+    """As the README of irrCAC 1.0 prints them."""
     ac1, kappa = gwet_ac1(TWELVE_UNITS), fleiss_kappa(TWELVE_UNITS)
     assert (ac1.value, ac1.standard_error) == pytest.approx((0.77544, 0.14295), abs=5e-6)
     assert (ac1.ci_low, ac1.ci_high) == pytest.approx((0.461, 1.0), abs=5e-4)
     assert (kappa.value, kappa.standard_error) == pytest.approx((0.76117, 0.15302), abs=5e-6)
     assert (kappa.ci_low, kappa.ci_high) == pytest.approx((0.424, 1.0), abs=5e-4)
     assert (ac1.n_subjects, ac1.n_raters) == (11, 4)
+
+
+def test_fleiss_kappa_gives_the_diagnoses_that_fleiss_published() -> None:
+    """Shares of the diagnoses, observed and expected agreement and κ as printed in the paper."""
+    ratings = np.stack([np.repeat(np.arange(5), row) for row in FLEISS_1971]).astype(float)
+    assert FLEISS_1971.sum(axis=0).tolist() == [26, 26, 30, 55, 43]
+    kappa = fleiss_kappa(ratings)
+    assert round(kappa.observed, 3) == 0.556
+    assert round(kappa.expected, 3) == 0.220
+    assert round(kappa.value, 3) == 0.430
+
+
+def test_coefficients_of_tables_are_those_that_irrcac_prints() -> None:
+    """Its README: `distrib.6raters` (the first fifteen patients of Fleiss 1971) and `cont3x3abstractors`."""
+    fifteen = np.stack([np.repeat(np.arange(5), row) for row in FLEISS_1971[:15]]).astype(float)
+    ac1, kappa = gwet_ac1(fifteen), fleiss_kappa(fifteen)
+    assert (ac1.value, ac1.standard_error) == pytest.approx((0.4448007, 0.08418757), abs=5e-8)
+    assert (ac1.observed, ac1.expected) == pytest.approx((0.5511111, 0.1914815), abs=5e-8)
+    assert (kappa.value, kappa.standard_error) == pytest.approx((0.4139265, 0.08119291), abs=5e-8)
+    table = np.array([[13, 0, 0], [0, 20, 7], [0, 4, 56]])
+    two = np.repeat(np.argwhere(table >= 0), table.ravel(), axis=0).astype(float)
+    assert cohen_kappa(two).value == pytest.approx(0.7964094, abs=5e-8)
+    both = gwet_ac1(two)
+    # For tables irrCAC divides the variance by n, for raw ratings (and so do we) by n − 1.
+    assert (both.value, both.standard_error * math.sqrt(99 / 100)) == pytest.approx((0.8493305, 0.04321747), abs=5e-8)
 
 
 @pytest.mark.parametrize("weights", ["none", "linear", "quadratic"])

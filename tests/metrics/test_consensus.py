@@ -22,6 +22,7 @@ from septum.metrics.consensus import (
     pairwise_dice,
     staple,
     vote_patterns,
+    voxel_agreement,
 )
 
 readings = st.integers(2, 5).flatmap(
@@ -159,6 +160,41 @@ def test_the_copies_among_real_readers_are_found(realdata: Path) -> None:
         ("Person2_Amira", "gold"),
         ("Person2_ImageJ", "gold"),
     ]
+
+
+def test_kappa_of_voxels_equals_scikit_learn_and_statsmodels() -> None:
+    from sklearn.metrics import cohen_kappa_score
+    from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
+
+    truth = np.kron(np.arange(9).reshape(3, 3) % 3, np.ones((9, 9), int))
+    masks = noisy_readers(truth, [0.05, 0.2, 0.35, 0.1])
+    found = voxel_agreement(vote_patterns(masks))
+    flat = np.stack([m.ravel() for m in masks], axis=1)
+    for i in range(4):
+        for j in range(4):
+            assert found.cohen[i, j] == pytest.approx(cohen_kappa_score(flat[:, i], flat[:, j]), abs=1e-12)
+    assert found.fleiss == pytest.approx(fleiss_kappa(aggregate_raters(flat)[0]), abs=1e-12)
+    assert found.voxels == truth.size
+
+
+def test_kappa_leaves_out_ignored_voxels_and_is_undefined_for_one_label() -> None:
+    one, other = np.array([0, 0, 1, 1, 1]), np.array([0, 0, 0, 1, 0])
+    patterns = vote_patterns([one, other], ignore=np.array([0, 0, 0, 0, 1], bool))
+    assert voxel_agreement(patterns).cohen[0, 1] == 0.5  # 3 of 4 agree, chance gives 2 of 4
+    same = voxel_agreement(vote_patterns([np.zeros(4, int)] * 2))
+    assert same.observed == 1
+    assert math.isnan(same.fleiss)
+    assert math.isnan(same.cohen[0, 1])
+    nothing = voxel_agreement(vote_patterns([one, other], ignore=np.ones(5, bool)))
+    assert (nothing.voxels, math.isnan(nothing.observed)) == (0, True)
+
+
+def test_kappa_of_a_structure_in_a_large_background_is_its_dice() -> None:
+    a, b = np.zeros((2, 400, 400), int)
+    a[:20, :20], b[4:24, :20] = 1, 1
+    found = voxel_agreement(vote_patterns([a, b]))
+    (counts,) = confusion_counts(a, b, classes=[1])
+    assert found.cohen[0, 1] == pytest.approx(dice(counts), abs=1e-3)
 
 
 def test_bad_masks_are_refused() -> None:

@@ -63,6 +63,19 @@ def test_a_hand_drawn_case_has_the_scores_computed_by_hand() -> None:
     assert aggregated_jaccard(overlap) == 6 / (9 + 2 + 2 + 2)
 
 
+def test_aggregated_jaccard_plus_by_hand_pairs_each_object_once() -> None:
+    """Graham et al. 2019: the one-to-one pairing with the largest sum of IoU; what is left enlarges the union.
+
+    A prediction P of 9 pixels covers objects A (4) and B (4) of the reference, Q is the speck in C (3) and D is false.
+    AJI lets both A and B take P: (4 + 4 + 1) / (9 + 9 + 3 + 2). AJI+ gives P to one of them, the other stays alone.
+    """
+    reference = [1, 1, 1, 1, 2, 2, 2, 2, 0, 3, 3, 3, 0, 0]
+    prediction = [7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 0, 0, 9, 9]
+    overlap = instance_overlap(reference, prediction)
+    assert aggregated_jaccard(overlap) == (4 + 4 + 1) / (9 + 9 + 3 + 2)
+    assert aggregated_jaccard(overlap, one_to_one=True) == (4 + 1) / (9 + 3 + 4 + 2)
+
+
 def test_at_one_half_one_of_two_equal_halves_matches() -> None:
     assert match_instances(instance_overlap(REFERENCE, PREDICTION), threshold=0.5).tp == 2
 

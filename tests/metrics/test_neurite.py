@@ -60,6 +60,58 @@ def test_membrane_predicted_inside_a_neurite_falls_apart_into_single_pixels() ->
 
 
 @given(label_pairs)
+def test_scores_follow_from_those_of_scikit_image(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    """Two equalities.
+
+    `adapted_rand_error` counts *pairs* of different pixels: its precision is (P − n) / (A − n) and its recall (P − n) /
+    (B − n), where P, A, B are the sums of squared counts of the table, of the truth and of the prediction on the n
+    pixels of neurites. So P = precision · (A − n) + n, and V_rand's split and merge are P / A and P / B. On large
+    images n vanishes beside the squares, and V_rand becomes 1 minus the adapted Rand error.
+
+    `variation_of_information` gives H(prediction | truth) and H(truth | prediction), in bits; what both share is
+    H(truth) − H(truth | prediction).
+    """
+    from scipy.stats import entropy
+    from skimage.metrics import adapted_rand_error, variation_of_information
+
+    reference, prediction = pair
+    ours = neurite_scores(reference, prediction)
+    inside = reference > 0
+    n = int(inside.sum())
+    guess = prediction.astype(int)
+    guess[guess == 0] = 100 + np.arange((guess == 0).sum())  # membrane pixels are segments of their own
+    sizes_truth, sizes_guess = (
+        np.unique(reference[inside], return_counts=True)[1],
+        np.unique(guess[inside], return_counts=True)[1],
+    )
+    a, b = int((sizes_truth.astype(int) ** 2).sum()), int((sizes_guess.astype(int) ** 2).sum())
+    if n < 2 or a == n or b == n:  # no two pixels of one segment: their ratios are 0/0
+        return
+    _, precision, recall = adapted_rand_error(reference, guess, ignore_labels=(0,))
+    p = precision * (a - n) + n
+    assert p == pytest.approx(recall * (b - n) + n)
+    assert ours.v_rand_split == pytest.approx(p / a)
+    assert ours.v_rand_merge == pytest.approx(p / b)
+    h_guess_given_truth, h_truth_given_guess = variation_of_information(reference, guess, ignore_labels=(0,))
+    h_truth, h_guess = entropy(sizes_truth, base=2), entropy(sizes_guess, base=2)
+    assert h_truth - h_truth_given_guess == pytest.approx(h_guess - h_guess_given_truth, abs=1e-9)
+    if h_truth > 1e-9:
+        assert ours.v_info_merge == pytest.approx((h_truth - h_truth_given_guess) / h_truth, abs=1e-9)
+    if h_guess > 1e-9:
+        assert ours.v_info_split == pytest.approx((h_guess - h_guess_given_truth) / h_guess, abs=1e-9)
+
+
+def test_on_large_images_v_rand_is_one_minus_the_adapted_rand_error_of_scikit_image() -> None:
+    from skimage.metrics import adapted_rand_error
+
+    rng = np.random.default_rng(5)
+    reference, prediction = (np.kron(rng.integers(0, 5, (6, 7)), np.ones((40, 40), int)) for _ in range(2))
+    prediction[prediction == 0] = 9
+    error, _, _ = adapted_rand_error(reference, prediction, ignore_labels=(0,))
+    assert neurite_scores(reference, prediction).v_rand == pytest.approx(1 - error, abs=1e-4)
+
+
+@given(label_pairs)
 def test_scores_equal_their_definition_on_the_tables_of_scikit_learn(pair: tuple[np.ndarray, np.ndarray]) -> None:
     from scipy.stats import entropy
     from sklearn.metrics import mutual_info_score
@@ -192,6 +244,25 @@ def test_a_ghost_membrane_costs_what_it_takes_to_cut() -> None:
     ghost[:, 4] = False
     # The membrane grows from the rim on both sides; the one pixel in which it would cut the neurite stays.
     assert warping_error(truth, ghost).n_errors == 1
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_what_appears_or_vanishes_is_scored_as_by_hand(ndim: int) -> None:
+    """What is there on both sides may shrink or grow; what only one side has needs a pixel that cannot flip."""
+    nothing = np.zeros((9,) * ndim, bool)
+    island = nothing.copy()
+    island[(slice(3, 6),) * ndim] = True
+    size = 3**ndim
+    # A neurite that was missed shrinks to its last pixel; one that was invented has no pixel to grow from.
+    assert warping_error(island, nothing).n_errors == 1
+    assert warping_error(nothing, island).n_errors == size
+    # A hole likewise, inside a neurite that reaches the rim.
+    assert warping_error(~island, ~nothing).n_errors == 1
+    assert warping_error(~nothing, ~island).n_errors == size
+    # On both sides, an island of one pixel grows into the whole of the other's.
+    seed = nothing.copy()
+    seed[(4,) * ndim] = True
+    assert warping_error(seed, island).n_errors == warping_error(island, seed).n_errors == 0
 
 
 def test_membranes_of_a_volume_move_too() -> None:

@@ -62,6 +62,49 @@ def test_cl_dice_equals_its_formula_on_whole_arrays() -> None:
     assert math.isclose(cl_dice(a, b), 2 * precision * sensitivity / (precision + sensitivity))
 
 
+def crossing(ndim: int) -> tuple[np.ndarray, np.ndarray]:
+    """A long line with three branches of six voxels; and the same without one branch, with a spur of two elsewhere.
+
+    All are one voxel wide and touch nowhere, so that each is its own skeleton.
+    """
+    reference = np.zeros((9, 25, 31)[-ndim:], bool)
+    middle = (4,) * (ndim - 2)
+    reference[(*middle, 12, slice(3, 28))] = True
+    prediction = reference.copy()
+    for column in (6, 14, 22):
+        reference[(*middle, slice(14, 20), column)] = True
+        if column != 14:
+            prediction[(*middle, slice(14, 20), column)] = True
+    prediction[(*middle, slice(8, 11), 18)] = True
+    return reference, prediction
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_a_lost_branch_and_an_invented_one_are_scored_as_by_hand(ndim: int) -> None:
+    """25 + 18 voxels of reference, 25 + 12 + 3 of prediction, 25 + 12 in both: sensitivity 37/43, precision 37/40."""
+    reference, prediction = crossing(ndim)
+    assert (reference.sum(), prediction.sum(), (reference & prediction).sum()) == (43, 40, 37)
+    precision, sensitivity = 37 / 40, 37 / 43
+    by_hand = 2 * precision * sensitivity / (precision + sensitivity)
+    assert math.isclose(cl_dice(reference, prediction), by_hand)
+    assert math.isclose(cl_dice(prediction, reference), by_hand)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("which", ["gap", "branches"])
+def test_cl_dice_of_lines_follows_from_the_soft_skeletons_of_monai(ndim: int, which: str) -> None:
+    """MONAI's clDice is a loss on soft skeletons, made by erosions. They differ from thinned ones except where a mask
+    is a line one voxel wide, which both leave as it is; there the formula gives the same on either."""
+    torch = pytest.importorskip("torch")
+    from monai.losses.cldice import soft_skel
+
+    pair = lines(ndim) if which == "gap" else crossing(ndim)
+    a, b = (torch.from_numpy(mask[None, None].astype(np.float64)) for mask in pair)
+    line_a, line_b = soft_skel(a, 3), soft_skel(b, 3)
+    precision, sensitivity = ((line_b * a).sum() / line_b.sum()).item(), ((line_a * b).sum() / line_a.sum()).item()
+    assert math.isclose(cl_dice(*pair), 2 * precision * sensitivity / (precision + sensitivity))
+
+
 def test_lines_that_never_meet_score_zero() -> None:
     line, _ = lines(2)
     assert cl_dice(line, np.roll(line, 2, axis=0)) == 0

@@ -121,7 +121,7 @@ def test_readers_are_the_ceiling_and_copies_are_found(sets: dict[str, Path], tmp
     assert "The masks of copy are equal to those of the reference" in said
     assert "The masks of twin are equal to those of ben" in said
     table = pd.read_csv(tmp_path / "out" / "readers.csv")
-    assert len(table) == 1 + 4 + 6
+    assert len(table) == 1 + 4 + 2 + 6  # method, readers, both consensus masks, pairs of readers
     pair = table[(table["masks"] == "anna") & (table["against"] == "ben")]
     expected = []
     for i in range(N):

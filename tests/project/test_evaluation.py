@@ -454,3 +454,44 @@ def test_one_persons_masks_against_the_gold_standard(realdata: Path, tmp_path: P
     assert len(result.scores) == 18
     assert result.mean_dice == 1.0
     assert "copies of each other" in said(result)
+
+
+def two_labels(second: int) -> NDArray[Any]:
+    """A square of 16 pixels of label 1, and one of label 2 that starts at row `second`."""
+    return square() + square(2, start=second, size=2)
+
+
+def test_generalised_and_weighted_dice_of_a_case_stand_beside_its_labels(tmp_path: Path) -> None:
+    """By hand: label 1 has 16 of 16 pixels, label 2 one of 4, moved by a pixel down and right."""
+    tp, sizes = (16, 1), (32, 8)
+    run(tmp_path, {"a": two_labels(9)}, {"a": two_labels(8)}, weights={"1": 1.0, "label 2": 3.0})
+    cases = pd.read_csv(tmp_path / "out" / "cases.csv").set_index("label")
+    assert cases["tp"].tolist() == list(tp)
+    generalised = 2 * (tp[0] / 256 + tp[1] / 16) / (sizes[0] / 256 + sizes[1] / 16)
+    assert cases["generalised_dice"].tolist() == pytest.approx([generalised] * 2)
+    assert cases["weighted_dice"].tolist() == pytest.approx([(1 + 3 * 0.25) / 4] * 2)
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv").set_index("metric")
+    assert summary.loc["generalised_dice", "name"] == "all labels together"  # one row, not one per label
+    assert summary.loc["weighted_dice", "mean"] == pytest.approx(1.75 / 4)
+
+
+def test_one_label_has_no_score_of_all_labels(tmp_path: Path) -> None:
+    run(tmp_path, {"a": square()}, {"a": square()})
+    assert "generalised_dice" not in pd.read_csv(tmp_path / "out" / "cases.csv")
+
+
+@pytest.mark.parametrize(
+    ("weights", "hint"),
+    [
+        ({"3": 1.0}, r"got '3'; scored are 1 \(label 1\), 2 \(label 2\)"),
+        ({"1": 1.0, "label 1": 2.0}, "each once"),
+        ({"1": -1.0}, "at least 0"),
+        ({"1": 0.0}, "not all 0"),
+    ],
+)
+def test_weights_of_labels_that_are_not_scored_are_refused(
+    tmp_path: Path, weights: dict[str, float], hint: str
+) -> None:
+    with pytest.raises(ConfigError, match=hint):
+        run(tmp_path, {"a": two_labels(8)}, {"a": two_labels(8)}, weights=weights)
+    assert not (tmp_path / "out").exists()

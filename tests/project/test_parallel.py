@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import signal
+import socket
 import sys
 import time
 from functools import partial
@@ -100,5 +101,37 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
         raise OSError("timed out")
 
     monkeypatch.setattr(distributed, "Client", refuse)
-    with CasePool("tcp://nowhere:1") as pool, pytest.raises(ConfigError, match="no Dask scheduler answers at tcp"):
+    with CasePool("ucx://nowhere:1") as pool, pytest.raises(ConfigError, match="no Dask scheduler answers at ucx"):
         pool.map(double, [1, 2, 3])
+
+
+def test_nobody_listening_is_said_at_once() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]  # bound, but nobody listens
+        began = time.monotonic()
+        with (
+            CasePool(f"tcp://127.0.0.1:{port}") as pool,
+            pytest.raises(ConfigError, match=f"at tcp://127.0.0.1:{port}"),
+        ):
+            pool.map(double, [1, 2, 3])
+        assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"), [("tcp://host", "host and port"), ("tcp://:8786", "host and port"), ("tcp://h:99999", "range")]
+)
+def test_half_an_address_is_refused(address: str, hint: str) -> None:
+    with CasePool(address) as pool, pytest.raises(ConfigError, match=hint):
+        pool.map(double, [1, 2, 3])
+
+
+@pytest.mark.slow
+def test_a_scheduler_by_its_address_does_the_work() -> None:
+    from distributed import LocalCluster
+
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None)
+    with cluster, CasePool(cluster.scheduler_address) as pool:
+        assert pool.map(double, range(20)) == [2 * i for i in range(20)]
+        (worker,) = set(pool.map(call, [os.getpid] * 3))
+        assert worker != os.getpid()

@@ -447,6 +447,9 @@ def test_scores_that_do_not_fit_are_refused(study, cases, tmp_path):
     review.rate(study, "anna", study.items[0].code, "pass")
     with pytest.raises(DatasetError, match="must name one of the sources"):
         measure_study(study, dice={"": cases})
+    (tmp_path / "no_report").mkdir()
+    with pytest.raises(DatasetError, match=r"cases\.csv must be the cases\.csv"):
+        measure_study(study, dice={"secretmodel": tmp_path / "no_report"})
     (tmp_path / "x.csv").write_text("case,iou\na,1\n")
     with pytest.raises(DatasetError, match="columns case and dice"):
         measure_study(study, dice={"secretmodel": tmp_path / "x.csv"})

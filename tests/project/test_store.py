@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from septum.errors import ConfigError, DatasetError, FormatError
-from septum.project import store
+from septum.project import store, store_schema
 from septum.project.store import ItemRecord, StudyRecord, open_store
 
 STUDY = StudyRecord("study1", "2026-01-01T00:00:00+00:00", "{}", "seed")
@@ -190,7 +190,7 @@ def test_a_study_is_registered_once(ratings):
 
 
 def test_a_newer_schema_is_refused(path, monkeypatch):
-    monkeypatch.setattr(store, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(store_schema, "SCHEMA_VERSION", 2)
     open_store(f"sqlite:///{path}").close()
     monkeypatch.undo()
     with pytest.raises(ConfigError, match="schema version 1, got 2"):

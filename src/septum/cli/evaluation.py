@@ -45,6 +45,13 @@ def evaluate(
             show_default="overlap,surface",
         ),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL=NUMBER,...",
+            help="Also the weighted Dice of a case over these labels (values or names); others weigh 0.",
+        ),
+    ] = None,
     instances: Annotated[
         bool, typer.Option("--instances", help="Also score objects: F1, panoptic quality, aggregated Jaccard, splits.")
     ] = False,
@@ -71,12 +78,27 @@ def evaluate(
         float | None,
         typer.Option(metavar="MM", help="Tolerance of the surface Dice (pixels in pictures).", show_default="1"),
     ] = None,
+    probabilities: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--probabilities",
+            metavar="[NAME=]FOLDER",
+            help="Probability maps of a method, as `septum predict --probabilities` writes them: Brier score, ECE and "
+            "reliability curve; with --em, V_rand and V_info over thresholds. May be repeated.",
+        ),
+    ] = None,
     readers: Annotated[
         list[str] | None,
         typer.Option(
             "--readers",
             metavar="[NAME=]FOLDER",
             help="Masks of a person: the ceiling beside the methods. May be repeated.",
+        ),
+    ] = None,
+    consensus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write the masks on which the readers agree into FOLDER, by majority and by STAPLE."
         ),
     ] = None,
     table: Annotated[
@@ -115,6 +137,7 @@ def evaluate(
     chosen = [name.strip() for name in (metrics or "overlap,surface").split(",") if name.strip()]
     given: dict[str, Any] = {
         "metrics": [*chosen, *(["instances"] if instances else []), *(["em"] if em else [])],
+        "weights": _weights(weights),
         "policy": policy,
         "tolerance_mm": tolerance,
         "background": background,
@@ -123,6 +146,8 @@ def evaluate(
         "table": None if table is None else str(table),
         "groups": groups,
         "stratify": stratify or None,
+        "probabilities": _maps(probabilities or []),
+        "consensus": None if consensus is None else str(consensus),
         "resample": resample or None,
         "workers": workers,
         "gallery": gallery,
@@ -139,7 +164,10 @@ def evaluate(
         if tracking:
             from septum.project.movies import evaluate_tracks
 
-            tracks = evaluate_tracks(_named(predictions), references, output, overwrite=overwrite, hooks=hooks)
+            more = {} if gallery is None else {"gallery": gallery}
+            tracks = evaluate_tracks(
+                _named(predictions), references, output, overwrite=overwrite, hooks=hooks, images=images, **more
+            )
         else:
             from septum.project.evaluation import evaluate as measure
 
@@ -155,7 +183,7 @@ def evaluate(
     if tracking:
         for line in tracks.lines:
             typer.echo(line)
-        typer.echo(f"tables  {tracks.report}")
+        typer.echo(f"report  {tracks.report}")
         return
     for line in [*score_lines(result.summary.to_dict("records")), *result.lines]:
         typer.echo(line)
@@ -198,14 +226,56 @@ def _named(words: Sequence[str]) -> Path | dict[str, Path]:
     return {name: path for name, (_, path) in zip(names, found, strict=True)}
 
 
+def _maps(words: Sequence[str]) -> dict[str, str] | None:
+    """Folders of probability maps by method, "" where none is named.
+
+    Raises:
+        ConfigError: one method twice.
+    """
+    from septum.errors import ConfigError
+
+    found: dict[str, str] = {}
+    for word in words:
+        name, sign, folder = word.partition("=")
+        name, folder = (name, folder) if sign and not Path(word).exists() else ("", word)
+        if name in found:
+            raise ConfigError(f"probabilities must name each method once, got {name or word!r} again; use NAME=FOLDER")
+        found[name] = folder
+    return found or None
+
+
+def _weights(text: str | None) -> dict[str, float] | None:
+    """Label to weight, of `1=2,tumour=0.5`.
+
+    Raises:
+        ConfigError: a part without a number, or a label twice.
+    """
+    from septum.errors import ConfigError
+
+    if text is None:
+        return None
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, number = (piece.strip() for piece in part.rpartition("="))
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not name or math.isnan(weight) or name in found:
+            raise ConfigError(f"weights must be written LABEL=NUMBER,LABEL=NUMBER, each label once, got {text!r}")
+        found[name] = weight
+    return found
+
+
 def _as_mapping(named: Path | dict[str, Path]) -> dict[str, Path]:
     return {named.resolve().name: named} if isinstance(named, Path) else named
 
 
 def score_lines(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
-    """The table on stdout: name, n, mean, interval and median of every Dice in the summary."""
-    chosen = [dict(row) for row in rows if row["metric"] == "dice"]
+    """The table on stdout: name, n, mean, interval and median of every Dice (and weighted Dice) in the summary."""
+    chosen = [dict(row) for row in rows if row["metric"] in ("dice", "weighted_dice")]
     for row in chosen:
+        row["name"] = "weighted" if row["metric"] == "weighted_dice" else row["name"]
         row["name"] = " · ".join(part for part in (str(row.get("method", "")), str(row["name"])) if part)
     width = max([len(str(row["name"])) for row in chosen] + [4])
     lines = [f"{'Dice':<{width}}  {'n':>5}  {'mean':>6}  {'95 % interval':>15}  {'median':>6}"]

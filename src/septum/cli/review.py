@@ -201,7 +201,8 @@ def report(
         typer.Option(
             "--dice",
             metavar="[NAME=]CASES.CSV",
-            help="Table cases.csv that `septum evaluate` wrote for the masks of source NAME; repeat for more.",
+            help="Table cases.csv that `septum evaluate` wrote for the masks of source NAME, or its report folder; "
+            "repeat for more. One table of several methods needs no NAME where methods and sources are named alike.",
         ),
     ] = None,
     threshold: Annotated[

@@ -180,7 +180,7 @@ def gwet_ac1(ratings: ArrayLike, *, categories: Sequence[float] | None = None, c
         ConfigError: fewer than two raters, a rating outside `categories`, or settings out of range.
 
     Where one category was used throughout, AC1 is 1: chance agreement is 0 whatever the number of categories.
-    Source: Gwet 2008, Br J Math Stat Psychol 61:29, equations 5 to 8.
+    Source: Gwet 2008, Br J Math Stat Psychol 61:29; several raters as in its author's R package irrCAC.
 
     >>> agreement = gwet_ac1([[1, 1]] * 18 + [[0, 1], [1, 0]])
     >>> round(agreement.observed, 3), round(agreement.value, 3)

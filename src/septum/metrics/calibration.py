@@ -27,9 +27,9 @@ class CalibrationCounts:
     """Sums over voxels; add the counts of several cases with `+`.
 
     Args:
-        n: `(FINE_BINS,)` voxels per fine bin of confidence.
-        confidence: `(FINE_BINS,)` sum of their confidence.
-        events: `(FINE_BINS,)` how many of them were right.
+        n: `(B,)` voxels per bin of confidence, of equal width over [0, 1]; `B` is `FINE_BINS` until they are `merged`.
+        confidence: `(B,)` sum of their confidence.
+        events: `(B,)` how many of them were right.
         squared: sum over voxels of the squared error (over all classes where there are several).
     """
 
@@ -50,6 +50,16 @@ class CalibrationCounts:
     def voxels(self) -> int:
         """Voxels that were counted."""
         return int(self.n.sum())
+
+    def merged(self, n_bins: int) -> CalibrationCounts:
+        """The same in fewer bins, for keeping the counts of many cases.
+
+        Raises:
+            ConfigError: not a divisor of the number of bins.
+        """
+        _check_bins(n_bins, self.n.size)
+        n, confidence, events = (a.reshape(n_bins, -1).sum(axis=1) for a in (self.n, self.confidence, self.events))
+        return CalibrationCounts(n, confidence, events, self.squared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +143,7 @@ def reliability(counts: CalibrationCounts, *, n_bins: int = 10, adaptive: bool =
 
     Args:
         counts: from `calibration_counts`, of one case or added up over many.
-        n_bins: number of bins; for equal width a divisor of `FINE_BINS`, so that no voxel is torn apart.
+        n_bins: number of bins; for equal width a divisor of the bins of `counts`, so that no voxel is torn apart.
         adaptive: equal numbers of voxels; voxels with the same confidence (up to 1 / `FINE_BINS`) stay together, so
             that there may be fewer bins.
 
@@ -145,13 +155,12 @@ def reliability(counts: CalibrationCounts, *, n_bins: int = 10, adaptive: bool =
     >>> reliability(calibration_counts([0.25, 0.25, 0.75, 0.75], [0, 1, 1, 1])).expected_error
     0.25
     """
-    if n_bins < 1 or (not adaptive and FINE_BINS % n_bins):
-        raise ConfigError(f"n_bins must be a divisor of {FINE_BINS}, got {n_bins}; 10 and 20 are customary")
+    _check_bins(n_bins, n_bins if adaptive else counts.n.size)
     if adaptive:
         before = np.cumsum(counts.n) - counts.n / 2
         place = np.minimum(before * n_bins // max(counts.voxels, 1), n_bins - 1).astype(np.int64)
     else:
-        place = np.arange(FINE_BINS) // (FINE_BINS // n_bins)
+        place = np.arange(counts.n.size) // (counts.n.size // n_bins)
     n = np.bincount(place, counts.n, minlength=n_bins).astype(np.int64)
     confidence = np.bincount(place, counts.confidence, minlength=n_bins)
     events = np.bincount(place, counts.events, minlength=n_bins)
@@ -162,6 +171,11 @@ def reliability(counts: CalibrationCounts, *, n_bins: int = 10, adaptive: bool =
 def expected_calibration_error(counts: CalibrationCounts, *, n_bins: int = 10, adaptive: bool = False) -> float:
     """Mean distance between confidence and frequency, in [0, 1]; nan without voxels. See `reliability`."""
     return reliability(counts, n_bins=n_bins, adaptive=adaptive).expected_error
+
+
+def _check_bins(n_bins: int, whole: int) -> None:
+    if n_bins < 1 or whole % n_bins:
+        raise ConfigError(f"n_bins must be a divisor of {whole}, got {n_bins}; 10 and 20 are customary")
 
 
 def _nothing() -> CalibrationCounts:

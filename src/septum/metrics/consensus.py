@@ -1,4 +1,4 @@
-"""Several readers' masks of one case: pairwise Dice, majority vote, STAPLE, and readers who are the same reader.
+"""Several readers' masks of one case: pairwise Dice, κ, majority vote, STAPLE, and readers who are the same reader.
 
 The insight: voxels on which all readers voted alike cannot be told apart by any of these methods. A case of millions of
 voxels therefore shrinks to a short list of *vote patterns* with their counts (five readers, two labels: at most 32), on
@@ -73,6 +73,23 @@ class Staple:
         return self.performance[:, place[0], place[0]] if place.size else np.full(len(self.performance), np.nan)
 
 
+@dataclass(frozen=True, eq=False)
+class VoxelAgreement:
+    """Agreement of readers voxel by voxel, beyond chance; nan where nothing but one label was used.
+
+    Args:
+        observed: fraction in [0, 1] of pairs of readers that agree, mean over voxels.
+        fleiss: Fleiss' κ of all readers, at most 1.
+        cohen: `(R, R)` Cohen's κ of every reader with every other, symmetric.
+        voxels: that were counted.
+    """
+
+    observed: float
+    fleiss: float
+    cohen: NDArray[np.float64]
+    voxels: int
+
+
 @dataclass(frozen=True)
 class IdenticalReaders:
     """Two readers whose masks are equal in all of the `n_cases` that both read: copies, not independent readers."""
@@ -141,6 +158,43 @@ def pairwise_dice(
     size = np.diag(shared)
     total = size[:, None] + size[None, :]
     return np.where(total > 0, 2 * shared / np.maximum(total, 1), np.nan)
+
+
+def voxel_agreement(patterns: VotePatterns) -> VoxelAgreement:
+    """κ of readers whose subjects are voxels, from the distinct votes of a case.
+
+    Both coefficients count the background like any label and treat voxels as independent, which neighbours are not:
+    they describe one case, and intervals come from many cases, never from voxels. Where the background grows without
+    bound, κ of two readers of one structure becomes their Dice (Zijdenbos et al. 1994, IEEE TMI 13:716).
+
+    Args:
+        patterns: of `vote_patterns`.
+
+    Sources: Cohen 1960, Educ Psychol Meas 20:37; Fleiss 1971, Psychol Bull 76:378.
+
+    >>> found = voxel_agreement(vote_patterns([[0, 0, 1, 1], [0, 0, 0, 1]]))
+    >>> found.observed, found.cohen[0, 1]
+    (0.75, 0.5)
+    """
+    n, n_readers = patterns.n.astype(np.float64), patterns.votes.shape[1]
+    total = float(n.sum())
+    if not total:
+        return VoxelAgreement(np.nan, np.nan, np.full((n_readers, n_readers), np.nan), 0)
+    tally = patterns.tally.astype(np.float64)
+    agreed = (tally * (tally - 1)).sum(axis=1) / (n_readers * (n_readers - 1))
+    observed = float(n @ agreed / total)
+    share = n @ tally / (total * n_readers)
+    cohen = np.eye(n_readers)
+    for one, other in combinations(range(n_readers), 2):
+        joint = np.zeros((patterns.labels.size,) * 2)
+        np.add.at(joint, (patterns.votes[:, one], patterns.votes[:, other]), n / total)
+        expected = float(joint.sum(axis=1) @ joint.sum(axis=0))
+        cohen[one, other] = cohen[other, one] = _beyond_chance(float(np.trace(joint)), expected)
+    return VoxelAgreement(observed, _beyond_chance(observed, float(share @ share)), cohen, int(total))
+
+
+def _beyond_chance(observed: float, expected: float) -> float:
+    return float((observed - expected) / (1 - expected)) if expected < 1 - 1e-12 else float("nan")
 
 
 def majority_vote(masks: Sequence[ArrayLike], *, undecided: int = 0) -> NDArray[np.int64]:

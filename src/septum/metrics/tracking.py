@@ -21,7 +21,7 @@ from septum.errors import ConfigError
 from septum.metrics.instances import InstanceOverlap, instance_overlap
 from septum.metrics.summary import UNDEFINED
 
-# Matula et al. 2015, PLoS ONE 10:e0144959, table 2; as the challenge uses them.
+# The weights of Matula et al. 2015, PLoS ONE 10:e0144959, as the challenge uses them.
 SPLIT, MISSED, EXTRA = 5.0, 10.0, 1.0
 EDGE_EXTRA, EDGE_MISSED, EDGE_WRONG = 1.0, 1.5, 1.0
 
@@ -39,6 +39,40 @@ class SegmentationAccuracy:
 
 
 @dataclass(frozen=True)
+class FrameErrors:
+    """The edits of one frame, and where they are; a link counts in the frame of its end.
+
+    Args:
+        frame: its number, from 0.
+        splits: objects to cut apart.
+        missed: reference objects that none covers.
+        extra: predicted objects that cover none.
+        edges_extra: links that the reference lacks.
+        edges_missed: links that the prediction lacks.
+        edges_wrong: links of the wrong kind.
+        reference_labels: reference objects that any of these concerns, sorted.
+        prediction_labels: predicted objects likewise.
+    """
+
+    frame: int
+    splits: int
+    missed: int
+    extra: int
+    edges_extra: int
+    edges_missed: int
+    edges_wrong: int
+    reference_labels: tuple[int, ...]
+    prediction_labels: tuple[int, ...]
+
+    @property
+    def cost(self) -> float:
+        """What TRA pays for them."""
+        objects = SPLIT * self.splits + MISSED * self.missed + EXTRA * self.extra
+        links = EDGE_EXTRA * self.edges_extra + EDGE_MISSED * self.edges_missed + EDGE_WRONG * self.edges_wrong
+        return objects + links
+
+
+@dataclass(frozen=True)
 class TrackingScores:
     """DET and TRA, and the edits that they price.
 
@@ -53,6 +87,7 @@ class TrackingScores:
         edges_wrong: links that are in both, once as division and once as continuation.
         n_vertices: objects of the reference over all frames.
         n_edges: links of the reference.
+        frames: the same edits frame by frame.
     """
 
     det: float
@@ -65,6 +100,7 @@ class TrackingScores:
     edges_wrong: int
     n_vertices: int
     n_edges: int
+    frames: tuple[FrameErrors, ...] = field(default=(), repr=False)
 
 
 def segmentation_accuracy(frames: Iterable[FramePair]) -> SegmentationAccuracy:
@@ -125,35 +161,33 @@ def score_tracking(
         if start in seen.partner and end in seen.partner
     }
     n_vertices = sum(len(labels) for labels in seen.reference)
-    common = truth.keys() & guess.keys()
-    wrong = sum(truth[edge] != guess[edge] for edge in common)
-    extra, missed = len(guess) - len(common), len(truth) - len(common)
-    detection = SPLIT * seen.splits + MISSED * seen.missed + EXTRA * seen.extra
-    links = EDGE_EXTRA * extra + EDGE_MISSED * missed + EDGE_WRONG * wrong
+    errors = _frame_errors(seen, truth, guess)
+    names = ("splits", "missed", "extra", "edges_extra", "edges_missed", "edges_wrong")
+    edits = {name: sum(getattr(frame, name) for frame in errors) for name in names}
+    detection = SPLIT * edits["splits"] + MISSED * edits["missed"] + EXTRA * edits["extra"]
+    cost = sum(frame.cost for frame in errors)
     return TrackingScores(
         det=_accuracy(detection, MISSED * n_vertices),
-        tra=_accuracy(detection + links, MISSED * n_vertices + EDGE_MISSED * len(truth)),
-        splits=seen.splits,
-        missed=seen.missed,
-        extra=seen.extra,
-        edges_extra=extra,
-        edges_missed=missed,
-        edges_wrong=wrong,
+        tra=_accuracy(cost, MISSED * n_vertices + EDGE_MISSED * len(truth)),
+        **edits,
         n_vertices=n_vertices,
         n_edges=len(truth),
+        frames=errors,
     )
 
 
 @dataclass
 class _Seen:
-    """What stays of the frames: labels on both sides, and the partner of each predicted object that covers just one."""
+    """What stays of the frames: labels on both sides, the partner of each predicted object that covers just one, and
+    per frame how many to cut apart, and which reference and predicted objects stand alone or are run together."""
 
     reference: list[NDArray[np.int64]] = field(default_factory=list)
     prediction: list[NDArray[np.int64]] = field(default_factory=list)
     partner: dict[Vertex, Vertex] = field(default_factory=dict)
-    splits: int = 0
-    missed: int = 0
-    extra: int = 0
+    splits: list[int] = field(default_factory=list)
+    missed: list[set[int]] = field(default_factory=list)
+    extra: list[set[int]] = field(default_factory=list)
+    together: list[tuple[set[int], set[int]]] = field(default_factory=list)
 
     def add(self, overlap: InstanceOverlap) -> None:
         frame = len(self.reference)
@@ -162,11 +196,60 @@ class _Seen:
         for index in pair[n_covered[overlap.column[pair]] == 1]:
             label = int(overlap.prediction_labels[overlap.column[index]])
             self.partner[frame, label] = (frame, int(overlap.reference_labels[overlap.row[index]]))
-        self.splits += int(np.maximum(n_covered - 1, 0).sum())
-        self.missed += overlap.n_reference - pair.size
-        self.extra += int((n_covered == 0).sum())
+        run_together = pair[n_covered[overlap.column[pair]] > 1]
+        found = np.zeros(overlap.n_reference, dtype=bool)
+        found[overlap.row[pair]] = True
+        self.splits.append(int(np.maximum(n_covered - 1, 0).sum()))
+        self.missed.append(_labels(overlap.reference_labels[~found]))
+        self.extra.append(_labels(overlap.prediction_labels[n_covered == 0]))
+        self.together.append(
+            (
+                _labels(overlap.reference_labels[overlap.row[run_together]]),
+                _labels(overlap.prediction_labels[overlap.column[run_together]]),
+            )
+        )
         self.reference.append(overlap.reference_labels)
         self.prediction.append(overlap.prediction_labels)
+
+
+def _labels(labels: NDArray[np.int64]) -> set[int]:
+    return {int(label) for label in labels}
+
+
+def _frame_errors(
+    seen: _Seen, truth: dict[tuple[Vertex, Vertex], bool], guess: dict[tuple[Vertex, Vertex], bool]
+) -> tuple[FrameErrors, ...]:
+    """The edits of every frame; `guess` in the vertices of the reference."""
+    common = truth.keys() & guess.keys()
+    n = len(seen.reference)
+    kinds = (guess.keys() - common, truth.keys() - common, {edge for edge in common if truth[edge] != guess[edge]})
+    links: list[list[list[int]]] = [[[] for _ in range(n)] for _ in kinds]
+    for kind, by_frame in zip(kinds, links, strict=True):
+        for _, (frame, label) in kind:
+            by_frame[frame].append(label)
+    own: list[dict[int, int]] = [{} for _ in range(n)]  # predicted label of the one object that covers a reference's
+    for (frame, label), (_, partner) in seen.partner.items():
+        own[frame][partner] = label
+    found = []
+    for frame in range(n):
+        ends = {label for kind in links for label in kind[frame]}
+        merged, by = seen.together[frame]
+        found.append(
+            FrameErrors(
+                frame=frame,
+                splits=seen.splits[frame],
+                missed=len(seen.missed[frame]),
+                extra=len(seen.extra[frame]),
+                edges_extra=len(links[0][frame]),
+                edges_missed=len(links[1][frame]),
+                edges_wrong=len(links[2][frame]),
+                reference_labels=tuple(sorted(seen.missed[frame] | merged | ends)),
+                prediction_labels=tuple(
+                    sorted(seen.extra[frame] | by | {own[frame][e] for e in ends if e in own[frame]})
+                ),
+            )
+        )
+    return tuple(found)
 
 
 def _covered(overlap: InstanceOverlap) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from septum.metrics import summarise
 from septum.metrics.statistics import PairedComparison, compare_all, rank_methods
 from septum.project.covariates import CaseTable, strata_of
 from septum.project.gallery import worst_first
-from septum.project.measures import MEASURES, titles
+from septum.project.measures import MEASURES, WHOLE_CASE, titles
 from septum.project.reporting import Extras
 from septum.project.scores import Score
 from septum.project.tables import length_unit, methods_of, metric_names, ordered, strata_table
@@ -29,8 +29,9 @@ from septum.report.explorer import Explorer
 from septum.report.overlay import Panel
 from septum.report.sections import Section, Table, Tile
 
-HEADLINES = ("dice", "surface_dice", "hausdorff_percentile", "average_symmetric_surface_distance", "cl_dice",
-             "boundary_iou", "panoptic_quality", "mean_average_precision", "v_rand", "v_info")  # fmt: skip
+HEADLINES = ("dice", "weighted_dice", "generalised_dice", "surface_dice", "hausdorff_percentile",
+             "average_symmetric_surface_distance", "cl_dice", "boundary_iou", "panoptic_quality",
+             "mean_average_precision", "v_rand", "v_info")  # fmt: skip
 """Scores by which methods are compared, where they were measured."""
 _MOST_LABELS = 12  # that are compared one by one
 
@@ -143,7 +144,9 @@ def compare_methods(scored: Scored) -> Analysis:
     """Paired comparisons and rankings of all methods, for every headline score and, for Dice, every label."""
     metrics = [name for name in HEADLINES if name in metric_names(scored.scores)]
     labels = {score.label: score.name for score in scored.scores}
-    parts: list[tuple[str, str, int | None]] = [(metric, "mean over labels", None) for metric in metrics]
+    parts: list[tuple[str, str, int | None]] = [
+        (metric, "all labels together" if metric in WHOLE_CASE else "mean over labels", None) for metric in metrics
+    ]
     if 1 < len(labels) <= _MOST_LABELS:
         parts += [("dice", name, label) for label, name in labels.items()]
     found, rows, ranks, lines = [], [], [], []

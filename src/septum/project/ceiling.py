@@ -23,6 +23,7 @@ from septum.metrics.statistics import compare_all
 from septum.project.analysis import Analysis, Scored, per_case
 from septum.project.coding import Coding
 from septum.project.config import EvaluateSettings
+from septum.project.consensus import KINDS, Together, read_together
 from septum.project.pairs import Pair, measure
 from septum.project.parallel import CasePool
 from septum.project.scores import Score, scores_from_table
@@ -31,6 +32,11 @@ from septum.report import agreement, sections
 from septum.report.sections import Drawing, Section, Table
 
 REFERENCE = "the reference"
+_KAPPA = (
+    "κ over voxels, background included, mean over cases: Cohen's of two readers, Fleiss' of all. Where background "
+    "fills most of the image it comes close to Dice. Consensus: majority (ties are background) and STAPLE of the "
+    "independent readers."
+)
 
 
 def reader_ceiling(
@@ -67,15 +73,20 @@ def reader_ceiling(
     values = {name: per_case(scored.of(name), "dice", cases) for name in (*scored.methods, *scored.readers)}
     pairs = {p: per_case(found, "dice", cases) for p, found in between.items() if set(p) <= set(independent)}
     agreed = _mean(list(pairs.values()), len(cases))
-    section = _section(scored, values, independent, pairs, agreed)
+    together = read_together([m for m in readers if m.name in independent], codings, settings, hooks, pool)
+    voted = {f"consensus, {kind}": per_case(together.scores(kind), "dice", cases) for kind in KINDS if together.cases}
+    section = _section(scored, values | voted, independent, pairs, agreed, together)
+    kappas = {pair: together.kappa(*pair, cases) for pair in pairs}
     rows = [_row(name, REFERENCE, values[name], scored) for name in (*scored.methods, *scored.readers)]
-    rows += [_row(a, b, v, scored) for (a, b), v in ((p, per_case(f, "dice", cases)) for p, f in between.items())]
+    rows += [_row(name, REFERENCE, found, scored) for name, found in voted.items()]
+    rows += [_row(a, b, per_case(f, "dice", cases), scored, kappas.get((a, b))) for (a, b), f in between.items()]
     notes = [
         f"The masks of {second} are equal to {_whose(first)} in every voxel of every case that both hold: {second} is "
         "no independent reader and is left out of the ceiling."
         for first, second in copies
     ]
-    return Analysis((section,), {"readers": pd.DataFrame(rows)}, tuple(notes), _lines(scored, values, agreed))
+    tables = {"readers": pd.DataFrame(rows)} | ({"voxels": together.table()} if together.cases else {})
+    return Analysis((section,), tables, tuple(notes), _lines(scored, agreed, together))
 
 
 def _whose(name: str) -> str:
@@ -138,6 +149,7 @@ def _section(
     independent: Sequence[str],
     pairs: Mapping[tuple[str, str], Any],
     agreed: Any,
+    together: Together,
 ) -> Section:
     models = {name: values[name] for name in scored.methods}
     readers = {name: values[name] for name in independent} or {name: values[name] for name in scored.readers}
@@ -153,9 +165,13 @@ def _section(
         "pairs of independent readers, per case). A method in the band agrees with the "
         "reference about as well as readers agree."
     )
-    rows = [_shown(name, "reference", values[name], scored) for name in (*models, *scored.readers)]
-    rows += [_shown(a, b, found, scored) for (a, b), found in pairs.items()]
-    tables = [Table(("masks", "against", "n", "mean Dice", "95 % interval", "median"), rows)]
+    kappas = {pair: together.kappa(*pair, scored.cases) for pair in pairs}
+    alone = [name for name in values if name not in models and name not in scored.readers]
+    rows = [_shown(name, "reference", values[name], scored) for name in (*models, *scored.readers, *alone)]
+    rows += [_shown(a, b, found, scored, kappas[a, b]) for (a, b), found in pairs.items()]
+    if together.cases:
+        rows.append(_all_readers(together, scored))
+    tables = [Table(("masks", "against", "n", "mean Dice", "95 % interval", "median", "mean κ"), rows, _KAPPA)]
     ceiling = _mean([values[name] for name in independent], len(scored.cases))
     differences = [
         pair
@@ -174,15 +190,24 @@ def _ceiling(models: Mapping[str, Any], readers: Mapping[str, Any], agreed: Any,
     return agreement.ceiling_plot(models, readers, agreed, image_format=image_format)
 
 
-def _shown(name: str, other: str, values: Any, scored: Scored) -> tuple[Any, ...]:
+def _shown(name: str, other: str, values: Any, scored: Scored, kappa: Any = None) -> tuple[Any, ...]:
     s = summarise(values, groups=scored.groups)
-    return (name, other, s.n, s.mean, sections.interval_text(s.mean_ci_low, s.mean_ci_high), s.median)
+    beyond = math.nan if kappa is None else summarise(kappa).mean
+    return (name, other, s.n, s.mean, sections.interval_text(s.mean_ci_low, s.mean_ci_high), s.median, beyond)
 
 
-def _row(name: str, other: str, values: Any, scored: Scored) -> dict[str, Any]:
+def _all_readers(together: Together, scored: Scored) -> tuple[Any, ...]:
+    """Fleiss' κ of all independent readers, as a row; its interval stands where Dice has none."""
+    s = summarise(together.fleiss(scored.cases), groups=scored.groups)
+    interval = sections.interval_text(s.mean_ci_low, s.mean_ci_high)
+    return ("all readers (Fleiss)", "each other", s.n, math.nan, f"of κ: {interval}", math.nan, s.mean)
+
+
+def _row(name: str, other: str, values: Any, scored: Scored, kappa: Any = None) -> dict[str, Any]:
     s = summarise(values, groups=scored.groups)
     return {"masks": name, "against": other, "n": s.n, "n_undefined": s.n_undefined, "mean_dice": s.mean,
-            "mean_ci_low": s.mean_ci_low, "mean_ci_high": s.mean_ci_high, "median_dice": s.median}  # fmt: skip
+            "mean_ci_low": s.mean_ci_low, "mean_ci_high": s.mean_ci_high, "median_dice": s.median,
+            "mean_kappa": math.nan if kappa is None else summarise(kappa).mean}  # fmt: skip
 
 
 def _size_agreement(scored: Scored, readers: Sequence[str]) -> Table | None:
@@ -206,9 +231,10 @@ def _sizes(scored: Scored, name: str) -> Any:
     return np.array(list(sizes.values()))
 
 
-def _lines(scored: Scored, values: Mapping[str, Any], agreed: Any) -> tuple[str, ...]:
+def _lines(scored: Scored, agreed: Any, together: Together) -> tuple[str, ...]:
     s = summarise(agreed, groups=scored.groups)
     if not s.n:
         return ()
     interval = sections.interval_text(s.mean_ci_low, s.mean_ci_high)
-    return (f"readers among each other: mean Dice {s.mean:.3f} ({interval}), n {s.n}",)
+    fleiss = summarise(together.fleiss(scored.cases)).mean
+    return (f"readers among each other: mean Dice {s.mean:.3f} ({interval}), Fleiss' kappa {fleiss:.3f}, n {s.n}",)

@@ -17,13 +17,16 @@ from typing import Any
 import pandas as pd
 
 from septum.project.analysis import Analysis, analyse
+from septum.project.calibration import calibrate, folders_of
 from septum.project.cases import Case, Dataset
 from septum.project.ceiling import reader_ceiling
 from septum.project.coding import Coding, decide_coding, suspicions, unite
 from septum.project.config import EvaluateSettings, unstructure
+from septum.project.consensus import check_consensus
 from septum.project.covariates import CaseTable, read_case_table
 from septum.project.gallery import choose_pictures, draw_cases, example_of
 from septum.project.measures import check_policy, families_of
+from septum.project.membranes import membrane_curves
 from septum.project.pairs import Measured, image_cases, measure, reference_cases
 from septum.project.parallel import CasePool, check_workers
 from septum.project.reporting import refuse_results, write_report
@@ -86,8 +89,10 @@ def evaluate(
     """
     settings, hooks = settings or EvaluateSettings(), hooks or Hooks()
     _check(output, settings)
+    check_consensus(settings.consensus, n_readers=len(readers or {}), overwrite=settings.overwrite)
     dataset = reference_cases(references, settings.axes)
     methods, notes = pair_sets(dataset, predictions, readers or {}, settings)
+    maps = folders_of(settings, methods)
     with CasePool(settings.workers) as pool:
         counted = [_count(method, settings, hooks, pool) for method in methods]
         coding, more = _decide(dataset, methods, counted, settings)
@@ -100,6 +105,8 @@ def evaluate(
         analysis = analyse(scores, methods, stratify=settings.stratify, table=table, ndim=ndim)
         if readers:
             analysis = reader_ceiling(scores, methods, coding, settings, hooks, pool) + analysis
+        if maps:
+            analysis = _of_maps(maps, scores, methods, coding, settings, hooks, pool) + analysis
     notes += analysis.notes
     pictures, lost = image_cases(images, references, dataset, settings.axes)
     notes += lost
@@ -174,6 +181,23 @@ def _odd(methods: Sequence[Method], found: Sequence[Sequence[Score]], codings: M
         said = suspicions(scores, codings[method.name])
         notes += [f"{method.name}: {note}" if method.name else note for note in said]
     return notes
+
+
+def _of_maps(
+    folders: Mapping[str, Path],
+    scores: Sequence[Score],
+    methods: Sequence[Method],
+    codings: Mapping[str, Coding],
+    settings: EvaluateSettings,
+    hooks: Hooks,
+    pool: CasePool,
+) -> Analysis:
+    """What probability maps say beyond the masks: calibration, and the scores of membranes over thresholds."""
+    groups = {score.case: score.group or score.case for score in scores}
+    found = calibrate(folders, methods, codings, groups, hooks, pool)
+    if "em" in families_of(settings.metrics):
+        found = membrane_curves(folders, methods, codings, groups, hooks, pool) + found
+    return found
 
 
 def _write(

@@ -22,9 +22,11 @@ from septum.metrics import (
     boundary_iou,
     cl_dice,
     empty_value,
+    generalised_dice,
     label_surfaces,
     specificity,
     volume_difference_percent,
+    weighted_dice,
 )
 from septum.metrics import surface as surfaces
 
@@ -50,6 +52,8 @@ MEASURES: Mapping[str, Measure] = {
     "sensitivity": Measure("overlap", "sensitivity"),
     "specificity": Measure("overlap", "specificity"),
     "volume_difference_percent": Measure("overlap", "size difference, %", 0, None),
+    "generalised_dice": Measure("overlap", "generalised Dice"),
+    "weighted_dice": Measure("overlap", "weighted Dice"),
     "hausdorff": Measure("surface", "Hausdorff distance, {unit}", -1, None),
     "hausdorff_percentile": Measure("surface", "Hausdorff 95, {unit}", -1, None),
     "average_symmetric_surface_distance": Measure("surface", "average surface distance, {unit}", -1, None),
@@ -64,7 +68,8 @@ MEASURES: Mapping[str, Measure] = {
     "mean_average_precision": Measure("instances", "average precision, IoU 0.5 to 0.95"),
     "segmentation_quality": Measure("instances", "segmentation quality"),
     "panoptic_quality": Measure("instances", "panoptic quality"),
-    "aggregated_jaccard": Measure("instances", "aggregated Jaccard"),
+    "aggregated_jaccard": Measure("instances", "aggregated Jaccard (AJI)"),
+    "aggregated_jaccard_plus": Measure("instances", "aggregated Jaccard, one to one (AJI+)"),
     "reference_objects": Measure("instances", "objects in the reference", 0, None),
     "prediction_objects": Measure("instances", "objects in the prediction", 0, None),
     "splits": Measure("instances", "objects cut apart", -1, None),
@@ -75,7 +80,7 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 FAMILIES: Mapping[str, str] = {
-    "overlap": "Dice, IoU, precision, sensitivity, specificity, size difference",
+    "overlap": "Dice, IoU, precision, sensitivity, specificity, size difference; of several labels generalised Dice",
     "surface": "Hausdorff distance, its 95th percentile, average distances, surface Dice",
     "boundary": "boundary IoU",
     "vessels": "clDice",
@@ -83,6 +88,8 @@ FAMILIES: Mapping[str, str] = {
     "em": "electron microscopy: V_rand, V_info, warping error",
 }
 PERCENTILE = 95.0
+WHOLE_CASE = ("generalised_dice", "weighted_dice")
+"""Scores of all labels of a case together: the same in every row of the case."""
 
 
 def titles(*, unit: str) -> dict[str, str]:
@@ -113,6 +120,23 @@ def overlap_values(counts: Counts, *, policy: str) -> Values:
         "specificity": specificity(counts),
         "volume_difference_percent": volume_difference_percent(counts, policy=policy),
     }
+
+
+def whole_values(counts: Mapping[int, Counts], *, weights: Mapping[int, float], policy: str) -> Values:
+    """The scores of all labels of a case together; none where a single label is scored.
+
+    Args:
+        counts: of every scored label.
+        weights: label value to its weight in the weighted Dice, those that are left out weigh 0; empty: not measured.
+        policy: for empty masks.
+    """
+    if len(counts) < 2:
+        return {}
+    found = {"generalised_dice": generalised_dice(list(counts.values()), policy=policy)}
+    if weights:
+        given = [weights.get(label, 0.0) for label in counts]
+        found["weighted_dice"] = weighted_dice(list(counts.values()), weights=given, policy=policy)
+    return found
 
 
 def label_values(
@@ -172,6 +196,7 @@ def object_values(reference: NDArray[Any], prediction: NDArray[Any], *, ignored:
         "segmentation_quality": at_half.sq,
         "panoptic_quality": at_half.pq,
         "aggregated_jaccard": instances.aggregated_jaccard(overlap),
+        "aggregated_jaccard_plus": instances.aggregated_jaccard(overlap, one_to_one=True),
         "reference_objects": float(overlap.n_reference),
         "prediction_objects": float(overlap.n_prediction),
         "splits": float(parts.splits),

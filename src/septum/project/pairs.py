@@ -7,6 +7,7 @@ refused together, with how far they lie apart, never resampled in silence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,8 @@ from septum.project.folders import LABEL_FOLDERS, entries, expand_frames, some
 from septum.project.matching import label_of, match_stems
 from septum.project.parallel import CasePool
 
+PROBABILITY = re.compile(r"^(.+)_probability_(\d+)$")
+"""Names of probability maps: the case, and the class value."""
 _NO_POSITION = naming.RASTER + naming.TIFF  # formats that hold no origin and often no spacing: shapes decide
 
 
@@ -84,11 +87,22 @@ def _has_images_beside(path: Path) -> bool:
     return any(label_of(name) in names for name in names)
 
 
+def is_probability(name: str) -> bool:
+    """Whether a name says that the file is a probability map beside masks, as `septum predict` writes them.
+
+    >>> is_probability("case7_probability_1"), is_probability("case7")
+    (True, False)
+    """
+    return PROBABILITY.match(name) is not None
+
+
 def mask_cases(path: Path, axes: str | None) -> list[Case]:
-    """One case per mask (per frame of multi-frame files) of a folder, or of a single file."""
+    """One case per mask (per frame of multi-frame files) of a folder, or of a single file; probability maps between
+    masks are left alone."""
     if not path.exists():
         raise DatasetError(f"predictions must be an existing folder or file, got {path}; check the path")
     found = [(e.name, e.path) for e in entries(path)] if path.is_dir() else [(io.stem(path), path)]
+    found = [(name, file) for name, file in found if not is_probability(name)] or found
     cases: list[Case] = []
     for name, file in found:
         fitting = fitting_axes(file, axes)
@@ -174,7 +188,7 @@ def read_pair(pair: Pair, *, resample: bool = False) -> Opened:
             position, both are taken to show the same field of view.
     """
     reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
-    difference = _difference(pair, reference.grid, prediction.grid)
+    difference = grid_difference(pair, reference.grid, prediction.grid)
     if not difference or not resample or reference.grid.ndim != prediction.grid.ndim:
         return Opened(reference, prediction, difference)
     grid = prediction.grid
@@ -259,7 +273,7 @@ def _is_sized(pair: Pair, grid: Grid) -> bool:
     return suffix not in naming.RASTER and not (suffix in naming.TIFF and unit)
 
 
-def _difference(pair: Pair, reference: Grid, prediction: Grid) -> str:
+def grid_difference(pair: Pair, reference: Grid, prediction: Grid) -> str:
     """How two grids differ, or an empty string. Shapes decide where a file format holds no position."""
     if reference.shape != prediction.shape:
         text = f"shapes {reference.shape} and {prediction.shape}"

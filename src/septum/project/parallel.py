@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from septum.errors import ConfigError
 
@@ -29,6 +31,7 @@ TRIAL_S, WORTH_S = 3.0, 20.0
 """With "auto": after so many seconds inline, processes are started when more than so many seconds are left."""
 _PARTS_PER_WORKER = 16  # so that a slow part at the end leaves no worker idle for long
 _LARGEST_PART = 32
+_KNOCK_S = 3.0  # for a scheduler to take a connection
 _PATIENCE_S = 10.0
 """How long there may be no worker at all: on a cluster they come and go, but nobody waits for dead ones for ever."""
 
@@ -140,6 +143,7 @@ def _client(workers: str, n_items: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     if "://" in workers:
+        _check_listening(workers)
         try:
             client = Client(workers, timeout=10, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -157,6 +161,25 @@ def _client(workers: str, n_items: int) -> Iterator[Any]:
         )
     with cluster, Client(cluster, set_as_default=False) as client:
         yield client
+
+
+def _check_listening(address: str) -> None:
+    """Raise `ConfigError` when nothing listens at an address of TCP: Dask itself tries for half a minute."""
+    place = urlsplit(address)
+    try:
+        host, port = place.hostname, place.port
+    except ValueError as error:
+        raise ConfigError(f"workers must be an address like tcp://host:8786, got {address!r}: {error}") from error
+    if place.scheme not in ("tcp", "tls"):
+        return
+    if not host or not port:
+        raise ConfigError(f"workers must name host and port (tcp://host:8786), got {address!r}; add what is missing")
+    try:
+        socket.create_connection((host, port), timeout=_KNOCK_S).close()
+    except OSError as error:
+        raise ConfigError(
+            f"no Dask scheduler answers at {address} ({error}); start one with `dask scheduler`, or use --workers 2"
+        ) from error
 
 
 @contextmanager

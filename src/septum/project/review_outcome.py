@@ -198,7 +198,7 @@ def _scores(dice: Mapping[str, Path], key: Mapping[str, tuple[str, str]]) -> dic
     """Dice by case for every source that has a table, under the names that the study's cases have."""
     sources = sorted({source for _, source in key.values()})
     result = {}
-    for name, path in dice.items():
+    for name, path in _by_source(dice, sources).items():
         source = name or (sources[0] if len(sources) == 1 else "")
         if source not in sources:
             raise DatasetError(
@@ -218,12 +218,38 @@ def _scores(dice: Mapping[str, Path], key: Mapping[str, tuple[str, str]]) -> dic
     return result
 
 
+def _by_source(dice: Mapping[str, Path], sources: Sequence[str]) -> dict[str, Path]:
+    """Tables by source; one without a name speaks of every source that is a method in it."""
+    found = {name: path for name, path in dice.items() if name}
+    if "" in dice:
+        table = _read_cases(dice[""])
+        methods = set(table["method"].dropna().astype(str)) if "method" in table else set()
+        named = {source: dice[""] for source in sources if source in methods}
+        found = (named or {"": dice[""]}) | found
+    return found
+
+
 def read_scores(path: Path, source: str) -> pd.Series[Any]:
     """Mean Dice over labels by case from a `cases.csv`; of a table of several methods the rows of `source`.
+
+    Args:
+        path: the table, or the folder of the report that holds it.
+        source: whose masks were scored.
 
     Raises:
         DatasetError: not a table with the columns case and dice, or several methods none of which is `source`.
     """
+    table = _read_cases(path)
+    if "method" in table and table["method"].nunique() > 1:
+        methods = sorted(table["method"].dropna().astype(str).unique())
+        if source not in methods:
+            raise DatasetError(f"{path} must hold the method {source}, got {', '.join(methods)}; name sources alike")
+        table = table[table["method"].astype(str) == source]
+    return table.groupby("case", sort=False)["dice"].mean()
+
+
+def _read_cases(path: Path) -> pd.DataFrame:
+    path = path / "cases.csv" if path.is_dir() else path
     try:
         table = pd.read_csv(path, dtype={"case": str}, keep_default_na=True)
     except (OSError, ValueError, csv.Error) as error:
@@ -231,12 +257,7 @@ def read_scores(path: Path, source: str) -> pd.Series[Any]:
     missing = [name for name in ("case", "dice") if name not in table]
     if missing or not pd.api.types.is_numeric_dtype(table["dice"]):
         raise DatasetError(f"{path} must have the columns case and dice (numbers), got {list(table.columns)[:12]}")
-    if "method" in table and table["method"].nunique() > 1:
-        methods = sorted(table["method"].dropna().astype(str).unique())
-        if source not in methods:
-            raise DatasetError(f"{path} must hold the method {source}, got {', '.join(methods)}; name sources alike")
-        table = table[table["method"].astype(str) == source]
-    return table.groupby("case", sort=False)["dice"].mean()
+    return table
 
 
 def _notes(

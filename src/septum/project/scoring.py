@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from septum.errors import ConfigError
 from septum.project.cases import UNANNOTATED
 from septum.project.coding import Coding
 from septum.project.config import EvaluateSettings
@@ -25,6 +26,7 @@ from septum.project.measures import (
     neurite_values,
     object_values,
     overlap_values,
+    whole_values,
 )
 from septum.project.pairs import Measured, Pair, name_of, read_pair
 from septum.project.parallel import CasePool
@@ -42,12 +44,17 @@ class Scoring:
     policy: str
     resample: bool
     objects: tuple[bool, bool]
+    weights: Mapping[int, float]
 
 
 def plan_scoring(
     codings: Mapping[str, Coding], counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
 ) -> dict[str, Scoring]:
-    """What is computed for the pairs of each method. A side whose masks hold one value is split into components."""
+    """What is computed for the pairs of each method. A side whose masks hold one value is split into components.
+
+    Raises:
+        ConfigError: weights of labels that are not scored.
+    """
     families = families_of(settings.metrics)
     found = {}
     for (name, coding), measured in zip(codings.items(), counted, strict=True):
@@ -56,7 +63,27 @@ def plan_scoring(
             len({int(v) for t in tables for v in np.unique(t.reference)} - coding.unscored) > 1,
             len({int(v) for t in tables for v in np.unique(t.prediction)} - coding.unscored) > 1,
         )
-        found[name] = Scoring(coding, families, settings.tolerance_mm, settings.policy, settings.resample, objects)
+        weights = label_weights(settings.weights, coding.labels)
+        found[name] = Scoring(
+            coding, families, settings.tolerance_mm, settings.policy, settings.resample, objects, weights
+        )
+    return found
+
+
+def label_weights(weights: Mapping[str, float], labels: Mapping[int, str]) -> dict[int, float]:
+    """Weights by label value, from weights by value or by name.
+
+    Raises:
+        ConfigError: a label that is not scored, one that is named twice, or a single label: it has nothing to outweigh.
+    """
+    by_name = {name: value for value, name in labels.items()} | {str(value): value for value in labels}
+    unknown = [name for name in weights if name not in by_name]
+    known = ", ".join(f"{value} ({name})" for value, name in labels.items())
+    if unknown:
+        raise ConfigError(f"weights must name scored labels, got {unknown[0]!r}; scored are {known}")
+    found = {by_name[name]: weight for name, weight in weights.items()}
+    if weights and (len(labels) < 2 or len(found) < len(weights)):
+        raise ConfigError(f"weights must name several labels, each once, got {', '.join(weights)}; scored are {known}")
     return found
 
 
@@ -88,8 +115,10 @@ def score_method(
             one.case.id, wanted.coding.apply(one.table), labels=wanted.coding.labels, group=group
         )
         size = one.grid.voxel_volume if one.sized else float("nan")
+        by_label = {score.label: score.counts for score in counts}
+        whole = whole_values(by_label, weights=wanted.weights, policy=settings.policy)
         for score in counts:
-            own = overlap_values(score.counts, policy=settings.policy) | dict(values.get(score.label, {}))
+            own = overlap_values(score.counts, policy=settings.policy) | whole | dict(values.get(score.label, {}))
             scores.append(replace(score, method=method.name, values=own, sample_size=size))
     return scores
 
@@ -99,9 +128,9 @@ def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]
     opened = read_pair(pair, resample=scoring.resample)
     reference, prediction = opened.reference, opened.prediction
     coding, labels = scoring.coding, list(scoring.coding.labels)
-    ignored = _ignored(reference.array, coding.ignore)
-    truth = coding.reference(_without(reference.array, ignored, coding.background))
-    guess = coding.prediction(_without(prediction.array, ignored, coding.background))
+    ignored = ignored_samples(reference.array, coding.ignore)
+    truth = coding.reference(without_ignored(reference.array, ignored, coding.background))
+    guess = coding.prediction(without_ignored(prediction.array, ignored, coding.background))
     found = label_values(
         truth,
         guess,
@@ -130,11 +159,11 @@ def _objects(scoring: Scoring) -> tuple[bool, bool]:
     return scoring.objects if len(scoring.coding.labels) == 1 else (False, False)
 
 
-def _ignored(reference: NDArray[Any], ignore: int | None) -> NDArray[np.bool_] | None:
+def ignored_samples(reference: NDArray[Any], ignore: int | None) -> NDArray[np.bool_] | None:
     """Samples that are not scored; None where every one is."""
     values = [v for v in (ignore, UNANNOTATED) if v is not None and (v >= 0 or reference.dtype.kind == "i")]
     return np.isin(reference, values) if values else None
 
 
-def _without(values: NDArray[Any], ignored: NDArray[np.bool_] | None, background: int) -> NDArray[Any]:
+def without_ignored(values: NDArray[Any], ignored: NDArray[np.bool_] | None, background: int) -> NDArray[Any]:
     return values if ignored is None else np.where(ignored, background, values)

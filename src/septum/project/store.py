@@ -24,64 +24,11 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from septum.errors import ConfigError, DatasetError, FormatError
+from septum.project import store_schema as schema
 
-SCHEMA_VERSION = 1  # raised when an older program would misread the tables
 LONGEST_COMMENT = 2000
 READER = re.compile(r"[^\W_][\w .\-]{0,63}")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_BUSY_MS = 30_000
-
-_tables = sql.MetaData()
-_version = sql.Table("schema_version", _tables, sql.Column("version", sql.Integer, primary_key=True))
-_study = sql.Table(
-    "study",
-    _tables,
-    sql.Column("id", sql.String(32), primary_key=True),
-    sql.Column("created", sql.String(32), nullable=False),
-    sql.Column("scale", sql.Text, nullable=False),
-    sql.Column("order_seed", sql.String(64), nullable=False),
-)
-_item = sql.Table(
-    "item",
-    _tables,
-    sql.Column("study", sql.ForeignKey("study.id"), primary_key=True),
-    sql.Column("code", sql.String(32), primary_key=True),
-    sql.Column("position", sql.Integer, nullable=False),
-    sql.Column("family", sql.Integer, nullable=False),
-    sql.Column("showing", sql.Integer, nullable=False),
-    sql.Column("pictures", sql.Text, nullable=False),
-)
-_rating = sql.Table(
-    "rating",
-    _tables,
-    sql.Column("id", sql.String(32), primary_key=True),
-    sql.Column("number", sql.Integer, nullable=False),
-    sql.Column("study", sql.String(32), nullable=False),
-    sql.Column("code", sql.String(32), nullable=False),
-    sql.Column("reader", sql.String(64), nullable=False),
-    sql.Column("value", sql.String(64)),
-    sql.Column("comment", sql.Text, nullable=False),
-    sql.Column("created", sql.String(32), nullable=False),
-    sql.Column("origin", sql.String(16), nullable=False),
-    sql.Column("supersedes", sql.ForeignKey("rating.id"), unique=True),
-    sql.ForeignKeyConstraint(["study", "code"], ["item.study", "item.code"]),
-    sql.UniqueConstraint("study", "number"),
-    sql.Index("one_first_rating", "study", "code", "reader", unique=True, sqlite_where=sql.text("supersedes IS NULL")),
-)
-_audit = sql.Table(
-    "audit",
-    _tables,
-    sql.Column("number", sql.Integer, primary_key=True, autoincrement=True),
-    sql.Column("study", sql.ForeignKey("study.id"), nullable=False),
-    sql.Column("created", sql.String(32), nullable=False),
-    sql.Column("who", sql.String(64), nullable=False),
-    sql.Column("what", sql.String(32), nullable=False),
-    sql.Column("details", sql.Text, nullable=False),
-)
-_SAME_CHAIN = """CREATE TRIGGER rating_supersedes_its_own BEFORE INSERT ON rating
-WHEN NEW.supersedes IS NOT NULL AND NOT EXISTS (SELECT 1 FROM rating AS old WHERE old.id = NEW.supersedes
-  AND old.study = NEW.study AND old.code = NEW.code AND old.reader = NEW.reader)
-BEGIN SELECT RAISE(ABORT, 'a rating supersedes one of the same reader and item'); END"""
 
 
 @dataclass(frozen=True)
@@ -164,10 +111,10 @@ class RatingStore:
             for position, item in enumerate(items)
         ]
         with self._writing() as connection:
-            if connection.execute(sql.select(_study).where(_study.c.id == study.id)).first():
+            if connection.execute(sql.select(schema.STUDY).where(schema.STUDY.c.id == study.id)).first():
                 raise ConfigError(f"the database already holds the study {study.id}; choose another seed or database")
-            connection.execute(sql.insert(_study), asdict(study))
-            connection.execute(sql.insert(_item), rows)
+            connection.execute(sql.insert(schema.STUDY), asdict(study))
+            connection.execute(sql.insert(schema.ITEM), rows)
             _log(connection, study.id, who, "create", {"items": len(items)})
 
     def study(self, study: str) -> StudyRecord:
@@ -177,14 +124,14 @@ class RatingStore:
             ConfigError: when there is none.
         """
         with self._reading() as connection:
-            found = connection.execute(sql.select(_study).where(_study.c.id == study)).mappings().first()
+            found = connection.execute(sql.select(schema.STUDY).where(schema.STUDY.c.id == study)).mappings().first()
         if found is None:
             raise ConfigError(f"the study {study} is not in this database; give the --database it was created with")
         return StudyRecord(**found)
 
     def items(self, study: str) -> tuple[ItemRecord, ...]:
         """All items of a study, in the order in which they were drawn."""
-        query = sql.select(_item).where(_item.c.study == study).order_by(_item.c.position)
+        query = sql.select(schema.ITEM).where(schema.ITEM.c.study == study).order_by(schema.ITEM.c.position)
         with self._reading() as connection:
             found = connection.execute(query).mappings().all()
         return tuple(ItemRecord(r["code"], r["family"], r["showing"], tuple(json.loads(r["pictures"]))) for r in found)
@@ -206,7 +153,7 @@ class RatingStore:
         """
         reader, comment = clean_reader(reader), clean_comment(comment)
         with self._writing() as connection:
-            known = sql.select(_item).where(_item.c.study == study, _item.c.code == code)
+            known = sql.select(schema.ITEM).where(schema.ITEM.c.study == study, schema.ITEM.c.code == code)
             if connection.execute(known).first() is None:
                 raise ConfigError(f"code must be an item of the study, got {code!r}; take codes from the study")
             old = _current(connection, study, reader, code)
@@ -215,7 +162,7 @@ class RatingStore:
             number = _next_number(connection, study)
             supersedes = old[0].id if old else None
             new = Rating(secrets.token_hex(8), number, code, reader, value, comment, _now(), origin, supersedes)
-            connection.execute(sql.insert(_rating), {**asdict(new), "study": study})
+            connection.execute(sql.insert(schema.RATING), {**asdict(new), "study": study})
             what = "withdraw" if value is None else "supersede" if old else "rate"
             _log(connection, study, reader, what, {"code": code, "rating": new.id, "value": value, "origin": origin})
         return new
@@ -227,7 +174,7 @@ class RatingStore:
 
     def history(self, study: str) -> tuple[Rating, ...]:
         """Every rating that was ever given, in order."""
-        query = sql.select(_rating).where(_rating.c.study == study).order_by(_rating.c.number)
+        query = sql.select(schema.RATING).where(schema.RATING.c.study == study).order_by(schema.RATING.c.number)
         with self._reading() as connection:
             return _ratings(connection.execute(query).mappings())
 
@@ -251,7 +198,7 @@ class RatingStore:
                 row = {**asdict(rating), "study": study, "number": _next_number(connection, study)}
                 row |= {"reader": clean_reader(rating.reader), "comment": clean_comment(rating.comment)}
                 try:
-                    connection.execute(sql.insert(_rating), row)
+                    connection.execute(sql.insert(schema.RATING), row)
                 except IntegrityError as error:
                     raise DatasetError(
                         f"rating {rating.id} of {rating.code} by {rating.reader} contradicts the stored history "
@@ -268,7 +215,7 @@ class RatingStore:
 
     def audit(self, study: str) -> tuple[AuditEntry, ...]:
         """The audit log, oldest first."""
-        query = sql.select(_audit).where(_audit.c.study == study).order_by(_audit.c.number)
+        query = sql.select(schema.AUDIT).where(schema.AUDIT.c.study == study).order_by(schema.AUDIT.c.number)
         with self._reading() as connection:
             found = connection.execute(query).mappings().all()
         return tuple(AuditEntry(r["created"], r["who"], r["what"], json.loads(r["details"])) for r in found)
@@ -307,12 +254,12 @@ def open_store(url: str) -> RatingStore:
     if parsed.get_backend_name() != "sqlite":
         kind = parsed.get_backend_name()
         raise ConfigError(f"database must be of SQLite, whose triggers guard the ratings, got {kind}; use sqlite:///")
-    engine = sql.create_engine(parsed, connect_args={"timeout": _BUSY_MS / 1000}, isolation_level="AUTOCOMMIT")
-    sql.event.listen(engine, "connect", _configure)
+    engine = sql.create_engine(parsed, connect_args={"timeout": schema.BUSY_MS / 1000}, isolation_level="AUTOCOMMIT")
+    sql.event.listen(engine, "connect", schema.configure)
     store = RatingStore(engine)
     try:
         with store._writing() as connection:
-            _create(connection, url)
+            schema.create_tables(connection, url)
     except BaseException:
         engine.dispose()
         raise
@@ -345,37 +292,6 @@ def clean_comment(text: str) -> str:
     return _CONTROL.sub(" ", text.replace("\r\n", "\n")).strip()
 
 
-def _configure(connection: Any, record: Any) -> None:
-    """Settings of every SQLite connection: wait for the other writer, keep readers going, lose nothing on a crash."""
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _create(connection: Connection, url: str) -> None:
-    """Tables and their guards in an empty database; in another, check that it is ours."""
-    if not sql.inspect(connection).has_table("schema_version"):
-        _tables.create_all(connection)
-        for table in (_version, _study, _item, _rating, _audit):
-            for action in ("UPDATE", "DELETE"):
-                connection.exec_driver_sql(_guard(table.name, action))
-        connection.exec_driver_sql(_SAME_CHAIN)
-        connection.execute(sql.insert(_version), {"version": SCHEMA_VERSION})
-    found = connection.execute(sql.select(_version.c.version)).scalar_one()
-    if found != SCHEMA_VERSION:
-        raise ConfigError(f"{url} must have schema version {SCHEMA_VERSION}, got {found}; use the Septum that wrote it")
-
-
-def _guard(table: str, action: str) -> str:
-    return (
-        f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-    )
-
-
 @contextmanager
 def _explained() -> Iterator[None]:
     """The database's own errors as one sentence."""
@@ -390,14 +306,14 @@ def _explained() -> Iterator[None]:
 
 def _current(connection: Connection, study: str, reader: str | None, code: str | None = None) -> tuple[Rating, ...]:
     """Rows that no other row supersedes, those taken back included."""
-    newer = _rating.alias()
+    newer = schema.RATING.alias()
     query = (
-        sql.select(_rating)
-        .outerjoin(newer, newer.c.supersedes == _rating.c.id)
-        .where(_rating.c.study == study, newer.c.id.is_(None))
-        .order_by(_rating.c.number)
+        sql.select(schema.RATING)
+        .outerjoin(newer, newer.c.supersedes == schema.RATING.c.id)
+        .where(schema.RATING.c.study == study, newer.c.id.is_(None))
+        .order_by(schema.RATING.c.number)
     )
-    for column, wanted in ((_rating.c.reader, reader), (_rating.c.code, code)):
+    for column, wanted in ((schema.RATING.c.reader, reader), (schema.RATING.c.code, code)):
         query = query if wanted is None else query.where(column == wanted)
     return _ratings(connection.execute(query).mappings())
 
@@ -413,13 +329,15 @@ def _content(rating: Rating) -> dict[str, Any]:
 
 
 def _next_number(connection: Connection, study: str) -> int:
-    query = sql.select(sql.func.coalesce(sql.func.max(_rating.c.number), 0) + 1).where(_rating.c.study == study)
+    query = sql.select(sql.func.coalesce(sql.func.max(schema.RATING.c.number), 0) + 1).where(
+        schema.RATING.c.study == study
+    )
     return int(connection.execute(query).scalar_one())
 
 
 def _log(connection: Connection, study: str, who: str, what: str, details: Mapping[str, Any]) -> None:
     row = {"study": study, "created": _now(), "who": who, "what": what, "details": json.dumps(details)}
-    connection.execute(sql.insert(_audit), row)
+    connection.execute(sql.insert(schema.AUDIT), row)
 
 
 def _now() -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from septum.metrics import EMPTY_CASES, SCORES, summarise
 from septum.project.cases import natural_key
+from septum.project.measures import WHOLE_CASE
 from septum.project.scores import Score
 
 _COUNTS = ("reference_voxels", "prediction_voxels", "tp", "fp", "fn", "tn")
@@ -94,7 +95,9 @@ def summary_table(scores: Sequence[Score]) -> pd.DataFrame:
 
 
 def _summary_of(scores: Sequence[Score]) -> list[dict[str, Any]]:
-    metrics, table = metric_names(scores), score_table(scores)
+    table = score_table(scores)
+    metrics = [name for name in metric_names(scores) if name not in WHOLE_CASE]
+    together = [name for name in metric_names(scores) if name in WHOLE_CASE]
     table["unit"] = units(table)
     labels = list(dict.fromkeys(table["label"]))
     rows: list[dict[str, Any]] = []
@@ -106,6 +109,7 @@ def _summary_of(scores: Sequence[Score]) -> list[dict[str, Any]]:
         name, empties = str(part["name"].iloc[0]), part["empty"]
         rows += [_summary_row(label, name, metric, part[metric], part["unit"], empties) for metric in metrics]
     first = table.drop_duplicates("case")
+    rows += [_summary_row("", "all labels together", name, first[name], first["unit"]) for name in together]
     rows.append(_summary_row("", "all voxels", "pixel_error", first["pixel_error"], first["unit"]))
     return rows
 

@@ -31,7 +31,7 @@ from septum.errors import ConfigError
 ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 INK = "#1f2328"  # text and axes; the page replaces it by the reader's text colour
-_MARKERS = "os^Dvp"
+MARKERS = "os^Dvp"
 _WIDTH = 4.6  # inches: at most a phone's width at full size, so text stays legible there
 _MOST_LABELS = 40
 _HISTOGRAM_FROM = 20  # fewer cases than this are better seen as dots alone
@@ -156,7 +156,7 @@ def learning_curves(curves: pd.DataFrame, *, quantity: str, image_format: str = 
                 time[keep],
                 curves.loc[keep, quantity],
                 color=CYCLE[i % len(CYCLE)],
-                marker=_MARKERS[i % len(_MARKERS)] if few else None,
+                marker=MARKERS[i % len(MARKERS)] if few else None,
                 markersize=3.5,
                 linewidth=1.5,
                 label=f"fold {fold}",

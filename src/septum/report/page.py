@@ -92,7 +92,7 @@ def render_page(content: Content) -> str:
         summary=_summary_rows(content.summary),
         n_groups=_groups(content.summary),
         figures=_distribution(content) + _curves(content.curves),
-        sections=[_section(section, number) for number, section in enumerate(content.sections)],
+        sections=[section_parts(section, number) for number, section in enumerate(content.sections)],
         explorer=None if content.explorer is None else content.explorer.payload(),
         shown=[(shown, overlay.panels(shown.example)) for shown in content.shown],
         colours=(overlay.REFERENCE_COLOUR, overlay.PREDICTION_COLOUR),
@@ -143,8 +143,8 @@ def cell(value: Cell) -> str:
     return str(value)
 
 
-def _section(section: Section, position: int) -> dict[str, Any]:
-    """A section with its drawings as elements of the page."""
+def section_parts(section: Section, position: int) -> dict[str, Any]:
+    """A section with its drawings as elements of a page, for `sections.html.j2`; `position` keeps ids apart."""
     shown = [
         (d.caption, inline_svg(d.draw("svg"), alt=d.alt, prefix=f"s{position}-{i}"))
         for i, d in enumerate(section.drawings)
