@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical import filters
 from septum.classical.adjacency import connected_parts, merge_alike, touching
 from septum.classical.inputs import at_least, channels_image, grey_image, one_of, spacing_mm
 from septum.errors import GeometryError
@@ -308,7 +309,6 @@ def felzenszwalb(
 
     Source: Felzenszwalb and Huttenlocher 2004, International Journal of Computer Vision 59:167.
     """
-    from scipy import ndimage
     from skimage.segmentation import felzenszwalb as skimage_felzenszwalb
 
     array = channels_image(image)
@@ -323,8 +323,8 @@ def felzenszwalb(
     if min(array.shape[1:]) == 1:  # scikit-image takes differences along both axes
         array = np.repeat(array, 2, axis=1 if array.shape[1] == 1 else 2)
     scaled = _standardised(array) / 4
-    scaled = ndimage.gaussian_filter(scaled, (0.0, *(sigma / s for s in step)), mode="nearest")
-    found = skimage_felzenszwalb(np.moveaxis(scaled, 0, -1), scale=scale, sigma=0, min_size=fewest)
+    smooth = np.stack([filters.gaussian(channel, [sigma / s for s in step]) for channel in scaled], axis=-1)
+    found = skimage_felzenszwalb(smooth, scale=scale, sigma=0, min_size=fewest)
     spatial = np.shape(image)[1:]
     return np.asarray((found[: spatial[0], : spatial[1]] + 1).astype(np.uint32))
 
