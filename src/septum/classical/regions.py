@@ -10,13 +10,14 @@ Regions are numbered 1…n, cover the whole image, and hang together through fac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import filters
-from septum.classical.adjacency import connected_parts, merge_alike, touching
+from septum.classical.adjacency import Likeness, connected_parts, merge_alike, touching
 from septum.classical.inputs import at_least, channels_image, grey_image, one_of, spacing_mm
 from septum.errors import GeometryError
 
@@ -68,7 +69,7 @@ def split_and_merge(
         limit = at_least(tolerance, 0, "tolerance")
     leaves, statistics = _split(values, step, measure, limit)
     pairs, _ = touching(leaves)
-    merged = merge_alike(pairs - 1, statistics, cost=measure.cost, combine=measure.combine, limit=limit)
+    merged = merge_alike(pairs - 1, statistics, likeness=Likeness(measure.cost, measure.totals), limit=limit)
     return _renumbered(leaves, merged)
 
 
@@ -104,6 +105,12 @@ class _Measure:
         if self.is_range:
             return np.stack((np.minimum(a[:, 0], b[:, 0]), np.maximum(a[:, 1], b[:, 1])), axis=1)
         return np.asarray(a + b)
+
+    def totals(self, rows: Rows) -> Rows:
+        if self.is_range:
+            lowest, highest = np.minimum.accumulate(rows[..., 0]), np.maximum.accumulate(rows[..., 1])
+            return np.stack((lowest, highest), axis=-1)
+        return np.asarray(np.cumsum(rows, axis=0))
 
     def cost(self, a: Rows, b: Rows) -> Rows:
         spread: Rows = np.asarray(self.spread(list(self.combine(a, b).T)))
@@ -281,9 +288,8 @@ def merge_regions(labels: ArrayLike, image: ArrayLike, *, tolerance: float) -> L
     sums = [np.bincount(flat, channel.reshape(-1), minlength=count + 1)[1:] for channel in array]
     sizes = np.bincount(flat, minlength=count + 1)[1:].astype(np.float64)
     pairs, _ = touching(compact)
-    merged = merge_alike(
-        pairs - 1, np.stack([sizes, *sums], axis=1), cost=_mean_distance, combine=np.add, limit=tolerance
-    )
+    likeness = Likeness(_mean_distance, partial(np.cumsum, axis=0))
+    merged = merge_alike(pairs - 1, np.stack([sizes, *sums], axis=1), likeness=likeness, limit=tolerance)
     return _renumbered(compact, merged)
 
 
