@@ -86,6 +86,7 @@ def summits(image: NDArray[Any], *, depth: float) -> NDArray[np.uint32]:
         image = SimpleITK.GetArrayFromImage(SimpleITK.HMaxima(SimpleITK.GetImageFromArray(image), float(depth)))
         if image.min() == image.max():
             return np.ones(image.shape, np.uint32)
-    peaks = local_maxima(image, connectivity=1)
+    # Without axes of one voxel: scikit-image finds no maximum in a column of voxels.
+    peaks = local_maxima(image.squeeze(), connectivity=1).reshape(image.shape)
     parts: NDArray[np.uint32] = connected_parts(peaks)[0].astype(np.uint32)
     return parts

@@ -134,12 +134,15 @@ def hysteresis(
         side: "bright": at least `low`, connected with at least `high`; "dark": at most `high`, connected with `low`.
         bins: of the histogram for thresholds that are not given.
 
+    Raises:
+        ConfigError: `low` above `high`, or one of them missing and the image has two different intensities only.
+
     Source: Canny 1986, IEEE TPAMI 8:679. Runs `connected-components-3d`, faster than scikit-image.
     """
     array = grey_image(image)
     one_of(side, SIDES, "side")
     if low is None or high is None:
-        found = multi_otsu_values(array, bins=bins)
+        found = _two_levels(array, bins)
         if found is None:
             return np.zeros(array.shape, bool)
         low, high = found[0] if low is None else low, found[1] if high is None else high
@@ -155,6 +158,16 @@ def hysteresis(
     keep[0] = False
     mask: Mask = keep[components]
     return mask
+
+
+def _two_levels(array: NDArray[Any], bins: int) -> tuple[float, ...] | None:
+    """The thresholds of three-class Otsu; None when all intensities are alike."""
+    try:
+        return multi_otsu_values(array, bins=bins)
+    except ConfigError:
+        raise ConfigError(
+            "low and high must both be given for an image of two different intensities, got less; choose both"
+        ) from None
 
 
 def local_mean(
