@@ -252,12 +252,23 @@ def combine(labels: ArrayLike, *, other: ArrayLike, operation: str = "union") ->
     one_of(operation, ("union", "intersection", "subtract", "difference"), "operation")
     if first.shape != second.shape:
         raise GeometryError(f"other must have the shape of labels {first.shape}, got {second.shape}; resample it")
+    if first.dtype == second.dtype == bool:
+        return _of_masks(first, second, operation)
     inside = second != 0
     kept = {"intersection": inside, "subtract": ~inside, "difference": ~inside}.get(operation)
     result = first if kept is None else np.where(kept, first, 0).astype(first.dtype)
     if operation not in ("union", "difference"):
         return result
     return np.where((first == 0) & inside, second, result).astype(np.result_type(first, second))
+
+
+def _of_masks(first: NDArray[np.bool_], second: NDArray[np.bool_], operation: str) -> NDArray[np.bool_]:
+    """Two masks as one: whole-array logic, several times as fast as choosing labels."""
+    if operation == "union":
+        return first | second
+    if operation == "difference":
+        return first ^ second
+    return first & (second if operation == "intersection" else ~second)
 
 
 def invert(labels: ArrayLike) -> Labels:

@@ -159,10 +159,12 @@ _WATERSHEDS = (
         watershed.compact_watershed,
         "segment",
         "superpixels by flooding from a lattice (Neubert 2014)",
-        "scikit-image",
+        "scikit-image, own code",
         (
             SIZE,
-            Option("compactness", "number", 0.01, "what a voxel of distance counts, share of the largest edge", low=0),
+            Option(
+                "compactness", "number", 0.01, "what the finest spacing counts, as share of the largest edge", low=0
+            ),
             EDGE,
             LINES,
         ),
