@@ -114,6 +114,9 @@ def classical_speed(content: dict[str, Any]) -> list[str]:
         start = f"| {name[:-5]} | {size} | " + (
             f"{ours['seconds']:.4f} | {ours['memory_mb']:.0f} | " if "note" not in ours else f"{ours['note']} | | "
         )
+        if "below" in row:
+            lines.append(f"{start}every peer was stopped | | | below {row['below']:.2f} | yes |")
+            continue
         if "ratio" not in row:
             why = [f"{who}: {c['note']}" for who, c in row["contestants"].items() if who != "Septum" and "note" in c]
             lines.append(f"{start}{row['no_peer'] or '; '.join(why) or 'none'} | | | | |")

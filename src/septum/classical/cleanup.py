@@ -307,8 +307,8 @@ def _sizes(numbers: NDArray[Any], labels: Labels) -> tuple[NDArray[np.int64], ND
     """Samples and label of each component; the background's entry (0) holds 0 samples."""
     flat = numbers.reshape(-1)
     total = int(flat.max()) + 1
-    if numbers.dtype.itemsize <= 2:
-        sizes = filters.count_values(flat, low=0, high=total - 1)
+    if total <= 1 << 16:  # counting 16 bits is several times as fast
+        sizes = filters.count_values(flat.astype(np.uint16, copy=False), low=0, high=total - 1)
     else:
         sizes = np.bincount(flat, minlength=total).astype(np.int64)
     sizes[0] = 0
@@ -322,7 +322,7 @@ def _sizes(numbers: NDArray[Any], labels: Labels) -> tuple[NDArray[np.int64], ND
 def _kept(labels: Labels, numbers: NDArray[Any], keep: NDArray[np.bool_]) -> Labels:
     keep[0] = False
     chosen = np.flatnonzero(keep)
-    wanted = numbers == chosen[0] if len(chosen) == 1 else keep[numbers]
+    wanted = numbers == chosen[0] if len(chosen) == 1 else keep.take(numbers)
     return wanted if labels.dtype == bool else np.where(wanted, labels, 0).astype(labels.dtype)
 
 
