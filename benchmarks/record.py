@@ -27,6 +27,10 @@ PACKAGES = (
     "monai",
     "surface-distance",
     "edt",
+    "scikit-image",
+    "scikit-learn",
+    "SimpleITK",
+    "opencv-python-headless",
 )
 
 

@@ -229,7 +229,7 @@ PEERS: dict[str, dict[str, Peer]] = {
     "median": {
         "SimpleITK": lambda a: taken(SimpleITK.Median(given(a), [1] * a.ndim)),
         "scipy": lambda a: ndimage.median_filter(a, 3),
-        "OpenCV (2-D)": lambda a: cv2.medianBlur(a, 3),
+        "OpenCV (2-D)": lambda a: cv2.medianBlur(a, 3).astype(np.float32),
     },
     "bilateral": {
         "SimpleITK": lambda a: taken(SimpleITK.Bilateral(float_itk(a), 1.5, 0.1 * float(np.ptp(a)))),
@@ -244,7 +244,7 @@ PEERS: dict[str, dict[str, Peer]] = {
     "subtract-background": {
         "scipy": _background_scipy,
         "scikit-image (2-D)": lambda a: a - restoration.rolling_ball(a, radius=20),
-        "OpenCV (2-D)": lambda a: cv2.morphologyEx(a, cv2.MORPH_TOPHAT, np.ones((41, 41), np.uint8)),
+        "OpenCV (2-D)": lambda a: cv2.morphologyEx(a, cv2.MORPH_TOPHAT, np.ones((41, 41), np.uint8)).astype(np.float32),
     },
     "manual": {
         "SimpleITK": itk(SimpleITK.BinaryThreshold, LEVEL, 1e9, 1, 0),

@@ -289,8 +289,8 @@ def test_labels_of_large_numbers_are_kept():
         (lambda: cleanup.hollow(np.ones((2, 2), int), thickness_mm=0), ConfigError, "above 0"),
         (lambda: cleanup.hollow(np.ones((2, 2), int), side="top"), ConfigError, "inside, outside, both"),
         (lambda: cleanup.combine(np.eye(2, dtype=int), other=np.eye(3, dtype=int)), GeometryError, "shape"),
-        (lambda: cleanup.keep_touching(np.ones((2, 2), int), seeds=[[5, 0]]), GeometryError, "seeds must lie in"),
-        (lambda: cleanup.keep_touching(np.ones((2, 2), int), seeds=[[0.5, 0]]), GeometryError, "whole voxel"),
+        (lambda: cleanup.keep_touching(np.ones((2, 2), int), seeds=[[5, 0]]), GeometryError, "seeds must lie inside"),
+        (lambda: cleanup.keep_touching(np.ones((2, 2), int), seeds=[[0.5, 0]]), GeometryError, "integer voxel"),
         (lambda: cleanup.assign(np.array([[3]]), values=[0, 1]), ConfigError, "one number from 0 for each label"),
     ],
 )

@@ -10,6 +10,8 @@ from skimage.segmentation import flood
 from tests import phantoms
 
 from septum.classical import growing
+from septum.classical import seeds as seeds_module
+from septum.classical.seeds import seeds_from_mm
 from septum.errors import ConfigError, DatasetError, GeometryError
 
 SHAPES = [((30, 41), (1.0, 2.0)), ((14, 18, 21), (3.0, 1.0, 0.5))]
@@ -95,7 +97,7 @@ def test_seeds_can_be_a_mask_coordinates_or_millimetres() -> None:
     mask = image == 2
     by_mask = growing.connected_threshold(image, seeds=mask, low=2)
     by_voxel = growing.connected_threshold(image, seeds=np.argwhere(mask)[:1], low=2)
-    by_mm = growing.seeds_from_mm(np.argwhere(mask)[:1] * (2.0, 0.5, 1.0) + 0.2, spacing=(2, 0.5, 1))
+    by_mm = seeds_from_mm(np.argwhere(mask)[:1] * (2.0, 0.5, 1.0) + 0.2, spacing=(2, 0.5, 1))
     np.testing.assert_array_equal(by_mask, mask)
     np.testing.assert_array_equal(by_voxel, mask)
     np.testing.assert_array_equal(by_mm, np.argwhere(mask)[:1])
@@ -126,7 +128,7 @@ def test_a_box_that_grows_finds_what_the_whole_image_holds(spacing, monkeypatch)
         whole = growing.connected_threshold(image, seeds=[seed], low=low)
         near = growing.neighbourhood_connected(image, seeds=[seed], low=low - 1, radius_mm=3, spacing=spacing)
         with monkeypatch.context() as patch:
-            patch.setattr(growing, "_ROOM", 1)
+            patch.setattr(seeds_module, "_ROOM", 1)
             np.testing.assert_array_equal(growing.connected_threshold(image, seeds=[seed], low=low), whole)
             again = growing.neighbourhood_connected(image, seeds=[seed], low=low - 1, radius_mm=3, spacing=spacing)
             np.testing.assert_array_equal(again, near)
@@ -178,7 +180,7 @@ def test_impossible_options_are_refused() -> None:
     with pytest.raises(GeometryError, match="positive numbers"):
         growing.connected_threshold(image, seeds=seeds, spacing=(-1, 1))
     with pytest.raises(GeometryError, match="finite and of shape"):
-        growing.seeds_from_mm([1, 2, 3], spacing=(1, 1))
+        seeds_from_mm([1, 2, 3], spacing=(1, 1))
     with pytest.raises(DatasetError, match="finite"):
         growing.connected_threshold(np.array([[np.nan, 1]]), seeds=seeds)
     with pytest.raises(GeometryError, match="one channel"):

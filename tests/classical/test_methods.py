@@ -10,8 +10,12 @@ import pytest
 
 from septum.classical.method import KINDS, STAGES, Option
 from septum.classical.methods import METHODS, find
-from septum.errors import ConfigError
+from septum.errors import ConfigError, DatasetError
 
+TWO_VALUES_ARE_TOO_FEW = {
+    *("intermodes", "minimum", "multi-otsu", "hysteresis"),
+    *("kmeans", "fuzzy-c-means", "gaussian-mixture"),
+}
 GIVEN = {"spacing", "seeds", "markers", "other", "names"}
 
 
@@ -79,6 +83,30 @@ def test_every_method_runs_with_its_defaults_in_every_dimension_it_names(method,
     if method.stage == "segment":
         assert np.asarray(result).dtype.kind in "bui"
         assert len(np.unique(result)) > 1
+
+
+REFUSALS = "two peaks|at most the 2 different|low and high must both be given|more than the distinct values"
+
+
+@pytest.mark.parametrize("shape", [(1, 30), (30, 1), (1, 1, 31), (31, 1, 1)])
+@pytest.mark.parametrize("pattern", ["a block", "alternating"])
+def test_every_method_takes_a_line_of_voxels_or_says_why_not(shape, pattern):
+    flat = np.random.default_rng(0).normal(20, 2, max(shape))
+    flat[10:20] += 100
+    image = (20 + 100 * (np.arange(max(shape)) % 2) if pattern == "alternating" else flat).reshape(shape)
+    given = {"spacing": (1.0,) * len(shape), "seeds": np.array([[n // 2 for n in shape]]), "names": ()}
+    given |= {"markers": None, "other": image > 119}
+    for method in METHODS:
+        if len(shape) not in method.dimensions:
+            continue
+        array = image > 70 if method.stage == "clean" else image[None] if method.channels == "any" else image
+        options = {"low": 60.0} if method.name in ("manual", "connected-threshold", "neighbourhood-connected") else {}
+        options = {**{n: given[n] for n in method.given}, **method.resolve(options)}
+        if pattern == "alternating" and method.name in TWO_VALUES_ARE_TOO_FEW:
+            with pytest.raises((ConfigError, DatasetError), match=REFUSALS):
+                method.function(array, **options)
+        else:
+            assert np.shape(method.function(array, **options)) == shape, method.name
 
 
 def test_a_misspelt_method_or_option_names_the_nearest():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
@@ -59,6 +60,17 @@ def test_the_mapping_of_labels_is_the_one_of_largest_mean_dice():
     assert best_mapping(tables) == max(every, key=lambda mapping: mean_of(tables, mapping))
     many = [np.eye(13, 4, dtype=int)]
     assert best_mapping(many)[:4] == (0, 1, 2, 3)  # too many to try: the majority
+
+
+def test_many_labels_of_two_classes_are_mapped_by_the_share_of_each():
+    rng = np.random.default_rng(0)
+    totals, shares = rng.integers(50, 500, 12), rng.uniform(0, 0.6, 12)
+    table = np.stack([totals - (totals * shares).astype(int), (totals * shares).astype(int)], axis=1)
+    found = best_mapping([table])
+    every = itertools.product((0, 1), repeat=12)
+    assert mean_of([table], found) == pytest.approx(max(mean_of([table], mapping) for mapping in every))
+    majority = tuple(int(share) for share in table.argmax(axis=1))
+    assert mean_of([table], found) > mean_of([table], majority) + 0.1
 
 
 def test_the_grid_holds_every_method_that_is_to_be_tried_and_scales_sizes():

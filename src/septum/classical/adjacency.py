@@ -1,19 +1,22 @@
 """Which regions touch, where the pass between them is, and merging neighbours until none is alike enough.
 
 The insight: merging one pair after another in order of likeness is a loop over every merge; but all pairs that are
-each other's best neighbour can merge at once, as whole-array operations, and a few dozen rounds are enough for millions
-of regions.
+each other's best neighbour can merge at once, with all that would rather join them than anyone else, as whole-array
+operations; and a few dozen rounds are enough for millions of regions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pairs = NDArray[np.int64]
+Rows = NDArray[np.float64]
+_TURNS = 8  # regions of a star that join one after the other in all stars at once; the rest star by star
 _SLAB = 1 << 22  # voxels whose faces are looked at together
 
 
@@ -85,42 +88,50 @@ def _reduced(codes: NDArray[np.int64], values: NDArray[np.int64], *, lowest: boo
     return codes[first], (np.minimum if lowest else np.add).reduceat(values, first)
 
 
-def merge_alike(
-    pairs: Pairs,
-    statistics: NDArray[np.float64],
-    *,
-    cost: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
-    combine: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
-    limit: float,
-) -> NDArray[np.int64]:
+@dataclass(frozen=True)
+class Likeness:
+    """How alike two regions are, from rows of numbers about them.
+
+    Args:
+        cost: `(M, S), (M, S) → (M,)`, what it costs to merge two regions.
+        totals: `(n, S) → (n, S)`, row i: the first i + 1 regions taken together.
+    """
+
+    cost: Callable[[Rows, Rows], Rows]
+    totals: Callable[[Rows], Rows]
+
+
+def merge_alike(pairs: Pairs, statistics: Rows, *, likeness: Likeness, limit: float) -> NDArray[np.int64]:
     """Merge neighbours, best pairs first, until every pair of neighbours costs more than `limit`.
 
     Args:
         pairs: `(M, 2)` indices of touching regions.
-        statistics: `(N, S)`, one row per region; `cost(a, b)` and `combine(a, b)` take and return rows.
+        statistics: `(N, S)`, one row per region.
+        likeness: of rows.
         limit: the largest cost of a merge.
 
     Returns:
         `(N,)` number of the merged region of each region, 0…m-1 in order of their first member.
 
-    In each round every two regions that are each other's cheapest neighbour merge. Equal costs are decided by a fixed
-    shuffle of the pairs, so that flat images need few rounds too.
+    In each round every two regions that are each other's cheapest neighbour merge; then those whose cheapest neighbour
+    is one of the two join them, cheapest first, while the cost of joining what has come together by then stays within
+    the limit. (Without these a large region takes in one neighbour per round, which is thousands of rounds.) Equal
+    costs are decided by a fixed shuffle of the pairs, so that flat images need few rounds too.
     """
     parent = np.arange(len(statistics))
     statistics = statistics.copy()
     shuffle = np.random.default_rng(0)
     while len(pairs):
-        price = cost(statistics[pairs[:, 0]], statistics[pairs[:, 1]])
+        price = likeness.cost(statistics[pairs[:, 0]], statistics[pairs[:, 1]])
         ranked = np.flatnonzero(price <= limit)
         if not len(ranked):
             break
-        candidates, price = pairs[ranked], price[ranked]
-        order = np.lexsort((shuffle.permutation(len(price)), price))
-        chosen = candidates[order[_mutual_first(candidates[order], len(parent))]]
-        keep, gone = chosen[:, 0], chosen[:, 1]
-        statistics[keep] = combine(statistics[keep], statistics[gone])
+        ranked = shuffle.permutation(ranked)
+        order = ranked[np.argsort(price[ranked], kind="stable")]
+        joining, centre = _stars(pairs[order], len(parent))
+        joined = _gathered(joining, centre, statistics, likeness, limit)
         into = np.arange(len(parent))
-        into[gone] = keep
+        into[joining[joined]] = centre[joined]
         parent = into[parent]
         pairs = _unique_pairs(into[pairs], len(parent))
     roots, first = np.unique(parent, return_index=True)
@@ -130,19 +141,60 @@ def merge_alike(
     return merged
 
 
-def _mutual_first(pairs: Pairs, count: int) -> NDArray[np.int64]:
-    """Of pairs in order of preference: those that come first for both of their members."""
-    best = np.full(count, len(pairs), np.int64)
-    index = np.arange(len(pairs))[::-1]
-    best[pairs[::-1, 0]] = index  # the last writer wins: the most preferred pair
-    second = np.full(count, len(pairs), np.int64)
-    second[pairs[::-1, 1]] = index
-    best = np.minimum(best, second)
+def _stars(pairs: Pairs, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Regions that join, and the one that each joins, from pairs in order of preference.
+
+    Of two regions whose first pair is the same, one joins the other; so do those whose first pair holds one of the
+    two. Sorted by the region that is joined, then by preference.
+    """
     place = np.arange(len(pairs))
-    return np.flatnonzero((best[pairs[:, 0]] == place) & (best[pairs[:, 1]] == place))
+    best = np.full(count, len(pairs), np.int64)
+    best[pairs[::-1, 0]] = place[::-1]  # the last writer wins: the most preferred pair
+    second = np.full(count, len(pairs), np.int64)
+    second[pairs[::-1, 1]] = place[::-1]
+    best = np.minimum(best, second)
+    mutual = pairs[(best[pairs[:, 0]] == place) & (best[pairs[:, 1]] == place)]
+    centre = np.full(count, -1, np.int64)
+    centre[mutual] = mutual[:, :1]
+    some = np.flatnonzero(best < len(pairs))
+    other = pairs[best[some]].sum(axis=1) - some
+    joins = (centre[other] >= 0) & (centre[some] != some)
+    some, target = some[joins], centre[other[joins]]
+    order = np.lexsort((best[some], target))
+    return some[order], target[order]
+
+
+def _gathered(
+    joining: NDArray[np.int64], centre: NDArray[np.int64], statistics: Rows, likeness: Likeness, limit: float
+) -> NDArray[np.int64]:
+    """Which of `joining` (sorted by `centre`) join, all before the first that is too unlike what came together before;
+    their statistics are added to those of the centre.
+    """
+    start = np.flatnonzero(np.diff(centre, prepend=-1))
+    size = np.diff(start, append=len(centre))
+    joined = []
+    for rank in range(_TURNS):
+        start, size = start[size > rank], size[size > rank]
+        at = start + rank
+        here, more = statistics[centre[at]], statistics[joining[at]]
+        fits = likeness.cost(here, more) <= limit
+        at, start, size = at[fits], start[fits], size[fits]
+        both = np.stack([here[fits], more[fits]])
+        statistics[centre[at]] = likeness.totals(both)[1]
+        joined.append(at)
+    for first, last in zip(start + _TURNS, start + size, strict=True):
+        rows = np.concatenate([statistics[centre[first : first + 1]], statistics[joining[first:last]]])
+        totals = likeness.totals(rows)
+        fits = likeness.cost(totals[:-1], rows[1:]) <= limit
+        taken = int(np.argmin(fits)) if not fits.all() else len(fits)
+        statistics[centre[first]] = totals[taken]
+        joined.append(np.arange(first, first + taken))
+    return np.concatenate(joined)
 
 
 def _unique_pairs(pairs: Pairs, count: int) -> Pairs:
     low, high = pairs.min(axis=1), pairs.max(axis=1)
-    codes = np.unique(low[low != high] * np.int64(count) + high[low != high])
+    apart = low != high
+    codes = np.sort(low[apart] * np.int64(count) + high[apart])  # several times as fast as `numpy.unique`
+    codes = codes[np.diff(codes, prepend=-1) > 0]
     return np.stack([codes // count, codes % count], axis=1)

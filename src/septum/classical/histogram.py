@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from septum.classical import filters
 from septum.errors import DatasetError
 
 Floats = NDArray[np.float64]
@@ -39,7 +40,7 @@ def count_bins(image: NDArray[Any], *, bins: int) -> tuple[NDArray[np.int64], fl
         return np.array([image.size], dtype=np.int64), low, 0.0
     flat = image.reshape(-1)
     small = image.dtype.kind in "iu" and image.dtype.itemsize <= 2
-    values, counts = _count_values(flat) if small else (_few_values(flat, bins), None)
+    values, counts = _count_values(image, int(low), int(high)) if small else (_few_values(flat, bins), None)
     width = 0.0 if values is None else _even_step(values, bins)
     size = round((high - low) / width) + 1 if width else bins
     low, width = (low - width / 2, width) if width else (low, (high - low) / bins)
@@ -57,14 +58,11 @@ def _place(values: NDArray[Any], low: float, width: float, size: int) -> NDArray
     return np.minimum(((values.astype(np.float64) - low) / width + _EDGE).astype(np.intp), size - 1)
 
 
-def _count_values(flat: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The values of integers of one or two bytes, and how often each occurs."""
-    start = int(np.iinfo(flat.dtype).min)
-    every = np.zeros(int(np.iinfo(flat.dtype).max) - start + 1, dtype=np.int64)
-    for first in range(0, flat.size, _CHUNK):
-        every += np.bincount(flat[first : first + _CHUNK].astype(np.intp) - start, minlength=every.size)
+def _count_values(image: NDArray[Any], low: int, high: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The values that occur of an integer type of one or two bytes, and how often; OpenCV counts."""
+    every = filters.count_values(image, low=low, high=high)
     present = np.flatnonzero(every)
-    return present + start, every[present]
+    return present + low, every[present]
 
 
 def _few_values(flat: NDArray[Any], most: int) -> NDArray[Any] | None:

@@ -26,7 +26,7 @@ def grey_image(image: ArrayLike, *, name: str = "image") -> NDArray[Any]:
         GeometryError: another number of axes (a channel axis among them), or an empty axis.
         DatasetError: values that are not numbers, NaN or infinite.
     """
-    array = np.asarray(image)
+    array = _native(image)
     if array.dtype == bool:
         array = array.view(np.uint8)
     if array.ndim not in (2, 3):
@@ -39,12 +39,18 @@ def grey_image(image: ArrayLike, *, name: str = "image") -> NDArray[Any]:
 
 def channels_image(image: ArrayLike, *, name: str = "image") -> NDArray[Any]:
     """The image as a finite array `(C, *spatial)` with 2 or 3 spatial axes; errors as `grey_image`."""
-    array = np.asarray(image)
+    array = _native(image)
     if array.dtype == bool:
         array = array.view(np.uint8)
     if array.ndim not in (3, 4):
         raise GeometryError(f"{name} must be (channels, *spatial) with 2 or 3 spatial axes, got shape {array.shape}")
     return _finite(array, name)
+
+
+def _native(values: ArrayLike) -> NDArray[Any]:
+    """An array in this machine's byte order: files may hold the other one, and libraries misread it."""
+    array = np.asarray(values)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _finite(array: NDArray[Any], name: str) -> NDArray[Any]:
@@ -68,7 +74,7 @@ def label_array(labels: ArrayLike, *, name: str = "labels") -> NDArray[Any]:
     Raises:
         GeometryError: not integer, another number of axes, empty, or a negative value.
     """
-    array = np.asarray(labels)
+    array = _native(labels)
     if array.dtype != bool and array.dtype.kind not in "iu":
         raise GeometryError(f"{name} must be boolean or integer, got {array.dtype}; threshold or round it first")
     if array.ndim not in (2, 3) or not array.size:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical import filters
 from septum.classical.adjacency import connected_parts
 from septum.classical.inputs import at_least, grey_image, spacing_mm
 
@@ -26,7 +27,7 @@ def gradient_magnitude(
         spacing: mm per axis.
         sigma_mm: standard deviation of the Gaussian; 0 for none, without it the finest spacing.
 
-    Central differences inside, one-sided at the border; an axis of one voxel has no slope. scipy smooths.
+    Central differences inside, one-sided at the border; an axis of one voxel has no slope. OpenCV smooths.
 
     Raises:
         GeometryError, ConfigError: several channels, impossible spacing, values not finite, negative sigma.
@@ -47,14 +48,11 @@ def gradient_magnitude(
 
 
 def smoothed(array: NDArray[Any], *, spacing: Sequence[float], sigma_mm: float | None) -> NDArray[Any]:
-    """The array smoothed by a Gaussian (float32, scipy); `sigma_mm` 0 leaves it as it is, None: the finest spacing."""
-    from scipy import ndimage
-
+    """The array smoothed by a Gaussian (float32, OpenCV); `sigma_mm` 0 leaves it as it is, None: the finest spacing."""
     sigma = min(spacing) if sigma_mm is None else at_least(sigma_mm, 0, "sigma_mm")
     if sigma == 0:
         return array
-    widths = [sigma / s for s in spacing]
-    return ndimage.gaussian_filter(array, widths, output=np.float32, mode="nearest", truncate=3.0)
+    return filters.gaussian(array, [sigma / s for s in spacing], truncate=3.0)
 
 
 def _differences(array: NDArray[np.float32], axis: int, step: float) -> NDArray[np.float32]:
@@ -88,6 +86,7 @@ def summits(image: NDArray[Any], *, depth: float) -> NDArray[np.uint32]:
         image = SimpleITK.GetArrayFromImage(SimpleITK.HMaxima(SimpleITK.GetImageFromArray(image), float(depth)))
         if image.min() == image.max():
             return np.ones(image.shape, np.uint32)
-    peaks = local_maxima(image, connectivity=1)
+    # Without axes of one voxel: scikit-image finds no maximum in a column of voxels.
+    peaks = local_maxima(image.squeeze(), connectivity=1).reshape(image.shape)
     parts: NDArray[np.uint32] = connected_parts(peaks)[0].astype(np.uint32)
     return parts

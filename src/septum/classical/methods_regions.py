@@ -159,10 +159,12 @@ _WATERSHEDS = (
         watershed.compact_watershed,
         "segment",
         "superpixels by flooding from a lattice (Neubert 2014)",
-        "scikit-image",
+        "scikit-image, own code",
         (
             SIZE,
-            Option("compactness", "number", 0.01, "what a voxel of distance counts, share of the largest edge", low=0),
+            Option(
+                "compactness", "number", 0.01, "what the finest spacing counts, as share of the largest edge", low=0
+            ),
             EDGE,
             LINES,
         ),
@@ -174,6 +176,8 @@ _WATERSHEDS = (
 _CLASSES = Option(
     "classes", "integer", 3, "number of classes; 0: chosen by the data", low=0, high=64, suggest=(2, 3, 4)
 )
+# Many narrow classes, of which the annotated images say which are the object, make a window of intensities.
+_MANY_CLASSES = Option(**{**vars(_CLASSES), "suggest": (2, 3, 4, 8, 16, 32)})
 _CLUSTERING = tuple(
     Method(
         name,
@@ -182,7 +186,7 @@ _CLUSTERING = tuple(
         what,
         library,
         (
-            _CLASSES,
+            _MANY_CLASSES if name == "kmeans" else _CLASSES,
             Option("most", "integer", 8, "the most classes that the data may choose", low=2, high=64),
             Option("smoothed_mm", "numbers", None, "Gaussians whose results are features too", low=0.001, unit="mm"),
             Option("position", "number", 0.0, "weight of the position as a feature", low=0),

@@ -10,12 +10,14 @@ Regions are numbered 1…n, cover the whole image, and hang together through fac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from septum.classical.adjacency import connected_parts, merge_alike, touching
+from septum.classical import filters
+from septum.classical.adjacency import Likeness, connected_parts, merge_alike, touching
 from septum.classical.inputs import at_least, channels_image, grey_image, one_of, spacing_mm
 from septum.errors import GeometryError
 
@@ -67,7 +69,7 @@ def split_and_merge(
         limit = at_least(tolerance, 0, "tolerance")
     leaves, statistics = _split(values, step, measure, limit)
     pairs, _ = touching(leaves)
-    merged = merge_alike(pairs - 1, statistics, cost=measure.cost, combine=measure.combine, limit=limit)
+    merged = merge_alike(pairs - 1, statistics, likeness=Likeness(measure.cost, measure.totals), limit=limit)
     return _renumbered(leaves, merged)
 
 
@@ -103,6 +105,12 @@ class _Measure:
         if self.is_range:
             return np.stack((np.minimum(a[:, 0], b[:, 0]), np.maximum(a[:, 1], b[:, 1])), axis=1)
         return np.asarray(a + b)
+
+    def totals(self, rows: Rows) -> Rows:
+        if self.is_range:
+            lowest, highest = np.minimum.accumulate(rows[..., 0]), np.maximum.accumulate(rows[..., 1])
+            return np.stack((lowest, highest), axis=-1)
+        return np.asarray(np.cumsum(rows, axis=0))
 
     def cost(self, a: Rows, b: Rows) -> Rows:
         spread: Rows = np.asarray(self.spread(list(self.combine(a, b).T)))
@@ -280,9 +288,8 @@ def merge_regions(labels: ArrayLike, image: ArrayLike, *, tolerance: float) -> L
     sums = [np.bincount(flat, channel.reshape(-1), minlength=count + 1)[1:] for channel in array]
     sizes = np.bincount(flat, minlength=count + 1)[1:].astype(np.float64)
     pairs, _ = touching(compact)
-    merged = merge_alike(
-        pairs - 1, np.stack([sizes, *sums], axis=1), cost=_mean_distance, combine=np.add, limit=tolerance
-    )
+    likeness = Likeness(_mean_distance, partial(np.cumsum, axis=0))
+    merged = merge_alike(pairs - 1, np.stack([sizes, *sums], axis=1), likeness=likeness, limit=tolerance)
     return _renumbered(compact, merged)
 
 
@@ -308,7 +315,6 @@ def felzenszwalb(
 
     Source: Felzenszwalb and Huttenlocher 2004, International Journal of Computer Vision 59:167.
     """
-    from scipy import ndimage
     from skimage.segmentation import felzenszwalb as skimage_felzenszwalb
 
     array = channels_image(image)
@@ -323,8 +329,8 @@ def felzenszwalb(
     if min(array.shape[1:]) == 1:  # scikit-image takes differences along both axes
         array = np.repeat(array, 2, axis=1 if array.shape[1] == 1 else 2)
     scaled = _standardised(array) / 4
-    scaled = ndimage.gaussian_filter(scaled, (0.0, *(sigma / s for s in step)), mode="nearest")
-    found = skimage_felzenszwalb(np.moveaxis(scaled, 0, -1), scale=scale, sigma=0, min_size=fewest)
+    smooth = np.stack([filters.gaussian(channel, [sigma / s for s in step]) for channel in scaled], axis=-1)
+    found = skimage_felzenszwalb(smooth, scale=scale, sigma=0, min_size=fewest)
     spatial = np.shape(image)[1:]
     return np.asarray((found[: spatial[0], : spatial[1]] + 1).astype(np.uint32))
 

@@ -7,14 +7,15 @@ argument alone; intensities keep their units.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.ndimage as ndi
 import SimpleITK
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical import filters
 from septum.classical.inputs import Spacing, at_least, channels_image, grey_image, one_of, radius_voxels, spacing_mm
 from septum.errors import ConfigError
 
@@ -31,21 +32,24 @@ def gaussian(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0
         spacing: mm per axis.
         sigma_mm: 0 changes nothing.
 
-    Runs scipy's `gaussian_filter`: four times as fast as SimpleITK's recursive filter on one core, and exact.
+    Runs OpenCV's separable filter, in 2-D ten and in 3-D six times as fast as scipy; it sums in single precision.
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
     at_least(sigma_mm, 0, "sigma_mm")
-    result: Floats = ndi.gaussian_filter(array.astype(np.float32), [sigma_mm / s for s in step], mode="nearest")
-    return result
+    return filters.gaussian(array, [sigma_mm / s for s in step])
 
 
 def median(image: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> Floats:
     """Median of the box that reaches `radius_mm` to either side (in whole voxels; an axis may be left out by a radius
-    below half its spacing). Runs SimpleITK's `Median`, on every core; borders continue with their values.
+    below half its spacing); borders continue with their values. Runs OpenCV where it has the box (planes: 3 or 5 voxels
+    wide, any width for 8 bits), a hundred times as fast as scipy; else SimpleITK's `Median`, on every core.
     """
     array = grey_image(image)
     radius = radius_voxels(at_least(radius_mm, 0, "radius_mm"), spacing_mm(spacing, array.ndim))
+    quick = filters.plane_median(array, [2 * r + 1 for r in radius])
+    if quick is not None:
+        return quick
     return _through_sitk(array, None, lambda picture: SimpleITK.Median(picture, radius[::-1]))
 
 
@@ -58,8 +62,9 @@ def bilateral(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.
         sigma_mm: standard deviation in space.
         contrast: standard deviation in intensity, as a share of the image's range.
 
-    Source: Tomasi & Manduchi 1998, ICCV, 839. Runs SimpleITK's `Bilateral`, slow on volumes (minutes at
-    256³); `diffusion` does the like in seconds.
+    The weights end at 2.5 standard deviations in space; borders continue with their values. Source: Tomasi & Manduchi
+    1998, ICCV, 839. Runs OpenCV on planes of one spacing, ten times as fast as SimpleITK and closer to the formula;
+    else SimpleITK's `Bilateral`, slow on volumes (minutes at 256³); `diffusion` does the like in seconds.
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
@@ -68,6 +73,8 @@ def bilateral(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.
     span = float(array.max()) - float(array.min())
     if span == 0:
         return array.astype(np.float32)
+    if array.ndim == 2 and math.isclose(*step, rel_tol=1e-3):
+        return filters.plane_bilateral(array, sigma=sigma_mm / step[0], contrast=contrast)
     return _through_sitk(array, step, lambda picture: SimpleITK.Bilateral(picture, sigma_mm, contrast * span))
 
 
@@ -89,8 +96,8 @@ def diffusion(
     step = spacing_mm(spacing, array.ndim)
     at_least(iterations, 1, "iterations")
     at_least(conductance, 0, "conductance", above=True)
-    filters = {"gradient": SimpleITK.GradientAnisotropicDiffusion, "curvature": SimpleITK.CurvatureAnisotropicDiffusion}
-    run = filters[one_of(kind, tuple(filters), "kind")]
+    kinds = {"gradient": SimpleITK.GradientAnisotropicDiffusion, "curvature": SimpleITK.CurvatureAnisotropicDiffusion}
+    run = kinds[one_of(kind, tuple(kinds), "kind")]
     if min(array.shape) < 2:
         return array.astype(np.float32)  # one sample along an axis: ITK needs a neighbour
     pace = 0.99 * min(step) / 2 ** (array.ndim + 1)
@@ -163,17 +170,15 @@ def subtract_background(
 ) -> Floats:
     """The white (`side="dark"`: black) top hat: what is narrower than the box that reaches `radius_mm` to either side.
 
-    Runs scipy's grey opening, whose time does not grow with the box. Source: Serra 1982, Image Analysis and
-    Mathematical Morphology.
+    Runs OpenCV, axis by axis. Source: Serra 1982, Image Analysis and Mathematical Morphology.
     """
-    array = grey_image(image).astype(np.float32)
+    array = grey_image(image)
     radius = radius_voxels(at_least(radius_mm, 0, "radius_mm", above=True), spacing_mm(spacing, array.ndim))
     size = [2 * r + 1 for r in radius]
-    if one_of(side, ("bright", "dark"), "side") == "dark":
-        closed = ndi.minimum_filter(ndi.maximum_filter(array, size), size)
-        return np.asarray(closed - array, np.float32)
-    opened = ndi.maximum_filter(ndi.minimum_filter(array, size), size)
-    return np.asarray(array - opened, np.float32)
+    dark = one_of(side, ("bright", "dark"), "side") == "dark"
+    ground = filters.box_extreme(filters.box_extreme(array, size, largest=dark), size, largest=not dark)
+    first, second = (ground, array) if dark else (array, ground)
+    return np.asarray(np.subtract(first, second, dtype=np.float32, casting="unsafe"))
 
 
 def channel(image: ArrayLike, *, use: str = "grey", names: Sequence[str] = ()) -> NDArray[Any]:

@@ -15,10 +15,9 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.ndimage as ndi
 from numpy.typing import ArrayLike, NDArray
 
-from septum.classical import histogram
+from septum.classical import filters, histogram
 from septum.classical.adjacency import connected_parts
 from septum.classical.inputs import Spacing, at_least, grey_image, one_of, radius_voxels, spacing_mm
 from septum.errors import ConfigError
@@ -28,6 +27,7 @@ SIDES = ("bright", "dark")
 RARER = "rarer"
 """The side that holds fewer samples: bright cells in one image, dark ones in the next."""
 BINS = 256
+_ROUNDING = 2e-6  # of the range: what single precision may add to or take from a mean
 
 
 def manual(image: ArrayLike, *, low: float | None = None, high: float | None = None) -> Mask:
@@ -134,12 +134,15 @@ def hysteresis(
         side: "bright": at least `low`, connected with at least `high`; "dark": at most `high`, connected with `low`.
         bins: of the histogram for thresholds that are not given.
 
+    Raises:
+        ConfigError: `low` above `high`, or one of them missing and the image has two different intensities only.
+
     Source: Canny 1986, IEEE TPAMI 8:679. Runs `connected-components-3d`, faster than scikit-image.
     """
     array = grey_image(image)
     one_of(side, SIDES, "side")
     if low is None or high is None:
-        found = multi_otsu_values(array, bins=bins)
+        found = _two_levels(array, bins)
         if found is None:
             return np.zeros(array.shape, bool)
         low, high = found[0] if low is None else low, found[1] if high is None else high
@@ -157,6 +160,16 @@ def hysteresis(
     return mask
 
 
+def _two_levels(array: NDArray[Any], bins: int) -> tuple[float, ...] | None:
+    """The thresholds of three-class Otsu; None when all intensities are alike."""
+    try:
+        return multi_otsu_values(array, bins=bins)
+    except ConfigError:
+        raise ConfigError(
+            "low and high must both be given for an image of two different intensities, got less; choose both"
+        ) from None
+
+
 def local_mean(
     image: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 15.0, offset: float = 0.0, side: str = "bright"
 ) -> Mask:
@@ -169,21 +182,22 @@ def local_mean(
         offset: share of the image's intensity range by which a sample must stand out.
         side: "bright" or "dark".
 
-    The image continues mirrored beyond its border. Runs scipy's `uniform_filter`.
+    The image continues mirrored beyond its border. Where all samples of the window are alike none stands out: a
+    difference below two millionths of the image's range counts as none. Runs OpenCV.
     """
-    x, step = _relative(image, spacing)
-    mean = ndi.uniform_filter(x, _window(radius_mm, step), mode="mirror")
-    return _stands_out(x, mean, offset, side)
+    x, scale, step = _shifted(image, spacing)
+    size = _window(radius_mm, step)
+    return _stands_out(x, filters.box_mean(x, size), offset, side, scale=scale)
 
 
 def local_gaussian(
     image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 8.0, offset: float = 0.0, side: str = "bright"
 ) -> Mask:
-    """As `local_mean`, with Gaussian weights of standard deviation `sigma_mm`. Runs scipy's `gaussian_filter`."""
-    x, step = _relative(image, spacing)
+    """As `local_mean`, with Gaussian weights of standard deviation `sigma_mm`. Runs OpenCV."""
+    x, scale, step = _shifted(image, spacing)
     at_least(sigma_mm, 0, "sigma_mm", above=True)
-    mean = ndi.gaussian_filter(x, [sigma_mm / s for s in step], mode="mirror")
-    return _stands_out(x, mean, offset, side)
+    mean = filters.gaussian(x, [sigma_mm / s for s in step], mode="mirror")
+    return _stands_out(x, mean, offset, side, scale=scale)
 
 
 def niblack(
@@ -191,11 +205,11 @@ def niblack(
 ) -> Mask:
     """Above mean + k · deviation of the window ("dark": below mean - k · deviation).
 
-    Source: Niblack 1986, An Introduction to Digital Image Processing. Arguments as `local_mean`. Two scipy
-    `uniform_filter`s; scikit-image's integral image takes several times the time and memory.
+    Source: Niblack 1986, An Introduction to Digital Image Processing. Arguments as `local_mean`. Two box
+    means of OpenCV; scikit-image's integral image takes several times the time and memory.
     """
     x, mean, deviation = _statistics(image, spacing, radius_mm, turned=_is_dark(side))
-    return _stands_out(x, mean + np.float32(k) * deviation, 0.0, "bright")
+    return x > mean + np.float32(k) * deviation
 
 
 def sauvola(
@@ -271,8 +285,30 @@ def _window(radius_mm: float, step: tuple[float, ...]) -> list[int]:
     return [2 * r + 1 for r in radius_voxels(radius_mm, step)]
 
 
-def _stands_out(x: NDArray[np.float32], level: NDArray[np.float32], offset: float, side: str) -> Mask:
-    return x < level - np.float32(offset) if _is_dark(side) else x > level + np.float32(offset)
+def _shifted(image: ArrayLike, spacing: Spacing) -> tuple[NDArray[Any], float, tuple[float, ...]]:
+    """Intensities in their own units, moved near 0 where they lie far from it, their range, and the spacing.
+
+    Moved, because single precision would not tell small differences of large numbers apart. 8- and 16-bit integers
+    stay what they are.
+    """
+    array = grey_image(image)
+    step = spacing_mm(spacing, array.ndim)
+    low, high = array.min(), array.max()
+    scale = float(high) - float(low)
+    if max(abs(float(low)), abs(float(high))) > 2 * scale:
+        array = array - low
+    return (array if array.dtype.itemsize <= 2 else array.astype(np.float32)), scale, step
+
+
+def _stands_out(x: NDArray[Any], level: NDArray[np.float32], offset: float, side: str, *, scale: float) -> Mask:
+    """Above (dark: below) the level by the share `offset` of the range `scale`, and by more than rounding. `level` is
+    overwritten."""
+    least = np.float32((offset + _ROUNDING) * scale)
+    if _is_dark(side):
+        level -= least
+        return np.asarray(x < level)
+    level += least
+    return np.asarray(x > level)
 
 
 def _statistics(
@@ -283,8 +319,8 @@ def _statistics(
     if turned and x.any():
         x = np.float32(1) - x
     size = _window(radius_mm, step)
-    mean = ndi.uniform_filter(x, size, mode="mirror")
-    deviation = ndi.uniform_filter(x * x, size, mode="mirror")
+    mean = filters.box_mean(x, size)
+    deviation = filters.box_mean(x * x, size)
     deviation -= mean * mean
     np.maximum(deviation, 0, out=deviation)
     return x, mean, np.sqrt(deviation, out=deviation)

@@ -79,6 +79,8 @@ def mended(candidate: Candidate, mapping: Sequence[int] | None, *, spacing: Sequ
         (make_step("smooth-median", {"radius_mm": 1.5 * unit}),),
         (make_step("keep-largest"), fill),
         (make_step("opening", {"radius_mm": 3 * unit}), make_step("keep-largest"), fill),
+        (make_step("opening", {"radius_mm": 5 * unit}), make_step("keep-largest"), fill),
+        (make_step("smooth-median", {"radius_mm": 3 * unit}), make_step("keep-largest"), fill),
         (make_step("keep-largest", {"count": 2}), fill),
     )
     return tuple(Candidate((*start, *way), candidate.method, False) for way in ways)

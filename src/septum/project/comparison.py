@@ -263,15 +263,27 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 def best_mapping(tables: Sequence[Table]) -> tuple[int, ...]:
-    """What each label should mean for the largest mean Dice on these units; every mapping is tried while they are few,
-    else each label takes the class that most of its voxels have."""
+    """What each label should mean for the largest mean Dice on these units.
+
+    Every mapping is tried while they are few. Else each label takes the class that most of its voxels have; with one
+    class beside the background, also the labels with the largest share of it, the first one, the first two, and so on:
+    no other choice has a larger Dice over all voxels (Lipton et al. 2014, ECML PKDD, 225).
+    """
     n_labels, n_classes = max(len(table) for table in tables), tables[0].shape[1]
     total = np.zeros((n_labels, n_classes), np.int64)
     for table in tables:
         total[: len(table)] += table
     usual = tuple(int(k) for k in total.argmax(axis=1))
-    if n_classes**n_labels > _MOST_MAPPINGS:
-        return usual
-    tried = [usual, *itertools.product(range(n_classes), repeat=n_labels)]
+    if n_classes**n_labels <= _MOST_MAPPINGS:
+        tried = [usual, *itertools.product(range(n_classes), repeat=n_labels)]
+    else:
+        tried = [usual, *(_by_share(total) if n_classes == 2 else ())]
     scores = [mean_of(tables, mapping) for mapping in tried]
     return tried[int(np.argmax(np.nan_to_num(scores, nan=-1.0)))]
+
+
+def _by_share(total: Table) -> list[tuple[int, ...]]:
+    """Mappings in which the labels of the largest share of class 1 are class 1: one of them, two, …, all."""
+    order = np.argsort(-(total[:, 1] / np.maximum(total.sum(axis=1), 1)), kind="stable")
+    rank = np.argsort(order)
+    return [tuple(int(r < count) for r in rank) for count in range(1, len(total) + 1)]
