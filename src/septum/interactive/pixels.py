@@ -9,7 +9,7 @@ Method: Sommer et al. 2011, ilastik (IEEE ISBI, 230); Berg et al. 2019, Nature M
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -154,7 +154,7 @@ class PixelClassifier:
 
 
 def train_classifier(
-    examples: Sequence[Example],
+    examples: Iterable[Example],
     *,
     settings: FeatureSettings | None = None,
     keep: int | None = None,
@@ -167,7 +167,7 @@ def train_classifier(
     """A classifier that has learnt from the marked voxels of one image or more.
 
     Args:
-        examples: images with their marks; all of one number of channels and axes.
+        examples: images with their marks; all of one number of channels and axes. One is held at a time.
         settings: filters and scales.
         keep: how many features to keep, those of the largest importance; None keeps all.
         trees, depth: of the forest; more of either take longer.
@@ -180,17 +180,20 @@ def train_classifier(
         GeometryError: seeds of another shape than their image, examples that differ in channels or axes.
         Cancelled: `cancelled` said so.
     """
-    chosen = settings or FeatureSettings()
-    banks = [FilterBank(one.image, settings=chosen, spacing=one.spacing) for one in examples]
-    if not banks:
+    first: FilterBank | None = None
+    parts: list[Samples] = []
+    for one in examples:
+        bank = FilterBank(one.image, settings=settings, spacing=one.spacing)
+        first = first or bank
+        if len(bank.array) != len(first.array) or bank.array.ndim != first.array.ndim:
+            raise GeometryError(
+                f"examples must have the same channels and axes, got shapes {first.array.shape} and "
+                f"{bank.array.shape} (channels first); train one classifier for each kind of image"
+            )
+        parts.append(marked_samples(bank, one.seeds, cancelled=cancelled))
+    if first is None:
         raise ConfigError("examples must hold one image with marks or more, got none")
-    if len({(*bank.array.shape[:1], bank.array.ndim) for bank in banks}) > 1:
-        raise GeometryError(
-            f"examples must have the same channels and axes, got shapes {sorted({b.array.shape for b in banks})}; "
-            "train one classifier for each kind of image"
-        )
-    parts = [marked_samples(bank, one.seeds, cancelled=cancelled) for bank, one in zip(banks, examples, strict=True)]
-    return learnt(banks[0], parts, keep=keep, how=(trees, depth, seed), forecast=forecast, cancelled=cancelled)
+    return learnt(first, parts, keep=keep, how=(trees, depth, seed), forecast=forecast, cancelled=cancelled)
 
 
 def learnt(
