@@ -197,7 +197,7 @@ def memory(name: str, chosen: argparse.Namespace) -> float:
 
 
 def _peak_mb() -> float:
-    """Largest resident set of this program, MB (2^20 bytes); the kernel's count for a process survives a change of it."""
+    """Largest resident set of this program, MB (2^20 bytes); unlike the process's, it starts anew with the program."""
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) / 1024
