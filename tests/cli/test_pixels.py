@@ -68,7 +68,7 @@ def test_one_image_with_one_file_says_what_each_stroke_promises(septum, folder):
     )  # fmt: skip
     assert done.code == 0, done.err
     assert "2 strokes" in done.err
-    assert "expected accuracy" in done.err
+    assert "held-out accuracy" in done.err
     learned = load_classifier(folder / "k.npz")
     assert (learned.labels, len(learned.names), learned.settings.unit) == ((3, 5), 6, "mm")
     again = septum("pixels", folder / "images" / "a.png", "--scribbles", folder / "scribbles", "-o", folder / "k.npz")

@@ -27,7 +27,8 @@ NOTICE = "Research software, not a medical device."
 app = typer.Typer(
     name="septum",
     help="Biomedical image segmentation from a handful of annotations.\n\n"
-    "Look at images (info), check a data set (doctor), segment without training (segment), edit labels (edit), "
+    "Look at images (info), check a data set (doctor), segment without training (segment), "
+    "learn from scribbles (pixels), edit labels (edit), "
     "train a U-Net (train), segment with it (predict), measure (evaluate), let people rate (review)."
     f"\n\n{NOTICE}",
     no_args_is_help=True,

@@ -129,7 +129,7 @@ def _lines(learned: PixelClassifier) -> list[str]:
             "nothing can be said about new voxels: draw two strokes or more of every label, apart from each other"
         )
     else:
-        lines.append(f"expected accuracy {expected.accuracy:.1%}, each label counts the same")
+        lines.append(f"held-out accuracy {expected.accuracy:.1%}, each label counts the same")
     best = sorted(zip(learned.importance, learned.names, strict=True), reverse=True)[:SHOWN]
     lines.append("most important: " + ", ".join(f"{name} ({value:.0%})" for value, name in best))
     return lines

@@ -46,7 +46,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What to expect of marks that the forest did not see.
+    """How the forest did on marks that it did not see; strokes in hard places make it lower than in the image.
 
     Args:
         held_out: "stroke", or "image" where every label is marked in two images or more.
