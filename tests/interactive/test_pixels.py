@@ -81,7 +81,8 @@ def test_values_at_a_threshold_go_the_way_that_scikit_learn_sends_them(seed, lev
     np.testing.assert_allclose(forest.probabilities(samples.T), expected.T, atol=1e-6)
     limits = forest.threshold[np.isfinite(forest.threshold)]
     theirs = np.concatenate([t.tree_.threshold[t.tree_.feature >= 0] for t in peer.estimators_])
-    assert ((limits <= theirs) & (np.nextafter(limits, np.float32(np.inf)) > theirs)).all()
+    below, above = np.sort(limits), np.sort(theirs)
+    assert ((below <= above) & (np.nextafter(below, np.float32(np.inf)) > above)).all()
 
 
 def test_a_region_has_the_probabilities_of_the_whole(trained):
@@ -333,10 +334,15 @@ def test_forests_that_lead_astray_are_refused(trained, tmp_path, name):
         spoiled = column.copy()
         spoiled.flat[0] = value
         wrong.append(spoiled)
-    if name in ("left", "right"):
-        backward = column.copy()
-        backward[-2:] = 0
-        wrong.append(backward)
+    if name == "left":
+        for node, target in ((len(column) - 1, 0), (0, len(column) - 1)):  # a circle, and a step beyond the end
+            astray = column.copy()
+            astray[node] = target
+            wrong.append(astray)
+    if name == "threshold":
+        leaf = column.copy()
+        leaf[-1] = 0  # from a leaf to what lies behind it
+        wrong.append(leaf)
     for number, value in enumerate(wrong):
         with pytest.raises(CheckpointError, match="damaged"):
             load_classifier(rewritten(tmp_path / f"{number}.npz", trained, **{name: value}))

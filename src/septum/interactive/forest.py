@@ -31,7 +31,7 @@ class Forest:
     Args:
         split: feature that each node asks for, `(nodes,)`; 0 at a leaf.
         threshold: a voxel goes left where the feature is at most this; infinite at a leaf.
-        left, right: the next nodes; a leaf leads to itself.
+        left: the next node on the left, the one behind it is that on the right; a leaf leads to itself.
         roots, depths: first node and depth of each tree.
         prob: probability of each class at a node, `(nodes, K)`.
     """
@@ -39,7 +39,6 @@ class Forest:
     split: NDArray[np.int32]
     threshold: Floats
     left: NDArray[np.int32]
-    right: NDArray[np.int32]
     roots: NDArray[np.int32]
     depths: NDArray[np.int32]
     prob: Floats
@@ -58,7 +57,7 @@ class Forest:
 
         out = np.zeros((self.classes, features.shape[1]), np.float32)
         columns = np.ascontiguousarray(features, dtype=np.float32)
-        vote(columns, self.split, self.threshold, self.left, self.right, self.roots, self.depths, self.prob, out)
+        vote(columns, self.split, self.threshold, self.left, self.roots, self.depths, self.prob, out)
         out /= np.float32(len(self.roots))
         return out
 
@@ -85,18 +84,18 @@ class Forest:
 
     def _is_sound(self, features: int, classes: int) -> bool:
         count = len(self.split)
-        sizes = {len(self.threshold), len(self.left), len(self.right), len(self.prob)}
+        sizes = {len(self.threshold), len(self.left), len(self.prob)}
         if sizes != {count} or self.prob.shape[1] != classes or not len(self.roots) or count > MOST_NODES:
             return False
         here = np.arange(count)
         leaf = self.left == here
-        onward = (self.left > here) & (self.right > here) & (self.left < count) & (self.right < count)
+        onward = (self.left > here) & (self.left < count - 1)
         return bool(
             len(self.depths) == len(self.roots)
             and ((self.roots >= 0) & (self.roots < count)).all()
             and ((self.depths >= 0) & (self.depths <= 1000)).all()
             and ((self.split >= 0) & (self.split < features)).all()
-            and (onward | (leaf & (self.right == here))).all()
+            and (onward | (leaf & (self.threshold == np.inf))).all()
             and not np.isnan(self.threshold).any()
             and ((self.prob >= 0) & (self.prob <= 1)).all()
             and np.allclose(self.prob.sum(axis=1), 1, atol=1e-4)
@@ -131,25 +130,31 @@ def grow_forest(
 
 
 def _packed(trees: list[Any]) -> Forest:
-    """Scikit-learn's trees in one row of arrays."""
-    counts = [tree.node_count for tree in trees]
-    roots = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int32)
-    here = np.arange(sum(counts), dtype=np.int32)
-    shift = np.repeat(roots, counts)
-    left = np.concatenate([tree.children_left for tree in trees])
-    right = np.concatenate([tree.children_right for tree in trees])
-    leaf = left < 0
-    limit = np.concatenate([tree.threshold for tree in trees])
-    votes = np.concatenate([tree.value[:, 0] for tree in trees])
-    return Forest(
-        split=np.where(leaf, 0, np.concatenate([tree.feature for tree in trees])).astype(np.int32),
-        threshold=np.where(leaf, np.float32(np.inf), _at_most(limit)),
-        left=np.where(leaf, here, left + shift).astype(np.int32),
-        right=np.where(leaf, here, right + shift).astype(np.int32),
-        roots=roots,
-        depths=np.array([tree.max_depth for tree in trees], np.int32),
-        prob=(votes / votes.sum(axis=1, keepdims=True)).astype(np.float32),
-    )
+    """Scikit-learn's trees in one row of arrays, the two nodes below a node side by side."""
+    roots = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])[:-1]]).astype(np.int32)
+    columns: dict[str, list[NDArray[Any]]] = {"split": [], "threshold": [], "left": [], "prob": []}
+    for tree, root in zip(trees, roots, strict=True):
+        order = _by_level(tree.children_left, tree.children_right)
+        place = np.empty(len(order), np.int32)
+        place[order] = np.arange(len(order))
+        left = tree.children_left[order]
+        votes = tree.value[order, 0]
+        columns["split"].append(np.where(left < 0, 0, tree.feature[order]))
+        columns["threshold"].append(np.where(left < 0, np.float32(np.inf), _at_most(tree.threshold[order])))
+        columns["left"].append(root + np.where(left < 0, np.arange(len(order)), place[left]))
+        columns["prob"].append(votes / votes.sum(axis=1, keepdims=True))
+    kinds: dict[str, Any] = {"split": np.int32, "threshold": np.float32, "left": np.int32, "prob": np.float32}
+    joined: dict[str, Any] = {name: np.concatenate(parts).astype(kinds[name]) for name, parts in columns.items()}
+    return Forest(**joined, roots=roots, depths=np.array([tree.max_depth for tree in trees], np.int32))
+
+
+def _by_level(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The nodes of a tree from the root down, the two below a node one after the other."""
+    order = [0]
+    for node in order:  # grows while it is read
+        if left[node] >= 0:
+            order += [int(left[node]), int(right[node])]
+    return np.array(order)
 
 
 def _at_most(limit: NDArray[np.float64]) -> Floats:
