@@ -20,7 +20,7 @@ from septum.interactive.classifier_file import load_classifier, save_classifier
 from septum.interactive.features import FeatureSettings, FilterBank
 from septum.interactive.forest import LEAF, Forest, grow_forest
 from septum.interactive.live_pixels import LivePixels, pixel_classifier
-from septum.interactive.pixels import Example, PixelClassifier, marked_samples, train_classifier
+from septum.interactive.pixels import Example, PixelClassifier, blocks_of, marked_samples, train_classifier
 from septum.interactive.tool import UNMARKED, Box, Cancelled
 from septum.interactive.uncertainty import most_uncertain, uncertainty
 from septum.interactive.workers import in_order
@@ -105,6 +105,15 @@ def test_blocks_do_not_show(trained, monkeypatch):
     assert len(seen) > 10
     assert sorted(seen) == seen
     assert seen[-1] == 1
+
+
+def test_blocks_are_small_where_there_are_many_features(monkeypatch):
+    bank = FilterBank(np.zeros((3, 40, 50)))
+    monkeypatch.setattr("septum.interactive.pixels.BLOCK_BYTES", 4 * 147 * 100)
+    sizes = [np.prod(block.shape) for block in blocks_of(bank)]
+    assert max(sizes) <= 100
+    assert sum(sizes) == 2000
+    assert [block.shape for block in blocks_of(bank, Box((3, 3), (9, 9)))] == [(6, 6)]
 
 
 def test_labels_keep_their_values_even_large_ones():
@@ -390,3 +399,19 @@ def test_a_failure_in_a_block_ends_the_work():
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="three"):
         next(results)
+
+
+def test_membranes_are_learnt_from_scribbles_on_one_section_and_found_in_another(realdata):
+    from septum import io as files
+
+    folder = realdata / "em-isbi2012"
+    names = sorted(path.name for path in (folder / "images").iterdir())
+    image, other = (files.read_image(folder / "images" / names[i]).array for i in (0, 15))
+    known, wanted = (files.read_labels(folder / "labels" / names[i]).array == 0 for i in (0, 15))
+    seeds = np.full(known.shape, UNMARKED, np.int32)
+    for corner in np.ndindex(4, 4):  # short strokes on a raster, of both labels
+        place = tuple(slice(128 * c + 60, 128 * c + w) for c, w in zip(corner, (64, 90), strict=True))
+        seeds[place] = known[place]
+    learned = train_classifier([Example(image, seeds)])
+    mask = learned.segment(other) == 1
+    assert 2 * (mask & wanted).sum() / (mask.sum() + wanted.sum()) > 0.7

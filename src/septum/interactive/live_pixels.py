@@ -94,7 +94,7 @@ class LivePixels:
         def features_in(block: Box) -> Floats:
             return self._made[block] if chosen is None else self._made[block][chosen]
 
-        for block, prob in voted(learned.forest, features_in, self.region, cancelled=cancelled):
+        for block, prob in voted(learned.forest, features_in, self._made, cancelled=cancelled):
             inner = (slice(a - o, b - o) for a, b, o in zip(block.start, block.stop, self.region.start, strict=True))
             out[(slice(None), *inner)] = prob
         return out
@@ -109,7 +109,7 @@ class LivePixels:
             stop_if(cancelled)
             return block, self.bank.block(block)
 
-        self._made = dict(in_order(work, blocks_of(self.region)))
+        self._made = dict(in_order(work, blocks_of(self.bank, self.region)))
 
 
 def pixel_classifier(

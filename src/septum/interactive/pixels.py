@@ -28,7 +28,9 @@ from septum.interactive.workers import in_order
 Samples = tuple[Floats, NDArray[np.int64], NDArray[np.int64]]
 
 PLANE_BLOCK, VOLUME_BLOCK = 1 << 17, 1 << 19
-"""Voxels of a block in 2-D and 3-D: the fastest of 2^16 to 2^20, with two threads and all features."""
+"""Voxels of a block in 2-D and 3-D: the fastest of 2^16 to 2^20, with two threads and the features of one channel."""
+BLOCK_BYTES = 128 << 20
+"""Most memory for the features of a block, which is smaller where there are many channels."""
 MOST_MARKS = 20_000
 """Marked voxels of one label that are learnt from; of more, so many are drawn."""
 FOLDS = 5
@@ -123,7 +125,7 @@ class PixelClassifier:
         bank = self.bank(image, spacing=spacing)
         place = checked_box(region, bank.shape)
         out = np.empty((len(self.labels), *place.shape), np.float32)
-        for block, prob in voted(self.forest, bank.block, place, cancelled=cancelled):
+        for block, prob in voted(self.forest, bank.block, blocks_of(bank, place), cancelled=cancelled):
             out[(slice(None), *_within(block, place))] = prob
         return out
 
@@ -145,7 +147,7 @@ class PixelClassifier:
         values = np.array(self.labels, label_type(np.dtype(np.uint8), self.labels[-1]))
         out = np.empty(place.shape, values.dtype)
         done = 0
-        for block, prob in voted(self.forest, bank.block, place, cancelled=cancelled):
+        for block, prob in voted(self.forest, bank.block, blocks_of(bank, place), cancelled=cancelled):
             out[_within(block, place)] = values[prob.argmax(axis=0)]
             done += prob[0].size
             if on_progress is not None:
@@ -267,7 +269,7 @@ def marked_samples(
     left = marks != UNMARKED
     rows = [np.zeros((0, len(bank.features)), np.float32)]
     places = [np.zeros((0, marks.ndim), np.int64)]
-    for box in (*(made or ()), *blocks_of(Box.whole(bank.shape))):
+    for box in (*(made or ()), *blocks_of(bank)):
         points = np.argwhere(left[box.slices])
         if not len(points):
             continue
@@ -344,15 +346,21 @@ def _forecast(samples: Samples, how: tuple[int, int, int], cancelled: IsCancelle
     return Forecast(kind, recall, {label: len(found) for label, found in of_label.items()})
 
 
-def blocks_of(box: Box) -> Iterator[Box]:
-    """The blocks in which features are made."""
-    return blocks(box, voxels=PLANE_BLOCK if len(box.start) == 2 else VOLUME_BLOCK)
+def blocks_of(bank: FilterBank, box: Box | None = None) -> Iterator[Box]:
+    """The blocks of a box (None: of the whole image) in which features are made."""
+    most = PLANE_BLOCK if len(bank.shape) == 2 else VOLUME_BLOCK
+    room = BLOCK_BYTES // (4 * len(bank.features))
+    return blocks(Box.whole(bank.shape) if box is None else box, voxels=max(min(most, room), 1))
 
 
 def voted(
-    forest: Forest, features_in: Callable[[Box], Floats], box: Box, *, cancelled: IsCancelled | None = None
+    forest: Forest,
+    features_in: Callable[[Box], Floats],
+    boxes: Iterable[Box],
+    *,
+    cancelled: IsCancelled | None = None,
 ) -> Iterator[tuple[Box, Floats]]:
-    """Every block of the box with its probabilities `(K, *block)`, on all cores, a few blocks ahead of their use."""
+    """Every box with its probabilities `(K, *box)`, in order, on all cores, a few boxes ahead of their use."""
 
     def work(block: Box) -> tuple[Box, Floats]:
         stop_if(cancelled)
@@ -360,7 +368,7 @@ def voted(
         prob = forest.probabilities(features.reshape(len(features), -1))
         return block, prob.reshape(-1, *block.shape)
 
-    return in_order(work, blocks_of(box))
+    return in_order(work, boxes)
 
 
 def _within(inner: Box, outer: Box) -> tuple[slice, ...]:
