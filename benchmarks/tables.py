@@ -295,6 +295,69 @@ def interactive(content: dict[str, Any]) -> list[str]:
     return lines
 
 
+def pixel_speed(content: dict[str, Any]) -> list[str]:
+    """The pixel classifier against scikit-image and scikit-learn."""
+    results = content["results"]
+    live, features = results["live"], results["features"]
+    lines = [
+        "## Speed of the pixel classifier",
+        "",
+        f"`python -m benchmarks.speed.pixels` ({where(content)}): features, training on {results['marked']} marked "
+        f"pixels and the label of every pixel of {results['side']}² ({results['image']}), from nothing; medians by "
+        f"turns. Bar: {results['bar_s']:g} s ({'met' if results['met'] else '**missed**'}). Memory is the rise of the "
+        "peak in a process of its own. Kernels are compiled before (once per machine).",
+        "",
+        "| who | s | first call, s | MB | Dice |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {row['seconds']:.2f} | {row['first_call_s']:.2f} | {row['memory_mb']:.0f} | {row['dice']:.3f} |"
+        for name, row in results["whole"].items()
+    ]
+    return [
+        *lines,
+        "",
+        f"Live, with the features at hand: {live['update_s']:.2f} s to learn from one more stroke, "
+        f"{live['probabilities_s']:.2f} s for the probabilities of all pixels. The {features['count']} features alone "
+        f"take {features['seconds']:.2f} s, the {features['peer_count']} of {features['peer']} "
+        f"{features['peer_seconds']:.2f} s: {features['ratio_per_feature']:.2f} of its time per feature.",
+    ]
+
+
+def pixel_accuracy(content: dict[str, Any]) -> list[str]:
+    """The pixel classifier on real images."""
+    results = content["results"]
+    counts = results["corrections"]
+
+    def cell(row: dict[str, Any] | None) -> str:
+        if row is None or row["n"] < 2:
+            return "–"
+        return f"{row['median']:.3f} [{row['median_ci_low']:.3f}, {row['median_ci_high']:.3f}]"
+
+    lines = [
+        "## The pixel classifier from simulated scribbles",
+        "",
+        f"`python -m benchmarks.accuracy.pixels` ({where(content)}): {results['first']} strokes of each label, then "
+        "corrections in the largest error (*least sure*: where the classifier asks for them); median Dice of what "
+        "nobody marked with 95 % bootstrap interval. *others*: images without a stroke, of a classifier that learnt "
+        "from three scribbled ones, with their number. *held out*: accuracy of held-out strokes, and the true one.",
+        "",
+        "| set | n | " + " | ".join(f"{n} corrections" for n in counts) + f" | {counts[-1]}, least sure | others | "
+        "held out, true |",
+        "|---" * (5 + len(counts)) + "|",
+    ]
+    for row in results["rows"]:
+        other, expected = row["others"], row["forecast"]
+        lines.append(
+            f"| {row['set']} | {row['n']} | "
+            + " | ".join(cell(c) for c in row["errors"])
+            + f" | {cell(row['doubts'][-1])} | "
+            + (f"{cell(other['dice'])} ({other['dice']['n']})" if other else "–")
+            + (f" | {expected['expected']:.2f}, {expected['true']:.2f} |" if expected else " | – |")
+        )
+    return lines
+
+
 def _with_interval(row: dict[str, Any]) -> str:
     """A mean and its interval, where one value has one."""
     if row["n"] < 2:
@@ -384,6 +447,8 @@ def main() -> None:
         "speed-interactive": interactive,
         "interactive": effort,
         "interpolation": interpolation,
+        "speed-pixels": pixel_speed,
+        "pixels": pixel_accuracy,
     }
     for name, table in tables.items():
         content = load(name)

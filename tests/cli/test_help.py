@@ -11,7 +11,7 @@ import typer.main
 from septum import __version__
 from septum.cli.main import app
 
-COMMANDS = ["info", "doctor", "augment-preview", "train", "predict", "segment", "edit", "interpolate"]
+COMMANDS = ["info", "doctor", "augment-preview", "train", "predict", "segment", "pixels", "edit", "interpolate"]
 COMMANDS += ["evaluate", "quality", "review", "demo"]
 HEAVY = ["torch", "lightning_fabric", "scipy", "nibabel", "SimpleITK", "pandas", "matplotlib", "nilearn", "skimage"]
 HEAVY += ["sqlalchemy"]

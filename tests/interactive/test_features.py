@@ -181,6 +181,8 @@ def test_what_cannot_be_described_is_refused():
         filter_bank(np.zeros((8, 9)))
     with pytest.raises(DatasetError, match="finite"):
         filter_bank(np.full((1, 8, 9), np.nan))
+    with pytest.raises(DatasetError, match="rescale"):
+        filter_bank(np.full((1, 8, 9), -2e9))
     with pytest.raises(GeometryError, match="spacing"):
         filter_bank(image, spacing=(1.0, 0.0))
     with pytest.raises(ConfigError, match="selection must be below 49"):
@@ -213,3 +215,9 @@ def test_every_kind_answers_to_something():
     image = noise((1, 30, 30))
     for kind in KINDS:
         assert np.ptp(filter_bank(image, settings=FeatureSettings((kind,), (1.0,)))) > 0
+
+
+@pytest.mark.parametrize("shape", [(1, 20, 21), (1, 9, 10, 11)])
+def test_the_largest_values_that_are_taken_give_finite_features(shape):
+    image = 1e9 * np.random.default_rng(0).choice([-1.0, 1.0], shape)
+    assert np.isfinite(filter_bank(image)).all()

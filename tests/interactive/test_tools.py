@@ -40,6 +40,9 @@ def picture() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def prompts(name: str) -> dict[str, Any]:
     seeds = picture()[2]
+    if name == "pixel-classifier":  # it learns from many voxels of each label
+        seeds[5:10, 7:14, 9:16:3], seeds[2:12:3, 3, 4:20], seeds[7, 3:18, 19] = 1, 0, 0
+        return {"seeds": seeds, "scales": (0.3, 0.7, 1.6)}
     if name in SEEDED:
         return {"seeds": seeds}
     if name == "live-wire":
@@ -88,7 +91,7 @@ def test_a_tool_finds_the_object_or_paints_within_it(name) -> None:
 
 @pytest.mark.parametrize("name", SEEDED)
 def test_seeds_keep_their_labels(name) -> None:
-    _, labels, seeds = picture()
+    labels, seeds = picture()[1], prompts(name)["seeds"]
     now = run(name)[0].applied_to(labels)
     marked = np.zeros(SHAPE, bool)
     marked[REGION.slices] = seeds[REGION.slices] >= 0
@@ -97,11 +100,11 @@ def test_seeds_keep_their_labels(name) -> None:
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in ("live-wire", "level-tracing")])
 def test_permuting_the_axes_permutes_the_result(name) -> None:
-    image, labels, seeds = picture()
+    image, labels, _ = picture()
     order = (2, 0, 1)
     given = prompts(name)
     if "seeds" in given:
-        given["seeds"] = seeds.transpose(order)
+        given["seeds"] = given["seeds"].transpose(order)
     if "points" in given:
         given["points"] = np.array(given["points"])[:, order]
     region = Box(*(tuple(end[a] for a in order) for end in (REGION.start, REGION.stop)))
@@ -118,8 +121,9 @@ def test_permuting_the_axes_permutes_the_result(name) -> None:
     ):
         turned = change.applied_to(turned)
     wrong = np.count_nonzero(turned != plain.transpose(order))
-    # iterations in floating point, sums in another order
-    assert wrong <= (0.002 * plain.size if name in ("random-walker", *SHAPED, "graph-cut") else 0)
+    # iterations in floating point, sums in another order; marks drawn in another order
+    near = {"pixel-classifier": 0.01, **dict.fromkeys(("random-walker", *SHAPED, "graph-cut"), 0.002)}
+    assert wrong <= near.get(name, 0) * plain.size
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -159,6 +163,9 @@ def test_bad_seeds_are_refused(name) -> None:
         run(name, seeds=np.where(one == 3, 3, -2))
     outside = none.copy()
     outside[0, 0, 0], outside[13, 19, 21] = 0, 1
+    if name == "pixel-classifier":  # marks anywhere teach it
+        run(name, seeds=outside)
+        return
     with pytest.raises(ConfigError, match="of the region"):
         run(name, seeds=outside)
 

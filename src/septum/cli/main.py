@@ -17,7 +17,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from septum import __version__
-from septum.cli import data, demo, edit, evaluation, interpolate, prediction, quality, review, segment, training
+from septum.cli import (
+    data,
+    demo,
+    edit,
+    evaluation,
+    interpolate,
+    pixels,
+    prediction,
+    quality,
+    review,
+    segment,
+    training,
+)
 from septum.cli.stopping import STOPPED
 from septum.errors import SeptumError
 
@@ -27,9 +39,9 @@ NOTICE = "Research software, not a medical device."
 app = typer.Typer(
     name="septum",
     help="Biomedical image segmentation from a handful of annotations.\n\n"
-    "Look at images (info), check a data set (doctor), segment without training (segment), edit labels (edit), "
-    "train a U-Net (train), segment with it (predict), measure (evaluate), grade masks without references (quality), "
-    "let people rate (review)."
+    "Look at images (info), check a data set (doctor), segment without training (segment), "
+    "learn from scribbles (pixels), edit labels (edit), train a U-Net (train), segment with it (predict), "
+    "measure (evaluate), grade masks without references (quality), let people rate (review)."
     f"\n\n{NOTICE}",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -42,6 +54,7 @@ app.command("augment-preview", short_help="Picture of what the network sees.")(d
 app.command("train", short_help="Train a U-Net on a data set.")(training.train)
 app.command("predict", short_help="Segment images with a trained model.")(prediction.predict)
 app.command("segment", short_help="Segment images by classical methods.")(segment.segment)
+app.command("pixels", short_help="Train a pixel classifier from scribbles.")(pixels.pixels)
 app.command("edit", short_help="Edit labels by a script of steps.")(edit.edit)
 app.command("interpolate", short_help="Fill the slices between drawn ones.")(interpolate.interpolate)
 app.command("evaluate", short_help="Compare masks with references.")(evaluation.evaluate)

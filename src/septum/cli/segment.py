@@ -70,6 +70,19 @@ def segment(
         Path | None,
         typer.Option(metavar="DATASET", help="Compare methods on annotated images and write the best as a pipeline."),
     ] = None,
+    classifier: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.NPZ", help="Apply a pixel classifier that septum pixels trained; --clean may follow."
+        ),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="With --classifier: write the probability of each label too.")
+    ] = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option("--uncertainty", help="With --classifier: write how unsure each voxel is, say where to scribble."),
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", help="Processes for --suggest.", show_default="one per processor")
     ] = None,
@@ -81,7 +94,7 @@ def segment(
     axes: options.Axes = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Segment images by classical methods: thresholds, regions, watersheds, clustering.
+    """Segment images by classical methods (thresholds, regions, watersheds, clustering) or by a pixel classifier.
 
     One mask per image, on the image's own grid, in its own format family, and pipeline.toml, which repeats the run.
     Sizes are in mm; a sample of an image without a physical size counts as 1 mm. Research software, not a medical
@@ -99,6 +112,15 @@ def segment(
             )
         _suggest(suggest, output, background, foreground, axes, jobs, overwrite)
         return
+    if classifier is not None:
+        if method or set_ or channel or bias_correct or smooth or pipeline or seeds or markers:
+            raise ConfigError(
+                "--classifier segments by itself, got steps, seeds or markers too; leave them out (--clean may stay)"
+            )
+        _finish(_classify(images or [], output, classifier, clean, (probabilities, uncertainty), axes, overwrite))
+        return
+    if probabilities or uncertainty:
+        raise ConfigError("--probabilities and --uncertainty need a pixel classifier, got none; add --classifier FILE")
     chosen = _resolve(method, set_, channel, bias_correct, smooth, clean, pipeline)
     _finish(_segment(images or [], output, chosen, seeds, markers, axes, overwrite))
 
@@ -149,6 +171,36 @@ def _segment(
             images,
             output,
             pipeline=chosen,
+            settings=settings,
+            on_progress=reporter.work,
+            on_note=reporter.note,
+            should_stop=stop.requested,
+        )
+    return result, stop.requested()
+
+
+def _classify(
+    images: list[Path],
+    output: Path,
+    classifier: Path,
+    clean: list[str] | None,
+    further: tuple[bool, bool],
+    axes: str | None,
+    overwrite: bool,
+) -> tuple[PredictResult, bool]:
+    from septum.cli.progress import Reporter
+    from septum.project import pixels
+    from septum.project.pipeline import parse_spec
+
+    if not images:
+        raise ConfigError("images must be given, got none; name files or folders")
+    steps = tuple(parse_spec(text, stage="clean") for text in clean or [])
+    settings = pixels.ApplySettings(steps, *further, axes=axes, overwrite=overwrite)
+    with StopRequest(WAITING) as stop, Reporter() as reporter:
+        result = pixels.apply_classifier(
+            images,
+            output,
+            classifier=classifier,
             settings=settings,
             on_progress=reporter.work,
             on_note=reporter.note,

@@ -127,7 +127,7 @@ def eigenvalues(tensor: Mapping[tuple[int, int], Floats], *, ndim: int) -> list[
     a, b, c = (tensor[i, i] - mean for i in range(3))
     p, q, r = tensor[0, 1], tensor[0, 2], tensor[1, 2]
     size = np.sqrt((a * a + b * b + c * c + 2 * (p * p + q * q + r * r)) / np.float32(6))
-    inverse: Floats = np.float32(1) / np.where(size > 0, size, np.float32(1))
+    inverse = np.float32(1) / np.maximum(size, np.float32(1e-30))
     a, b, c, p, q, r = (value * inverse for value in (a, b, c, p, q, r))
     turn = np.float32(0.5) * (a * (b * c - r * r) - p * (p * c - r * q) + q * (p * r - b * q))
     angle = np.arccos(np.clip(turn, -1, 1)) / np.float32(3)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.inputs import Spacing, at_least, channels_image, one_of, spacing_mm
-from septum.errors import ConfigError, GeometryError
+from septum.errors import ConfigError, DatasetError, GeometryError
 from septum.interactive.derivatives import Floats, Orders, derivatives, eigenvalues, radius
 from septum.interactive.tool import Box
 
@@ -33,6 +33,7 @@ DERIVED_FROM = 0.5
 NARROWER, OUTER = 0.66, 0.5
 """The second Gaussian of the difference, and the window of the structure tensor, as shares of the scale (ilastik's)."""
 LARGEST = 30.0
+MOST_VALUE = 1e9
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class FilterBank:
         spacing: mm per spatial axis; derivatives are per mm (with unit "voxel": per finest spacing).
 
     Raises:
-        GeometryError, DatasetError: an image of other axes or with values that are not finite.
+        GeometryError, DatasetError: an image of other axes, with values that are not finite, or beyond ±1e9.
         ConfigError: a selection of features that there are not.
 
     >>> bank = FilterBank(np.ones((1, 9, 9)), settings=FeatureSettings(("gaussian", "gradient"), (1.0,)))
@@ -131,7 +132,7 @@ class FilterBank:
     """
 
     def __init__(self, image: ArrayLike, *, settings: FeatureSettings | None = None, spacing: Spacing = None) -> None:
-        self.array = channels_image(image)
+        self.array = _moderate(channels_image(image))
         self.settings = settings or FeatureSettings()
         ndim = self.array.ndim - 1
         self.step = scaled_spacing(spacing_mm(spacing, ndim), self.settings.unit)
@@ -161,6 +162,17 @@ class FilterBank:
             for row, feature in wanted:
                 out[row] = made[feature.kind][feature.part or 0]
         return out
+
+
+def _moderate(array: NDArray[Any]) -> NDArray[Any]:
+    """The image, when fourth powers of its values (eigenvalues of products) stay finite in single precision."""
+    if array.dtype.itemsize > 2:
+        largest = max(abs(float(array.min())), abs(float(array.max())))
+        if largest > MOST_VALUE:
+            raise DatasetError(
+                f"image must hold values within ±{MOST_VALUE:g}, got one of size {largest:g}; rescale it first"
+            )
+    return array
 
 
 def filter_bank(

@@ -13,7 +13,8 @@ from typing import Any
 
 from septum.classical.method import Method, Option, nearest
 from septum.errors import ConfigError
-from septum.interactive import brush, graphcut, growcut, levelset, livewire, walker, wand
+from septum.interactive import brush, graphcut, growcut, levelset, live_pixels, livewire, walker, wand
+from septum.interactive.features import LARGEST, SCALES
 
 STAGE = "tool"
 LABEL = Option("label", "integer", 1, "the label that is set", low=0, high=2**32 - 1)
@@ -80,6 +81,17 @@ TOOLS: tuple[Method, ...] = (
         Option("contrast", "number", 64.0, "what a voxel costs that looks like another label", low=0, high=4096),
         STEP,
         SMOOTHING,
+        needs=("seeds",),
+    ),
+    _row(
+        "pixel-classifier",
+        live_pixels.pixel_classifier,
+        "learns from strokes how each label looks, and finds it everywhere",
+        "scikit-learn, numba",
+        Option("scales", "numbers", SCALES, "widths of the filters, in finest spacings", low=0.3, high=LARGEST),
+        Option("keep", "integer", None, "filters to keep, the most important ones; none: all", low=1, high=10000),
+        Option("trees", "integer", 50, "trees of the forest", low=1, high=1000),
+        Option("depth", "integer", 8, "questions in a row that a tree asks", low=1, high=100),
         needs=("seeds",),
     ),
     _row(

@@ -71,7 +71,7 @@ def segment(
         image = load_image(job.case)
         tell(0.2)
         io.write_labels(
-            job.output, segment_image(image, chosen, markers=_markers(settings.markers, job.case, image.grid))
+            job.output, segment_image(image, chosen, markers=markers_of(settings.markers, job.case, image.grid))
         )
 
     result = work_through(jobs, work, on_progress=on_progress, should_stop=should_stop)
@@ -137,25 +137,41 @@ def refuse_missing(pipeline: Pipeline, settings: SegmentSettings) -> None:
         raise ConfigError("this method needs markers, got none; give --markers FILE")
 
 
-def _markers(path: Path | None, case: Case, grid: Grid) -> NDArray[np.integer] | None:
-    """The label map that belongs to a case, checked against its image."""
+def markers_of(path: Path | None, case: Case, grid: Grid, *, what: str = "markers") -> NDArray[np.integer] | None:
+    """The label map that belongs to a case, checked against its image; None without a path.
+
+    Args:
+        path: a label file, or a folder that holds one of the case's name.
+        case, grid: the case, and where its image lies.
+        what: how the file is called in messages.
+
+    Raises:
+        ConfigError: a folder without such a file.
+        GeometryError: labels on another grid.
+        FormatError: a file that cannot be read.
+    """
     if path is None:
         return None
     file = path
     if path.is_dir():
-        found = [p for p in sorted(path.iterdir()) if p.is_file() and io.stem(p) == case.id]
-        if not found:
-            raise ConfigError(f"the folder {path} must hold markers named {case.id}, got none; add them")
-        file = found[0]
+        found = find_beside(path, case)
+        if found is None:
+            raise ConfigError(f"the folder {path} must hold {what} named {case.id}, got none; add them")
+        file = found
     labels = io.read_labels(file)
     relation, _ = compare_grids(grid, labels.grid)
     if relation not in ("same", "lost"):
         raise GeometryError(
-            f"markers must lie on the grid of their image, got {labels.grid.shape} in {file.name} for {grid.shape}; "
+            f"{what} must lie on the grid of their image, got {labels.grid.shape} in {file.name} for {grid.shape}; "
             "draw them on the image, or resample them"
         )
     array: NDArray[np.integer] = labels.array
     return array
+
+
+def find_beside(folder: Path, case: Case) -> Path | None:
+    """The file of a case's name in a folder; None where there is none."""
+    return next((p for p in sorted(folder.iterdir()) if p.is_file() and io.stem(p) == case.id), None)
 
 
 def _record(
