@@ -76,7 +76,7 @@ def main() -> int:
     parser.add_argument("--tools", nargs="*", help="only these")
     given = parser.parse_args()
     pictures = list(chosen(given.data, other=given.images == "other"))
-    names = given.tools or [tool.name for tool in TOOLS]
+    names = given.tools or [tool.name for tool in TOOLS if tool.name != "fill-between-slices"]
     found = {name: {p.name: effort(name, p) for p in pictures} for name in names}
     for name, row in found.items():
         text = "  ".join(f"{p}: {e.prompts or '-'} ({e.dice:.3f}, {e.seconds:.2f} s)" for p, e in row.items())

@@ -10,16 +10,17 @@ import pytest
 from scipy import ndimage
 
 from septum.errors import ConfigError, DatasetError, GeometryError, SeptumError
+from septum.interactive.interpolate import interpolate
 from septum.interactive.tool import UNMARKED, Box, Cancelled, Change
 from septum.interactive.tools import TOOLS, find_tool
 
 SHAPE = (14, 20, 22)
 SPACING = (2.0, 1.0, 1.0)
 REGION = Box((2, 3, 4), (12, 18, 20))
-NAMES = [tool.name for tool in TOOLS]
+NAMES = [tool.name for tool in TOOLS if tool.name != "fill-between-slices"]  # which needs drawn slices: see below
 SEEDED = [tool.name for tool in TOOLS if "seeds" in tool.needs]
 POINTED = [tool.name for tool in TOOLS if "points" in tool.needs]
-SHAPED = [tool.name for tool in TOOLS if not tool.needs]
+SHAPED = [tool.name for tool in TOOLS if not tool.needs and tool.name in NAMES]
 
 
 def picture() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -232,3 +233,47 @@ def test_the_contour_s_own_contrast_follows_the_seed_shape() -> None:
     for change in find_tool("geodesic-contour").function(image, now, spacing=(1.0, 1.0)):
         now = change.applied_to(now)
     assert 2 * (now[inside] > 0).sum() / ((now > 0).sum() + inside.sum()) > 0.9
+
+
+# --- interpolation as a tool ------------------------------------------------------------------------------------------
+
+
+def sparse_slices() -> tuple[np.ndarray, np.ndarray]:
+    image, _, _ = picture()
+    z, y, x = np.indices(SHAPE)
+    whole = (((z - 7) / 4) ** 2 + ((y - 10) / 6) ** 2 + ((x - 12) / 6) ** 2 <= 1).astype(np.uint8)
+    sparse = np.zeros_like(whole)
+    sparse[[4, 7, 10]] = whole[[4, 7, 10]]
+    return image, sparse
+
+
+@pytest.mark.parametrize("given", [{}, {"axis": 0}, {"slices": [4, 7, 10]}, {"method": "image"}])
+def test_filling_between_slices_is_interpolation(given: dict[str, Any]) -> None:
+    image, sparse = sparse_slices()
+    change = find_tool("fill-between-slices").function(image, sparse, spacing=SPACING, **given)
+    method = given.get("method", "distance")
+    wanted = interpolate(
+        sparse, drawn={0: [4, 7, 10]}, method=method, image=image if method == "image" else None, spacing=SPACING
+    )
+    assert np.array_equal(change.applied_to(sparse), wanted)
+    assert (wanted != sparse).any()
+
+
+def test_slices_are_counted_in_the_whole_volume_also_within_a_region() -> None:
+    image, sparse = sparse_slices()
+    region = Box((4, 0, 0), (8, 20, 22))
+    change = find_tool("fill-between-slices").function(image, sparse, region=region, slices=[4, 7], spacing=SPACING)
+    assert change.box == region
+    now = change.applied_to(sparse)
+    assert now[5:7].any()
+    assert not now[8:10].any()
+
+
+def test_what_cannot_be_filled_is_refused() -> None:
+    image, sparse = sparse_slices()
+    tool = find_tool("fill-between-slices").function
+    for wrong, text in (({"slices": [4.5, 7]}, "whole"), ({"slices": [4]}, "two slices"), ({"axis": 3}, "axis")):
+        with pytest.raises(ConfigError, match=text):
+            tool(image, sparse, **wrong)
+    with pytest.raises(ConfigError, match="volume"):
+        tool(image[0], sparse[4], axis=0)

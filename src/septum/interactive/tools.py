@@ -13,8 +13,10 @@ from typing import Any
 
 from septum.classical.method import Method, Option, nearest
 from septum.errors import ConfigError
-from septum.interactive import brush, graphcut, growcut, levelset, live_pixels, livewire, walker, wand
+from septum.interactive import between, brush, graphcut, growcut, levelset, live_pixels, livewire, walker, wand
 from septum.interactive.features import LARGEST, SCALES
+from septum.interactive.interpolate import METHODS
+from septum.interactive.shape_based import ENDS
 
 STAGE = "tool"
 LABEL = Option("label", "integer", 1, "the label that is set", low=0, high=2**32 - 1)
@@ -93,6 +95,16 @@ TOOLS: tuple[Method, ...] = (
         Option("trees", "integer", 50, "trees of the forest", low=1, high=1000),
         Option("depth", "integer", 8, "questions in a row that a tree asks", low=1, high=100),
         needs=("seeds",),
+    ),
+    _row(
+        "fill-between-slices",
+        between.fill_between_slices,
+        "interpolates between the slices that were drawn",
+        "scipy, edt",
+        Option("method", "choice", "distance", "shapes alone, or following the image", choices=METHODS),
+        Option("axis", "integer", None, "axis across which slices were drawn; none: found", low=0, high=2),
+        Option("slices", "numbers", None, "the drawn slices, from 0; none: those that hold a label", low=0),
+        Option("ends", "choice", "taper", "an object that the next drawn slice does not have", choices=ENDS),
     ),
     _row(
         "live-wire",
