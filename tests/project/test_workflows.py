@@ -16,6 +16,7 @@ from septum.geometry import Grid, Image, LabelMap
 from septum.project import workflows
 from septum.project.config import PredictSettings, TrainSettings, TrainStatus
 from septum.project.model import ModelFolder, parse_folds
+from septum.project.slices import read_slices
 
 
 def draw(seed: int, shape: tuple[int, ...], values: tuple[int, int] = (3, 7)) -> tuple[np.ndarray, np.ndarray]:
@@ -176,7 +177,9 @@ def test_volumes_train_and_predict_in_3d_and_slice_by_slice(tmp_path: Path) -> N
         (path,) = predict(
             model, [data / "images" / "case0.nii.gz"], tmp_path / f"out{ndim}", probabilities=True
         ).written
-        assert io.read_labels(path).grid.matches(io.read_image(data / "images" / "case0.nii.gz").grid)
+        mask = io.read_labels(path)
+        assert mask.grid.matches(io.read_image(data / "images" / "case0.nii.gz").grid)
+        assert read_slices(path, mask.grid.shape) == {0: "p" * mask.grid.shape[0]}
 
 
 def test_all_folds_train_and_predict_as_an_ensemble(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from septum.project.machine import measure_machine
 from septum.project.plan import Plan, prediction_tile
 from septum.project.prepare import to_network
 from septum.project.quality_features import Look
+from septum.project.slices import write_slices
 
 
 def make_engine(plan: Plan, models: Sequence[UNet], settings: PredictSettings, folder: Path) -> Engine:
@@ -129,7 +130,7 @@ def run_job(
     image, look = load_image(job.case), Look(plan.classes.n_classes)
     if not settings.probabilities:
         labels = segment(image, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, look=look)
-        io.write_labels(job.output, labels)
+        _write(job.output, labels)
         return look
     with tempfile.TemporaryDirectory(dir=job.output.parent, prefix=".septum-") as scratch:
         chances, sink = _probability_file(image, plan, Path(scratch))
@@ -143,7 +144,7 @@ def run_job(
             probabilities=sink,
             look=look,
         )
-        io.write_labels(job.output, labels)
+        _write(job.output, labels)
         placement = Placement.plan(image.grid, plan.spacing, reorient=plan.reorient)
         suffix = ".tif" if job.output.suffix == ".png" else io.label_suffix(job.output)
         for index, name in enumerate(plan.classes.names):
@@ -151,6 +152,13 @@ def run_job(
             path = job.output.parent / f"{job.case.id}_probability_{plan.classes.values[index]}{suffix}"
             io.write_image(path, Image(values, image.grid, (name,)))
     return look
+
+
+def _write(path: Path, labels: LabelMap) -> None:
+    """Write a mask; beside that of a volume, that all of its slices are predicted."""
+    io.write_labels(path, labels)
+    if labels.grid.ndim == 3:
+        write_slices(path, {0: "p" * labels.grid.shape[0]})
 
 
 def _probability_file(
