@@ -210,6 +210,18 @@ def test_shapes_count_volume_parts_and_the_largest_part() -> None:
     assert (third.volume, third.parts) == (0.0, 0)
 
 
+def test_parts_of_large_masks_are_counted_on_fewer_samples_and_volumes_are_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    classes = np.zeros((30, 40), np.uint8)
+    classes[2:12, 3:13] = classes[20:28, 20:30] = 1
+    exact = shapes(classes, 2, (1.0, 1.0))
+    monkeypatch.setattr("septum.project.quality_features._MOST_PARTS", 200)
+    (coarse,) = shapes(classes, 2, (1.0, 1.0))
+    assert (coarse.volume, coarse.parts) == (exact[0].volume, 2) == (180.0, 2)
+    assert coarse.largest == pytest.approx(exact[0].largest, abs=0.1)
+
+
 def test_masks_much_larger_smaller_or_more_scattered_than_in_training_are_unusual() -> None:
     known = ShapeReference.of([Shape(v, 1, 1.0) for v in (10.0, 12.0, 14.0, 20.0)] + [Shape(0.0, 0, math.nan)])
     assert known == ShapeReference(10.0, 20.0, 1, 1.0, 4)

@@ -6,6 +6,7 @@ neighbour* among the training images, not when it is far from their mean.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ _MOST = 1 << 20  # values that a feature is taken from
 _FLOOR = 0.05  # least spread of a feature: smaller differences between images mean nothing
 _SPACING = 1.5  # a voxel size so much finer or coarser than any of the training is remarkable
 _FAR = 1.5  # times the largest distance between a training image and its nearest neighbour
+_MOST_PARTS = 4_000_000  # samples of a mask on which its parts are counted
 _ENOUGH = 4  # training images below which nothing can be said about what is usual
 
 
@@ -119,21 +121,26 @@ class Shape:
 
 
 def shapes(classes: NDArray[np.integer], n_classes: int, spacing: Sequence[float]) -> tuple[Shape, ...]:
-    """The shape of every class from 1 on, in one pass over the class map; values from `n_classes` on do not count."""
+    """The shape of every class from 1 on; values from `n_classes` on do not count.
+
+    Volumes are exact. Parts are counted on every k-th sample of large masks, so that the memory that this takes is
+    bounded: parts smaller than that may be missed.
+    """
     import cc3d
 
-    kept = np.where(classes < n_classes, classes, 0).astype(np.uint16 if n_classes > 255 else np.uint8)
-    count = np.bincount(kept.ravel(), minlength=n_classes)
+    count = np.sum([np.bincount(plane.ravel(), minlength=n_classes)[:n_classes] for plane in classes], axis=0)
+    thin = max(1, math.ceil((classes.size / _MOST_PARTS) ** (1 / classes.ndim)))
+    small = classes[(slice(None, None, thin),) * classes.ndim]
+    kept = np.where(small < n_classes, small, 0).astype(np.uint16 if n_classes > 255 else np.uint8)
     parts = cc3d.connected_components(kept, connectivity=8 if kept.ndim == 2 else 26)
-    sizes = np.bincount(parts.ravel())
-    owner = np.zeros(len(sizes), dtype=np.int64)
+    sizes, owner = np.bincount(parts.ravel()), np.zeros(int(parts.max()) + 1, dtype=np.int64)
     owner[parts.ravel()] = kept.ravel()
     size = float(np.prod(spacing))
     found = []
     for index in range(1, n_classes):
         mine = sizes[owner == index]
-        share = float(mine.max() / count[index]) if count[index] else float("nan")
-        found.append(Shape(float(count[index]) * size, len(mine) if count[index] else 0, share))
+        share = float(mine.max() / mine.sum()) if len(mine) else float("nan")
+        found.append(Shape(float(count[index]) * size, len(mine), share))
     return tuple(found)
 
 
