@@ -382,7 +382,7 @@ def quality(content: dict[str, Any]) -> list[str]:
         "predicts for each class of each mask against the Dice that turned out. *Right call*: on the right side of "
         f"{results['threshold']}; *good*: share of masks that are, what always saying “pass” gets right. *Held*: "
         "share of intervals that hold the true Dice (0.9 is meant). *pass, look, fail*: masks with this verdict, "
-        "and how many of them are good. Spoiled images are blurred, noisy, inverted or half blank, unlike anything in training. "
+        "and how many of them are good. Spoiled images are blurred, noisy, inverted or half blank. "
         "Literature, cardiac MR: 0.034 and 0.99 (Hann et al. 2021).",
         "",
         "| data set | masks | n (without estimate) | mean Dice | mean absolute error [95 %] | bias | "

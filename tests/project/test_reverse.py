@@ -155,6 +155,24 @@ def test_damage_covers_the_range_of_dice_and_starts_with_none() -> None:
     assert np.isnan(dice_of(np.zeros(3, int), np.zeros(3, int), 2)).all()
 
 
+def test_grey_and_coloured_images_go_together_and_other_kinds_do_not(tmp_path: Path) -> None:
+    def colour(name: str, seed: int, channels: int) -> Case:
+        image, mask = scene(seed)
+        case = write(tmp_path, name, image, mask)
+        grid = Grid.from_spacing(image.shape, (1.0, 1.0))
+        io.write_image(case.images[0].path, Image(np.stack([image] * channels), grid))
+        return case
+
+    cases = [colour("a", 0, 1), colour("b", 1, 3), colour("c", 2, 1)]
+    grader = Grader.of(cases, CLASSES)
+    grey, coloured = grader.grade(colour("d", 9, 1), threshold=0.7), grader.grade(colour("e", 9, 3), threshold=0.7)
+    assert grey[0].dice == pytest.approx(coloured[0].dice, abs=0.02)
+    with pytest.raises(DatasetError, match="2 channel"):
+        grader.grade(colour("f", 9, 2), threshold=0.7)
+    with pytest.raises(DatasetError, match="one kind"):
+        Grader.of([cases[1], colour("g", 3, 2)], CLASSES)
+
+
 def test_one_reference_is_not_enough(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="at least two"):
         Grader.of([write(tmp_path, "a", *scene(0))], CLASSES)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from scipy import ndimage
 from septum.errors import DatasetError
 from septum.geometry import Image
 from septum.geometry.placement import Placement
-from septum.interactive.features import FeatureSettings, FilterBank, blocks
+from septum.interactive.features import FeatureSettings, FilterBank, blocks, features_of
 from septum.interactive.tool import Box
 from septum.project.cases import Case, load_pair
 from septum.project.classes import ClassMap
@@ -45,16 +45,26 @@ _TREES = 30
 @dataclass(frozen=True)
 class Pool:
     """Some voxels of an image: features `(n, F)`, classes, how many voxels of the image each stands for, and their flat
-    numbers in the image's own array."""
+    numbers in the image's own array; channels and axes of the image."""
 
     features: Floats
     classes: NDArray[np.integer]
     weights: NDArray[np.float64]
     source: NDArray[np.int64]
+    channels: int
+    ndim: int
+
+    def in_colour(self, channels: int) -> Pool:
+        """A grey image's voxels as if the grey stood in every channel; others as they are."""
+        if self.channels != 1 or channels == 1:
+            return self
+        filters = len(features_of(_FILTERS, channels=1, ndim=self.ndim))
+        own, position = self.features[:, :filters], self.features[:, filters:]
+        return replace(self, features=np.hstack([*[own] * channels, position]), channels=channels)
 
     def labelled(self, classes: NDArray[np.integer]) -> Pool:
         """The same voxels with the classes of another map of the image's shape."""
-        return Pool(self.features, classes.ravel()[self.source], self.weights, self.source)
+        return replace(self, classes=classes.ravel()[self.source])
 
 
 def make_pool(image: Image, classes: NDArray[np.integer], case: Case, *, seed: int = 0) -> Pool:
@@ -80,7 +90,7 @@ def make_pool(image: Image, classes: NDArray[np.integer], case: Case, *, seed: i
         found = np.concatenate([found, where.astype(np.float32)], axis=1)
     numbers = np.arange(target.size).reshape(image.grid.shape)
     source = np.ascontiguousarray(place.reorient(numbers)).ravel()[index]
-    return Pool(found, target.ravel()[index], np.concatenate(weights)[order], source)
+    return Pool(found, target.ravel()[index], np.concatenate(weights)[order], source, len(image.array), image.grid.ndim)
 
 
 def _standard(channel: NDArray[Any]) -> Floats:
@@ -231,13 +241,18 @@ class Grader:
                 [(pools[-1].labelled(one), dice_of(truth, one, classes.n_classes)) for one in damaged(truth, seed=seed)]
             )
             on_progress(f"reading {case.id}", 0.2 * (number + 1) / len(chosen))
+        channels = max(pool.channels for pool in pools)
+        pools = [pool.in_colour(channels) for pool in pools]
+        for pool, case in zip(pools, chosen, strict=True):
+            _same_kind(pool, pools[0], case)
         rows = []
         for number, variants in enumerate(worse):
             if should_stop():
                 raise KeyboardInterrupt
             others = pools[:number] + pools[number + 1 :]
             for pool, dice in variants:
-                rows.append((number, best(reverse_scores(pool, others, classes.n_classes, seed=seed)), dice))
+                scores = reverse_scores(pool.in_colour(channels), others, classes.n_classes, seed=seed)
+                rows.append((number, best(scores), dice))
             on_progress(f"trying damaged masks of {chosen[number].id}", 0.2 + 0.8 * (number + 1) / len(worse))
         fits = tuple(_fit(rows, index) for index in range(classes.n_classes - 1))
         return cls(classes, tuple(pools), fits)
@@ -251,15 +266,20 @@ class Grader:
         """
         image, labels = load_pair(case)
         classes = _known(self.classes.to_classes(labels.array), self.classes)
-        pool = make_pool(image, classes, case, seed=seed)
-        if pool.features.shape[1] != self.pools[0].features.shape[1]:
-            raise DatasetError(
-                f"case {case.id} must have the channels and axes of the references, got {len(image.array)} channel(s), "
-                f"{image.grid.ndim}-D; grade images of the same kind"
-            )
+        pool = make_pool(image, classes, case, seed=seed).in_colour(self.pools[0].channels)
+        _same_kind(pool, self.pools[0], case)
         scores = best(reverse_scores(pool, self.pools, self.classes.n_classes, seed=seed))
         named = zip(self.classes.values[1:], self.classes.names[1:], self.calibrations, scores, strict=True)
         return [_estimate(case.id, int(value), name, fit, float(score), threshold) for value, name, fit, score in named]
+
+
+def _same_kind(pool: Pool, other: Pool, case: Case) -> None:
+    """Refuse an image of other channels or axes."""
+    if pool.features.shape[1] != other.features.shape[1] or pool.ndim != other.ndim:
+        raise DatasetError(
+            f"case {case.id} must have the channels and axes of the references, got {pool.channels} channel(s), "
+            f"{pool.ndim}-D, beside {other.channels} channel(s), {other.ndim}-D; take images of one kind"
+        )
 
 
 def best(scores: NDArray[np.float64]) -> NDArray[np.float64]:
