@@ -97,8 +97,8 @@ def hierarchical_watershed(
         GeometryError, ConfigError: as `watershed`; level outside 0 to 1.
 
     >>> pits = [[0, 5, 4, 9, 0]]
-    >>> [int(hierarchical_watershed(pits, on="dark", sigma_mm=0, level=at).max()) for at in (0, 0.2, 1)]
-    [3, 2, 1]
+    >>> print(*(hierarchical_watershed(pits, on="dark", sigma_mm=0, level=at).max() for at in (0, 0.2, 1)))
+    3 2 1
     """
     at_least(1 - at_least(level, 0, "level"), 0, "1 - level")
     labels = basins(image, on=on, sigma_mm=sigma_mm, spacing=spacing).at(level)

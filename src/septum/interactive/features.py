@@ -92,8 +92,9 @@ class Feature(NamedTuple):
 def features_of(settings: FeatureSettings, *, channels: int, ndim: int) -> tuple[Feature, ...]:
     """The features of an image, in the order of `filter_bank`: by channel, scale and filter.
 
-    >>> [f.name for f in features_of(FeatureSettings(("gaussian", "hessian"), (0.3, 1.0)), channels=1, ndim=2)]
-    ['0 gaussian 0.3', '0 gaussian 1', '0 hessian 1 #1', '0 hessian 1 #2']
+    >>> found = features_of(FeatureSettings(("gaussian", "hessian"), (0.3, 1.0)), channels=1, ndim=2)
+    >>> ", ".join(f.name for f in found)
+    '0 gaussian 0.3, 0 gaussian 1, 0 hessian 1 #1, 0 hessian 1 #2'
 
     Raises:
         ConfigError: a selection of features that there are not.

@@ -113,7 +113,7 @@ class GrowCut:
             seeds: all seeds, old and new; what is missing now was erased.
 
         Raises:
-            as `grow_cut`; after `Cancelled` the next update starts anew.
+            GeometryError, ConfigError, Cancelled: as `grow_cut`; after `Cancelled` the next update starts anew.
         """
         marks = marks_of(seeds, self._scene)
         places = np.argwhere(marks != self._marks) if self._ready else np.argwhere(marks != UNMARKED)

@@ -114,7 +114,7 @@ def leave_one_slice_out(
 
     Raises:
         ConfigError: fewer than three drawn slices.
-        As `interpolate` otherwise.
+        GeometryError, Cancelled: as `interpolate`.
     """
     given = np.asarray(labels)
     planes = checked_drawn(given, drawn)

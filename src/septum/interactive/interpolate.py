@@ -176,7 +176,7 @@ def update_after(
         method, image, spacing, ends, settings: as of `interpolate`.
 
     Raises:
-        As `interpolate`.
+        GeometryError, ConfigError: as `interpolate`.
     """
     given = _volume(labels)
     slices = checked_drawn(given, {axis: [*drawn, index]})[axis]

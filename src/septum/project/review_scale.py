@@ -106,8 +106,8 @@ SCALES: Mapping[str, Scale] = MappingProxyType({"passfail": PASS_FAIL, "likert5"
 def load_scale(name: str) -> Scale:
     """A scale by name (`passfail`, `likert5`) or from a TOML file with `question` and `[[choices]]`.
 
-    >>> [choice.key for choice in load_scale("passfail").choices]
-    ['f', 'p']
+    >>> "".join(choice.key for choice in load_scale("passfail").choices)
+    'fp'
 
     Raises:
         ConfigError: neither a known name nor a file that holds a scale.
