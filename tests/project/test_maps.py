@@ -98,6 +98,19 @@ def test_methods_have_their_own_curves(tmp_path: Path) -> None:
     assert table.loc["a", "ece"] == pytest.approx(0.1)
 
 
+def test_background_that_nobody_doubts_hides_no_error_where_the_class_is_likely(tmp_path: Path) -> None:
+    """Sixteen pixels are given 0.9 and half of them are right; the rest is 0 and right: 0.4 off there, 1/30 overall."""
+    truth, chance = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.float32)
+    truth[0, :8], chance[0] = 1, 0.9
+    masks = save(tmp_path / "ref", {"a": truth})
+    maps = save_maps(tmp_path / "maps", {"a": chance})
+    result = of(masks, masks, tmp_path / "out", probabilities={"": maps})
+    row = pd.read_csv(tmp_path / "out" / "calibration.csv").iloc[0]
+    assert row["ece"] == pytest.approx(0.4 * 16 / truth.size)
+    assert row["ece_likely"] == pytest.approx(0.4)
+    assert "ECE from 0.1 0.4000" in result.lines[0]
+
+
 def test_samples_that_nobody_annotated_do_not_count(tmp_path: Path) -> None:
     truth = labels(2, 2)
     root = tmp_path / "data"

@@ -173,7 +173,7 @@ def voxel_agreement(patterns: VotePatterns) -> VoxelAgreement:
     Sources: Cohen 1960, Educ Psychol Meas 20:37; Fleiss 1971, Psychol Bull 76:378.
 
     >>> found = voxel_agreement(vote_patterns([[0, 0, 1, 1], [0, 0, 0, 1]]))
-    >>> found.observed, found.cohen[0, 1]
+    >>> found.observed, float(found.cohen[0, 1])
     (0.75, 0.5)
     """
     n, n_readers = patterns.n.astype(np.float64), patterns.votes.shape[1]

@@ -22,6 +22,7 @@ from septum.errors import ConfigError, DatasetError
 from septum.metrics import summarise
 from septum.metrics.calibration import (
     CalibrationCounts,
+    Reliability,
     brier,
     calibration_counts,
     expected_calibration_error,
@@ -40,7 +41,10 @@ from septum.report.sections import Drawing, Section, Table
 BINS = 10
 ALL_CLASSES = "all classes"
 """Name of the row in which confidence is the largest probability, and an event that its class is right."""
-_SCORES = ("brier", "ece", "ece_adaptive")
+LEAST = 1 / BINS
+"""From this probability on, voxels count in `ece_likely`: background that nobody doubts hides every error."""
+_SCORES = ("brier", "ece", "ece_likely")
+_TITLES = ("Brier", "ECE", f"ECE from {LEAST:g}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,11 +136,21 @@ def _case_row(method: str, case: str, label: int | None, name: str, counts: Cali
         "name": name,
         "brier": brier(counts),
         "ece": expected_calibration_error(counts, n_bins=BINS),
+        "ece_likely": _likely(counts).expected_error,
         "ece_adaptive": expected_calibration_error(counts, n_bins=BINS, adaptive=True),
         "largest_error": reliability(counts, n_bins=BINS).largest_error,
         "voxels": counts.voxels,
     }
     return Calibrated(row, counts.merged(BINS))
+
+
+def _likely(counts: CalibrationCounts) -> Reliability:
+    """The curve without its first bin: the class has at least the probability `LEAST`."""
+    whole = counts.merged(BINS)
+    rest = CalibrationCounts(whole.n.copy(), whole.confidence.copy(), whole.events.copy(), whole.squared)
+    for sums in (rest.n, rest.confidence, rest.events):
+        sums[0] = 0
+    return reliability(rest, n_bins=BINS)
 
 
 def _analysis(found: Sequence[Calibrated], groups: Mapping[str, str], notes: tuple[str, ...]) -> Analysis:
@@ -154,13 +168,15 @@ def _analysis(found: Sequence[Calibrated], groups: Mapping[str, str], notes: tup
         curve_of = reliability(counts, n_bins=BINS)
         shown = " · ".join(part for part in (method, name) if part)
         curves[shown] = curve_of
-        cells = [c for s in means.values() for c in (s.mean, sections.interval_text(s.mean_ci_low, s.mean_ci_high, 4))]
-        rows.append((shown, means["brier"].n, *cells, curve_of.expected_error, curve_of.largest_error))
+        cells = [c for s in means.values() for c in (s.mean, sections.interval_text(s.mean_ci_low, s.mean_ci_high))]
+        adaptive = float(own["ece_adaptive"].mean())
+        rows.append((shown, means["brier"].n, *cells, adaptive, curve_of.largest_error))
         points = zip(curve_of.confidence, curve_of.frequency, curve_of.n, strict=True)
         curve += [{"method": method, "name": name, "confidence": c, "frequency": f, "voxels": n} for c, f, n in points]
-        lines.append(f"{shown}: Brier {means['brier'].mean:.4f}, ECE {means['ece'].mean:.4f}, n {means['brier'].n}")
-    columns = ("class", "cases", "Brier", "95 % interval", "ECE", "95 % interval", "ECE, equal mass", "95 % interval",
-               "ECE, pooled", "largest error")  # fmt: skip
+        values = ", ".join(f"{title} {means[name].mean:.4f}" for name, title in zip(_SCORES, _TITLES, strict=True))
+        lines.append(f"{shown}: {values}, n {means['brier'].n}")
+    named = [word for title in _TITLES for word in (title, "95 % interval")]
+    columns = ("class", "cases", *named, "ECE, equal mass", "largest error")
     several = table["method"].nunique() > 1
     tables = {"calibration": table if several else table.drop(columns="method"), "reliability": pd.DataFrame(curve)}
     if not several:
@@ -181,10 +197,10 @@ def _section(curves: Mapping[str, Any], table: Table) -> Section:
     text = (
         f"Probabilities against the reference, voxel by voxel, in {BINS} bins of equal width. Brier: mean squared "
         "distance from the truth (of all classes: summed over classes). ECE: mean distance of frequency from "
-        "confidence over voxels, per case, then the mean over cases; of equal mass where each bin holds as many "
-        "voxels; of the curve where all voxels are pooled. Below the diagonal a method is too sure. Background far "
-        "from any structure is easy and makes every one of these small: compare methods on the same cases, and read "
-        "the curve."
+        "confidence over voxels, per case, then the mean over cases; in bins of equal mass each holds as many "
+        "voxels. Below the diagonal a method is too sure. Background far from any structure is easy and makes all of "
+        f"these small, so ECE is also given over the voxels to which the class was given at least {LEAST:g}. Largest "
+        "error: of the curve, in which all voxels are pooled."
     )
     return Section("Calibration", text, (drawing,), (table,))
 
