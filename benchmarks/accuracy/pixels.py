@@ -218,15 +218,17 @@ def score(case: Case, mask: Volume, seeds: Volume) -> float:
 
 
 def others(cases: list[Case], seeds: list[Volume]) -> dict[str, Any] | None:
-    """Dice on images that were not scribbled, of a classifier that learnt from `TAUGHT` that were."""
-    if len(cases) <= TAUGHT:
+    """Dice on images that were not scribbled, of a classifier that learnt from `TAUGHT` that were.
+
+    A set of grey and colour images takes part with the more frequent kind.
+    """
+    kinds = [len(case.image) for case in cases]
+    alike = [i for i, kind in enumerate(kinds) if kind == max(kinds, key=kinds.count)]
+    if len(alike) <= TAUGHT:
         return None
-    taught = [Example(c.image, s, c.spacing) for c, s in zip(cases[:TAUGHT], seeds[:TAUGHT], strict=True)]
-    if len({e.image.shape[0] for e in taught} | {len(c.image) for c in cases}) > 1:
-        return None
-    learned = train_classifier(taught)
+    learned = train_classifier([Example(cases[i].image, seeds[i], cases[i].spacing) for i in alike[:TAUGHT]])
     values = []
-    for case in cases[TAUGHT:]:
+    for case in (cases[i] for i in alike[TAUGHT:]):
         mask = learned.segment(case.image, spacing=case.spacing) == 1
         values.append(score(case, mask, np.full(mask.shape, UNMARKED)))
     return {
