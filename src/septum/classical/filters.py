@@ -37,8 +37,8 @@ def gaussian(array: NDArray[Any], sigma: Sequence[float], *, mode: str = "neares
         mode: what lies beyond the border: "nearest" (its values) or "mirror" (about the middle of the last sample).
         truncate: the kernel ends at so many standard deviations, rounded to samples.
 
-    >>> gaussian(np.array([[0, 0, 4, 0, 0]]), (0.0, 0.5)).round(2).tolist()
-    [[0.0, 0.43, 3.15, 0.43, 0.0]]
+    >>> gaussian(np.array([[0, 0, 9, 0, 0]]), (0.0, 0.5)).round().tolist()
+    [[0.0, 1.0, 7.0, 1.0, 0.0]]
     """
     kernels = [_kernel(width, truncate) for width in sigma]
     border = _BORDERS[mode]
