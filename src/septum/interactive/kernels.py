@@ -1,4 +1,4 @@
-"""The compiled loops of the interactive tools: fronts on a grid, and the equations of the random walker.
+"""The compiled loops of the interactive tools: fronts that grow on a grid.
 
 The insight: a front that grows from seeds is a shortest-path search, and with whole-number costs a ring of buckets
 (Dial 1969, CACM 12:632) replaces the heap: each voxel is settled by a handful of reads and writes, with no logarithm. A
@@ -207,58 +207,6 @@ def walk_back(voxel: int, key: Any, cost: Any, kinds: Any, offsets: Any) -> Any:
         path[count] = voxel
         count += 1
     return path[:count]
-
-
-@compiled
-def laplacian(x: Any, fixed: Any, wz: Any, wy: Any, wx: Any, diagonal: Any, out: Any, first: int, last: int) -> float:
-    """Planes first to last of out = L x, 0 on fixed voxels; returns their x·out. `w*[i]` joins i and the next voxel."""
-    nz, ny, nx = x.shape
-    total = 0.0
-    for z in range(first, last):
-        for y in range(ny):
-            for i in range(nx):
-                if fixed[z, y, i]:
-                    out[z, y, i] = 0
-                    continue
-                value = diagonal[z, y, i] * x[z, y, i]
-                if i > 0:
-                    value -= wx[z, y, i - 1] * x[z, y, i - 1]
-                if i < nx - 1:
-                    value -= wx[z, y, i] * x[z, y, i + 1]
-                if y > 0:
-                    value -= wy[z, y - 1, i] * x[z, y - 1, i]
-                if y < ny - 1:
-                    value -= wy[z, y, i] * x[z, y + 1, i]
-                if z > 0:
-                    value -= wz[z - 1, y, i] * x[z - 1, y, i]
-                if z < nz - 1:
-                    value -= wz[z, y, i] * x[z + 1, y, i]
-                out[z, y, i] = value
-                total += value * x[z, y, i]
-    return total
-
-
-@compiled
-def descend(x: Any, r: Any, p: Any, lp: Any, diagonal: Any, step: float, first: int, last: int) -> float:
-    """x += step p; r -= step Lp; returns r·r/diagonal: a step of conjugate gradients with Jacobi's preconditioner."""
-    total = 0.0
-    for z in range(first, last):
-        for y in range(x.shape[1]):
-            for i in range(x.shape[2]):
-                x[z, y, i] += step * p[z, y, i]
-                r[z, y, i] -= step * lp[z, y, i]
-                total += r[z, y, i] * r[z, y, i] / diagonal[z, y, i]
-    return total
-
-
-@compiled
-def turn(p: Any, r: Any, diagonal: Any, beta: float, first: int, last: int) -> float:
-    """p = r / diagonal + beta p: the next direction."""
-    for z in range(first, last):
-        for y in range(p.shape[1]):
-            for i in range(p.shape[2]):
-                p[z, y, i] = r[z, y, i] / diagonal[z, y, i] + beta * p[z, y, i]
-    return 0.0
 
 
 def ring_size(largest_step: int) -> int:

@@ -1,14 +1,13 @@
 """The random walker: each voxel gets the label whose seed a walker that shuns edges would reach first.
 
-The insight: the probabilities solve one sparse system per label less one, and conjugate gradients need few steps when
-they start from the answer at half the resolution; the system is never built, its rows are read from the image.
+The insight: the probabilities solve one sparse system per label less one, all with the same matrix, so that its
+multigrid (`multigrid`) is made once; for the voxels the matrix is never built, its rows are read from the image.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,11 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.inputs import at_least
 from septum.errors import ConfigError
 from septum.interactive.scene import label_type, marks_of, range_of, scene
-from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled, stop_if
+from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled
 
 Floats = NDArray[np.float32]
 _FAINTEST = 1e-5  # weight of the strongest edge, so that every voxel is reached
-_SMALLEST = 24  # voxels per axis below which the resolution is not halved
 
 
 def random_walker(
@@ -42,7 +40,8 @@ def random_walker(
         image: `(Y, X)` or `(Z, Y, X)`, finite.
         labels: label map of the image's shape; only its type matters.
         seeds: integer array of the image's shape, -1 without a mark, 0 for the background (`seeds_of`).
-        beta: how much edges repel, above 0: a step over a difference d (1: the image's range) weighs exp(-beta d²).
+        beta: how much edges repel, above 0: a step over a difference d weighs exp(-beta d²); d = 1 is the range of all
+            intensities but the lowest and the highest 0.5 %.
         tolerance: residual, relative to that of the start, at which to stop; above 0.
         spacing: mm per axis; a step's weight falls with the square of its length.
         region: box of interest; only its voxels are seen and changed.
@@ -110,95 +109,32 @@ def _solved(
     index[marks != UNMARKED] = np.searchsorted(values, marks[marks != UNMARKED])
     flat = array.ndim == 2
     volume, places, lengths = (grey[None], index[None], (1.0, *step)) if flat else (grey, index, tuple(step))
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-
-        def run(kernel: Callable[..., float], *arguments: Any) -> float:
-            planes = arguments[0].shape[0]
-            cuts = np.linspace(0, planes, min(workers, planes) + 1).astype(int)
-            parts = [pool.submit(kernel, *arguments, int(a), int(b)) for a, b in itertools.pairwise(cuts)]
-            return sum(part.result() for part in parts)
-
-        prob = _pyramid(volume, places, lengths, len(values), beta, tolerance, run, cancelled)
+    prob = _probabilities(_weights(volume, lengths, beta), places, len(values), tolerance, cancelled)
     return (prob[:, 0] if flat else prob), values
 
 
-def _pyramid(
-    grey: Floats,
-    index: NDArray[np.int32],
-    step: Sequence[float],
-    count: int,
-    beta: float,
-    tolerance: float,
-    run: Callable[..., float],
-    cancelled: IsCancelled | None,
+def _probabilities(
+    weights: Sequence[Floats], index: NDArray[np.int32], count: int, tolerance: float, cancelled: IsCancelled | None
 ) -> Floats:
-    """Probabilities, started from those at half the resolution along every axis that is long enough."""
-    factors = tuple(2 if n >= 2 * _SMALLEST else 1 for n in grey.shape)
-    if max(factors) == 1:
-        guess = np.full((count, *grey.shape), 1 / count, np.float32)
-    else:
-        small, seeds = _halved(grey, factors), _thinned(index, factors)
-        lengths = [s * f for s, f in zip(step, factors, strict=True)]
-        coarse = _pyramid(small, seeds, lengths, count, beta, tolerance * 4, run, cancelled)
-        for axis, factor in enumerate(factors, start=1):
-            coarse = np.repeat(coarse, factor, axis=axis) if factor > 1 else coarse
-        guess = np.ascontiguousarray(coarse[(slice(None), *(slice(n) for n in grey.shape))])
-    weights, diagonal = _weights(grey, step, beta)
-    fixed = index >= 0
-    for k in range(count - 1):
-        x = guess[k]
-        x[fixed] = index[fixed] == k
-        _conjugate(x, fixed, weights, diagonal, tolerance, run, cancelled)
-        np.clip(x, 0, 1, out=x)
-    guess[-1] = np.clip(1 - guess[:-1].sum(axis=0), 0, 1)
-    return guess
+    """Solve for all labels but the last, side by side; the last has what is left."""
+    from septum.interactive.multigrid import Multigrid
+
+    grid = Multigrid(weights, index >= 0)
+    prob = np.zeros((count, *index.shape), np.float32)
+
+    def solve(k: int) -> None:
+        prob[k] = index == k
+        grid.solve(prob[k], tolerance=tolerance, cancelled=cancelled)
+        np.clip(prob[k], 0, 1, out=prob[k])
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, count - 1)) as pool:
+        list(pool.map(solve, range(count - 1)))
+    prob[-1] = np.clip(1 - prob[:-1].sum(axis=0), 0, 1)
+    return prob
 
 
-def _conjugate(
-    x: Floats,
-    fixed: NDArray[np.bool_],
-    weights: Sequence[Floats],
-    diagonal: Floats,
-    tolerance: float,
-    run: Callable[..., float],
-    cancelled: IsCancelled | None,
-) -> None:
-    """Solve L x = 0 off the fixed voxels in place; the residual of x = 1/2 there would be the start's."""
-    from septum.interactive import kernels
-
-    r, lp = np.zeros_like(x), np.zeros_like(x)
-    goal = tolerance**2 * _energy(x, fixed, weights, diagonal, run)
-    run(kernels.laplacian, x, fixed, *weights, diagonal, lp)
-    np.negative(lp, out=r)
-    p = r / diagonal
-    rho = float(np.vdot(r, p))
-    for _ in range(2000):
-        if rho <= goal:
-            return
-        stop_if(cancelled)
-        curvature = run(kernels.laplacian, p, fixed, *weights, diagonal, lp)
-        if not curvature > 0:
-            return
-        fresh = run(kernels.descend, x, r, p, lp, diagonal, rho / curvature)
-        run(kernels.turn, p, r, diagonal, fresh / rho)
-        rho = fresh
-
-
-def _energy(
-    x: Floats, fixed: NDArray[np.bool_], weights: Sequence[Floats], diagonal: Floats, run: Callable[..., float]
-) -> float:
-    """The preconditioned residual of a start at 0 off the seeds: what `tolerance` is relative to."""
-    from septum.interactive import kernels
-
-    start, out = np.where(fixed, x, np.float32(0)), np.zeros_like(x)
-    run(kernels.laplacian, start, fixed, *weights, diagonal, out)
-    return float(np.vdot(out, out / diagonal))
-
-
-def _weights(grey: Floats, step: Sequence[float], beta: float) -> tuple[tuple[Floats, Floats, Floats], Floats]:
-    """Weight of the step to the next voxel along each axis, and the sum of a voxel's weights."""
-    diagonal = np.zeros_like(grey)
+def _weights(grey: Floats, step: Sequence[float], beta: float) -> list[Floats]:
+    """Weight of the step to the next voxel along each axis."""
     found = []
     finest = min(step)
     for axis in range(3):
@@ -208,30 +144,5 @@ def _weights(grey: Floats, step: Sequence[float], beta: float) -> tuple[tuple[Fl
         np.exp(weight, out=weight)
         np.maximum(weight, np.float32(_FAINTEST), out=weight)
         weight *= np.float32((finest / step[axis]) ** 2)
-        view = np.moveaxis(diagonal, axis, 0)
-        moved = np.moveaxis(weight, axis, 0)
-        view[:-1] += moved
-        view[1:] += moved
         found.append(weight)
-    np.maximum(diagonal, np.float32(1e-30), out=diagonal)
-    return (found[0], found[1], found[2]), diagonal
-
-
-def _halved(grey: Floats, factors: Sequence[int]) -> Floats:
-    """Means of pairs along each axis whose factor is 2; an odd end stands for itself."""
-    for axis, factor in enumerate(factors):
-        if factor == 2:
-            moved = np.moveaxis(grey, axis, 0)
-            even = moved[0::2].copy()
-            even[: len(moved) // 2] += moved[1::2]
-            even[: len(moved) // 2] *= np.float32(0.5)
-            grey = np.moveaxis(even, 0, axis)
-    return np.ascontiguousarray(grey)
-
-
-def _thinned(index: NDArray[np.int32], factors: Sequence[int]) -> NDArray[np.int32]:
-    """Seeds at half the resolution; where two meet the higher index stays."""
-    places = np.argwhere(index >= 0)
-    small = np.full([-(-n // f) for n, f in zip(index.shape, factors, strict=True)], UNMARKED, np.int32)
-    np.maximum.at(small, tuple((places // np.array(factors)).T), index[tuple(places.T)])
-    return small
+    return found
