@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,6 +55,14 @@ def test_values_that_are_not_finite_and_constant_images_are_noted(tmp_path: Path
     found = io.describe(tmp_path / "i.nii")
     assert np.isnan(found.minimum)
     assert found.notes == ("8 values are NaN or infinite",)
+
+
+def test_channels_without_names_are_numbered(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).random((4, 5, 6, 3)).astype(np.float32)
+    nibabel.Nifti1Image(samples, np.eye(4)).to_filename(tmp_path / "four.nii")
+    found = io.describe(tmp_path / "four.nii")
+    assert (found.axes, found.shape) == ("CZYX", (3, 6, 5, 4))
+    assert found.channels == ("channel 0", "channel 1", "channel 2")
 
 
 def test_channels_are_part_of_the_shape_only_when_there_are_several(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_signed_samples_are_read_signed(tmp_path: Path) -> None:
 
 def test_a_missing_slice_is_an_error_that_counts(tmp_path: Path) -> None:
     folder = dicoms.series(tmp_path / "ct", dicoms.stored((9, 4, 4)), skip=[3, 4])
-    with pytest.raises(FormatError, match=r"gap of 7\.50 mm after slice 3 of 7 .* about 2 slices are missing"):
+    with pytest.raises(FormatError, match=r"gap of 7\.50 mm after slice 3 of 7 .* about 2 missing"):
         io.read_image(folder)
 
 
@@ -390,6 +390,7 @@ def test_a_truncated_slice_is_an_error_that_does_not_quote_the_header(tmp_path: 
         io.read_image(folder)
     assert "Secret" not in str(caught.value)
     assert "copy it again" in str(caught.value)
+    assert victim.name in str(caught.value)
 
 
 def test_no_identifier_of_the_patient_is_passed_on(tmp_path: Path) -> None:

@@ -355,6 +355,23 @@ def test_antialiasing_between_several_classes_leaves_no_ring_of_a_third_class(tm
     assert (labels != drawn).mean() < 0.03
 
 
+def test_a_step_along_the_flat_sides_of_an_antialiased_object_is_no_class(tmp_path):
+    from scipy import ndimage
+
+    drawn = np.zeros((12, 40, 40))
+    drawn[3:9, 5:35, 8:30] = 255
+    z, y, x = np.mgrid[:12, :40, :40]
+    drawn[(z - 6) ** 2 + (y - 20) ** 2 + (x - 19) ** 2 > 190] = 0
+    smooth = np.rint(ndimage.gaussian_filter(drawn, 0.6)).astype(np.uint8)
+    for i, labels in enumerate((smooth, drawn.astype(np.uint8))):
+        write_image(tmp_path / f"set/images/{i}.nii.gz", picture(i, drawn.shape))
+        write_labels(tmp_path / f"set/labels/{i}.nii.gz", labels)
+    mend(tmp_path / "set", tmp_path / "copy")
+    labels = load_labels(load_dataset(tmp_path / "copy").case("0")).array
+    assert set(np.unique(labels)) == {0, 255}
+    assert (labels != drawn).mean() < 0.03
+
+
 def test_colours_are_numbered_alike_in_all_masks_and_listed_in_the_log(tmp_path):
     def fault(root):
         colours(root)

@@ -104,6 +104,13 @@ def test_grey_is_repeated_into_colour_and_other_mismatches_are_refused() -> None
         match_channels(Image(np.ones((2, 4, 4)), grid), 1)
 
 
+def test_one_channel_does_not_pass_for_several_contrasts() -> None:
+    with pytest.raises(DatasetError, match=r"2 channel.*files of all channels together"):
+        match_channels(Image(np.ones((1, 4, 4)), Grid.from_spacing((4, 4), (1, 1))), 2)
+    with pytest.raises(DatasetError, match="3 channel"):
+        match_channels(Image(np.ones((1, 2, 4, 4)), Grid.from_spacing((2, 4, 4), (1, 1, 1))), 3)
+
+
 def test_memory_mapped_cases_equal_those_in_memory(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     sample = Sample("a", rng.random((1, 5, 6), dtype=np.float32), rng.integers(0, 2, (5, 6), np.uint8), (1.0, 1.0))

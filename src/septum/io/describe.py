@@ -57,9 +57,11 @@ def describe(path: Path | str, *, axes: str | None = None) -> Description:
     counts, notes = _label_counts(path, found, axes=axes)
     low, high, more = _range(found.array)
     grid = found.grid
-    shape = found.array.shape if len(found.array) > 1 else found.array.shape[1:]
+    count = len(found.array)
+    shape = found.array.shape if count > 1 else found.array.shape[1:]
+    channels = found.channels or tuple(f"channel {number}" for number in range(count))
     return Description(
-        format=found.format, modality=found.modality, shape=shape, axes=found.axes, channels=found.channels,
+        format=found.format, modality=found.modality, shape=shape, axes=found.axes, channels=channels,
         dtype=str(found.array.dtype), spacing=grid.spacing, units=found.units,
         orientation=grid.orientation if grid.ndim == 3 and found.units == "mm" else "", minimum=low, maximum=high,
         frames=found.frames, labels=counts, names=found.names, voxel_volume=grid.voxel_volume,

@@ -155,9 +155,10 @@ def _decode(path: Path, stack: tuple[Plane, ...]) -> tuple[NDArray[Any], list[st
     notes: list[str] = []
     opened, dataset = Path(), pydicom.Dataset()
     for number, plane in enumerate(stack):
-        if opened != plane.path:
-            opened, dataset = plane.path, pydicom.dcmread(plane.path, force=True)
-        samples, inverted = _picture(plane, dataset)
+        with _private(plane.path):  # of a folder, the message names the damaged slice
+            if opened != plane.path:
+                opened, dataset = plane.path, pydicom.dcmread(plane.path, force=True)
+            samples, inverted = _picture(plane, dataset)
         if inverted and not notes:
             notes.append("MONOCHROME1: inverted, so that bright means dense")
         if number == 0:

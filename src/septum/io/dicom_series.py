@@ -289,7 +289,7 @@ def _slice_step(name: str, stack: Sequence[Plane]) -> tuple[Vector, list[str]]:
         first = int(wide[0])
         raise FormatError(
             f"{name} must have evenly spaced slices, got a gap of {gaps[first]:.2f} mm after slice {first + 1} of "
-            f"{len(stack)} where {usual:.2f} mm is usual: about {lost} slices are missing; fetch the whole series again"
+            f"{len(stack)} where {usual:.2f} mm is usual: about {lost} missing; fetch the whole series again"
         )
     if wide.size or (gaps < (1 - _EVEN) * usual).any():
         raise FormatError(

@@ -142,6 +142,9 @@ def _sharpen(array: NDArray[Any], case: str, done: list[tuple[str, str]]) -> NDA
     from_grid = summarise_labels(case, _on_unit_grid(array))
     grey = list(from_grid.grey_edges)
     true = sorted(set(from_grid.counts) - set(grey))
+    if grey and true:
+        grey += _steps(array, true)
+        true = [value for value in true if value not in grey]
     count = int(np.isin(array, grey).sum())
     if not grey or not true:
         return array
@@ -151,6 +154,17 @@ def _sharpen(array: NDArray[Any], case: str, done: list[tuple[str, str]]) -> NDA
         return np.where(array >= (low + high) / 2, high, low)
     done.append(("antialiased", f"{count} in-between samples took the nearest true value among {true[:12]}"))
     return _nearest(array, ~np.isin(array, grey))
+
+
+def _steps(array: NDArray[Any], true: Sequence[int]) -> list[int]:
+    """Values between the ends that nowhere fill a block of 2 x 2 (x 2) samples: flat sides of objects leave such."""
+    found = []
+    for value in true[1:-1]:
+        same = array == value
+        for axis in (a for a in range(array.ndim) if array.shape[a] > 1):
+            same = same.take(range(same.shape[axis] - 1), axis) & same.take(range(1, same.shape[axis]), axis)
+        found += [] if same.any() else [value]
+    return found
 
 
 def _ends(true: Sequence[int], counts: Mapping[int, int]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ network, a threshold) is one function that this module is handed.
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from septum.project.quality_list import Estimate
 
 TABLES = (".csv", ".tsv")
+_CHANNEL = re.compile(r"^(.+)_(\d{4})$")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Job:
 def find_cases(images: Sequence[Path], *, axes: str | None, channels: int = 1) -> tuple[Case, ...]:
     """The cases behind what a user names: image files, DICOM folders, folders of images, data sets, tables.
 
-    A movie becomes one case per frame. Names that occur twice get a number.
+    A movie becomes one case per frame. Names that occur twice get a number. Where `channels` are expected, the files
+    `name_0000`, `name_0001` ... of as many channels are one case `name`, as nnU-Net has them.
 
     Raises:
         DatasetError: when something does not exist or holds no image.
@@ -61,11 +64,27 @@ def find_cases(images: Sequence[Path], *, axes: str | None, channels: int = 1) -
         raise DatasetError(f"no image found in {', '.join(map(str, images))}; give image files or folders")
     seen: dict[str, int] = {}
     unique = []
-    for case in cases:
+    for case in _join_channels(cases, channels) if channels > 1 else cases:
         seen[case.id] = seen.get(case.id, 0) + 1
         number = seen[case.id]
         unique.append(case if number == 1 else Case(f"{case.id}_{number}", case.images))
     return tuple(unique)
+
+
+def _join_channels(cases: Sequence[Case], channels: int) -> list[Case]:
+    """Cases of one file each whose names end with the numbers of all channels become one; the others stay."""
+    groups: dict[tuple[Path, str], list[Case]] = {}
+    for case in cases:
+        found = _CHANNEL.match(case.id) if len(case.images) == 1 else None
+        groups.setdefault((case.images[0].path.parent, found.group(1) if found else f"/{case.id}"), []).append(case)
+    joined: list[Case] = []
+    for (_, name), members in groups.items():
+        members = sorted(members, key=lambda case: case.id)
+        if [case.id for case in members] == [f"{name}_{number:04d}" for number in range(channels)]:
+            joined.append(Case(name, tuple(case.images[0] for case in members)))
+        else:
+            joined += members
+    return joined
 
 
 def _frames(path: Path, axes: str | None) -> list[Case]:

@@ -69,7 +69,7 @@ def _statistics(values: NDArray[np.float32], *, nonzero: bool) -> tuple[float, f
 
 
 def match_channels(image: Image, channels: int) -> NDArray[Any]:
-    """The image's array with the number of channels the network expects; grey is repeated into colour.
+    """The image's array with the number of channels the network expects; a grey plane is repeated into colour.
 
     Raises:
         DatasetError: when the image has another number of channels that cannot be matched.
@@ -77,11 +77,15 @@ def match_channels(image: Image, channels: int) -> NDArray[Any]:
     found = image.array.shape[0]
     if found == channels:
         return image.array
-    if found == 1:
+    if found == 1 and channels == 3 and image.grid.ndim == 2:
         return np.broadcast_to(image.array, (channels, *image.grid.shape))
     raise DatasetError(
         f"the image must have {channels} channel(s) as in training, got {found} ({', '.join(image.channels)}); "
-        "choose the channels first, or train on images of this kind"
+        + (
+            "give the files of all channels together (name_0000, name_0001, ..., or a table)"
+            if found < channels
+            else "choose the channels first, or train on images of this kind"
+        )
     )
 
 

@@ -124,7 +124,7 @@ def predict(
         DatasetError: when no image is found.
     """
     plan, models = ModelFolder(model).load(settings.folds)
-    cases = find_cases(images, axes=settings.axes)
+    cases = find_cases(images, axes=settings.axes, channels=plan.channels)
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     output.mkdir(parents=True, exist_ok=True)
     on_note(f"{len(jobs)} images, {len(models)} network(s); research software, not a medical device")

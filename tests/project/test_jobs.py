@@ -1,0 +1,39 @@
+"""What a user names becomes cases: files of the channels of one case belong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.project.datasets import write_image
+
+from septum.project.jobs import find_cases
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Case a with two channels, case b with one of two, and an image without a channel number."""
+    for name in ("a_0000", "a_0001", "b_0000", "c"):
+        write_image(tmp_path / f"{name}.png", np.zeros((4, 4), np.uint8))
+    return tmp_path
+
+
+def test_numbered_files_are_the_channels_of_one_case_where_channels_are_expected(folder: Path) -> None:
+    found = {
+        case.id: [source.path.name for source in case.images] for case in find_cases([folder], axes=None, channels=2)
+    }
+    assert found == {"a": ["a_0000.png", "a_0001.png"], "b_0000": ["b_0000.png"], "c": ["c.png"]}
+
+
+def test_channels_may_be_named_one_by_one_in_any_order(folder: Path) -> None:
+    paths = [folder / "a_0001.png", folder / "c.png", folder / "a_0000.png"]
+    cases = find_cases(paths, axes=None, channels=2)
+    assert [case.id for case in cases] == ["a", "c"]
+    assert [source.path.name for source in cases[0].images] == ["a_0000.png", "a_0001.png"]
+
+
+def test_numbered_files_stay_apart_for_a_model_of_one_or_of_more_channels(folder: Path) -> None:
+    for channels in (1, 3):
+        cases = find_cases([folder], axes=None, channels=channels)
+        assert [case.id for case in cases] == ["a_0000", "a_0001", "b_0000", "c"]
