@@ -160,7 +160,8 @@ def ridges(
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
     if max(step) > 1.1 * min(step):
-        raise ConfigError(f"the spacing must be alike along all axes for ridges, got {step}; resample the image first")
+        sizes = " × ".join(f"{s:g}" for s in step)
+        raise ConfigError(f"spacing must be alike along all axes for ridges, got {sizes} mm; resample the image first")
     sigmas = [at_least(float(s), 0, "sigmas_mm", above=True) / step[0] for s in sigmas_mm]
     if min(array.shape) < 3:
         return np.zeros(array.shape, np.float32)
