@@ -126,7 +126,19 @@ def classical_speed(content: dict[str, Any]) -> list[str]:
             f"{start}{row['fastest'].removesuffix(' (2-D)')} | {peer['seconds']:.4f} | {peer['memory_mb']:.0f} | "
             f"{row['ratio']:.2f} | {'yes' if row['met'] else '**no**'} |"
         )
-    return lines
+    return [*lines, *_other_commits(content["commit"], results["methods"])]
+
+
+def _other_commits(commit: str, rows: dict[str, Any]) -> list[str]:
+    """A line about rows that were kept from runs of other commits."""
+    kept: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        if row.get("commit", commit) != commit:
+            kept.setdefault(f"{row['commit'][:7]} ({row['date']})", []).append(name)
+    if not kept:
+        return []
+    counts = ", ".join(f"{len(names)} at {where}" for where, names in kept.items())
+    return ["", f"Kept from earlier runs: {counts}; the others were measured at {commit[:7]}."]
 
 
 def readers(content: dict[str, Any]) -> list[str]:

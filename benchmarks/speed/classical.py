@@ -6,7 +6,8 @@ never gives its peak back; that run counts as a repetition too, and tells who is
 fastest are stopped (after four times what Septum took, 10 seconds at least and 60 at most), with a note.
 
 Bar: never slower than 1.2 times the fastest peer. `--methods NAME …`, `--side N` and `--only 2|3` make it smaller;
-`--merge` keeps the other rows of the recorded result. On two quiet cores both parts take about 20 minutes.
+`--merge` keeps the other rows of the recorded result; every row says of which commit it is, and of which day. On two
+quiet cores both parts take about 20 minutes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.record import record
+from benchmarks.record import commit, record
 from benchmarks.tables import load
 
 BAR = 1.2
@@ -37,7 +39,7 @@ OWN_LIMIT = 240.0  # seconds after which Septum is left out
 START = 20.0  # seconds for a process to start
 QUICK = 5.0  # seconds up to which a contestant is repeated
 BUDGET = 5.0  # seconds of repetitions per contestant
-REPEATS = {2: 9, 3: 3}
+REPEATS = {2: 51, 3: 3}  # of a plane of 0.3 ms, nine turns leave a tenth to chance
 SIDES = {2: 512, 3: 256}
 SMALLER = {("bilateral", 3): 96, ("ridges", 3): 128, ("watershed-compact", 3): 128}
 """Sides for what takes minutes, or many gigabytes, and is the same library on both sides."""
@@ -200,8 +202,7 @@ def main() -> int:
     warnings.simplefilter("ignore")
     from septum.classical.methods import METHODS
 
-    old = (load("classical-speed") or {}).get("results", {}).get("methods", {}) if arguments.merge else {}
-    results: dict[str, Any] = dict(old)
+    results = _recorded() if arguments.merge else {}
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         for ndim in (2, 3) if arguments.only is None else (arguments.only,):
@@ -226,7 +227,19 @@ def one_row(name: str, ndim: int, side: int, folder: Path) -> dict[str, Any]:
     path = folder / f"{ndim}-{side}.npy"
     if not path.exists():
         np.save(path, phantom((side,) * ndim))
-    return measure(name, ndim, np.load(path), path) | {"side": side, "no_peer": NO_PEER.get(name)}
+    about = {"side": side, "no_peer": NO_PEER.get(name), "commit": commit(), "date": today()}
+    return measure(name, ndim, np.load(path), path) | about
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _recorded() -> dict[str, Any]:
+    """The rows of the recorded result; one that does not say its commit and date was measured with the whole."""
+    whole = load("classical-speed") or {}
+    own = {"commit": whole.get("commit"), "date": str(whole.get("date", ""))[:10]}
+    return {name: own | row for name, row in whole.get("results", {}).get("methods", {}).items()}
 
 
 def _keep(results: dict[str, Any]) -> tuple[list[str], Path]:

@@ -125,3 +125,12 @@ def test_parts_of_a_plane_are_numbered_and_counted_as_by_scipy(mask, full):
     expected, count = ndi.label(mask, np.ones((3, 3)) if full else None)
     assert np.array_equal(numbered, expected)
     assert np.array_equal(sizes, np.bincount(expected.ravel(), minlength=count + 1))
+
+
+@pytest.mark.parametrize("shape", [(17, 23), (7, 17, 23)])
+def test_a_mask_its_bytes_and_its_floats_are_smoothed_alike(shape):
+    mask = np.random.default_rng(0).random(shape) > 0.6
+    sigma = (0.0, 1.3, 0.7)[-len(shape) :]
+    expected = ndi.gaussian_filter(mask.astype(np.float64), sigma, mode="nearest")
+    for array in (mask, mask.view(np.uint8), mask.astype(np.float32), np.asfortranarray(mask)):
+        np.testing.assert_allclose(filters.gaussian(array, sigma), expected, atol=1e-6)

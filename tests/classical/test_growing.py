@@ -158,13 +158,16 @@ def test_seeds_beside_the_limits_grow_nothing() -> None:
 )
 def test_impossible_seeds_are_refused(seeds, error, message) -> None:
     with pytest.raises(error, match=message):
-        growing.connected_threshold(np.ones((4, 5)), seeds=seeds)
+        growing.connected_threshold(np.ones((4, 5)), seeds=seeds, low=0)
 
 
 def test_impossible_options_are_refused() -> None:
     image, seeds = np.ones((4, 5)), [[0, 0]]
     with pytest.raises(ConfigError, match="low must not be above high"):
         growing.connected_threshold(image, seeds=seeds, low=2, high=1)
+    for grow in (growing.connected_threshold, growing.neighbourhood_connected):
+        with pytest.raises(ConfigError, match="low or high must be given"):
+            grow(image, seeds=seeds)
     with pytest.raises(ConfigError, match="connectivity must be one of"):
         growing.connected_threshold(image, seeds=seeds, connectivity="edges")
     with pytest.raises(ConfigError, match="radius_mm must be"):
@@ -182,6 +185,6 @@ def test_impossible_options_are_refused() -> None:
     with pytest.raises(GeometryError, match="finite and of shape"):
         seeds_from_mm([1, 2, 3], spacing=(1, 1))
     with pytest.raises(DatasetError, match="finite"):
-        growing.connected_threshold(np.array([[np.nan, 1]]), seeds=seeds)
+        growing.connected_threshold(np.array([[np.nan, 1]]), seeds=seeds, low=0)
     with pytest.raises(GeometryError, match="one channel"):
-        growing.connected_threshold(np.ones((3, 4, 5, 6)), seeds=seeds)
+        growing.connected_threshold(np.ones((3, 4, 5, 6)), seeds=seeds, low=0)

@@ -19,6 +19,7 @@ def test_a_folder_is_segmented_with_smoothing_and_mending(septum, dataset, tmp_p
         "--clean", "fill-holes", "--clean", "keep-largest", "-o", tmp_path / "out",
     )  # fmt: skip
     assert result.code == 0, result.err
+    assert "empty" not in result.err
     assert len(result.out.splitlines()) == 4
     image = io.read_image(dataset / "images" / "a.png").array[0]
     mask = threshold.automatic(smooth.gaussian(image, sigma_mm=1.5), method="li")
@@ -69,7 +70,9 @@ def test_a_photograph_needs_a_channel(septum, tmp_path):
 
 def test_a_constant_image_gives_an_empty_mask(septum, tmp_path):
     io.write_image(tmp_path / "flat.png", Image(np.full((1, 9, 9), 5, np.uint8), Grid.from_spacing((9, 9), (1, 1))))
-    assert septum("segment", tmp_path / "flat.png", "-m", "otsu", "-o", tmp_path / "out").code == 0
+    result = septum("segment", tmp_path / "flat.png", "-m", "otsu", "-o", tmp_path / "out")
+    assert result.code == 0
+    assert "flat: the mask is empty" in result.err
     assert not io.read_labels(tmp_path / "out" / "flat.png").array.any()
 
 

@@ -181,6 +181,7 @@ def _gathered(
         both = np.stack([here[fits], more[fits]])
         statistics[centre[at]] = likeness.totals(both)[1]
         joined.append(at)
+    start, size = start[size > _TURNS], size[size > _TURNS]
     for first, last in zip(start + _TURNS, start + size, strict=True):
         rows = np.concatenate([statistics[centre[first : first + 1]], statistics[joining[first:last]]])
         totals = likeness.totals(rows)

@@ -40,13 +40,14 @@ def connected_threshold(
         image: `(Y, X)` or `(Z, Y, X)`, one channel, finite.
         seeds: voxel coordinates `(n, ndim)` or a boolean mask. A seed whose own value is outside the limits grows
             nothing; when all are, the result is empty.
-        low, high: limits in the image's units, both inside the range; None leaves that side open.
+        low, high: limits in the image's units, both inside the range; None leaves that side open, one must be given.
         connectivity: "faces" (4 neighbours in 2-D, 6 in 3-D) or "full" (8, 26).
         spacing: mm per axis; only its number of axes matters here.
 
     Raises:
         GeometryError: seeds outside the image, several channels, impossible spacing.
-        ConfigError: no seeds, `low` above `high`, values that are not finite.
+        ConfigError: no seeds, no limit, `low` above `high`.
+        DatasetError: values that are not finite.
 
     Source: Adams and Bischof 1994, IEEE TPAMI 16:641 (seeded growing); ITK's ConnectedThresholdImageFilter.
 
@@ -223,7 +224,9 @@ def _between(array: NDArray[Any], low: float | None, high: float | None) -> Mask
     if low is not None and high is not None and not low <= high:
         raise ConfigError(f"low must not be above high, got {low} and {high}; exchange them")
     if low is None:
-        return np.ones(array.shape, bool) if high is None else np.asarray(array <= high)
+        if high is None:
+            raise ConfigError("low or high must be given, got neither; choose the intensities that belong")
+        return np.asarray(array <= high)
     inside: Mask = np.asarray(array >= low)
     if high is not None:
         inside &= array <= high

@@ -63,7 +63,7 @@ def _finite(array: NDArray[Any], name: str) -> NDArray[Any]:
         if wrong:
             raise DatasetError(
                 f"{name} must be finite, got {wrong} NaN or infinite sample(s); replace them, "
-                "for example with `numpy.nan_to_num`"
+                "with `numpy.nan_to_num`, or in files with `septum doctor DATASET --fix OUT`"
             )
     return array.astype(np.float32) if array.dtype == np.float16 else array
 

@@ -122,18 +122,23 @@ def bias_correct(image: ArrayLike, *, spacing: Spacing = None, iterations: int =
     low, high = float(array.min()), float(array.max())
     if min(array.shape) < 4 or not high > low:
         return array.astype(np.float32)  # no room for a field
-    picture = SimpleITK.GetImageFromArray((array.astype(np.float32) - np.float32(low)) / np.float32(high - low))
+    above = np.subtract(array, low, dtype=np.float32, casting="unsafe")
+    above /= np.float32(high - low)
+    picture = SimpleITK.GetImageFromArray(above)
     picture.SetSpacing(step[::-1])
     shrink = [max(1, min(round(working_mm / s), n // 4)) for s, n in zip(step, array.shape, strict=True)]
     small = SimpleITK.Shrink(picture, shrink[::-1])
     corrector = SimpleITK.N4BiasFieldCorrectionImageFilter()
     corrector.SetMaximumNumberOfIterations([int(iterations)] * 4)
     corrector.Execute(small + 1e-3, SimpleITK.OtsuThreshold(small, 0, 1, 200))
-    field = np.exp(SimpleITK.GetArrayFromImage(corrector.GetLogBiasFieldAsImage(picture)))
-    corrected = SimpleITK.GetArrayFromImage(picture) / field
-    corrected *= float(SimpleITK.GetArrayViewFromImage(picture).mean()) / max(float(corrected.mean()), 1e-12)
-    result: Floats = (corrected * (high - low) + low).astype(np.float32)
-    return result
+    field = corrector.GetLogBiasFieldAsImage(picture)  # named: a view does not keep its picture alive
+    relative = SimpleITK.GetArrayViewFromImage(picture)
+    corrected: Floats = np.negative(SimpleITK.GetArrayViewFromImage(field), dtype=np.float32)
+    np.exp(corrected, out=corrected)  # in place: fresh memory for each step takes longer than the arithmetic
+    corrected *= relative
+    corrected *= float(relative.mean()) / max(float(corrected.mean()), 1e-12) * (high - low)
+    corrected += np.float32(low)
+    return corrected
 
 
 def ridges(
@@ -155,7 +160,8 @@ def ridges(
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
     if max(step) > 1.1 * min(step):
-        raise ConfigError(f"the spacing must be alike along all axes for ridges, got {step}; resample the image first")
+        sizes = " × ".join(f"{s:g}" for s in step)
+        raise ConfigError(f"spacing must be alike along all axes for ridges, got {sizes} mm; resample the image first")
     sigmas = [at_least(float(s), 0, "sigmas_mm", above=True) / step[0] for s in sigmas_mm]
     if min(array.shape) < 3:
         return np.zeros(array.shape, np.float32)

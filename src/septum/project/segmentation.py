@@ -70,9 +70,10 @@ def segment(
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image = load_image(job.case)
         tell(0.2)
-        io.write_labels(
-            job.output, segment_image(image, chosen, markers=markers_of(settings.markers, job.case, image.grid))
-        )
+        labels = segment_image(image, chosen, markers=markers_of(settings.markers, job.case, image.grid))
+        io.write_labels(job.output, labels)
+        if not labels.array.any():
+            on_note(f"{job.case.id}: the mask is empty")
 
     result = work_through(jobs, work, on_progress=on_progress, should_stop=should_stop)
     _record(output, chosen, settings, jobs, result)
