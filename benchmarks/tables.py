@@ -352,7 +352,8 @@ def pixel_accuracy(content: dict[str, Any]) -> list[str]:
         f"`python -m benchmarks.accuracy.pixels` ({where(content)}): {results['first']} strokes of each label, then "
         "corrections in the largest error (*least sure*: where the classifier asks for them); median Dice of what "
         "nobody marked with 95 % bootstrap interval. *others*: images without a stroke, of a classifier that learnt "
-        "from three scribbled ones, with their number. *held out*: accuracy of held-out strokes, and the true one.",
+        f"from {results['taught']} scribbled ones, with their number. *held out*: accuracy of held-out strokes, and "
+        "the true one. Few images and corrections, so that the study is soon run again: intervals are wide.",
         "",
         "| set | n | " + " | ".join(f"{n} corrections" for n in counts) + f" | {counts[-1]}, least sure | others | "
         "held out, true |",

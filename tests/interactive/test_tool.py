@@ -35,6 +35,22 @@ def test_a_change_touches_its_box_only_and_leaves_the_given_labels_alone():
     assert (labels == 1).all()
 
 
+@pytest.mark.parametrize(
+    ("held", "label", "wanted"),
+    [("u1", 255, "u1"), ("u1", 300, "u2"), ("i1", 200, "i2"), ("i4", 2**32 - 1, "i8"), ("?", 1, "?"), ("?", 7, "u1")],
+)
+def test_a_label_that_the_map_s_type_cannot_hold_widens_it(held, label, wanted):
+    labels = np.ones((2, 3), held)
+    changed = Change(Box((0, 1), (1, 2)), np.array([[label]], np.int64)).applied_to(labels)
+    assert changed.dtype == np.dtype(wanted)
+    assert changed.tolist() == [[1, label, 1], [1, 1, 1]]
+    assert labels.dtype == np.dtype(held)
+
+
+def test_a_box_with_another_number_of_axes_lies_in_no_other():
+    assert not Box((0, 0), (1, 1)).within(Box((0, 0, 0), (5, 5, 5)))
+
+
 def test_a_union_holds_both_boxes_and_a_box_lies_within_it():
     one, other = Box((0, 4), (2, 5)), Box((1, 1), (4, 3))
     both = one.union(other)

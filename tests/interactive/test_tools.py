@@ -209,6 +209,41 @@ def test_an_unknown_tool_is_refused_with_the_nearest_name() -> None:
         find_tool("growcut")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_region_with_the_axes_of_a_picture_is_refused_in_a_volume(name) -> None:
+    with pytest.raises(GeometryError, match="region"):
+        run(name, region=Box((0, 0), (5, 5)))
+
+
+@pytest.mark.parametrize("name", ["magic-wand", "adaptive-brush", "threshold-brush"])
+@pytest.mark.parametrize("axis", [None, 0, 1, 2])
+def test_what_lies_out_of_a_tool_s_reach_is_not_looked_at(name, axis) -> None:
+    image, labels, _ = picture()
+    options = {**prompts(name), "axis": axis, "image": image, "labels": labels, "points": [[7, 10, 12], [7, 10, 13]]}
+    if name != "magic-wand":
+        options["radius_mm"] = 3.0
+    near = run(name, **options)[0].applied_to(labels)
+    assert (near != labels).any()
+    far = image.copy()
+    far[REGION.start] = np.nan
+    if name == "magic-wand" and axis is None:
+        with pytest.raises(DatasetError, match="finite"):
+            run(name, **{**options, "image": far})
+    else:
+        assert np.array_equal(run(name, **{**options, "image": far})[0].applied_to(labels), near)
+
+
+def test_the_wand_s_tolerance_in_one_slice_does_not_depend_on_a_click_in_another() -> None:
+    image = np.zeros((3, 8, 8))
+    image[0, :, 4:], image[0, :, 6:], image[2] = 8, 100, 1000 * np.eye(8)
+    empty = np.zeros(image.shape, int)
+    wand = find_tool("magic-wand").function
+    one, both = (wand(image, empty, points=shown, axis=0) for shown in ([[0, 3, 1]], [[0, 3, 1], [2, 0, 1]]))
+    alone, together = one.applied_to(empty), both.applied_to(empty)
+    assert np.array_equal(alone[0], together[0])
+    assert alone[0].tolist() == [[1] * 6 + [0] * 2] * 8
+
+
 def test_the_wand_s_own_tolerance_follows_the_noise_round_the_click() -> None:
     rng = np.random.default_rng(1)
     inside = np.hypot(*(np.indices((60, 60)) - 30)) < 15

@@ -6,6 +6,7 @@ another person; the list that this command prints is the table that runs.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +14,12 @@ import typer
 
 from septum.cli import options
 from septum.cli.segment import option_text
-from septum.cli.stopping import STOPPED, StopRequest
+from septum.cli.working import until_stopped
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
     from septum.classical.method import Method
     from septum.project.editing import EditResult, EditSettings
-
-WAITING = "stopping; press Ctrl-C again to stop at once"
 
 
 def edit(
@@ -105,28 +104,11 @@ def _layers(texts: list[str]) -> dict[str, Path]:
 
 
 def _edit(image: Path, labels: Path | None, script: Path | None, output: Path, settings: EditSettings) -> EditResult:
-    from septum.cli.progress import Reporter
-    from septum.interactive.tool import Cancelled
     from septum.project import editing
     from septum.project.edit_script import Script, read_script
 
     steps = Script(()) if script is None else read_script(script)
-    with StopRequest(WAITING) as stop, Reporter() as reporter:
-        try:
-            return editing.edit(
-                image,
-                labels,
-                output,
-                script=steps,
-                settings=settings,
-                on_progress=reporter.work,
-                on_note=reporter.note,
-                should_stop=stop.requested,
-            )
-        except Cancelled:
-            pass
-    typer.echo("stopped before the end; nothing was written", err=True)
-    raise typer.Exit(STOPPED)
+    return until_stopped(partial(editing.edit, image, labels, output, script=steps, settings=settings))
 
 
 def _finish(result: EditResult, dry_run: bool) -> None:
@@ -153,10 +135,11 @@ def _box_text(corner: tuple[int, ...]) -> str:
 
 
 def _print_tools(name: str | None) -> None:
-    from septum.project.edit_script import RULES, find_tool, tools
+    from septum.interactive.tools import find_tool
+    from septum.project.edit_script import RULES, tools
 
     if name is not None:
-        _print_tool(RULES if name == RULES.name else find_tool(name))
+        _print_tool(RULES if name == RULES.name else find_tool(name, tools()))
         return
     rows = tools()
     width = max(len(row.name) for row in rows)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import STOPPED, StopRequest
+from septum.cli.working import until_stopped
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
     from septum.project.interpolation import InterpolationResult
-
-WAITING = "stopping; press Ctrl-C again to stop at once"
 
 
 def interpolate(
@@ -85,29 +84,21 @@ def _run(
     axes: str | None,
     overwrite: bool,
 ) -> InterpolationResult:
-    from septum.cli.progress import Reporter
-    from septum.interactive.tool import Cancelled
     from septum.project.interpolation import interpolate_file
 
-    with StopRequest(WAITING) as stop, Reporter() as reporter:
-        try:
-            return interpolate_file(
-                mask,
-                output,
-                image=image,
-                drawn=drawn,
-                method=method,
-                ends=ends,
-                axes=axes,
-                overwrite=overwrite,
-                on_progress=reporter.work,
-                on_note=reporter.note,
-                should_stop=stop.requested,
-            )
-        except Cancelled:
-            pass
-    typer.echo("stopped before the end; nothing was written", err=True)
-    raise typer.Exit(STOPPED)
+    return until_stopped(
+        partial(
+            interpolate_file,
+            mask,
+            output,
+            image=image,
+            drawn=drawn,
+            method=method,
+            ends=ends,
+            axes=axes,
+            overwrite=overwrite,
+        )
+    )
 
 
 def _print_estimate(result: InterpolationResult) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import STOPPED, StopRequest
+from septum.cli.working import until_stopped
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
     from septum.interactive.pixels import PixelClassifier
 
-WAITING = "stopping; press Ctrl-C again to stop at once"
 SHOWN = 5
 
 
@@ -92,26 +92,10 @@ def _train(
     axes: str | None,
     overwrite: bool,
 ) -> PixelClassifier:
-    from septum.cli.progress import Reporter
-    from septum.interactive.tool import Cancelled
     from septum.project.pixels import PixelSettings, train_pixels
 
     settings = PixelSettings(background, scales or PixelSettings.scales, unit, keep, *forest, axes, overwrite)
-    with StopRequest(WAITING) as stop, Reporter() as reporter:
-        try:
-            return train_pixels(
-                images,
-                scribbles,
-                output,
-                settings=settings,
-                on_progress=reporter.work,
-                on_note=reporter.note,
-                should_stop=stop.requested,
-            )
-        except Cancelled:
-            pass
-    typer.echo("stopped before the end; nothing was written", err=True)
-    raise typer.Exit(STOPPED)
+    return until_stopped(partial(train_pixels, images, scribbles, output, settings=settings))
 
 
 def _lines(learned: PixelClassifier) -> list[str]:

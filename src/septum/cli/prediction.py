@@ -9,7 +9,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.quality import say_quality
-from septum.cli.stopping import STOPPED, StopRequest
+from septum.cli.stopping import STOPPED, WAITING, StopRequest
 
 
 def predict(
@@ -76,7 +76,7 @@ def predict(
     from septum.project.config import PredictSettings
 
     chosen = options.resolve(PredictSettings, settings, given)
-    with StopRequest("stopping; press Ctrl-C again to stop at once") as stop, Reporter() as reporter:
+    with StopRequest(WAITING) as stop, Reporter() as reporter:
         from septum.project import workflows
 
         result = workflows.predict(

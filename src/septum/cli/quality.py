@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import STOPPED, StopRequest
+from septum.cli.stopping import STOPPED, WAITING, StopRequest
 
 if TYPE_CHECKING:
     from septum.project.quality_list import Estimate
@@ -57,7 +57,7 @@ def quality(
     from septum.project.grading import QualitySettings, grade_masks
 
     chosen = options.resolve(QualitySettings, settings, given)
-    with StopRequest("stopping; press Ctrl-C again to stop at once") as stop, Reporter() as reporter:
+    with StopRequest(WAITING) as stop, Reporter() as reporter:
         result = grade_masks(
             masks,
             images,

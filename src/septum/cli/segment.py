@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import STOPPED, StopRequest
+from septum.cli.stopping import STOPPED, WAITING, StopRequest
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
     from septum.classical.method import Method
     from septum.project.jobs import PredictResult
     from septum.project.pipeline import Pipeline
-
-WAITING = "stopping; press Ctrl-C again to stop at once"
 
 
 def segment(

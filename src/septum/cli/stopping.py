@@ -14,6 +14,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 STOPPED = 130  # exit code
+WAITING = "stopping; press Ctrl-C again to stop at once"
 
 
 class StopRequest:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.adjacency import connected_parts
-from septum.classical.inputs import at_least
+from septum.classical.inputs import at_least, spacing_mm
 from septum.errors import ConfigError
-from septum.interactive.scene import Scene, points_of, scene, slice_axis
+from septum.interactive.scene import Scene, near, points_of, scene, slice_axis
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 
 Mask = NDArray[np.bool_]
@@ -60,7 +60,7 @@ def adaptive_brush(
     """
     if tolerance is not None:
         at_least(tolerance, 0, "tolerance")
-    found = scene(image, labels, spacing=spacing, region=region)
+    found = _reached(image, labels, points, radius_mm, spacing, region)
 
     def like(part: NDArray[Any], brush: Mask, centre: tuple[int, ...]) -> Mask:
         value = float(part[centre])
@@ -103,7 +103,7 @@ def threshold_brush(
     """
     if low is not None and high is not None and not low <= high:
         raise ConfigError(f"low must not be above high, got {low} and {high}; exchange them")
-    found = scene(image, labels, spacing=spacing, region=region)
+    found = _reached(image, labels, points, radius_mm, spacing, region)
 
     def between(part: NDArray[Any], brush: Mask, _: tuple[int, ...]) -> Mask:
         inside = brush.copy()
@@ -130,12 +130,26 @@ def ball(radius_mm: float, spacing: Sequence[float], *, axis: int | None = None)
     return np.asarray(square <= radius_mm**2 * (1 + 1e-9))
 
 
+def _reached(
+    image: ArrayLike,
+    labels: ArrayLike,
+    points: ArrayLike,
+    radius_mm: float,
+    spacing: Sequence[float] | None,
+    region: Box | None,
+) -> Scene:
+    """The scene within the brush's reach of the points: the rest of a volume costs nothing."""
+    at_least(radius_mm, 0, "radius_mm")
+    step = spacing_mm(spacing, np.ndim(image))
+    margin = [int(min(radius_mm / s, n)) + 1 for s, n in zip(step, np.shape(image), strict=True)]
+    return scene(image, labels, spacing=spacing, region=near(image, points, margin=margin, region=region))
+
+
 def _stroke(
     found: Scene, points: ArrayLike, radius_mm: float, axis: int | None, paint: Any, cancelled: IsCancelled | None
 ) -> Mask:
     """The union of what `paint(part, brush, centre)` chooses at each position."""
     voxels = points_of(points, found)
-    at_least(radius_mm, 0, "radius_mm")
     brush = ball(radius_mm, found.spacing, axis=slice_axis(axis, found.image.ndim))
     reach = np.array(brush.shape) // 2
     shape = np.array(found.image.shape)

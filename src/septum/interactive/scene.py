@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.inputs import grey_image, label_array, spacing_mm
 from septum.errors import ConfigError, GeometryError
-from septum.interactive.tool import UNMARKED, Box, Change, points_inside
+from septum.interactive.tool import UNMARKED, Box, Change, holding, points_inside
 
 
 @dataclass(frozen=True)
@@ -43,29 +43,50 @@ def scene(image: ArrayLike, labels: ArrayLike, *, spacing: Sequence[float] | Non
     Raises:
         GeometryError: several channels, labels of another shape, an impossible spacing, a region that is empty or
             reaches outside the image.
-        DatasetError: values that are not finite.
+        DatasetError: values in the region that are not finite.
     """
-    array, drawn = grey_image(image), label_array(labels)
-    if array.shape != drawn.shape:
-        raise GeometryError(
-            f"labels must have the image's shape {array.shape}, got {drawn.shape}; put them on the same grid"
-        )
+    shape = np.shape(image)
+    box = Box.whole(shape) if region is None else region
+    inside = box.within(Box.whole(shape)) and 0 not in box.shape
+    # only what the tool sees is looked at: checking a large volume takes longer than a stroke of a brush
+    cut = box.slices if inside and shape == np.shape(labels) else ()
+    array, drawn = grey_image(np.asarray(image)[cut]), label_array(np.asarray(labels)[cut])
+    if not cut and array.shape != drawn.shape:
+        raise GeometryError(f"labels must have the image's shape {shape}, got {drawn.shape}; put them on the same grid")
     step = spacing_mm(spacing, array.ndim)
-    box = Box.whole(array.shape) if region is None else region
-    if not box.within(Box.whole(array.shape)) or 0 in box.shape:
+    if not inside:
         raise GeometryError(
-            f"region must hold voxels of the image of shape {array.shape}, got {box.start} to {box.stop}; "
+            f"region must hold voxels of the image of shape {shape}, got {box.start} to {box.stop}; "
             "draw it inside the image"
         )
-    return Scene(array[box.slices], drawn[box.slices], box, array.shape, step)
+    return Scene(array, drawn, box, shape, step)
+
+
+def near(image: ArrayLike, points: ArrayLike, *, margin: Sequence[int | None], region: Box | None) -> Box | None:
+    """The part of the region within `margin` voxels of the points, per axis (None: all of that axis).
+
+    A tool that reaches no further need not look at the rest. Whatever is wrong with the points or the region, both are
+    left for `scene` and `points_of` to complain about: the region comes back as it was given.
+    """
+    shape, given = np.shape(image), np.asarray(points)
+    whole = Box.whole(shape) if region is None else region
+    fits = given.size and given.dtype.kind in "iu" and np.atleast_2d(given).shape[-1] == len(shape) == len(margin)
+    if not fits or not whole.within(Box.whole(shape)) or given.ndim > 2:
+        return region
+    voxels = np.atleast_2d(given)
+    if ((voxels < whole.start) | (voxels >= whole.stop)).any():
+        return region
+    reach = [n if m is None else m for n, m in zip(shape, margin, strict=True)]
+    low = np.maximum(voxels.min(axis=0) - reach, whole.start)
+    high = np.minimum(voxels.max(axis=0) + 1 + reach, whole.stop)
+    return Box(tuple(int(v) for v in low), tuple(int(v) for v in high))
 
 
 def label_type(held: np.dtype[Any], label: int) -> np.dtype[Any]:
     """The type of the labels, or a wider one when `label` does not fit in it."""
     if label < 0:
         raise ConfigError(f"label must be 0 (background) or more, got {label}; choose another")
-    base = np.dtype(np.uint8) if held.kind == "b" else held
-    return base if label <= np.iinfo(base).max else np.promote_types(base, np.min_scalar_type(label))
+    return holding(np.dtype(np.uint8) if held.kind == "b" else held, label)
 
 
 def shifted(inner: Box, outer: Box) -> Box:

@@ -74,12 +74,13 @@ class Box:
     @classmethod
     def of(cls, mask: NDArray[np.bool_], *, margin: int | Sequence[int] = 0) -> Box | None:
         """The smallest box that holds every True of `mask`, grown by `margin` voxels; None for an empty mask."""
-        spans = []
-        for axis in range(mask.ndim):
-            hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        spans, left = [], mask
+        while left.ndim:
+            hit = np.flatnonzero(left.any(axis=tuple(range(1, left.ndim))))
             if not len(hit):
                 return None
             spans.append((int(hit[0]), int(hit[-1])))
+            left = left[hit[0] : hit[-1] + 1].any(axis=0)
         return cls.around(np.array(spans).T, mask.shape, margin=margin)
 
     @property
@@ -93,9 +94,11 @@ class Box:
         return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
 
     def within(self, other: Box) -> bool:
-        """Whether every voxel of this box lies in `other`."""
-        return all(a >= c for a, c in zip(self.start, other.start, strict=True)) and all(
-            b <= d for b, d in zip(self.stop, other.stop, strict=True)
+        """Whether every voxel of this box lies in `other`; never where one of them has more axes."""
+        return (
+            len(self.start) == len(other.start)
+            and all(a >= c for a, c in zip(self.start, other.start, strict=True))
+            and all(b <= d for b, d in zip(self.stop, other.stop, strict=True))
         )
 
     def union(self, other: Box) -> Box:
@@ -123,16 +126,28 @@ class Change:
             raise GeometryError(f"labels must have the box's shape {self.box.shape}, got {self.labels.shape}")
 
     def applied_to(self, labels: NDArray[Any]) -> NDArray[Any]:
-        """A copy of the whole label map with this change set into it, in the map's own dtype.
+        """A copy of the whole label map with this change set into it, in the map's dtype or one that holds all labels.
 
         Raises:
             GeometryError: the box reaches outside the map.
         """
         if not self.box.within(Box.whole(labels.shape)):
             raise GeometryError(f"the changed box {self.box} must lie inside the labels of shape {labels.shape}")
-        out = labels.copy()
+        out = labels.astype(holding(labels.dtype, int(self.labels.max(initial=0))))
         out[self.box.slices] = self.labels
         return out
+
+
+def holding(kind: np.dtype[Any], label: int) -> np.dtype[Any]:
+    """The type of a label map, or a wider one where `label` does not fit in it: nothing wraps around.
+
+    >>> holding(np.dtype("u1"), 200), holding(np.dtype("u1"), 300)
+    (dtype('uint8'), dtype('uint16'))
+    """
+    if kind.kind == "b":
+        return kind if label <= 1 else np.promote_types(np.uint8, np.min_scalar_type(label))
+    fits = kind.kind not in "iu" or label <= np.iinfo(kind).max
+    return kind if fits else np.promote_types(kind, np.min_scalar_type(label))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ return an iterator of changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from septum.classical.method import Method, Option, nearest
@@ -192,8 +192,8 @@ TOOLS: tuple[Method, ...] = (
 )
 
 
-def find_tool(name: str) -> Method:
-    """The row of this name.
+def find_tool(name: str, table: Sequence[Method] = TOOLS) -> Method:
+    """The row of this name in `table`.
 
     Raises:
         ConfigError: an unknown name; the nearest is named.
@@ -201,7 +201,7 @@ def find_tool(name: str) -> Method:
     >>> find_tool("grow-cut").needs
     ('seeds',)
     """
-    table = {row.name: row for row in TOOLS}
-    if name not in table:
-        raise ConfigError(f"tool must be a known one, got {name!r}; {nearest(name, list(table))}")
-    return table[name]
+    rows = {row.name: row for row in table}
+    if name not in rows:
+        raise ConfigError(f"tool must be a known one, got {name!r}; {nearest(name, list(rows))}")
+    return rows[name]

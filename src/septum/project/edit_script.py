@@ -40,7 +40,7 @@ from septum.classical.method import Method, Option, nearest
 from septum.errors import ConfigError
 from septum.interactive.edit_rows import EDITS, MASK_IMAGE
 from septum.interactive.rules import AREAS, OVERWRITE, Rules
-from septum.interactive.tools import TOOLS
+from septum.interactive.tools import TOOLS, find_tool
 
 FORMAT = 1
 MAX_SCRIPT = 64 << 20
@@ -130,14 +130,6 @@ def tools() -> tuple[Method, ...]:
     return (*EDITS, *TOOLS, MASK_IMAGE)
 
 
-def find_tool(name: str) -> Method:
-    """The row of this name; `ConfigError` with the nearest one when there is none."""
-    table = {row.name: row for row in tools()}
-    if name not in table:
-        raise ConfigError(f"do must name a known tool, got {name!r}; {nearest(name, list(table))}")
-    return table[name]
-
-
 def read_script(path: Path) -> Script:
     """The script in a TOML file; errors as `parse_script`, and `ConfigError` when it cannot be read."""
     try:
@@ -197,7 +189,7 @@ def _parse_step(content: Mapping[str, Any], number: int) -> EditStep:
     if not isinstance(content.get("do"), str):
         raise ConfigError(f'{where} must name its tool, got {dict(content)!r}; write do = "NAME"')
     try:
-        tool = find_tool(content["do"])
+        tool = find_tool(content["do"], tools())
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
     where = f"{where} ({tool.name})"
