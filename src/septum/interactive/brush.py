@@ -116,13 +116,19 @@ def threshold_brush(
     return found.change(_stroke(found, points, radius_mm, axis, between, cancelled), label)
 
 
-def ball(radius_mm: float, spacing: Sequence[float], *, axis: int | None = None) -> Mask:
+def ball(
+    radius_mm: float, spacing: Sequence[float], *, axis: int | None = None, shape: Sequence[int] | None = None
+) -> Mask:
     """The voxels whose centres are within `radius_mm` of the middle one's; one voxel thick along `axis`.
+
+    With `shape` no more than an image of that shape can hold of it, wherever its middle lies.
 
     >>> ball(1.0, (2.0, 1.0)).tolist()
     [[True, True, True]]
     """
     reach = [0 if a == axis else int(radius_mm / s + 1e-9) for a, s in enumerate(spacing)]
+    if shape is not None:
+        reach = [min(r, n - 1) for r, n in zip(reach, shape, strict=True)]
     square = np.zeros((1,) * len(reach))
     for a, (r, s) in enumerate(zip(reach, spacing, strict=True)):
         along = np.square(np.arange(-r, r + 1) * s)
@@ -150,7 +156,7 @@ def _stroke(
 ) -> Mask:
     """The union of what `paint(part, brush, centre)` chooses at each position."""
     voxels = points_of(points, found)
-    brush = ball(radius_mm, found.spacing, axis=slice_axis(axis, found.image.ndim))
+    brush = ball(radius_mm, found.spacing, axis=slice_axis(axis, found.image.ndim), shape=found.image.shape)
     reach = np.array(brush.shape) // 2
     shape = np.array(found.image.shape)
     mask = np.zeros(found.image.shape, bool)

@@ -24,6 +24,7 @@ from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled, stop_if
 
 Mask = NDArray[np.bool_]
 _UNIT = 64  # capacities are whole numbers: this many to 1
+_HARDEST = 4096  # smoothness up to which no border around a seed is dearer than the seed itself
 _EXACT = 60_000  # voxels up to which the cut is made at once
 _BAND = 2  # voxels on either side of the coarse border that are cut again
 
@@ -45,7 +46,7 @@ def graph_cut(
         image: `(Y, X)` or `(Z, Y, X)`, finite.
         labels: label map of the image's shape; only its type matters.
         seeds: integer array of the image's shape with marks of exactly two labels, 0 being the background.
-        smoothness: weight of the border between like neighbours, 0 or more.
+        smoothness: weight of the border between like neighbours, 0 to 4096.
         sigma_mm: Gaussian smoothing before, 0 for none.
         spacing: mm per axis; a neighbour counts in inverse proportion to its distance.
         region: box of interest; only its voxels are seen and changed.
@@ -67,7 +68,8 @@ def graph_cut(
     """
     found = scene(image, labels, spacing=spacing, region=region)
     marks = marks_of(seeds, found)
-    at_least(smoothness, 0, "smoothness")
+    if not 0 <= smoothness <= _HARDEST:
+        raise ConfigError(f"smoothness must be 0 to {_HARDEST}, got {smoothness:g}; 4 is usual")
     at_least(sigma_mm, 0, "sigma_mm")
     values = np.unique(marks[marks != UNMARKED]).astype(np.int64)
     if len(values) != 2:

@@ -6,19 +6,22 @@ of the generator hands out what changed, and whoever has seen enough stops askin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.inputs import at_least, grey_image, spacing_mm
 from septum.classical.landscape import gradient_magnitude, smoothed
-from septum.errors import ConfigError
+from septum.errors import ConfigError, GeometryError
 from septum.interactive.scene import Scene, label_type, levels, scene, shifted
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 
 Mask = NDArray[np.bool_]
+Steps = Callable[[Mask, int], Mask]
+_RUN = 20  # iterations of the contour between two roundings to whole voxels: each loses what moved within a voxel
+_THIN = 4  # voxels that ITK's recursive filters need along each axis
 _FAR = 0.02  # of the blurred shape: what is nearer to 0 or 1 does not move, so no island appears far from the border
 
 
@@ -36,13 +39,14 @@ def speed_image(
         image: `(Y, X)` or `(Z, Y, X)`, finite.
         contrast: gradient in image units per mm, above 0; None for twice the median gradient `inside`, so that what is
             as uneven as the object itself is no edge; without `inside`, or where that is 0, the gradient that 80 % of
-            the voxels stay below.
-        inside: mask of the image's shape, where the object surely is.
+            the voxels stay below, and where that is 0 too, a tenth of the steepest.
+        inside: mask of the image's shape, where the object surely is; an empty one says nothing.
         sigma_mm: Gaussian smoothing before the gradient; None for the finest spacing.
         spacing: mm per axis.
 
     Raises:
-        GeometryError, ConfigError, DatasetError: as `gradient_magnitude`; a contrast that is not positive.
+        GeometryError, ConfigError, DatasetError: as `gradient_magnitude`; a contrast that is not positive; a mask
+            of another shape.
 
     Source: 1 / (1 + (g / contrast)²), Perona and Malik 1990, IEEE TPAMI 12:629.
 
@@ -52,8 +56,7 @@ def speed_image(
     array = grey_image(image)
     slope = gradient_magnitude(array, spacing=spacing_mm(spacing, array.ndim), sigma_mm=sigma_mm)
     if contrast is None:
-        half = 0.0 if inside is None else 2 * float(np.median(slope[np.asarray(inside, dtype=bool)]))
-        half = half or float(np.quantile(slope, 0.8))
+        half = _median_inside(slope, inside) or float(np.quantile(slope, 0.8)) or float(slope.max()) / 10
     else:
         half = at_least(contrast, 0, "contrast", above=True)
     if half > 0:
@@ -62,6 +65,16 @@ def speed_image(
     slope += 1
     np.reciprocal(slope, out=slope)
     return slope
+
+
+def _median_inside(slope: NDArray[np.float32], inside: ArrayLike | None) -> float:
+    """Twice the median of the slopes in the mask, 0 without a mask or with an empty one."""
+    if inside is None:
+        return 0.0
+    mask = np.asarray(inside, dtype=bool)
+    if mask.shape != slope.shape:
+        raise GeometryError(f"inside must have the image's shape {slope.shape}, got {mask.shape}; cut both alike")
+    return 2 * float(np.median(slope[mask])) if mask.any() else 0.0
 
 
 def geodesic_contour(
@@ -86,14 +99,15 @@ def geodesic_contour(
         image: `(Y, X)` or `(Z, Y, X)`, finite.
         labels: label map of the image's shape that holds the seed shape.
         label: whose shape moves; it leaves voxels as 0 and never enters other labels.
-        iterations, every: at most so many, a change after each `every`; it ends early when nothing moves.
+        iterations, every: at most so many, a change after each `every` that moved a voxel; it ends early when nothing
+            moves any more. The shape after n iterations does not depend on `every`; every 20 take the least time.
         balloon: speed outward, negative for inward.
         curvature: strength of smoothing, 0 or more.
         advection: pull onto edges, 0 or more.
         contrast, sigma_mm: of `speed_image`, `inside` being the seed shape.
         spacing: mm per axis; the contour moves in millimetres.
         region: box of interest.
-        cancelled: asked before each step.
+        cancelled: asked before each step, and every 20 iterations.
 
     Raises:
         ConfigError: no voxel of `label` in the region, options out of range.
@@ -103,6 +117,8 @@ def geodesic_contour(
     Source: Caselles, Kimmel and Sapiro 1997, IJCV 22:61; SimpleITK (GeodesicActiveContourLevelSet) runs.
     """
     found, inside = _begin(image, labels, label, spacing, region, iterations, every)
+    if not math.isfinite(balloon):
+        raise ConfigError(f"balloon must be a finite number, got {balloon}; above 0 grows, below 0 shrinks")
     at_least(curvature, 0, "curvature")
     at_least(advection, 0, "advection")
     speed = speed_image(found.image, contrast=contrast, inside=inside, sigma_mm=sigma_mm, spacing=found.spacing)
@@ -110,7 +126,7 @@ def geodesic_contour(
     def move(mask: Mask, count: int) -> Mask:
         return _contour(mask, speed, found.spacing, count, (balloon, curvature, advection))
 
-    return _stream(found, inside, label, iterations, every, move, cancelled)
+    return _stream(found, inside, label, (iterations, every, _RUN), move, cancelled)
 
 
 def chan_vese(
@@ -152,12 +168,10 @@ def chan_vese(
     blur = min(found.spacing) if smoothing_mm is None else at_least(smoothing_mm, 0, "smoothing_mm", above=True)
     grey = levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm)).astype(np.float32)
 
-    def move(mask: Mask, count: int) -> Mask:
-        for _ in range(count):
-            mask = _lean(mask, grey, [blur / s for s in found.spacing], (inside_weight, outside_weight))
-        return mask
+    def move(mask: Mask, _: int) -> Mask:
+        return _lean(mask, grey, [blur / s for s in found.spacing], (inside_weight, outside_weight))
 
-    return _stream(found, inside, label, iterations, every, move, cancelled)
+    return _stream(found, inside, label, (iterations, every, 1), move, cancelled)
 
 
 def _lean(mask: Mask, grey: NDArray[np.float32], widths: Sequence[float], weights: tuple[float, float]) -> Mask:
@@ -201,23 +215,46 @@ def _begin(
 
 
 def _stream(
-    found: Scene, inside: Mask, label: int, iterations: int, every: int, move: Any, cancelled: IsCancelled | None
+    found: Scene, inside: Mask, label: int, counts: tuple[int, int, int], move: Steps, cancelled: IsCancelled | None
 ) -> Iterator[Change]:
-    """One change per `every` iterations, each relative to the last; ends when nothing moves."""
+    """One change per shape of `_shapes` that differs from the last, each relative to the last."""
     foreign = (found.labels != 0) & ~inside
     kind = label_type(found.labels.dtype, label)
     held = found.labels.astype(kind)
-    for done in range(0, iterations, every):
-        stop_if(cancelled)
-        fresh = move(inside, min(every, iterations - done)) & ~foreign
+    for fresh in _shapes(inside, foreign, counts, move, cancelled):
         box = Box.of(fresh != inside)
         if box is None:
-            return
+            continue
         part = held[box.slices]
         part[inside[box.slices]] = 0
         part[fresh[box.slices]] = label
         inside = fresh
         yield Change(shifted(box, found.box), part.copy())
+
+
+def _shapes(
+    base: Mask, foreign: Mask, counts: tuple[int, int, int], move: Steps, cancelled: IsCancelled | None
+) -> Iterator[Mask]:
+    """The shape after each `every` of the iterations, until `run` of them move nothing.
+
+    `move` goes on from the shape after a multiple of `run` iterations, so that the shape after n iterations is the same
+    however often one looks.
+    """
+    iterations, every, run = counts
+    done = 0
+    for wanted in [*range(every, iterations, every), iterations]:
+        while wanted - done >= run:
+            stop_if(cancelled)
+            fresh = move(base, run) & ~foreign
+            if np.array_equal(fresh, base):
+                yield base
+                return
+            base, done = fresh, done + run
+        if wanted > done:
+            stop_if(cancelled)
+            yield move(base, wanted - done) & ~foreign
+        else:
+            yield base
 
 
 def _contour(
@@ -232,8 +269,9 @@ def _contour(
 
     if not mask.any() or mask.all():
         return mask
-    level = SimpleITK.GetImageFromArray(_signed_distance(mask, spacing))
-    terrain = SimpleITK.GetImageFromArray(speed)
+    thick = [(0, max(0, _THIN - n)) for n in mask.shape]
+    level = SimpleITK.GetImageFromArray(np.pad(_signed_distance(mask, spacing), thick, mode="edge"))
+    terrain = SimpleITK.GetImageFromArray(np.pad(speed, thick, mode="edge"))
     level.SetSpacing(spacing[::-1])
     terrain.SetSpacing(spacing[::-1])
     moved = SimpleITK.GeodesicActiveContourLevelSet(
@@ -245,7 +283,7 @@ def _contour(
         advectionScaling=float(scales[2]),
         numberOfIterations=int(count),
     )
-    return np.asarray(SimpleITK.GetArrayFromImage(moved) < 0)
+    return np.asarray(SimpleITK.GetArrayFromImage(moved)[tuple(map(slice, mask.shape))] < 0)
 
 
 def _signed_distance(mask: Mask, spacing: Sequence[float]) -> NDArray[np.float32]:

@@ -253,7 +253,7 @@ def _costs(array: NDArray[Any], step: Sequence[float], sigma_mm: float | None) -
         np.gradient(smooth, s, axis=a) if smooth.shape[a] > 1 else np.zeros_like(smooth) for a, s in enumerate(step)
     ]
     size = np.hypot(*slopes)
-    strongest = float(np.quantile(size[:: max(1, len(size) // 512)], 0.995))
+    strongest = float(np.quantile(size[:: max(1, len(size) // 512)], 0.995)) or float(size.max())
     flat = np.float32(1) / np.maximum(size, np.float32(1e-12 + 1e-6 * float(size.max())))
     local = ZERO_CROSSING * (1 - _edge_pixels(smooth, step)) + MAGNITUDE * (
         1 - np.clip(size / strongest if strongest > 0 else size, 0, 1)
