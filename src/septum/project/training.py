@@ -34,6 +34,7 @@ from septum.project.machine import choose_device
 from septum.project.model import ModelFolder
 from septum.project.plan import Plan, prediction_tile
 from septum.project.prepare import as_planes, block_mask
+from septum.project.prompting import with_prompts
 from septum.project.provenance import write_json, write_text
 from septum.report.figures import save_learning_curves
 
@@ -156,6 +157,7 @@ def train_config(plan: Plan, settings: TrainSettings, job: FoldJob) -> TrainConf
         patience=settings.patience,
         until_dice=settings.until_dice,
         seed=plan.seed + 104729 * job.index,
+        prompts=plan.prompts,
     )
 
 
@@ -201,13 +203,12 @@ def make_validation(
 
 
 def predict_sample(engine: Any, image: NDArray[Any], plan: Plan, **options: Any) -> NDArray[Any]:
-    """Classes of a prepared image on the network's grid, slice by slice where the network is 2-D."""
+    """Classes of a prepared image on the network's grid, without prompts, slice by slice where the network is 2-D."""
     tiles = TileSettings(patch=prediction_tile(plan), overlap=plan.overlap)
     if plan.slices and image.ndim == 4:
-        return np.stack(
-            [predict_classes(engine, image[:, index], settings=tiles, **options) for index in range(image.shape[1])]
-        )
-    return predict_classes(engine, image, settings=tiles, **options)
+        planes = (with_prompts(image[:, index], plan) for index in range(image.shape[1]))
+        return np.stack([predict_classes(engine, plane, settings=tiles, **options) for plane in planes])
+    return predict_classes(engine, with_prompts(image, plan), settings=tiles, **options)
 
 
 def keep(outcome: Outcome, plan: Plan, path: Path) -> None:

@@ -1,0 +1,298 @@
+"""Prompts from the command line to the network's grid, and the whole path of a model that takes them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from septum import io
+from septum.errors import ConfigError, GeometryError
+from septum.geometry import Grid, Image, LabelMap
+from septum.geometry.placement import Placement
+from septum.net.prompts import BoxPrompt, Mark, Prompts
+from septum.project import workflows
+from septum.project.cases import Case, Source
+from septum.project.config import PredictSettings, TrainSettings
+from septum.project.model import ModelFolder
+from septum.project.plan import parse_plan, plan_json
+from septum.project.prompting import ImagePrompts, check_prompts, read_prompts
+
+
+def make_dataset(root: Path, count: int = 4, shape: tuple[int, ...] = (40, 48)) -> Path:
+    """Noisy images with two equal bright boxes, of which one, in turns, is the object: only a prompt can say which."""
+    (root / "images").mkdir(parents=True)
+    (root / "labels").mkdir()
+    grid = Grid.from_spacing(shape, (1.0,) * len(shape))
+    suffix = ".nii.gz" if len(shape) == 3 else ".tif"
+    rng = np.random.default_rng(0)
+    for index in range(count):
+        first = (*(slice(2, n - 2) for n in shape[:-2]), slice(10, 30), slice(4, 20))
+        second = (*first[:-1], slice(28, 44))
+        image, labels = rng.normal(0, 5, shape).astype(np.float32), np.zeros(shape, np.uint8)
+        image[first] += 50
+        image[second] += 50
+        labels[(first, second)[index % 2]] = 1
+        io.write_image(root / "images" / f"case{index}{suffix}", Image(image[None], grid))
+        io.write_labels(root / "labels" / f"case{index}{suffix}", LabelMap(labels, grid))
+    return root
+
+
+def train(data: Path, model: Path, **options: object) -> workflows.TrainResult:
+    resume = bool(options.pop("resume", False))
+    stop_at = options.pop("stop_at", None)
+    calls = iter(range(10**6))
+    return workflows.train(
+        data,
+        model,
+        settings=TrainSettings(**{"steps": 2, "precision": "32-true", "devices": "cpu", "prompts": True, **options}),  # type: ignore[arg-type]
+        on_status=lambda status: None,
+        on_note=lambda text: None,
+        should_stop=lambda: stop_at is not None and next(calls) + 1 >= stop_at,  # type: ignore[operator]
+        resume=resume,
+    )
+
+
+def predict(model: Path, images: list[Path], output: Path, **options: object) -> workflows.PredictResult:
+    return workflows.predict(
+        model,
+        images,
+        output,
+        settings=PredictSettings(**{"devices": "cpu", **options}),  # type: ignore[arg-type]
+        on_progress=lambda what, share: None,
+        on_note=lambda text: None,
+        should_stop=lambda: False,
+    )
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A data set that needs prompts, and a model trained with them until it obeys."""
+    root = tmp_path_factory.mktemp("prompted")
+    data = make_dataset(root / "data")
+    train(data, root / "model", steps=60)
+    return data, root / "model"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A model without prompts."""
+    root = tmp_path_factory.mktemp("plain")
+    data = make_dataset(root / "data", 2)
+    train(data, root / "model", prompts=False)
+    return data, root / "model"
+
+
+def dice(mask: Path, truth: Path) -> float:
+    found, true = io.read_labels(mask).array > 0, io.read_labels(truth).array > 0
+    return float(2 * np.sum(found & true) / (found.sum() + true.sum()))
+
+
+@pytest.mark.parametrize("kind", ["click", "box", "scribbles"])
+def test_a_prompt_says_which_of_two_equal_objects_is_meant(
+    prompted: tuple[Path, Path], tmp_path: Path, kind: str
+) -> None:
+    data, model = prompted
+    drawn = np.zeros((40, 48), np.uint8)
+    drawn[14:26, 12], drawn[14:26, 36] = 1, 9
+    io.write_labels(tmp_path / "drawn.tif", LabelMap(drawn, io.read_image(data / "images" / "case0.tif").grid))
+    options: dict[str, object] = {
+        "click": {"clicks": ("20,12", "20,36:0")},
+        "box": {"boxes": ("10,4,29,19:1",), "clicks": ("20,36:0",)},
+        "scribbles": {"scribbles": tmp_path / "drawn.tif", "scribble_background": 9},
+    }[kind]
+    predict(model, [data / "images" / "case0.tif"], tmp_path / "out", **options)
+    predict(model, [data / "images" / "case0.tif"], tmp_path / "none")
+    with_it = dice(tmp_path / "out" / "case0.tif", data / "labels" / "case0.tif")
+    assert with_it > 0.9
+    assert dice(tmp_path / "none" / "case0.tif", data / "labels" / "case0.tif") < with_it
+    record = json.loads((tmp_path / "out" / "septum-predict.json").read_text())
+    assert record["settings"]["clicks"] == list(options.get("clicks", ()))  # type: ignore[call-overload]
+    assert str(tmp_path) not in json.dumps(record)
+
+
+def test_the_plan_records_the_prompts_and_reads_them_back(prompted: tuple[Path, Path]) -> None:
+    _, model = prompted
+    plan, networks = ModelFolder(model).load()
+    assert plan.prompts is not None
+    assert plan.channels == 1
+    assert networks[0].config.in_channels == plan.unet.in_channels == 4
+    assert parse_plan(plan_json(plan), what="it") == plan
+    assert "and prompts" in (model / "card.md").read_text()
+
+
+def test_a_plan_without_prompts_is_written_and_read_as_before(plain: tuple[Path, Path]) -> None:
+    _, model = plain
+    text = (model / "plan.json").read_text()
+    assert "prompts" not in json.loads(text)
+    plan = parse_plan(text, what="it")
+    assert plan.prompts is None
+    assert plan.unet.in_channels == plan.channels == 1
+    assert plan_json(plan) == text
+
+
+def test_a_plan_whose_network_has_no_room_for_its_prompts_is_refused(prompted: tuple[Path, Path]) -> None:
+    content = json.loads((prompted[1] / "plan.json").read_text())
+    content["unet"]["in_channels"] = 1
+    with pytest.raises(ConfigError, match="in_channels must be 4"):
+        parse_plan(json.dumps(content), what="it")
+
+
+def test_a_stopped_run_with_prompts_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 2)
+    train(data, tmp_path / "a", steps=6)
+    train(data, tmp_path / "b", steps=6, stop_at=3)
+    train(data, tmp_path / "b", steps=6, resume=True)
+    plans = [(tmp_path / name / "plan.json").read_text() for name in "ab"]
+    assert plans[0] == plans[1]
+    whole, resumed = (ModelFolder(tmp_path / name).load()[1][0].state_dict() for name in "ab")
+    assert all(bool((whole[name] == resumed[name]).all()) for name in whole)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_volumes_are_prompted_slice_by_slice_or_as_a_whole(tmp_path: Path, dim: int) -> None:
+    data = make_dataset(tmp_path / "data", 2, (9, 40, 48))
+    train(data, tmp_path / "model", ndim=dim)
+    image = data / "images" / "case0.nii.gz"
+    predict(tmp_path / "model", [image], tmp_path / "none", probabilities=True)
+    predict(tmp_path / "model", [image], tmp_path / "out", clicks=("2,20,12", "2,20,36:0"), probabilities=True)
+    without, given = (
+        io.read_image(tmp_path / name / "case0_probability_1.nii.gz").array[0] for name in ("none", "out")
+    )
+    changed = np.abs(given - without) > 1e-4
+    assert changed[2].any()
+    assert changed[5].any() == (dim == 3)
+
+
+def test_settings_that_ask_for_prompts_need_a_plan_with_them(plain: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = plain
+    with pytest.raises(ConfigError, match="plan must hold prompts"):
+        train(data, tmp_path / "model", plan=model / "plan.json")
+
+
+# --- guards -----------------------------------------------------------------------------------------------------------
+
+
+def test_prompts_for_a_model_without_them_are_refused(plain: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = plain
+    with pytest.raises(ConfigError, match="train --prompts"):
+        predict(model, [data / "images" / "case0.tif"], tmp_path / "out", clicks=("1,1",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_clicks_belong_to_one_image(prompted: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = prompted
+    with pytest.raises(ConfigError, match="belong to one image, got 4 images"):
+        predict(model, [data / "images"], tmp_path, clicks=("1,1",))
+
+
+def test_scribbles_of_several_images_lie_in_a_folder(prompted: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = prompted
+    images = [data / "images" / f"case{index}.tif" for index in range(2)]
+    result = predict(model, images, tmp_path / "out", scribbles=data / "labels")
+    assert len(result.written) == 2
+
+
+@pytest.mark.parametrize(
+    ("clicks", "boxes", "message"),
+    [
+        (("1",), (), "a click must be 2 whole numbers"),
+        (("1,2,3",), (), "a click must be 2 whole numbers"),
+        (("1,b",), (), "a click must be 2 whole numbers"),
+        (("1,2:",), (), "a click must be 2 whole numbers"),
+        (("1,2:5",), (), "label of a prompt must be one of"),
+        ((), ("1,2",), "a box must be 4 whole numbers"),
+        ((), ("1,2,3,4:0",), "not the background"),
+    ],
+)
+def test_text_that_is_no_prompt_is_refused(
+    prompted: tuple[Path, Path], clicks: tuple[str, ...], boxes: tuple[str, ...], message: str
+) -> None:
+    plan, _ = ModelFolder(prompted[1]).load()
+    with pytest.raises(ConfigError, match=message):
+        check_prompts(PredictSettings(clicks=clicks, boxes=boxes), plan, 1)
+
+
+def test_a_click_names_its_label_where_there_are_several(prompted: tuple[Path, Path]) -> None:
+    plan, _ = ModelFolder(prompted[1]).load()
+    several = replace(plan, classes=replace(plan.classes, values=(0, 1, 5), names=("a", "b", "c")))
+    check_prompts(PredictSettings(clicks=("1,2:5",)), several, 1)
+    with pytest.raises(ConfigError, match=r"name its label.*1,2:LABEL"):
+        check_prompts(PredictSettings(clicks=("1,2",)), several, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"clicks": ("40,2",)}, "inside the image of shape"),
+        ({"clicks": ("-1,2",)}, "inside the image of shape"),
+        ({"boxes": ("1,2,3,48",)}, "inside the image of shape"),
+        ({"boxes": ("5,2,3,7",)}, "first to its last voxel"),
+    ],
+)
+def test_prompts_outside_of_the_image_fail_with_their_reason(
+    prompted: tuple[Path, Path], tmp_path: Path, options: dict[str, object], message: str
+) -> None:
+    data, model = prompted
+    result = predict(model, [data / "images" / "case0.tif"], tmp_path, **options)
+    assert not result.written
+    assert message in result.failures[0][1]
+
+
+def test_scribbles_are_checked_like_an_image(prompted: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = prompted
+    plan, _ = ModelFolder(model).load()
+    grid = io.read_image(data / "images" / "case0.tif").grid
+    case = Case("case0", (Source(data / "images" / "case0.tif"),))
+    io.write_labels(tmp_path / "empty.tif", LabelMap(np.zeros(grid.shape, np.uint8), grid))
+    io.write_labels(tmp_path / "other.tif", LabelMap(np.full(grid.shape, 7, np.uint8), grid))
+    small = Grid.from_spacing((5, 5), (1.0, 1.0))
+    io.write_labels(tmp_path / "small.tif", LabelMap(np.ones((5, 5), np.uint8), small))
+    for name, error, message in [
+        ("empty", ConfigError, "at least one voxel"),
+        ("other", ConfigError, "label of a prompt must be one of"),
+        ("small", GeometryError, "on the grid of their image"),
+    ]:
+        with pytest.raises(error, match=message):
+            read_prompts(PredictSettings(scribbles=tmp_path / f"{name}.tif"), case, grid, plan)
+
+
+def test_a_background_value_needs_scribbles() -> None:
+    with pytest.raises(ConfigError, match="give --scribbles"):
+        PredictSettings(scribble_background=3)
+
+
+# --- from the image's grid to the network's ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("spacing", [None, (2.0, 1.5, 0.5)])
+def test_a_prompt_lies_where_a_label_of_the_same_voxel_lies(seed: int, spacing: tuple[float, ...] | None) -> None:
+    """For all orders and directions of axes, marks and boxes go where labels go."""
+    rng = np.random.default_rng(seed)
+    shape = (12, 10, 14)
+    affine = np.eye(4)
+    affine[:3, :3] = np.eye(3)[rng.permutation(3)] * rng.choice([-1.0, 1.0], 3)
+    grid = Grid(shape, affine)
+    start, labels = rng.integers(0, 6, 3), np.zeros(shape, np.uint8)
+    stop = start + rng.integers(3, 5, 3)
+    labels[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))] = 1
+    placement = Placement.plan(grid, spacing)
+    expected = placement.apply_labels(labels) > 0
+    points = np.argwhere(labels).astype(np.int64)
+    box = BoxPrompt(tuple(map(int, start)), tuple(map(int, stop)), 1)
+    placed, _ = ImagePrompts(Prompts((Mark(points, 1),), (box,))).placed(placement)
+    marked = np.zeros(placement.shape, bool)
+    marked[tuple(placed.marks[0].points.T)] = True
+    boxed = np.zeros(placement.shape, bool)
+    boxed[tuple(slice(a, b) for a, b in zip(placed.boxes[0].start, placed.boxes[0].stop, strict=True))] = True
+    if spacing is None:
+        assert np.array_equal(marked, expected)
+        assert np.array_equal(boxed, expected)
+    else:
+        assert (boxed & expected).sum() == expected.sum()
+        assert marked.any()
+        assert not (marked & ~boxed).any()
