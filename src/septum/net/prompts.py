@@ -189,6 +189,12 @@ class PromptedImage:
         painted = Painted(self._painted.marks[index], None if boxes is None else boxes[index])
         return PromptedImage(self._image[:, index], painted, self._n_classes)
 
+    def crop(self, place: tuple[slice, ...]) -> PromptedImage:
+        """A part of it, one slice per spatial axis; a view."""
+        boxes = self._painted.boxes
+        painted = Painted(self._painted.marks[place], None if boxes is None else boxes[place])
+        return PromptedImage(self._image[(slice(None), *place)], painted, self._n_classes)
+
     def __getitem__(self, place: tuple[Any, ...]) -> NDArray[np.float32]:
         part = self._image[place].astype(np.float32, copy=False)
         return np.concatenate([part, unfold(self._painted, self._n_classes, place[1:])])

@@ -7,21 +7,25 @@ grid and are moved to the network's grid voxel by voxel, so that a click survive
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import ConfigError, GeometryError
-from septum.geometry import Grid
+from septum.geometry import Grid, Image
 from septum.geometry.placement import Placement
+from septum.interactive.tool import Box, Cancelled, Stroke
 from septum.net.prompts import BoxPrompt, Mark, Painted, PromptedImage, Prompts, paint
 from septum.project.cases import Case
 from septum.project.classes import ClassMap
 from septum.project.config import PredictSettings
+from septum.project.model import ModelFolder
 from septum.project.plan import Plan
+from septum.project.prepare import to_network
 from septum.project.segmentation import markers_of
 
 
@@ -69,11 +73,7 @@ def check_prompts(settings: PredictSettings, plan: Plan, images: int) -> None:
     """
     if not settings.prompted:
         return
-    if plan.prompts is None:
-        raise ConfigError(
-            "prompts must go to a model that takes them, got one that was trained without; "
-            "train it with `septum train --prompts`, or leave the prompts out"
-        )
+    _refuse_without(plan)
     if images > 1 and (settings.clicks or settings.boxes):
         raise ConfigError(
             f"clicks and boxes must belong to one image, got {images} images; "
@@ -84,6 +84,14 @@ def check_prompts(settings: PredictSettings, plan: Plan, images: int) -> None:
         _parse(text, ndim, plan.classes, what="click")
     for text in settings.boxes:
         _parse(text, 2 * ndim, plan.classes, what="box")
+
+
+def _refuse_without(plan: Plan) -> None:
+    if plan.prompts is None:
+        raise ConfigError(
+            "prompts must go to a model that takes them, got one that was trained without; "
+            "train it with `septum train --prompts`, or leave the prompts out"
+        )
 
 
 def read_prompts(settings: PredictSettings, case: Case, grid: Grid, plan: Plan) -> ImagePrompts:
@@ -199,3 +207,102 @@ def _moved_box(box: BoxPrompt, placement: Placement) -> BoxPrompt:
         start.append(low * into // length)
         stop.append(-(-high * into // length))
     return BoxPrompt(tuple(start), tuple(stop), box.index)
+
+
+class PromptedModel:
+    """A trained model as the function that `septum.interactive.prompted` is handed.
+
+    The image is normalised and laid out once, as a whole; a prompt then costs only the tiles of the region and of half
+    a patch around it. So a region's labels are close to, not always equal to, those of the whole image.
+
+    Args:
+        folder: model folder.
+        settings: folds, engine and device.
+
+    Raises:
+        CheckpointError: a model that cannot be used.
+        ConfigError: a model that was trained without prompts.
+    """
+
+    def __init__(self, folder: Path, *, settings: PredictSettings | None = None) -> None:
+        from septum.project.prediction import make_engine
+
+        chosen = settings or PredictSettings()
+        self.plan, models = ModelFolder(folder).load(chosen.folds)
+        _refuse_without(self.plan)
+        self._engine = make_engine(self.plan, models, chosen, folder / "exported")
+        self._open: tuple[NDArray[Any], tuple[float, ...], NDArray[np.float32], Placement] | None = None
+
+    def __call__(
+        self,
+        image: NDArray[Any],
+        *,
+        strokes: Sequence[Stroke] = (),
+        boxes: Sequence[tuple[Box, int]] = (),
+        region: Box,
+        spacing: tuple[float, ...],
+        cancelled: Callable[[], bool] | None = None,
+    ) -> NDArray[Any]:
+        """Label values of a region; see `septum.interactive.prompted.Predict`.
+
+        Raises:
+            DatasetError: an image of another kind than those of training.
+            ConfigError: a label that the model does not know.
+            Cancelled: `cancelled` said so.
+        """
+        classes = self.plan.classes
+        array, placement = self._laid_out(image, spacing)
+        prompts = Prompts(
+            tuple(Mark(stroke.points, class_of(stroke.label, classes)) for stroke in strokes),
+            tuple(BoxPrompt(box.start, box.stop, class_of(label, classes)) for box, label in boxes),
+        )
+        whole = with_prompts(array, self.plan, ImagePrompts(prompts).placed(placement))
+        window = _moved_box(BoxPrompt(region.start, region.stop, 1), placement)
+        reach = [0] * (len(placement.shape) - len(self.plan.patch)) + [n // 2 for n in self.plan.patch]
+        low = [max(0, a - r) for a, r in zip(window.start, reach, strict=True)]
+        high = [min(n, b + r) for b, r, n in zip(window.stop, reach, placement.shape, strict=True)]
+        part = whole.crop(tuple(slice(a, b) for a, b in zip(low, high, strict=True)))
+        inner = Placement.plan(
+            placement.source.crop(region.start, region.shape), self.plan.spacing, reorient=self.plan.reorient
+        )
+        wanted = [
+            np.clip(along[_own(region, placement, axis)] - low[axis], 0, high[axis] - low[axis] - 1)
+            for axis, along in enumerate(placement.coordinates())
+        ]
+        found = self._classes(part, wanted, cancelled)
+        return classes.to_values(inner.undo(found))
+
+    def _laid_out(self, image: NDArray[Any], spacing: tuple[float, ...]) -> tuple[NDArray[np.float32], Placement]:
+        if self._open is None or self._open[0] is not image or self._open[1] != spacing:
+            array, placement = to_network(Image(image[None], Grid.from_spacing(image.shape, spacing)), self.plan)
+            self._open = (image, spacing, array, placement)
+        return self._open[2], self._open[3]
+
+    def _classes(
+        self, part: PromptedImage, wanted: Sequence[NDArray[np.float64]], cancelled: Callable[[], bool] | None
+    ) -> NDArray[Any]:
+        from septum.net.predict import Stopped, TileSettings, predict_classes
+        from septum.project.plan import prediction_tile
+
+        tiles = TileSettings(patch=prediction_tile(self.plan), overlap=self.plan.overlap)
+
+        def run(array: Any, coordinates: Sequence[NDArray[np.float64]]) -> NDArray[Any]:
+            return predict_classes(
+                self._engine, array, settings=tiles, coordinates=tuple(coordinates), should_stop=cancelled
+            )
+
+        try:
+            if not self.plan.slices:
+                return run(part, wanted)
+            depth = np.rint(wanted[0]).astype(int)
+            return np.stack([run(part.plane(int(index)), wanted[1:]) for index in depth])
+        except Stopped as error:
+            raise Cancelled("stopped before the network had an answer; nothing was changed") from error
+
+
+def _own(region: Box, placement: Placement, axis: int) -> slice:
+    """The voxels of a region along a canonical axis, in canonical direction."""
+    source = placement.axes[axis]
+    low, high = region.start[source], region.stop[source]
+    length = placement.source.shape[source]
+    return slice(length - high, length - low) if placement.flips[axis] else slice(low, high)
