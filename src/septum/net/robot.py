@@ -23,7 +23,7 @@ from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts, paint, un
 
 SCRIBBLES = 0.25
 """Share of the marks that are scribbles instead of clicks."""
-BOXES = 0.2
+BOXES = 0.4
 """Share of the patches whose first prompt is a box."""
 BACKGROUND = 0.15
 """Share of the marks before any prediction that show the background."""
