@@ -297,3 +297,16 @@ def test_labels_of_large_numbers_are_kept():
 def test_bad_input_is_named(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("shape", [(1, 31), (31, 1), (1, 1, 31), (1, 31, 1), (31, 1, 1), (1, 1), (1, 1, 1)])
+@pytest.mark.parametrize("kind", [bool, np.uint8])
+def test_parts_of_a_line_are_counted_in_every_direction(shape, kind):
+    alternating = (np.arange(max(shape)) % 2 == 0).astype(kind).reshape(shape)
+    numbered = cleanup.components(alternating)
+    assert np.array_equal(numbered.ravel()[::2], np.arange(1, (max(shape) + 1) // 2 + 1))
+    assert not numbered.ravel()[1::2].any()
+
+
+def test_parts_of_a_line_end_where_the_label_changes():
+    assert cleanup.components(np.array([[1, 1, 2, 0, 2, 2, 1]])).tolist() == [[1, 1, 2, 0, 3, 3, 4]]

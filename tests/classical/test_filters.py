@@ -117,3 +117,11 @@ def test_the_order_of_bytes_and_axes_in_memory_does_not_matter(turn):
     plain = np.ascontiguousarray(image).astype(np.uint16)
     for run in (smooth.gaussian, smooth.median, smooth.bilateral, smooth.subtract_background):
         assert np.array_equal(run(image), run(plain)), run.__name__
+
+
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))), st.booleans())
+def test_parts_of_a_plane_are_numbered_and_counted_as_by_scipy(mask, full):
+    numbered, sizes = filters.plane_parts(mask, full=full)
+    expected, count = ndi.label(mask, np.ones((3, 3)) if full else None)
+    assert np.array_equal(numbered, expected)
+    assert np.array_equal(sizes, np.bincount(expected.ravel(), minlength=count + 1))

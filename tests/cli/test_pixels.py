@@ -88,10 +88,10 @@ def test_probabilities_uncertainty_and_mended_masks_are_written(septum, folder):
     done = septum(*command)
     assert done.code == 0, done.err
     assert "scribble next near voxel" in done.err
-    found = io.read_image(folder / "out" / "c.probabilities.tif")
+    found = io.read_image(folder / "out" / "probabilities" / "c.tif")
     assert found.channels == ("label 0", "label 3")
     np.testing.assert_allclose(found.array.sum(axis=0), 1, atol=1e-5)
-    unsure = io.read_image(folder / "out" / "c.uncertainty.tif").array[0]
+    unsure = io.read_image(folder / "out" / "uncertainty" / "c.tif").array[0]
     assert unsure[24, 26] < unsure[24, 12]
     mask = io.read_labels(folder / "out" / "c.png").array
     assert (mask[found.array[1] < 0.5] == 0).all()

@@ -29,14 +29,13 @@ def connected_parts(labels: NDArray[Any], *, full: bool = False) -> tuple[NDArra
     """
     import cc3d
 
-    if labels.ndim == 2:
-        # A single row is turned into a column: cc3d reserves too few labels for a row of alternating values.
-        row = labels.shape[0] == 1
-        parts, count = cc3d.connected_components(
-            labels.T if row else labels, connectivity=8 if full else 4, return_N=True
-        )
-        return (parts.T if row else parts), int(count)
-    parts, count = cc3d.connected_components(labels, connectivity=26 if full else 6, return_N=True)
+    if sum(n > 1 for n in labels.shape) <= 1:  # of a line of alternating values cc3d reserves too few labels
+        flat = labels.reshape(-1)
+        begins = (flat != 0) & np.concatenate([[True], flat[1:] != flat[:-1]])[: flat.size]
+        line = np.where(flat != 0, np.cumsum(begins), 0).astype(np.uint32)
+        return line.reshape(labels.shape), int(np.count_nonzero(begins))
+    reach = (8 if full else 4) if labels.ndim == 2 else (26 if full else 6)
+    parts, count = cc3d.connected_components(labels, connectivity=reach, return_N=True)
     return parts, int(count)
 
 

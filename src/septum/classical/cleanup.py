@@ -59,8 +59,7 @@ def keep_largest(labels: ArrayLike, *, count: int = 1, connectivity: str = "full
     """
     array = label_array(labels)
     at_least(count, 1, "count")
-    numbers = components(array, connectivity=connectivity)
-    sizes, values = _sizes(numbers, array)
+    numbers, sizes, values = _counted(array, connectivity)
     keep = np.zeros(sizes.size, bool)
     order = np.lexsort((np.arange(sizes.size), -sizes, values))
     first = np.flatnonzero(np.diff(values[order], prepend=-1))
@@ -76,8 +75,7 @@ def remove_small(
     array = label_array(labels)
     voxel = math.prod(spacing_mm(spacing, array.ndim))
     at_least(minimum_size, 0, "minimum_size")
-    numbers = components(array, connectivity=connectivity)
-    sizes, _ = _sizes(numbers, array)
+    numbers, sizes, _ = _counted(array, connectivity)
     return _kept(array, numbers, sizes * voxel >= minimum_size * (1 - 1e-9))
 
 
@@ -301,6 +299,17 @@ def assign(labels: ArrayLike, *, values: Sequence[int]) -> NDArray[Any]:
         )
     result: NDArray[Any] = table.astype(np.min_scalar_type(int(table.max())))[array]
     return result
+
+
+def _counted(labels: Labels, connectivity: str) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+    """Components with their samples and labels; OpenCV counts those of a plane's mask while it numbers them."""
+    if labels.ndim != 2 or labels.dtype != bool:
+        numbers = components(labels, connectivity=connectivity)
+        return numbers, *_sizes(numbers, labels)
+    one_of(connectivity, CONNECTIVITY, "connectivity")
+    parts, sizes = filters.plane_parts(labels, full=connectivity == "full")
+    sizes[0] = 0
+    return parts, sizes, np.minimum(np.arange(len(sizes)), 1)
 
 
 def _sizes(numbers: NDArray[Any], labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

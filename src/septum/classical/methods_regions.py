@@ -177,7 +177,7 @@ _CLASSES = Option(
     "classes", "integer", 3, "number of classes; 0: chosen by the data", low=0, high=64, suggest=(2, 3, 4)
 )
 # Many narrow classes, of which the annotated images say which are the object, make a window of intensities.
-_MANY_CLASSES = Option(**{**vars(_CLASSES), "suggest": (2, 3, 4, 8, 16, 32)})
+_MANY_CLASSES = Option(**{**vars(_CLASSES), "suggest": (2, 3, 4, 16)})
 _CLUSTERING = tuple(
     Method(
         name,

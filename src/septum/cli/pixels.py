@@ -130,6 +130,7 @@ def _lines(learned: PixelClassifier) -> list[str]:
         )
     else:
         lines.append(f"held-out accuracy {expected.accuracy:.1%}, each label counts the same")
+        lines.append("(strokes that correct mistakes lie in the hardest places and make it lower than in the image)")
     best = sorted(zip(learned.importance, learned.names, strict=True), reverse=True)[:SHOWN]
     lines.append("most important: " + ", ".join(f"{name} ({value:.0%})" for value, name in best))
     return lines

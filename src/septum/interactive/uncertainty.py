@@ -1,4 +1,4 @@
-"""How unsure a classifier is, and where the next scribble helps most.
+"""How unsure a classifier is, and where to ask a person next.
 
 The insight: where the trees of a forest disagree they have not seen the like; a person who scribbles there teaches them
 something new. Single voxels of an edge always look unsure, so the question is asked of a neighbourhood.
@@ -43,7 +43,7 @@ def uncertainty(prob: Floats, *, kind: str = "entropy") -> Floats:
 def most_uncertain(
     unsure: Floats, *, spacing: Spacing = None, radius_mm: float = 0.0, without: NDArray[np.bool_] | None = None
 ) -> tuple[int, ...]:
-    """Where a scribble helps most: the voxel with the largest mean uncertainty within about `radius_mm` of it.
+    """Where to ask for a scribble: the voxel with the largest mean uncertainty within about `radius_mm` of it.
 
     Args:
         unsure: map of `uncertainty`.

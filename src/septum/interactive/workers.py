@@ -21,7 +21,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     >>> list(in_order(lambda n: n * n, range(4)))
     [0, 1, 4, 9]
     """
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn, which needs it
+    from threadpoolctl import threadpool_limits
 
     workers = os.cpu_count() or 1
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:

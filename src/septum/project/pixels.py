@@ -212,7 +212,8 @@ def apply_classifier(
     jobs = plan_jobs(find_cases(images, axes=settings.axes), output, overwrite=settings.overwrite)
     _refuse_existing(jobs, settings)
     on_note(f"{len(jobs)} images, labels {', '.join(map(str, learned.labels))}; {NOTICE[0].lower()}{NOTICE[1:-1]}")
-    output.mkdir(parents=True, exist_ok=True)
+    for folder in (output, *(output / what for what in _wanted(settings))):
+        folder.mkdir(parents=True, exist_ok=True)
     unsure: dict[str, tuple[int, ...]] = {}
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
@@ -260,14 +261,18 @@ def _segment(
 
 
 def further(job: Job, what: str) -> Path:
-    """Where the probabilities or the uncertainty of a case go: fractions need NIfTI, NRRD, MetaImage or TIFF."""
+    """Where probabilities or uncertainty of a case go: a folder of their own, in a format that takes fractions."""
     suffix = io.label_suffix(job.case.images[0].path)
-    return job.output.with_name(f"{job.case.id}.{what}{'.tif' if suffix == '.png' else suffix}")
+    return job.output.parent / what / f"{job.case.id}{'.tif' if suffix == '.png' else suffix}"
+
+
+def _wanted(settings: ApplySettings) -> tuple[str, ...]:
+    """The names of the further files, which are those of their folders."""
+    return tuple(what for what in ("probabilities", "uncertainty") if getattr(settings, what))
 
 
 def _refuse_existing(jobs: Sequence[Job], settings: ApplySettings) -> None:
-    wanted = [what for what in ("probabilities", "uncertainty") if getattr(settings, what)]
-    present = [path for job in jobs for what in wanted if (path := further(job, what)).exists()]
+    present = [path for job in jobs for what in _wanted(settings) if (path := further(job, what)).exists()]
     if present and not settings.overwrite:
         raise ConfigError(f"{present[0]} exists already; choose another folder, or use --overwrite")
 
