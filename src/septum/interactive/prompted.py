@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical.inputs import channels_image
 from septum.errors import ConfigError, GeometryError
 from septum.interactive.scene import label_type, scene
 from septum.interactive.tool import Box, Change, IsCancelled, Stroke, points_inside, stop_if
@@ -21,7 +22,8 @@ from septum.interactive.tool import Box, Change, IsCancelled, Stroke, points_ins
 class Predict(Protocol):
     """Labels `region.shape` that a network gives a region of an image, told strokes and boxes in voxels of the image.
 
-    The image is `(Y, X)` or `(Z, Y, X)`, its spacing in mm per axis; `cancelled` is asked now and then.
+    The image is `(Y, X)` or `(Z, Y, X)`, with a channel axis before them where it has several channels; its spacing is in
+    mm per spatial axis; `cancelled` is asked now and then.
     """
 
     def __call__(
@@ -50,8 +52,8 @@ def prompted_network(
     """The labels that a network gives the region when it is told the prompts.
 
     Args:
-        image: `(Y, X)` or `(Z, Y, X)`, finite.
-        labels: label map of the image's shape; only its type matters.
+        image: `(Y, X)` or `(Z, Y, X)`, finite; with several channels `(C, Y, X)` or `(C, Z, Y, X)`.
+        labels: label map of the image's spatial shape; only its type matters.
         predict: the network.
         strokes: clicks (one voxel) and scribbles, label 0 marks the background. Those outside of the region count too.
         boxes: each around something of the label beside it, 1 or more.
@@ -74,7 +76,9 @@ def prompted_network(
     >>> prompted_network([[1, 9, 9]], [[0, 0, 0]], predict=bright, strokes=[click]).labels.tolist()
     [[2, 1, 1]]
     """
-    found = scene(image, labels, spacing=spacing, region=region)
+    picture = np.asarray(image)
+    plane = channels_image(picture)[0] if picture.ndim == np.ndim(labels) + 1 else picture
+    found = scene(plane, labels, spacing=spacing, region=region)
     whole = Box.whole(found.shape)
     marked = [_checked(stroke, found.shape) for stroke in strokes]
     for box, label in boxes:
@@ -88,7 +92,7 @@ def prompted_network(
     stop_if(cancelled)
     answer = np.asarray(
         predict(
-            np.asarray(image), strokes=marked, boxes=tuple(boxes), region=found.box, spacing=found.spacing,
+            picture, strokes=marked, boxes=tuple(boxes), region=found.box, spacing=found.spacing,
             cancelled=cancelled,
         )
     )  # fmt: skip

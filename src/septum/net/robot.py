@@ -23,8 +23,10 @@ from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts, paint, un
 
 SCRIBBLES = 0.25
 """Share of the marks that are scribbles instead of clicks."""
-BOXES = 0.4
-"""Share of the patches whose first prompt is a box."""
+BOXES = 0.5
+"""Share of boxes among the first prompts that come before any prediction (Kirillov et al. 2023 give as many)."""
+MORE = 0.6
+"""Chance that one more prompt follows: most people stop after a few, so a network must obey a single one."""
 BACKGROUND = 0.15
 """Share of the marks before any prediction that show the background."""
 JITTER = 0.1
@@ -67,6 +69,24 @@ def correct(
     """
     region = _pick(_wrong(truth, guess, ignore), None)
     return None if region is None else _click(region, None, spacing)
+
+
+def box_around_largest(truth: NDArray[Any], *, ignore: int | None = None) -> BoxPrompt | None:
+    """The box that fits tightly around the largest connected object (any class but 0), or None without one.
+
+    Args:
+        truth: class map; an object is of one class, connected by faces.
+        ignore: class that is not looked at.
+
+    >>> box_around_largest(np.array([[0, 1, 1], [2, 0, 0]]))
+    BoxPrompt(start=(0, 1), stop=(1, 3), index=1)
+    """
+    objects = truth.astype(np.int32)
+    region = _pick(np.where((objects == 0) | (objects == ignore), 0, objects + 1), None)
+    if region is None:
+        return None
+    start, stop = (tuple(int(getattr(cut, end)) for cut in region.place) for end in ("start", "stop"))
+    return BoxPrompt(start, stop, region.index)
 
 
 def prompt_batch(
@@ -121,8 +141,8 @@ def _numbers(config: PromptConfig, generator: np.random.Generator) -> tuple[int,
     """How many prompts come before a prediction and how many after it; both 0 in a share of the patches."""
     if generator.random() < config.none:
         return 0, 0
-    total = int(generator.integers(1, config.most + 1))
-    first = int(generator.integers(0, min(total, 2) + 1))
+    total = min(int(generator.geometric(1 - MORE)), config.most)
+    first = min(int(generator.integers(0, 3)), total)
     return first, total - first
 
 
@@ -134,11 +154,12 @@ def _before(
     ground = (truth == 0).astype(np.int32)  # value 1 stands for class 0, as in `_wrong`
     prompts = Prompts()
     for number in range(count):
-        shown = ground if generator.random() < BACKGROUND or not objects.any() else objects + (objects > 0)
-        region = _pick(shown, generator, evenly=True)
+        boxed = number == 0 and objects.any() and generator.random() < BOXES
+        empty = not boxed and (generator.random() < BACKGROUND or not objects.any())
+        region = _pick(ground if empty else objects + (objects > 0), generator, evenly=True)
         if region is None:
             continue
-        if number == 0 and region.index > 0 and generator.random() < BOXES:
+        if boxed:
             prompts = Prompts(prompts.marks, (*prompts.boxes, _box(region, truth.shape, generator)))
         else:
             prompts = prompts.with_mark(_mark(region, generator, spacing))

@@ -16,6 +16,7 @@ from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
 from septum.net.engine import Engine, mirrors, onnx_engine, openvino_engine, torch_engine
 from septum.net.predict import MEMORY_MB, Stopped, TileSettings, predict_classes
+from septum.net.prompts import Prompts
 from septum.net.unet import UNet
 from septum.project.cases import load_image
 from septum.project.config import PredictSettings
@@ -56,7 +57,8 @@ def segment(
     prompts: what a person marked, on the image's own grid; only for a model that was trained with prompts.
     """
     array, placement = to_network(image, plan)
-    inputs = with_prompts(array, plan, None if prompts is None else prompts.placed(placement))
+    given = Prompts() if prompts is None else prompts.placed(placement)
+    inputs = with_prompts(array, plan, prompts=given, spacing=placement.spacing)
     overlap = plan.overlap if settings.overlap is None else settings.overlap
     tiles = TileSettings(patch=prediction_tile(plan), overlap=overlap, memory_mb=settings.memory_mb or MEMORY_MB)
     options: dict[str, Any] = {"on_progress": on_progress, "should_stop": should_stop, "probabilities": probabilities}

@@ -19,7 +19,7 @@ from septum.errors import ConfigError, GeometryError
 from septum.geometry import Grid, Image
 from septum.geometry.placement import Placement
 from septum.interactive.tool import Box, Cancelled, Stroke
-from septum.net.prompts import BoxPrompt, Mark, Painted, PromptedImage, Prompts, paint
+from septum.net.prompts import BoxPrompt, Mark, PromptedImage, Prompts, paint
 from septum.project.cases import Case
 from septum.project.classes import ClassMap
 from septum.project.config import PredictSettings
@@ -35,28 +35,26 @@ class ImagePrompts:
 
     prompts: Prompts
 
-    def placed(self, placement: Placement) -> tuple[Prompts, Placement]:
+    def placed(self, placement: Placement) -> Prompts:
         """The same on the network's grid."""
         marks = tuple(Mark(_moved(mark.points, placement), mark.index) for mark in self.prompts.marks)
         boxes = tuple(_moved_box(box, placement) for box in self.prompts.boxes)
-        return Prompts(marks, boxes), placement
+        return Prompts(marks, boxes)
 
 
-def with_prompts(array: NDArray[Any], plan: Plan, placed: tuple[Prompts, Placement] | None = None) -> Any:
+def with_prompts(array: NDArray[Any], plan: Plan, *, prompts: Prompts, spacing: Sequence[float]) -> Any:
     """What the plan's network takes: the prepared image, and behind it the prompts' channels where the plan has them.
 
     Args:
         array: `(C, *spatial)`.
-        placed: of `ImagePrompts.placed`; None for no prompts.
+        prompts: on the array's grid; `Prompts()` for none.
+        spacing: mm per spatial axis.
     """
     if plan.prompts is None:
         return array
-    n_classes = plan.classes.n_classes
-    if placed is None:
-        return PromptedImage(array, Painted(np.zeros(array.shape[1:], np.uint8)), n_classes)
-    prompts, placement = placed
-    painted = paint(prompts, placement.shape, config=plan.prompts, spacing=placement.spacing, flat=plan.slices)
-    return PromptedImage(array, painted, n_classes)
+    shape = array.shape[1:]
+    painted = paint(prompts, shape, config=plan.prompts, spacing=spacing, flat=plan.slices and len(shape) == 3)
+    return PromptedImage(array, painted, plan.classes.n_classes)
 
 
 def plane_of(array: Any, index: int) -> Any:
@@ -218,19 +216,21 @@ class PromptedModel:
     Args:
         folder: model folder.
         settings: folds, engine and device.
+        grid: of the images; says how a volume lies in the world. None: axes go up, to the front and to the right.
 
     Raises:
         CheckpointError: a model that cannot be used.
         ConfigError: a model that was trained without prompts.
     """
 
-    def __init__(self, folder: Path, *, settings: PredictSettings | None = None) -> None:
+    def __init__(self, folder: Path, *, settings: PredictSettings | None = None, grid: Grid | None = None) -> None:
         from septum.project.prediction import make_engine
 
         chosen = settings or PredictSettings()
         self.plan, models = ModelFolder(folder).load(chosen.folds)
         _refuse_without(self.plan)
         self._engine = make_engine(self.plan, models, chosen, folder / "exported")
+        self._grid = grid
         self._open: tuple[NDArray[Any], tuple[float, ...], NDArray[np.float32], Placement] | None = None
 
     def __call__(
@@ -251,12 +251,14 @@ class PromptedModel:
             Cancelled: `cancelled` said so.
         """
         classes = self.plan.classes
-        array, placement = self._laid_out(image, spacing)
+        channels = image if image.ndim > len(region.start) else image[None]
+        array, placement = self._laid_out(image, channels, spacing)
         prompts = Prompts(
             tuple(Mark(stroke.points, class_of(stroke.label, classes)) for stroke in strokes),
             tuple(BoxPrompt(box.start, box.stop, class_of(label, classes)) for box, label in boxes),
         )
-        whole = with_prompts(array, self.plan, ImagePrompts(prompts).placed(placement))
+        placed = ImagePrompts(prompts).placed(placement)
+        whole = with_prompts(array, self.plan, prompts=placed, spacing=placement.spacing)
         window = _moved_box(BoxPrompt(region.start, region.stop, 1), placement)
         reach = [0] * (len(placement.shape) - len(self.plan.patch)) + [n // 2 for n in self.plan.patch]
         low = [max(0, a - r) for a, r in zip(window.start, reach, strict=True)]
@@ -272,9 +274,12 @@ class PromptedModel:
         found = self._classes(part, wanted, cancelled)
         return classes.to_values(inner.undo(found))
 
-    def _laid_out(self, image: NDArray[Any], spacing: tuple[float, ...]) -> tuple[NDArray[np.float32], Placement]:
+    def _laid_out(
+        self, image: NDArray[Any], channels: NDArray[Any], spacing: tuple[float, ...]
+    ) -> tuple[NDArray[np.float32], Placement]:
         if self._open is None or self._open[0] is not image or self._open[1] != spacing:
-            array, placement = to_network(Image(image[None], Grid.from_spacing(image.shape, spacing)), self.plan)
+            grid = self._grid or Grid.from_spacing(channels.shape[1:], spacing)
+            array, placement = to_network(Image(channels, grid), self.plan)
             self._open = (image, spacing, array, placement)
         return self._open[2], self._open[3]
 
