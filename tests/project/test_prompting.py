@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from septum import io
+from septum.cli.main import main
 from septum.errors import ConfigError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
 from septum.geometry.placement import Placement
@@ -19,12 +20,13 @@ from septum.interactive.tool import Box, Cancelled, Stroke
 from septum.net.engine import torch_engine
 from septum.net.prompts import BoxPrompt, Mark, Prompts
 from septum.net.sampling import Sample
-from septum.project import workflows
+from septum.project import editing, workflows
 from septum.project.cases import Case, Source
 from septum.project.config import PredictSettings, TrainSettings
+from septum.project.edit_script import parse_script
 from septum.project.model import ModelFolder
 from septum.project.plan import parse_plan, plan_json
-from septum.project.prompting import ImagePrompts, PromptedModel, check_prompts, read_prompts
+from septum.project.prompting import ImagePrompts, PromptedModel, check_prompts, read_prompts, with_prompts
 from septum.project.training import guesses
 
 
@@ -356,9 +358,145 @@ def test_the_live_tool_answers_for_a_region_of_a_volume(tmp_path: Path, dim: int
     assert set(np.unique(change.labels)) <= {0, 1}
     asked = iter([False, *[True] * 100])
     with pytest.raises(Cancelled):
-        prompted_network(image, np.zeros(image.shape, np.uint8), predict=network, region=region, cancelled=lambda: next(asked))
+        prompted_network(
+            image, np.zeros(image.shape, np.uint8), predict=network, region=region, cancelled=lambda: next(asked)
+        )
 
 
 def test_the_live_tool_refuses_a_model_without_prompts(plain: tuple[Path, Path]) -> None:
     with pytest.raises(ConfigError, match="train --prompts"):
         PromptedModel(plain[1])
+
+
+# --- as a step of a script, and from the command line -----------------------------------------------------------------
+
+
+def edited(data: Path, model: Path, steps: str, output: Path) -> np.ndarray:
+    editing.edit(
+        data / "images" / "case0.tif",
+        None,
+        output,
+        script=parse_script(f'[[step]]\ndo = "prompted"\nmodel = "{model}"\n{steps}\n'),
+        settings=editing.EditSettings(new=True),
+        on_progress=lambda what, share: None,
+        on_note=lambda text: None,
+        should_stop=lambda: False,
+    )
+    return io.read_labels(output).array
+
+
+def test_a_step_of_a_script_gives_the_mask_of_the_command(prompted: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = prompted
+    for name, steps, options in [
+        ("click", "points = [[20, 12]]", {"clicks": ("20,12",)}),
+        (
+            "stroke",
+            "strokes = [{points = [[20, 36]], label = 1}, {points = [[20, 12]], label = 0}]",
+            {"clicks": ("20,36", "20,12:0")},
+        ),
+        ("box", "boxes = [{region = [[10, 28], [30, 44]], label = 1}]", {"boxes": ("10,28,29,43",)}),
+    ]:
+        predict(model, [data / "images" / "case0.tif"], tmp_path / name, **options)
+        expected = io.read_labels(tmp_path / name / "case0.tif").array
+        assert expected.any()
+        assert np.array_equal(edited(data, model, steps, tmp_path / f"{name}.tif"), expected)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ("points = [[20, 48]]", "inside the image"),
+        ("points = [[20, 12]]\nlabel = 4", "label of a prompt must be one of"),
+        ("boxes = 3", "list of {region, label}"),
+        ("boxes = [{region = [[1, 1], [3, 3]], colour = 2}]", "unknown key 'colour' of a box"),
+        ("boxes = [{region = [[1, 1]]}]", "two corners"),
+        ("boxes = [{region = [[1, 1], [3, 3]], label = 1.5}]", "whole number"),
+        ("boxes = [{region = [[5, 5], [3, 3]]}]", "must hold voxels"),
+        ("boxes = [{region = [[5, 5], [9, 60]]}]", "must hold voxels"),
+        ("boxes = [{region = [[1, 1], [3, 3]], label = 0}]", "mark background with a stroke"),
+    ],
+)
+def test_a_step_that_cannot_be_meant_is_refused(
+    prompted: tuple[Path, Path], tmp_path: Path, steps: str, message: str
+) -> None:
+    data, model = prompted
+    with pytest.raises((ConfigError, GeometryError), match=message):
+        edited(data, model, steps, tmp_path / "out.tif")
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_a_step_needs_a_model_that_takes_prompts(plain: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = plain
+    with pytest.raises(ConfigError, match="needs model, got none"):
+        parse_script('[[step]]\ndo = "prompted"\npoints = [[1, 1]]\n')
+    with pytest.raises(ConfigError, match="train --prompts"):
+        edited(data, model, "points = [[20, 12]]", tmp_path / "out.tif")
+
+
+def test_a_volume_that_lies_otherwise_is_seen_by_the_live_tool_as_by_the_command(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 2, (9, 40, 48))
+    train(data, tmp_path / "model", ndim=3)
+    turned = io.read_image(data / "images" / "case0.nii.gz")
+    affine = turned.grid.affine @ np.diag([-1.0, -1.0, 1.0, 1.0])
+    grid = Grid(turned.grid.shape, affine)
+    io.write_image(tmp_path / "turned.nii.gz", Image(turned.array, grid))
+    predict(tmp_path / "model", [tmp_path / "turned.nii.gz"], tmp_path / "out", clicks=("2,20,12",))
+    image = io.read_image(tmp_path / "turned.nii.gz")
+    network = PromptedModel(tmp_path / "model", settings=PredictSettings(devices="cpu"), grid=image.grid)
+    click = Stroke(np.array([[2, 20, 12]]), 1)
+    change = prompted_network(
+        image.array[0], np.zeros(image.grid.shape, np.uint8), predict=network, strokes=[click],
+        spacing=image.grid.spacing,
+    )  # fmt: skip
+    expected = io.read_labels(tmp_path / "out" / "turned.nii.gz").array.copy()
+    expected[2, 20, 12] = 1
+    assert np.array_equal(change.labels, expected)
+
+
+def test_training_and_prediction_without_prompts_never_meet_the_prompts(
+    plain: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model without prompts takes the prepared image itself, and draws the numbers that it always drew."""
+    data, model = plain
+
+    def never(*given: object, **more: object) -> None:
+        raise AssertionError("prompts were asked for")
+
+    monkeypatch.setattr("septum.net.train.prompt_batch", never)
+    monkeypatch.setattr("septum.project.prompting.paint", never)
+    monkeypatch.setattr("septum.project.prompting.PromptedImage", never)
+    monkeypatch.setattr("septum.project.training.correct", never)
+    train(data, tmp_path / "again", prompts=False)
+    one, other = (ModelFolder(folder).load()[1][0].state_dict() for folder in (model, tmp_path / "again"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    plan, _ = ModelFolder(model).load()
+    array = np.zeros((1, 4, 4), np.float32)
+    assert with_prompts(array, plan, prompts=Prompts(), spacing=(1.0, 1.0)) is array
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--click", "20,12:3"), "label of a prompt must be one of"),
+        (("--click", "40,12"), "inside the image of shape"),
+        (("--box", "30,4,10,20"), "first to its last voxel"),
+        (("--scribbles", "small.tif"), "on the grid of their image"),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_a_prompt(
+    prompted: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    data, model = prompted
+    monkeypatch.chdir(tmp_path)
+    io.write_labels(Path("small.tif"), LabelMap(np.ones((5, 5), np.uint8), Grid.from_spacing((5, 5), (1.0, 1.0))))
+    image = data / "images" / "case0.tif"
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", str(model), str(image), "-o", "out", "--devices", "cpu", *arguments])
+    assert ended.value.code == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(Path("out").glob("*.tif"))

@@ -22,8 +22,8 @@ from septum.interactive.tool import Box, Change, IsCancelled, Stroke, points_ins
 class Predict(Protocol):
     """Labels `region.shape` that a network gives a region of an image, told strokes and boxes in voxels of the image.
 
-    The image is `(Y, X)` or `(Z, Y, X)`, with a channel axis before them where it has several channels; its spacing is in
-    mm per spatial axis; `cancelled` is asked now and then.
+    The image is `(Y, X)` or `(Z, Y, X)`, with a channel axis before them where it has several channels; its spacing is
+    in mm per spatial axis; `cancelled` is asked now and then.
     """
 
     def __call__(
