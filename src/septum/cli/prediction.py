@@ -51,13 +51,16 @@ def predict(
         list[str] | None,
         typer.Option(
             metavar="Z,Y,X[:LABEL]",
-            help="A voxel that is of this label, 0 for the background; repeatable. For one image, and a model trained "
-            "with --prompts.",
+            help="A voxel (Y,X of a picture) that is of this label, 0 for the background; repeatable. For one image, and "
+            "a model trained with --prompts.",
         ),
     ] = None,
     box: Annotated[
         list[str] | None,
-        typer.Option(metavar="Z,Y,X,Z,Y,X[:LABEL]", help="First and last voxel of a box around an object; repeatable."),
+        typer.Option(
+            metavar="Z,Y,X,Z,Y,X[:LABEL]",
+            help="First and last voxel of a box around an object of this label; repeatable.",
+        ),
     ] = None,
     scribbles: Annotated[
         Path | None,

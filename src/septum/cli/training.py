@@ -85,7 +85,10 @@ def train(
     ] = False,
     prompts: Annotated[
         bool,
-        typer.Option("--prompts", help="Train a network that also takes clicks, scribbles and boxes."),
+        typer.Option(
+            "--prompts",
+            help="Train a network that also takes clicks, scribbles and boxes (`septum predict --click`); slower.",
+        ),
     ] = False,
     settings: options.Settings = None,
     overwrite: options.Overwrite = False,

@@ -46,7 +46,8 @@ class TrainSettings:
         devices, nodes, precision: as in Lightning Fabric; "auto" lets the machine decide.
         ndim: 2 or 3 forces a network on slices or on volumes.
         baselines: compare the network with classical methods on the same held-out cases.
-        prompts: train a network that also takes clicks, scribbles and boxes.
+        prompts: train a network that also takes clicks, scribbles and boxes; `until_dice` then means the mean Dice
+            alone, after a click and with a box.
     """
 
     network: Literal["auto", "lecture", "paper"] = "auto"
