@@ -312,7 +312,7 @@ def prompted(content: dict[str, Any]) -> list[str]:
         f"{results['test_images']} other patients. A simulated person clicks the deepest pixel of the largest error. "
         "Dice is the mean of both labels, with a 95 % bootstrap interval over patients.",
         "",
-        "| network, prompts | mean Dice | median | gain over the same network without prompts |",
+        "| network, prompts | mean Dice | median | difference to the second row, paired |",
         "|---|---|---|---|",
     ]
     for name, row in results["dice"].items():

@@ -51,8 +51,8 @@ def predict(
         list[str] | None,
         typer.Option(
             metavar="Z,Y,X[:LABEL]",
-            help="A voxel (Y,X of a picture) that is of this label, 0 for the background; repeatable. For one image, and "
-            "a model trained with --prompts.",
+            help="A voxel (Y,X of a picture) that is of this label, 0 for the background; repeatable. For one image, "
+            "and a model trained with --prompts.",
         ),
     ] = None,
     box: Annotated[
