@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from septum.errors import ConfigError, GeometryError
+from septum.errors import ConfigError, DatasetError, GeometryError
 from septum.interactive.prompted import prompted_network
 from septum.interactive.tool import Box, Cancelled, Stroke
 
@@ -58,6 +58,22 @@ def test_the_network_is_told_everything_in_voxels_of_the_whole_image() -> None:
     assert network.told["boxes"] == ((box, 3),)
     assert network.told["region"] == region
     assert network.told["spacing"] == (2, 1, 1)
+
+
+def test_an_image_of_several_channels_is_handed_over_whole() -> None:
+    colour = np.stack([picture(), picture() + 1])
+    told: dict[str, Any] = {}
+
+    def network(image: np.ndarray, *, region: Box, **more: Any) -> np.ndarray:
+        told["shape"] = image.shape
+        return np.ones(region.shape, int)
+
+    change = prompted_network(colour, np.zeros(SHAPE, int), predict=network)
+    assert told["shape"] == (2, *SHAPE)
+    assert change.labels.shape == SHAPE
+    colour[1, 0, 0, 0] = np.nan
+    with pytest.raises(DatasetError, match="finite"):
+        prompted_network(colour, np.zeros(SHAPE, int), predict=network)
 
 
 def test_a_marked_voxel_has_the_label_of_its_last_stroke_whatever_the_network_says() -> None:

@@ -22,7 +22,7 @@ from septum.net.prompts import (
     prompt_channels,
     unfold,
 )
-from septum.net.robot import correct, prompt_batch
+from septum.net.robot import box_around_largest, correct, prompt_batch
 from septum.net.tiles import read_box
 
 CONFIG = PromptConfig(radius=2)
@@ -174,6 +174,24 @@ def test_a_careful_person_marks_a_false_alarm_as_background() -> None:
 def test_nothing_is_clicked_where_nothing_is_wrong_or_annotated() -> None:
     truth = discs()
     assert correct(truth, np.where(truth == 255, 1, truth), ignore=255) is None
+
+
+def test_the_box_of_a_careful_person_fits_the_largest_object() -> None:
+    truth = discs()
+    assert box_around_largest(truth, ignore=255) == BoxPrompt((4, 4), (21, 21), 1)
+    truth[truth == 1] = 255
+    assert box_around_largest(truth, ignore=255) == BoxPrompt((27, 27), (34, 34), 2)
+    assert box_around_largest(np.zeros((4, 4), np.uint8)) is None
+
+
+def test_boxes_are_as_usual_as_clicks_and_often_alone() -> None:
+    """A network whose training hardly had a box alone did not obey one."""
+    guess = np.zeros((40, 40), np.uint8)
+    config = PromptConfig(radius=0.5, none=0)
+    patches = [patch for seed in range(150) for patch in prompted(seed, config, guess)[0]]
+    boxed = [patch for patch in patches if patch[3:].any()]
+    assert 0.25 < len(boxed) / len(patches) < 0.42
+    assert np.mean([not patch[:3].any() for patch in boxed]) > 0.25
 
 
 def prompted(seed: int, config: PromptConfig, guess: np.ndarray, *, margin: int = 0) -> tuple[np.ndarray, list[int]]:

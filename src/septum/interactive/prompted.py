@@ -79,16 +79,8 @@ def prompted_network(
     picture = np.asarray(image)
     plane = channels_image(picture)[0] if picture.ndim == np.ndim(labels) + 1 else picture
     found = scene(plane, labels, spacing=spacing, region=region)
-    whole = Box.whole(found.shape)
     marked = [_checked(stroke, found.shape) for stroke in strokes]
-    for box, label in boxes:
-        if not box.within(whole) or 0 in box.shape:
-            raise GeometryError(
-                f"a box must hold voxels of the image of shape {found.shape}, got {box.start} to {box.stop}; "
-                "draw it inside the image"
-            )
-        if label < 1:
-            raise ConfigError(f"a box must hold a label of 1 or more, got {label}; mark background with a stroke")
+    _check_boxes(boxes, found.shape)
     stop_if(cancelled)
     answer = np.asarray(
         predict(
@@ -110,6 +102,17 @@ def prompted_network(
         inside = stroke.points[((stroke.points >= start) & (stroke.points < stop)).all(axis=1)] - start
         out[tuple(inside.T)] = stroke.label
     return Change(found.box, out)
+
+
+def _check_boxes(boxes: Sequence[tuple[Box, int]], shape: tuple[int, ...]) -> None:
+    for box, label in boxes:
+        if not box.within(Box.whole(shape)) or 0 in box.shape:
+            raise GeometryError(
+                f"a box must hold voxels of the image of shape {shape}, got {box.start} to {box.stop}; "
+                "draw it inside the image"
+            )
+        if label < 1:
+            raise ConfigError(f"a box must hold a label of 1 or more, got {label}; mark background with a stroke")
 
 
 def _checked(stroke: Stroke, shape: tuple[int, ...]) -> Stroke:
