@@ -14,6 +14,8 @@ from lightning_fabric import Fabric
 from septum.errors import ConfigError, DatasetError, SeptumError
 from septum.net import augment
 from septum.net.objective import OBJECTIVES, Objective, get_objective
+from septum.net.prompts import PromptConfig, Prompts, paint, unfold
+from septum.net.robot import correct
 from septum.net.sampling import PatchSampler, Sample
 from septum.net.train import MAX_BACKOFFS, Outcome, Status, TrainConfig, train
 from septum.net.unet import UNet, UNetConfig, paper
@@ -85,6 +87,63 @@ def test_a_run_that_was_stopped_and_resumed_equals_the_uninterrupted_run_bit_by_
     assert (second.reason, second.steps) == ("budget", 8)
     assert all(torch.equal(whole.weights[name], second.weights[name]) for name in whole.weights)
     assert not all(torch.equal(whole.weights[name], first.weights[name]) for name in whole.weights)
+
+
+PROMPTED = replace(TINY, in_channels=4)
+
+
+def test_a_run_with_prompts_that_was_resumed_equals_the_uninterrupted_run_bit_by_bit(tmp_path: Path) -> None:
+    config = replace(CONFIG, prompts=PromptConfig(none=0.2))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = run(tmp_path / "a", config, network=PROMPTED)
+    first = run(tmp_path / "b", config, network=PROMPTED, stop_at=3)
+    second = run(tmp_path / "b", config, network=PROMPTED, resume=True)
+    assert (first.reason, second.reason) == ("stopped", "budget")
+    assert all(torch.equal(whole.weights[name], second.weights[name]) for name in whole.weights)
+    other = run(tmp_path / "a", replace(config, prompts=PromptConfig(none=1.0)), network=PROMPTED)
+    assert any(not torch.equal(whole.weights[name], other.weights[name]) for name in whole.weights)
+
+
+def test_a_network_learns_to_obey_a_click_that_the_image_does_not_explain(tmp_path: Path) -> None:
+    """One of two equal squares is the foreground: only a click can say which."""
+    rng = np.random.default_rng(0)
+    samples = []
+    for index in range(6):
+        image = 0.2 * rng.standard_normal((24, 48)).astype(np.float32)
+        image[6:18, 6:18] += 1
+        image[6:18, 30:42] += 1
+        labels = np.zeros((24, 48), np.uint8)
+        labels[6:18, 6 + 24 * (index % 2) : 18 + 24 * (index % 2)] = 1
+        samples.append(Sample(f"case{index}", image[None], labels, (1.0, 1.0)))
+    prompts = PromptConfig(radius=3, none=0.1, most=3)
+    network = replace(PROMPTED, features=(8, 16, 16), strides=((2, 2), (2, 2)), kernels=((3, 3),) * 3)
+    config = replace(CONFIG, steps=150, patch=(24, 48), batch=4, learning_rate=1e-2, ema=0.9, prompts=prompts)
+    outcome = run(tmp_path, config, samples=samples, network=network)
+    model = UNet(network)
+    model.load_state_dict(outcome.weights)
+
+    def found(sample: Sample, given: Prompts) -> np.ndarray:
+        channels = unfold(paint(given, (24, 48), config=prompts, spacing=(1, 1)), 2)
+        with torch.no_grad():
+            batch = torch.from_numpy(np.concatenate([sample.image, channels]))[None]
+            return model.eval()(batch).argmax(1)[0].numpy().astype(np.uint8)
+
+    def dice(guess: np.ndarray, truth: np.ndarray) -> float:
+        return float(2 * np.sum((guess == 1) & (truth == 1)) / max(1, guess.sum() + truth.sum()))
+
+    before, after = [], []
+    for sample in samples[:2]:
+        given, guess = Prompts(), found(sample, Prompts())
+        before.append(dice(guess, sample.labels))
+        for _ in range(2):
+            mark = correct(sample.labels, guess)
+            if mark is not None:
+                given = given.with_mark(mark)
+                guess = found(sample, given)
+        after.append(dice(guess, sample.labels))
+    assert np.mean(before) < 0.75
+    assert min(after) > 0.85
 
 
 def test_another_seed_takes_other_steps(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def _print_tools(name: str | None) -> None:
 
 def _print_tool(row: Method) -> None:
     typer.echo(f"{row.name}: {row.what}\n  runs {row.library}")
-    shown = [word for word in row.given if word in ("points", "strokes", "seeds", "other")]
+    shown = [word for word in row.given if word in ("points", "strokes", "seeds", "boxes", "other")]
     if shown:
         typer.echo(f"  is shown {', '.join(f'{w} (needed)' if w in row.needs else w for w in shown)}")
     for option in row.options:

@@ -49,6 +49,31 @@ def predict(
         float | None,
         typer.Option(metavar="DICE", help="Dice from which a mask counts as good in quality.csv.", show_default="0.7"),
     ] = None,
+    click: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="Z,Y,X[:LABEL]",
+            help="A voxel (Y,X of a picture) that is of this label, 0 for the background; repeatable. For one image, "
+            "and a model trained with --prompts.",
+        ),
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="Z,Y,X,Z,Y,X[:LABEL]",
+            help="First and last voxel of a box around an object of this label; repeatable.",
+        ),
+    ] = None,
+    scribbles: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Label file with 0 where nothing is marked, or a folder with one of the name of each image.",
+        ),
+    ] = None,
+    scribble_background: Annotated[
+        int | None, typer.Option(metavar="V", help="Value that marks the background in the scribbles.")
+    ] = None,
     axes: options.Axes = None,
     devices: options.Devices = None,
     settings: options.Settings = None,
@@ -68,6 +93,10 @@ def predict(
         "overlap": overlap,
         "memory_mb": memory,
         "quality_threshold": quality_threshold,
+        "clicks": tuple(click or ()) or None,
+        "boxes": tuple(box or ()) or None,
+        "scribbles": scribbles,
+        "scribble_background": scribble_background,
         "axes": axes,
         "devices": devices,
         "overwrite": overwrite or None,

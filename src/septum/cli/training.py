@@ -83,6 +83,13 @@ def train(
         bool,
         typer.Option("--baselines", help="Also score the best classical methods on the images that were held out."),
     ] = False,
+    prompts: Annotated[
+        bool,
+        typer.Option(
+            "--prompts",
+            help="Train a network that also takes clicks, scribbles and boxes (`septum predict --click`); slower.",
+        ),
+    ] = False,
     settings: options.Settings = None,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -109,6 +116,7 @@ def train(
         "nodes": nodes,
         "precision": precision,
         "baselines": baselines or None,
+        "prompts": prompts or None,
     }
     from septum.cli.progress import Reporter
     from septum.project.config import TrainSettings

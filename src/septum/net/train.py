@@ -24,11 +24,15 @@ from septum.errors import ConfigError, SeptumError
 from septum.net import augment as augmentation
 from septum.net.augment import AugmentConfig, Patch
 from septum.net.checkpoint import load_tensors, save_tensors
+from septum.net.losses import ignore_class
 from septum.net.objective import Objective
+from septum.net.prompts import PromptConfig
+from septum.net.robot import prompt_batch
 from septum.net.sampling import PatchSampler, Sample
 from septum.net.unet import UNet
 
 MAX_BACKOFFS = 5
+_ROBOT = 1  # the stream of random numbers that is the robot user's
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class TrainConfig:
         until_dice: stop as soon as the validation Dice reaches this value.
         checkpoint_seconds: longest time between two saved states.
         seed: seed of patches and augmentation.
+        prompts: what the robot user gives with the patches; None for a network without prompts.
     """
 
     patch: tuple[int, ...]
@@ -68,6 +73,7 @@ class TrainConfig:
     until_dice: float | None = None
     checkpoint_seconds: float = 45.0
     seed: int = 0
+    prompts: PromptConfig | None = None
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.seconds is None):
@@ -215,8 +221,10 @@ class _Run:
 
     def one_step(self) -> float:
         """One optimisation step; returns the loss (or the last one, after a step that had to be taken back)."""
-        patches = [self.patch(index) for index in range(self.config.batch)]
-        images, labels, maps = _collate(patches, self.raw.margin)
+        drawn = [self.patch(index) for index in range(self.config.batch)]
+        images, labels, maps = _collate([patch for patch, _ in drawn], self.raw.margin)
+        if self.config.prompts is not None:
+            images = self.prompted(images, labels, self.config.prompts, [spacing for _, spacing in drawn])
         # Dropout draws from torch's own generator; seeding it by step keeps a resumed run on its track.
         torch.manual_seed(hash((self.config.seed, self.fabric.global_rank, self.state.step)) & 0x7FFFFFFF)
         self.optimiser.zero_grad(set_to_none=True)
@@ -234,8 +242,31 @@ class _Run:
                 return value
         return self.back_off()
 
-    def patch(self, index: int) -> Patch:
-        """The patch number `index` of this step."""
+    def prompted(
+        self, images: Tensor, labels: Tensor, config: PromptConfig, spacings: Sequence[tuple[float, ...]]
+    ) -> Tensor:
+        """The patches of this step with the robot user's prompts; it corrects the averaged network."""
+        n_classes = self.raw.config.out_channels
+        key = (self.config.seed, self.fabric.global_rank, self.state.step)
+
+        def guess(batch: Tensor) -> Tensor:
+            with torch.no_grad(), self.fabric.autocast():
+                found: Tensor = self.average(batch.contiguous(memory_format=self.layout))
+            return found.argmax(1)
+
+        return prompt_batch(
+            images,
+            labels,
+            config=config,
+            n_classes=n_classes,
+            ignore=ignore_class(n_classes),
+            spacings=spacings,
+            generators=[np.random.default_rng((*key, index, _ROBOT)) for index in range(len(images))],
+            predict=guess,
+        )
+
+    def patch(self, index: int) -> tuple[Patch, tuple[float, ...]]:
+        """The patch number `index` of this step, and its spacing in mm."""
         key = (self.config.seed, self.fabric.global_rank, self.state.step, index)
         generator = np.random.default_rng(key)
         draw = self.sampler.draw(generator)
@@ -251,7 +282,8 @@ class _Run:
         # A patch that hangs over the border is half mirror image, which prediction hardly ever sees.
         output = [n - 2 * m for n, m in zip(self.config.patch, self.raw.margin, strict=True)]
         centre = augmentation.inside(draw.centre, patch=output, shape=sample.labels.shape)
-        return augmentation.apply(drawn, image, labels, centre=centre, extras=sample.maps, device=self.fabric.device)
+        cut = augmentation.apply(drawn, image, labels, centre=centre, extras=sample.maps, device=self.fabric.device)
+        return cut, sample.spacing
 
     def update_average(self) -> None:
         # The average is short at first (it would remember the random start), long later.

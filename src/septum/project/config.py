@@ -46,6 +46,8 @@ class TrainSettings:
         devices, nodes, precision: as in Lightning Fabric; "auto" lets the machine decide.
         ndim: 2 or 3 forces a network on slices or on volumes.
         baselines: compare the network with classical methods on the same held-out cases.
+        prompts: train a network that also takes clicks, scribbles and boxes; `until_dice` then means the mean Dice
+            alone, after a click and with a box.
     """
 
     network: Literal["auto", "lecture", "paper"] = "auto"
@@ -65,6 +67,7 @@ class TrainSettings:
     precision: str = "auto"
     ndim: int | None = None
     baselines: bool = False
+    prompts: bool = False
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
@@ -100,6 +103,9 @@ class PredictSettings:
         devices: "auto", "cpu", "cuda", "mps".
         quality_threshold: Dice from which a mask counts as good in the list of estimates.
         overwrite: replace masks that exist.
+        clicks, boxes: prompts as text, see `septum.project.prompting`; for a model trained with prompts, and one image.
+        scribbles: a label file with 0 where nothing is marked, or a folder with one of the name of each image.
+        scribble_background: value that marks the background in the scribbles.
     """
 
     folds: str = "all"
@@ -112,6 +118,15 @@ class PredictSettings:
     devices: str = "auto"
     quality_threshold: float = 0.7
     overwrite: bool = False
+    clicks: tuple[str, ...] = ()
+    boxes: tuple[str, ...] = ()
+    scribbles: Path | None = None
+    scribble_background: int | None = None
+
+    @property
+    def prompted(self) -> bool:
+        """Whether any prompt is given."""
+        return bool(self.clicks or self.boxes or self.scribbles)
 
     def __post_init__(self) -> None:
         if not 0 < self.quality_threshold < 1:
@@ -122,6 +137,10 @@ class PredictSettings:
             raise ConfigError(f"overlap must lie between 0 and 0.95, got {self.overlap}")
         if self.memory_mb is not None and self.memory_mb < 16:
             raise ConfigError(f"memory must be at least 16 MB, got {self.memory_mb}")
+        if self.scribble_background is not None and self.scribbles is None:
+            raise ConfigError(
+                f"scribble_background must come with scribbles, got {self.scribble_background} alone; give --scribbles"
+            )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ before an image is opened.
 Besides the options of its tool a step may hold: `points` (voxels from 0, array order, fractions allowed) or `points_mm`
 (world positions); `strokes`, a list of `{points | points_mm, label, radius_mm}`: lines with the label that they mark;
 `seeds_layer`, a layer whose labels are such marks, with `seeds_background`, the label there that marks background;
+`boxes`, a list of `{region | region_mm, label}` around objects;
 `region` (`[start, stop]` in voxels) or `region_mm` (two corners); `layer`, the one that is edited; `other`, another
 layer; `channel` of the image; `rules` of this step on top of the script's.
 """
@@ -40,14 +41,20 @@ from septum.classical.method import Method, Option, nearest
 from septum.errors import ConfigError
 from septum.interactive.edit_rows import EDITS, MASK_IMAGE
 from septum.interactive.rules import AREAS, OVERWRITE, Rules
+<<<<<<< HEAD
 from septum.interactive.tools import TOOLS, find_tool
+=======
+from septum.interactive.tools import TOOLS
+from septum.project.prompted_step import PROMPTED
+>>>>>>> prompted
 
 FORMAT = 1
 MAX_SCRIPT = 64 << 20
-SHOWN = ("points", "points_mm", "strokes", "seeds_layer", "seeds_background", "region", "region_mm")
+SHOWN = ("points", "points_mm", "strokes", "seeds_layer", "seeds_background", "boxes", "region", "region_mm")
 NAMED = ("do", "layer", "other", "channel", "rules")
 _KEYS = ("format", "about", "rules", "step")
 _STROKE = ("points", "points_mm", "label", "radius_mm")
+_BOX = ("region", "region_mm", "label")
 
 RULES = Method(
     "rules",
@@ -127,7 +134,7 @@ class Script:
 
 def tools() -> tuple[Method, ...]:
     """Every edit and tool that a script can name, in the order of `septum edit --list-tools`."""
-    return (*EDITS, *TOOLS, MASK_IMAGE)
+    return (*EDITS, *TOOLS, PROMPTED, MASK_IMAGE)
 
 
 def read_script(path: Path) -> Script:
@@ -220,8 +227,7 @@ def _prompts(tool: Method) -> list[str]:
         known.append("strokes")
     if "seeds" in tool.given:
         known += ["seeds_layer", "seeds_background"]
-    if "other" in tool.given:
-        known.append("other")
+    known += [key for key in ("boxes", "other") if key in tool.given]
     return known if tool.stage == "image" else [*known, "region", "region_mm"]
 
 
@@ -238,6 +244,8 @@ def _check_shown(shown: Mapping[str, Any], where: str) -> None:
     for key, value in shown.items():
         if key == "strokes":
             _check_strokes(value, where)
+        elif key == "boxes":
+            _check_boxes(value, where)
         elif key == "seeds_layer":
             if not isinstance(value, str):
                 raise ConfigError(f"{where}: {key} must be the name of a layer, got {value!r}; write it in quotes")
@@ -267,6 +275,23 @@ def _check_strokes(strokes: Any, where: str) -> None:
             raise ConfigError(
                 f"{where}: points of a stroke must be positions of finite numbers, got {str(stroke)[:80]}"
             )
+
+
+def _check_boxes(boxes: Any, where: str) -> None:
+    if not isinstance(boxes, list) or not boxes or not all(isinstance(box, dict) for box in boxes):
+        raise ConfigError(f"{where}: boxes must be a list of {{region, label}}, got {str(boxes)[:80]}")
+    for box in boxes:
+        for key in box:
+            if key not in _BOX:
+                raise ConfigError(f"{where}: unknown key {key!r} of a box; {nearest(key, _BOX)}")
+        corners = box.get("region", box.get("region_mm"))
+        if ("region" in box) == ("region_mm" in box) or not _is_points(corners) or len(corners) != 2:
+            raise ConfigError(
+                f"{where}: a box must have region or region_mm, two corners such as [[0, 0, 0], [9, 40, 40]], "
+                f"got {str(box)[:80]}"
+            )
+        if type(box.get("label", 1)) is not int:
+            raise ConfigError(f"{where}: label of a box must be a whole number, got {box['label']!r}")
 
 
 def _is_points(value: Any) -> bool:

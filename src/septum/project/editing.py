@@ -186,6 +186,10 @@ def shown(session: Session, step: EditStep, grid: Grid) -> dict[str, Any]:
         found["seeds"] = _seeds(session, step, strokes)
     elif strokes:
         found["strokes"] = strokes
+    if "boxes" in plain:
+        found["boxes"] = [(_region(box, grid, inside=True), box.get("label", 1)) for box in plain["boxes"]]
+    if "grid" in step.tool.given:
+        found["grid"] = grid
     if "region" in plain or "region_mm" in plain:
         found["region"] = _region(plain, grid)
     if step.other is not None:
@@ -227,7 +231,8 @@ def _stroke(plain: Mapping[str, Any], grid: Grid) -> Stroke:
     return Stroke(np.argwhere(mask) + np.asarray(box.start), plain["label"])
 
 
-def _region(plain: Mapping[str, Any], grid: Grid) -> Box:
+def _region(plain: Mapping[str, Any], grid: Grid, *, inside: bool = False) -> Box:
+    """The voxels between two corners; what reaches out of the image is cut off, or with `inside` refused."""
     corners = np.asarray(plain["region"] if "region" in plain else plain["region_mm"], dtype=np.float64)
     if corners.shape[1] != grid.ndim:
         raise GeometryError(f"region must have {grid.ndim} numbers each, got {corners.shape[1]}")
@@ -235,7 +240,8 @@ def _region(plain: Mapping[str, Any], grid: Grid) -> Box:
         ends = np.floor(grid.world_to_index(corners) + 0.5)
         corners = np.stack([ends.min(axis=0), ends.max(axis=0) + 1])
     start, stop = (np.clip(c, 0, grid.shape).astype(int) for c in corners)
-    if (stop <= start).any():
+    cut = inside and not np.array_equal(np.stack([start, stop]), corners)
+    if cut or (stop <= start).any():
         raise GeometryError(f"region must hold voxels of the image of shape {grid.shape}, got {corners.tolist()}")
     return Box(tuple(start.tolist()), tuple(stop.tolist()))
 

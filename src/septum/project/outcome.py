@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def describe(plan: Plan, cases: int) -> str:
     return (
         f"{plan.network}: {plan.unet.ndim}-D U-Net {widths}, patches of {size}, {step}, "
         f"{plan.classes.n_classes - 1} class(es), {cases} annotated case(s), {plan.precision}"
+        + ("" if plan.prompts is None else ", with prompts")
     )
 
 
@@ -242,6 +244,7 @@ def _card(folder: ModelFolder, plan: Plan, cases: int, scores: Sequence[Score], 
     result = (
         "not measured on held-out cases" if dice is None else f"mean Dice {dice:.3f} on {held_out} held-out case(s)"
     )
+    prompts = "" if plan.prompts is None else " and prompts"
     labels = "\n".join(
         f"- {value}: {name}" for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
     )
@@ -251,7 +254,7 @@ Research software, not a medical device: a person must check every mask before i
 
 - network: {plan.network}, {plan.unet.ndim}-D U-Net, features {", ".join(str(n) for n in plan.unet.features)}
 - trained on {cases} annotated case(s); {result}
-- input: {plan.channels} channel(s), {plan.fingerprint.ndim}-D, shapes like {plan.fingerprint.shape_median}
+- input: {plan.channels} channel(s){prompts}, {plan.fingerprint.ndim}-D, shapes like {plan.fingerprint.shape_median}
 
 Label values it writes:
 
@@ -277,7 +280,7 @@ def record_prediction(
     write_json(
         output / "septum-predict.json",
         describe_run(
-            settings=unstructure(settings),
+            settings=unstructure(_without_folders(settings)),
             model=weights,
             labels=plan.classes.to_dict(),
             images=images,
@@ -285,3 +288,8 @@ def record_prediction(
             notice="Research software, not a medical device.",
         ),
     )
+
+
+def _without_folders(settings: PredictSettings) -> PredictSettings:
+    """The settings with the scribbles' name alone: a record does not say where files lie on a machine."""
+    return settings if settings.scribbles is None else replace(settings, scribbles=Path(settings.scribbles.name))

@@ -17,6 +17,7 @@ from typing import Literal
 from septum.errors import CheckpointError, ConfigError
 from septum.net import augment
 from septum.net.augment import AugmentConfig
+from septum.net.prompts import PromptConfig, prompt_channels
 from septum.net.unet import UNet, UNetConfig, lecture, paper
 from septum.project.classes import ClassMap
 from septum.project.config import TrainSettings, converter, structure, unstructure
@@ -105,6 +106,7 @@ class Plan:
         precision: as in Lightning Fabric.
         seed: seed of everything random.
         fingerprint: what the plan was derived from.
+        prompts: how clicks, scribbles and boxes look to the network; None for a network that takes none.
     """
 
     network: str
@@ -125,6 +127,7 @@ class Plan:
     seed: int
     fingerprint: Fingerprint
     format_version: int = FORMAT_VERSION
+    prompts: PromptConfig | None = None
 
 
 converter().register_structure_hook(ClassMap, lambda data, _: ClassMap.from_dict(data))
@@ -245,7 +248,7 @@ def _auto(basis: _Basis) -> Plan:
     def unet(width: int) -> UNetConfig:
         return UNetConfig(
             ndim=ndim,
-            in_channels=fingerprint.channels,
+            in_channels=_inputs(basis),
             out_channels=basis.classes.n_classes,
             features=tuple(min(width * 2**level, MOST_FEATURES[ndim]) for level in range(len(kernels))),
             strides=strides,
@@ -290,8 +293,13 @@ def _members(settings: TrainSettings) -> int:
     return settings.members * {"all": 5, "one": 1, "none": 1}.get(settings.folds, settings.folds.count(",") + 1)
 
 
+def _inputs(basis: _Basis) -> int:
+    """Channels that the network takes: those of the image, and those of the prompts."""
+    return basis.fingerprint.channels + (prompt_channels(basis.classes.n_classes) if basis.settings.prompts else 0)
+
+
 def _lecture(basis: _Basis) -> Plan:
-    unet = lecture(len(basis.shape), basis.fingerprint.channels, basis.classes.n_classes)
+    unet = lecture(len(basis.shape), _inputs(basis), basis.classes.n_classes)
     patch = _round(basis.patch(), UNet(unet).divisor)
     batch = 4 if unet.ndim == 2 else 2
     budget = Budget(basis.settings.minutes, basis.settings.steps, batch, "adamw", learning_rate=1e-3)
@@ -300,7 +308,7 @@ def _lecture(basis: _Basis) -> Plan:
 
 def _paper(basis: _Basis) -> Plan:
     """The 2015 paper: one large tile per step, momentum 0.99, border-weighted loss."""
-    unet = paper(len(basis.shape), basis.fingerprint.channels, basis.classes.n_classes)
+    unet = paper(len(basis.shape), _inputs(basis), basis.classes.n_classes)
     network = UNet(replace(unet, features=(1,) * len(unet.features)))
     largest = PAPER_OUTPUT[basis.machine.device]
     patch = network.valid_input_size(tuple(min(n, largest) for n in basis.shape))
@@ -339,6 +347,7 @@ def _plan(basis: _Basis, unet: UNetConfig, patch: tuple[int, ...], budget: Budge
         precision=machine.precision if settings.precision == "auto" else settings.precision,
         seed=settings.seed,
         fingerprint=fingerprint,
+        prompts=PromptConfig() if settings.prompts else None,
     )
 
 
@@ -377,8 +386,11 @@ def prediction_tile(plan: Plan) -> tuple[int, ...]:
 
 
 def plan_json(plan: Plan) -> str:
-    """The plan as JSON text; short lists of numbers stay on one line."""
-    return json.dumps(unstructure(plan), indent=2) + "\n"
+    """The plan as JSON text; a network without prompts has none in its plan."""
+    content = unstructure(plan)
+    if plan.prompts is None:
+        del content["prompts"]
+    return json.dumps(content, indent=2) + "\n"
 
 
 def read_plan(path: Path) -> Plan:
@@ -408,4 +420,12 @@ def parse_plan(text: str, *, what: str) -> Plan:
         raise CheckpointError(
             f"{what} has format version {version}, this Septum reads up to {FORMAT_VERSION}; upgrade Septum"
         )
-    return structure(data, Plan, what=what)
+    plan = structure(data, Plan, what=what)
+    if plan.prompts is not None:
+        expected = plan.channels + prompt_channels(plan.classes.n_classes)
+        if plan.unet.in_channels != expected:
+            raise ConfigError(
+                f"{what}: unet.in_channels must be {expected} ({plan.channels} of the image and those of the prompts), "
+                f"got {plan.unet.in_channels}; correct it, or derive the plan with --prompts"
+            )
+    return plan

@@ -17,6 +17,7 @@ from septum.geometry.placement import Placement
 from septum.net.copies import ZOOMS, Copy, mirrors
 from septum.net.engine import Engine, onnx_engine, openvino_engine, torch_engine
 from septum.net.predict import MEMORY_MB, Stopped, TileSettings, predict_classes
+from septum.net.prompts import Prompts
 from septum.net.unet import UNet
 from septum.project.cases import load_image
 from septum.project.config import PredictSettings
@@ -24,6 +25,7 @@ from septum.project.jobs import Interrupted, Job, PredictResult, work_through
 from septum.project.machine import measure_machine
 from septum.project.plan import Plan, prediction_tile
 from septum.project.prepare import to_network
+from septum.project.prompting import ImagePrompts, plane_of, read_prompts, with_prompts
 from septum.project.quality_features import Look
 from septum.project.slices import write_slices
 
@@ -57,20 +59,24 @@ def segment(
     should_stop: Callable[[], bool] | None = None,
     probabilities: Callable[[tuple[slice, ...], NDArray[np.float32]], None] | None = None,
     look: Look | None = None,
+    prompts: ImagePrompts | None = None,
 ) -> LabelMap:
     """The mask of an image, on the image's own grid, in the label values of the training data.
 
     look: is told what can be seen of image and mask without knowing the truth.
+    prompts: what a person marked, on the image's own grid; only for a model that was trained with prompts.
     """
     array, placement = to_network(image, plan)
+    given = Prompts() if prompts is None else prompts.placed(placement)
+    inputs = with_prompts(array, plan, prompts=given, spacing=placement.spacing)
     overlap = plan.overlap if settings.overlap is None else settings.overlap
     tiles = TileSettings(patch=prediction_tile(plan), overlap=overlap, memory_mb=settings.memory_mb or MEMORY_MB)
     options: dict[str, Any] = {"on_progress": on_progress, "should_stop": should_stop, "probabilities": probabilities}
     options["evidence"] = None if look is None else look.evidence
     if plan.slices:
-        classes = _by_slices(array, placement, engine, tiles, options)
+        classes = _by_slices(inputs, placement, engine, tiles, options)
     else:
-        classes = predict_classes(engine, array, settings=tiles, coordinates=placement.coordinates(), **options)
+        classes = predict_classes(engine, inputs, settings=tiles, coordinates=placement.coordinates(), **options)
     if look is not None:
         look.see(array, classes, [image.grid.spacing[axis] for axis in placement.axes])
     values = plan.classes.to_values(placement.undo(classes))
@@ -95,7 +101,7 @@ def _by_slices(
 
         planes.append(
             predict_classes(
-                engine, array[:, index], settings=tiles, coordinates=tuple(plane), probabilities=inner, **options
+                engine, plane_of(array, index), settings=tiles, coordinates=tuple(plane), probabilities=inner, **options
             )
         )
         if tell is not None:
@@ -138,8 +144,11 @@ def run_job(
 ) -> Look:
     """Read, segment, write; what image and mask look like."""
     image, look = load_image(job.case), Look(plan.classes.n_classes)
+    prompts = read_prompts(settings, job.case, image.grid, plan) if settings.prompted else None
     if not settings.probabilities:
-        labels = segment(image, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, look=look)
+        labels = segment(
+            image, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, look=look, prompts=prompts
+        )
         _write(job.output, labels)
         return look
     with tempfile.TemporaryDirectory(dir=job.output.parent, prefix=".septum-") as scratch:
@@ -153,6 +162,7 @@ def run_job(
             should_stop=should_stop,
             probabilities=sink,
             look=look,
+            prompts=prompts,
         )
         _write(job.output, labels)
         placement = Placement.plan(image.grid, plan.spacing, reorient=plan.reorient)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from septum.net.checkpoint import save_model
 from septum.net.engine import torch_engine
 from septum.net.objective import get_objective
 from septum.net.predict import Stopped, TileSettings, predict_classes
+from septum.net.prompts import Prompts
+from septum.net.robot import box_around_largest, correct
 from septum.net.sampling import Sample
 from septum.net.train import Outcome, Status, TrainConfig, train
 from septum.net.unet import UNet
@@ -34,6 +36,7 @@ from septum.project.machine import choose_device
 from septum.project.model import ModelFolder
 from septum.project.plan import Plan, prediction_tile
 from septum.project.prepare import as_planes, block_mask
+from septum.project.prompting import plane_of, with_prompts
 from septum.project.provenance import write_json, write_text
 from septum.report.figures import save_learning_curves
 
@@ -156,6 +159,7 @@ def train_config(plan: Plan, settings: TrainSettings, job: FoldJob) -> TrainConf
         patience=settings.patience,
         until_dice=settings.until_dice,
         seed=plan.seed + 104729 * job.index,
+        prompts=plan.prompts,
     )
 
 
@@ -179,7 +183,7 @@ def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], lis
 def make_validation(
     held_out: Sequence[Sample], plan: Plan, fabric: Fabric, should_stop: Callable[[], bool]
 ) -> Callable[[UNet], float]:
-    """Mean Dice on whole held-out images, over classes and cases for which it is defined."""
+    """Mean Dice on whole held-out images, over classes, cases and `guesses` for which it is defined."""
     step = max(1, -(-len(held_out) // MOST_VALIDATED))
     chosen = held_out[::step]
 
@@ -188,26 +192,62 @@ def make_validation(
         engine = torch_engine([model], device=fabric.device, precision=plan.precision)
         for sample in chosen:
             try:
-                prediction = predict_sample(engine, sample.image, plan, should_stop=should_stop)
+                for prediction in guesses(engine, sample, plan, should_stop):
+                    scores += _defined_dice(sample.labels, prediction, plan)
             except Stopped:
-                return float(np.mean(scores)) if scores else 0.0
-            counts = confusion_counts(
-                sample.labels, prediction, classes=range(1, plan.classes.n_classes), ignore=plan.classes.ignore_class
-            )
-            scores += [value for value in map(dice, counts) if np.isfinite(value)]
+                break
         return float(np.mean(scores)) if scores else 0.0
 
     return validate
 
 
-def predict_sample(engine: Any, image: NDArray[Any], plan: Plan, **options: Any) -> NDArray[Any]:
+def _defined_dice(truth: NDArray[Any], prediction: NDArray[Any], plan: Plan) -> list[float]:
+    """Dice of the classes for which it is defined."""
+    known = range(1, plan.classes.n_classes)
+    counts = confusion_counts(truth, prediction, classes=known, ignore=plan.classes.ignore_class)
+    return [value for value in map(dice, counts) if np.isfinite(value)]
+
+
+def guesses(engine: Any, sample: Sample, plan: Plan, should_stop: Callable[[], bool]) -> Iterator[NDArray[Any]]:
+    """What a network makes of a held-out image: alone; with prompts also told a click, then told a box instead.
+
+    A network that takes prompts must not be chosen by what it does without them: where only a prompt can say what is
+    meant, the Dice without one is chance, and the weights of a moment early in the training used to be kept.
+    """
+
+    def told(prompts: Prompts) -> NDArray[Any]:
+        return predict_sample(
+            engine, sample.image, plan, prompts=prompts, spacing=sample.spacing, should_stop=should_stop
+        )
+
+    alone = told(Prompts())
+    yield alone
+    if plan.prompts is None:
+        return
+    ignore = plan.classes.ignore_class
+    click = correct(sample.labels, alone, ignore=ignore, spacing=sample.spacing)
+    yield alone if click is None else told(Prompts((click,)))
+    box = box_around_largest(sample.labels, ignore=ignore)
+    if box is not None:
+        yield told(Prompts((), (box,)))
+
+
+def predict_sample(
+    engine: Any,
+    image: NDArray[Any],
+    plan: Plan,
+    *,
+    prompts: Prompts,
+    spacing: Sequence[float],
+    **options: Any,
+) -> NDArray[Any]:
     """Classes of a prepared image on the network's grid, slice by slice where the network is 2-D."""
     tiles = TileSettings(patch=prediction_tile(plan), overlap=plan.overlap)
+    inputs = with_prompts(image, plan, prompts=prompts, spacing=spacing)
     if plan.slices and image.ndim == 4:
-        return np.stack(
-            [predict_classes(engine, image[:, index], settings=tiles, **options) for index in range(image.shape[1])]
-        )
-    return predict_classes(engine, image, settings=tiles, **options)
+        planes = (plane_of(inputs, index) for index in range(image.shape[1]))
+        return np.stack([predict_classes(engine, plane, settings=tiles, **options) for plane in planes])
+    return predict_classes(engine, inputs, settings=tiles, **options)
 
 
 def keep(outcome: Outcome, plan: Plan, path: Path) -> None:

@@ -30,6 +30,7 @@ from septum.project.model import ModelFolder, parse_folds
 from septum.project.plan import Plan, make_plan, parse_plan, plan_json, read_plan
 from septum.project.prediction import make_engine, run_jobs
 from septum.project.prepare import as_planes, prepare_cases, to_sample
+from septum.project.prompting import check_prompts
 from septum.project.provenance import write_json, write_text
 from septum.project.quality import References, grade, read_quality
 from septum.project.quality_features import Look
@@ -120,11 +121,13 @@ def predict(
 
     Raises:
         CheckpointError: when the model cannot be used.
-        ConfigError: when `output` holds masks of these names already and `settings.overwrite` is not set.
+        ConfigError: when `output` holds masks of these names already and `settings.overwrite` is not set, or prompts
+            are given that do not fit the model or the images.
         DatasetError: when no image is found.
     """
     plan, models = ModelFolder(model).load(settings.folds)
     cases = find_cases(images, axes=settings.axes, channels=plan.channels)
+    check_prompts(settings, plan, len(cases))
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     output.mkdir(parents=True, exist_ok=True)
     on_note(f"{len(jobs)} images, {len(models)} network(s); research software, not a medical device")
@@ -227,6 +230,11 @@ def resolve_plan(
         return read_plan(folder.plan)
     if settings.plan is not None:
         plan = read_plan(settings.plan)
+        if settings.prompts and plan.prompts is None:
+            raise ConfigError(
+                f"the plan must hold prompts for --prompts, got {settings.plan} without; "
+                "leave out --plan, or give the plan of a model that was trained with --prompts"
+            )
         budget = replace(plan.budget, minutes=settings.minutes, steps=settings.steps)
         plan = replace(plan, budget=budget, seed=settings.seed)
     else:
