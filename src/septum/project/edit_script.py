@@ -41,12 +41,8 @@ from septum.classical.method import Method, Option, nearest
 from septum.errors import ConfigError
 from septum.interactive.edit_rows import EDITS, MASK_IMAGE
 from septum.interactive.rules import AREAS, OVERWRITE, Rules
-<<<<<<< HEAD
 from septum.interactive.tools import TOOLS, find_tool
-=======
-from septum.interactive.tools import TOOLS
 from septum.project.prompted_step import PROMPTED
->>>>>>> prompted
 
 FORMAT = 1
 MAX_SCRIPT = 64 << 20
