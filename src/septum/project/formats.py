@@ -23,6 +23,7 @@ from septum.project.folders import (
     expand_frames,
     recognise_flat,
     recognise_folders,
+    recognise_series,
     some,
     unique_ids,
 )
@@ -263,4 +264,5 @@ RECOGNISERS: tuple[Callable[[Path, str | None], Dataset | None], ...] = (
     recognise_tracking,
     recognise_folders,
     recognise_flat,
+    recognise_series,
 )

@@ -107,7 +107,7 @@ class Plan:
         fingerprint: what the plan was derived from.
     """
 
-    network: str
+    network: Literal["auto", "lecture", "paper"]
     unet: UNetConfig
     objective: str
     classes: ClassMap
