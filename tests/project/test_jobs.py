@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.io import dicoms
 from tests.project.datasets import write_image
 
+from septum.errors import DatasetError
 from septum.project.jobs import find_cases
 
 
@@ -37,3 +39,17 @@ def test_numbered_files_stay_apart_for_a_model_of_one_or_of_more_channels(folder
     for channels in (1, 3):
         cases = find_cases([folder], axes=None, channels=channels)
         assert [case.id for case in cases] == ["a_0000", "a_0001", "b_0000", "c"]
+
+
+def test_series_in_folders_of_patients_are_cases_by_patient(tmp_path: Path) -> None:
+    for patient in ("p1", "p2"):
+        dicoms.series(tmp_path / patient / "ct", dicoms.stored((3, 4, 4)))
+    cases = find_cases([tmp_path], axes=None)
+    assert [(case.id, case.group) for case in cases] == [("p1_ct", "p1"), ("p2_ct", "p2")]
+
+
+def test_other_images_in_folders_of_any_name_are_no_data_set(tmp_path: Path) -> None:
+    for name in ("pictures", "drawings"):
+        write_image(tmp_path / name / "a.png", np.zeros((4, 4), np.uint8))
+    with pytest.raises(DatasetError, match="pictures"):
+        find_cases([tmp_path], axes=None)

@@ -172,6 +172,13 @@ def test_a_typing_error_in_an_edited_plan_is_named(tmp_path: Path) -> None:
         read_plan(tmp_path / "plan.json")
 
 
+def test_a_plan_for_an_unknown_network_is_refused(tmp_path: Path) -> None:
+    data = json.loads(plan_json(make_plan(PLANES, TWO, STEPS, CPU)))
+    (tmp_path / "plan.json").write_text(json.dumps(data | {"network": "lectures"}))
+    with pytest.raises(ConfigError, match="network"):
+        read_plan(tmp_path / "plan.json")
+
+
 def test_plans_that_are_newer_damaged_or_something_else_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(json.dumps({"format_version": FORMAT_VERSION + 1}))

@@ -260,6 +260,8 @@ def test_the_contact_sheet_is_written_once(planes: tuple[Path, Path], tmp_path: 
     data, _ = planes
     sheet = workflows.augment_preview(data, tmp_path / "sheet.png", count=3)
     assert io.read_image(sheet).array.ndim == 3
+    array = io.read_image(workflows.augment_preview(data, tmp_path / "rows.png", count=9)).array
+    assert not (array[:, -20:, -20:] == 255).all()  # ten tiles are two full rows: the last corner holds one
     with pytest.raises(ConfigError, match="exists"):
         workflows.augment_preview(data, sheet)
 

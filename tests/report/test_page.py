@@ -153,6 +153,13 @@ def test_numbers_intervals_empty_cases_and_missing_cases_are_said() -> None:
     assert f"both empty {EMPTY_CASES[0].meaning} 1 1" in text
 
 
+def test_an_interval_that_does_not_exist_is_one_dash() -> None:
+    row = summary_row("liver") | dict.fromkeys(("mean_ci_low", "mean_ci_high"), np.nan)
+    page = render_page(content(summary=pd.DataFrame([row])))
+    assert "– – –" not in page
+    assert "<td>–</td>" in page
+
+
 def test_plan_and_provenance_can_be_unfolded() -> None:
     elements = Elements(render_page(content(**FULL)))
     assert len(elements.find("details")) == 2

@@ -193,7 +193,9 @@ def _verdict(findings: Sequence[Finding]) -> str:
 def augment_preview(
     dataset: options.Dataset,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="SHEET.PNG", help="Picture to write.")],
-    count: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Augmented copies to show of each image.")] = 8,
+    count: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="Augmented copies to show after each image itself.")
+    ] = 8,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the augmentation.")] = 0,
     plan: Annotated[Path | None, typer.Option(metavar="PLAN.JSON", help="Show the augmentation of this plan.")] = None,
     axes: options.Axes = None,

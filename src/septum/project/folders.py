@@ -309,3 +309,14 @@ def recognise_flat(root: Path, axes: str | None) -> Dataset | None:
         notes = (f"{len(labels)} files named like labels (such as {labels[0].path.name}) are labels", *notes)
     declared, ignore, instances = declared_labels(root)
     return Dataset(root, "flat", unique_ids(cases), declared, ignore, instances, notes, tuple(problems))
+
+
+def recognise_series(root: Path, axes: str | None) -> Dataset | None:
+    """DICOM series in folders of patients and studies, as an archive exports them: cases to predict, by patient."""
+    if not any(path.is_dir() and not path.name.startswith(".") for path in root.iterdir()):
+        return None
+    found = entries(root)
+    if not found or not all(e.path.is_dir() for e in found):
+        return None
+    cases = [Case(e.name, (Source(e.path, axes=axes),), group=e.below or None) for e in found]
+    return Dataset(root, "series", unique_ids(cases), notes=("DICOM series in folders, without labels",))

@@ -23,10 +23,11 @@ from septum.project.folders import (
     expand_frames,
     recognise_flat,
     recognise_folders,
+    recognise_series,
     some,
     unique_ids,
 )
-from septum.project.table import recognise_table
+from septum.project.table import names_images, recognise_table
 
 ACCEPTED = (
     "folders images and labels with equal file names, an nnU-Net v2 raw data set, a Medical Segmentation Decathlon "
@@ -48,9 +49,18 @@ def recognise(path: Path, axes: str | None = None) -> Dataset:
     for recogniser in RECOGNISERS:
         found = recogniser(path, axes)
         if found is not None:
-            return found
+            return replace(found, notes=(*found.notes, *_unused(path, found)))
     inside = some(sorted(p.name for p in path.iterdir()), 8) or "nothing"
     raise DatasetError(f"a data set must be {ACCEPTED}; {path} holds {inside}")
+
+
+def _unused(root: Path, dataset: Dataset) -> tuple[str, ...]:
+    """What lies in the folder, says how to divide the cases, and is not followed: nobody should believe it was."""
+    tables = [p.name for p in sorted(root.glob("*.[ct]sv")) if dataset.root != p and names_images(p)]
+    notes = [f"{name} is not used; give it as DATASET to follow its groups and splits" for name in tables]
+    if (root / "splits_final.json").is_file():
+        notes.append("splits_final.json is not used; a table with the columns image,label,split divides as you say")
+    return tuple(notes)
 
 
 def _recognise_file(path: Path, axes: str | None) -> Dataset:
@@ -254,4 +264,5 @@ RECOGNISERS: tuple[Callable[[Path, str | None], Dataset | None], ...] = (
     recognise_tracking,
     recognise_folders,
     recognise_flat,
+    recognise_series,
 )

@@ -109,7 +109,7 @@ class Plan:
         prompts: how clicks, scribbles and boxes look to the network; None for a network that takes none.
     """
 
-    network: str
+    network: Literal["auto", "lecture", "paper"]
     unet: UNetConfig
     objective: str
     classes: ClassMap

@@ -7,6 +7,7 @@ separators and spelling, and exact about what is missing: every complaint names 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,17 @@ def recognise_table(path: Path, axes: str | None) -> Dataset | None:
         )
     names, ignore, instances = declared_labels(path.parent)
     return Dataset(path, "table", unique_ids(cases), names, ignore, instances, tuple(notes), tuple(problems))
+
+
+def names_images(path: Path) -> bool:
+    """Whether the first line of a file looks like the header of such a table: columns of images and of labels."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as stream:
+            header = stream.readline(1000)
+    except OSError:
+        return False
+    meanings = {_meaning(column.strip(" \"'\n")) for column in re.split("[\t,;]", header)}
+    return {"image", "label"} <= meanings
 
 
 def _rows(path: Path) -> tuple[list[tuple[int, Row]], Mapping[str, list[str]], list[str]]:

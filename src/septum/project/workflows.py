@@ -6,6 +6,7 @@ callbacks, raise `SeptumError` for bad input, and never print.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +37,9 @@ from septum.project.quality import References, grade, read_quality
 from septum.project.quality_features import Look
 from septum.project.quality_list import Estimate, worst_first, write_list
 from septum.project.training import FoldContext, FoldJob, from_first, make_fabric, train_fold
+
+PREVIEW_COLUMNS = 9
+"""Most tiles beside each other in the contact sheet of `augment_preview`."""
 
 Note = Callable[[str], None]
 Progress = Callable[[str, float], None]
@@ -170,13 +174,21 @@ def augment_preview(
     settings = TrainSettings(steps=1, seed=seed, axes=axes)
     machine = Machine(choose_device(), "32-true")
     chosen = read_plan(plan) if plan is not None else derive_plan(data, cases, settings, machine, lambda text: None)
+    columns = math.ceil((count + 1) / math.ceil((count + 1) / PREVIEW_COLUMNS))  # full rows: no gaps to wonder about
     rows = []
     for case in cases[:: max(1, len(cases) // images)][:images]:
         planes = as_planes(to_sample(case, chosen), chosen.classes.ignore_class) if chosen.slices else None
         sample = planes[len(planes) // 2] if planes else to_sample(case, chosen)
         rows.append(
             preview(
-                chosen.augment, sample.image, sample.labels, sample.spacing, patch=chosen.patch, count=count, seed=seed
+                chosen.augment,
+                sample.image,
+                sample.labels,
+                sample.spacing,
+                patch=chosen.patch,
+                count=count,
+                seed=seed,
+                columns=columns,
             )
         )
     sheet = contact_sheet(rows)
