@@ -20,6 +20,7 @@ from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 
 Mask = NDArray[np.bool_]
 _FAR = 0.02  # of the blurred shape: what is nearer to 0 or 1 does not move, so no island appears far from the border
+_THINNEST = 4  # voxels along an axis
 
 
 def speed_image(
@@ -232,8 +233,10 @@ def _contour(
 
     if not mask.any() or mask.all():
         return mask
-    level = SimpleITK.GetImageFromArray(_signed_distance(mask, spacing))
-    terrain = SimpleITK.GetImageFromArray(speed)
+    # the filter refuses axes of fewer than 4 voxels: a thin slab is repeated beyond its ends
+    extra = [(0, max(_THINNEST - n, 0)) for n in mask.shape]
+    level = SimpleITK.GetImageFromArray(_signed_distance(np.pad(mask, extra, mode="edge"), spacing))
+    terrain = SimpleITK.GetImageFromArray(np.pad(speed, extra, mode="edge"))
     level.SetSpacing(spacing[::-1])
     terrain.SetSpacing(spacing[::-1])
     moved = SimpleITK.GeodesicActiveContourLevelSet(
@@ -245,7 +248,7 @@ def _contour(
         advectionScaling=float(scales[2]),
         numberOfIterations=int(count),
     )
-    return np.asarray(SimpleITK.GetArrayFromImage(moved) < 0)
+    return np.asarray(SimpleITK.GetArrayFromImage(moved)[tuple(map(slice, mask.shape))] < 0)
 
 
 def _signed_distance(mask: Mask, spacing: Sequence[float]) -> NDArray[np.float32]:
