@@ -295,15 +295,25 @@ def interactive(content: dict[str, Any]) -> list[str]:
         "## Latency of the interactive tools",
         "",
         f"`python -m benchmarks.speed.interactive` ({where(content)}): median seconds, by turns with the peer. "
-        "Kernels are compiled before (once per machine).",
+        "Kernels are compiled before (once per machine). Memory is the rise of the peak beyond the input, in a "
+        "process of its own.",
         "",
-        "| task | s | bar, s | peer | s | ratio |",
-        "|---|---|---|---|---|---|",
+        "| task | s | memory, MB | bar, s | peer | s | memory, MB | ratio of seconds |",
+        "|---|---|---|---|---|---|---|---|",
     ]
+
+    def megabytes(row: dict[str, Any], key: str) -> str:
+        """Rounded; a dash in results that were recorded without."""
+        return f"{row[key]:.0f}" if key in row else "–"
+
     for name, row in content["results"].items():
         bar = "–" if row["bar_s"] is None else f"{row['bar_s']:g}{'' if row['met'] else ' (missed)'}"
-        peer = f"{row['peer']} | {row['peer_seconds']:.3g} | {row['ratio']:.2g}" if "ratio" in row else "– | – | –"
-        lines.append(f"| {name} | {row['seconds']:.3g} | {bar} | {peer} |")
+        peer = "– | – | – | –"
+        if "ratio" in row:
+            peer = (
+                f"{row['peer']} | {row['peer_seconds']:.3g} | {megabytes(row, 'peer_memory_mb')} | {row['ratio']:.2g}"
+            )
+        lines.append(f"| {name} | {row['seconds']:.3g} | {megabytes(row, 'memory_mb')} | {bar} | {peer} |")
     return lines
 
 

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.memory import watched
 from benchmarks.record import commit, record
 from benchmarks.tables import load
 
@@ -91,7 +92,7 @@ def worker(name: str, ndim: int, contestant: str, path: str, answer: Connection)
     _quietly(contestants(name, ndim, np.ascontiguousarray(warm))[contestant])  # imports and caches
     started = time.perf_counter()
     try:
-        memory = _watch(run)
+        memory = watched(run)
     except Exception as error:  # noqa: BLE001 - whatever a peer raises is its row's note
         answer.send({"note": f"{type(error).__name__}: {error}"[:120]})
         return
@@ -103,28 +104,6 @@ def _quietly(run: Callable[[], Any]) -> None:
         run()
     except Exception:  # noqa: BLE001 - a corner of the picture may hold no object; only the imports matter
         return
-
-
-def _watch(run: Callable[[], Any]) -> float:
-    """By how many megabytes (2^20 bytes) resident memory rises at most while `run` runs; 0 where it cannot be told.
-
-    Linux forgets the peak so far when asked to: it would be that of loading the libraries.
-    """
-    status, forget = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    if not forget.exists():
-        run()
-        return 0.0
-    forget.write_text("5", encoding="ascii")
-    before = _kilobytes(status, "VmRSS")
-    kept = run()
-    peak = _kilobytes(status, "VmHWM")
-    del kept
-    return max(peak - before, 0) / 1024
-
-
-def _kilobytes(status: Path, field: str) -> int:
-    (line,) = [text for text in status.read_text(encoding="ascii").splitlines() if text.startswith(field)]
-    return int(line.split()[1])
 
 
 def processes() -> multiprocessing.context.BaseContext:

@@ -3,13 +3,21 @@
     python -m benchmarks.speed.interactive
 
 The insight: what a person waits for is one update, so kernels are compiled before the clock starts (once per machine;
-`first_call_s` says what that costs) and the median of repetitions is reported, ours and the peer's by turns.
+`first_call_s` says what that costs) and the median of repetitions is reported, ours and the peer's by turns. Memory is
+the rise of the peak beyond the input, in a process of its own for each.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +27,7 @@ from scipy import ndimage
 from skimage.graph import route_through_array
 from skimage.segmentation import flood, random_walker
 
+from benchmarks.memory import watched
 from benchmarks.record import record
 from septum.interactive.brush import adaptive_brush
 from septum.interactive.growcut import GrowCut
@@ -28,7 +37,9 @@ from septum.interactive.tool import UNMARKED
 from septum.interactive.walker import random_walker as our_walker
 from septum.interactive.wand import magic_wand
 
+ROOT = Path(__file__).resolve().parents[2]
 SEED = 0
+SMALL = 48  # voxels on a side of the input with which kernels and libraries are loaded
 BARS = {
     "grow-cut, 256³, 3 labels": 5.0,
     "grow-cut, one more stroke": 0.5,
@@ -40,16 +51,62 @@ BARS = {
 Volume = NDArray[Any]
 
 
+@dataclass(frozen=True)
+class Task:
+    """What is timed: `ours`, after `before` (not timed) where there is one, and the peer that does the same."""
+
+    ours: Callable[[], Any]
+    times: int
+    peer_name: str | None = None
+    peer: Callable[[], Any] | None = None
+    before: Callable[[], Any] | None = None
+
+
 def main() -> int:
-    tasks = {**growing(), **wires(), **brushes(), **walkers(), **slices()}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="*", choices=list(TASKS), help="only these, and nothing is recorded")
+    parser.add_argument("--alone", nargs=2, metavar=("TASK", "WHO"), help="ours or peer, once, for its memory")
+    chosen = parser.parse_args()
+    if chosen.alone:
+        print(json.dumps(rise(*chosen.alone)))
+        return 0
     results: dict[str, Any] = {}
-    for name, row in tasks.items():
-        bar = BARS.get(name)
+    for name in chosen.tasks or TASKS:
+        bar, row = BARS.get(name), measured(name)
         results[name] = {**row, "bar_s": bar, "met": None if bar is None else row["seconds"] < bar}
-        peer = f"  {row['peer']} {row['peer_seconds']:.4f} s" if row.get("peer") else ""
-        print(f"{name}: {row['seconds']:.4f} s (bar {bar}){peer}", flush=True)
-    print(record("speed-interactive", results, seed=SEED))
+        peer = f"  {row['peer']} {row['peer_seconds']:.4f} s, {row['peer_memory_mb']:.0f} MB" if "peer" in row else ""
+        print(f"{name}: {row['seconds']:.4f} s (bar {bar}), {row['memory_mb']:.0f} MB{peer}", flush=True)
+    if not chosen.tasks:
+        print(record("speed-interactive", results, seed=SEED))
     return 0
+
+
+def measured(name: str) -> dict[str, Any]:
+    """Seconds and memory of a task, and of its peer."""
+    task = TASKS[name]()
+    row = {**timed(task), "memory_mb": alone(name, "ours")}
+    if task.peer is not None:
+        row |= {"peer": task.peer_name, "peer_memory_mb": alone(name, "peer")}
+    return row
+
+
+def alone(name: str, who: str) -> float:
+    """By how many megabytes the peak rises while a task runs once, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.speed.interactive", "--alone", name, who]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+def rise(name: str, who: str) -> float:
+    """The same in this process. Kernels and libraries are loaded first, by the same task on a corner of its input."""
+    small, task = TASKS[name](side=SMALL), TASKS[name]()
+    for one in (small, task):
+        if one.before is not None:
+            one.before()
+        run = one.ours if who == "ours" or one.peer is None else one.peer
+        if one is small:
+            run()
+    return watched(run)
 
 
 def blobs(shape: tuple[int, ...], scale: float) -> Volume:
@@ -60,15 +117,19 @@ def blobs(shape: tuple[int, ...], scale: float) -> Volume:
     return image.clip(0, 255).astype(np.float32)
 
 
-def timed(ours: Callable[[], Any], peer: Callable[[], Any] | None, times: int) -> dict[str, Any]:
+def timed(task: Task) -> dict[str, Any]:
     """First call, and median seconds of both by turns; a peer that takes over ten seconds runs once."""
-    first = _seconds(ours)
-    own, other = [], []
-    for _ in range(times):
-        own.append(_seconds(ours))
-        if peer is not None and (not other or max(other) < 10):
-            other.append(_seconds(peer))
+    first = _seconds(task.ours)
+    own, other, restored = [], [], []
+    for _ in range(task.times):
+        if task.before is not None:
+            restored.append(_seconds(task.before))
+        own.append(_seconds(task.ours))
+        if task.peer is not None and (not other or max(other) < 10):
+            other.append(_seconds(task.peer))
     row = {"seconds": float(np.median(own)), "first_call_s": first}
+    if restored:
+        row["taken_back_s"] = float(np.median(restored))
     if other:
         row |= {"peer_seconds": float(np.median(other)), "ratio": float(np.median(own) / np.median(other))}
     return row
@@ -80,27 +141,38 @@ def _seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def growing() -> dict[str, Any]:
-    """GrowCut whole and after one more stroke; the peer is a fast marching per label."""
-    image = blobs((256, 256, 256), 12)
-    labels = np.zeros(image.shape, np.uint8)
+def strokes(side: int) -> tuple[Volume, Volume, Volume]:
+    """A volume, empty labels, and four strokes of each of three labels."""
+    image = blobs((side,) * 3, side / 21)
     seeds = np.full(image.shape, UNMARKED, np.int32)
     rng = np.random.default_rng(SEED)
+    edge = side * 20 // 256
     for label in range(3):
-        for place in rng.integers(20, 236, (4, 3)):
-            seeds[place[0], place[1], place[2] - 8 : place[2] + 8] = label
+        for place in rng.integers(edge, side - edge, (4, 3)):
+            seeds[place[0], place[1], max(place[2] - 8, 0) : place[2] + 8] = label
+    return image, np.zeros(image.shape, np.uint8), seeds
+
+
+def growing(side: int = 256) -> Task:
+    """GrowCut from nothing; the peer is a fast marching per label."""
+    image, labels, seeds = strokes(side)
+    return Task(
+        lambda: GrowCut(image, labels).update(seeds),
+        3,
+        "SimpleITK FastMarching, one run per label",
+        lambda: marching(image, seeds),
+    )
+
+
+def one_stroke(side: int = 256) -> Task:
+    """GrowCut after one more stroke, which is taken back before the next time."""
+    image, labels, seeds = strokes(side)
     more = seeds.copy()
-    more[200, 200, 180:200] = 2
+    place = side * 200 // 256
+    more[place, place, place - side * 20 // 256 : place] = 2
     session = GrowCut(image, labels)
-    whole = timed(lambda: GrowCut(image, labels).update(seeds), lambda: marching(image, seeds), 3)
     session.update(seeds)
-    steps: list[float] = []
-    for state in (more, seeds, more, seeds, more):
-        steps.append(_seconds(lambda state=state: session.update(state)))
-    return {
-        "grow-cut, 256³, 3 labels": {**whole, "peer": "SimpleITK FastMarching, one run per label"},
-        "grow-cut, one more stroke": {"seconds": float(np.median(steps[::2])), "stroke_removed_s": steps[1]},
-    }
+    return Task(lambda: session.update(more), 3, before=lambda: session.update(seeds))
 
 
 def marching(image: Volume, seeds: Volume) -> None:
@@ -114,61 +186,88 @@ def marching(image: Volume, seeds: Volume) -> None:
     np.argmin(np.stack(times), axis=0)
 
 
-def wires() -> dict[str, Any]:
+def wires(side: int = 1024) -> Task:
     """A path of the live-wire across a 1024² image, the anchor set before, as when the cursor moves."""
-    image = blobs((1024, 1024), 25)
+    image = blobs((side, side), side / 41)
     wire = LiveWire(image)
     cost = 1 / (1 + ndimage.gaussian_gradient_magnitude(image, 1.0))
-    targets = iter(np.random.default_rng(SEED).integers(10, 1014, (1000, 2)).tolist())
+    targets = iter(np.random.default_rng(SEED).integers(10, side - 10, (1000, 2)).tolist())
 
     def path() -> None:
-        wire.anchor([512, 512])
+        """From the middle to the next place."""
+        wire.anchor([side // 2, side // 2])
         wire.path_to(next(targets))
 
-    row = timed(path, lambda: route_through_array(cost, (512, 512), (100, 900)), 15)
-    return {"live-wire, 1024², one path": {**row, "peer": "scikit-image route_through_array"}}
+    goal = (side * 100 // 1024, side * 900 // 1024)
+    peer = partial(route_through_array, cost, (side // 2, side // 2), goal)
+    return Task(path, 15, "scikit-image route_through_array", peer)
 
 
-def brushes() -> dict[str, Any]:
-    """A dab of the adaptive brush of 15 mm in a volume, and the wand on a slice."""
-    image = blobs((64, 512, 512), 20)
+def brushed(side: int = 512) -> Task:
+    """A dab of the adaptive brush of 15 mm in a volume."""
+    image = blobs((side // 8, side, side), side / 26)
     labels = np.zeros(image.shape, np.uint8)
-    dab = timed(lambda: adaptive_brush(image, labels, points=[[32, 256, 256]], radius_mm=15.0), None, 20)
-    wand = timed(
-        lambda: magic_wand(image, labels, points=[[32, 256, 256]], tolerance=40, axis=0),
-        lambda: flood(image[32], (256, 256), tolerance=40),
+    middle = [n // 2 for n in image.shape]
+    return Task(lambda: adaptive_brush(image, labels, points=[middle], radius_mm=15.0), 20)
+
+
+def clicked(side: int = 512) -> Task:
+    """A click of the wand on a slice of the volume; the peer is given the slice."""
+    image = blobs((side // 8, side, side), side / 26)
+    labels = np.zeros(image.shape, np.uint8)
+    z, y, x = (n // 2 for n in image.shape)
+    return Task(
+        lambda: magic_wand(image, labels, points=[[z, y, x]], tolerance=40, axis=0),
         20,
+        "scikit-image flood",
+        lambda: flood(image[z], (y, x), tolerance=40),
     )
-    return {"adaptive brush, one stroke": dab, "magic wand, 512²": {**wand, "peer": "scikit-image flood"}}
 
 
-def walkers() -> dict[str, Any]:
+def walked(side: int = 128) -> Task:
     """The random walker on 128³ with three labels."""
-    image = blobs((128, 128, 128), 10)
+    image = blobs((side,) * 3, side / 13)
     labels = np.zeros(image.shape, np.uint8)
     seeds = np.full(image.shape, UNMARKED, np.int32)
-    for label, place in enumerate(np.random.default_rng(SEED).integers(15, 113, (3, 3))):
-        seeds[place[0], place[1], place[2] - 8 : place[2] + 8] = label
+    edge = side * 15 // 128
+    for label, place in enumerate(np.random.default_rng(SEED).integers(edge, side - edge, (3, 3))):
+        seeds[place[0], place[1], max(place[2] - 8, 0) : place[2] + 8] = label
     marks = seeds + 1  # scikit-image: 0 is not marked
-    row = timed(
+    return Task(
         lambda: our_walker(image, labels, seeds=seeds),
-        lambda: random_walker(image, marks, mode="cg_j", tol=1e-3, beta=130),
         3,
+        "scikit-image random_walker, cg_j",
+        lambda: random_walker(image, marks, mode="cg_j", tol=1e-3, beta=130),
     )
-    return {"random walker, 128³": {**row, "peer": "scikit-image random_walker, cg_j"}}
 
 
-def slices() -> dict[str, Any]:
-    """Interpolation of a mask of 300 × 512 × 512 with every fifth slice drawn."""
-    z, y, x = np.ogrid[:300, :512, :512]
-    shape = ((y - 256) ** 2 + (x - 256 - 40 * np.sin(z / 30)) ** 2 < (90 + 25 * np.cos(z / 20)) ** 2).astype(np.uint8)
-    drawn = list(range(0, 300, 5))
+def slices(side: int = 512, *, follow: bool = False) -> Task:
+    """Interpolation of a mask of 300 × 512 × 512 with every fifth slice drawn, by distance or following the image."""
+    count = 300 * side // 512
+    z, y, x = np.ogrid[:count, :side, :side]
+    scale = side / 512
+    radius = (90 + 25 * np.cos(z / 20)) * scale
+    middle = side // 2 + 40 * np.sin(z / 30) * scale
+    shape = ((y - side // 2) ** 2 + (x - middle) ** 2 < radius**2).astype(np.uint8)
+    drawn = list(range(0, count, 5))
     sparse = np.zeros_like(shape)
     sparse[drawn] = shape[drawn]
+    if not follow:
+        return Task(lambda: interpolate(sparse, drawn={0: drawn}), 1)
     image = shape * 100 + np.random.default_rng(SEED).normal(0, 20, shape.shape).astype(np.float32)
-    plain = timed(lambda: interpolate(sparse, drawn={0: drawn}), None, 1)
-    followed = timed(lambda: interpolate(sparse, drawn={0: drawn}, method="image", image=image), None, 1)
-    return {"interpolation by distance, 512×512×300": plain, "interpolation by image, 512×512×300": followed}
+    return Task(lambda: interpolate(sparse, drawn={0: drawn}, method="image", image=image), 1)
+
+
+TASKS: dict[str, Callable[..., Task]] = {
+    "grow-cut, 256³, 3 labels": growing,
+    "grow-cut, one more stroke": one_stroke,
+    "live-wire, 1024², one path": wires,
+    "adaptive brush, one stroke": brushed,
+    "magic wand, a slice of 512²": clicked,
+    "random walker, 128³": walked,
+    "interpolation by distance, 512×512×300": slices,
+    "interpolation by image, 512×512×300": partial(slices, follow=True),
+}
 
 
 if __name__ == "__main__":

@@ -142,6 +142,18 @@ def test_a_tool_in_steps_shows_each_and_is_one_edit():
     assert session.run(growing, radii=[]) is None
 
 
+def test_steps_that_each_change_another_place_all_count():
+    def walking(image, labels, *, spacing):
+        for place in range(3):
+            yield Change(Box((place, place), (place + 1, place + 1)), np.array([[4]]))
+
+    session = Session({"main": np.zeros((4, 4), np.uint8)}, image=np.zeros((4, 4)))
+    session.run(walking)
+    assert np.array_equal(session.labels(), 4 * np.diag([1, 1, 1, 0]))
+    session.undo()
+    assert not session.labels().any()
+
+
 def test_a_tool_that_is_stopped_leaves_everything_as_it_was():
     session = fresh()
     before = state(session)

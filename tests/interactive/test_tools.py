@@ -215,6 +215,17 @@ def test_a_region_with_the_axes_of_a_picture_is_refused_in_a_volume(name) -> Non
         run(name, region=Box((0, 0), (5, 5)))
 
 
+@pytest.mark.parametrize("thick", [1, 2, 3])
+def test_a_contour_moves_in_a_slab_of_few_slices(thick) -> None:
+    labels = picture()[1]
+    changes = run("geodesic-contour", region=Box((7, 0, 0), (7 + thick, *SHAPE[1:])))
+    now = labels
+    for change in changes:
+        now = change.applied_to(now)
+    assert (now[7] == 1).sum() > 2 * (labels[7] == 1).sum()
+    assert np.array_equal(now[7 + thick :], labels[7 + thick :])
+
+
 @pytest.mark.parametrize("name", ["magic-wand", "adaptive-brush", "threshold-brush"])
 @pytest.mark.parametrize("axis", [None, 0, 1, 2])
 def test_what_lies_out_of_a_tool_s_reach_is_not_looked_at(name, axis) -> None:

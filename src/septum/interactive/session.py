@@ -213,7 +213,7 @@ class Session:
         on_preview: Callable[[Change], None] | None = None,
         **options: Any,
     ) -> Done | None:
-        """Call a tool on a layer and apply what it proposes; of a tool that works in steps, the last proposal.
+        """Call a tool on a layer and apply what it proposes; of a tool that works in steps, all proposals together.
 
         Args:
             tool: called as `tool(image, labels, spacing=…, **options)`.
@@ -227,13 +227,7 @@ class Session:
             What changed; None when the rules left nothing of it. Whatever the tool raises leaves the labels alone.
         """
         found = tool(self._picture(channel), self.labels(layer), spacing=self.spacing, **options)
-        change: Change | None = None
-        if isinstance(found, Change):
-            change = found
-        else:
-            for change in found:
-                if on_preview is not None:
-                    on_preview(change)
+        change = found if isinstance(found, Change) else _together(found, self.labels(layer), on_preview)
         if change is None:
             return None
         return self.apply(change, what=what or str(getattr(tool, "__name__", "edit")), layer=layer)
@@ -379,3 +373,17 @@ class Session:
 
 def _shape(image: ArrayLike | None) -> tuple[int, ...] | None:
     return None if image is None else np.shape(image)
+
+
+def _together(
+    changes: Iterator[Change], labels: NDArray[Any], on_preview: Callable[[Change], None] | None
+) -> Change | None:
+    """Changes that each begin where the last one ended, as one change of `labels`; None without any."""
+    now, box = labels, None
+    for change in changes:
+        if on_preview is not None:
+            on_preview(change)
+        if 0 not in change.box.shape:
+            now = change.applied_to(now)
+            box = change.box if box is None else box.union(change.box)
+    return None if box is None else Change(box, now[box.slices].copy())
