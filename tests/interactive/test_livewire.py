@@ -149,7 +149,7 @@ def test_a_turned_picture_has_a_turned_wire_of_the_same_price(number) -> None:
 
 @pytest.mark.parametrize("factor", [2.0**-12, 2.0**12])
 def test_the_unit_of_the_intensities_does_not_matter_even_where_nearly_all_is_flat(factor) -> None:
-    small = np.zeros((60, 60))
+    small = np.zeros((120, 120))
     small[20:24, 30:34] = 1
     for image in (scenery((20, 20)), small):
         np.testing.assert_array_equal(costs(factor * image), costs(image))
