@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical.adjacency import connected_parts
 from septum.classical.inputs import at_least, grey_image, spacing_mm
 from septum.classical.landscape import gradient_magnitude, smoothed
 from septum.errors import ConfigError, GeometryError
@@ -19,9 +20,12 @@ from septum.interactive.scene import Scene, label_type, levels, scene, shifted
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 
 Mask = NDArray[np.bool_]
-Steps = Callable[[Mask, int], Mask]
-_RUN = 20  # iterations of the contour between two roundings to whole voxels: each loses what moved within a voxel
+Level = NDArray[np.float32]
+"""Below 0 inside the shape; millimetres from its border where a contour keeps it between two steps."""
+Steps = Callable[[Level, int], Level]
+_RUN = 20  # iterations of the contour at once: each start anew loses a little of what moved within a voxel
 _THIN = 4  # voxels that ITK's recursive filters need along each axis
+_NARROW = 0.5  # deviation in voxels below which the blur does not reach the next slice, and no border crosses to it
 _FAR = 0.02  # of the blurred shape: what is nearer to 0 or 1 does not move, so no island appears far from the border
 
 
@@ -98,7 +102,7 @@ def geodesic_contour(
     Args:
         image: `(Y, X)` or `(Z, Y, X)`, finite.
         labels: label map of the image's shape that holds the seed shape.
-        label: whose shape moves; it leaves voxels as 0 and never enters other labels.
+        label: whose shape moves; it leaves voxels as 0, and enters neither other labels nor what they fence off.
         iterations, every: at most so many, a change after each `every` that moved a voxel; it ends early when nothing
             moves any more. The shape after n iterations does not depend on `every`; every 20 take the least time.
         balloon: speed outward, negative for inward.
@@ -123,10 +127,15 @@ def geodesic_contour(
     at_least(advection, 0, "advection")
     speed = speed_image(found.image, contrast=contrast, inside=inside, sigma_mm=sigma_mm, spacing=found.spacing)
 
-    def move(mask: Mask, count: int) -> Mask:
-        return _contour(mask, speed, found.spacing, count, (balloon, curvature, advection))
+    barred = _barred((found.labels != 0) & ~inside, inside)
 
-    return _stream(found, inside, label, (iterations, every, _RUN), move, cancelled)
+    def move(level: Level, count: int) -> Level:
+        moved = _contour(level, speed, found.spacing, count, (balloon, curvature, advection))
+        moved[barred & (moved < 0)] = min(found.spacing) / 2
+        return moved
+
+    start = _signed_distance(inside, found.spacing)
+    return _stream(found, inside, label, _shapes(start, (iterations, every, _RUN), move, cancelled))
 
 
 def chan_vese(
@@ -151,8 +160,8 @@ def chan_vese(
 
     Args:
         image, labels, label, iterations, every, spacing, region, cancelled: as `geodesic_contour`.
-        smoothing_mm: deviation of the blur, above 0; None for the finest spacing. Larger ones smooth the border
-            more and move it faster.
+        smoothing_mm: deviation of the blur, above 0, but half a voxel at least along each axis; None for the finest
+            spacing. Larger ones smooth the border more and move it faster.
         inside_weight, outside_weight: how much a voxel's misfit counts on each side, above 0.
         sigma_mm: Gaussian smoothing of the image before, 0 for none.
 
@@ -168,10 +177,13 @@ def chan_vese(
     blur = min(found.spacing) if smoothing_mm is None else at_least(smoothing_mm, 0, "smoothing_mm", above=True)
     grey = levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm)).astype(np.float32)
 
-    def move(mask: Mask, _: int) -> Mask:
-        return _lean(mask, grey, [blur / s for s in found.spacing], (inside_weight, outside_weight))
+    barred = _barred((found.labels != 0) & ~inside, inside)
+    widths = [max(blur / s, _NARROW) for s in found.spacing]
 
-    return _stream(found, inside, label, (iterations, every, 1), move, cancelled)
+    def move(level: Level, _: int) -> Level:
+        return _level_of(_lean(level < 0, grey, widths, (inside_weight, outside_weight)) & ~barred)
+
+    return _stream(found, inside, label, _shapes(_level_of(inside), (iterations, every, 1), move, cancelled))
 
 
 def _lean(mask: Mask, grey: NDArray[np.float32], widths: Sequence[float], weights: tuple[float, float]) -> Mask:
@@ -214,14 +226,10 @@ def _begin(
     return found, inside
 
 
-def _stream(
-    found: Scene, inside: Mask, label: int, counts: tuple[int, int, int], move: Steps, cancelled: IsCancelled | None
-) -> Iterator[Change]:
-    """One change per shape of `_shapes` that differs from the last, each relative to the last."""
-    foreign = (found.labels != 0) & ~inside
-    kind = label_type(found.labels.dtype, label)
-    held = found.labels.astype(kind)
-    for fresh in _shapes(inside, foreign, counts, move, cancelled):
+def _stream(found: Scene, inside: Mask, label: int, shapes: Iterator[Mask]) -> Iterator[Change]:
+    """One change per shape that differs from the last, each relative to the last."""
+    held = found.labels.astype(label_type(found.labels.dtype, label))
+    for fresh in shapes:
         box = Box.of(fresh != inside)
         if box is None:
             continue
@@ -232,12 +240,20 @@ def _stream(
         yield Change(shifted(box, found.box), part.copy())
 
 
-def _shapes(
-    base: Mask, foreign: Mask, counts: tuple[int, int, int], move: Steps, cancelled: IsCancelled | None
-) -> Iterator[Mask]:
+def _barred(foreign: Mask, inside: Mask) -> Mask:
+    """Other labels, and what no way through faces leads to from the shape without crossing them."""
+    if not foreign.any():
+        return foreign
+    numbers, count = connected_parts(~foreign)
+    reached = np.zeros(count + 1, bool)
+    reached[numbers[inside]] = True
+    return np.asarray(~reached[numbers])
+
+
+def _shapes(base: Level, counts: tuple[int, int, int], move: Steps, cancelled: IsCancelled | None) -> Iterator[Mask]:
     """The shape after each `every` of the iterations, until `run` of them move nothing.
 
-    `move` goes on from the shape after a multiple of `run` iterations, so that the shape after n iterations is the same
+    `move` goes on from the level after a multiple of `run` iterations, so that the shape after n iterations is the same
     however often one looks.
     """
     iterations, every, run = counts
@@ -245,37 +261,42 @@ def _shapes(
     for wanted in [*range(every, iterations, every), iterations]:
         while wanted - done >= run:
             stop_if(cancelled)
-            fresh = move(base, run) & ~foreign
-            if np.array_equal(fresh, base):
-                yield base
+            fresh = move(base, run)
+            if np.array_equal(fresh < 0, base < 0):
+                yield fresh < 0
                 return
             base, done = fresh, done + run
         if wanted > done:
             stop_if(cancelled)
-            yield move(base, wanted - done) & ~foreign
+            yield move(base, wanted - done) < 0
         else:
-            yield base
+            yield base < 0
+
+
+def _level_of(mask: Mask) -> Level:
+    return np.where(mask, np.float32(-1), np.float32(1))
 
 
 def _contour(
-    mask: Mask,
+    level: Level,
     speed: NDArray[np.float32],
     spacing: Sequence[float],
     count: int,
     scales: tuple[float, float, float],
-) -> Mask:
+) -> Level:
     """`count` iterations of the geodesic active contour; an empty or full shape stays as it is."""
     import SimpleITK
 
-    if not mask.any() or mask.all():
-        return mask
-    thick = [(0, max(0, _THIN - n)) for n in mask.shape]
-    level = SimpleITK.GetImageFromArray(np.pad(_signed_distance(mask, spacing), thick, mode="edge"))
+    inside = level < 0
+    if not inside.any() or inside.all():
+        return level.copy()
+    thick = [(0, max(0, _THIN - n)) for n in level.shape]
+    front = SimpleITK.GetImageFromArray(np.pad(level, thick, mode="edge"))
     terrain = SimpleITK.GetImageFromArray(np.pad(speed, thick, mode="edge"))
-    level.SetSpacing(spacing[::-1])
+    front.SetSpacing(spacing[::-1])
     terrain.SetSpacing(spacing[::-1])
     moved = SimpleITK.GeodesicActiveContourLevelSet(
-        level,
+        front,
         terrain,
         maximumRMSError=0.0,
         propagationScaling=float(scales[0]),
@@ -283,7 +304,8 @@ def _contour(
         advectionScaling=float(scales[2]),
         numberOfIterations=int(count),
     )
-    return np.asarray(SimpleITK.GetArrayFromImage(moved)[tuple(map(slice, mask.shape))] < 0)
+    found: Level = SimpleITK.GetArrayFromImage(moved)[tuple(map(slice, level.shape))]
+    return found
 
 
 def _signed_distance(mask: Mask, spacing: Sequence[float]) -> NDArray[np.float32]:
