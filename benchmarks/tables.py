@@ -320,7 +320,6 @@ def interactive(content: dict[str, Any]) -> list[str]:
 def prompted(content: dict[str, Any]) -> list[str]:
     """Clicks and a box for a network trained with prompts, and its twin without."""
     results = content["results"]
-    spent = results["train_seconds"]
 
     def cell(row: dict[str, Any], sign: str = "") -> str:
         return f"{row['mean']:{sign}.3f} [{row['mean_ci_low']:{sign}.3f}, {row['mean_ci_high']:{sign}.3f}]"
@@ -330,7 +329,7 @@ def prompted(content: dict[str, Any]) -> list[str]:
         "",
         f"`python -m benchmarks.accuracy.prompted` ({where(content)}): {results['what']}, trained on "
         f"{results['training_images']} slices of {results['training_patients']} patients, {results['steps']} steps "
-        f"(without prompts {spent['plain']:.0f} s, with {spent['prompted']:.0f} s), scored on one slice of each of "
+        f"of each network, few on purpose, scored on one slice of each of "
         f"{results['test_images']} other patients. A simulated person clicks the deepest pixel of the largest error. "
         "Dice is the mean of both labels, with a 95 % bootstrap interval over patients.",
         "",
