@@ -74,13 +74,14 @@ class Box:
     @classmethod
     def of(cls, mask: NDArray[np.bool_], *, margin: int | Sequence[int] = 0) -> Box | None:
         """The smallest box that holds every True of `mask`, grown by `margin` voxels; None for an empty mask."""
-        spans, left = [], mask
+        spans: list[tuple[int, int]] = []
+        left: NDArray[Any] = mask
         while left.ndim:
             hit = np.flatnonzero(left.any(axis=tuple(range(1, left.ndim))))
             if not len(hit):
                 return None
             spans.append((int(hit[0]), int(hit[-1])))
-            left = left[hit[0] : hit[-1] + 1].any(axis=0)
+            left = np.asarray(left[hit[0] : hit[-1] + 1].any(axis=0))
         return cls.around(np.array(spans).T, mask.shape, margin=margin)
 
     @property
