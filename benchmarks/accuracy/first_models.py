@@ -86,7 +86,7 @@ STUDIES = (
     Study("em", "membranes, electron microscopy (ISBI 2012)", em, ("--background", "255"), "0.82, pixel error 0.07"),
     Study("fundus", "vessels, fundus (DRIVE)", fundus, aim="0.79", minutes=4.0),
     Study("hippocampus", "hippocampus, MR, 3-D (MSD)", hippocampus, ("--members", "5"), "0.875"),
-    Study("nuclei", "nuclei, mixed microscopy (DSB 2018)", nuclei, ("--foreground",), "0.90", 6.0),
+    Study("nuclei", "nuclei, mixed microscopy (DSB 2018)", nuclei, ("--foreground",), "0.90"),
 )
 
 
