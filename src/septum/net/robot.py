@@ -64,8 +64,8 @@ def correct(
     Returns:
         The click with the true class there; None when nothing is wrong.
 
-    >>> correct(np.array([[0, 1, 1, 1, 0]]), np.zeros((1, 5), int)).points.tolist()
-    [[0, 2]]
+    >>> correct(np.pad(np.ones((3, 3), int), 1), np.zeros((5, 5), int)).points.tolist()
+    [[2, 2]]
     """
     region = _pick(_wrong(truth, guess, ignore), None)
     return None if region is None else _click(region, None, spacing)
