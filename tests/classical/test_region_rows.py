@@ -1,4 +1,4 @@
-"""The rows of regions and clustering in the table of methods: every one runs with its defaults, and a limit where asked."""
+"""The rows of regions and clustering in the table of methods: each runs with its defaults, and a limit where asked."""
 
 from __future__ import annotations
 
