@@ -53,12 +53,12 @@ def accuracy(content: dict[str, Any]) -> list[str]:
     for name, row in results.items():
         if not isinstance(row, dict):
             continue
-        for kind in ("plain", "tta"):
+        for kind in ("plain", "mirrored"):
             if kind not in row:
                 continue
             score = row[kind]
             lines.append(
-                f"| {row['what']}{' (--tta)' if kind == 'tta' else ''} | "
+                f"| {row['what']}{' (--tta)' if kind == 'mirrored' else ''} | "
                 f"{row['training_images']} | {score['n']} | "
                 f"{score['mean']:.4f} [{score['mean_ci_low']:.4f}, {score['mean_ci_high']:.4f}] | "
                 f"{score['median']:.4f} [{score['median_ci_low']:.4f}, {score['median_ci_high']:.4f}] | "

@@ -45,6 +45,7 @@ class Study:
     options: tuple[str, ...] = ()
     aim: str = ""
     minutes: float = 10.0
+    mirrored: bool = True
 
 
 def pairs(folder: Path) -> list[tuple[Path, Path]]:
@@ -85,7 +86,7 @@ def drawn(found: list[tuple[Path, Path]], count: int) -> tuple[list[tuple[Path, 
 STUDIES = (
     Study("em", "membranes, electron microscopy (ISBI 2012)", em, ("--background", "255"), "0.82, pixel error 0.07"),
     Study("fundus", "vessels, fundus (DRIVE)", fundus, aim="0.79", minutes=4.0),
-    Study("hippocampus", "hippocampus, MR, 3-D (MSD)", hippocampus, ("--members", "5"), "0.875"),
+    Study("hippocampus", "hippocampus, MR, 3-D (MSD)", hippocampus, ("--members", "5"), "0.875", mirrored=False),
     Study("nuclei", "nuclei, mixed microscopy (DSB 2018)", nuclei, ("--foreground",), "0.90"),
 )
 
@@ -154,7 +155,7 @@ def study(chosen: Study, data: Path, factor: float, *, reuse: bool) -> dict[str,
         "patch": plan["patch"],
         "precision": plan["precision"],
     }
-    for kind, extra in {"plain": [], "tta": ["--tta"]}.items():
+    for kind, extra in {"plain": [], **({"mirrored": ["--tta"]} if chosen.mirrored else {})}.items():
         masks, report = folder / f"masks-{kind}", folder / f"report-{kind}"
         for old in (masks, report):
             shutil.rmtree(old, ignore_errors=True)

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
 
 from septum.errors import ConfigError
 from septum.net import engine as engine_module
-from septum.net.copies import ZOOMS, Copy, mirrors
-from septum.net.engine import onnx_engine, openvino_engine, torch_engine
+from septum.net.engine import mirrors, onnx_engine, openvino_engine, torch_engine
 from septum.net.predict import TileSettings, predict_classes
 from septum.net.unet import UNet, UNetConfig, paper
 
@@ -42,7 +40,7 @@ def test_one_model_gives_its_own_logits(ndim: int) -> None:
 def test_parts_add_up_however_small_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     models = [tiny(classes=5, seed=seed) for seed in range(2)]
     batch = noise(1, 1, 8, 8)
-    engine = torch_engine(models, copies=mirrors((0, 1)))
+    engine = torch_engine(models, flips=mirrors((0, 1)))
     whole = engine(batch)
     monkeypatch.setattr(engine_module, "_PART_BYTES", 4 * 64 * 2)
     parts = list(engine.parts(batch))
@@ -55,7 +53,7 @@ def test_an_ensemble_is_the_mean_of_logits_over_models_and_mirrors() -> None:
     models = [tiny(seed=seed) for seed in range(3)]
     batch = noise(1, 1, 8, 12)
     expected = [np.flip(logits_of(m, np.flip(batch, f).copy()), f) for m in models for f in ((), (2,), (3,), (2, 3))]
-    result = torch_engine(models, copies=mirrors((0, 1)))(batch).numpy()
+    result = torch_engine(models, flips=mirrors((0, 1)))(batch).numpy()
     np.testing.assert_allclose(result, np.mean(expected, axis=0), atol=1e-5)
 
 
@@ -68,7 +66,7 @@ def test_mirrors_change_nothing_for_a_network_that_does_not_see_left_from_right(
     image = noise(1, 40, 44)
     settings = TileSettings((16, 16))
     once, often = (
-        predict_classes(torch_engine([model], copies=f), image, settings=settings) for f in ([Copy()], mirrors((0, 1)))
+        predict_classes(torch_engine([model], flips=f), image, settings=settings) for f in ([()], mirrors((0, 1)))
     )
     assert (once == often).mean() > 0.999
     assert len(np.unique(once)) > 1
@@ -112,59 +110,9 @@ def test_an_engine_predicts_images_smaller_than_its_tiles() -> None:
         assert predict_classes(engine, noise(1, *shape), settings=TileSettings((32, 32))).shape == shape
 
 
-def blurred(x: np.ndarray, zoom: float) -> np.ndarray:
-    """The smaller or larger copy and back again, by the geometry of scipy."""
-    size = [round(n * zoom) for n in x.shape[2:]]
-    for shape in (size, x.shape[2:]):
-        x = ndimage.zoom(
-            x,
-            (1, 1, *(m / n for m, n in zip(shape, x.shape[2:], strict=True))),
-            order=1,
-            grid_mode=True,
-            mode="nearest",
-        )
-    return x
-
-
-@pytest.mark.parametrize(
-    ("shape", "zoom"), [((40, 24), 0.9), ((40, 24), 1.1), ((16, 24, 20), 1.1), ((16, 24, 20), 0.9)]
-)
-def test_a_zoomed_copy_returns_to_its_place(shape: tuple[int, ...], zoom: float) -> None:
-    rng = np.random.default_rng(0)
-    x = ndimage.gaussian_filter(rng.standard_normal((2, 3, *shape)), (0, 0, *(3,) * len(shape))).astype(np.float32)
-    look, divisor = Copy(zoom=zoom), (8,) * len(shape)
-    seen = look.view(torch.from_numpy(x), divisor)
-    assert all(n % 8 == 0 for n in seen.shape[2:])
-    back = look.back(seen, shape).numpy()
-    assert back.shape == x.shape
-    np.testing.assert_allclose(back, blurred(x, zoom), atol=1e-5)
-    assert np.abs(back - x).max() < 0.1 * np.ptp(x)
-
-
-def test_a_tile_too_small_to_be_mirrored_at_its_ends_is_continued() -> None:
-    seen = Copy(zoom=1.1).view(torch.arange(12.0).reshape(1, 1, 3, 4), (16, 16))
-    assert seen.shape == (1, 1, 16, 16)
-    assert seen[0, 0, -1, -1] == 11.0
-
-
-def test_the_mean_is_taken_over_zoomed_copies_too() -> None:
-    model = tiny()
-    batch = np.random.default_rng(1).standard_normal((2, 1, 32, 48), dtype=np.float32)
-    alone = [torch_engine([model], copies=[look])(batch) for look in (Copy(), Copy(zoom=0.9), Copy(zoom=1.1))]
-    found = torch_engine([model], copies=[Copy(), Copy(zoom=0.9), Copy(zoom=1.1)])(batch)
-    torch.testing.assert_close(found, sum(alone) / 3)
-    assert (alone[0] - alone[1]).abs().max() > 1e-3
-
-
-def test_copies_of_a_network_without_its_margin_are_not_zoomed() -> None:
-    model = UNet(paper(2, 1, 2, features=(4, 8)))
-    with pytest.raises(ConfigError, match="must not be zoomed"):
-        torch_engine([model], copies=[Copy(), Copy(zoom=0.9)])
-
-
 def test_mirrors_are_all_combinations() -> None:
     assert len(mirrors((0, 1, 2))) == 8
-    assert mirrors(()) == (Copy(),)
+    assert mirrors(()) == ((),)
 
 
 @pytest.mark.parametrize(
@@ -205,14 +153,14 @@ def test_exported_engines_agree_with_pytorch_for_any_tile_size(
     models: dict[int, UNet], folder: Path, ndim: int, make: Callable[..., engine_module.ExportedEngine]
 ) -> None:
     model = models[ndim]
-    copies = (*mirrors((0,)), *(Copy(zoom=zoom) for zoom in ZOOMS))
-    exported = make([model], folder=folder, copies=copies)
+    flips = mirrors((0,))
+    exported = make([model], folder=folder, flips=flips)
     for shape in [(8, 4, 6), (10, 22, 4)]:
         batch = noise(2, 1, *shape[:ndim])
-        np.testing.assert_allclose(exported(batch), torch_engine([model], copies=copies)(batch).numpy(), atol=1e-4)
+        np.testing.assert_allclose(exported(batch), torch_engine([model], flips=flips)(batch).numpy(), atol=1e-4)
     image = noise(1, *(30, 21, 9)[:ndim])
     settings = TileSettings((8, 8, 8)[:ndim])
-    expected = predict_classes(torch_engine([model], copies=copies), image, settings=settings)
+    expected = predict_classes(torch_engine([model], flips=flips), image, settings=settings)
     assert (predict_classes(exported, image, settings=settings) == expected).mean() > 0.999
     assert not list(folder.glob(".*"))
 

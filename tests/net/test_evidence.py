@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from septum.net.copies import Copy
 from septum.net.engine import compared_with, onnx_engine, torch_engine, watched_by
 from septum.net.evidence import Evidence
 from septum.net.predict import TileSettings, predict_classes
@@ -66,14 +65,14 @@ def test_evidence_does_not_change_the_mask() -> None:
 
 
 def test_agreement_is_the_mean_dice_over_pairs_of_networks_and_mirrored_copies() -> None:
-    nets, flips = [small_net(0), small_net(1)], [Copy(), Copy((1,))]
+    nets, flips = [small_net(0), small_net(1)], [(), (1,)]
     array = image()
     evidence = Evidence(3)
-    engine = torch_engine(nets, copies=flips)
+    engine = torch_engine(nets, flips=flips)
     predict_classes(engine, array, settings=TileSettings(patch=(44, 36)), evidence=evidence)
     views = []
     for net, flip in itertools.product(nets, flips):
-        alone = torch_engine([net], copies=[flip])
+        alone = torch_engine([net], flips=[flip])
         views.append(predict_classes(alone, array, settings=TileSettings(patch=(44, 36))))
     for index in range(3):
         shared = sum(((a == index) & (b == index)).sum() for a, b in itertools.combinations(views, 2))
@@ -93,12 +92,10 @@ def test_one_network_and_one_copy_have_nobody_to_agree_with() -> None:
 def test_a_copy_to_compare_with_speaks_about_agreement_only() -> None:
     plain, array, settings = torch_engine([small_net(0)]), image(), TileSettings(patch=(44, 36))
     evidence, averaged = Evidence(3), Evidence(3)
-    engine = compared_with(plain, [Copy((1,))])
+    engine = compared_with(plain, [(1,)])
     classes = predict_classes(engine, array, settings=settings, evidence=evidence)
     assert np.array_equal(classes, predict_classes(plain, array, settings=settings))
-    predict_classes(
-        torch_engine([small_net(0)], copies=[Copy(), Copy((1,))]), array, settings=settings, evidence=averaged
-    )
+    predict_classes(torch_engine([small_net(0)], flips=[(), (1,)]), array, settings=settings, evidence=averaged)
     np.testing.assert_allclose(evidence.agreement, averaged.agreement)
     assert np.isfinite(evidence.agreement).any()
     assert plain.compared == ()
@@ -132,14 +129,3 @@ def test_many_classes_are_compared_in_chunks(monkeypatch: pytest.MonkeyPatch) ->
         a, b = views[0] == index, views[1] == index
         if (a | b).any():
             assert evidence.agreement[index] == pytest.approx(2 * (a & b).sum() / (a.sum() + b.sum()), abs=1e-6)
-
-
-def test_zoomed_copies_change_the_logits_but_are_not_asked_whether_they_agree() -> None:
-    array, settings = image(), TileSettings(patch=(44, 36))
-    asked, evidence = Evidence(3), Evidence(3)
-    predict_classes(torch_engine([small_net(0)], copies=[Copy(), Copy((1,))]), array, settings=settings, evidence=asked)
-    copies = [Copy(), Copy((1,)), Copy(zoom=1.1)]
-    predict_classes(torch_engine([small_net(0)], copies=copies), array, settings=settings, evidence=evidence)
-    np.testing.assert_allclose(evidence.agreement, asked.agreement)
-    alone = torch_engine([small_net(0)], copies=[Copy(), Copy(zoom=1.1)])
-    assert watched_by(alone, evidence) is alone

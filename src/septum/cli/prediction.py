@@ -23,9 +23,7 @@ def predict(
         str | None,
         typer.Option(metavar="FOLDS", help="all: the mean of every trained fold; 0,2: of these.", show_default="all"),
     ] = None,
-    tta: Annotated[
-        bool, typer.Option("--tta", help="Also predict mirrored and zoomed copies and take the mean; slower.")
-    ] = False,
+    tta: Annotated[bool, typer.Option("--tta", help="Also predict mirrored copies and take the mean; slower.")] = False,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write the probability of every class.")
     ] = False,

@@ -1,6 +1,6 @@
 """What turns a batch of tiles into logits: PyTorch (here), ONNX Runtime or OpenVINO (from an exported file).
 
-The one insight: the ensemble of folds and copies is a *mean of logits*, and the head of a U-Net is a 1×1 convolution,
+The one insight: the ensemble of folds and mirrors is a *mean of logits*, and the head of a U-Net is a 1×1 convolution,
 so the result is a sum of small parts: a few classes of one model and one mirror at a time. An engine that hands out its
 parts never holds the logits of a tile for all classes, nor those of two models. Other runtimes get the whole network as
 one ONNX file (plain data, no pickle) and return all classes; `predict` gives them tiles small enough for that.
@@ -24,7 +24,6 @@ import torch
 from torch import Tensor, nn
 
 from septum.errors import ConfigError
-from septum.net.copies import Copy
 from septum.net.evidence import Evidence
 from septum.net.unet import UNet
 
@@ -71,24 +70,32 @@ class PartsEngine(Protocol):
     def parts(self, batch: FloatArray) -> Iterator[tuple[slice, Tensor]]: ...
 
 
+def mirrors(axes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Every combination of mirrored spatial axes, the image as it is included as the first.
+
+    >>> mirrors((0, 1))
+    ((), (0,), (1,), (0, 1))
+    """
+    return tuple(itertools.chain.from_iterable(itertools.combinations(axes, n) for n in range(len(axes) + 1)))
+
+
 def torch_engine(
     models: Sequence[UNet],
     *,
     device: torch.device | str = "cpu",
     precision: str = "32-true",
-    copies: Sequence[Copy] = (Copy(),),
+    flips: Sequence[tuple[int, ...]] = ((),),
 ) -> "TorchEngine":
-    """Predict with PyTorch; the mean of the logits over `models` (an ensemble of folds) and `copies`.
+    """Predict with PyTorch; the mean of the logits over `models` (an ensemble of folds) and `flips`.
 
-    copies: what is averaged over (see `copies.mirrors`); by default the image as it is.
+    flips: the mirrored copies to average over, each a tuple of spatial axes; () is the image as it is (see `mirrors`).
     precision: a name as in Lightning Fabric; the head always runs in float32, so that bfloat16 does not round logits.
     The models are moved to `device` and otherwise left alone: their training mode is restored after each call.
     """
     _check_ensemble(models)
-    _check_copies(models[0], copies)
     if precision not in AUTOCAST:
         raise ConfigError(f"precision must be one of {', '.join(AUTOCAST)}, got {precision!r}; CHOOSE one of these")
-    return TorchEngine(models, torch.device(device), AUTOCAST[precision], tuple(copies) or (Copy(),))
+    return TorchEngine(models, torch.device(device), AUTOCAST[precision], tuple(flips) or ((),))
 
 
 class TorchEngine:
@@ -99,18 +106,18 @@ class TorchEngine:
         models: Sequence[UNet],
         device: torch.device,
         autocast: torch.dtype | None,
-        copies: tuple[Copy, ...],
+        flips: tuple[tuple[int, ...], ...],
     ) -> None:
         self.models = [model.to(device) for model in models]
         self.device = device
         self.autocast = autocast
-        self.copies = copies
+        self.flips = flips
         self.n_classes = models[0].config.out_channels
         self.margin = tuple(models[0].margin)
         self.divisor = tuple(models[0].divisor)
         self.activation: str = models[0].config.activation_out
         self.witness: Evidence | None = None
-        self.compared: tuple[Copy, ...] = ()
+        self.compared: tuple[tuple[int, ...], ...] = ()
 
     def __call__(self, batch: FloatArray) -> Tensor:
         """Logits (N, K, *out) float32 on the engine's device."""
@@ -124,20 +131,19 @@ class TorchEngine:
         return total
 
     def parts(self, batch: FloatArray) -> Iterator[tuple[slice, Tensor]]:
-        """Logits of a few classes of one model and copy at a time, divided by the number of models and copies."""
+        """Logits of a few classes of one model and mirror at a time, divided by the number of models and mirrors."""
         inputs = torch.from_numpy(batch).to(self.device)
-        scale = 1.0 / (len(self.models) * len(self.copies))
+        scale = 1.0 / (len(self.models) * len(self.flips))
         votes: list[Tensor] = []
-        for model, look in itertools.product(self.models, self.copies):
+        for model, flip in itertools.product(self.models, self.flips):
             vote: tuple[Tensor, Tensor] | None = None
-            heard = self.witness is not None and look.zoom == 1.0  # a zoomed copy is coarser: no equal to compare
-            features = _features(model, inputs, look, self.autocast)
+            features = _features(model, inputs, [axis + 2 for axis in flip], self.autocast)
             voxels = features.shape[0] * int(np.prod(features.shape[2:]))
             chunk = max(1, _PART_BYTES // (4 * voxels))
             for start in range(0, self.n_classes, chunk):
                 classes = slice(start, min(start + chunk, self.n_classes))
                 logits = _head(model.head, features, classes, scale)
-                if heard:
+                if self.witness is not None:
                     vote = _better(vote, logits, start)
                 yield classes, logits
             del features
@@ -145,12 +151,12 @@ class TorchEngine:
                 votes.append(vote[1])
         if self.witness is not None:
             others = itertools.product(self.models, self.compared)
-            votes += [self._vote(model, inputs, look) for model, look in others]
+            votes += [self._vote(model, inputs, flip) for model, flip in others]
             self.witness.voted(votes)
 
-    def _vote(self, model: UNet, inputs: Tensor, look: Copy) -> Tensor:
+    def _vote(self, model: UNet, inputs: Tensor, flip: tuple[int, ...]) -> Tensor:
         """Classes (N, *out) by one network of one mirrored copy, which has no share in the logits."""
-        features = _features(model, inputs, look, self.autocast)
+        features = _features(model, inputs, [axis + 2 for axis in flip], self.autocast)
         vote: tuple[Tensor, Tensor] | None = None
         chunk = max(1, _PART_BYTES // (4 * features.shape[0] * int(np.prod(features.shape[2:]))))
         for start in range(0, self.n_classes, chunk):
@@ -159,13 +165,13 @@ class TorchEngine:
         return vote[1]
 
 
-def compared_with(engine: Engine, copies: Sequence[Copy]) -> Engine:
-    """An engine whose networks also look at these copies, only to be compared (`Evidence.agreement`): the
+def compared_with(engine: Engine, flips: Sequence[tuple[int, ...]]) -> Engine:
+    """An engine whose networks also look at these mirrored copies, only to be compared (`Evidence.agreement`): the
     logits stay as they are. Other engines than PyTorch's are returned unchanged."""
     if not isinstance(engine, TorchEngine):
         return engine
     compared = copy.copy(engine)
-    compared.compared = tuple(copies)
+    compared.compared = tuple(flips)
     return compared
 
 
@@ -176,7 +182,7 @@ def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
     """
     if evidence is None or not isinstance(engine, TorchEngine):
         return engine
-    if len(engine.models) * (sum(c.zoom == 1.0 for c in engine.copies) + len(engine.compared)) < 2:
+    if len(engine.models) * (len(engine.flips) + len(engine.compared)) < 2:
         return engine
     watched = copy.copy(engine)
     watched.witness = evidence
@@ -194,10 +200,10 @@ def _better(best: tuple[Tensor, Tensor] | None, logits: Tensor, start: int) -> t
 
 
 @torch.inference_mode()
-def _features(model: UNet, inputs: Tensor, look: Copy, autocast: torch.dtype | None) -> Tensor:
-    """Features (N, F, *out) before the head, float32, contiguous, of a copy and on the way back from it."""
+def _features(model: UNet, inputs: Tensor, flip: list[int], autocast: torch.dtype | None) -> Tensor:
+    """Features (N, F, *out) before the head, float32, contiguous, mirrored on the way in and back."""
     layout = torch.channels_last if inputs.ndim == 4 else torch.channels_last_3d
-    x = look.view(inputs, model.divisor)
+    x = inputs.flip(flip) if flip else inputs
     training = model.training
     model.eval()
     try:
@@ -205,8 +211,7 @@ def _features(model: UNet, inputs: Tensor, look: Copy, autocast: torch.dtype | N
             features = model.features(x.contiguous(memory_format=layout))
     finally:
         model.train(training)
-    features = features.float() if look.zoom != 1.0 else features
-    features = look.back(features, inputs.shape[2:])
+    features = features.flip(flip) if flip else features
     return features.to(dtype=torch.float32, memory_format=torch.contiguous_format)
 
 
@@ -231,31 +236,26 @@ def _check_ensemble(models: Sequence[UNet]) -> None:
         )
 
 
-def _check_copies(model: UNet, copies: Sequence[Copy]) -> None:
-    if any(model.margin) and any(look.zoom != 1.0 for look in copies):
-        raise ConfigError("copies of a network that loses its margin must not be zoomed; LEAVE the zoomed ones out")
-
-
 # --- other runtimes ---------------------------------------------------------------------------------------------------
 
 Run = Callable[[FloatArray], FloatArray]
 """One tile (1, C, *in) to its logits (1, K, *out)."""
 
 
-def onnx_engine(models: Sequence[UNet], *, folder: Path, copies: Sequence[Copy] = (Copy(),)) -> "ExportedEngine":
+def onnx_engine(models: Sequence[UNet], *, folder: Path, flips: Sequence[tuple[int, ...]] = ((),)) -> "ExportedEngine":
     """Predict with ONNX Runtime on the CPU (float32), from files that are exported into `folder` once.
 
     Needs the extra `engines`; ConfigError says so where it is missing. Each file is compared with its PyTorch model on
     a tile of noise before it is used; ConfigError when they differ.
     """
-    return _exported_engine(models, Path(folder), copies, compile_file=_onnx_run, tolerance=1e-3)
+    return _exported_engine(models, Path(folder), flips, compile_file=_onnx_run, tolerance=1e-3)
 
 
 def openvino_engine(
     models: Sequence[UNet],
     *,
     folder: Path,
-    copies: Sequence[Copy] = (Copy(),),
+    flips: Sequence[tuple[int, ...]] = ((),),
     precision: str = "32-true",
 ) -> "ExportedEngine":
     """Predict with OpenVINO on the CPU; as `onnx_engine`, and in bfloat16 where `precision` asks for it."""
@@ -268,50 +268,48 @@ def openvino_engine(
     def compile_file(path: Path) -> Run:
         return _openvino_run(path, "bf16" if low else "f32")
 
-    return _exported_engine(models, Path(folder), copies, compile_file=compile_file, tolerance=0.05 if low else 1e-3)
+    return _exported_engine(models, Path(folder), flips, compile_file=compile_file, tolerance=0.05 if low else 1e-3)
 
 
 class ExportedEngine:
     """See `onnx_engine` and `openvino_engine`."""
 
-    def __init__(self, runs: Sequence[Run], model: UNet, copies: tuple[Copy, ...]) -> None:
+    def __init__(self, runs: Sequence[Run], model: UNet, flips: tuple[tuple[int, ...], ...]) -> None:
         self.runs = tuple(runs)
-        self.copies = copies
+        self.flips = flips
         self.n_classes = model.config.out_channels
         self.margin = tuple(model.margin)
         self.divisor = tuple(model.divisor)
         self.activation: str = model.config.activation_out
 
     def __call__(self, batch: FloatArray) -> FloatArray:
-        """Logits (N, K, *out) float32, the mean over models and copies."""
+        """Logits (N, K, *out) float32, the mean over models and mirrors."""
         return np.concatenate([self._one(tile[None]) for tile in batch])
 
     def _one(self, tile: FloatArray) -> FloatArray:
         total: FloatArray | None = None
-        x = torch.from_numpy(np.ascontiguousarray(tile, dtype=np.float32))
-        for run, look in itertools.product(self.runs, self.copies):
-            found = torch.from_numpy(run(look.view(x, self.divisor).contiguous().numpy()))
-            logits = look.back(found, tile.shape[2:]).numpy()
+        for run, flip in itertools.product(self.runs, self.flips):
+            axes = tuple(axis + 2 for axis in flip)
+            logits = np.flip(run(np.ascontiguousarray(np.flip(tile, axes))), axes)
             if total is None:
                 total = np.array(logits, dtype=np.float32)
             else:
                 total += logits
         if total is None:
             raise ConfigError("engine must hold at least one network, got none; TRAIN one first")
-        total /= len(self.runs) * len(self.copies)
+        total /= len(self.runs) * len(self.flips)
         return total
 
 
 def _exported_engine(
     models: Sequence[UNet],
     folder: Path,
-    copies: Sequence[Copy],
+    flips: Sequence[tuple[int, ...]],
     *,
     compile_file: Callable[[Path], Run],
     tolerance: float,
 ) -> ExportedEngine:
     _check_ensemble(models)
-    _check_copies(models[0], copies)
     folder.mkdir(parents=True, exist_ok=True)
     runs = []
     for model in models:
@@ -321,7 +319,7 @@ def _exported_engine(
         run = compile_file(path)
         _check_parity(model, run, path, tolerance)
         runs.append(run)
-    return ExportedEngine(runs, models[0], tuple(copies) or (Copy(),))
+    return ExportedEngine(runs, models[0], tuple(flips) or ((),))
 
 
 def export_onnx(model: UNet, path: Path) -> Path:

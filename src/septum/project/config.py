@@ -94,7 +94,7 @@ class PredictSettings:
 
     Args:
         folds: "all" averages every trained fold, "0,2" those.
-        tta: average over copies too: mirrored along the axes that the plan allows, a little smaller and larger.
+        tta: average over mirrored copies too, along the axes that the plan allows.
         probabilities: also write the probability of every class.
         engine: "torch", "onnx" or "openvino".
         axes: meaning of the files' axes where they do not say.

@@ -17,7 +17,6 @@ import pandas as pd
 from septum import io
 from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
-from septum.net.copies import Copy
 from septum.net.engine import compared_with
 from septum.net.train import Outcome
 from septum.project.cases import UNANNOTATED, Case, Dataset, Source, load_pair
@@ -171,7 +170,7 @@ def _measure_fold(
     settings = PredictSettings()
     engine = make_engine(plan, models, settings, folder.path / "exported")
     if len(models) == 1 and plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
-        engine = compared_with(engine, [Copy((plan.mirrors[-1],))])
+        engine = compared_with(engine, [(plan.mirrors[-1],)])
     labels = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
     target = folder.fold(members[0]) / "validation"
     target.mkdir(exist_ok=True)

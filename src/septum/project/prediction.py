@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from septum import io
 from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
-from septum.net.copies import ZOOMS, Copy, mirrors
-from septum.net.engine import Engine, onnx_engine, openvino_engine, torch_engine
+from septum.net.engine import Engine, mirrors, onnx_engine, openvino_engine, torch_engine
 from septum.net.predict import MEMORY_MB, Stopped, TileSettings, predict_classes
 from septum.net.prompts import Prompts
 from septum.net.unet import UNet
@@ -32,21 +31,12 @@ from septum.project.slices import write_slices
 
 def make_engine(plan: Plan, models: Sequence[UNet], settings: PredictSettings, folder: Path) -> Engine:
     """The engine that runs the networks; exported networks are made in `folder`."""
-    copies = test_time_copies(plan, models[0]) if settings.tta else (Copy(),)
+    flips = mirrors(plan.mirrors if settings.tta else ())
     if settings.engine == "torch":
         machine = measure_machine(settings.devices)
-        return torch_engine(models, device=torch.device(machine.device), precision=machine.precision, copies=copies)
+        return torch_engine(models, device=torch.device(machine.device), precision=machine.precision, flips=flips)
     make = {"onnx": onnx_engine, "openvino": openvino_engine}[settings.engine]
-    return make(models, folder=folder, copies=copies)
-
-
-def test_time_copies(plan: Plan, model: UNet) -> tuple[Copy, ...]:
-    """What `--tta` averages over: mirrors along the axes that the plan allows, and a smaller and a larger copy.
-
-    Networks that lose their margin see mirrors alone: a zoomed tile would lack its surroundings.
-    """
-    zoomed = () if any(model.margin) else tuple(Copy(zoom=zoom) for zoom in ZOOMS)
-    return mirrors(plan.mirrors) + zoomed
+    return make(models, folder=folder, flips=flips)
 
 
 def segment(
