@@ -15,7 +15,7 @@ from septum.errors import ConfigError, DatasetError
 from septum.geometry import Grid, Image, LabelMap
 from septum.project.cases import Case, Source
 from septum.project.classes import ClassMap
-from septum.project.grading import QualitySettings, grade_masks
+from septum.project.grading import QualitySettings, grade_masks, pair_masks
 from septum.project.jobs import PredictResult
 from septum.project.reverse import Grader, best, damaged, dice_of, make_pool, reverse_scores
 
@@ -225,6 +225,18 @@ def test_a_folder_of_masks_becomes_a_list_worst_first(known: tuple[Path, Grader]
     assert (tmp_path / "out" / "septum-quality.json").is_file()
     with pytest.raises(ConfigError, match="--overwrite"):
         run(tmp_path / "labels", tmp_path / "images", root, tmp_path / "out")
+
+
+def test_channel_files_of_an_image_are_graded_together(tmp_path: Path) -> None:
+    image, mask = scene(1)
+    for channel in range(2):
+        write(tmp_path, f"a_000{channel}", image + channel, None)
+    write(tmp_path / "masks", "a", image, mask)
+    notes: list[str] = []
+    (case,) = pair_masks(tmp_path / "masks" / "labels", [tmp_path / "images"], None, notes.append, channels=2)
+    assert case.id == "a"
+    assert [path.path.name.split(".")[0] for path in case.images] == ["a_0000", "a_0001"]
+    assert notes == []
 
 
 def test_masks_without_images_of_their_names_are_refused(known: tuple[Path, Grader], tmp_path: Path) -> None:

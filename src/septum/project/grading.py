@@ -70,7 +70,8 @@ def grade_masks(
     if (output / "quality.csv").exists() and not settings.overwrite:
         raise ConfigError(f"{output} already holds quality.csv; choose another folder or use --overwrite")
     data = load_dataset(references, axes=settings.axes)
-    cases = pair_masks(masks, images, settings.axes, on_note)
+    channels = max((len(case.images) for case in data.labelled), default=1)
+    cases = pair_masks(masks, images, settings.axes, on_note, channels=channels)
     known = {case.id for case in cases}
     # a mask must not be graded by its own reference, should the images of both be the same
     labelled = [case for case in data.labelled if case.id not in known]
@@ -107,14 +108,16 @@ def grade_masks(
 
 
 def pair_masks(
-    masks: Path, images: Sequence[Path], axes: str | None, on_note: Callable[[str], None]
+    masks: Path, images: Sequence[Path], axes: str | None, on_note: Callable[[str], None], *, channels: int = 1
 ) -> tuple[Case, ...]:
     """Cases whose label is the mask; masks without an image and images without a mask are said, by name.
+
+    Where the references have several files each, so have the images (see `find_cases`).
 
     Raises:
         DatasetError: no mask has an image.
     """
-    seen = {case.id: case for case in find_cases(images, axes=axes)}
+    seen = {case.id: case for case in find_cases(images, axes=axes, channels=channels)}
     given = {case.id: case for case in mask_cases(masks, axes)}
     match = match_stems(seen, given).pairs
     if not match:
