@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -158,5 +160,10 @@ def test_training_reports_what_the_network_gained_over_classical_methods(septum,
     assert result.code == 0, result.err
     page = (tmp_path / "m" / "report" / "index.html").read_text()
     assert "gain of the network" in page
-    assert "the network gained" in page
+    dice, best, word, gain = re.search(
+        r"mean Dice of (\d\.\d{3}); .* (\d\.\d{3}) on the same held-out cases: the network (gained|lost) (\d\.\d{3})",
+        page,
+    ).groups()  # type: ignore[union-attr]
+    assert (word == "gained") == (float(dice) >= float(best))
+    assert float(gain) == pytest.approx(abs(float(dice) - float(best)), abs=0.0015)
     assert "triangle" in page

@@ -150,9 +150,11 @@ def _baselines(
     table = method_table(found.rows)
     table.insert(5, "gain", dice - table["dice"])
     best = found.rows[0]
+    gain = dice - best.summary.mean
+    change = f"{'gained' if gain >= 0 else 'lost'} {abs(gain):.3f}"
     return table, (
         f"The network reaches a mean Dice of {dice:.3f}; the best classical method, chosen on the training cases, "
-        f"{best.summary.mean:.3f} on the same held-out cases: the network gained {dice - best.summary.mean:+.3f}."
+        f"{best.summary.mean:.3f} on the same held-out cases: the network {change}."
     )
 
 
