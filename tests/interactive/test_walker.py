@@ -173,6 +173,19 @@ def test_voxels_that_hang_to_seeds_only_are_solved_too() -> None:
     np.testing.assert_allclose(values, 0.25, rtol=1e-4)
 
 
+def test_the_level_of_a_block_between_walls_is_solved_for_directly() -> None:
+    shape = (12, 16, 16)
+    fixed = (np.indices(shape) % 4 >= 2).any(axis=0)
+    weights = [np.ones([n - (a == axis) for a, n in enumerate(shape)], np.float32) for axis in range(3)]
+    grid = Multigrid(weights, fixed)
+    # 4 voxels of each side of a block look at a wall, but for those at the edge of the volume
+    walls = np.array([3 + sum(n > 0 for n in place) for place in np.ndindex(3, 4, 4)]) * 4
+    np.testing.assert_array_equal(grid._first()[1], walls)
+    values = np.where(fixed, np.float32(0.5), np.float32(0))
+    assert grid.solve(values, tolerance=1e-5) <= 5
+    np.testing.assert_allclose(values, 0.5, rtol=1e-3)
+
+
 def test_where_everything_is_marked_nothing_is_solved() -> None:
     seeds = np.array([[0, 0, 3, 3]])
     assert random_walker([[1, 2, 3, 4]], np.zeros((1, 4), np.uint8), seeds=seeds).labels.tolist() == seeds.tolist()

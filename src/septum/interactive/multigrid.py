@@ -173,7 +173,8 @@ class Multigrid:
         grid = (self.shape, self.aggregate, *self.weights, excess)
         count = kernels.links(*grid, np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
         one, other, weight = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.float32)
-        kernels.links(*grid, one, other, weight)
+        if count:
+            kernels.links(*grid, one, other, weight)
         half = sparse.coo_matrix((weight.astype(np.float64), (one, other)), shape=(self.size, self.size)).tocsr()
         return (half + half.T).tocsr(), excess
 
