@@ -259,12 +259,7 @@ def _check_shown(shown: Mapping[str, Any], where: str) -> None:
 
 
 def _check_strokes(strokes: Any, where: str) -> None:
-    if not isinstance(strokes, list) or not strokes or not all(isinstance(stroke, dict) for stroke in strokes):
-        raise ConfigError(f"{where}: strokes must be a list of {{points, label}}, got {str(strokes)[:80]}")
-    for stroke in strokes:
-        for key in stroke:
-            if key not in _STROKE:
-                raise ConfigError(f"{where}: unknown key {key!r} of a stroke; {nearest(key, _STROKE)}")
+    for stroke in _tables(strokes, where, name="strokes", one="a stroke", form="{points, label}", known=_STROKE):
         if ("points" in stroke) == ("points_mm" in stroke) or type(stroke.get("label")) is not int:
             raise ConfigError(f"{where}: a stroke must have points or points_mm, and a label, got {str(stroke)[:80]}")
         if not _is_points(stroke.get("points", stroke.get("points_mm"))) or not _is_number(stroke.get("radius_mm", 0)):
@@ -274,12 +269,7 @@ def _check_strokes(strokes: Any, where: str) -> None:
 
 
 def _check_boxes(boxes: Any, where: str) -> None:
-    if not isinstance(boxes, list) or not boxes or not all(isinstance(box, dict) for box in boxes):
-        raise ConfigError(f"{where}: boxes must be a list of {{region, label}}, got {str(boxes)[:80]}")
-    for box in boxes:
-        for key in box:
-            if key not in _BOX:
-                raise ConfigError(f"{where}: unknown key {key!r} of a box; {nearest(key, _BOX)}")
+    for box in _tables(boxes, where, name="boxes", one="a box", form="{region, label}", known=_BOX):
         corners = box.get("region", box.get("region_mm"))
         if ("region" in box) == ("region_mm" in box) or not _is_points(corners) or len(corners) != 2:
             raise ConfigError(
@@ -288,6 +278,18 @@ def _check_boxes(boxes: Any, where: str) -> None:
             )
         if type(box.get("label", 1)) is not int:
             raise ConfigError(f"{where}: label of a box must be a whole number, got {box['label']!r}")
+
+
+def _tables(
+    value: Any, where: str, *, name: str, one: str, form: str, known: Sequence[str]
+) -> Sequence[Mapping[str, Any]]:
+    """The value, when it is a list of tables with known keys."""
+    if not isinstance(value, list) or not value or not all(isinstance(table, dict) for table in value):
+        raise ConfigError(f"{where}: {name} must be a list of {form}, got {str(value)[:80]}")
+    for key in (key for table in value for key in table):
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r} of {one}; {nearest(key, known)}")
+    return value
 
 
 def _is_points(value: Any) -> bool:
