@@ -329,7 +329,7 @@ def prompted(content: dict[str, Any]) -> list[str]:
         "",
         f"`python -m benchmarks.accuracy.prompted` ({where(content)}): {results['what']}, trained on "
         f"{results['training_images']} slices of {results['training_patients']} patients, {results['steps']} steps "
-        f"of each network, few on purpose, scored on one slice of each of "
+        f"of each network, scored on one slice of each of "
         f"{results['test_images']} other patients. A simulated person clicks the deepest pixel of the largest error. "
         "Dice is the mean of both labels, with a 95 % bootstrap interval over patients.",
         "",

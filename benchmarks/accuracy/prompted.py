@@ -1,6 +1,6 @@
 """What clicks and a box add: a network trained with prompts, and a simulated person who corrects it.
 
-    python -m benchmarks.accuracy.prompted [--data ../shared/data] [--steps 150] [--sheet FILE.png]
+    python -m benchmarks.accuracy.prompted [--data ../shared/data] [--steps 600] [--sheet FILE.png]
 
 Sagittal slices of the hippocampus, which show both of its parts: of six patients every second slice trains, of each
 other patient the slice with the most hippocampus is scored. Two networks are trained on the same slices with the same
@@ -50,7 +50,7 @@ CPU = PredictSettings(devices="cpu")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--dry-run", action="store_true", help="record nothing")
     parser.add_argument("--sheet", type=Path, help="write pictures of some cases")
     given = parser.parse_args()
