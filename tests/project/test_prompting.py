@@ -21,10 +21,11 @@ from septum.interactive.tool import Box, Cancelled, Stroke
 from septum.net.engine import torch_engine
 from septum.net.prompts import BoxPrompt, Mark, Prompts
 from septum.net.sampling import Sample
-from septum.project import editing, workflows
+from septum.project import editing, prediction, workflows
 from septum.project.cases import Case, Source
 from septum.project.config import PredictSettings, TrainSettings
 from septum.project.edit_script import parse_script
+from septum.project.machine import Machine
 from septum.project.model import ModelFolder
 from septum.project.plan import parse_plan, plan_json
 from septum.project.prompting import ImagePrompts, PromptedModel, check_prompts, read_prompts, with_prompts
@@ -76,6 +77,12 @@ def predict(model: Path, images: list[Path], output: Path, **options: object) ->
         on_note=lambda text: None,
         should_stop=lambda: False,
     )
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every prediction in float32: which precision is faster is measured, and a busy machine may say it either way."""
+    monkeypatch.setattr(prediction, "measure_machine", lambda *_: Machine("cpu", "32-true"))
 
 
 @pytest.fixture(scope="module")
