@@ -126,7 +126,7 @@ def class_of(label: int, classes: ClassMap) -> int:
     if label == 0:
         return 0
     raise ConfigError(
-        f"the label of a prompt must be one of {list(classes.values)} or 0 for the background, got {label}"
+        f"the label of a prompt must be one of {sorted({0, *classes.values})}, 0 is the background; got {label}"
     )
 
 
