@@ -21,11 +21,10 @@ from septum.interactive.tool import Box, Cancelled, Stroke
 from septum.net.engine import torch_engine
 from septum.net.prompts import BoxPrompt, Mark, Prompts
 from septum.net.sampling import Sample
-from septum.project import editing, prediction, workflows
+from septum.project import editing, workflows
 from septum.project.cases import Case, Source
 from septum.project.config import PredictSettings, TrainSettings
 from septum.project.edit_script import parse_script
-from septum.project.machine import Machine
 from septum.project.model import ModelFolder
 from septum.project.plan import parse_plan, plan_json
 from septum.project.prompting import ImagePrompts, PromptedModel, check_prompts, read_prompts, with_prompts
@@ -72,17 +71,11 @@ def predict(model: Path, images: list[Path], output: Path, **options: object) ->
         model,
         images,
         output,
-        settings=PredictSettings(**{"devices": "cpu", **options}),  # type: ignore[arg-type]
+        settings=PredictSettings(**{"devices": "cpu", "precision": "32-true", **options}),  # type: ignore[arg-type]
         on_progress=lambda what, share: None,
         on_note=lambda text: None,
         should_stop=lambda: False,
     )
-
-
-@pytest.fixture(autouse=True)
-def exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every prediction in float32: which precision is faster is measured, and a busy machine may say it either way."""
-    monkeypatch.setattr(prediction, "measure_machine", lambda *_: Machine("cpu", "32-true"))
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +341,7 @@ def test_the_live_tool_and_the_command_give_the_same_mask(prompted: tuple[Path, 
     predict(model, [data / "images" / "case0.tif"], tmp_path, clicks=("20,12", "20,36:0"))
     expected = io.read_labels(tmp_path / "case0.tif").array
     image = io.read_image(data / "images" / "case0.tif").array[0]
-    network = PromptedModel(model, settings=PredictSettings(devices="cpu"))
+    network = PromptedModel(model, settings=PredictSettings(devices="cpu", precision="32-true"))
     strokes = [Stroke(np.array([[20, 12]]), 1), Stroke(np.array([[20, 36]]), 0)]
     whole = prompted_network(image, expected, predict=network, strokes=strokes)
     assert np.array_equal(whole.labels, expected)
@@ -362,7 +355,7 @@ def test_the_live_tool_answers_for_a_region_of_a_volume(tmp_path: Path, dim: int
     data = make_dataset(tmp_path / "data", 2, (9, 40, 48))
     train(data, tmp_path / "model", ndim=dim)
     image = io.read_image(data / "images" / "case0.nii.gz").array[0]
-    network = PromptedModel(tmp_path / "model", settings=PredictSettings(devices="cpu"))
+    network = PromptedModel(tmp_path / "model", settings=PredictSettings(devices="cpu", precision="32-true"))
     region = Box((1, 5, 3), (4, 33, 41))
     box = (Box((2, 10, 4), (4, 30, 20)), 1)
     change = prompted_network(image, np.zeros(image.shape, np.uint8), predict=network, boxes=[box], region=region)
@@ -454,7 +447,9 @@ def test_a_volume_that_lies_otherwise_is_seen_by_the_live_tool_as_by_the_command
     io.write_image(tmp_path / "turned.nii.gz", Image(turned.array, grid))
     predict(tmp_path / "model", [tmp_path / "turned.nii.gz"], tmp_path / "out", clicks=("2,20,12",))
     image = io.read_image(tmp_path / "turned.nii.gz")
-    network = PromptedModel(tmp_path / "model", settings=PredictSettings(devices="cpu"), grid=image.grid)
+    network = PromptedModel(
+        tmp_path / "model", settings=PredictSettings(devices="cpu", precision="32-true"), grid=image.grid
+    )
     click = Stroke(np.array([[2, 20, 12]]), 1)
     change = prompted_network(
         image.array[0], np.zeros(image.grid.shape, np.uint8), predict=network, strokes=[click],

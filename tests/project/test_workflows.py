@@ -106,6 +106,21 @@ def test_predictions_carry_the_users_label_values_on_the_images_own_grid(
     assert np.mean(mask.array == truth.array) > 0.9
     record = json.loads((tmp_path / "out" / "septum-predict.json").read_text())
     assert record["notice"].endswith("not a medical device.")
+    assert record["settings"]["precision"] in ("32-true", "bf16-mixed")
+
+
+def test_a_named_precision_is_kept_and_an_unknown_one_refused(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = planes
+    for name in ("32-true", "bf16-mixed"):
+        predict(model, [data / "images" / "case1.tif"], tmp_path / name, precision=name, probabilities=True)
+        record = json.loads((tmp_path / name / "septum-predict.json").read_text())
+        assert record["settings"]["precision"] == name
+    exact, rounded = (
+        io.read_image(tmp_path / name / "case1_probability_3.tif").array for name in ("32-true", "bf16-mixed")
+    )
+    assert not np.array_equal(exact, rounded)
+    with pytest.raises(ConfigError, match="precision"):
+        predict(model, [data / "images" / "case1.tif"], tmp_path / "x", precision="half")
 
 
 def test_probabilities_sum_to_one_and_agree_with_the_mask(planes: tuple[Path, Path], tmp_path: Path) -> None:

@@ -46,6 +46,10 @@ Devices = Annotated[
     str | None,
     typer.Option(metavar="WHICH", help="auto, cpu, cuda, mps, or a number of devices.", show_default="auto"),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(metavar="P", help="32-true, bf16-mixed or 16-mixed; auto times the machine.", show_default="auto"),
+]
 Settings = Annotated[
     Path | None,
     typer.Option(

@@ -74,6 +74,7 @@ def predict(
     ] = None,
     axes: options.Axes = None,
     devices: options.Devices = None,
+    precision: options.Precision = None,
     settings: options.Settings = None,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -97,6 +98,7 @@ def predict(
         "scribble_background": scribble_background,
         "axes": axes,
         "devices": devices,
+        "precision": precision,
         "overwrite": overwrite or None,
     }
     from septum.cli.progress import Reporter

@@ -75,10 +75,7 @@ def train(
     nodes: Annotated[
         int | None, typer.Option(metavar="N", help="Machines of a cluster to train on.", show_default="1")
     ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(metavar="P", help="32-true, bf16-mixed or 16-mixed; auto times the machine.", show_default="auto"),
-    ] = None,
+    precision: options.Precision = None,
     baselines: Annotated[
         bool,
         typer.Option("--baselines", help="Also score the best classical methods on the images that were held out."),

@@ -101,6 +101,8 @@ class PredictSettings:
         overlap: share of a tile that its neighbour covers too; None takes the plan's.
         memory_mb: bound of the working memory; None takes `septum.net.predict.MEMORY_MB`.
         devices: "auto", "cpu", "cuda", "mps".
+        precision: of PyTorch, as in Lightning Fabric; "auto" takes the one that is faster in a short trial, so that two
+            runs on a busy machine may differ in rounding.
         quality_threshold: Dice from which a mask counts as good in the list of estimates.
         overwrite: replace masks that exist.
         clicks, boxes: prompts as text, see `septum.project.prompting`; for a model trained with prompts, and one image.
@@ -116,6 +118,7 @@ class PredictSettings:
     overlap: float | None = None
     memory_mb: int | None = None
     devices: str = "auto"
+    precision: str = "auto"
     quality_threshold: float = 0.7
     overwrite: bool = False
     clicks: tuple[str, ...] = ()

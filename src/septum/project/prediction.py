@@ -33,7 +33,7 @@ def make_engine(plan: Plan, models: Sequence[UNet], settings: PredictSettings, f
     """The engine that runs the networks; exported networks are made in `folder`."""
     flips = mirrors(plan.mirrors if settings.tta else ())
     if settings.engine == "torch":
-        machine = measure_machine(settings.devices)
+        machine = measure_machine(settings.devices, settings.precision)
         return torch_engine(models, device=torch.device(machine.device), precision=machine.precision, flips=flips)
     make = {"onnx": onnx_engine, "openvino": openvino_engine}[settings.engine]
     return make(models, folder=folder, flips=flips)

@@ -138,6 +138,8 @@ def predict(
     grades = read_quality(ModelFolder(model).quality, plan)
     if grades is None:
         on_note("this model has no held-out cases to grade its masks by: quality.csv says `look` for all of them")
+    if settings.engine == "torch":  # the record says which precision it was
+        settings = replace(settings, precision=measure_machine(settings.devices, settings.precision).precision)
     engine = make_engine(plan, models, settings, model / "exported")
     found: list[Estimate] = []
 
