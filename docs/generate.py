@@ -13,16 +13,16 @@ from typing import Any
 
 import typer.main
 
-from septum.classical.method import Method
 from septum.classical.methods import METHODS
+from septum.cli.commands.segment import option_text
 from septum.cli.main import app
-from septum.cli.segment import option_text
-from septum.project.edit_script import RULES, tools
+from septum.options import Method
+from septum.workflows.editing.script import RULES, tools
 
 DOCS = Path(__file__).resolve().parent
 SOURCE = DOCS.parent / "src" / "septum"
 TARGET = DOCS / "reference"
-ROOMS = ("geometry", "io", "metrics", "classical", "interactive", "net", "report", "project")
+ROOMS = ("geometry", "io", "metrics", "classical", "interactive", "net", "report", "workflows")
 
 
 class Undocumented(SystemExit):
@@ -87,10 +87,10 @@ def _method_lines(method: Method) -> list[str]:
 def room_page(room: str) -> str:
     """Markdown that lets mkdocstrings show every public module of a room."""
     lines = [f"# septum.{room}", ""]
-    for path in sorted((SOURCE / room).glob("*.py")):
-        module = f"septum.{room}" if path.stem == "__init__" else f"septum.{room}.{path.stem}"
+    for path in sorted((SOURCE / room).rglob("*.py")):
+        module = ".".join(("septum", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
         source = path.read_text(encoding="utf-8")
-        if source.strip() and not ast.get_docstring(ast.parse(source)):
+        if not ast.get_docstring(ast.parse(source)):
             raise Undocumented(f"{path.relative_to(SOURCE.parent)} must begin with a docstring; say why it exists")
         if path.stem != "__init__" and not path.stem.startswith("_"):
             lines += [f"## {module}", "", f"::: {module}", ""]

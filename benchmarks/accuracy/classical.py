@@ -22,8 +22,8 @@ import numpy as np
 from benchmarks.accuracy.first_models import pairs
 from benchmarks.record import record
 from septum import Image, LabelMap, io
-from septum.project.demo import find_template, tissue_labels
-from septum.project.suggestion import suggest
+from septum.workflows.demo import find_template, tissue_labels
+from septum.workflows.pipelines.suggest import suggest
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "benchmarks" / "runs" / "classical"

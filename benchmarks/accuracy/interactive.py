@@ -36,7 +36,7 @@ from skimage.measure import find_contours
 
 from benchmarks.record import record
 from septum import io
-from septum.interactive.brush import ball
+from septum.interactive.marks.brush import ball
 from septum.interactive.tool import UNMARKED, Box, Change
 from septum.interactive.tools import TOOLS, find_tool
 

@@ -3,8 +3,8 @@
     python -m benchmarks.accuracy.interpolation [--data ../shared/data]
 
 Every 2nd, 3rd or 5th slice of a reference is drawn (and the last), the rest interpolated and compared. The constants of
-the estimate (`septum.interactive.held_out`) were chosen on the first 24 hippocampi, the spleen and the cords; those
-hippocampi are left out here, and the sarcomas were never looked at.
+the estimate (`septum.interactive.slices.held_out`) were chosen on the first 24 hippocampi, the spleen and the cords;
+those hippocampi are left out here, and the sarcomas were never looked at.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from scipy import ndimage
 from benchmarks.record import record
 from septum import io
 from septum.errors import SeptumError
-from septum.interactive.held_out import leave_one_slice_out
-from septum.interactive.interpolate import interpolate
+from septum.interactive.slices.held_out import leave_one_slice_out
+from septum.interactive.slices.interpolate import interpolate
 from septum.metrics import summarise
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -25,10 +25,10 @@ from skimage.morphology import skeletonize
 
 from benchmarks.record import record
 from septum import io
-from septum.interactive.live_pixels import LivePixels
-from septum.interactive.pixels import Example, train_classifier
+from septum.interactive.pixels.classifier import Example, train_classifier
+from septum.interactive.pixels.live import LivePixels
+from septum.interactive.pixels.uncertainty import most_uncertain, uncertainty
 from septum.interactive.tool import UNMARKED
-from septum.interactive.uncertainty import most_uncertain, uncertainty
 from septum.metrics import summarise
 
 ROOT = Path(__file__).resolve().parents[2]

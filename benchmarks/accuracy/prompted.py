@@ -5,9 +5,9 @@
 Sagittal slices of the hippocampus, which show both of its parts: of six patients every second slice trains, of each
 other patient the slice with the most hippocampus is scored. Two networks are trained on the same slices with the same
 number of steps and the same seed, one with `--prompts`. Then the simulated person of training
-(`septum.net.robot.correct`) clicks into the deepest pixel of the largest connected error, looks at the new mask, and
-clicks again. A tight box around the largest object of the reference is the other first prompt. The budget is a number
-of steps, not of minutes, so that a busy machine does not change the result.
+(`septum.net.learning.simulated_user.correct`) clicks into the deepest pixel of the largest connected error, looks at
+the new mask, and clicks again. A tight box around the largest object of the reference is the other first prompt. The
+budget is a number of steps, not of minutes, so that a busy machine does not change the result.
 """
 
 from __future__ import annotations
@@ -27,16 +27,18 @@ from benchmarks.accuracy.first_models import drawn, pairs, write_table
 from benchmarks.record import record
 from septum import io
 from septum.geometry import Grid, Image, LabelMap
-from septum.interactive.prompted import prompted_network
+from septum.interactive.marks.prompted import prompted_network
 from septum.interactive.tool import Box, Stroke
 from septum.metrics import confusion_counts, dice
 from septum.metrics.summary import summarise
-from septum.net.robot import box_around_largest, correct
-from septum.project import workflows
-from septum.project.config import PredictSettings, TrainSettings
-from septum.project.model import ModelFolder
-from septum.project.prediction import make_engine, segment
-from septum.project.prompting import PromptedModel
+from septum.net.learning.simulated_user import box_around_largest, correct
+from septum.workflows.model.folder import ModelFolder
+from septum.workflows.model.settings import TrainSettings
+from septum.workflows.prediction.engine import make_engine
+from septum.workflows.prediction.live import PromptedModel
+from septum.workflows.prediction.predict import segment
+from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.training.train import train as train_network
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "benchmarks" / "runs" / "prompted"
@@ -131,7 +133,7 @@ def slices(folder: Path) -> tuple[list[tuple[Path, Path]], list[tuple[Path, Path
 def train(name: str, steps: int) -> float:
     """Train one of the two networks; seconds."""
     began = time.monotonic()
-    workflows.train(
+    train_network(
         RUNS / "cases.csv",
         RUNS / name,
         settings=TrainSettings(

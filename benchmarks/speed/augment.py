@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.record import record
-from septum.net import augment
-from septum.net.losses import dice_cross_entropy, supervise
-from septum.net.unet import UNet, UNetConfig
+from septum.net.architecture.unet import UNet, UNetConfig
+from septum.net.augment import augment
+from septum.net.learning.losses import dice_cross_entropy, supervise
 
 STEPS = 25
 CASES: dict[str, dict[str, Any]] = {

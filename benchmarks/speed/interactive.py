@@ -29,13 +29,13 @@ from skimage.segmentation import flood, random_walker
 
 from benchmarks.memory import watched
 from benchmarks.record import record
-from septum.interactive.brush import adaptive_brush
-from septum.interactive.growcut import GrowCut
-from septum.interactive.interpolate import interpolate
-from septum.interactive.livewire import LiveWire
+from septum.interactive.marks.brush import adaptive_brush
+from septum.interactive.marks.growcut import GrowCut
+from septum.interactive.marks.livewire import LiveWire
+from septum.interactive.marks.walker import random_walker as our_walker
+from septum.interactive.marks.wand import magic_wand
+from septum.interactive.slices.interpolate import interpolate
 from septum.interactive.tool import UNMARKED
-from septum.interactive.walker import random_walker as our_walker
-from septum.interactive.wand import magic_wand
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 0

@@ -23,10 +23,10 @@ import torch
 from torch import nn
 
 from benchmarks.record import record
-from septum.net.engine import torch_engine
-from septum.net.losses import dice_cross_entropy, supervise
-from septum.net.norm import EPSILON, InstanceNorm
-from septum.net.unet import UNet, UNetConfig, paper
+from septum.net.architecture.norm import EPSILON, InstanceNorm
+from septum.net.architecture.unet import UNet, UNetConfig, paper
+from septum.net.engines.torch import torch_engine
+from septum.net.learning.losses import dice_cross_entropy, supervise
 
 SEED = 0
 BARS = {"prediction": 2.5, "training": 2.0}

@@ -29,8 +29,8 @@ from sklearn.ensemble import RandomForestClassifier
 
 from benchmarks.record import record
 from septum import io
-from septum.interactive.features import FeatureSettings, filter_bank
-from septum.interactive.live_pixels import LivePixels
+from septum.interactive.pixels.features import FeatureSettings, filter_bank
+from septum.interactive.pixels.live import LivePixels
 from septum.interactive.tool import UNMARKED
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -34,10 +34,10 @@ def measure(n_classes: int) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from septum.net.engine import torch_engine
-    from septum.net.predict import TileSettings, predict_classes
-    from septum.net.unet import UNet, UNetConfig
-    from septum.project.quality_features import Look
+    from septum.net.architecture.unet import UNet, UNetConfig
+    from septum.net.engines.torch import torch_engine
+    from septum.net.inference.predict import TileSettings, predict_classes
+    from septum.workflows.quality.looks import Look
 
     torch.manual_seed(0)
     kernels = ((1, 3, 3), (3, 3, 3))

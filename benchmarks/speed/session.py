@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.record import record
-from septum.interactive import edits, journal
-from septum.interactive.paint import paint
-from septum.interactive.session import Session
+from septum.interactive.edits import regions
+from septum.interactive.edits.paint import paint
+from septum.interactive.session import journal
+from septum.interactive.session.session import Session
 from septum.interactive.tool import Change
 
 SPACING = (1.5, 0.8, 0.8)
@@ -40,10 +41,10 @@ def strokes(shape: Sequence[int], count: int, *, seed: int = 0) -> list[Edit]:
     """Random walks of five corners; every tenth edit is one of the whole mask."""
     rng = np.random.default_rng(seed)
     whole: list[Edit] = [
-        (edits.margin, {"distance_mm": 1.0}),
-        (edits.smooth, {"kind": "median", "size_mm": 2.0}),
-        (edits.islands, {"operation": "remove-small", "minimum_size": 50.0}),
-        (edits.margin, {"distance_mm": -1.0}),
+        (regions.margin, {"distance_mm": 1.0}),
+        (regions.smooth, {"kind": "median", "size_mm": 2.0}),
+        (regions.islands, {"operation": "remove-small", "minimum_size": 50.0}),
+        (regions.margin, {"distance_mm": -1.0}),
     ]
     found: list[Edit] = []
     for number in range(count):

@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from septum.classical.method import KINDS, STAGES, Option
 from septum.classical.methods import METHODS, find
 from septum.errors import ConfigError, DatasetError
+from septum.options import KINDS, STAGES, Option
 
 TWO_VALUES_ARE_TOO_FEW = {
     *("intermodes", "minimum", "multi-otsu", "hysteresis"),

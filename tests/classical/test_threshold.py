@@ -14,8 +14,8 @@ from hypothesis.extra import numpy as hnp
 from tests import phantoms
 
 from septum.classical import histogram, threshold
-from septum.classical.inputs import radius_voxels
 from septum.errors import ConfigError, DatasetError, GeometryError
+from septum.geometry.arrays import radius_voxels
 
 METHODS = sorted(histogram.METHODS)
 LOCAL = [threshold.local_mean, threshold.local_gaussian, threshold.niblack, threshold.sauvola, threshold.phansalkar]

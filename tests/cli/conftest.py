@@ -58,11 +58,11 @@ def dataset(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of a few steps: good enough to run, not to segment."""
-    from septum.project import workflows
-    from septum.project.config import TrainSettings
+    from septum.workflows.model.settings import TrainSettings
+    from septum.workflows.training.train import train
 
     folder = tmp_path_factory.mktemp("model")
-    workflows.train(
+    train(
         write_dataset(folder / "data"),
         folder / "model",
         settings=TrainSettings(network="lecture", steps=2, precision="32-true", folds="none"),

@@ -12,9 +12,9 @@ from tests import phantoms
 from tests.cli import conftest
 
 from septum import Grid, Image, io
-from septum.cli.evaluation import score_lines
+from septum.cli.commands.evaluate import score_lines
 from septum.cli.progress import Reporter
-from septum.project import workflows
+from septum.workflows.training import train as workflow
 
 
 def rows(text: str) -> dict[str, str]:
@@ -131,9 +131,9 @@ def test_the_settings_file_gives_way_to_the_command_line(septum, monkeypatch, tm
 
     def train(dataset, output, *, settings, **options):
         seen["settings"] = settings
-        return workflows.TrainResult(output, None, False, None)
+        return workflow.TrainResult(output, None, False, None)
 
-    monkeypatch.setattr(workflows, "train", train)
+    monkeypatch.setattr(workflow, "train", train)
     (tmp_path / "s.toml").write_text('minutes = 5.0\nseed = 3\nnetwork = "paper"\n')
     assert septum("train", "d", "-o", "m", "--settings", tmp_path / "s.toml", "--seed", 4, "--steps", 9).code == 0
     assert (seen["settings"].seed, seen["settings"].network) == (4, "paper")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from septum import Grid, LabelMap, io
-from septum.interactive import edits, paint, polygon
-from septum.project import editing
-from septum.project.edit_script import parse_script, read_script, tools
+from septum.interactive.edits import paint, polygon, regions
+from septum.workflows.editing import edit as editing
+from septum.workflows.editing.script import parse_script, read_script, tools
 
 SPACING = (3.0, 1.0, 1.0)
 SHAPE = (12, 32, 36)
@@ -146,18 +146,18 @@ def test_a_script_of_every_edit_is_that_of_the_functions(septum, files):
                 "depth_mm": 6.5,
             },
         ),
-        (edits.fill_holes, {}),
+        (regions.fill_holes, {}),
     ):
         now = tool(None, now, spacing=SPACING, **options).applied_to(now)
-    grown = edits.margin(None, now, distance_mm=1.5, only=[2], spacing=SPACING).applied_to(now)
+    grown = regions.margin(None, now, distance_mm=1.5, only=[2], spacing=SPACING).applied_to(now)
     now = np.where(now == 0, grown, now)
     for tool, options in (
-        (edits.smooth, {"kind": "joint", "size_mm": 0.8}),
-        (edits.islands, {"operation": "split", "only": [1]}),
-        (edits.logic, {"operation": "add", "label": 9, "of": [3, 4]}),
+        (regions.smooth, {"kind": "joint", "size_mm": 0.8}),
+        (regions.islands, {"operation": "split", "only": [1]}),
+        (regions.logic, {"operation": "add", "label": 9, "of": [3, 4]}),
     ):
         now = tool(None, now, spacing=SPACING, **options).applied_to(now)
-    hollow = edits.hollow(None, now, thickness_mm=3, only=[2], spacing=SPACING).applied_to(now)
+    hollow = regions.hollow(None, now, thickness_mm=3, only=[2], spacing=SPACING).applied_to(now)
     now = np.where(np.arange(36) < 30, hollow, now)
     assert np.array_equal(io.read_labels(folder / "out" / "labels.nii.gz").array, now)
     assert np.unique(now).tolist() == [0, 1, 2, 9]
@@ -329,7 +329,7 @@ def test_a_script_survives_being_written_and_read():
 
 
 def test_a_huge_script_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("septum.project.edit_script.MAX_SCRIPT", 10)
+    monkeypatch.setattr("septum.workflows.editing.script.MAX_SCRIPT", 10)
     path = tmp_path / "long.toml"
     path.write_text(PAINT)
     with pytest.raises(Exception, match="at most"):

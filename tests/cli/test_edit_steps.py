@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from septum import Image, LabelMap, io
-from septum.classical.method import Method
-from septum.interactive import edits, journal, paint
-from septum.interactive.session import Session
+from septum.interactive.edits import paint, regions
+from septum.interactive.session import journal
+from septum.interactive.session.session import Session
 from septum.interactive.tool import Box, Change
-from septum.project import edit_script
+from septum.options import Method
+from septum.workflows.editing import script as edit_script
 
 SPACING = (3.0, 1.0, 1.0)
 SHAPE = (12, 32, 36)
@@ -146,7 +147,7 @@ def test_planes_are_edited_in_their_own_format(septum, dataset, tmp_path):
     )
     assert result.code == 0, result.err
     before = io.read_labels(dataset / "labels" / "a.png").array
-    grown = edits.margin(None, before, distance_mm=2).applied_to(before)
+    grown = regions.margin(None, before, distance_mm=2).applied_to(before)
     expected = paint.paint(None, grown, points=[[1.4, 2]], label=2).applied_to(grown)
     assert np.array_equal(io.read_labels(tmp_path / "out" / "a.png").array, expected)
 

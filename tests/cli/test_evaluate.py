@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from septum import Grid, LabelMap, io
-from septum.cli.evaluation import _named
+from septum.cli.commands.evaluate import _named
 from septum.errors import ConfigError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from septum import Grid, Image, LabelMap, io
-from septum.interactive.classifier_file import load_classifier
+from septum.interactive.pixels.file import load_classifier
 
 FAST = ("--scales", "0.3,0.7,1.6", "--trees", 10)
 

@@ -11,12 +11,12 @@ import threading
 import pandas as pd
 import pytest
 import typer.main
-from tests.project.datasets import mask, planes, write_labels
+from tests.workflows.datasets import mask, planes, write_labels
 
 from septum.cli.main import app
 from septum.cli.review_server import LARGEST_BODY, ReviewServer
-from septum.project import review
-from septum.project.review_sample import StudySettings
+from septum.workflows.review import study as review
+from septum.workflows.review.sample import StudySettings
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import pytest
 from septum import Grid, Image, io
 from septum.classical import cleanup, smooth, threshold
 from septum.classical.methods import METHODS
-from septum.project import suggestion
-from septum.project.candidates import Candidate
-from septum.project.pipeline import make_step
+from septum.workflows.pipelines import suggest as suggestion
+from septum.workflows.pipelines.candidates import Candidate
+from septum.workflows.pipelines.pipeline import make_step
 
 
 def test_a_folder_is_segmented_with_smoothing_and_mending(septum, dataset, tmp_path):

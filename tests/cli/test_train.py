@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from septum.project import workflows
-from septum.project.config import TrainSettings
+from septum.workflows.model.settings import TrainSettings
+from septum.workflows.training import train as workflow
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def called(monkeypatch):
             model=output, report=output / "report" / "index.html", stopped=seen.get("stop", False), mean_dice=0.87654
         )
 
-    monkeypatch.setattr(workflows, "train", train)
+    monkeypatch.setattr(workflow, "train", train)
     return seen
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 from septum.errors import ConfigError, DatasetError, GeometryError, SeptumError
-from septum.interactive.interpolate import interpolate
+from septum.interactive.slices.interpolate import interpolate
 from septum.interactive.tool import UNMARKED, Box, Cancelled, Change
 from septum.interactive.tools import TOOLS, find_tool
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from septum.errors import ConfigError, GeometryError
+from septum.net.inference.tiles import read_box
+from septum.net.learning.simulated_user import box_around_largest, correct, prompt_batch
 from septum.net.prompts import (
     MOST_CLASSES,
     BoxPrompt,
@@ -22,8 +24,6 @@ from septum.net.prompts import (
     prompt_channels,
     unfold,
 )
-from septum.net.robot import box_around_largest, correct, prompt_batch
-from septum.net.tiles import read_box
 
 CONFIG = PromptConfig(radius=2)
 

@@ -26,9 +26,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import filters
 from septum.classical.adjacency import connected_parts
-from septum.classical.inputs import Spacing, at_least, label_array, one_of, spacing_mm
 from septum.classical.seeds import connected_to, seed_voxels
 from septum.errors import ConfigError, GeometryError
+from septum.geometry.arrays import Spacing, label_array, spacing_mm
+from septum.options import at_least, one_of
 
 Labels = NDArray[Any]
 CONNECTIVITY = ("full", "faces")

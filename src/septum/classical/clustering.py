@@ -18,9 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import mixture
 from septum.classical.features import Features, feature_stack
-from septum.classical.inputs import at_least, channels_image, one_of, spacing_mm
 from septum.classical.potts import smooth_classes
 from septum.errors import ConfigError
+from septum.geometry.arrays import channels_image, spacing_mm
+from septum.options import at_least, one_of
 
 Classes = NDArray[np.uint8]
 Floats = NDArray[np.float64]

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from septum.classical.inputs import at_least
 from septum.classical.landscape import smoothed
+from septum.options import at_least
 
 Floats = NDArray[np.float64]
 

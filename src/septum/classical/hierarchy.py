@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.adjacency import touching
-from septum.classical.inputs import at_least, grey_image, one_of, spacing_mm
 from septum.classical.landscape import summits
 from septum.classical.watershed import LANDSCAPES, Labels, draw_lines, flood, heights, landscape_of
+from septum.geometry.arrays import grey_image, spacing_mm
+from septum.options import at_least, one_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import filters
 from septum.classical.adjacency import connected_parts
-from septum.classical.inputs import at_least, grey_image, spacing_mm
+from septum.geometry.arrays import grey_image, spacing_mm
+from septum.options import at_least
 
 
 def gradient_magnitude(

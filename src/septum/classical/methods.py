@@ -20,9 +20,9 @@ from __future__ import annotations
 from functools import partial
 
 from septum.classical import cleanup, smooth, threshold
-from septum.classical.method import Method, Option, nearest
 from septum.classical.methods_regions import REGIONS, SPLITTING
 from septum.errors import ConfigError
+from septum.options import Method, Option, nearest
 
 SIDE = Option("side", "choice", "bright", "which side of the threshold is the object", choices=("bright", "dark"))
 BOTH = Option(**{**vars(SIDE), "suggest": ("bright", "dark")})

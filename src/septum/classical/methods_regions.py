@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from septum.classical import clustering, growing, hierarchy, regions, watershed
-from septum.classical.method import Method, Option
+from septum.options import Method, Option
 
 LOW = Option("low", "number", None, "smallest intensity that belongs; none: no limit")
 HIGH = Option("high", "number", None, "largest intensity that belongs; none: no limit")

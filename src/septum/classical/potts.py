@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from septum.classical.inputs import spacing_mm
+from septum.geometry.arrays import spacing_mm
 
 Costs = Callable[[slice], NDArray[np.float32]]
 _BLOCK = 1 << 19

@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import filters
 from septum.classical.adjacency import Likeness, connected_parts, merge_alike, touching
-from septum.classical.inputs import at_least, channels_image, grey_image, one_of, spacing_mm
 from septum.errors import GeometryError
+from septum.geometry.arrays import channels_image, grey_image, spacing_mm
+from septum.options import at_least, one_of
 
 Labels = NDArray[np.uint32]
 Rows = NDArray[np.float64]

@@ -16,8 +16,9 @@ import SimpleITK
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import filters
-from septum.classical.inputs import Spacing, at_least, channels_image, grey_image, one_of, radius_voxels, spacing_mm
 from septum.errors import ConfigError
+from septum.geometry.arrays import Spacing, channels_image, grey_image, radius_voxels, spacing_mm
+from septum.options import at_least, one_of
 
 Floats = NDArray[np.float32]
 LUMINANCE = (0.2125, 0.7154, 0.0721)

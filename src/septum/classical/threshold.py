@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import filters, histogram
 from septum.classical.adjacency import connected_parts
-from septum.classical.inputs import Spacing, at_least, grey_image, one_of, radius_voxels, spacing_mm
 from septum.errors import ConfigError
+from septum.geometry.arrays import Spacing, grey_image, radius_voxels, spacing_mm
+from septum.options import at_least, one_of
 
 Mask = NDArray[np.bool_]
 SIDES = ("bright", "dark")

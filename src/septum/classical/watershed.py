@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.adjacency import connected_parts
-from septum.classical.inputs import at_least, grey_image, label_array, one_of, spacing_mm
 from septum.classical.landscape import gradient_magnitude, smoothed, summits
 from septum.errors import ConfigError, GeometryError
+from septum.geometry.arrays import grey_image, label_array, spacing_mm
+from septum.options import at_least, one_of
 
 Labels = NDArray[np.uint32]
 LANDSCAPES = ("gradient", "bright", "dark")

@@ -17,18 +17,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from septum import __version__
-from septum.cli import (
-    data,
+from septum.cli.commands import (
+    augment_preview,
     demo,
+    doctor,
     edit,
-    evaluation,
+    evaluate,
+    info,
     interpolate,
     pixels,
-    prediction,
+    predict,
     quality,
     review,
     segment,
-    training,
+    train,
 )
 from septum.cli.stopping import STOPPED
 from septum.errors import SeptumError
@@ -48,16 +50,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("info", short_help="Show what Septum understands of a file.")(data.info)
-app.command("doctor", short_help="Check a data set, and mend a copy of it.")(data.doctor)
-app.command("augment-preview", short_help="Picture of what the network sees.")(data.augment_preview)
-app.command("train", short_help="Train a U-Net on a data set.")(training.train)
-app.command("predict", short_help="Segment images with a trained model.")(prediction.predict)
+app.command("info", short_help="Show what Septum understands of a file.")(info.info)
+app.command("doctor", short_help="Check a data set, and mend a copy of it.")(doctor.doctor)
+app.command("augment-preview", short_help="Picture of what the network sees.")(augment_preview.augment_preview)
+app.command("train", short_help="Train a U-Net on a data set.")(train.train)
+app.command("predict", short_help="Segment images with a trained model.")(predict.predict)
 app.command("segment", short_help="Segment images by classical methods.")(segment.segment)
 app.command("pixels", short_help="Train a pixel classifier from scribbles.")(pixels.pixels)
 app.command("edit", short_help="Edit labels by a script of steps.")(edit.edit)
 app.command("interpolate", short_help="Fill the slices between drawn ones.")(interpolate.interpolate)
-app.command("evaluate", short_help="Compare masks with references.")(evaluation.evaluate)
+app.command("evaluate", short_help="Compare masks with references.")(evaluate.evaluate)
 app.command("quality", short_help="Grade masks without their references.")(quality.quality)
 app.add_typer(review.app, name="review", short_help="A blinded reader study of masks.")
 app.command("demo", short_help="The whole path on an MR brain.")(demo.demo)

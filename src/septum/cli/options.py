@@ -65,7 +65,7 @@ def resolve(kind: type[T], file: Path | None, given: Mapping[str, Any], *, eithe
     Raises:
         ConfigError: for a file that cannot be read, an unknown key, or a value that breaks its rule.
     """
-    from septum.project.config import load_settings
+    from septum.workflows.runs.settings import load_settings
 
     chosen = {name: value for name, value in given.items() if value is not None}
     if any(name in chosen for name in either):

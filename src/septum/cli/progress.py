@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from septum.project.config import TrainStatus
+    from septum.workflows.model.settings import TrainStatus
 
 PLAIN_INTERVAL_S = 10.0
 

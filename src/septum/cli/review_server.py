@@ -19,8 +19,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from septum.errors import SeptumError
-from septum.project import review
-from septum.project.review import Study
+from septum.workflows.review import study as review
+from septum.workflows.review.study import Study
 
 HOST = "127.0.0.1"
 LARGEST_BODY = 16 << 10  # bytes: a comment of 2000 characters takes at most 12000 in JSON

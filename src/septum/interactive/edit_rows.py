@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from septum.classical.method import Method, Option
-from septum.interactive import edits, paint, polygon
+from septum.interactive.edits import paint, polygon, regions
 from septum.interactive.tool import Change
+from septum.options import Method, Option
 
 LABEL = Option("label", "integer", 1, "the label that is set", low=0)
 ONLY = Option("only", "numbers", None, "labels that are edited; none: all", low=0)
@@ -67,7 +67,7 @@ EDITS: tuple[Method, ...] = (
     ),
     _row(
         "fill-holes",
-        edits.fill_holes,
+        regions.fill_holes,
         "fills what a label encloses",
         "fill-voids",
         ONLY,
@@ -76,7 +76,7 @@ EDITS: tuple[Method, ...] = (
     ),
     _row(
         "margin",
-        edits.margin,
+        regions.margin,
         "grows labels, or shrinks them (negative)",
         "edt, scipy",
         Option("distance_mm", "number", 1.0, "how far; negative shrinks", unit="mm"),
@@ -84,7 +84,7 @@ EDITS: tuple[Method, ...] = (
     ),
     _row(
         "hollow",
-        edits.hollow,
+        regions.hollow,
         "a shell along the surface",
         "edt, scipy",
         Option("thickness_mm", "number", 2.0, "of the shell", low=0.001, unit="mm"),
@@ -93,19 +93,19 @@ EDITS: tuple[Method, ...] = (
     ),
     _row(
         "smooth",
-        edits.smooth,
+        regions.smooth,
         "smooths surfaces in five ways",
         "edt, scipy",
-        Option("kind", "choice", "median", "how", choices=edits.SMOOTHINGS),
+        Option("kind", "choice", "median", "how", choices=regions.SMOOTHINGS),
         Option("size_mm", "number", 1.0, "radius of the ball, or deviation of the Gaussian", low=0, unit="mm"),
         ONLY,
     ),
     _row(
         "islands",
-        edits.islands,
+        regions.islands,
         "keeps, removes, splits or picks parts that do not hang together",
         "connected-components-3d",
-        Option("operation", "choice", "keep-largest", "what is done", choices=edits.ISLANDS),
+        Option("operation", "choice", "keep-largest", "what is done", choices=regions.ISLANDS),
         Option("count", "integer", 1, "how many keep-largest keeps of each label", low=1),
         Option("minimum_size", "number", 10.0, "of remove-small", low=0, unit="mm³ (mm² in 2-D)"),
         Option("label", "integer", None, "of pick; of split the first new one (none: the next free)", low=1),
@@ -115,10 +115,10 @@ EDITS: tuple[Method, ...] = (
     ),
     _row(
         "logic",
-        edits.logic,
+        regions.logic,
         "combines a label with another or with another layer",
         "numpy",
-        Option("operation", "choice", "add", "what becomes of the label", choices=edits.LOGIC),
+        Option("operation", "choice", "add", "what becomes of the label", choices=regions.LOGIC),
         Option("label", "integer", 1, "the label that changes", low=1),
         Option("of", "numbers", None, "labels of the other side; none: all of the other layer", low=0),
         given=("other",),
@@ -128,13 +128,13 @@ EDITS: tuple[Method, ...] = (
 
 MASK_IMAGE = Method(
     "mask-image",
-    edits.mask_image,
+    regions.mask_image,
     "image",
     "overwrites the image inside or outside of labels; the steps after it see that image",
     "numpy",
     (
         ONLY,
-        Option("side", "choice", "outside", "which side is overwritten", choices=edits.SIDES),
+        Option("side", "choice", "outside", "which side is overwritten", choices=regions.SIDES),
         Option("value", "number", 0.0, "what is written"),
     ),
 )

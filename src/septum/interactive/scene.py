@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from septum.classical.inputs import grey_image, label_array, spacing_mm
 from septum.errors import ConfigError, GeometryError
+from septum.geometry.arrays import grey_image, label_array, spacing_mm
 from septum.interactive.tool import UNMARKED, Box, Change, holding, points_inside
 
 

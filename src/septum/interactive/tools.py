@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from septum.classical.method import Method, Option, nearest
 from septum.errors import ConfigError
-from septum.interactive import between, brush, graphcut, growcut, levelset, live_pixels, livewire, walker, wand
-from septum.interactive.features import LARGEST, SCALES
-from septum.interactive.interpolate import METHODS
-from septum.interactive.shape_based import ENDS
+from septum.interactive.marks import brush, graphcut, growcut, levelset, livewire, walker, wand
+from septum.interactive.pixels import live as live_pixels
+from septum.interactive.pixels.features import LARGEST, SCALES
+from septum.interactive.slices import fill as between
+from septum.interactive.slices.interpolate import METHODS
+from septum.interactive.slices.shape_based import ENDS
+from septum.options import Method, Option, nearest
 
 STAGE = "tool"
 LABEL = Option("label", "integer", 1, "the label that is set", low=0, high=2**32 - 1)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from septum.errors import ConfigError
-from septum.metrics.masks import as_masks, bounding_box, union_box
+from septum.geometry.arrays import as_masks, bounding_box, union_box
 from septum.metrics.summary import empty_case, empty_value
 
 

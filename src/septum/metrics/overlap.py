@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
-from septum.metrics.masks import as_labels, bounding_box, check_shapes, union_box
+from septum.geometry.arrays import as_labels, bounding_box, check_shapes, union_box
 from septum.metrics.summary import UNDEFINED, EmptyCase, empty_case, empty_value
 
 _CHUNK = 1 << 17  # voxels at a time: the int64 codes of a chunk stay in the cache (1 MB)

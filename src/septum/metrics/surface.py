@@ -35,7 +35,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from septum.errors import ConfigError, GeometryError
-from septum.metrics.masks import Slices, as_labels, as_masks, bounding_box, check_shapes, union_box
+from septum.geometry.arrays import Slices, as_labels, as_masks, bounding_box, check_shapes, union_box
 from septum.metrics.overlap import present
 from septum.metrics.summary import EmptyCase, empty_case, empty_value
 from septum.metrics.surfels import element_sizes, neighbour_codes, on_surface

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from septum.metrics.masks import as_masks, bounding_box
+from septum.geometry.arrays import as_masks, bounding_box
 from septum.metrics.summary import empty_case, empty_value
 
 

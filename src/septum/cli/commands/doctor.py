@@ -1,0 +1,54 @@
+"""`septum doctor`: what is wrong with a data set, and a mended copy of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from septum.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from septum.workflows.doctor.checks import Finding
+
+
+def doctor(
+    dataset: options.Dataset,
+    fix: Annotated[
+        Path | None, typer.Option("--fix", metavar="OUT", help="Write a mended copy with a log of every change here.")
+    ] = None,
+    axes: options.Axes = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a mended copy that OUT holds.")] = False,
+) -> None:
+    """Check every case of a data set: which case, what is wrong, how to mend it.
+
+    Exit code 1 when there is an error and no mended copy was asked for. The original is never touched.
+    """
+    from septum.cli.progress import Reporter
+    from septum.workflows.doctor.examine import examine
+    from septum.workflows.doctor.mend import mend
+
+    with Reporter() as reporter:
+        findings = examine(dataset, axes=axes, on_progress=reporter.work)
+    for finding in findings:
+        typer.echo(f"{finding.severity:<8} {finding.case}  {finding.message}  [{finding.code}]")
+        typer.echo(f"{'':<8} {finding.mend}")
+    typer.echo(_verdict(findings))
+    if fix is not None:
+        with Reporter() as reporter:
+            log = mend(dataset, fix, findings, axes=axes, overwrite=overwrite, on_progress=reporter.work)
+        typer.echo(log)
+        typer.echo(f"mended copy  {log.output}")
+    elif any(finding.severity == "error" for finding in findings):
+        if any(finding.fixable for finding in findings):
+            typer.echo("--fix OUT writes a mended copy", err=True)
+        raise typer.Exit(1)
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    counts = {kind: sum(finding.severity == kind for finding in findings) for kind in ("error", "warning", "note")}
+    found = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items() if count]
+    return ", ".join(found) if found else "nothing wrong was found"

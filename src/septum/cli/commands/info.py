@@ -1,0 +1,152 @@
+"""`septum info`: what Septum understood of a file or a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from septum.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from septum.io import Description
+    from septum.workflows.data.cases import Dataset
+
+
+_LABEL_WIDTH = 14
+
+
+def info(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE_OR_FOLDER", help="Image or mask files, DICOM folders, data sets.")
+    ],
+    axes: options.Axes = None,
+) -> None:
+    """Show what Septum understands of files and folders.
+
+    Format, shape, channels, spacing with units, orientation, value range, and labels with their counts and volumes;
+    of a data set its form, cases, groups and label names.
+    """
+    from septum import io
+
+    for number, path in enumerate(paths):
+        if number:
+            typer.echo()
+        if _is_data_set(path):
+            _print_folder(path, axes)
+        else:
+            typer.echo(path)
+            found = io.describe(path, axes=axes)
+            _print_rows([*describe_rows(found), *_slice_rows(path, found.shape)])
+
+
+def _slice_rows(path: Path, shape: Sequence[int]) -> list[tuple[str, str]]:
+    """Where the slices of a mask come from, as the file beside it says."""
+    from septum.errors import FormatError
+    from septum.workflows.data.slices import describe_slices, read_slices
+
+    try:
+        slices = read_slices(path, shape)
+    except FormatError as error:
+        return [("note", str(error))]
+    return [("slices", line) for line in describe_slices(slices or {})]
+
+
+def _is_data_set(path: Path) -> bool:
+    """Whether a path is a data set by its form (a folder, a table, a `dataset.json`) rather than one image."""
+    from septum import io
+
+    if path.is_dir():
+        return not io.is_image(path)
+    return path.is_file() and (path.suffix.lower() in (".csv", ".tsv") or path.name == "dataset.json")
+
+
+def describe_rows(found: Description) -> list[tuple[str, str]]:
+    """The rows that `septum info` prints of one file, as (what, value)."""
+    spatial = found.shape[-len(found.spacing) :]
+    letters = "zyx"[-len(spatial) :]
+    rows = [
+        ("format", found.format),
+        ("modality", found.modality),
+        ("axes", f"{found.axes} as stored" if found.axes else ""),
+        ("shape", "  ".join(f"{axis} {size}" for axis, size in zip(letters, spatial, strict=True))),
+        ("channels", f"{len(found.channels)} ({', '.join(found.channels)})"),
+        ("frames", f"{found.frames}, handled one by one; the first is shown" if found.frames > 1 else ""),
+        ("type", found.dtype),
+        ("spacing", " x ".join(f"{step:.4g}" for step in found.spacing) + f" {found.units}"),
+        ("orientation", found.orientation),
+        ("values", f"{found.minimum:.6g} to {found.maximum:.6g}"),
+    ]
+    for value, count in (found.labels or {}).items():
+        name = found.names.get(value, "")
+        size = f"{count} {'pixels' if len(spatial) == 2 else 'voxels'}{_physical_size(found, count)}"
+        rows.append((f"label {value}", f"{size}  {name}".rstrip()))
+    rows.extend(("note", note) for note in found.notes)
+    return [(what, value) for what, value in rows if value]
+
+
+def _physical_size(found: Description, count: int) -> str:
+    """`count` samples in mm² or mm³ (mL from 1 mL up); empty where the file has no physical size."""
+    if found.units != "mm":
+        return ""
+    size = count * found.voxel_volume
+    if len(found.spacing) == 2:
+        return f", {size:.4g} mm²"
+    return f", {size / 1000:.4g} mL" if size >= 1000 else f", {size:.4g} mm³"
+
+
+def _print_rows(rows: list[tuple[str, str]]) -> None:
+    for what, value in rows:
+        typer.echo(f"  {what:<{_LABEL_WIDTH}}{value}")
+
+
+def _print_folder(path: Path, axes: str | None) -> None:
+    """A data set where the folder is one; otherwise the images in it, one after the other."""
+    from septum import io
+    from septum.errors import DatasetError
+    from septum.workflows.data.load import load_dataset
+
+    try:
+        dataset = load_dataset(path, axes=axes, strict=False)
+    except DatasetError:
+        if not path.is_dir():
+            raise
+        images = sorted(entry for entry in path.iterdir() if not entry.name.startswith(".") and io.is_image(entry))
+        if not images:
+            raise
+        for entry in images:
+            typer.echo(entry)
+            _print_rows(describe_rows(io.describe(entry, axes=axes)))
+        return
+    typer.echo(path)
+    _print_rows(dataset_rows(dataset))
+    if dataset.cases:
+        first = dataset.cases[0]
+        for source in (*first.images, *([first.label] if first.label else [])):
+            typer.echo(f"\nfirst case: {source.path}")
+            _print_rows(describe_rows(io.describe(source.path, axes=source.axes)))
+
+
+def dataset_rows(dataset: Dataset) -> list[tuple[str, str]]:
+    """The rows that `septum info` prints of a data set, as (what, value)."""
+    groups = {case.group for case in dataset.cases if case.group is not None}
+    splits = sorted({case.split for case in dataset.cases if case.split is not None})
+    channels = max((len(case.images) for case in dataset.cases), default=1)
+    rows = [
+        ("data set", dataset.kind),
+        ("cases", f"{len(dataset.cases)}, {len(dataset.labelled)} with a label"),
+        ("channels", f"{channels} files per case" if channels > 1 else ""),
+        ("groups", f"{len(groups)}" if groups else ""),
+        ("splits", ", ".join(f"{name} {sum(case.split == name for case in dataset.cases)}" for name in splits)),
+    ]
+    rows.extend((f"label {value}", name) for value, name in dataset.label_names.items())
+    if dataset.ignore_value is not None:
+        rows.append(("ignored label", str(dataset.ignore_value)))
+    if dataset.instances:
+        rows.append(("labels", "object numbers"))
+    rows.extend(("note", note) for note in dataset.notes)
+    rows.extend(("problem", f"{problem.case}: {problem.message}; {problem.mend}") for problem in dataset.problems)
+    return [(what, value) for what, value in rows if value]

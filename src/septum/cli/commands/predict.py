@@ -1,0 +1,131 @@
+"""`septum predict`: masks for new images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from septum.cli import options
+from septum.cli.commands.quality import say_quality
+from septum.cli.stopping import STOPPED, WAITING, StopRequest
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder that `septum train` wrote.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGES", help="Image files, folders, DICOM folders, a DATASET."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the masks.")],
+    folds: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDS", help="all: the mean of every trained fold; 0,2: of these.", show_default="all"),
+    ] = None,
+    tta: Annotated[bool, typer.Option("--tta", help="Also predict mirrored copies and take the mean; slower.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also write the probability of every class.")
+    ] = False,
+    engine: Annotated[
+        Literal["torch", "onnx", "openvino"] | None,
+        typer.Option(
+            metavar="torch|onnx|openvino",
+            help="What runs the network; onnx and openvino need the extra septum[engines].",
+            show_default="torch",
+        ),
+    ] = None,
+    overlap: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Share of a tile that its neighbour covers.", show_default="from the plan"),
+    ] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(metavar="MB", help="Bound of the working memory in MB.", show_default="256"),
+    ] = None,
+    quality_threshold: Annotated[
+        float | None,
+        typer.Option(metavar="DICE", help="Dice from which a mask counts as good in quality.csv.", show_default="0.7"),
+    ] = None,
+    click: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="Z,Y,X[:LABEL]",
+            help="A voxel (Y,X of a picture) that is of this label, 0 for the background; repeatable. For one image, "
+            "and a model trained with --prompts.",
+        ),
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="Z,Y,X,Z,Y,X[:LABEL]",
+            help="First and last voxel of a box around an object of this label; repeatable.",
+        ),
+    ] = None,
+    scribbles: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Label file with 0 where nothing is marked, or a folder with one of the name of each image.",
+        ),
+    ] = None,
+    scribble_background: Annotated[
+        int | None, typer.Option(metavar="V", help="Value that marks the background in the scribbles.")
+    ] = None,
+    axes: options.Axes = None,
+    devices: options.Devices = None,
+    precision: options.Precision = None,
+    settings: options.Settings = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Segment images: one mask per image, on the image's own grid, in its own format family.
+
+    One bad file does not stop the rest: it is listed at the end, and the exit code is 1 (2 when every file failed).
+    Beside the masks, quality.csv lists them worst first, with the Dice that each is likely to have and pass, look or
+    fail. Research software, not a medical device.
+    """
+    given: dict[str, Any] = {
+        "folds": folds,
+        "tta": tta or None,
+        "probabilities": probabilities or None,
+        "engine": engine,
+        "overlap": overlap,
+        "memory_mb": memory,
+        "quality_threshold": quality_threshold,
+        "clicks": tuple(click or ()) or None,
+        "boxes": tuple(box or ()) or None,
+        "scribbles": scribbles,
+        "scribble_background": scribble_background,
+        "axes": axes,
+        "devices": devices,
+        "precision": precision,
+        "overwrite": overwrite or None,
+    }
+    from septum.cli.progress import Reporter
+    from septum.workflows.prediction.settings import PredictSettings
+
+    chosen = options.resolve(PredictSettings, settings, given)
+    with StopRequest(WAITING) as stop, Reporter() as reporter:
+        from septum.workflows.prediction import workflow
+
+        result = workflow.predict(
+            model,
+            images,
+            output,
+            settings=chosen,
+            on_progress=reporter.work,
+            on_note=reporter.note,
+            should_stop=stop.requested,
+        )
+    for path in result.written:
+        typer.echo(path)
+    say_quality(result.estimates, output)
+    for name, reason in result.failures:
+        typer.echo(f"failed: {name}: {reason}", err=True)
+    if result.failures:
+        typer.echo(f"{len(result.written)} masks written, {len(result.failures)} images failed", err=True)
+    if stop.requested():
+        typer.echo("stopped before the end; the masks listed are complete", err=True)
+        raise typer.Exit(STOPPED)
+    if result.failures:
+        raise typer.Exit(1 if result.written else 2)

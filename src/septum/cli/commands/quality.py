@@ -1,0 +1,101 @@
+"""`septum quality`: how good masks from any source are likely to be, judged by a few references."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from septum.cli import options
+from septum.cli.stopping import STOPPED, WAITING, StopRequest
+
+if TYPE_CHECKING:
+    from septum.workflows.quality.worklist import Estimate
+
+
+MOST_SAID = 8
+"""Doubtful masks that are named on the terminal."""
+
+
+def quality(
+    masks: Annotated[Path, typer.Argument(metavar="MASKS", help="Folder of masks (or one mask) to be graded.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGES", help="The images they belong to: files, folders, a DATASET.")
+    ],
+    references: Annotated[
+        Path,
+        typer.Option(metavar="DATASET", help="A few other images with labels that are right; two at least, ten do."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for quality.csv.")],
+    threshold: Annotated[
+        float | None, typer.Option(metavar="DICE", help="Dice from which a mask counts as good.", show_default="0.7")
+    ] = None,
+    background: options.Background = None,
+    foreground: options.Foreground = None,
+    axes: options.Axes = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random.", show_default="0")] = None,
+    settings: options.Settings = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Estimate how good masks are without their references: the list of what to look at, worst first.
+
+    Works for masks from anywhere. A quick classifier learns each mask and is tried on the references (reverse
+    classification accuracy); what its success means is learnt from references that are damaged on purpose. Masks of
+    `septum predict` have a sharper estimate beside them already. Research software, not a medical device.
+    """
+    given: dict[str, Any] = {
+        "threshold": threshold,
+        "background": background,
+        "foreground": foreground,
+        "axes": axes,
+        "seed": seed,
+        "overwrite": overwrite or None,
+    }
+    from septum.cli.progress import Reporter
+    from septum.workflows.quality.grade_masks import QualitySettings, grade_masks
+
+    chosen = options.resolve(QualitySettings, settings, given)
+    with StopRequest(WAITING) as stop, Reporter() as reporter:
+        result = grade_masks(
+            masks,
+            images,
+            references,
+            output,
+            settings=chosen,
+            on_progress=reporter.work,
+            on_note=reporter.note,
+            should_stop=stop.requested,
+        )
+    for path in result.written:
+        typer.echo(path)
+    say_quality(result.estimates, output)
+    for name, reason in result.failures:
+        typer.echo(f"failed: {name}: {reason}", err=True)
+    if stop.requested():
+        typer.echo("stopped before the end; the masks graded so far are listed", err=True)
+        raise typer.Exit(STOPPED)
+    if result.failures:
+        raise typer.Exit(1 if result.written else 2)
+
+
+def say_quality(estimates: Sequence[Estimate], output: Path) -> None:
+    """The worst few masks, on the error stream: the output stream holds the names of files."""
+    from septum.workflows.quality.worklist import VERDICTS
+
+    worst: dict[str, Estimate] = {}
+    for one in estimates:
+        if one.case not in worst or VERDICTS.index(one.verdict) < VERDICTS.index(worst[one.case].verdict):
+            worst[one.case] = one
+    if not worst:
+        return
+    counts = {verdict: sum(one.verdict == verdict for one in worst.values()) for verdict in reversed(VERDICTS)}
+    typer.echo("quality " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()), err=True)
+    doubtful = [one for one in worst.values() if one.verdict != "pass"]
+    for one in doubtful[:MOST_SAID]:
+        likely = "?" if math.isnan(one.dice) else f"{one.dice:.2f}"
+        typer.echo(f"  {one.verdict}  {one.case}, {one.name}: Dice {likely}; {'; '.join(one.reasons)}", err=True)
+    left = len(doubtful) - MOST_SAID
+    typer.echo(f"  {f'{left} more, ' if left > 0 else ''}all in {output / 'quality.csv'}, worst first", err=True)

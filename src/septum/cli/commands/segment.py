@@ -1,0 +1,305 @@
+"""`septum segment`: classical methods on images, a list of them, and a comparison that chooses one.
+
+The insight: the flags are a short way to write a pipeline (`--channel`, `--bias-correct`, `--smooth`, `--method`,
+`--clean`, in this order), and the pipeline is what runs and what is saved; so what was typed once can be replayed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from septum.cli import options
+from septum.cli.stopping import STOPPED, WAITING, StopRequest
+from septum.errors import ConfigError
+
+if TYPE_CHECKING:
+    from septum.options import Method
+    from septum.workflows.data.jobs import JobsResult
+    from septum.workflows.pipelines.pipeline import Pipeline
+
+
+def segment(
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGES", help="Image files, folders, DICOM folders, a DATASET.", show_default=False),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option("-m", "--method", metavar="NAME", help="Method that segments; see --list-methods.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="Folder for the masks, or for the comparison.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--set", metavar="OPTION=VALUE", help="Option of the method; may be given several times."),
+    ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Channel of a colour or multi-channel image: name, number, grey, saturation."
+        ),
+    ] = None,
+    bias_correct: Annotated[
+        bool, typer.Option("--bias-correct", help="First remove the smooth shading of an MR image (N4).")
+    ] = False,
+    smooth: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="First smooth: NAME or NAME:option=value, such as gaussian:sigma_mm=2."),
+    ] = None,
+    clean: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="Then mend the mask: fill-holes, keep-largest:count=2, …; in this order."),
+    ] = None,
+    seeds: Annotated[
+        list[str] | None,
+        typer.Option(metavar="POINT", help="Seed: voxels Z,Y,X (Y,X) from 0, or a world position such as 10,-20,33mm."),
+    ] = None,
+    markers: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Label file of markers or seeds, or a folder with one per image."),
+    ] = None,
+    pipeline: Annotated[
+        Path | None, typer.Option(metavar="FILE.TOML", help="Run the steps of this file instead of --method.")
+    ] = None,
+    suggest: Annotated[
+        Path | None,
+        typer.Option(metavar="DATASET", help="Compare methods on annotated images and write the best as a pipeline."),
+    ] = None,
+    classifier: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.NPZ", help="Apply a pixel classifier that septum pixels trained; --clean may follow."
+        ),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="With --classifier: write the probability of each label too.")
+    ] = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option("--uncertainty", help="With --classifier: write how unsure each voxel is, say where to scribble."),
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes for --suggest.", show_default="one per processor")
+    ] = None,
+    list_methods: Annotated[
+        bool, typer.Option("--list-methods", help="List every method with its options, or those of --method, and exit.")
+    ] = False,
+    background: options.Background = None,
+    foreground: options.Foreground = None,
+    axes: options.Axes = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Segment images by classical methods (thresholds, regions, watersheds, clustering) or by a pixel classifier.
+
+    One mask per image, on the image's own grid, in its own format family, and pipeline.toml, which repeats the run.
+    Sizes are in mm; a sample of an image without a physical size counts as 1 mm. Research software, not a medical
+    device.
+    """
+    if list_methods:
+        _print_methods(method)
+        return
+    if output is None:
+        raise ConfigError("the output folder must be given, got none; add -o OUT")
+    if suggest is not None:
+        if images or method or pipeline:
+            raise ConfigError(
+                "--suggest chooses the method by itself, got images, --method or --pipeline too; leave them out"
+            )
+        _suggest(suggest, output, background, foreground, axes, jobs, overwrite)
+        return
+    if classifier is not None:
+        if method or set_ or channel or bias_correct or smooth or pipeline or seeds or markers:
+            raise ConfigError(
+                "--classifier segments by itself, got steps, seeds or markers too; leave them out (--clean may stay)"
+            )
+        _finish(_classify(images or [], output, classifier, clean, (probabilities, uncertainty), axes, overwrite))
+        return
+    if probabilities or uncertainty:
+        raise ConfigError("--probabilities and --uncertainty need a pixel classifier, got none; add --classifier FILE")
+    chosen = _resolve(method, set_, channel, bias_correct, smooth, clean, pipeline)
+    _finish(_segment(images or [], output, chosen, seeds, markers, axes, overwrite))
+
+
+def _resolve(
+    method: str | None,
+    set_: list[str] | None,
+    channel: str | None,
+    bias_correct: bool,
+    smooth: list[str] | None,
+    clean: list[str] | None,
+    file: Path | None,
+) -> Pipeline:
+    """The pipeline that the flags describe."""
+    from septum.workflows.pipelines.pipeline import Pipeline, make_step, parse_options, parse_spec, read_pipeline
+
+    if file is not None:
+        if method or set_ or channel or bias_correct or smooth or clean:
+            raise ConfigError("--pipeline must stand alone, got other steps too; write them into the file")
+        return read_pipeline(file)
+    if method is None:
+        raise ConfigError("a method must be given, got none; add --method NAME (see --list-methods) or --pipeline FILE")
+    steps = [make_step("channel", {"use": channel})] if channel else []
+    steps += [make_step("bias-correct")] if bias_correct else []
+    steps += [parse_spec(text, stage="image") for text in smooth or []]
+    steps += [make_step(method, parse_options(set_ or []), stage="segment")]
+    steps += [parse_spec(text, stage="clean") for text in clean or []]
+    return Pipeline(tuple(steps))
+
+
+def _segment(
+    images: list[Path],
+    output: Path,
+    chosen: Pipeline,
+    seeds: list[str] | None,
+    markers: Path | None,
+    axes: str | None,
+    overwrite: bool,
+) -> tuple[JobsResult, bool]:
+    from septum.cli.progress import Reporter
+    from septum.workflows.pipelines import segment as segmentation
+
+    if not images:
+        raise ConfigError("images must be given, got none; name files or folders")
+    settings = segmentation.SegmentSettings(tuple(seeds or ()), markers, axes, overwrite)
+    with StopRequest(WAITING) as stop, Reporter() as reporter:
+        result = segmentation.segment(
+            images,
+            output,
+            pipeline=chosen,
+            settings=settings,
+            on_progress=reporter.work,
+            on_note=reporter.note,
+            should_stop=stop.requested,
+        )
+    return result, stop.requested()
+
+
+def _classify(
+    images: list[Path],
+    output: Path,
+    classifier: Path,
+    clean: list[str] | None,
+    further: tuple[bool, bool],
+    axes: str | None,
+    overwrite: bool,
+) -> tuple[JobsResult, bool]:
+    from septum.cli.progress import Reporter
+    from septum.workflows.pipelines import pixels
+    from septum.workflows.pipelines.pipeline import parse_spec
+
+    if not images:
+        raise ConfigError("images must be given, got none; name files or folders")
+    steps = tuple(parse_spec(text, stage="clean") for text in clean or [])
+    settings = pixels.ApplySettings(steps, *further, axes=axes, overwrite=overwrite)
+    with StopRequest(WAITING) as stop, Reporter() as reporter:
+        result = pixels.apply_classifier(
+            images,
+            output,
+            classifier=classifier,
+            settings=settings,
+            on_progress=reporter.work,
+            on_note=reporter.note,
+            should_stop=stop.requested,
+        )
+    return result, stop.requested()
+
+
+def _finish(outcome: tuple[JobsResult, bool]) -> None:
+    """What was written and what failed, and the exit code."""
+    result, stopped = outcome
+    for path in result.written:
+        typer.echo(path)
+    for name, reason in result.failures:
+        typer.echo(f"failed: {name}: {reason}", err=True)
+    if result.failures:
+        typer.echo(f"{len(result.written)} masks written, {len(result.failures)} images failed", err=True)
+    if stopped:
+        typer.echo("stopped before the end; the masks listed are complete", err=True)
+        raise typer.Exit(STOPPED)
+    if result.failures:
+        raise typer.Exit(1 if result.written else 2)
+
+
+def _suggest(
+    dataset: Path,
+    output: Path,
+    background: int | None,
+    foreground: bool | None,
+    axes: str | None,
+    jobs: int | None,
+    overwrite: bool,
+) -> None:
+    from septum.cli.progress import Reporter
+    from septum.workflows.pipelines import suggest as suggestion
+
+    with StopRequest(WAITING) as stop, Reporter() as reporter:
+        result = suggestion.suggest(
+            dataset,
+            output,
+            background=0 if background is None else background,
+            foreground=foreground,
+            axes=axes,
+            jobs=jobs,
+            overwrite=overwrite,
+            on_progress=reporter.work,
+            on_note=reporter.note,
+            should_stop=stop.requested,
+        )
+    if result is None:
+        typer.echo("stopped before the end; nothing was written", err=True)
+        raise typer.Exit(STOPPED)
+    for line in suggestion.table_lines(result.rows):
+        typer.echo(line)
+    typer.echo(f"best      {result.best.pipeline.describe()}")
+    typer.echo(f"pipeline  {result.pipeline}")
+    typer.echo(f"report    {result.report}")
+
+
+def _print_methods(name: str | None) -> None:
+    from septum.classical.methods import METHODS, find
+
+    if name is not None:
+        _print_method(find(name))
+        return
+    titles = {
+        "image": "Prepare the image (--smooth)",
+        "segment": "Segment (--method)",
+        "clean": "Mend the mask (--clean)",
+    }
+    width = max(len(method.name) for method in METHODS)
+    for stage, title in titles.items():
+        typer.echo(title)
+        for method in METHODS:
+            if method.stage == stage:
+                names = ", ".join(f"{o.name}={option_text(o.default)}" for o in method.options)
+                typer.echo(f"  {method.name:<{width}}  {method.what}" + (f"  [{names}]" if names else ""))
+        typer.echo("")
+    typer.echo("septum segment --list-methods --method NAME explains the options of one.")
+
+
+def _print_method(method: Method) -> None:
+    sizes = " and ".join(f"{d}-D" for d in method.dimensions)
+    several = "all channels together" if method.channels == "any" else "one channel"
+    typer.echo(f"{method.name}: {method.what}\n  {sizes}, {several}; runs {method.library}")
+    if method.needs:
+        typer.echo(f"  needs {', '.join(method.needs)}")
+    for option in method.options:
+        typer.echo(f"  {option.name}: {option.what} ({option.range_text()}; default {option_text(option.default)})")
+
+
+def option_text(value: object) -> str:
+    """A default as it is typed.
+
+    >>> option_text((1.0, 2.0)), option_text(None), option_text(True)
+    ('1,2', 'none', 'true')
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(option_text(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

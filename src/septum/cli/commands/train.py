@@ -1,0 +1,143 @@
+"""`septum train`: one command from a data set to a model folder and its report.
+
+Options that are not given are left to the settings file and, behind it, to `TrainSettings`, so that a default stands in
+one place only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from septum.cli import options
+from septum.cli.stopping import STOPPED, StopRequest
+
+
+def train(
+    dataset: options.Dataset,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="Folder for the model.")],
+    network: Annotated[
+        Literal["auto", "lecture", "paper"] | None,
+        typer.Option(
+            metavar="auto|lecture|paper",
+            help="auto: configured from the data and the machine; lecture, paper: the classic U-Nets.",
+            show_default="auto",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Training time in minutes, shared by the folds.", show_default="10"),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", help="Training steps of each fold, instead of --minutes.")
+    ] = None,
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDS",
+            help="one: hold one fold out; all: train every fold; 0,2: these; none: train on every labelled case.",
+            show_default="one",
+        ),
+    ] = None,
+    members: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Networks of different seeds on the same cases, averaged; they share the minutes.",
+            show_default="1",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped or killed.")] = False,
+    until_dice: Annotated[
+        float | None, typer.Option(metavar="D", help="Stop when the validation Dice reaches this value.")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Stop after so many validations without a gain; 0: never.", show_default="12"),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="PLAN.JSON", help="Follow this plan, for example an edited copy of a model's plan.json."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random.", show_default="0")] = None,
+    background: options.Background = None,
+    foreground: options.Foreground = None,
+    axes: options.Axes = None,
+    dim: Annotated[
+        int | None,
+        typer.Option(
+            metavar="2|3", help="Train a 2-D network on slices or a 3-D one on volumes.", show_default="from the data"
+        ),
+    ] = None,
+    devices: options.Devices = None,
+    nodes: Annotated[
+        int | None, typer.Option(metavar="N", help="Machines of a cluster to train on.", show_default="1")
+    ] = None,
+    precision: options.Precision = None,
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Also score the best classical methods on the images that were held out."),
+    ] = False,
+    prompts: Annotated[
+        bool,
+        typer.Option(
+            "--prompts",
+            help="Train a network that also takes clicks, scribbles and boxes (`septum predict --click`); slower.",
+        ),
+    ] = False,
+    settings: options.Settings = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Train a U-Net and measure it on images that were held out.
+
+    Shows step, images/s, loss, validation Dice and the time left. Ctrl-C stops cleanly and leaves a usable model;
+    --resume continues it.
+    """
+    given: dict[str, Any] = {
+        "network": network,
+        "minutes": minutes,
+        "steps": steps,
+        "folds": folds,
+        "members": members,
+        "until_dice": until_dice,
+        "patience": patience,
+        "plan": plan,
+        "seed": seed,
+        "background": background,
+        "foreground": foreground,
+        "axes": axes,
+        "ndim": dim,
+        "devices": devices,
+        "nodes": nodes,
+        "precision": precision,
+        "baselines": baselines or None,
+        "prompts": prompts or None,
+    }
+    from septum.cli.progress import Reporter
+    from septum.workflows.model.settings import TrainSettings
+
+    chosen = options.resolve(TrainSettings, settings, given, either=("minutes", "steps"))
+    with StopRequest() as stop, Reporter() as reporter:
+        from septum.workflows.training import train as workflow
+
+        result = workflow.train(
+            dataset,
+            output,
+            settings=chosen,
+            on_status=reporter.training,
+            on_note=reporter.note,
+            on_progress=reporter.work,
+            should_stop=stop.requested,
+            resume=resume,
+            overwrite=overwrite,
+        )
+    options.say(f"model   {result.model}")
+    if result.report is not None:
+        options.say(f"report  {result.report}")
+    if result.mean_dice is not None:
+        options.say(f"Dice    {result.mean_dice:.4f} (mean on the images that were held out)")
+    if result.stopped and stop.requested():
+        typer.echo("stopped before the end; continue with the same command and --resume", err=True)
+        raise typer.Exit(STOPPED)

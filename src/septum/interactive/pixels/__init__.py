@@ -1,0 +1,1 @@
+"""The pixel classifier: features, forest, training from scribbles."""

@@ -1,0 +1,141 @@
+"""Gaussian derivatives of images and eigenvalues of symmetric matrices: what a filter bank is made of.
+
+The insight: a derivative along one axis is a banded matrix, so in float32 it is a few matrix products, which the linear
+algebra library does at full speed whatever the width; and along the axes that come later only what is kept is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+Orders = tuple[int, ...]
+
+
+TRUNCATE = 4.0
+
+
+TILE = 48
+"""Outputs of one matrix product along an axis; 32 to 64 were the fastest for widths from 0.7 to 10 voxels."""
+
+
+def derivatives(
+    image: Floats,
+    *,
+    scale: float,
+    spacing: Sequence[float],
+    orders: Sequence[Orders],
+    keep: tuple[slice, ...] | None = None,
+) -> dict[Orders, Floats]:
+    """Gaussian derivatives of the image, one per tuple of orders (0, 1 or 2 along each axis).
+
+    Derivatives are per unit of `spacing`; the image is mirrored at its border. Sampled kernels are corrected so that
+    constants, ramps and parabolas get their exact derivatives even at widths below one voxel. Only the voxels of `keep`
+    (None: all) are returned, and no more is computed than they need.
+    """
+    kept = keep or tuple(slice(0, n) for n in image.shape)
+    partial: dict[Orders, Floats] = {(): image}
+    for axis in range(image.ndim - 1, -1, -1):
+        sigma = scale / spacing[axis]
+        tails = sorted({order[axis:] for order in orders})
+        following: dict[Orders, Floats] = {}
+        for tail, array in partial.items():
+            padded = _mirrored(array, radius(sigma), axis, kept[axis])
+            for head in (t[0] for t in tails if t[1:] == tail):
+                taps = kernel(sigma, head) / np.float32(spacing[axis] ** head)
+                following[(head, *tail)] = _along(padded, taps, axis)
+        partial = following
+    return partial
+
+
+def kernel(sigma: float, order: int) -> Floats:
+    """A sampled Gaussian of `sigma` voxels, or its first or second derivative, to be correlated with the image.
+
+    >>> kernel(0.01, 1).tolist(), kernel(0.01, 2).tolist()
+    ([-0.5, 0.0, 0.5], [1.0, -2.0, 1.0])
+    """
+    x = np.arange(-radius(sigma), radius(sigma) + 1, dtype=np.float64)
+    width = max(sigma, 0.05 if order == 0 else 0.2)  # narrower derivatives are the plain differences of neighbours
+    taps = np.exp(-0.5 * (x / width) ** 2)
+    if order == 0:
+        taps /= taps.sum()
+    elif order == 1:
+        taps *= x
+        taps /= (taps * x).sum()
+    else:
+        taps *= x**2 / width**2 - 1
+        taps[len(x) // 2] -= taps.sum()
+        taps *= 2 / (taps * x**2).sum()
+    return np.asarray(taps, dtype=np.float32)
+
+
+def radius(sigma: float) -> int:
+    """Half-width of a kernel in voxels, as scipy's, and 1 at the least so that a derivative sees its neighbours."""
+    return max(int(TRUNCATE * sigma + 0.5), 1)
+
+
+def _mirrored(array: Floats, reach: int, axis: int, keep: slice) -> Floats:
+    """What a kernel of this radius sees of an axis from the places `keep`, mirrored beyond the array."""
+    start, stop = keep.start - reach, keep.stop + reach
+    missing = (max(-start, 0), max(stop - array.shape[axis], 0))
+    before = (slice(None),) * axis
+    if not any(missing):
+        return array[(*before, slice(start, stop))]
+    padded = np.pad(array, [missing if a == axis else (0, 0) for a in range(array.ndim)], mode="symmetric")
+    return padded[(*before, slice(start + missing[0], stop + missing[0]))]
+
+
+def _along(padded: Floats, taps: Floats, axis: int) -> Floats:
+    """Correlate along an axis, where the taps lie whole inside: a banded matrix times tiles of the array."""
+    size = padded.shape[axis] - len(taps) + 1
+    tile = min(TILE, size)
+    band = np.zeros((tile, tile + len(taps) - 1), np.float32)
+    for row in range(tile):
+        band[row, row : row + len(taps)] = taps
+    out = np.empty(tuple(size if a == axis else n for a, n in enumerate(padded.shape)), np.float32)
+    last = axis == padded.ndim - 1
+    # The axis second last, so that one call multiplies a stack of planes; along the last axis from the other side.
+    source, target = (padded, out) if last else (np.moveaxis(padded, axis, -2), np.moveaxis(out, axis, -2))
+    for start in range(0, size, tile):
+        rows = min(tile, size - start)
+        width = rows + len(taps) - 1
+        matrix = np.ascontiguousarray(band[:rows, :width])
+        if last:
+            np.matmul(source[..., start : start + width], matrix.T, out=target[..., start : start + rows])
+        else:
+            np.matmul(matrix, source[..., start : start + width, :], out=target[..., start : start + rows, :])
+    return out
+
+
+def eigenvalues(tensor: Mapping[tuple[int, int], Floats], *, ndim: int) -> list[Floats]:
+    """Eigenvalues of symmetric 2×2 or 3×3 matrices, one per voxel, in descending order, in closed form.
+
+    Args:
+        tensor: the entries `(i, j)` with `i <= j`, each an array.
+        ndim: 2 or 3. In 3-D by Smith's trigonometric formula (1961, Communications of the ACM 4:168).
+
+    >>> one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
+    >>> print(*(v[0] for v in eigenvalues({(0, 0): one, (0, 1): zero, (1, 1): 3 * one}, ndim=2)))
+    3.0 1.0
+    """
+    if ndim == 2:
+        half = np.float32(0.5)
+        mean = half * (tensor[0, 0] + tensor[1, 1])
+        root = np.sqrt(np.square(half * (tensor[0, 0] - tensor[1, 1])) + np.square(tensor[0, 1]))
+        return [mean + root, mean - root]
+    mean = (tensor[0, 0] + tensor[1, 1] + tensor[2, 2]) / np.float32(3)
+    a, b, c = (tensor[i, i] - mean for i in range(3))
+    p, q, r = tensor[0, 1], tensor[0, 2], tensor[1, 2]
+    size = np.sqrt((a * a + b * b + c * c + 2 * (p * p + q * q + r * r)) / np.float32(6))
+    inverse = np.float32(1) / np.maximum(size, np.float32(1e-30))
+    a, b, c, p, q, r = (value * inverse for value in (a, b, c, p, q, r))
+    turn = np.float32(0.5) * (a * (b * c - r * r) - p * (p * c - r * q) + q * (p * r - b * q))
+    angle = np.arccos(np.clip(turn, -1, 1)) / np.float32(3)
+    largest: Floats = mean + 2 * size * np.cos(angle)
+    smallest: Floats = mean + 2 * size * np.cos(angle + np.float32(2 * np.pi / 3))
+    return [largest, 3 * mean - largest - smallest, smallest]

@@ -1,0 +1,1 @@
+"""Interpolation between drawn slices, and what it is worth."""

@@ -1,0 +1,1 @@
+"""Many different patches from few annotated images."""

@@ -1,0 +1,32 @@
+"""Prediction with ONNX Runtime."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from septum.net.architecture.unet import UNet
+from septum.net.engines.exported import ExportedEngine, Run, _exported_engine, _require
+from septum.net.engines.protocol import FloatArray
+
+
+def onnx_engine(models: Sequence[UNet], *, folder: Path, flips: Sequence[tuple[int, ...]] = ((),)) -> "ExportedEngine":
+    """Predict with ONNX Runtime on the CPU (float32), from files that are exported into `folder` once.
+
+    Needs the extra `engines`; ConfigError says so where it is missing. Each file is compared with its PyTorch model on
+    a tile of noise before it is used; ConfigError when they differ.
+    """
+    return _exported_engine(models, Path(folder), flips, compile_file=_onnx_run, tolerance=1e-3)
+
+
+def _onnx_run(path: Path) -> Run:
+    runtime = _require("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def run(tile: FloatArray) -> FloatArray:
+        logits: FloatArray = session.run(["logits"], {"image": tile})[0]
+        return logits
+
+    return run

@@ -1,0 +1,48 @@
+"""Prediction with OpenVINO."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from septum.errors import ConfigError
+from septum.net.architecture.unet import UNet
+from septum.net.engines.exported import ExportedEngine, Run, _exported_engine, _require
+from septum.net.engines.protocol import AUTOCAST, FloatArray
+
+
+def openvino_engine(
+    models: Sequence[UNet],
+    *,
+    folder: Path,
+    flips: Sequence[tuple[int, ...]] = ((),),
+    precision: str = "32-true",
+) -> "ExportedEngine":
+    """Predict with OpenVINO on the CPU; as `onnx_engine`, and in bfloat16 where `precision` asks for it."""
+    if AUTOCAST.get(precision, torch.float16) not in (None, torch.bfloat16):
+        raise ConfigError(
+            f"precision must be 32-true or bf16-mixed for OpenVINO, got {precision!r}; CHOOSE one of these"
+        )
+    low = AUTOCAST[precision] is torch.bfloat16
+
+    def compile_file(path: Path) -> Run:
+        return _openvino_run(path, "bf16" if low else "f32")
+
+    return _exported_engine(models, Path(folder), flips, compile_file=compile_file, tolerance=0.05 if low else 1e-3)
+
+
+def _openvino_run(path: Path, precision: str) -> Run:
+    openvino = _require("openvino")
+    # without pinning, because a pinned thread waits for its core even when another one is free
+    settings = {
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": precision,
+        "ENABLE_CPU_PINNING": "NO",
+    }
+    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+
+    def run(tile: FloatArray) -> FloatArray:
+        logits: FloatArray = compiled([tile])[0]
+        return logits
+
+    return run

@@ -1,0 +1,81 @@
+"""What an engine is: a batch of tiles in, logits out, whole or in parts.
+
+The one insight: the ensemble of folds and mirrors is a *mean of logits*, and the head of a U-Net is a 1×1 convolution,
+so the result is a sum of small parts: a few classes of one model and one mirror at a time. An engine that hands out its
+parts never holds the logits of a tile for all classes, nor those of two models.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from septum.errors import ConfigError
+from septum.net.architecture.unet import UNet
+
+FloatArray = npt.NDArray[np.float32]
+
+
+AUTOCAST: dict[str, torch.dtype | None] = {
+    "32-true": None,
+    "32": None,
+    "bf16-mixed": torch.bfloat16,
+    "bf16": torch.bfloat16,
+    "16-mixed": torch.float16,
+}
+
+
+class Engine(Protocol):
+    """Logits for a batch of tiles: (N, C, *in) float32 to (N, K, *out), where out = in - 2 * margin.
+
+    n_classes: K, background included. divisor: admissible input sizes are so many voxels apart (with margin 0 they are
+    its multiples). activation: how logits become probabilities, "softmax" or "sigmoid".
+    """
+
+    @property
+    def n_classes(self) -> int: ...
+    @property
+    def margin(self) -> tuple[int, ...]: ...
+    @property
+    def divisor(self) -> tuple[int, ...]: ...
+    @property
+    def activation(self) -> str: ...
+    def __call__(self, batch: FloatArray) -> FloatArray | Tensor: ...
+
+
+@runtime_checkable
+class PartsEngine(Protocol):
+    """An engine that can hand out its logits in parts: (classes, logits of these classes); the parts add up.
+
+    device: where the parts lie, and where they are best added up.
+    """
+
+    @property
+    def device(self) -> torch.device: ...
+    def parts(self, batch: FloatArray) -> Iterator[tuple[slice, Tensor]]: ...
+
+
+def mirrors(axes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Every combination of mirrored spatial axes, the image as it is included as the first.
+
+    >>> mirrors((0, 1))
+    ((), (0,), (1,), (0, 1))
+    """
+    return tuple(itertools.chain.from_iterable(itertools.combinations(axes, n) for n in range(len(axes) + 1)))
+
+
+def _check_ensemble(models: Sequence[UNet]) -> None:
+    if not models:
+        raise ConfigError("models must hold at least one network, got none; TRAIN one first")
+    kinds = {
+        (m.config.in_channels, m.config.out_channels, m.margin, m.divisor, m.config.activation_out) for m in models
+    }
+    if len(kinds) > 1:
+        raise ConfigError(
+            "models of an ensemble must agree in channels, classes, margin, divisor and activation, "
+            f"got {sorted(kinds)}; CHOOSE folds of one model"
+        )

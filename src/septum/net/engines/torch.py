@@ -1,0 +1,161 @@
+"""Prediction with PyTorch: the mean of the logits over networks and mirrored copies, handed out in parts."""
+
+import copy
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from septum.errors import ConfigError
+from septum.net.architecture.unet import UNet
+from septum.net.engines.evidence import Evidence
+from septum.net.engines.protocol import AUTOCAST, Engine, FloatArray, _check_ensemble
+
+_PART_BYTES = 32 << 20
+"""Logits computed at a time: what more classes may add to the peak of a tile."""
+
+
+def torch_engine(
+    models: Sequence[UNet],
+    *,
+    device: torch.device | str = "cpu",
+    precision: str = "32-true",
+    flips: Sequence[tuple[int, ...]] = ((),),
+) -> "TorchEngine":
+    """Predict with PyTorch; the mean of the logits over `models` (an ensemble of folds) and `flips`.
+
+    flips: the mirrored copies to average over, each a tuple of spatial axes; () is the image as it is (see `mirrors`).
+    precision: a name as in Lightning Fabric; the head always runs in float32, so that bfloat16 does not round logits.
+    The models are moved to `device` and otherwise left alone: their training mode is restored after each call.
+    """
+    _check_ensemble(models)
+    if precision not in AUTOCAST:
+        raise ConfigError(f"precision must be one of {', '.join(AUTOCAST)}, got {precision!r}; CHOOSE one of these")
+    return TorchEngine(models, torch.device(device), AUTOCAST[precision], tuple(flips) or ((),))
+
+
+class TorchEngine:
+    """See `torch_engine`."""
+
+    def __init__(
+        self,
+        models: Sequence[UNet],
+        device: torch.device,
+        autocast: torch.dtype | None,
+        flips: tuple[tuple[int, ...], ...],
+    ) -> None:
+        self.models = [model.to(device) for model in models]
+        self.device = device
+        self.autocast = autocast
+        self.flips = flips
+        self.n_classes = models[0].config.out_channels
+        self.margin = tuple(models[0].margin)
+        self.divisor = tuple(models[0].divisor)
+        self.activation: str = models[0].config.activation_out
+        self.witness: Evidence | None = None
+        self.compared: tuple[tuple[int, ...], ...] = ()
+
+    def __call__(self, batch: FloatArray) -> Tensor:
+        """Logits (N, K, *out) float32 on the engine's device."""
+        total: Tensor | None = None
+        for classes, logits in self.parts(batch):
+            if total is None:
+                total = logits.new_zeros((logits.shape[0], self.n_classes, *logits.shape[2:]))
+            total[:, classes] += logits
+        if total is None:
+            raise ConfigError(f"batch must hold at least one tile, got shape {batch.shape}; ADD a tile")
+        return total
+
+    def parts(self, batch: FloatArray) -> Iterator[tuple[slice, Tensor]]:
+        """Logits of a few classes of one model and mirror at a time, divided by the number of models and mirrors."""
+        inputs = torch.from_numpy(batch).to(self.device)
+        scale = 1.0 / (len(self.models) * len(self.flips))
+        votes: list[Tensor] = []
+        for model, flip in itertools.product(self.models, self.flips):
+            vote: tuple[Tensor, Tensor] | None = None
+            features = _features(model, inputs, [axis + 2 for axis in flip], self.autocast)
+            voxels = features.shape[0] * int(np.prod(features.shape[2:]))
+            chunk = max(1, _PART_BYTES // (4 * voxels))
+            for start in range(0, self.n_classes, chunk):
+                classes = slice(start, min(start + chunk, self.n_classes))
+                logits = _head(model.head, features, classes, scale)
+                if self.witness is not None:
+                    vote = _better(vote, logits, start)
+                yield classes, logits
+            del features
+            if vote is not None:
+                votes.append(vote[1])
+        if self.witness is not None:
+            others = itertools.product(self.models, self.compared)
+            votes += [self._vote(model, inputs, flip) for model, flip in others]
+            self.witness.voted(votes)
+
+    def _vote(self, model: UNet, inputs: Tensor, flip: tuple[int, ...]) -> Tensor:
+        """Classes (N, *out) by one network of one mirrored copy, which has no share in the logits."""
+        features = _features(model, inputs, [axis + 2 for axis in flip], self.autocast)
+        vote: tuple[Tensor, Tensor] | None = None
+        chunk = max(1, _PART_BYTES // (4 * features.shape[0] * int(np.prod(features.shape[2:]))))
+        for start in range(0, self.n_classes, chunk):
+            vote = _better(vote, _head(model.head, features, slice(start, start + chunk), 1.0), start)
+        assert vote is not None
+        return vote[1]
+
+
+def compared_with(engine: Engine, flips: Sequence[tuple[int, ...]]) -> Engine:
+    """An engine whose networks also look at these mirrored copies, only to be compared (`Evidence.agreement`): the
+    logits stay as they are. Other engines than PyTorch's are returned unchanged."""
+    if not isinstance(engine, TorchEngine):
+        return engine
+    compared = copy.copy(engine)
+    compared.compared = tuple(flips)
+    return compared
+
+
+def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
+    """An engine that also tells the evidence what each of its networks and mirrored copies decides by itself.
+
+    Other engines than PyTorch's, and those of one network and one copy, are returned as they are: nobody to compare.
+    """
+    if evidence is None or not isinstance(engine, TorchEngine):
+        return engine
+    if len(engine.models) * (len(engine.flips) + len(engine.compared)) < 2:
+        return engine
+    watched = copy.copy(engine)
+    watched.witness = evidence
+    return watched
+
+
+@torch.inference_mode()
+def _better(best: tuple[Tensor, Tensor] | None, logits: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    """Highest logit so far (N, *out) and its class, after the classes from `start` on were seen too."""
+    value, index = logits.max(1)
+    index = (index + start).to(torch.int16)
+    if best is None:
+        return value, index
+    return torch.maximum(best[0], value), torch.where(value > best[0], index, best[1])
+
+
+@torch.inference_mode()
+def _features(model: UNet, inputs: Tensor, flip: list[int], autocast: torch.dtype | None) -> Tensor:
+    """Features (N, F, *out) before the head, float32, contiguous, mirrored on the way in and back."""
+    layout = torch.channels_last if inputs.ndim == 4 else torch.channels_last_3d
+    x = inputs.flip(flip) if flip else inputs
+    training = model.training
+    model.eval()
+    try:
+        with torch.autocast(inputs.device.type, dtype=autocast, enabled=autocast is not None):
+            features = model.features(x.contiguous(memory_format=layout))
+    finally:
+        model.train(training)
+    features = features.flip(flip) if flip else features
+    return features.to(dtype=torch.float32, memory_format=torch.contiguous_format)
+
+
+@torch.inference_mode()
+def _head(head: nn.Module, features: Tensor, classes: slice, scale: float) -> Tensor:
+    """The 1×1 convolution of the head for some of its classes, times `scale`."""
+    weight, bias = head.get_parameter("weight")[classes] * scale, head.get_parameter("bias")[classes] * scale
+    convolve = nn.functional.conv2d if features.ndim == 4 else nn.functional.conv3d
+    return convolve(features, weight.to(features.dtype), bias.to(features.dtype))

@@ -1,0 +1,1 @@
+"""Prediction in tiles with bounded memory."""

@@ -1,0 +1,1 @@
+"""Training: patches, objectives, the loop, checkpoints, the simulated user."""

@@ -1,0 +1,144 @@
+"""What the network is trained against: functions of logits and a class map.
+
+The insight: with class maps (not one-hot stacks) the overlap of Dice and the cross entropy both need only the value at
+the annotated class, one gather for the two. Voxels marked IGNORE count in no sum, so partly annotated images train
+honestly.
+
+Every loss takes logits (N, K, *spatial) of any floating type and a class map (N, *spatial) of integers in 0..K-1 or
+`ignore`, computes in float32, and returns a scalar. `weight` is a map (N, *spatial), or
+(N, 1, *spatial), that multiplies the cross entropy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from septum.errors import ConfigError
+
+IGNORE = 255  # the class value of voxels that nobody annotated
+
+
+MOST_CLASSES = 250  # class maps of more classes are uint16, and 65535 takes the place of 255
+
+
+SMOOTH = 1e-5  # keeps the Dice of a class that is absent and not predicted at 1
+
+
+def ignore_class(n_classes: int) -> int:
+    """The class value of voxels that nobody annotated, in maps of `n_classes` classes."""
+    return IGNORE if n_classes <= MOST_CLASSES else 65535
+
+
+def dice_cross_entropy(logits: Tensor, target: Tensor, *, ignore: int = IGNORE, weight: Tensor | None = None) -> Tensor:
+    """Soft Dice (batch-wise, background excluded) plus cross entropy of the softmax.
+
+    Dice after Drozdzal et al. 2016 with the batch as one volume; a class absent from the batch is pushed towards zero
+    predicted volume. A batch without any annotated voxel gives 0.
+    """
+    logits, target, valid, count = _prepare(logits, target, ignore)
+    log_p = logits.log_softmax(dim=1)  # (N, K, V)
+    log_p_true = log_p.gather(1, target[:, None])[:, 0]  # (N, V)
+    entropy = _mean(-log_p_true, valid, count, weight)
+    return entropy + _soft_dice_loss(log_p.exp(), log_p_true.exp(), target, valid)
+
+
+def dice_binary_cross_entropy(
+    logits: Tensor, target: Tensor, *, ignore: int = IGNORE, weight: Tensor | None = None
+) -> Tensor:
+    """The lecture's form, one sigmoid per class: soft Dice (background excluded) plus mean binary cross entropy."""
+    logits, target, valid, count = _prepare(logits, target, ignore)
+    z_true = logits.gather(1, target[:, None])[:, 0]  # (N, V)
+    # -log(1 - sigmoid(z)) = softplus(z) for every class that is not there, -log sigmoid(z) = softplus(z) - z else
+    entropy = (F.softplus(logits).sum(dim=1) - z_true) / logits.shape[1]  # (N, V)
+    return _mean(entropy, valid, count, weight) + _soft_dice_loss(logits.sigmoid(), z_true.sigmoid(), target, valid)
+
+
+def weighted_cross_entropy(
+    logits: Tensor, target: Tensor, *, ignore: int = IGNORE, weight: Tensor | None = None
+) -> Tensor:
+    """Equation 1 of the U-Net paper, E = -sum w(x) log p_l(x)(x), divided by the number of annotated voxels."""
+    logits, target, valid, count = _prepare(logits, target, ignore)
+    log_p_true = logits.log_softmax(dim=1).gather(1, target[:, None])[:, 0]  # (N, V)
+    return _mean(-log_p_true, valid, count, weight)
+
+
+Loss = Callable[..., Tensor]
+
+
+LOSSES: Mapping[str, Loss] = MappingProxyType(
+    {
+        "dice_cross_entropy": dice_cross_entropy,
+        "dice_binary_cross_entropy": dice_binary_cross_entropy,
+        "weighted_cross_entropy": weighted_cross_entropy,
+    }
+)
+
+
+def supervise(
+    loss: Loss,
+    outputs: Tensor | Sequence[Tensor],
+    target: Tensor,
+    *,
+    ignore: int = IGNORE,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """`loss` on one output, or on a list of ever coarser ones (deep supervision) with weights 1, 1/2, 1/4, … (sum 1).
+
+    Coarser outputs see the class map at the voxel nearest to each of their centres.
+    """
+    if isinstance(outputs, Tensor):
+        return loss(outputs, target, ignore=ignore, weight=weight)
+    shares = torch.tensor([0.5**level for level in range(len(outputs))])
+    total = target.new_zeros((), dtype=torch.float32)
+    for share, output in zip((shares / shares.sum()).tolist(), outputs, strict=True):
+        coarse_weight = None if weight is None else _pick(weight, output.shape[2:])
+        total = total + share * loss(output, _pick(target, output.shape[2:]), ignore=ignore, weight=coarse_weight)
+    return total
+
+
+def _pick(values: Tensor, size: Sequence[int]) -> Tensor:
+    """Nearest-neighbour down-sampling of (N, …, *spatial) to `size`: the value at each coarse voxel's centre."""
+    for axis, length in enumerate(size, start=values.ndim - len(size)):
+        full = values.shape[axis]
+        if full != length:
+            index = ((torch.arange(length, device=values.device) + 0.5) * (full / length)).long()
+            values = values.index_select(axis, index)
+    return values
+
+
+def _prepare(logits: Tensor, target: Tensor, ignore: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Float32 logits (N, K, V), int64 classes (N, V) with ignored voxels as class 0, mask of the others, its sum."""
+    if logits.ndim != target.ndim + 1 or logits.shape[:1] + logits.shape[2:] != target.shape:
+        raise ConfigError(
+            f"target must have the shape of the logits without their class axis, got logits {tuple(logits.shape)} and "
+            f"target {tuple(target.shape)}; crop the target by the network's margin"
+        )
+    logits = logits.to(torch.float32, memory_format=torch.contiguous_format).flatten(2)
+    target = target.reshape(target.shape[0], -1)
+    known = target != ignore
+    target = torch.where(known, target, target.new_zeros(())).long()
+    valid = known.to(torch.float32)
+    return logits, target, valid, valid.sum()
+
+
+def _mean(values: Tensor, valid: Tensor, count: Tensor, weight: Tensor | None) -> Tensor:
+    """Sum of (weighted) values (N, V) over annotated voxels, divided by their number."""
+    if weight is not None:
+        valid = valid * weight.reshape(valid.shape).float()
+    return (values * valid).sum() / count.clamp(min=1.0)
+
+
+def _soft_dice_loss(p: Tensor, p_true: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """1 - mean over foreground classes of (2 overlap + s) / (predicted + annotated volume + s), sums over the batch."""
+    classes = p.shape[1]
+    flat = target.reshape(-1)
+    overlap = p.new_zeros(classes).index_add(0, flat, (p_true * valid).reshape(-1))  # (K,)
+    annotated = p.new_zeros(classes).index_add(0, flat, valid.reshape(-1))  # (K,)
+    predicted = (p * valid[:, None]).sum(dim=(0, 2))  # (K,); not an einsum: autocast would round that to bfloat16
+    dice = (2.0 * overlap + SMOOTH) / (predicted + annotated + SMOOTH)
+    return 1.0 - dice[1 if classes > 1 else 0 :].mean()

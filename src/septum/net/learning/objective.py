@@ -1,0 +1,72 @@
+"""What a network learns: maps computed once from a case's labels, and a loss of (output, labels, maps).
+
+This is the seam between tasks. Today there is a class map, with or without the 2015 paper's border weights; borders,
+distances and vectors for instances are further rows of the same table, and the training loop does not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from septum.errors import ConfigError
+from septum.net.learning import losses
+from septum.net.learning.border_weights import border_weights
+
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is learnt from a class map.
+
+    Args:
+        maps: `(objects, spacing) -> (M, *shape)` float32, computed once per case from an integer map of its objects
+            (instance ids where they are known, classes otherwise; 0 = none), and augmented together with the labels;
+            None when the labels are enough.
+        loss: `(output, labels, maps) -> scalar`; `output` is what the network returns in training, `labels` is
+            `(N, *patch)` with the ignored class where nothing is annotated, `maps` is `(N, M, *patch)` or None.
+    """
+
+    maps: Callable[[NDArray[Any], tuple[float, ...]], Maps] | None
+    loss: Callable[[Any, Tensor, Tensor | None], Tensor]
+
+
+def _unweighted(loss: losses.Loss) -> Callable[[Any, Tensor, Tensor | None], Tensor]:
+    return lambda output, labels, maps: losses.supervise(loss, output, labels, ignore=_ignored(output))
+
+
+def _weighted(loss: losses.Loss) -> Callable[[Any, Tensor, Tensor | None], Tensor]:
+    return lambda output, labels, maps: losses.supervise(loss, output, labels, ignore=_ignored(output), weight=maps)
+
+
+def _ignored(output: Tensor | Sequence[Tensor]) -> int:
+    first = output if isinstance(output, Tensor) else output[0]
+    return losses.ignore_class(first.shape[1])
+
+
+def _border_map(objects: NDArray[Any], spacing: tuple[float, ...]) -> Maps:
+    return border_weights(objects)[None]
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "dice + cross entropy": Objective(None, _unweighted(losses.dice_cross_entropy)),
+    "dice + sigmoid per class": Objective(None, _unweighted(losses.dice_binary_cross_entropy)),
+    "border-weighted cross entropy": Objective(_border_map, _weighted(losses.weighted_cross_entropy)),
+}
+
+
+def get_objective(name: str) -> Objective:
+    """The objective called `name`.
+
+    Raises:
+        ConfigError: when there is none.
+    """
+    if name not in OBJECTIVES:
+        raise ConfigError(f"objective must be one of {', '.join(OBJECTIVES)}, got {name!r}")
+    return OBJECTIVES[name]

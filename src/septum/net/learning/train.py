@@ -1,0 +1,435 @@
+"""The training loop, visible from end to end: draw, augment, forward, loss, step, average; validate, save, stop.
+
+One clock drives everything. `progress` runs from 0 to 1 over the budget, be it steps or seconds, and learning rate,
+validation and the end are functions of it. The randomness of a step is a function of (seed, rank, step), so a run that
+was killed and resumed takes the very steps it would have taken.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from septum.errors import ConfigError, SeptumError
+from septum.net.architecture.unet import UNet
+from septum.net.augment import augment as augmentation
+from septum.net.augment.augment import AugmentConfig, Patch
+from septum.net.learning.checkpoint import load_tensors, save_tensors
+from septum.net.learning.losses import ignore_class
+from septum.net.learning.objective import Objective
+from septum.net.learning.sampling import PatchSampler, Sample
+from septum.net.learning.simulated_user import prompt_batch
+from septum.net.prompts import PromptConfig
+
+MAX_BACKOFFS = 5
+
+
+_ROBOT = 1  # the stream of random numbers that is the robot user's
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; exactly one of `steps` and `seconds` is the budget.
+
+    Args:
+        patch: size of a training patch in voxels.
+        batch: patches per step and device.
+        steps, seconds: budget.
+        optimiser: "adamw", or "sgd" with `momentum`.
+        warmup: share of the budget over which the learning rate rises; then it falls as a cosine to zero.
+        ema: decay of the exponential moving average of the weights, which is what is validated and kept; 0 = off.
+        oversample: share of patches centred on a class drawn uniformly.
+        clip: largest norm of the gradient.
+        validate_share: largest share of the time spent on validation.
+        patience: stop after so many validations without improvement; 0 = never.
+        until_dice: stop as soon as the validation Dice reaches this value.
+        checkpoint_seconds: longest time between two saved states.
+        seed: seed of patches and augmentation.
+        prompts: what the robot user gives with the patches; None for a network without prompts.
+    """
+
+    patch: tuple[int, ...]
+    batch: int = 2
+    steps: int | None = None
+    seconds: float | None = 600.0
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    momentum: float = 0.99
+    warmup: float = 0.03
+    ema: float = 0.998
+    oversample: float = 0.5
+    clip: float = 5.0
+    validate_share: float = 0.1
+    patience: int = 0
+    until_dice: float | None = None
+    checkpoint_seconds: float = 45.0
+    seed: int = 0
+    prompts: PromptConfig | None = None
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.seconds is None):
+            raise ConfigError(f"the budget must be steps or seconds, got steps={self.steps}, seconds={self.seconds}")
+        if min(self.steps or 1, self.seconds or 1, self.batch) <= 0:
+            raise ConfigError("steps, minutes and batch must be positive")
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a training run is; `steps` is an estimate when the budget is time."""
+
+    step: int
+    steps: int
+    images_per_second: float
+    loss: float
+    val_dice: float | None
+    seconds_left: float
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ended with: `weights` are those to keep, `reason` is one of budget, stopped, plateau, good enough."""
+
+    weights: dict[str, Tensor]
+    val_dice: float | None
+    steps: int
+    seconds: float
+    reason: str
+    history: tuple[dict[str, float], ...]
+
+
+@dataclass
+class _State:
+    """Everything that a resumed run needs."""
+
+    step: int = 0
+    elapsed: float = 0.0
+    scale: float = 1.0  # learning-rate factor, lowered when a run diverges
+    backoffs: int = 0
+    best_dice: float = -1.0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    last_dice: float | None = None
+    stale: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(
+    model: UNet,
+    samples: Sequence[Sample],
+    config: TrainConfig,
+    *,
+    fabric: Fabric,
+    objective: Objective,
+    augment: AugmentConfig,
+    validate: Callable[[UNet], float] | None,
+    state_file: Path,
+    on_status: Callable[[Status], None],
+    should_stop: Callable[[], bool],
+    resume: bool = False,
+) -> Outcome:
+    """Train `model` on patches of `samples` until the budget, a plateau or `should_stop` ends it.
+
+    Args:
+        validate: mean Dice of a network on whole held-out images, or None.
+        state_file: where the state is saved, at least every `config.checkpoint_seconds`; read when `resume`.
+
+    Raises:
+        SeptumError: when the loss diverges again and again.
+        CheckpointError: when the state cannot be written or read.
+    """
+    return _Run(model, samples, config, fabric, objective, augment, validate, state_file, on_status).go(
+        should_stop, resume
+    )
+
+
+class _Run:
+    """One run: the loop in `go`, its parts in reading order below."""
+
+    def __init__(
+        self,
+        model: UNet,
+        samples: Sequence[Sample],
+        config: TrainConfig,
+        fabric: Fabric,
+        objective: Objective,
+        augment: AugmentConfig,
+        validate: Callable[[UNet], float] | None,
+        state_file: Path,
+        on_status: Callable[[Status], None],
+    ) -> None:
+        self.samples, self.config, self.fabric, self.objective = samples, config, fabric, objective
+        self.augment, self.validate, self.state_file, self.on_status = augment, validate, state_file, on_status
+        self.state = _State()
+        self.sampler = PatchSampler(samples, n_classes=model.config.out_channels, oversample=config.oversample)
+        self.layout = torch.channels_last if model.config.ndim == 2 else torch.channels_last_3d
+        model = model.to(memory_format=self.layout)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(model).to(fabric.device).eval().requires_grad_(False)
+        self.raw = model.train()
+        self.model, self.optimiser = fabric.setup(model, _optimiser(model, config))
+        # Small cases live on the device as tensors; memory-mapped ones are read patch by patch.
+        self.resident = [_on_device(sample, fabric.device) for sample in samples]
+        self.validation_cost = 0.0
+        self.last_validation = self.last_save = 0.0
+        self.last_status = -math.inf  # the first step is reported at once
+        self.losses: list[float] = []
+
+    def go(self, should_stop: Callable[[], bool], resume: bool) -> Outcome:
+        if resume:
+            self.load()
+        started = time.monotonic() - self.state.elapsed
+        self.last_validation = self.last_save = self.state.elapsed
+        mark = (self.state.elapsed, self.state.step)
+        reason = "budget" if self.progress >= 1 else ""  # a run that was killed while it finished
+        while not reason:
+            self.set_learning_rate()
+            self.losses.append(self.one_step())
+            self.state.step += 1
+            self.state.elapsed = time.monotonic() - started
+            due = self.state.elapsed - self.last_status > (1.0 if self.state.elapsed < 30 else 3.0)
+            if due or self.progress >= 1:
+                mark = self.report(mark)
+            if self.validate is not None and self.validation_due():
+                self.run_validation(self.validate)
+                self.state.elapsed = time.monotonic() - started
+            reason = self.end_reason(should_stop)
+            if reason != "budget" and self.state.elapsed - self.last_save > self.config.checkpoint_seconds:
+                self.save()
+        return self.finish(reason, started)
+
+    @property
+    def progress(self) -> float:
+        if self.config.steps is not None:
+            return self.state.step / self.config.steps
+        return self.state.elapsed / (self.config.seconds or 1.0)
+
+    def set_learning_rate(self) -> None:
+        share, warmup = min(self.progress, 1.0), self.config.warmup
+        # Under a time budget the first steps are few and slow; they must not be spent at a rate of zero.
+        rise = max(share, 0.01) / warmup if share < warmup else 1.0
+        fall = 0.5 * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup))) if share >= warmup else 1.0
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * self.state.scale * min(rise, 1.0) * max(fall, 1e-3)
+
+    def one_step(self) -> float:
+        """One optimisation step; returns the loss (or the last one, after a step that had to be taken back)."""
+        drawn = [self.patch(index) for index in range(self.config.batch)]
+        images, labels, maps = _collate([patch for patch, _ in drawn], self.raw.margin)
+        if self.config.prompts is not None:
+            images = self.prompted(images, labels, self.config.prompts, [spacing for _, spacing in drawn])
+        # Dropout draws from torch's own generator; seeding it by step keeps a resumed run on its track.
+        torch.manual_seed(hash((self.config.seed, self.fabric.global_rank, self.state.step)) & 0x7FFFFFFF)
+        self.optimiser.zero_grad(set_to_none=True)
+        output = self.model(images.contiguous(memory_format=self.layout))
+        loss = self.objective.loss(output, labels, maps)
+        value = float(loss.detach())
+        if math.isfinite(value):
+            self.fabric.backward(loss)
+            norm = self.fabric.clip_gradients(
+                self.model, self.optimiser, max_norm=self.config.clip, error_if_nonfinite=False
+            )
+            if norm is None or math.isfinite(float(norm)):
+                self.optimiser.step()
+                self.update_average()
+                return value
+        return self.back_off()
+
+    def prompted(
+        self, images: Tensor, labels: Tensor, config: PromptConfig, spacings: Sequence[tuple[float, ...]]
+    ) -> Tensor:
+        """The patches of this step with the robot user's prompts; it corrects the averaged network."""
+        n_classes = self.raw.config.out_channels
+        key = (self.config.seed, self.fabric.global_rank, self.state.step)
+
+        def guess(batch: Tensor) -> Tensor:
+            with torch.no_grad(), self.fabric.autocast():
+                found: Tensor = self.average(batch.contiguous(memory_format=self.layout))
+            return found.argmax(1)
+
+        return prompt_batch(
+            images,
+            labels,
+            config=config,
+            n_classes=n_classes,
+            ignore=ignore_class(n_classes),
+            spacings=spacings,
+            generators=[np.random.default_rng((*key, index, _ROBOT)) for index in range(len(images))],
+            predict=guess,
+        )
+
+    def patch(self, index: int) -> tuple[Patch, tuple[float, ...]]:
+        """The patch number `index` of this step, and its spacing in mm."""
+        key = (self.config.seed, self.fabric.global_rank, self.state.step, index)
+        generator = np.random.default_rng(key)
+        draw = self.sampler.draw(generator)
+        sample = self.samples[draw.case]
+        image, labels = self.resident[draw.case]
+        drawn = augmentation.sample(
+            self.augment,
+            patch=self.config.patch,
+            spacing=sample.spacing,
+            generator=generator,
+            channels=sample.image.shape[0],
+        )
+        # A patch that hangs over the border is half mirror image, which prediction hardly ever sees.
+        output = [n - 2 * m for n, m in zip(self.config.patch, self.raw.margin, strict=True)]
+        centre = augmentation.inside(draw.centre, patch=output, shape=sample.labels.shape)
+        cut = augmentation.apply(drawn, image, labels, centre=centre, extras=sample.maps, device=self.fabric.device)
+        return cut, sample.spacing
+
+    def update_average(self) -> None:
+        # The average is short at first (it would remember the random start), long later.
+        decay = min(self.config.ema, (1 + self.state.step) / (10 + self.state.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.raw.parameters()), 1 - decay)
+            for kept, current in zip(self.average.buffers(), self.raw.buffers(), strict=True):
+                kept.copy_(current)
+
+    def back_off(self) -> float:
+        """Return to the averaged weights with half the learning rate, and say so."""
+        self.state.backoffs += 1
+        if self.state.backoffs > MAX_BACKOFFS:
+            raise SeptumError(
+                f"training diverged {self.state.backoffs} times (the loss is not finite); check the images with "
+                "`septum doctor`, or lower learning_rate in plan.json"
+            )
+        self.state.scale *= 0.5
+        self.raw.load_state_dict(self.average.state_dict())
+        self.optimiser.state.clear()
+        self.emit("the loss was not finite: went back to the averaged weights and halved the learning rate")
+        return self.losses[-1] if self.losses else 0.0
+
+    def report(self, mark: tuple[float, int]) -> tuple[float, int]:
+        self.last_status = self.state.elapsed
+        seconds, steps = self.state.elapsed - mark[0], self.state.step - mark[1]
+        self.rate = steps * self.config.batch * self.fabric.world_size / max(seconds, 1e-6)
+        self.emit("")
+        self.record({})
+        return (self.state.elapsed, self.state.step)
+
+    def record(self, extra: dict[str, float]) -> None:
+        recent = self.losses[-50:]
+        row = {
+            "step": float(self.state.step),
+            "seconds": round(self.state.elapsed, 2),
+            "loss": sum(recent) / len(recent),
+        }
+        self.state.history.append({**row, "learning_rate": self.optimiser.param_groups[0]["lr"], **extra})
+        self.losses = recent
+
+    def emit(self, message: str) -> None:
+        state, share = self.state, max(self.progress, 1e-9)
+        steps = self.config.steps or max(state.step, round(state.step / share))
+        recent = self.losses[-50:] or [float("nan")]
+        self.on_status(
+            Status(
+                step=state.step,
+                steps=steps,
+                images_per_second=getattr(self, "rate", 0.0),
+                loss=sum(recent) / len(recent),
+                val_dice=state.last_dice,
+                seconds_left=max(0.0, state.elapsed * (1 - share) / share),
+                message=message,
+            )
+        )
+
+    def validation_due(self) -> bool:
+        waited = self.state.elapsed - self.last_validation
+        first = self.state.step >= 20 and self.state.last_dice is None and self.progress > 0.05
+        return first or (
+            self.state.last_dice is not None
+            and waited > max(5.0, self.validation_cost / self.config.validate_share)
+            and self.progress < 0.97
+        )
+
+    def run_validation(self, validate: Callable[[UNet], float]) -> None:
+        begin, state = time.monotonic(), self.state
+        dice = validate(self.average) if self.fabric.is_global_zero else 0.0
+        dice = float(self.fabric.broadcast(dice)) if self.fabric.world_size > 1 else dice
+        self.validation_cost = time.monotonic() - begin
+        self.last_validation = state.elapsed + self.validation_cost
+        state.last_dice = dice
+        improved = dice > state.best_dice + 1e-4
+        state.stale = 0 if improved else state.stale + 1
+        if dice > state.best_dice:
+            state.best_dice, state.best = dice, _copy(self.average)
+        self.record({"val_dice": dice})
+        self.emit("")
+
+    def end_reason(self, should_stop: Callable[[], bool]) -> str:
+        config, state = self.config, self.state
+        reason = ""
+        if self.progress >= 1:
+            reason = "budget"
+        elif should_stop():
+            reason = "stopped"
+        elif config.until_dice is not None and (state.last_dice or 0.0) >= config.until_dice:
+            reason = "good enough"
+        elif config.patience and state.stale >= config.patience:
+            reason = "plateau"
+        # Ranks must leave the loop together: rank 0 decides.
+        return str(self.fabric.broadcast(reason)) if self.fabric.world_size > 1 else reason
+
+    def finish(self, reason: str, started: float) -> Outcome:
+        state = self.state
+        if reason == "budget" and self.validate is not None:
+            self.run_validation(self.validate)
+        keep_best = bool(state.best) and (state.last_dice or 0.0) < state.best_dice
+        weights = state.best if keep_best else _copy(self.average)
+        dice = state.best_dice if state.best else None
+        state.elapsed = time.monotonic() - started
+        self.save()
+        return Outcome(weights, dice, state.step, state.elapsed, reason, tuple(state.history))
+
+    def save(self) -> None:
+        self.last_save = self.state.elapsed
+        if self.fabric.is_global_zero:
+            content = {"model": self.raw.state_dict(), "average": self.average.state_dict()}
+            save_tensors(
+                self.state_file, {**content, "optimiser": self.optimiser.state_dict(), "state": vars(self.state)}
+            )
+
+    def load(self) -> None:
+        content = load_tensors(self.state_file)
+        self.raw.load_state_dict(content["model"])
+        self.average.load_state_dict(content["average"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.state = _State(**content["state"])
+
+
+def _optimiser(model: UNet, config: TrainConfig) -> torch.optim.Optimizer:
+    # Norms and biases are one-dimensional: decaying them only fights the normalisation.
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    free = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+
+
+def _on_device(sample: Sample, device: torch.device) -> tuple[Any, Any]:
+    if isinstance(sample.image, np.memmap):
+        return sample.image, sample.labels
+    return torch.as_tensor(sample.image).to(device), torch.as_tensor(sample.labels).to(device)
+
+
+def _collate(patches: Sequence[Patch], margin: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Stack patches; labels and maps lose the margin that an unpadded network does not predict."""
+    inner = tuple(slice(m, -m) if m else slice(None) for m in margin)
+    labels = torch.stack([p.labels[inner] for p in patches if p.labels is not None])
+    maps = [p.extras[(slice(None), *inner)] for p in patches if p.extras is not None]
+    return torch.stack([p.image for p in patches]), labels, torch.stack(maps) if maps else None
+
+
+def _copy(model: UNet) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}

@@ -1,0 +1,143 @@
+"""The page of tracked movies: what they score, when they go wrong, and the frames that cost most.
+
+The insight: TRA is one number for thousands of objects; what a person can mend is a frame. So errors are drawn along
+time, and the worst frames are shown with nothing but the objects that are wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from septum.errors import ConfigError
+from septum.report.figures.plots import CYCLE, MARKERS, plain_text, render
+from septum.report.pages.page import number, section_parts, template
+from septum.report.pages.sections import Drawing, Section, Table, Tile
+
+_MOST_FIGURES = 8
+
+
+@dataclass(frozen=True)
+class MovieRow:
+    """One movie of one method: SEG, DET, TRA, `(to split, missed, extra)` objects, `(missed, extra, wrong)` links."""
+
+    name: str
+    seg: float
+    det: float
+    tra: float
+    objects: tuple[int, int, int]
+    links: tuple[int, int, int]
+    n_objects: int
+    n_links: int
+
+
+@dataclass(frozen=True)
+class TracksContent:
+    """What the page shows.
+
+    Args:
+        title: heading.
+        movies: one row per movie and method.
+        errors: movie to the errors of each frame by their kind; nothing is drawn for movies without any.
+        tiles: the worst frames.
+        created, version: date and time as text, and the version of Septum.
+        files: names of the files beside the page.
+        notes: sentences to read first.
+    """
+
+    title: str
+    movies: Sequence[MovieRow]
+    errors: Mapping[str, Mapping[str, Sequence[int]]]
+    tiles: Sequence[Tile] = ()
+    created: str = ""
+    version: str = ""
+    files: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+    @property
+    def facts(self) -> list[tuple[str, str, str]]:
+        """SEG, DET and TRA for the top of the page: of the movie, or their means over movies and methods."""
+        what = f"mean of {len(self.movies)} movies" if len(self.movies) > 1 else ""
+        means = [(name.upper(), _mean([getattr(m, name) for m in self.movies]), what) for name in ("seg", "det", "tra")]
+        return [(name, number(value), remark) for name, value, remark in means]
+
+
+def render_tracks(content: TracksContent) -> str:
+    """The report as one HTML document that needs no other file."""
+    parts = [section_parts(section, place) for place, section in enumerate(_sections(content))]
+    return template("tracks.html.j2").render(content=content, sections=parts)
+
+
+def drawings(content: TracksContent) -> list[Drawing]:
+    """Errors along time, one drawing per movie that has any; at most 8."""
+    found: list[Drawing] = []
+    for place, (name, kinds) in enumerate(content.errors.items(), start=1):
+        if any(sum(counts) for counts in kinds.values()) and len(found) < _MOST_FIGURES:
+            alt = f"Errors of every frame of {name}: " + ", ".join(f"{sum(c)} {kind}" for kind, c in kinds.items())
+            found.append(Drawing(f"errors-{place}", f"Errors by frame: {name}", alt, _drawer(kinds)))
+    return found
+
+
+def error_plot(kinds: Mapping[str, Sequence[int]], *, image_format: str = "svg") -> bytes:
+    """How many errors of each kind every frame holds, one line per kind that occurs.
+
+    Raises:
+        ConfigError: no error at all, or an unknown format.
+    """
+    shown = {kind: np.asarray(counts) for kind, counts in kinds.items() if sum(counts)}
+    if not shown:
+        raise ConfigError("kinds must hold at least one error, got none; a perfect movie needs no figure")
+
+    def draw(figure: Any) -> None:
+        axes = figure.add_subplot()
+        for place, (kind, counts) in enumerate(shown.items()):
+            colour, marker = CYCLE[place % len(CYCLE)], MARKERS[place % len(MARKERS)]
+            small = marker if counts.size <= 60 else None
+            label = f"{plain_text(kind)} ({counts.sum()})"
+            axes.plot(range(counts.size), counts, color=colour, marker=small, markersize=4, label=label)
+        axes.set_xlabel("frame")
+        axes.set_ylabel("errors")
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.25)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+
+    return render(draw, height=2.8, image_format=image_format)
+
+
+def _drawer(kinds: Mapping[str, Sequence[int]]) -> Any:
+    return lambda image_format: error_plot(kinds, image_format=image_format)
+
+
+def _sections(content: TracksContent) -> list[Section]:
+    columns = ("movie", "SEG", "DET", "TRA", "objects", "to split", "missed", "extra", "links", "links missed",
+               "links extra", "of wrong kind")  # fmt: skip
+    rows = [(m.name, m.seg, m.det, m.tra, m.n_objects, *m.objects, m.n_links, *m.links) for m in content.movies]
+    text = (
+        "SEG: mean IoU of reference objects with the object that covers more than half of them, on the frames that "
+        "were segmented in full. DET and TRA: 1 minus the price of the edits that turn the prediction's objects "
+        "(DET), or objects and links (TRA), into the reference's, over the price of building them from nothing. "
+        "Prices: to split 5, missed 10, extra 1; links missed 1.5, extra 1, of the wrong kind 1 (Matula 2015)."
+    )
+    found = [Section("Movies", text, drawings(content), (Table(columns, rows),))]
+    if content.tiles:
+        found.append(
+            Section(
+                "Worst frames",
+                "The frames whose errors cost most. Only objects that an error concerns are drawn: those of the "
+                "reference in orange, predicted ones in blue.",
+                tiles=content.tiles,
+            )
+        )
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [v for v in values if not math.isnan(v)]
+    return math.fsum(known) / len(known) if known else math.nan

@@ -1,0 +1,159 @@
+"""Many images, one mask each: find them, say where each mask goes, work through them.
+
+The insight: a file that cannot be read is a row in a list, not the end of the night's run; and what makes the masks (a
+network, a threshold) is one function that this module is handed.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from septum import io
+from septum.errors import ConfigError, DatasetError, SeptumError
+from septum.workflows.data.cases import Case, Source
+from septum.workflows.data.load import load_dataset
+
+TABLES = (".csv", ".tsv")
+
+
+_CHANNEL = re.compile(r"^(.+)_(\d{4})$")
+
+
+@dataclass(frozen=True)
+class JobsResult:
+    """Masks that were written, and (name, reason) of every image that failed."""
+
+    written: tuple[Path, ...]
+    failures: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One mask to make: the case, and the file it goes to."""
+
+    case: Case
+    output: Path
+
+
+def find_cases(images: Sequence[Path], *, axes: str | None, channels: int = 1) -> tuple[Case, ...]:
+    """The cases behind what a user names: image files, DICOM folders, folders of images, data sets, tables.
+
+    A movie becomes one case per frame. Names that occur twice get a number. Where `channels` are expected, the files
+    `name_0000`, `name_0001` ... of as many channels are one case `name`, as nnU-Net has them.
+
+    Raises:
+        DatasetError: when something does not exist or holds no image.
+    """
+    cases: list[Case] = []
+    for path in images:
+        if not path.exists() and "::" not in path.name:
+            raise DatasetError(f"{path} does not exist; check the name")
+        if path.suffix.lower() in TABLES or (path.is_dir() and not io.is_image(path)):
+            cases += load_dataset(path, axes=axes, strict=False).cases
+        else:
+            cases += _frames(path, axes)
+    if not cases:
+        raise DatasetError(f"no image found in {', '.join(map(str, images))}; give image files or folders")
+    seen: dict[str, int] = {}
+    unique = []
+    for case in _join_channels(cases, channels) if channels > 1 else cases:
+        seen[case.id] = seen.get(case.id, 0) + 1
+        number = seen[case.id]
+        unique.append(case if number == 1 else Case(f"{case.id}_{number}", case.images))
+    return tuple(unique)
+
+
+def _join_channels(cases: Sequence[Case], channels: int) -> list[Case]:
+    """Cases of one file each whose names end with the numbers of all channels become one; the others stay."""
+    groups: dict[tuple[Path, str], list[Case]] = {}
+    for case in cases:
+        found = _CHANNEL.match(case.id) if len(case.images) == 1 else None
+        groups.setdefault((case.images[0].path.parent, found.group(1) if found else f"/{case.id}"), []).append(case)
+    joined: list[Case] = []
+    for (_, name), members in groups.items():
+        members = sorted(members, key=lambda case: case.id)
+        if [case.id for case in members] == [f"{name}_{number:04d}" for number in range(channels)]:
+            joined.append(Case(name, tuple(case.images[0] for case in members)))
+        else:
+            joined += members
+    return joined
+
+
+def _frames(path: Path, axes: str | None) -> list[Case]:
+    try:
+        count = io.count_frames(path, axes=axes)
+    except SeptumError:
+        count = 1  # the reason comes when the file is read, in the list of failures
+    if count == 1:
+        return [Case(io.stem(path), (Source(path, axes=axes),))]
+    digits = max(3, len(str(count - 1)))
+    return [Case(f"{io.stem(path)}_t{t:0{digits}d}", (Source(path, frame=t, axes=axes),)) for t in range(count)]
+
+
+def plan_jobs(cases: Sequence[Case], output: Path, *, overwrite: bool) -> tuple[Job, ...]:
+    """Where each mask goes.
+
+    Raises:
+        ConfigError: when a mask is there already and may not be replaced, or would replace its own image.
+    """
+    jobs = [Job(case, output / f"{case.id}{io.label_suffix(case.images[0].path)}") for case in cases]
+    present = [job.output.name for job in jobs if job.output.exists()]
+    if present and not overwrite:
+        raise ConfigError(
+            f"{output} already holds {len(present)} of these masks ({present[0]}); "
+            "choose another folder or use --overwrite"
+        )
+    for job in jobs:
+        if any(source.path.resolve() == job.output.resolve() for source in job.case.images):
+            raise ConfigError(f"the mask of {job.case.id} would replace its image; choose another output folder")
+    return tuple(jobs)
+
+
+class Interrupted(Exception):  # noqa: N818 - a wish of the user, no error
+    """Raised by the work on one image when the user asked to stop before it was done."""
+
+
+def work_through(
+    jobs: Sequence[Job],
+    work: Callable[[Job, Callable[[float], None]], None],
+    *,
+    on_progress: Callable[[str, float], None],
+    should_stop: Callable[[], bool],
+) -> JobsResult:
+    """`work(job, tell)` on every job, where `tell` takes the share of it that is done.
+
+    Failures are collected; a wish to stop, or `Interrupted`, ends the run after the masks written so far.
+
+    Raises:
+        SeptumError, OSError: when nothing more can be written (disk full or read-only).
+    """
+    written: list[Path] = []
+    failures: list[tuple[str, str]] = []
+    for number, job in enumerate(jobs):
+        if should_stop():
+            break
+
+        def tell(fraction: float, number: int = number, name: str = job.case.id) -> None:
+            on_progress(name, (number + fraction) / len(jobs))
+
+        try:
+            work(job, tell)
+            written.append(job.output)
+        except Interrupted:
+            break
+        except (SeptumError, OSError, MemoryError) as error:
+            if _cannot_write(error):
+                raise
+            failures.append((job.case.id, str(error) or type(error).__name__))
+        tell(1.0)
+    return JobsResult(tuple(written), tuple(failures))
+
+
+def _cannot_write(error: BaseException) -> bool:
+    """Whether the disk is full or read-only: then every further image would fail after minutes of work."""
+    codes = {getattr(e, "errno", None) for e in (error, error.__cause__, error.__context__) if e is not None}
+    return bool(codes & {errno.ENOSPC, errno.EDQUOT, errno.EROFS})

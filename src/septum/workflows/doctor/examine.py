@@ -1,0 +1,160 @@
+"""Opens every case of a data set once and gathers what is wrong with it.
+
+One insight: what cannot be read is a finding like any other, and the way in which it fails (a colour picture, values
+between whole numbers, a truncated file) says how to mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from septum import io
+from septum.errors import SeptumError
+from septum.geometry import Image, LabelMap
+from septum.workflows.data.cases import Case, Dataset, Source, load_image, load_labels
+from septum.workflows.data.classes import summarise_labels
+from septum.workflows.data.load import load_dataset
+from septum.workflows.doctor.checks import (
+    ALL,
+    CASE_CHECKS,
+    DATASET_CHECKS,
+    SEVERITIES,
+    Facts,
+    Finding,
+    Opened,
+    facts_of,
+)
+
+_RASTER = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+
+
+_FLOATS = (".nii", ".gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".tif", ".tiff")
+
+
+def examine(
+    path: Path | str, *, axes: str | None = None, on_progress: Callable[[str, float], None] | None = None
+) -> tuple[Finding, ...]:
+    """Everything that is wrong with a data set, errors first; empty when nothing is.
+
+    Reads every file once or twice, one case at a time.
+
+    Args:
+        path: a data set in any layout that Septum knows.
+        axes: as for `load_dataset`.
+        on_progress: called with the case's id and the finished share after each case.
+
+    Raises:
+        DatasetError: when there is no data set at `path` at all.
+    """
+    return examine_cases(load_dataset(path, axes=axes, strict=False), on_progress=on_progress)
+
+
+def examine_cases(dataset: Dataset, *, on_progress: Callable[[str, float], None] | None = None) -> tuple[Finding, ...]:
+    """`examine` for a data set that is loaded already (with `strict=False`)."""
+    findings = [Finding(p.case, "error", p.code, p.message, p.mend) for p in dataset.problems]
+    if not dataset.labelled:
+        mend = "put labels with the same names as the images into the folder labels"
+        findings.append(Finding(ALL, "warning", "no-labels", f"none of {len(dataset.cases)} cases has labels", mend))
+    facts: list[Facts] = []
+    for number, case in enumerate(dataset.cases):
+        found, fact = examine_case(case, dataset)
+        findings += found
+        facts += [fact] if fact else []
+        if on_progress:
+            on_progress(case.id, (number + 1) / len(dataset.cases))
+    for check in DATASET_CHECKS:
+        findings += check(facts, dataset)
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], Facts | None]:
+    """The findings of one case on its own, and what to compare with other cases (`None` when it cannot be read)."""
+    try:
+        image = load_image(case)
+    except SeptumError as error:
+        mend = "copy the file again from its source, or leave the case out"
+        return [Finding(case.id, "error", "unreadable-image", str(error), mend)], None
+    labels, findings = _open_labels(case)
+    summary = summarise_labels(case.id, labels) if labels is not None else None
+    opened = Opened(case, image, labels, summary)
+    for check in CASE_CHECKS:
+        findings += check(opened, dataset)
+    return findings, facts_of(opened, _units(case))
+
+
+def _units(case: Case) -> str:
+    """`"mm"` when the image's file says how large a sample is, else `"px"`."""
+    path = case.images[0].path
+    if path.suffix.lower() in _RASTER:
+        return "px"
+    return io.describe(path, axes=case.images[0].axes).units
+
+
+def _open_labels(case: Case) -> tuple[LabelMap | None, list[Finding]]:
+    """The labels of a case, or why they cannot be used."""
+    if case.label is None:
+        return None, []
+    try:
+        labels = load_labels(case)
+    except SeptumError as error:
+        return None, [_why_unreadable(case, case.label, error)]
+    if case.label.path.suffix.lower() in _FLOATS and not case.label.slices:
+        kind = io.describe(case.label.path, axes=case.label.axes).dtype
+        if kind.startswith("float"):
+            message = f"labels are stored as {kind}, with whole numbers"
+            mend = "nothing to do: they are read as integers; --fix stores them as integers"
+            return labels, [Finding(case.id, "note", "float-labels", message, mend, fixable=True)]
+    return labels, []
+
+
+def _why_unreadable(case: Case, source: Source, error: SeptumError) -> Finding:
+    """What the labels are instead of integers: a colour picture, a soft mask, or damaged."""
+    try:
+        image = io.read_image(source.path, axes=source.axes, frame=source.frame)
+    except SeptumError:
+        mend = "copy the file again from its source, save the masks in a form that Septum reads, or draw them again"
+        return Finding(case.id, "error", "unreadable-labels", str(error), mend)
+    if len(image.array) > 1:
+        return _colour_finding(case, image)
+    if image.array.dtype.kind == "f":
+        return _soft_finding(case, image.array[0])
+    return Finding(case.id, "error", "unreadable-labels", str(error), "save the labels as integers, one per class")
+
+
+MAX_COLOURS = 32
+"""A colour mask with more colours than this is antialiased or a photograph, and is not mended."""
+
+
+def _colour_finding(case: Case, image: Image) -> Finding:
+    found = colours_of(image.array)
+    message = f"the mask is a colour picture with {len(found)} colours instead of one number per sample"
+    if len(found) <= MAX_COLOURS:
+        mend = "save one number per class; --fix numbers the colours (black is 0) and lists them in its log"
+        return Finding(case.id, "error", "colour-mask", message, mend, fixable=True)
+    mend = "save it as an integer mask without antialiasing; so many colours cannot be told apart for sure"
+    return Finding(case.id, "error", "colour-mask", message, mend)
+
+
+def colours_of(array: NDArray[Any]) -> tuple[tuple[int, ...], ...]:
+    """The different colours of a `(C, *spatial)` picture, sorted, black first."""
+    found = np.unique(array.reshape(len(array), -1), axis=1).T
+    return tuple(tuple(int(v) for v in colour) for colour in found.tolist())
+
+
+def _soft_finding(case: Case, array: NDArray[Any]) -> Finding:
+    finite = np.isfinite(array)
+    broken = (~finite) | (np.abs(array - np.rint(np.where(finite, array, 0))) > 1e-3)
+    low, high = float(array[finite].min(initial=np.inf)), float(array[finite].max(initial=-np.inf))
+    message = f"{int(broken.sum())} labels are not whole numbers (range {low:.4g} to {high:.4g})"
+    if not finite.all():
+        return Finding(case.id, "error", "soft-labels", f"{message}, some are NaN", "save the labels as integers")
+    if low >= 0 and high <= 1:
+        mend = "a smoothed mask or a probability: --fix cuts it at 0.5"
+        return Finding(case.id, "error", "soft-labels", message, mend, fixable=True)
+    mend = "resampled with interpolation: resample with nearest neighbour; --fix takes the nearest whole-number sample"
+    return Finding(case.id, "error", "soft-labels", message, mend, fixable=bool(broken.mean() < 0.2))

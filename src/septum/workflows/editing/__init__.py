@@ -1,0 +1,1 @@
+"""`septum edit` and `septum interpolate`: what a person does by hand, on files."""

@@ -1,0 +1,222 @@
+"""`septum edit`: a script of edits on an image and its labels, and the labels that come out of it.
+
+The insight: a script does by file what a person does by hand, so it goes the same way: a session owns the labels, each
+step is a tool called on them, and the rules filter what it proposes. The mask that a person made is never lost: nothing
+is replaced without being told to, and what is replaced is kept beside under another name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from septum import io
+from septum.errors import ConfigError, GeometryError
+from septum.geometry import Grid, Image, LabelMap
+from septum.interactive.edits.regions import mask_image
+from septum.interactive.session.session import Session
+from septum.interactive.tool import Box
+from septum.io.naming import suffix
+from septum.workflows.data.cases import Source
+from septum.workflows.data.digests import digest
+from septum.workflows.data.slices import corrected, read_slices, write_slices
+from septum.workflows.editing.files import _beside, keep_old, output_path, refuse_existing
+from septum.workflows.editing.layers import MAIN, load_layers
+from septum.workflows.editing.marks import _channel, _extent, _positions, _region, _seeds, _stroke
+from septum.workflows.editing.script import EditStep, Script, whole
+from septum.workflows.editing.settings import EditSettings
+from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.provenance import describe_run
+
+SCRIPT, RECORD = ".septum-edit.toml", ".septum-edit.json"
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step did: the tool, the layer, how many voxels changed, the box of them, and seconds."""
+
+    tool: str
+    layer: str
+    changed: int
+    box: Box | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EditResult:
+    """The steps, the voxels of each label of the first layer before and after, the files written and those kept."""
+
+    steps: tuple[StepResult, ...]
+    before: Mapping[int, int]
+    after: Mapping[int, int]
+    written: tuple[Path, ...]
+    kept: tuple[Path, ...]
+
+
+def edit(
+    image: Path,
+    labels: Path | None,
+    output: Path,
+    *,
+    script: Script,
+    settings: EditSettings,
+    on_progress: Callable[[str, float], None],
+    on_note: Callable[[str], None],
+    should_stop: Callable[[], bool],
+) -> EditResult:
+    """Run a script on an image and its labels; write the mask, the script as it was resolved, and a record of the run.
+
+    Raises:
+        ConfigError: no labels and not `new`, an output that exists, a layer or channel that there is not.
+        GeometryError: labels on another grid than the image, points outside of it.
+        FormatError: a file that cannot be read or written.
+        Cancelled: `should_stop` said so; nothing was written.
+    """
+    picture = io.read_image(image, axes=settings.axes)
+    maps = load_layers(labels, picture, settings, on_note)
+    target = output_path(output, image if labels is None else labels)
+    first = next(iter(maps))
+    files = {name: target if name == first else _beside(target, f".{name}{suffix(target)}") for name in maps}
+    refuse_existing([*files.values(), settings.image_output], settings, sources=[image])
+    origin = _origin(image, labels, settings)
+    session = Session({name: found.array for name, found in maps.items()}, spacing=picture.grid.spacing)
+    session.image = picture.array
+    before = label_sizes(session.labels())
+    on_note(f"{len(script.steps)} steps on {image.name}; research software, not a medical device")
+    steps = run_script(session, script, picture, on_progress=on_progress, should_stop=should_stop)
+    after = label_sizes(session.labels())
+    if settings.dry_run:
+        return EditResult(steps, before, after, (), ())
+    slices = None if labels is None else read_slices(labels, picture.grid.shape)
+    written, kept = _write(session, maps, files, settings.layers)
+    if slices is not None:
+        write_slices(target, corrected(slices, maps[MAIN].array, session.labels()))
+    if settings.image_output is not None:
+        io.write_image(settings.image_output, Image(np.asarray(session.image), picture.grid, picture.channels))
+    _record(target, script, steps, {**origin, "written": _digests(written), "kept": [path.name for path in kept]})
+    return EditResult(steps, before, after, written, kept)
+
+
+def run_script(
+    session: Session,
+    script: Script,
+    image: Image,
+    *,
+    on_progress: Callable[[str, float], None],
+    should_stop: Callable[[], bool],
+) -> tuple[StepResult, ...]:
+    """Every step on the session, whose layers lie on the image's grid; errors as `edit`."""
+    results = []
+    for number, step in enumerate(script.steps):
+        on_progress(f"step {number + 1}, {step.tool.name}", number / len(script.steps))
+        began = time.perf_counter()
+        try:
+            changed, box = _run_step(session, script, step, image, should_stop)
+        except (ConfigError, GeometryError) as error:
+            where = f" (the image reaches {_extent(image.grid)})" if "_mm" in "".join(step.shown) else ""
+            raise type(error)(f"step {number + 1} ({step.tool.name}): {error}{where}") from error
+        layer = step.layer or session.names[0]
+        results.append(StepResult(step.tool.name, layer, changed, box, time.perf_counter() - began))
+    on_progress("done", 1.0)
+    return tuple(results)
+
+
+def _run_step(
+    session: Session, script: Script, step: EditStep, image: Image, should_stop: Callable[[], bool]
+) -> tuple[int, Box | None]:
+    """One step; voxels that changed, and their box in the step's layer."""
+    options: dict[str, Any] = {
+        key: whole(v, key) if key in ("only", "of") and v is not None else v for key, v in step.options.items()
+    }
+    if step.tool.stage == "image":
+        current = np.asarray(session.image)
+        session.image = mask_image(current, session.labels(step.layer), **options)
+        return int(np.count_nonzero((session.image != current).any(axis=0))), None
+    session.rules = script.rules_of(step)
+    done = session.run(
+        step.tool.function,
+        layer=step.layer,
+        what=step.tool.name,
+        channel=_channel(step.channel, image),
+        cancelled=should_stop,
+        **options,
+        **shown(session, step, image.grid),
+    )
+    layer = step.layer or session.names[0]
+    return (0, None) if done is None else (done.changed, done.boxes.get(layer))
+
+
+def shown(session: Session, step: EditStep, grid: Grid) -> dict[str, Any]:
+    """What a person shows in a step, in voxels: positions, strokes, a region, another layer."""
+    found: dict[str, Any] = {}
+    plain = step.shown
+    if "points" in plain or "points_mm" in plain:
+        places = _positions(plain, grid)
+        # Edits take fractions of voxels; the other tools want the voxel itself.
+        found["points"] = places if step.tool.stage == "edit" else np.floor(places + 0.5).astype(np.int64)
+    strokes = [_stroke(stroke, grid) for stroke in plain.get("strokes", ())]
+    if "seeds" in step.tool.given:
+        found["seeds"] = _seeds(session, step, strokes)
+    elif strokes:
+        found["strokes"] = strokes
+    if "boxes" in plain:
+        found["boxes"] = [(_region(box, grid, inside=True), box.get("label", 1)) for box in plain["boxes"]]
+    if "grid" in step.tool.given:
+        found["grid"] = grid
+    if "region" in plain or "region_mm" in plain:
+        found["region"] = _region(plain, grid)
+    if step.other is not None:
+        found["other"] = session.labels(step.other)
+    return found
+
+
+def label_sizes(labels: NDArray[Any]) -> dict[int, int]:
+    """Voxels of each label that occurs, without the background."""
+    values, counts = np.unique(labels, return_counts=True)
+    return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v}
+
+
+def _write(
+    session: Session, maps: Mapping[str, LabelMap], files: Mapping[str, Path], from_files: Mapping[str, Path]
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Write the layers, without further ones whose files hold just that; the files, and copies of those before them."""
+    untouched = [n for n in [*maps][1:] if n in from_files and np.array_equal(maps[n].array, session.labels(n))]
+    changed = [name for name in maps if name not in untouched]
+    for name in changed:
+        files[name].parent.mkdir(parents=True, exist_ok=True)
+    kept = tuple(path for name in changed if (path := keep_old(files[name])) is not None)
+    for name in changed:
+        io.write_labels(files[name], LabelMap(session.labels(name), maps[name].grid, maps[name].names))
+    return tuple(files[name] for name in changed), kept
+
+
+def _origin(image: Path, labels: Path | None, settings: EditSettings) -> dict[str, Any]:
+    """Digests of what goes in, taken before anything is written."""
+    return {
+        "image": _digests([image]),
+        "labels": None if labels is None else _digests([labels]),
+        "session": None if settings.session is None else settings.session.name,
+        "layers": {name: _digests([path]) for name, path in settings.layers.items()},
+    }
+
+
+def _digests(paths: Sequence[Path]) -> dict[str, str]:
+    return {path.name: digest(Source(path)) for path in paths}
+
+
+def _record(target: Path, script: Script, steps: Sequence[StepResult], facts: Mapping[str, Any]) -> None:
+    """The script as it was resolved, and the record of the run, beside the mask."""
+    if script.steps:
+        write_text(_beside(target, SCRIPT), script.to_toml())
+    done = [
+        {**step.to_plain(), "changed": result.changed, "seconds": round(result.seconds, 3)}
+        for step, result in zip(script.steps, steps, strict=True)
+    ]
+    notice = "Research software, not a medical device."
+    write_json(_beside(target, RECORD), describe_run(rules=dict(script.rules), steps=done, notice=notice, **facts))

@@ -1,0 +1,149 @@
+"""`septum interpolate`: a mask with a few drawn slices in, the whole mask out, with what to expect of it.
+
+The insight: the estimate belongs to the result. A person who sees that the slices between will have a Dice of about
+0.93, and which slice would help most, knows whether to draw on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from septum import io
+from septum.errors import ConfigError, GeometryError
+from septum.geometry import LabelMap
+from septum.interactive.slices.held_out import Estimate, leave_one_slice_out
+from septum.interactive.slices.interpolate import checked_drawn, interpolate
+from septum.workflows.data.cases import Source
+from septum.workflows.data.digests import digest
+from septum.workflows.data.marks import on_grid
+from septum.workflows.data.slices import drawn_slices, marked, read_slices, write_slices
+from septum.workflows.editing.files import keep_old, output_path
+from septum.workflows.runs.files import write_json
+from septum.workflows.runs.provenance import describe_run
+
+RECORD = ".septum-interpolate.json"
+
+
+@dataclass(frozen=True)
+class InterpolationResult:
+    """The mask's path, drawn slices per axis, the estimate (None below three), and the mask kept (or None)."""
+
+    path: Path
+    drawn: Mapping[int, Sequence[int]]
+    estimate: Estimate | None
+    kept: Path | None
+
+
+def interpolate_file(
+    mask: Path,
+    output: Path,
+    *,
+    image: Path | None = None,
+    drawn: Mapping[int, Sequence[int]] | None = None,
+    method: str | None = None,
+    ends: str = "taper",
+    axes: str | None = None,
+    overwrite: bool = False,
+    on_progress: Callable[[str, float], None],
+    on_note: Callable[[str], None],
+    should_stop: Callable[[], bool],
+) -> InterpolationResult:
+    """Fill the slices of a mask file between those that were drawn, and estimate how good that is.
+
+    Args:
+        mask: label file, a volume.
+        output: file, or a folder (the mask's own name and format then).
+        image: on the mask's grid; with it the default method is `image`, without it `distance`.
+        drawn: drawn slices per array axis; None takes those of `NAME.slices.json` beside the mask, or finds them.
+        method, ends: as of `septum.interactive.slices.interpolate.interpolate`.
+        axes: meaning of the files' axes where they do not say.
+        overwrite: replace an output that exists; the mask that was there is kept under another name.
+
+    Raises:
+        ConfigError: fewer than two drawn slices, an output that exists, a method without its image.
+        GeometryError: not a volume, a mask on another grid than the image.
+        FormatError: a file that cannot be read or written.
+        Cancelled: `should_stop` said so; nothing was written.
+    """
+    target = output_path(output, mask)
+    if target.exists() and not overwrite:
+        raise ConfigError(f"{target} exists already; choose another output, or use --overwrite (the old one is kept)")
+    found = io.read_labels(mask, axes=axes)
+    if found.array.ndim != 3:
+        raise GeometryError(f"{mask.name} must be a volume, got shape {found.array.shape}; there is nothing between")
+    found, picture = _with_image(found, mask, image, axes, on_note)
+    how = method or ("distance" if picture is None else "image")
+    known = read_slices(mask, found.array.shape) if drawn is None else None
+    planes = checked_drawn(found.array, drawn or (drawn_slices(known) if known else None))
+    options: dict[str, Any] = {
+        "drawn": planes, "method": how, "image": picture if how == "image" else None, "spacing": found.grid.spacing,
+        "ends": ends, "cancelled": should_stop,
+    }  # fmt: skip
+    on_note(f"drawn: {_listed(planes)}; method {how}; research software, not a medical device")
+    on_progress("interpolate", 0.0)
+    filled = interpolate(found.array, **options)
+    estimate = None
+    if max(len(places) for places in planes.values()) >= 3:
+        on_progress("leave one slice out", 0.3)
+        estimate = leave_one_slice_out(found.array, **options)
+    before = {mask.name: digest(Source(mask))}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    kept = keep_old(target)
+    io.write_labels(target, LabelMap(filled, found.grid, found.names))
+    write_slices(target, {axis: marked(filled.shape[axis], places) for axis, places in planes.items()})
+    write_json(target.with_name(f"{io.stem(target)}{RECORD}"), _record(before, planes, how, ends, estimate))
+    on_progress("done", 1.0)
+    return InterpolationResult(target, planes, estimate, kept)
+
+
+def _with_image(
+    labels: LabelMap, mask: Path, image: Path | None, axes: str | None, on_note: Callable[[str], None]
+) -> tuple[LabelMap, Any]:
+    if image is None:
+        return labels, None
+    picture = io.read_image(image, axes=axes)
+    if len(picture.array) != 1:
+        raise GeometryError(f"{image.name} must have one channel, got {len(picture.array)}; choose one and save it")
+    return on_grid(labels, picture.grid, mask, on_note), picture.array[0]
+
+
+def _listed(planes: Mapping[int, Sequence[int]]) -> str:
+    return "; ".join(f"{'zyx'[axis]} {', '.join(str(i) for i in places)}" for axis, places in planes.items())
+
+
+def _record(
+    before: Mapping[str, str],
+    planes: Mapping[int, Sequence[int]],
+    method: str,
+    ends: str,
+    estimate: Estimate | None,
+) -> dict[str, Any]:
+    """Everything that made the mask, and what is expected of it."""
+    expected = None
+    if estimate is not None:
+        expected = {
+            "dice": _plain(estimate.dice),
+            "by_label": {str(label): _plain(value) for label, value in estimate.by_label.items()},
+            "left_out": [
+                {"slice": one.index, "label": one.label, "dice": _plain(one.dice)} for one in estimate.left_out
+            ],
+            "slices": [
+                {"slice": one.index, "dice": _plain(one.dice), "wrong_voxels": round(one.wrong, 1)}
+                for one in estimate.slices
+            ],
+            "next": estimate.next_slice(),
+        }
+    notice = "Research software, not a medical device."
+    return describe_run(
+        mask=dict(before), drawn={str(a): list(p) for a, p in planes.items()}, method=method, ends=ends,
+        expected=expected, notice=notice,
+    )  # fmt: skip
+
+
+def _plain(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""`septum evaluate`: masks against references, methods and readers compared."""

@@ -1,0 +1,261 @@
+"""`septum evaluate`: sets of masks in, a report out.
+
+The insight: most wrong evaluations are not wrong arithmetic but wrong *pairs*: another grid, another coding of the same
+mask, a case that silently fell out, an inverted mask. So the cases are paired and counted once, what their values mean
+is decided for all of them together (`project.coding`), and only then is anything scored, with whatever looked odd said
+in the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from septum.workflows.data.case_table import CaseTable, read_case_table
+from septum.workflows.data.cases import Case, Dataset
+from septum.workflows.evaluation.analysis import Analysis, analyse
+from septum.workflows.evaluation.calibration import calibrate, folders_of
+from septum.workflows.evaluation.coding import Coding, decide_coding, suspicions, unite
+from septum.workflows.evaluation.consensus import check_consensus
+from septum.workflows.evaluation.gallery import choose_pictures, draw_cases, example_of
+from septum.workflows.evaluation.membranes import membrane_curves
+from septum.workflows.evaluation.methods import Method, pair_sets
+from septum.workflows.evaluation.pairs import Measured, image_cases, measure, reference_cases
+from septum.workflows.evaluation.readers import reader_ceiling
+from septum.workflows.evaluation.scoring import plan_scoring, score_method
+from septum.workflows.evaluation.settings import EvaluateSettings
+from septum.workflows.runs.hooks import Hooks
+from septum.workflows.runs.parallel import CasePool, check_workers
+from septum.workflows.runs.settings import unstructure
+from septum.workflows.scores.measures import check_policy, families_of
+from septum.workflows.scores.report_folder import refuse_results, write_report
+from septum.workflows.scores.scores import Score, mean_dice, pick_examples
+from septum.workflows.scores.tables import summary_table
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What an evaluation found: the report, scores per case and label, and what could not be scored.
+
+    `scores` are those of all methods, in their order; `missing_*` are case names, with the method where there are
+    several; `lines` are what the comparison found, in words.
+    """
+
+    report: Path
+    scores: tuple[Score, ...]
+    notes: tuple[str, ...]
+    missing_predictions: tuple[str, ...]
+    missing_references: tuple[str, ...]
+    summary: pd.DataFrame = field(repr=False, compare=False)
+    lines: tuple[str, ...] = ()
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean over cases of the mean Dice over labels of the first method; nan when nothing is defined."""
+        return mean_dice([score for score in self.scores if score.method == self.scores[0].method])
+
+
+def evaluate(
+    predictions: Path | Mapping[str, Path],
+    references: Path,
+    output: Path,
+    *,
+    readers: Mapping[str, Path] | None = None,
+    images: Path | None = None,
+    settings: EvaluateSettings | None = None,
+    hooks: Hooks | None = None,
+) -> EvaluationResult:
+    """Measure predicted masks against reference masks and write a report folder.
+
+    Args:
+        predictions: a folder of masks or one mask; or several by the name of their method, the first is reported in
+            full and all are compared on the same cases.
+        references: a folder of masks, one mask, or a data set in any layout that `load_dataset` knows.
+        output: folder for the page, the tables and the figures.
+        readers: masks of people by their name: the ceiling beside the methods.
+        images: a folder of images or a data set to show masks on; taken from the references where they have images.
+        settings: what is measured, and how.
+        hooks: progress, notes, a wish to stop.
+
+    Raises:
+        DatasetError: nothing to compare, names that occur twice, or reference labels that are not declared.
+        GeometryError: a prediction on another grid than its reference.
+        FormatError: a file that cannot be read or holds no labels.
+        ConfigError: `output` already holds a report, or a setting breaks its rule.
+        KeyboardInterrupt: when the hooks say stop.
+    """
+    settings, hooks = settings or EvaluateSettings(), hooks or Hooks()
+    _check(output, settings)
+    check_consensus(settings.consensus, n_readers=len(readers or {}), overwrite=settings.overwrite)
+    dataset = reference_cases(references, settings.axes)
+    methods, notes = pair_sets(dataset, predictions, readers or {}, settings)
+    maps = folders_of(settings, methods)
+    with CasePool(settings.workers) as pool:
+        counted = [_count(method, settings, hooks, pool) for method in methods]
+        coding, more = _decide(dataset, methods, counted, settings)
+        table, about = _case_table(settings, methods[0])
+        plan = plan_scoring(coding, counted, settings)
+        found = [score_method(m, c, plan, settings, hooks, table, pool) for m, c in zip(methods, counted, strict=True)]
+        scores = tuple(score for method in found for score in method)
+        notes += [*more, *about, *_odd(methods, found, coding)]
+        ndim = counted[0][0].grid.ndim
+        analysis = analyse(scores, methods, stratify=settings.stratify, table=table, ndim=ndim)
+        if readers:
+            analysis = reader_ceiling(scores, methods, coding, settings, hooks, pool) + analysis
+        if maps:
+            analysis = _of_maps(maps, scores, methods, coding, settings, hooks, pool) + analysis
+    notes += analysis.notes
+    pictures, lost = image_cases(images, references, dataset, settings.axes)
+    notes += lost
+    for sentence in notes:
+        hooks.on_note(sentence)
+    summary = summary_table(scores)
+    report = _write(output, references, methods, found, coding, pictures, analysis, notes, summary, settings, hooks)
+    missing = tuple(_of(method, case, methods) for method in methods for case in method.missing)
+    surplus = tuple(_of(method, case, methods) for method in methods for case in method.surplus)
+    return EvaluationResult(report, scores, tuple(notes), missing, surplus, summary, analysis.lines)
+
+
+def _check(output: Path, settings: EvaluateSettings) -> None:
+    """Everything that can be known to be wrong before a file is read."""
+    refuse_results(output, overwrite=settings.overwrite)
+    families_of(settings.metrics)
+    check_policy(settings.policy)
+    check_workers(settings.workers)
+
+
+def _of(method: Method, case: str, methods: Sequence[Method]) -> str:
+    return case if len(methods) == 1 else f"{case} ({method.name})"
+
+
+def _count(method: Method, settings: EvaluateSettings, hooks: Hooks, pool: CasePool) -> list[Measured]:
+    return measure(
+        method.pairs,
+        background=settings.background,
+        resample=settings.resample,
+        pool=pool,
+        on_progress=lambda case, fraction: hooks.on_progress(f"reading {case}", fraction),
+        should_stop=hooks.should_stop,
+    )
+
+
+def _decide(
+    dataset: Dataset, methods: Sequence[Method], counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
+) -> tuple[dict[str, Coding], list[str]]:
+    """The coding of every method; all score the same labels."""
+    foreground = settings.foreground
+    if foreground is None and "instances" in families_of(settings.metrics) and not dataset.label_names:
+        foreground = True  # whoever asks for objects has objects
+    codings: dict[str, Coding] = {}
+    notes: list[str] = []
+    for method, measured in zip(methods, counted, strict=True):
+        coding, found = decide_coding(dataset, measured, background=settings.background, foreground=foreground)
+        codings[method.name] = coding
+        foreground = coding.foreground is not None if foreground is None else foreground
+        notes += [note if not method.name else f"{method.name}: {note}" for note in found]
+        resampled = [m.case.id for m in measured if m.resampled]
+        if resampled:
+            whose = f" of {method.name}" if method.name else ""
+            notes.append(
+                f"{len(resampled)} predictions{whose} were resampled onto the grid of their references (nearest "
+                f"neighbour), for example {resampled[0]}."
+            )
+    return unite(codings), notes
+
+
+def _case_table(settings: EvaluateSettings, method: Method) -> tuple[CaseTable | None, list[str]]:
+    if settings.table is None:
+        return None, []
+    table = read_case_table(settings.table, [pair.case.id for pair in method.pairs])
+    for column in (*([settings.groups] if settings.groups else []), *(c for c in settings.stratify if c != "size")):
+        table.column(column)
+    return table, list(table.notes)
+
+
+def _odd(methods: Sequence[Method], found: Sequence[Sequence[Score]], codings: Mapping[str, Coding]) -> list[str]:
+    notes = []
+    for method, scores in zip(methods, found, strict=True):
+        said = suspicions(scores, codings[method.name])
+        notes += [f"{method.name}: {note}" if method.name else note for note in said]
+    return notes
+
+
+def _of_maps(
+    folders: Mapping[str, Path],
+    scores: Sequence[Score],
+    methods: Sequence[Method],
+    codings: Mapping[str, Coding],
+    settings: EvaluateSettings,
+    hooks: Hooks,
+    pool: CasePool,
+) -> Analysis:
+    """What probability maps say beyond the masks: calibration, and the scores of membranes over thresholds."""
+    groups = {score.case: score.group or score.case for score in scores}
+    found = calibrate(folders, methods, codings, groups, hooks, pool)
+    if "em" in families_of(settings.metrics):
+        found = membrane_curves(folders, methods, codings, groups, hooks, pool) + found
+    return found
+
+
+def _write(
+    output: Path,
+    references: Path,
+    methods: Sequence[Method],
+    found: Sequence[Sequence[Score]],
+    codings: Mapping[str, Coding],
+    pictures: Mapping[str, Case],
+    analysis: Analysis,
+    notes: Sequence[str],
+    summary: pd.DataFrame,
+    settings: EvaluateSettings,
+    hooks: Hooks,
+) -> Path:
+    """The report: pictures of the first method's cases, and everything the analysis made."""
+    main, scores = methods[0], list(found[0])
+    wanted = choose_pictures(scores, gallery=settings.gallery)
+    pairs = {pair.case.id: pair for pair in main.pairs}
+    objects = "instances" in families_of(settings.metrics) and codings[main.name].foreground is not None
+    draw = partial(example_of, coding=codings[main.name], resample=settings.resample, objects=objects)
+    drawn = draw_cases([pairs[case] for case in wanted], pictures, draw, hooks.on_progress, hooks.should_stop)
+    chosen = {case for _, case in pick_examples(scores)}
+    whose = f"{main.name} against" if main.name else f"{_name(main)} against"
+    return write_report(
+        output,
+        [score for method in found for score in method],
+        title=f"Evaluation: {whose} {references.name}",
+        examples=[draw(pairs[case], pictures.get(case)) for case in pairs if case in chosen],
+        provenance=_provenance(methods, references, codings[main.name], settings),
+        notes=notes,
+        not_scored=[
+            (_of(method, case, methods), reason)
+            for method in methods
+            for cases, reason in ((method.missing, "no prediction"), (method.surplus, "no reference"))
+            for case in cases
+        ],
+        extras=analysis.extras(scores, drawn, gallery=settings.gallery, policy=settings.policy),
+        summary=summary,
+    )
+
+
+def _name(method: Method) -> str:
+    return method.pairs[0].prediction.path.parent.name
+
+
+def _provenance(
+    methods: Sequence[Method], references: Path, coding: Coding, settings: EvaluateSettings
+) -> dict[str, Any]:
+    return {
+        "predictions": {method.name or "prediction": str(method.pairs[0].prediction.path.parent) for method in methods},
+        "references": str(references),
+        "background": coding.background,
+        "ignored label": coding.ignore,
+        "labels": {str(value): name for value, name in coding.labels.items()},
+        "all values as one foreground": coding.foreground is not None,
+        "intervals": "percentile bootstrap, 2000 resamples, 95 %, seed 0",
+        "settings": unstructure(settings),
+    }

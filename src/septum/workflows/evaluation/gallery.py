@@ -1,0 +1,88 @@
+"""Pictures of cases for a report: the failures, and enough others for the interactive plot.
+
+The insight: a report goes by mail, so pictures are budgeted: all of the worst cases, then an even selection over the
+rest, each as one small picture with both outlines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from septum.io import naming
+from septum.report.figures import overlay
+from septum.report.figures.overlay import Example, Panel
+from septum.workflows.data.cases import Case, load_image
+from septum.workflows.data.classes import from_zero
+from septum.workflows.evaluation.coding import Coding
+from septum.workflows.evaluation.pairs import Pair, read_pair
+from septum.workflows.scores.scores import Score, case_means
+
+MOST_PICTURES = 60
+"""Pictures in the interactive plot, beyond the gallery of failures; each has about 12 kB."""
+
+
+def worst_first(scores: Sequence[Score]) -> list[tuple[str, float]]:
+    """Cases with their mean Dice, worst first; cases without a defined Dice are left out."""
+    means = [(mean, i, case) for i, (case, mean) in enumerate(case_means(scores).items()) if not math.isnan(mean)]
+    return [(case, mean) for mean, _, case in sorted(means)]
+
+
+def choose_pictures(scores: Sequence[Score], *, gallery: int) -> list[str]:
+    """Cases that get a small picture, worst first: the `gallery` worst and an even selection of the rest."""
+    ranked = [case for case, _ in worst_first(scores)]
+    undefined = [case for case, mean in case_means(scores).items() if math.isnan(mean)]
+    rest = ranked[gallery:] + undefined
+    if len(rest) > MOST_PICTURES:
+        rest = [rest[round(i)] for i in np.linspace(0, len(rest) - 1, MOST_PICTURES)]
+    return ranked[:gallery] + rest
+
+
+def draw_cases(
+    pairs: Sequence[Pair],
+    pictures: Mapping[str, Case],
+    example: Callable[[Pair, Case | None], Example],
+    on_progress: Callable[[str, float], None],
+    should_stop: Callable[[], bool],
+) -> dict[str, Panel]:
+    """Small pictures by case id, in the order of `pairs`.
+
+    Raises:
+        KeyboardInterrupt: when `should_stop` says so.
+    """
+    drawn = {}
+    for number, pair in enumerate(pairs):
+        if should_stop():
+            raise KeyboardInterrupt
+        drawn[pair.case.id] = overlay.thumbnail(example(pair, pictures.get(pair.case.id)))
+        on_progress(f"drawing {pair.case.id}", (number + 1) / len(pairs))
+    return drawn
+
+
+def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bool, objects: bool = False) -> Example:
+    """The arrays of one case for the report, with the background as 0: scored values, or `objects` as they are."""
+    opened = read_pair(pair, resample=resample)
+    reference, prediction = opened.reference, opened.prediction
+    hidden = np.isin(reference.array, list(coding.unscored))
+    shown, guess = np.where(hidden, coding.background, reference.array), prediction.array
+    if not objects:
+        shown, guess = coding.reference(shown), coding.prediction(guess)
+    image = None
+    if picture is not None:
+        found = load_image(replace(picture, label=None)).array
+        image = found if found.shape[1:] == reference.grid.shape else None
+    suffix = naming.suffix(pair.case.label.path) if pair.case.label else ""
+    unit = set(reference.grid.spacing) == {1.0}
+    sized = suffix not in naming.RASTER and not (suffix in naming.TIFF and unit)
+    anatomy = reference.grid.ndim == 3 and suffix not in naming.RASTER + naming.TIFF  # a stack of sections has no left
+    return Example(
+        pair.case.id,
+        image,
+        from_zero(shown, coding.background),
+        from_zero(guess, coding.background),
+        reference.grid.spacing if sized else None,
+        reference.grid.orientation if anatomy else None,
+    )

@@ -1,0 +1,261 @@
+"""Which mask belongs to which reference, and one pass over each pair.
+
+The insight: a case that falls out unnoticed changes a mean more than a better network does. So names are matched by the
+same careful rule as images and labels, whatever finds no partner is returned by name, and masks on different grids are
+refused together, with how far they lie apart, never resampled in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from septum import io
+from septum.errors import DatasetError, GeometryError, SeptumError
+from septum.geometry import Grid, LabelMap
+from septum.geometry.resample import resample_labels
+from septum.io import naming
+from septum.metrics import JointTable, joint_table
+from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, Source, load_labels
+from septum.workflows.data.classes import LabelSummary, summarise_labels
+from septum.workflows.data.folders import LABEL_FOLDERS
+from septum.workflows.data.load import load_dataset
+from septum.workflows.data.masks import _has_images_beside, is_plain, mask_cases
+from septum.workflows.data.matching import match_stems
+from septum.workflows.runs.parallel import CasePool
+from septum.workflows.runs.words import some
+
+_NO_POSITION = naming.RASTER + naming.TIFF  # formats that hold no origin and often no spacing: shapes decide
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case with its reference (`case.label`) and the file that holds its prediction."""
+
+    case: Case
+    prediction: Source
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One pass over a pair: its joint table without unannotated voxels, what its reference looks like, the reference's
+    grid, and whether the grid's spacing is a physical size (pictures have none)."""
+
+    case: Case
+    table: JointTable
+    summary: LabelSummary
+    grid: Grid
+    sized: bool
+    resampled: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Both sides of a pair; `difference` says how their grids differ (empty where they do not, or where the prediction
+    was `resampled` onto the reference's grid)."""
+
+    reference: LabelMap
+    prediction: LabelMap
+    difference: str = ""
+    resampled: bool = False
+
+
+def reference_cases(path: Path, axes: str | None) -> Dataset:
+    """The references as a data set: a plain folder of masks, one mask, or any layout with images."""
+    if not path.exists():
+        raise DatasetError(f"references must be an existing folder or file, got {path}; check the path")
+    if is_plain(path) and not _has_images_beside(path):
+        return Dataset(path, "masks", tuple(mask_cases(path, axes)))
+    return load_dataset(path, axes=axes)
+
+
+Pairing = tuple[list[Pair], tuple[str, ...], tuple[str, ...], list[str]]
+
+
+def pair_up(dataset: Dataset, predictions: Sequence[Case]) -> Pairing:
+    """Pairs by name; with the cases that lack a prediction, the predictions that lack a reference, and notes."""
+    labelled = list(dataset.labelled)
+    if len(labelled) == len(predictions) == 1 and dataset.root.is_file() and dataset.kind == "masks":  # the user did
+        match = {predictions[0].id: labelled[0].id}
+        rule = ""
+    else:
+        found = match_stems([case.id for case in labelled], [case.id for case in predictions])
+        match, rule = found.pairs, found.rule
+    by_case = {case_id: prediction for prediction, case_id in match.items()}
+    files = {case.id: case for case in predictions}
+    pairs = [Pair(case, _source(files[by_case[case.id]])) for case in labelled if case.id in by_case]
+    missing = tuple(case.id for case in labelled if case.id not in by_case)
+    surplus = tuple(case.id for case in predictions if case.id not in match)
+    if not pairs:
+        raise DatasetError(
+            f"predictions and references must share names, got no common name: predictions "
+            f"{some([c.id for c in predictions]) or 'none'}; references {some([c.id for c in labelled]) or 'none'}; "
+            "name each prediction like its image"
+        )
+    notes = []
+    if rule:
+        prediction, case_id = next((p, c) for p, c in match.items() if p != c)
+        notes.append(f"Predictions were paired with references by {rule}, for example {prediction} with {case_id}.")
+    if missing:
+        notes.append(
+            f"{len(missing)} of {len(labelled)} references have no prediction and are not scored: {some(missing)}."
+        )
+    if surplus:
+        notes.append(f"{len(surplus)} predictions have no reference and are not scored: {some(surplus)}.")
+    return pairs, missing, surplus, notes
+
+
+def _source(mask: Case) -> Source:
+    """Where a mask is; its frame where the file holds several."""
+    return mask.label or mask.images[0]
+
+
+def read_mask(source: Source) -> LabelMap:
+    """The labels that a source names; `FormatError` when it cannot be read or holds no labels."""
+    return io.read_labels(source.path, axes=source.axes, frame=source.frame)
+
+
+def read_pair(pair: Pair, *, resample: bool = False) -> Opened:
+    """Reference and prediction of a pair.
+
+    Args:
+        pair: what to read.
+        resample: put a prediction on another grid onto the reference's, nearest neighbour. Where a format holds no
+            position, both are taken to show the same field of view.
+    """
+    reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
+    difference = grid_difference(pair, reference.grid, prediction.grid)
+    if not difference or not resample or reference.grid.ndim != prediction.grid.ndim:
+        return Opened(reference, prediction, difference)
+    grid = prediction.grid
+    if not _positioned(pair):
+        grid = _same_view(reference.grid, grid.shape)
+    moved = resample_labels(LabelMap(prediction.array, grid, prediction.names), reference.grid)
+    return Opened(reference, moved, resampled=True)
+
+
+def _same_view(reference: Grid, shape: tuple[int, ...]) -> Grid:
+    """The grid of `shape` whose outer edges are those of `reference`."""
+    scale = np.array([n / m for n, m in zip(reference.shape, shape, strict=True)])
+    affine = reference.affine.copy()
+    affine[:-1, :-1] = reference.affine[:-1, :-1] * scale
+    affine[:-1, -1] = reference.index_to_world((scale - 1) / 2)
+    return Grid(shape, affine)
+
+
+def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | str:
+    """Read and count a pair; how its grids differ where they do."""
+    opened = read_pair(pair, resample=resample)
+    if opened.difference:
+        return opened.difference
+    reference = opened.reference
+    table = joint_table(reference.array, opened.prediction.array)
+    summary = _summary(pair, reference, table, background)
+    sized = _is_sized(pair, reference.grid)
+    return Measured(pair.case, table.without(UNANNOTATED), summary, reference.grid, sized, opened.resampled)
+
+
+def measure(
+    pairs: Sequence[Pair],
+    *,
+    background: int,
+    resample: bool = False,
+    pool: CasePool | None = None,
+    on_progress: Callable[[str, float], None] = lambda case, fraction: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[Measured]:
+    """Read and count every pair; grids that differ are collected and refused together.
+
+    Raises:
+        GeometryError: predictions on other grids than their references.
+        KeyboardInterrupt: when `should_stop` says so.
+    """
+    found = (pool or CasePool()).map(
+        partial(count_pair, background=background, resample=resample),
+        pairs,
+        name_of=name_of,
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+    refused = [f"{p.case.id} ({difference})" for p, difference in zip(pairs, found, strict=True)
+               if isinstance(difference, str)]  # fmt: skip
+    if refused:
+        raise GeometryError(
+            f"cannot compare: reference and prediction lie on different grids in {len(refused)} of {len(pairs)} cases: "
+            f"{'; '.join(refused[:5])}{' …' if len(refused) > 5 else ''}; check that they belong together, then "
+            "resample the predictions with --resample (`resample_labels` in Python)"
+        )
+    return [one for one in found if isinstance(one, Measured)]
+
+
+def name_of(pair: Pair) -> str:
+    """The case of a pair, for progress."""
+    return pair.case.id
+
+
+def _files(pair: Pair) -> list[Path]:
+    return [pair.prediction.path] + ([pair.case.label.path] if pair.case.label else [])
+
+
+def _positioned(pair: Pair) -> bool:
+    """Whether both files are of formats that say where in space their samples lie."""
+    return not any(naming.suffix(file) in _NO_POSITION for file in _files(pair))
+
+
+def _is_sized(pair: Pair, grid: Grid) -> bool:
+    """Whether the reference's file says how large a sample is."""
+    suffix = naming.suffix(pair.case.label.path) if pair.case.label else ""
+    unit = set(grid.spacing) == {1.0}
+    return suffix not in naming.RASTER and not (suffix in naming.TIFF and unit)
+
+
+def grid_difference(pair: Pair, reference: Grid, prediction: Grid) -> str:
+    """How two grids differ, or an empty string. Shapes decide where a file format holds no position."""
+    if reference.shape != prediction.shape:
+        text = f"shapes {reference.shape} and {prediction.shape}"
+        if reference.ndim != prediction.ndim or not _positioned(pair):
+            return text
+        corners = np.stack(np.meshgrid(*[(0, n - 1) for n in reference.shape], indexing="ij"), -1)
+        offset = reference.world_to_index(prediction.corners()) - corners.reshape(-1, reference.ndim)
+        return f"{text}, corners differ by {np.abs(offset).max():.1f} voxels"
+    if not _positioned(pair):
+        return ""
+    voxels = reference.corner_difference(prediction)
+    return "" if voxels <= 0.1 else f"corners differ by {voxels:.1f} voxels"
+
+
+def _summary(pair: Pair, reference: LabelMap, table: JointTable, background: int) -> LabelSummary:
+    """What the reference looks like; few values need no second pass."""
+    values = np.unique(table.reference)
+    if values.size >= 5:
+        return summarise_labels(pair.case.id, reference, background=background)
+    counts = {int(v): int(table.voxels[table.reference == v].sum()) for v in values}
+    return LabelSummary(pair.case.id, counts, 1.0, ())
+
+
+def image_cases(
+    images: Path | None, references: Path, dataset: Dataset, axes: str | None
+) -> tuple[dict[str, Case], list[str]]:
+    """The case whose image is shown, by id of the reference case; with a note about images that were not found."""
+    if images is None and dataset.kind != "masks":
+        return {case.id: case for case in dataset.labelled}, []
+    folder = images
+    if folder is None and references.name.lower() in {name.lower() for name in LABEL_FOLDERS}:
+        folder = references.resolve().parent
+    if folder is None:
+        return {}, []
+    try:
+        cases = mask_cases(folder, axes) if is_plain(folder) else list(load_dataset(folder, axes=axes).cases)
+    except SeptumError as error:
+        if images is None:  # nobody asked for them: the folder beside the labels was a guess
+            return {}, []
+        raise DatasetError(f"images must be a folder of images or a data set, got {images}: {error}") from error
+    by_id = {case.id: case for case in cases} | {case.id.removesuffix("_0000"): case for case in cases}
+    pairs = match_stems(by_id, [case.id for case in dataset.labelled]).pairs
+    lost = [case.id for case in dataset.labelled if case.id not in pairs]
+    note = [f"{len(lost)} cases have no image of their name in {images}: {some(lost)}."] if lost and images else []
+    return {label: by_id[image] for label, image in pairs.items()}, note

@@ -1,0 +1,84 @@
+"""The model folder: where training puts things and where prediction finds them.
+
+MODEL/plan.json            what was decided; read_plan refuses newer versions
+MODEL/settings.toml        what was asked for
+MODEL/splits.json          which cases trained and which were held out
+MODEL/provenance.json      versions, seed, digests of the data, times
+MODEL/quality.json         how good masks turned out on held-out cases, to grade later masks by (project.quality)
+MODEL/card.md              the same for a person
+MODEL/fold_0/weights.pt    the network; state.pt (to resume), curves.csv, curves.png, TensorBoard events
+MODEL/fold_0/validation/   masks of the held-out cases
+MODEL/report/index.html    the measurement on the held-out cases
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from septum.errors import CheckpointError, ConfigError
+from septum.net.architecture.unet import UNet
+from septum.net.learning.checkpoint import load_model
+from septum.workflows.model.plan import Plan, read_plan
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """Names inside a model folder."""
+
+    path: Path
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def quality(self) -> Path:
+        return self.path / "quality.json"
+
+    def fold(self, index: int) -> Path:
+        """Folder of one fold."""
+        return self.path / f"fold_{index}"
+
+    def weights(self, index: int) -> Path:
+        """Weights of one fold."""
+        return self.fold(index) / "weights.pt"
+
+    def trained_folds(self) -> tuple[int, ...]:
+        """Folds whose weights exist, ascending."""
+        found = (p.parent.name.removeprefix("fold_") for p in self.path.glob("fold_*/weights.pt"))
+        return tuple(sorted(int(name) for name in found if name.isdigit()))
+
+    def load(self, folds: str = "all") -> tuple[Plan, tuple[UNet, ...]]:
+        """The plan and the networks of the folds asked for.
+
+        Raises:
+            CheckpointError: when this is not a model folder, or it is damaged or too new.
+            ConfigError: when a fold is asked for that was not trained.
+        """
+        if not self.plan.is_file():
+            raise CheckpointError(f"{self.path} must be a model folder with a plan.json; give the folder `train` wrote")
+        plan = read_plan(self.plan)
+        trained = self.trained_folds()
+        if not trained:
+            raise CheckpointError(f"{self.path} holds no trained weights yet; finish `septum train` (--resume)")
+        wanted = trained if folds == "all" else parse_folds(folds)
+        missing = sorted(set(wanted) - set(trained))
+        if missing:
+            raise ConfigError(f"folds must be among {list(trained)}, got {missing}; train them or leave them out")
+        return plan, tuple(load_model(self.weights(index)) for index in wanted)
+
+
+def parse_folds(text: str) -> tuple[int, ...]:
+    """Fold numbers of "0,2".
+
+    Raises:
+        ConfigError: when the text is not a list of numbers.
+    """
+    try:
+        numbers = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 0:
+        raise ConfigError(f"folds must be a word (one, all, none) or numbers such as 0,2, got {text!r}")
+    return numbers

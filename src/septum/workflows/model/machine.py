@@ -1,0 +1,78 @@
+"""What this machine can do, measured rather than looked up: which precision is faster, and seconds per step.
+
+Whether bfloat16 pays on a processor depends on its matrix units and on the library; timing both for a second tells.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from septum.net.architecture.unet import UNet, UNetConfig
+from septum.net.learning.losses import dice_cross_entropy, supervise
+
+PROBE = UNetConfig(
+    ndim=2,
+    in_channels=1,
+    out_channels=2,
+    features=(32, 64),
+    strides=((2, 2),),
+    kernels=((3, 3), (3, 3)),
+    norm="instance",
+    activation="leaky_relu",
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the network will run: "cpu", "cuda" or "mps", and in which precision."""
+
+    device: str
+    precision: str
+
+
+def choose_device(wanted: str = "auto") -> str:
+    """The kind of device that "auto" stands for; a number of devices means the best accelerator, or the CPU."""
+    if wanted in ("cpu", "cuda", "mps"):
+        return wanted
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def measure_machine(devices: str = "auto", precision: str = "auto") -> Machine:
+    """Time a small network in float32 and in bfloat16 and take the faster (about a second)."""
+    device = choose_device(devices)
+    if precision != "auto":
+        return Machine(device, precision)
+    if device == "mps":
+        return Machine(device, "32-true")
+    if device == "cuda" and not torch.cuda.is_bf16_supported():
+        return Machine(device, "16-mixed")
+    both = {name: seconds_per_step(PROBE, (128, 128), 2, Machine(device, name)) for name in ("32-true", "bf16-mixed")}
+    # A tie goes to float32: it is exact.
+    return Machine(device, "bf16-mixed" if both["bf16-mixed"] < 0.9 * both["32-true"] else "32-true")
+
+
+def seconds_per_step(config: UNetConfig, patch: tuple[int, ...], batch: int, machine: Machine) -> float:
+    """Time of one training step (forward, loss, backward), the fastest of three after one to warm up."""
+    device = torch.device(machine.device)
+    layout = torch.channels_last if config.ndim == 2 else torch.channels_last_3d
+    model = UNet(config).to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    images = torch.randn(batch, config.in_channels, *patch, device=device).contiguous(memory_format=layout)
+    inner = tuple(n - 2 * m for n, m in zip(patch, model.margin, strict=True))
+    labels = torch.randint(0, config.out_channels, (batch, *inner), device=device)
+    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(machine.precision)
+    fastest = float("inf")
+    for _ in range(4):
+        started = time.perf_counter()
+        model.zero_grad(set_to_none=True)
+        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+            output = model(images)
+        supervise(dice_cross_entropy, output, labels).backward()  # type: ignore[no-untyped-call]
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        fastest = min(fastest, time.perf_counter() - started)
+    return fastest

@@ -1,0 +1,459 @@
+"""The plan: everything that training and prediction will do, in one file that a person can read, edit and pass back.
+
+It is derived in the open. The *fingerprint* of the data decides dimension, resolution, patch, depth and normalisation;
+the *machine*, timed for a few seconds, decides precision and width; `network` decides the form. Nothing downstream
+looks at the data again to change its mind.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from septum.errors import CheckpointError, ConfigError
+from septum.net.architecture.unet import UNet, UNetConfig, lecture, paper
+from septum.net.augment import augment
+from septum.net.augment.augment import AugmentConfig
+from septum.net.prompts import PromptConfig, prompt_channels
+from septum.workflows.data.classes import ClassMap
+from septum.workflows.model.fingerprint import Fingerprint
+from septum.workflows.model.machine import Machine, seconds_per_step
+from septum.workflows.model.settings import TrainSettings
+from septum.workflows.runs.settings import converter, structure, unstructure
+
+FORMAT_VERSION = 1
+
+
+WIDTHS = (64, 48, 32, 24, 16)
+"""Features of the finest level that `auto` may choose, widest first."""
+
+
+ENOUGH_STEPS = 2000
+"""`auto` takes the widest network that still makes so many steps in the budget."""
+
+
+MOST_FEATURES = {2: 512, 3: 320}
+
+
+SMALLEST_BOTTOM = {2: 8, 3: 4}
+"""Samples per side at the bottom of the U; below, the normalisation there has little to average over."""
+
+
+PATCH_2D = 256
+
+
+PATCH_VOXELS_3D = {"cpu": 48 * 56 * 48, "cuda": 128**3, "mps": 96**3}
+
+
+PAPER_OUTPUT = {"cpu": 196, "cuda": 388, "mps": 388}
+"""Side of the paper's output tile: 388 as published where there is memory and speed for it."""
+
+
+THICK_SLICES = 3.0
+"""Volumes whose slices are so many times thicker than their pixels get convolutions within the slice first."""
+
+
+MANY_PASSES = 500
+"""From so many passes over the data on, augmentation gets stronger: the network starts to know the images by heart."""
+
+
+FEW_VOXELS = 2_000_000
+"""Data sets with fewer voxels in all get the narrowest network: a wider one learnt nine small volumes by heart."""
+
+
+MIXED_POLARITY = 0.04
+"""From this share of images with the opposite contrast on, training also shows every image negated."""
+
+
+WHOLE_PLANE = 1024
+"""Planes up to this side are predicted in one piece: an empty tile has no object to normalise by, and its noise is
+taken for one. On four held-out sections of membranes the pixel error fell from 0.0750 to 0.0742."""
+
+
+COARSEN_FROM = 0.5
+"""Structures thicker than this share of the patch are segmented at a coarser resolution, to fit into the view."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How intensities become what the network expects.
+
+    Args:
+        scheme: "standard" (per image and channel: mean and deviation of all samples, so that few bright objects on a
+            dark, noisy ground stand out), "zscore" (the same after clipping to percentiles 0.5 to 99.5, for scans with
+            bright outliers), "zscore nonzero" (the same over samples that are not zero), or "ct" (the numbers below,
+            the same for every image).
+        low, high, mean, std: per channel, for "ct": clip to low..high, subtract mean, divide by std.
+    """
+
+    scheme: Literal["standard", "zscore", "zscore nonzero", "ct"]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long and how fast to learn; see `septum.net.learning.train.TrainConfig` for the meaning of each number."""
+
+    minutes: float | None
+    steps: int | None
+    batch: int
+    optimiser: Literal["adamw", "sgd"]
+    learning_rate: float
+    momentum: float = 0.99
+    weight_decay: float = 1e-2
+    warmup: float = 0.03
+    ema: float = 0.998
+    oversample: float = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """See the module; `spacing` None keeps each image's own resolution, axes are (z, y, x) or (y, x).
+
+    Args:
+        network: "auto", "lecture" or "paper".
+        unet: the architecture.
+        objective: a name of `septum.net.learning.objective`.
+        classes: label values and names by class.
+        channels: number of image channels; a grey image is repeated where colour is expected.
+        spacing: mm (pixels) at which the network works.
+        reorient: whether volumes are turned to (superior, anterior, right) first.
+        slices: a 2-D network on the slices of volumes.
+        normalisation, patch, augment, budget: as their types say; `patch` is the network's input size in voxels.
+        overlap: least share of a tile that its neighbour covers in prediction.
+        mirrors: axes along which `--tta` may mirror.
+        precision: as in Lightning Fabric.
+        seed: seed of everything random.
+        fingerprint: what the plan was derived from.
+        prompts: how clicks, scribbles and boxes look to the network; None for a network that takes none.
+    """
+
+    network: Literal["auto", "lecture", "paper"]
+    unet: UNetConfig
+    objective: str
+    classes: ClassMap
+    channels: int
+    spacing: tuple[float, ...] | None
+    reorient: bool
+    slices: bool
+    normalisation: Normalisation
+    patch: tuple[int, ...]
+    augment: AugmentConfig
+    budget: Budget
+    overlap: float
+    mirrors: tuple[int, ...]
+    precision: str
+    seed: int
+    fingerprint: Fingerprint
+    format_version: int = FORMAT_VERSION
+    prompts: PromptConfig | None = None
+
+
+converter().register_structure_hook(ClassMap, lambda data, _: ClassMap.from_dict(data))
+
+
+converter().register_unstructure_hook(ClassMap, lambda classes: classes.to_dict())
+
+
+def make_plan(fingerprint: Fingerprint, classes: ClassMap, settings: TrainSettings, machine: Machine) -> Plan:
+    """Derive a plan.
+
+    Raises:
+        ConfigError: when the settings ask for what the data do not have (a 3-D network for planes).
+    """
+    if settings.ndim == 3 and fingerprint.ndim == 2:
+        raise ConfigError("a 3-D network needs volumes, got planes; leave --dim out")
+    slices = fingerprint.ndim == 3 and _works_on_slices(fingerprint, settings)
+    ndim = 2 if slices else fingerprint.ndim
+    spacing = _spacing(fingerprint, ndim, machine)
+    shape, step = _resampled(fingerprint, spacing)
+    build = {"auto": _auto, "lecture": _lecture, "paper": _paper}[settings.network]
+    plan = build(_Basis(fingerprint, classes, settings, machine, shape[-ndim:], step[-ndim:]))
+    return replace(plan, spacing=spacing, slices=slices)
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """What every form of network is derived from; `shape` and `step` are the images as the network meets them."""
+
+    fingerprint: Fingerprint
+    classes: ClassMap
+    settings: TrainSettings
+    machine: Machine
+    shape: tuple[int, ...]
+    step: tuple[float, ...]
+
+    def patch(self) -> tuple[int, ...]:
+        """A patch of about equal millimetres per side within the voxel budget, no larger than the images."""
+        return _patch(self.shape, self.step, self.machine)
+
+
+def _works_on_slices(fingerprint: Fingerprint, settings: TrainSettings) -> bool:
+    if settings.ndim is not None:
+        return settings.ndim == 2
+    return settings.network != "auto" or fingerprint.shape_median[0] < 8
+
+
+def _spacing(fingerprint: Fingerprint, ndim: int, machine: Machine) -> tuple[float, ...] | None:
+    """The resolution to work at: the images' own where they agree, else the median, coarser for thick structures."""
+    low, high, middle = fingerprint.spacing_min, fingerprint.spacing_max, fingerprint.spacing_median
+    agree = all(b <= 1.05 * a for a, b in zip(low, high, strict=True))
+    side = PATCH_2D if ndim == 2 else PATCH_VOXELS_3D[machine.device] ** (1 / 3)
+    coarser = min(4.0, fingerprint.thickness / (COARSEN_FROM * side))
+    if coarser < 1.25:
+        return None if agree else middle
+    finest = min(middle)
+    return tuple(max(s, finest * coarser) if s < finest * coarser else s for s in middle)
+
+
+def _resampled(
+    fingerprint: Fingerprint, spacing: tuple[float, ...] | None
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Median shape and spacing as the network meets them."""
+    own = fingerprint.spacing_median
+    wanted = spacing or own
+    shape = tuple(max(1, round(n * a / b)) for n, a, b in zip(fingerprint.shape_median, own, wanted, strict=True))
+    return shape, wanted
+
+
+def _pooling(
+    patch: Sequence[int], step: Sequence[float]
+) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
+    """Strides and kernels: halve an axis while enough samples remain and it is not much coarser than the finest."""
+    least = SMALLEST_BOTTOM[len(patch)]
+    size, now = list(patch), list(step)
+    strides: list[tuple[int, ...]] = []
+    kernels = [_kernel(now)]
+    while len(strides) < (6 if len(size) == 2 else 5):
+        stride = tuple(2 if n >= 2 * least and s < 2 * min(now) else 1 for n, s in zip(size, now, strict=True))
+        if max(stride) == 1:
+            break
+        size = [-(-n // f) for n, f in zip(size, stride, strict=True)]
+        now = [s * f for s, f in zip(now, stride, strict=True)]
+        strides.append(stride)
+        kernels.append(_kernel(now))
+    return tuple(strides), tuple(kernels)
+
+
+def _kernel(step: Sequence[float]) -> tuple[int, ...]:
+    return tuple(1 if s > THICK_SLICES * min(step) else 3 for s in step)
+
+
+def _patch(shape: Sequence[int], step: Sequence[float], machine: Machine) -> tuple[int, ...]:
+    """A patch of about equal millimetres per side within the voxel budget, no larger than the images."""
+    ndim = len(shape)
+    voxels = PATCH_2D**2 if ndim == 2 else PATCH_VOXELS_3D[machine.device]
+    side = [1.0 / s for s in step]
+    free = list(range(ndim))
+    size = [0.0] * ndim
+    while free:
+        fixed = math.prod(size[a] for a in range(ndim) if a not in free)
+        scale = (voxels / fixed / math.prod(side[a] for a in free)) ** (1 / len(free))
+        capped = [a for a in free if side[a] * scale >= shape[a]]
+        for axis in capped or free:
+            size[axis] = float(shape[axis]) if capped else side[axis] * scale
+        free = [a for a in free if a not in capped] if capped else []
+    return tuple(max(1, round(s)) for s in size)
+
+
+def _round(patch: Sequence[int], divisor: Sequence[int]) -> tuple[int, ...]:
+    """The nearest admissible size: a patch slightly smaller than the images costs less and is cut at varying places."""
+    return tuple(max(1, round(n / d)) * d for n, d in zip(patch, divisor, strict=True))
+
+
+def _auto(basis: _Basis) -> Plan:
+    fingerprint, shape, ndim = basis.fingerprint, basis.shape, len(basis.shape)
+    wanted = basis.patch()
+    strides, kernels = _pooling(wanted, basis.step)
+
+    def unet(width: int) -> UNetConfig:
+        return UNetConfig(
+            ndim=ndim,
+            in_channels=_inputs(basis),
+            out_channels=basis.classes.n_classes,
+            features=tuple(min(width * 2**level, MOST_FEATURES[ndim]) for level in range(len(kernels))),
+            strides=strides,
+            kernels=kernels,
+            norm="instance",
+            activation="leaky_relu",
+        )
+
+    patch = _round(wanted, UNet(unet(4)).divisor)
+    batch = 4 if ndim == 2 else 2
+    total = fingerprint.cases * math.prod(shape) * (fingerprint.shape_median[0] if fingerprint.ndim > ndim else 1)
+    width, steps = _width(unet, patch, batch, basis, few=total < FEW_VOXELS)
+    budget = Budget(basis.settings.minutes, basis.settings.steps, batch, "adamw", learning_rate=4e-3)
+    plan = _plan(basis, unet(width), patch, budget, "dice + cross entropy")
+    passes = steps * batch * math.prod(patch) / total
+    return replace(plan, augment=augment.stronger(plan.augment)) if passes > MANY_PASSES else plan
+
+
+def _width(
+    unet: Callable[[int], UNetConfig],
+    patch: tuple[int, ...],
+    batch: int,
+    basis: _Basis,
+    *,
+    few: bool,
+) -> tuple[int, float]:
+    """The widest network that makes enough steps in the budget by a timing, and how many steps it makes."""
+    settings, machine = basis.settings, basis.machine
+    if settings.minutes is None:
+        return WIDTHS[-1] if few else 32, settings.steps or 0
+    seconds_each = settings.minutes * 60 / _members(settings)
+    width, steps = WIDTHS[-1], 0.0
+    for width in WIDTHS[-1:] if few else WIDTHS[1:] if machine.device == "cpu" else WIDTHS:
+        steps = seconds_each / seconds_per_step(unet(width), patch, batch, machine)
+        if steps >= ENOUGH_STEPS:
+            break
+    return width, steps
+
+
+def _members(settings: TrainSettings) -> int:
+    """How many networks share the minutes, as far as the settings say."""
+    return settings.members * {"all": 5, "one": 1, "none": 1}.get(settings.folds, settings.folds.count(",") + 1)
+
+
+def _inputs(basis: _Basis) -> int:
+    """Channels that the network takes: those of the image, and those of the prompts."""
+    return basis.fingerprint.channels + (prompt_channels(basis.classes.n_classes) if basis.settings.prompts else 0)
+
+
+def _lecture(basis: _Basis) -> Plan:
+    unet = lecture(len(basis.shape), _inputs(basis), basis.classes.n_classes)
+    patch = _round(basis.patch(), UNet(unet).divisor)
+    batch = 4 if unet.ndim == 2 else 2
+    budget = Budget(basis.settings.minutes, basis.settings.steps, batch, "adamw", learning_rate=1e-3)
+    return _plan(basis, unet, patch, budget, "dice + sigmoid per class")
+
+
+def _paper(basis: _Basis) -> Plan:
+    """The 2015 paper: one large tile per step, momentum 0.99, border-weighted loss."""
+    unet = paper(len(basis.shape), _inputs(basis), basis.classes.n_classes)
+    network = UNet(replace(unet, features=(1,) * len(unet.features)))
+    largest = PAPER_OUTPUT[basis.machine.device]
+    patch = network.valid_input_size(tuple(min(n, largest) for n in basis.shape))
+    budget = Budget(
+        basis.settings.minutes,
+        basis.settings.steps,
+        batch=1,
+        optimiser="sgd",
+        learning_rate=1e-3,  # momentum 0.99 makes steps a hundred times as long
+        weight_decay=0.0,
+        oversample=0.0,
+    )
+    plan = _plan(basis, unet, patch, budget, "border-weighted cross entropy")
+    return replace(plan, augment=augment.paper(patch), overlap=0.0)
+
+
+def _plan(basis: _Basis, unet: UNetConfig, patch: tuple[int, ...], budget: Budget, objective: str) -> Plan:
+    """What the three forms have in common."""
+    fingerprint, machine, settings = basis.fingerprint, basis.machine, basis.settings
+    ranges = _ranges(basis, patch)
+    return Plan(
+        network=settings.network,
+        unet=unet,
+        objective=objective,
+        classes=basis.classes,
+        channels=fingerprint.channels,
+        spacing=None,
+        reorient=fingerprint.anatomical,
+        slices=False,
+        normalisation=_normalisation(fingerprint),
+        patch=patch,
+        augment=ranges,
+        budget=budget,
+        overlap=0.5 if unet.ndim == 2 else 0.25,
+        mirrors=tuple(axis for axis, flip in enumerate(ranges.spatial.flips) if flip),
+        precision=machine.precision if settings.precision == "auto" else settings.precision,
+        seed=settings.seed,
+        fingerprint=fingerprint,
+        prompts=PromptConfig() if settings.prompts else None,
+    )
+
+
+def _ranges(basis: _Basis, patch: tuple[int, ...]) -> AugmentConfig:
+    """Augmentation by what the images are: free of direction (cells, tissue) or with an up and a down."""
+    fingerprint = basis.fingerprint
+    if len(patch) == 3:
+        make = augment.medical_3d if fingerprint.anatomical else augment.microscopy_3d
+        ranges = make(patch, basis.step)
+    else:
+        # A picture that one structure fills (a chest, a face) has an up; one of many small things has none.
+        directed = fingerprint.anatomical or fingerprint.thickness > 0.2 * min(fingerprint.shape_median)
+        ranges = augment.medical_2d(patch) if directed else augment.microscopy_2d(patch)
+    if min(fingerprint.brighter, 1 - fingerprint.brighter) >= MIXED_POLARITY:
+        ranges = replace(ranges, intensity=replace(ranges.intensity, inversion=0.25))
+    if fingerprint.grey > 0:
+        ranges = replace(ranges, intensity=replace(ranges.intensity, grey=0.25))
+    return ranges
+
+
+def _normalisation(fingerprint: Fingerprint) -> Normalisation:
+    """CT numbers mean the same in every image; everything else is scaled image by image."""
+    if fingerprint.anatomical and fingerprint.channels == 1 and -3100 < fingerprint.minimum < -200:
+        return Normalisation("ct", fingerprint.low, fingerprint.high, fingerprint.mean, fingerprint.std)
+    if fingerprint.anatomical and fingerprint.zero_share > 0.4:
+        return Normalisation("zscore nonzero")
+    return Normalisation("zscore" if fingerprint.anatomical else "standard")
+
+
+def prediction_tile(plan: Plan) -> tuple[int, ...]:
+    """Input size of the network in prediction, in voxels: the patch, and for padded 2-D networks `WHOLE_PLANE`."""
+    if plan.unet.ndim == 3 or plan.unet.padding == "valid":
+        return plan.patch
+    narrow = UNet(replace(plan.unet, features=(1,) * len(plan.unet.features)))
+    return tuple(max(n, -(-WHOLE_PLANE // unit) * unit) for n, unit in zip(plan.patch, narrow.divisor, strict=True))
+
+
+def plan_json(plan: Plan) -> str:
+    """The plan as JSON text; a network without prompts has none in its plan."""
+    content = unstructure(plan)
+    if plan.prompts is None:
+        del content["prompts"]
+    return json.dumps(content, indent=2) + "\n"
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan that Septum wrote or a person edited; errors as `parse_plan`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as a plan: {error}") from error
+    return parse_plan(text, what=str(path))
+
+
+def parse_plan(text: str, *, what: str) -> Plan:
+    """The plan in a JSON text; `what` names it in messages.
+
+    Raises:
+        ConfigError: when the text is not a plan; unknown keys are named with the nearest known one.
+        CheckpointError: when it has a newer format version.
+    """
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{what} cannot be read as a plan: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{what} must hold a plan (a JSON object), got a {type(data).__name__}")
+    version = data.get("format_version", 0)
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{what} has format version {version}, this Septum reads up to {FORMAT_VERSION}; upgrade Septum"
+        )
+    plan = structure(data, Plan, what=what)
+    if plan.prompts is not None:
+        expected = plan.channels + prompt_channels(plan.classes.n_classes)
+        if plan.unet.in_channels != expected:
+            raise ConfigError(
+                f"{what}: unet.in_channels must be {expected} ({plan.channels} of the image and those of the prompts), "
+                f"got {plan.unet.in_channels}; correct it, or derive the plan with --prompts"
+            )
+    return plan

@@ -1,0 +1,190 @@
+"""From a case as the user has it to what the network sees, and back.
+
+The way back is a value: `to_network` returns the array together with a frozen `Placement`, and undoing is a function of
+that record (`septum.geometry.placement`). Intensities are normalised on the image's own samples, before resampling, so
+that the numbers do not depend on the resolution chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from septum.errors import DatasetError
+from septum.geometry import Image
+from septum.geometry.placement import Placement
+from septum.net.learning.objective import get_objective
+from septum.net.learning.sampling import Sample
+from septum.workflows.data.cases import Case, load_image, load_pair
+from septum.workflows.data.folds import block_slices
+from septum.workflows.model.plan import Normalisation, Plan
+
+STATISTICS_FROM = 1_000_000
+"""Percentiles of larger images are taken from about so many evenly spaced samples."""
+
+
+FARTHEST = 10.0
+"""Standard deviations from the mean beyond which samples are clipped: hot pixels, not objects."""
+
+
+IN_MEMORY_BYTES = 4 << 30
+"""Prepared cases beyond this total are kept in files and memory-mapped."""
+
+
+def normalise(array: NDArray[Any], normalisation: Normalisation) -> NDArray[np.float32]:
+    """Intensities `(C, *spatial)` of any type as float32 of about zero mean and unit deviation; a new array.
+
+    A channel that is constant becomes zero. Samples that are not finite count as the smallest finite one.
+    """
+    out = np.empty(array.shape, dtype=np.float32)
+    for index, channel in enumerate(array):
+        values = channel.astype(np.float32)
+        finite = np.isfinite(values)
+        if not finite.all():
+            values[~finite] = values[finite].min() if finite.any() else 0.0
+        if normalisation.scheme == "standard":
+            sample = values.ravel()[:: max(1, values.size // STATISTICS_FROM)]
+            mean, std = float(sample.mean(dtype=np.float64)), float(sample.std(dtype=np.float64))
+            low, high = mean - FARTHEST * std, mean + FARTHEST * std
+        elif normalisation.scheme == "ct":
+            low, high = normalisation.low[index], normalisation.high[index]
+            mean, std = normalisation.mean[index], normalisation.std[index]
+        else:
+            low, high, mean, std = _statistics(values, nonzero=normalisation.scheme == "zscore nonzero")
+        np.clip(values, low, high, out=values)
+        out[index] = (values - mean) / max(std, 1e-8 * max(1.0, abs(mean)), 1e-12)
+    return out
+
+
+def _statistics(values: NDArray[np.float32], *, nonzero: bool) -> tuple[float, float, float, float]:
+    sample = values.ravel()[:: max(1, values.size // STATISTICS_FROM)]
+    if nonzero and (sample != 0).any():
+        sample = sample[sample != 0]
+    low, high = (float(v) for v in np.percentile(sample, (0.5, 99.5)))
+    clipped = np.clip(sample, low, high)
+    # Sparse bright objects (a few nuclei on black) can lie above the percentile: then nothing is clipped.
+    if low == high:
+        low, high, clipped = float(sample.min()), float(sample.max()), sample
+    return low, high, float(clipped.mean(dtype=np.float64)), float(clipped.std(dtype=np.float64))
+
+
+def match_channels(image: Image, channels: int) -> NDArray[Any]:
+    """The image's array with the number of channels the network expects; a grey plane is repeated into colour.
+
+    Raises:
+        DatasetError: when the image has another number of channels that cannot be matched.
+    """
+    found = image.array.shape[0]
+    if found == channels:
+        return image.array
+    if found == 1 and channels == 3 and image.grid.ndim == 2:
+        return np.broadcast_to(image.array, (channels, *image.grid.shape))
+    raise DatasetError(
+        f"the image must have {channels} channel(s) as in training, got {found} ({', '.join(image.channels)}); "
+        + (
+            "give the files of all channels together (name_0000, name_0001, ..., or a table)"
+            if found < channels
+            else "choose the channels first, or train on images of this kind"
+        )
+    )
+
+
+def to_network(image: Image, plan: Plan) -> tuple[NDArray[np.float32], Placement]:
+    """Normalise, turn and resample an image for the plan's network.
+
+    Returns:
+        `(C, *placement.shape)` float32, and the record of what was done.
+
+    Raises:
+        DatasetError: when dimension or channels are not those of training.
+    """
+    if image.grid.ndim != plan.fingerprint.ndim:
+        kinds = {2: "planes", 3: "volumes"}
+        raise DatasetError(
+            f"this model was trained on {kinds[plan.fingerprint.ndim]}, got an image of shape {image.grid.shape}; "
+            "give images of the same kind (or declare the axes with --axes)"
+        )
+    placement = Placement.plan(image.grid, plan.spacing, reorient=plan.reorient)
+    return placement.apply(normalise(match_channels(image, plan.channels), plan.normalisation)), placement
+
+
+def to_sample(case: Case, plan: Plan) -> Sample:
+    """A labelled case as the training loop takes it: prepared image, class map, border maps where the loss wants them.
+
+    Raises:
+        DatasetError, GeometryError, FormatError: as `load_pair`; label values that are not in the plan.
+    """
+    image, labels = load_pair(case)
+    array, placement = to_network(image, plan)
+    try:
+        placed = placement.apply_labels(labels.array)
+        target = plan.classes.to_classes(placed)
+    except DatasetError as error:
+        raise DatasetError(f"case {case.id}: {error}") from error
+    # Instance ids keep touching objects apart, which is what border weights are about; classes alone would not.
+    objects = np.where(target == plan.classes.ignore_class, 0, placed if plan.classes.foreground else target)
+    objects[target == 0] = 0
+    return Sample(case.id, array, target, placement.spacing, _maps(objects, placement.spacing, plan))
+
+
+def block_mask(case: Case, plan: Plan, block: tuple[int, int, int]) -> NDArray[np.bool_]:
+    """Where a block `(axis, start, stop)` of a case's own array lies in the array the network sees."""
+    grid = load_image(case).grid
+    mask = np.zeros(grid.shape, dtype=np.uint8)
+    mask[block_slices(block, grid.shape)] = 1
+    return Placement.plan(grid, plan.spacing, reorient=plan.reorient).apply_labels(mask) > 0
+
+
+def _maps(objects: NDArray[Any], spacing: tuple[float, ...], plan: Plan) -> NDArray[np.float32] | None:
+    """The maps that the plan's objective computes from the objects, slice by slice where the network is 2-D."""
+    maps = get_objective(plan.objective).maps
+    if maps is None:
+        return None
+    if plan.slices:
+        return np.stack([maps(plane, spacing[1:]) for plane in objects], axis=1)
+    return maps(objects, spacing)
+
+
+def prepare_cases(
+    cases: Sequence[Case], plan: Plan, folder: Path, *, on_progress: Callable[[str, float], None]
+) -> tuple[Sample, ...]:
+    """All cases as samples; held in memory up to `IN_MEMORY_BYTES`, beyond that memory-mapped from `folder`."""
+    samples: list[Sample] = []
+    used = 0
+    for number, case in enumerate(cases):
+        sample = to_sample(case, plan)
+        used += sample.image.nbytes + sample.labels.nbytes
+        samples.append(sample if used <= IN_MEMORY_BYTES else _to_file(sample, folder))
+        on_progress(f"preparing {case.id}", (number + 1) / len(cases))
+    return tuple(samples)
+
+
+def _to_file(sample: Sample, folder: Path) -> Sample:
+    folder.mkdir(parents=True, exist_ok=True)
+    mapped: list[NDArray[Any]] = []
+    for kind, array in (("image", sample.image), ("labels", sample.labels)):
+        path = folder / f"{sample.name}.{kind}.npy"
+        np.save(path, array, allow_pickle=False)
+        mapped.append(np.load(path, mmap_mode="r", allow_pickle=False))
+    return Sample(sample.name, mapped[0], mapped[1], sample.spacing, sample.maps)
+
+
+def as_planes(sample: Sample, ignore: int) -> tuple[Sample, ...]:
+    """The annotated slices of a volume, each a sample of its own; a plane is returned as it is."""
+    if sample.labels.ndim == 2:
+        return (sample,)
+    return tuple(
+        Sample(
+            f"{sample.name} slice {index}",
+            sample.image[:, index],
+            plane,
+            sample.spacing[1:],
+            None if sample.maps is None else sample.maps[:, index],
+        )
+        for index, plane in enumerate(sample.labels)
+        if (plane != ignore).any()
+    )

@@ -1,0 +1,1 @@
+"""Classical methods on files: pipelines, their comparison, and pixel classifiers."""

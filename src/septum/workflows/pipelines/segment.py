@@ -1,0 +1,158 @@
+"""`septum segment`: a pipeline of classical methods on files, one mask per image on the image's own grid.
+
+The insight: nothing here segments. Images are found and failures collected by `jobs`, the steps run in `pipeline`; what
+is left is to place seeds and markers on each image's grid, and to leave beside the masks what makes them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from septum import io
+from septum.errors import ConfigError, GeometryError
+from septum.geometry import Grid, Image, LabelMap
+from septum.workflows.data.cases import load_image
+from septum.workflows.data.digests import digest
+from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
+from septum.workflows.data.marks import markers_of
+from septum.workflows.pipelines.pipeline import Pipeline, run_pipeline
+from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.provenance import describe_run
+
+PIPELINE, RECORD = "pipeline.toml", "septum-segment.json"
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """What `septum segment` can be told beside the pipeline.
+
+    Args:
+        seeds: points such as "12,40,33" (voxels, array order) or "10.5,-20,33mm" (world); added to the pipeline's.
+        markers: a label file, or a folder with one of the name of each image: seeds, and markers of watersheds.
+        axes: meaning of the files' axes where they do not say.
+        overwrite: replace masks that exist.
+    """
+
+    seeds: tuple[str, ...] = ()
+    markers: Path | None = None
+    axes: str | None = None
+    overwrite: bool = False
+
+
+def segment(
+    images: Sequence[Path],
+    output: Path,
+    *,
+    pipeline: Pipeline,
+    settings: SegmentSettings,
+    on_progress: Callable[[str, float], None],
+    on_note: Callable[[str], None],
+    should_stop: Callable[[], bool],
+) -> JobsResult:
+    """Segment images by a pipeline; `pipeline.toml` and a record of the run are written beside the masks.
+
+    One bad file does not stop the rest; it is listed in the result.
+
+    Raises:
+        ConfigError: `output` holds masks of these names already, or a step needs seeds or markers and nobody gave any.
+        DatasetError: no image is found.
+    """
+    chosen = replace(pipeline, seeds=(*pipeline.seeds, *settings.seeds))
+    refuse_missing(chosen, settings)
+    cases = find_cases(images, axes=settings.axes)
+    jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
+    on_note(f"{len(jobs)} images, {chosen.describe()}; research software, not a medical device")
+    output.mkdir(parents=True, exist_ok=True)
+    write_text(output / PIPELINE, chosen.to_toml())
+
+    def work(job: Job, tell: Callable[[float], None]) -> None:
+        image = load_image(job.case)
+        tell(0.2)
+        labels = segment_image(image, chosen, markers=markers_of(settings.markers, job.case, image.grid))
+        io.write_labels(job.output, labels)
+        if not labels.array.any():
+            on_note(f"{job.case.id}: the mask is empty")
+
+    result = work_through(jobs, work, on_progress=on_progress, should_stop=should_stop)
+    _record(output, chosen, settings, jobs, result)
+    return result
+
+
+def segment_image(image: Image, pipeline: Pipeline, *, markers: NDArray[np.integer] | None = None) -> LabelMap:
+    """The labels of one image, on its own grid.
+
+    Args:
+        image: what to segment.
+        pipeline: the steps, and seeds as text.
+        markers: label map of the image's spatial shape; where no seeds are given, its marked voxels are the seeds.
+    """
+    seeds: NDArray[np.integer] | NDArray[np.bool_] | None = None
+    if pipeline.seeds:
+        seeds = np.stack([read_seed(text, image.grid) for text in pipeline.seeds])
+    elif markers is not None:
+        seeds = markers != 0
+    labels = run_pipeline(
+        pipeline, image.array, spacing=image.grid.spacing, channels=image.channels, seeds=seeds, markers=markers
+    )
+    return LabelMap(labels, image.grid)
+
+
+def read_seed(text: str, grid: Grid) -> NDArray[np.int64]:
+    """Voxel coordinates `(ndim,)` of a seed as it is typed.
+
+    `"12,40,33"` counts voxels from 0 in array order (slice, row, column); `"10.5,-20,33mm"` is a world position in mm
+    (right, front, up in 3-D; row, column in 2-D).
+
+    Raises:
+        ConfigError: not a list of as many numbers as the image has axes, or fractions of voxels.
+        GeometryError: outside the image.
+
+    >>> read_seed("4,6mm", Grid.from_spacing((9, 9), (2.0, 3.0))).tolist()
+    [2, 2]
+    """
+    world = text.strip().endswith("mm")
+    try:
+        numbers = [float(part) for part in text.strip().removesuffix("mm").split(",")]
+    except ValueError:
+        numbers = []
+    whole = world or all(n == int(n) for n in numbers if np.isfinite(n))
+    if len(numbers) != grid.ndim or not np.isfinite(numbers).all() or not whole:
+        raise ConfigError(
+            f"a seed must be {grid.ndim} whole voxel numbers, or millimetres such as "
+            f"{','.join(['1.5'] * grid.ndim)}mm, got {text!r}"
+        )
+    index = np.rint(grid.world_to_index(numbers) if world else np.asarray(numbers)).astype(np.int64)
+    if (index < 0).any() or (index >= np.asarray(grid.shape)).any():
+        raise GeometryError(f"seeds must lie in the image of shape {grid.shape}, got {text!r}; correct it")
+    return index
+
+
+def refuse_missing(pipeline: Pipeline, settings: SegmentSettings) -> None:
+    """Raise `ConfigError` when a step needs seeds or markers that nobody gives."""
+    needs = pipeline.needs
+    if "seeds" in needs and not pipeline.seeds and settings.markers is None:
+        raise ConfigError("this method needs seeds, got none; give --seeds Z,Y,X, or --markers FILE with marked voxels")
+    if "markers" in needs and settings.markers is None:
+        raise ConfigError("this method needs markers, got none; give --markers FILE")
+
+
+def _record(
+    output: Path, pipeline: Pipeline, settings: SegmentSettings, jobs: Sequence[Job], result: JobsResult
+) -> None:
+    written = set(result.written)
+    write_json(
+        output / RECORD,
+        describe_run(
+            pipeline=[step.to_plain() for step in pipeline.steps],
+            seeds=list(pipeline.seeds),
+            markers=None if settings.markers is None else settings.markers.name,
+            images={j.output.name: [digest(source) for source in j.case.images] for j in jobs if j.output in written},
+            failures=[{"image": name, "reason": reason} for name, reason in result.failures],
+            notice="Research software, not a medical device.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""`septum predict`: from images and a model to masks."""

@@ -1,0 +1,47 @@
+"""The record beside predicted masks: model, settings, versions, digests of the images, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from septum.workflows.data.cases import Source
+from septum.workflows.data.digests import digest
+from septum.workflows.data.jobs import Job, JobsResult
+from septum.workflows.model.folder import ModelFolder
+from septum.workflows.model.plan import Plan
+from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.runs.files import write_json
+from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.settings import unstructure
+
+
+def record_prediction(
+    output: Path,
+    model: Path,
+    plan: Plan,
+    settings: PredictSettings,
+    jobs: Sequence[Job],
+    result: JobsResult,
+) -> None:
+    """Write `septum-predict.json` beside the masks: model, settings, versions, digests of images, failures."""
+    written = set(result.written)
+    images = {job.output.name: [digest(source) for source in job.case.images] for job in jobs if job.output in written}
+    weights = {f"fold {i}": digest(Source(ModelFolder(model).weights(i))) for i in ModelFolder(model).trained_folds()}
+    write_json(
+        output / "septum-predict.json",
+        describe_run(
+            settings=unstructure(_without_folders(settings)),
+            model=weights,
+            labels=plan.classes.to_dict(),
+            images=images,
+            failures=[{"image": name, "reason": reason} for name, reason in result.failures],
+            notice="Research software, not a medical device.",
+        ),
+    )
+
+
+def _without_folders(settings: PredictSettings) -> PredictSettings:
+    """The settings with the scribbles' name alone: a record does not say where files lie on a machine."""
+    return settings if settings.scribbles is None else replace(settings, scribbles=Path(settings.scribbles.name))

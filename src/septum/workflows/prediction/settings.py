@@ -1,0 +1,70 @@
+"""What `septum predict` can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from septum.errors import ConfigError
+
+ENGINES = ("torch", "onnx", "openvino")
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """What `septum predict` can be told.
+
+    Args:
+        folds: "all" averages every trained fold, "0,2" those.
+        tta: average over mirrored copies too, along the axes that the plan allows.
+        probabilities: also write the probability of every class.
+        engine: "torch", "onnx" or "openvino".
+        axes: meaning of the files' axes where they do not say.
+        overlap: share of a tile that its neighbour covers too; None takes the plan's.
+        memory_mb: bound of the working memory; None takes `septum.net.inference.predict.MEMORY_MB`.
+        devices: "auto", "cpu", "cuda", "mps".
+        precision: of PyTorch, as in Lightning Fabric; "auto" takes the one that is faster in a short trial, so that two
+            runs on a busy machine may differ in rounding.
+        quality_threshold: Dice from which a mask counts as good in the list of estimates.
+        overwrite: replace masks that exist.
+        clicks, boxes: prompts as text, see `septum.workflows.prediction.prompts`; for a model trained with prompts, and
+            one image.
+        scribbles: a label file with 0 where nothing is marked, or a folder with one of the name of each image.
+        scribble_background: value that marks the background in the scribbles.
+    """
+
+    folds: str = "all"
+    tta: bool = False
+    probabilities: bool = False
+    engine: Literal["torch", "onnx", "openvino"] = "torch"
+    axes: str | None = None
+    overlap: float | None = None
+    memory_mb: int | None = None
+    devices: str = "auto"
+    precision: str = "auto"
+    quality_threshold: float = 0.7
+    overwrite: bool = False
+    clicks: tuple[str, ...] = ()
+    boxes: tuple[str, ...] = ()
+    scribbles: Path | None = None
+    scribble_background: int | None = None
+
+    @property
+    def prompted(self) -> bool:
+        """Whether any prompt is given."""
+        return bool(self.clicks or self.boxes or self.scribbles)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.quality_threshold < 1:
+            raise ConfigError(f"quality_threshold must lie between 0 and 1, got {self.quality_threshold}")
+        if self.engine not in ENGINES:
+            raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, got {self.engine!r}")
+        if self.overlap is not None and not 0 <= self.overlap < 0.95:
+            raise ConfigError(f"overlap must lie between 0 and 0.95, got {self.overlap}")
+        if self.memory_mb is not None and self.memory_mb < 16:
+            raise ConfigError(f"memory must be at least 16 MB, got {self.memory_mb}")
+        if self.scribble_background is not None and self.scribbles is None:
+            raise ConfigError(
+                f"scribble_background must come with scribbles, got {self.scribble_background} alone; give --scribbles"
+            )

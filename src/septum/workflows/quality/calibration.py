@@ -1,0 +1,155 @@
+"""From what a network says of its own mask to the Dice that the mask is likely to have, with an interval.
+
+The insight: a network's probabilities already *contain* a Dice, the one its mask has if they are right. They are rarely
+right (networks are too sure of themselves), but wrong in a regular way that a handful of held-out cases shows. So the
+model has two numbers, which fall back to "believe the probabilities" where cases are few; a third, for the agreement
+between networks, is only used where it made the estimate of held-out cases better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import least_squares
+
+Floats = NDArray[np.float64]
+
+
+COVERAGE = 0.9
+"""Share of cases whose Dice the interval is meant to hold."""
+
+
+FEWEST = 4
+"""Held-out cases below which no interval is given."""
+
+
+_TOLERANCE = 0.05  # of Dice: residuals beyond it count less and less (soft L1)
+
+
+_PRIOR = (1.0, 4.0, 4.0)  # pull of shift, slope and weight of the agreement to 0, 1 and 0
+
+
+_LEAST = 0.05  # part of the interval's width that does not shrink as the estimate nears 1
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Dice = sigmoid(shift + slope · logit(expected) + weight · (logit(agreement) - logit(expected))).
+
+    Args:
+        shift, slope, weight: as above; weight is 0 where agreement is not used.
+        width: half the interval, in units of (1 - Dice + 0.05); None where no interval can be given.
+        coverage: share of cases that the interval is to hold: 0.9, or n / (n + 1) where that is less.
+        cases: held-out cases, with a mask that is not empty, that it rests on.
+        error: mean absolute error with each of them held out.
+    """
+
+    shift: float
+    slope: float
+    weight: float
+    width: float | None
+    coverage: float
+    cases: int
+    error: float
+
+    def estimate(self, expected: float, agreement: float = math.nan) -> float:
+        """The likely Dice; nan where `expected` is (or `agreement`, if it is used)."""
+        parameters = (self.shift, self.slope, self.weight)
+        return float(_curve(np.array(parameters), np.array([expected]), np.array([agreement]))[0])
+
+    def interval(self, estimate: float) -> tuple[float, float]:
+        """Lowest and highest likely Dice around an estimate; nan where no interval can be given."""
+        if self.width is None or math.isnan(estimate):
+            return math.nan, math.nan
+        half = self.width * float(_scale(np.array(estimate)))
+        return max(0.0, estimate - half), min(1.0, estimate + half)
+
+
+def calibrate(
+    expected: ArrayLike,
+    dice: ArrayLike,
+    *,
+    agreement: ArrayLike | None = None,
+    groups: Sequence[object] | None = None,
+) -> tuple[Calibration, Floats]:
+    """The calibration that held-out cases show, and what it says of each of them when fitted on the others.
+
+    Args:
+        expected: Dice that the probabilities promise, one per case, in 0 to 1.
+        dice: the true Dice.
+        agreement: mean Dice between networks or mirrored copies, to be used too.
+        groups: cases of one group (an image with several classes, a patient) are held out together.
+
+    Raises:
+        ValueError: when no case is given, or a number is not finite.
+
+    Source of the interval: split conformal prediction with leave-one-out residuals (the jackknife), scaled by
+    1 - Dice + 0.05 because bad masks are harder to grade than good ones; Barber et al. 2021, Ann Stat 49:486.
+    """
+    x, d = np.asarray(expected, dtype=np.float64), np.asarray(dice, dtype=np.float64)
+    z = np.full(len(x), np.nan) if agreement is None else np.asarray(agreement, dtype=np.float64)
+    if not len(d) or not all(np.isfinite(v).all() for v in (x, d, *((z,) if agreement is not None else ()))):
+        raise ValueError("calibrate needs at least one case and finite numbers")
+    use = agreement is not None
+    kinds = np.unique(np.array([str(g) for g in (groups or range(len(d)))]), return_inverse=True)[1]
+    held_out = _held_out(x, z, d, kinds, agreement=use)
+    n = int(kinds.max()) + 1
+    misses = np.sort(np.abs(held_out - d) / _scale(held_out))
+    rank = min(len(d), math.ceil((len(d) + 1) * COVERAGE))
+    shift, slope, weight = _fit(x, z, use, d)
+    found = Calibration(
+        float(shift),
+        float(slope),
+        float(weight),
+        width=float(misses[rank - 1]) if n >= FEWEST else None,
+        coverage=min(COVERAGE, n / (n + 1)),
+        cases=len(d),
+        error=float(np.abs(held_out - d).mean()),
+    )
+    return found, held_out
+
+
+def _held_out(x: Floats, z: Floats, d: Floats, kinds: NDArray[np.intp], *, agreement: bool) -> Floats:
+    """The estimate of each case by a fit on the other groups; of the only group by the prior."""
+    out = np.empty(len(d))
+    for kind in range(int(kinds.max()) + 1):
+        mine = kinds == kind
+        out[mine] = _curve(_fit(x[~mine], z[~mine], agreement, d[~mine]), x[mine], z[mine])
+    return out
+
+
+def _fit(x: Floats, z: Floats, agreement: bool, d: Floats) -> Floats:
+    """Shift, slope and weight; the prior where there is no case."""
+    centre = np.array([0.0, 1.0, 0.0])
+    if not len(d):
+        return centre
+    free = 3 if agreement else 2
+
+    def misfit(p: Floats) -> Floats:
+        full = np.append(p, centre[free:])
+        miss = (_curve(full, x, z) - d) / _TOLERANCE
+        soft = np.sign(miss) * np.sqrt(2 * (np.sqrt(1 + miss**2) - 1))
+        return np.concatenate([soft, np.sqrt(_PRIOR[:free]) * (p - centre[:free])])
+
+    low, high = np.array([-5.0, 0.0, 0.0])[:free], np.array([5.0, 5.0, 5.0])[:free]
+    found = least_squares(misfit, centre[:free] + [0, 0, 0.01][:free], bounds=(low, high))
+    return np.append(found.x, centre[free:])
+
+
+def _curve(p: Floats, x: Floats, z: Floats) -> Floats:
+    line = _logit(x)
+    pull = p[2] * (_logit(z) - line) if p[2] else 0.0
+    return np.asarray(1 / (1 + np.exp(-(p[0] + p[1] * line + pull))))
+
+
+def _logit(values: Floats) -> Floats:
+    kept = np.clip(values, 0.01, 0.995)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def _scale(estimate: Floats) -> Floats:
+    return np.asarray(1 - estimate + _LEAST)

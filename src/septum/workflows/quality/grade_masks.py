@@ -1,0 +1,135 @@
+"""Grading masks from any source against a few references: pairing, working through, writing the list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from septum.errors import ConfigError, DatasetError, SeptumError
+from septum.workflows.data.cases import Case
+from septum.workflows.data.classes import infer_classes
+from septum.workflows.data.jobs import find_cases
+from septum.workflows.data.load import load_dataset
+from septum.workflows.data.masks import mask_cases
+from septum.workflows.data.matching import match_stems
+from septum.workflows.quality.reverse import Grader
+from septum.workflows.quality.worklist import THRESHOLD, Estimate, GradedResult, worst_first, write_list
+from septum.workflows.runs.files import write_json
+from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.settings import unstructure
+from septum.workflows.runs.words import some
+
+RECORD = "septum-quality.json"
+
+
+@dataclass(frozen=True)
+class QualitySettings:
+    """What `septum quality` can be told.
+
+    Args:
+        threshold: Dice from which a mask counts as good.
+        background: label value of the background.
+        foreground: treat every other value as one class; None decides as training does.
+        axes: meaning of the files' axes where they do not say.
+        seed: of everything random.
+        overwrite: replace a list that exists.
+    """
+
+    threshold: float = THRESHOLD
+    background: int = 0
+    foreground: bool | None = None
+    axes: str | None = None
+    seed: int = 0
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise ConfigError(f"threshold must lie between 0 and 1, got {self.threshold}")
+
+
+def grade_masks(
+    masks: Path,
+    images: Sequence[Path],
+    references: Path,
+    output: Path,
+    *,
+    settings: QualitySettings,
+    on_progress: Callable[[str, float], None],
+    on_note: Callable[[str], None],
+    should_stop: Callable[[], bool],
+) -> GradedResult:
+    """Estimate the Dice of every mask, write `quality.csv` and `quality.json` worst first.
+
+    One bad file does not stop the rest; it is listed in the result.
+
+    Raises:
+        DatasetError: nothing to grade, fewer than two references.
+        ConfigError: `output` holds a list already and `settings.overwrite` is not set.
+        KeyboardInterrupt: when `should_stop` says so before the first mask.
+    """
+    if (output / "quality.csv").exists() and not settings.overwrite:
+        raise ConfigError(f"{output} already holds quality.csv; choose another folder or use --overwrite")
+    data = load_dataset(references, axes=settings.axes)
+    channels = max((len(case.images) for case in data.labelled), default=1)
+    cases = pair_masks(masks, images, settings.axes, on_note, channels=channels)
+    known = {case.id for case in cases}
+    # a mask must not be graded by its own reference, should the images of both be the same
+    labelled = [case for case in data.labelled if case.id not in known]
+    if len(labelled) < len(data.labelled):
+        on_note(f"{len(data.labelled) - len(labelled)} references have the name of a mask and are left out")
+    classes = infer_classes(data, background=settings.background, foreground=settings.foreground, cases=labelled)
+    for note in (*data.notes, *classes.notes):
+        on_note(note)
+    on_note(f"{len(cases)} masks, {len(labelled)} references; research software, not a medical device")
+    grader = Grader.of(labelled, classes, seed=settings.seed, on_progress=on_progress, should_stop=should_stop)
+    found: list[Estimate] = []
+    failures: list[tuple[str, str]] = []
+    for number, case in enumerate(cases):
+        if should_stop():
+            break
+        try:
+            found += grader.grade(case, threshold=settings.threshold, seed=settings.seed)
+        except (SeptumError, OSError, MemoryError) as error:
+            failures.append((case.id, str(error) or type(error).__name__))
+        on_progress(f"grading {case.id}", (number + 1) / len(cases))
+    output.mkdir(parents=True, exist_ok=True)
+    listed = [write_list(output, found, threshold=settings.threshold)] if found else []
+    write_json(
+        output / RECORD,
+        describe_run(
+            settings=unstructure(settings),
+            references=[case.id for case in labelled],
+            calibrations=[None if fit is None else unstructure(fit) for fit in grader.calibrations],
+            failures=[{"mask": name, "reason": reason} for name, reason in failures],
+            notice="Research software, not a medical device.",
+        ),
+    )
+    return GradedResult(tuple(listed), tuple(failures), tuple(worst_first(found)))
+
+
+def pair_masks(
+    masks: Path, images: Sequence[Path], axes: str | None, on_note: Callable[[str], None], *, channels: int = 1
+) -> tuple[Case, ...]:
+    """Cases whose label is the mask; masks without an image and images without a mask are said, by name.
+
+    Where the references have several files each, so have the images (see `find_cases`).
+
+    Raises:
+        DatasetError: no mask has an image.
+    """
+    seen = {case.id: case for case in find_cases(images, axes=axes, channels=channels)}
+    given = {case.id: case for case in mask_cases(masks, axes)}
+    match = match_stems(seen, given).pairs
+    if not match:
+        raise DatasetError(
+            f"masks and images must share names, got masks {some(sorted(given))} and images {some(sorted(seen))}; "
+            "name each mask like its image"
+        )
+    for what, lost in (
+        ("masks have no image", sorted(set(given) - set(match))),
+        ("images have no mask", sorted(set(seen) - set(match.values()))),
+    ):
+        if lost:
+            on_note(f"{len(lost)} {what} and are not graded: {some(lost)}")
+    return tuple(Case(mask, seen[image].images, given[mask].images[0]) for mask, image in match.items())

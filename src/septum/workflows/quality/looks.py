@@ -1,0 +1,212 @@
+"""What can be seen of an image and of a mask without knowing the truth: is it like those of the training?
+
+The insight: data sets are mixtures (stains, scanners, magnifications), so an image is unusual when it has no *near
+neighbour* among the training images, not when it is far from their mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from septum.net.engines.evidence import Evidence
+
+Floats = NDArray[np.float64]
+
+
+QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
+
+
+_MOST = 1 << 20  # values that a feature is taken from
+
+
+_FLOOR = 0.05  # least spread of a feature: smaller differences between images mean nothing
+
+
+_SPACING = 1.5  # a voxel size so much finer or coarser than any of the training is remarkable
+
+
+_FAR = 1.5  # times the largest distance between a training image and its nearest neighbour
+
+
+_MOST_PARTS = 4_000_000  # samples of a mask on which its parts are counted
+
+
+_ENOUGH = 4  # training images below which nothing can be said about what is usual
+
+
+def image_names(channels: int) -> tuple[str, ...]:
+    """Names of what `image_features` returns, in words."""
+    each = [*(f"the {q:.0%} quantile of the intensities" for q in QUANTILES), "sharpness", "noise"]
+    return tuple(name if channels == 1 else f"{name} of channel {c}" for c in range(channels) for name in each)
+
+
+def image_features(array: NDArray[np.floating]) -> Floats:
+    """Numbers about an image as the network sees it, `(C, *spatial)`: per channel intensity quantiles, and the
+    logarithms of its sharpness (mean difference of neighbours) and noise (median second difference) relative to its
+    range of intensities."""
+    return np.concatenate([_channel(channel) for channel in array])
+
+
+def _channel(channel: NDArray[np.floating]) -> Floats:
+    step = max(1, channel.size // _MOST)
+    quantiles = np.quantile(channel.ravel()[::step].astype(np.float64), QUANTILES)
+    extent = max(float(quantiles[3] - quantiles[1]), 1e-6)
+    planes = channel.reshape(-1, *channel.shape[-2:])
+    planes = planes[:: max(1, planes.size // _MOST)]
+    first, second = [], []
+    for axis in (1, 2):
+        if planes.shape[axis] > 2:
+            slopes = np.diff(planes, axis=axis)
+            first.append(float(np.abs(slopes).mean(dtype=np.float64)))
+            second.append(float(np.median(np.abs(np.diff(slopes, axis=axis)))))
+    rough = [float(np.log(np.mean(found) / extent + 1e-3)) if found else 0.0 for found in (first, second)]
+    return np.array([*quantiles, *rough])
+
+
+@dataclass(frozen=True)
+class ImageReference:
+    """The training images, in numbers.
+
+    Args:
+        features: one row per image (`image_features`).
+        spread: of each feature over the images, at least 0.05.
+        limit: largest distance of a training image from its nearest neighbour; 0 below four images.
+    """
+
+    features: tuple[tuple[float, ...], ...]
+    spread: tuple[float, ...]
+    limit: float
+
+    @classmethod
+    def of(cls, features: Sequence[ArrayLike]) -> ImageReference:
+        """From the features of at least one training image."""
+        table = np.array([np.asarray(row, dtype=np.float64) for row in features])
+        spread = np.maximum(table.std(axis=0), _FLOOR)
+        limit = 0.0
+        if len(table) >= _ENOUGH:
+            far = np.sqrt((((table[:, None] - table[None]) / spread) ** 2).mean(-1))
+            np.fill_diagonal(far, np.inf)
+            limit = float(far.min(axis=1).max())
+        return cls(tuple(tuple(map(float, row)) for row in table), tuple(map(float, spread)), limit)
+
+    def unusual(self, features: ArrayLike) -> tuple[str, ...]:
+        """Why an image is unlike those of the training, in words; empty when it is like one of them."""
+        values, table, spread = np.asarray(features, dtype=np.float64), np.array(self.features), np.array(self.spread)
+        if not self.limit or values.shape != spread.shape:
+            return ()
+        offsets = np.abs(table - values) / spread
+        nearest = int(np.argmin((offsets**2).mean(-1)))
+        ratio = float(np.sqrt((offsets[nearest] ** 2).mean())) / self.limit
+        if ratio <= _FAR:
+            return ()
+        name = image_names(len(spread) // (len(QUANTILES) + 2))[int(offsets[nearest].argmax())]
+        return (
+            f"unlike the training images, most in {name} ({ratio:.1f} times as far from the nearest as they are from "
+            "each other)",
+        )
+
+
+def unusual_spacing(spacing: Sequence[float], low: Sequence[float], high: Sequence[float]) -> tuple[str, ...]:
+    """Why voxels are unlike those of the training, whose sizes were between `low` and `high` along each axis."""
+    return tuple(
+        f"voxels of {mm:.3g} along axis {axis} (training {least:.3g} to {most:.3g})"
+        for axis, (mm, least, most) in enumerate(zip(spacing, low, high, strict=True))
+        if not least / _SPACING <= mm <= most * _SPACING
+    )
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A class's part of a mask: volume in mm³ (mm² in 2-D, samples without spacing), connected parts, and the share of
+    the largest of them."""
+
+    volume: float
+    parts: int
+    largest: float
+
+
+def shapes(classes: NDArray[np.integer], n_classes: int, spacing: Sequence[float]) -> tuple[Shape, ...]:
+    """The shape of every class from 1 on; values from `n_classes` on do not count.
+
+    Volumes are exact. Parts are counted on every k-th sample of large masks, so that the memory that this takes is
+    bounded: parts smaller than that may be missed.
+    """
+    import cc3d
+
+    count = np.sum([np.bincount(plane.ravel(), minlength=n_classes)[:n_classes] for plane in classes], axis=0)
+    thin = max(1, math.ceil((classes.size / _MOST_PARTS) ** (1 / classes.ndim)))
+    small = classes[(slice(None, None, thin),) * classes.ndim]
+    kept = np.where(small < n_classes, small, 0).astype(np.uint16 if n_classes > 255 else np.uint8)
+    parts = cc3d.connected_components(kept, connectivity=8 if kept.ndim == 2 else 26)
+    sizes, owner = np.bincount(parts.ravel()), np.zeros(int(parts.max()) + 1, dtype=np.int64)
+    owner[parts.ravel()] = kept.ravel()
+    size = float(np.prod(spacing))
+    found = []
+    for index in range(1, n_classes):
+        mine = sizes[owner == index]
+        share = float(mine.max() / mine.sum()) if len(mine) else float("nan")
+        found.append(Shape(float(count[index]) * size, len(mine), share))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class ShapeReference:
+    """Ranges of a class over the training masks that hold it."""
+
+    volume_low: float
+    volume_high: float
+    parts_high: int
+    largest_low: float
+    masks: int
+
+    @classmethod
+    def of(cls, found: Sequence[Shape]) -> ShapeReference | None:
+        """From the shapes of a class in the training masks; None where none holds it."""
+        held = [shape for shape in found if shape.volume > 0]
+        if not held:
+            return None
+        volumes = [shape.volume for shape in held]
+        return cls(
+            min(volumes), max(volumes), max(s.parts for s in held), min(s.largest for s in held), masks=len(held)
+        )
+
+    def unusual(self, shape: Shape) -> tuple[str, ...]:
+        """Why a mask is unlike those of the training, in words."""
+        if self.masks < _ENOUGH or shape.volume == 0:
+            return ()
+        reasons = []
+        if not self.volume_low / 2 <= shape.volume <= self.volume_high * 2:
+            reasons.append(f"a size of {shape.volume:.3g} (training {self.volume_low:.3g} to {self.volume_high:.3g})")
+        if shape.parts > 2 * self.parts_high + 3 and shape.largest < self.largest_low:
+            reasons.append(f"in {shape.parts} parts (training at most {self.parts_high})")
+        return tuple(reasons)
+
+
+class Look:
+    """What one image and its mask look like; `project.prediction.segment` fills it.
+
+    evidence: what the network tells about the mask. features: of the image as the network saw it. spacing: of the
+    image, in the network's order of axes. shapes: of the classes from 1 on.
+    """
+
+    def __init__(self, n_classes: int) -> None:
+        self.evidence = Evidence(n_classes)
+        self.features: Floats = np.zeros(0)
+        self.spacing: tuple[float, ...] = ()
+        self.shapes: tuple[Shape, ...] = ()
+
+    def see(
+        self,
+        array: NDArray[np.floating],
+        classes: NDArray[np.integer],
+        spacing: Sequence[float],
+    ) -> None:
+        """Take down the image `(C, *spatial)` as the network sees it, and the class map with the image's spacing."""
+        self.features = image_features(array)
+        self.spacing = tuple(float(mm) for mm in spacing)
+        self.shapes = shapes(classes, len(self.evidence.count), spacing)

@@ -1,0 +1,1 @@
+"""`septum review`: the blinded reader study."""

@@ -1,0 +1,151 @@
+"""Ratings as CSV: for another machine, a spreadsheet, or a statistician.
+
+The insight: an export is the history and not its last state, so what was exported here and imported there is the same
+history, and importing it again changes nothing. Files that people typed have no identities; their rows are new ratings.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+from septum.errors import ConfigError, DatasetError, SeptumError
+from septum.io.safe import replacing
+from septum.workflows.review import store
+from septum.workflows.review.store import Rating
+from septum.workflows.review.study import KEY_COLUMNS, Study, rate, read_key, user_name
+
+COLUMNS = ("rating", "code", "reader", "value", "comment", "created", "origin", "supersedes")
+
+
+_LARGEST_CSV = 64 << 20
+
+
+_FORMULA = ("=", "+", "-", "@", "'", "\t")  # a spreadsheet would run a comment that begins so
+
+
+def export_csv(study: Study, path: Path, *, unblind: bool = False, overwrite: bool = False) -> int:
+    """Write the whole history of ratings, one row each; returns how many.
+
+    Args:
+        study: the study.
+        path: the CSV file.
+        unblind: add the columns case, source and showing from the key.
+        overwrite: replace an existing file.
+
+    Raises:
+        ConfigError: the file exists.
+        FormatError: it cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise ConfigError(f"{path} exists; choose another name or use --overwrite")
+    history = study.store.history(study.id)
+    key = read_key(study) if unblind else {}
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(KEY_COLUMNS[1:] if unblind else ())])
+    for rating in history:
+        more = [*map(guarded, key[rating.code]), study.item(rating.code).showing] if unblind else []
+        writer.writerow([*_row(rating), *more])
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getvalue().encode("utf-8"))
+    study.store.log(study.id, who=user_name(), what="export", details={"rows": len(history), "unblind": unblind})
+    return len(history)
+
+
+def import_csv(study: Study, path: Path) -> int:
+    """Take over ratings from a CSV; returns how many were new. Nothing is added when a row is wrong.
+
+    Rows that `export_csv` wrote keep their identity, so that importing twice changes nothing. A table with only the
+    columns `code, reader, value[, comment]` (a spreadsheet) is read as new ratings; values already current are skipped.
+
+    Raises:
+        DatasetError: columns that are missing, a row that contradicts the history, an unknown code or value.
+        FormatError: a file that cannot be read.
+    """
+    rows = _read_rows(path)
+    if rows and "rating" in rows[0]:
+        parsed = [_parse(study, number, row) for number, row in enumerate(rows, start=2)]
+        return study.store.add_history(study.id, parsed, who=user_name())
+    current = {(rating.reader, rating.code): rating for rating in study.store.current(study.id)}
+    wanted = []
+    for number, row in enumerate(rows, start=2):
+        rating = _parse(study, number, {**row, "rating": "", "created": "", "origin": "import", "supersedes": ""})
+        old = current.get((rating.reader, rating.code))
+        if rating.value is not None and (old is None or (old.value, old.comment) != (rating.value, rating.comment)):
+            wanted.append(rating)
+    for rating in wanted:
+        rate(study, rating.reader, rating.code, rating.value or "", comment=rating.comment, origin="import")
+    study.store.log(study.id, who=user_name(), what="import", details={"added": len(wanted)})
+    return len(wanted)
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    try:
+        if path.stat().st_size > _LARGEST_CSV:
+            raise DatasetError(f"{path} must be a table of at most {_LARGEST_CSV >> 20} MB; divide it")
+        text = path.read_bytes().decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        rows = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
+        header = reader.fieldnames or ()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path} must be a CSV table in UTF-8: {error}; export it again") from error
+    missing = [name for name in ("code", "reader", "value") if name not in header]
+    missing += [name for name in COLUMNS if "rating" in header and name not in header and name not in missing]
+    if missing:
+        raise DatasetError(
+            f"{path} must have the columns {', '.join(missing)}, got {', '.join(header)[:200]}; add them"
+        )
+    return rows
+
+
+def _parse(study: Study, number: int, row: Mapping[str, str]) -> Rating:
+    """One row as a rating; its own errors name the row."""
+    try:
+        value = row["value"].strip() or None
+        if value is not None:
+            study.scale.choice(value)
+        rating = Rating(
+            id=row["rating"],
+            number=0,
+            code=study.item(row["code"].strip()).code,
+            reader=store.clean_reader(_unguarded(row["reader"])),
+            value=value,
+            comment=store.clean_comment(_unguarded(row.get("comment", ""))),
+            created=row["created"],
+            origin=row["origin"],
+            supersedes=row["supersedes"] or None,
+        )
+    except SeptumError as error:
+        raise DatasetError(f"row {number}: {error}") from error
+    if "rating" in row and row["rating"] and len(row["rating"]) > 32:
+        raise DatasetError(f"row {number}: rating must be an id that Septum wrote, got {row['rating'][:40]!r}")
+    return rating
+
+
+def _row(rating: Rating) -> list[str]:
+    return [
+        rating.id,
+        rating.code,
+        guarded(rating.reader),
+        rating.value or "",
+        guarded(rating.comment),
+        rating.created,
+        rating.origin,
+        rating.supersedes or "",
+    ]
+
+
+def guarded(text: str) -> str:
+    """`text` with an apostrophe before it where a spreadsheet would read it as a formula.
+
+    >>> guarded("=1+1"), guarded("too large")
+    ("'=1+1", 'too large')
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _unguarded(text: str) -> str:
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text

@@ -1,0 +1,318 @@
+"""The reader study: a blinded sample of masks, rated by people, one item at a time.
+
+The insight: a study is three things kept apart. The *pictures and codes* are what readers see; the *ratings* are an
+append-only history of codes and answers; the *key* says which case and whose mask a code stands for, and nobody needs
+it until the report. So people may rate with the folder `key` taken away, and what a reader sends back (a CSV of codes)
+holds nothing about patients.
+
+    STUDY/study.json       format, id
+    STUDY/pictures/        CODE.png, CODE-plain.png
+    STUDY/ratings.sqlite   unless another database was given
+    STUDY/key/             key.csv (code, case, source), study.json (settings, versions, digests)
+"""
+
+from __future__ import annotations
+
+import csv
+import getpass
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from septum.errors import ConfigError, DatasetError
+from septum.io.safe import replacing
+from septum.workflows.review import store
+from septum.workflows.review.sample import Drawn, StudySettings, draw, find_candidates, reading_order, render
+from septum.workflows.review.scale import Scale, load_scale
+from septum.workflows.review.store import ItemRecord, Rating, RatingStore, StudyRecord
+
+FORMAT = 1  # of study.json and key.csv
+
+
+PICTURES, KEY, DATABASE = "pictures", "key", "ratings.sqlite"
+
+
+KEY_COLUMNS = ("code", "case", "source", "showing")
+
+
+@dataclass(frozen=True)
+class Study:
+    """An open study; `open_study` makes one and closes its database at the end of the block."""
+
+    folder: Path
+    id: str
+    scale: Scale
+    order_seed: str
+    items: tuple[ItemRecord, ...]
+    store: RatingStore
+
+    def item(self, code: str) -> ItemRecord:
+        """The item of this code.
+
+        Raises:
+            ConfigError: when the study has no such item.
+        """
+        found = next((item for item in self.items if item.code == code), None)
+        if found is None:
+            raise ConfigError(f"code must be one of the {len(self.items)} items of the study, got {code[:40]!r}")
+        return found
+
+    def pictures(self, code: str) -> tuple[Path, Path]:
+        """The picture with outlines and the one without."""
+        first, second = self.item(code).pictures
+        return self.folder / PICTURES / first, self.folder / PICTURES / second
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a reader is."""
+
+    reader: str
+    rated: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Created:
+    """What `create_study` made: the folder, how many cases were drawn and how many items are to be rated."""
+
+    folder: Path
+    cases: int
+    items: int
+    notes: tuple[str, ...]
+
+
+def create_study(
+    images: Path,
+    masks: Mapping[str, Path],
+    output: Path,
+    *,
+    settings: StudySettings | None = None,
+    database: str | None = None,
+    on_progress: Callable[[str, float], None] = lambda code, fraction: None,
+    on_note: Callable[[str], None] = lambda note: None,
+) -> Created:
+    """Draw a sample, blind it, render its pictures and open its store.
+
+    Args:
+        images: images or a data set.
+        masks: folder of masks by the name of its source, such as `{"model": …, "human": …}`.
+        output: folder of the study; it must not exist, or be empty. A study is never replaced.
+        settings: size, seed, design, scale.
+        database: URL of the database of ratings; a file in the study folder by default.
+        on_progress: called with a code and the fraction done.
+        on_note: called with every sentence the user should know.
+
+    Raises:
+        ConfigError: an output that holds something, a setting that breaks its rule.
+        DatasetError: no case in common.
+        GeometryError: a mask on another grid than its image.
+        FormatError: a file that cannot be read or written.
+    """
+    settings = settings or StudySettings()
+    scale = load_scale(settings.scale)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ConfigError(f"{output} must be a new or empty folder; ratings are never replaced: choose another name")
+    candidates = find_candidates(images, masks, settings.axes)
+    notes = list(candidates.notes)
+    if settings.n > len(candidates.cases):
+        notes.append(f"only {len(candidates.cases)} cases have all masks; the sample is all of them, not {settings.n}")
+    drawn = draw(candidates, settings)
+    for note in notes:
+        on_note(note)
+    with _new_folder(output) as work:
+        digests = _write_pictures(work / PICTURES, drawn, settings, on_progress)
+        study = StudyRecord(
+            _study_id(drawn, digests, settings.seed), _now(), scale.to_json(), _order_seed(settings.seed)
+        )
+        _write_key(work / KEY, drawn, settings, masks, notes)
+        _write(work / "study.json", json.dumps({"format": FORMAT, "study": study.id}, indent=1) + "\n")
+        ratings = store.open_store(database or _sqlite_url(work))
+        try:
+            ratings.add_study(study, [one.item for one in drawn], who=user_name())
+        finally:
+            ratings.close()
+    return Created(output, len({one.case.id for one in drawn}), len(drawn), tuple(notes))
+
+
+@contextmanager
+def open_study(folder: Path, *, database: str | None = None) -> Iterator[Study]:
+    """An existing study; its database is closed at the end of the block.
+
+    Raises:
+        ConfigError: not a study, one of a newer format, or the database is another one.
+    """
+    try:
+        content = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+        number, name = content["format"], str(content["study"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{folder} must be a folder that `septum review create` made: {error}") from error
+    if number != FORMAT:
+        raise ConfigError(f"{folder} must have format {FORMAT}, got {number}; use the Septum that wrote it")
+    if database is None and not (folder / DATABASE).is_file():
+        raise ConfigError(f"{folder} holds no {DATABASE}; give the --database that the study was created with")
+    ratings = store.open_store(database or _sqlite_url(folder))
+    try:
+        record = ratings.study(name)
+        scale = Scale.from_json(record.scale)
+        yield Study(folder, name, scale, record.order_seed, ratings.items(name), ratings)
+    finally:
+        ratings.close()
+
+
+def next_item(study: Study, reader: str) -> ItemRecord | None:
+    """The first item in the reader's own order without a rating; None when all are rated."""
+    reader = store.clean_reader(reader)
+    rated = {rating.code for rating in study.store.current(study.id, reader=reader)}
+    order = reading_order(study.items, reader=reader, seed=study.order_seed)
+    code = next((code for code in order if code not in rated), None)
+    return None if code is None else study.item(code)
+
+
+def rate(study: Study, reader: str, code: str, value: str, *, comment: str = "", origin: str = "python") -> Rating:
+    """Add a rating; a former one of the same item by the same reader stays in the history, superseded.
+
+    Raises:
+        ConfigError: an answer that the scale does not have, an item that the study does not have, or a reader's name
+            or comment that breaks its rule.
+    """
+    choice = study.scale.choice(value)
+    return study.store.rate(
+        study.id, study.item(code).code, reader=reader, value=choice.value, comment=comment, origin=origin
+    )
+
+
+def undo(study: Study, reader: str, *, origin: str = "python") -> str | None:
+    """Take the reader's latest rating back (a new row says so); returns its code, None when there is nothing."""
+    reader = store.clean_reader(reader)
+    given = study.store.current(study.id, reader=reader)
+    if not given:
+        return None
+    last = given[-1]
+    study.store.rate(study.id, last.code, reader=reader, value=None, comment="", origin=origin)
+    return last.code
+
+
+def progress(study: Study, reader: str) -> Progress:
+    """How many of all items this reader has rated."""
+    reader = store.clean_reader(reader)
+    return Progress(reader, len(study.store.current(study.id, reader=reader)), len(study.items))
+
+
+def readers(study: Study) -> tuple[Progress, ...]:
+    """The progress of everybody who has rated, by name."""
+    names = sorted({rating.reader for rating in study.store.history(study.id)})
+    return tuple(progress(study, name) for name in names)
+
+
+def read_key(study: Study) -> dict[str, tuple[str, str]]:
+    """Case and source by code.
+
+    Raises:
+        DatasetError: the key is not in the study folder, or is not that of this study.
+    """
+    path = study.folder / KEY / "key.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            key = {row["code"]: (row["case"], row["source"]) for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path} must hold the key of the study: {error}; put the folder {KEY} back") from error
+    if set(key) != {item.code for item in study.items}:
+        raise DatasetError(f"{path} must be the key of this study, got other codes; put the right folder {KEY} back")
+    return key
+
+
+@contextmanager
+def _new_folder(output: Path) -> Iterator[Path]:
+    """A temporary folder beside `output` that takes its name when the block ends well."""
+    target = output.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        yield work
+        work.chmod(0o755)
+        if target.exists():
+            target.rmdir()  # empty, or the caller has refused it
+        work.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write_pictures(
+    folder: Path, drawn: Sequence[Drawn], settings: StudySettings, on_progress: Callable[[str, float], None]
+) -> list[str]:
+    """Render every item (a mask that is shown twice once only); returns the digests of the pictures."""
+    folder.mkdir()
+    made: dict[tuple[str, str], ItemRecord] = {}
+    digests = []
+    for number, one in enumerate(drawn):
+        identity = (one.case.id, one.source)
+        if identity in made:
+            for new, old in zip(one.item.pictures, made[identity].pictures, strict=True):
+                shutil.copyfile(folder / old, folder / new)
+        else:
+            rendered = render(one, background=settings.background, window=settings.window)
+            for name, data in zip(one.item.pictures, rendered, strict=True):
+                (folder / name).write_bytes(data)
+            made[identity] = one.item
+        digests.append(hashlib.sha256((folder / one.item.pictures[0]).read_bytes()).hexdigest())
+        on_progress(one.item.code, (number + 1) / len(drawn))
+    return digests
+
+
+def _write_key(
+    folder: Path, drawn: Sequence[Drawn], settings: StudySettings, masks: Mapping[str, Path], notes: Sequence[str]
+) -> None:
+    from septum.workflows.data.digests import digest  # imports torch, which rating must not wait for
+    from septum.workflows.runs.provenance import describe_run
+    from septum.workflows.runs.settings import unstructure
+
+    folder.mkdir(mode=0o700)
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*KEY_COLUMNS, "mask_sha256"])
+    for one in sorted(drawn, key=lambda one: one.item.code):
+        mask = digest(one.case.label) if one.case.label else ""
+        writer.writerow([one.item.code, one.case.id, one.source, one.item.showing, mask])
+    _write(folder / "key.csv", buffer.getvalue())
+    content = describe_run(settings=unstructure(settings), sources=sorted(masks), notes=list(notes))
+    _write(folder / "study.json", json.dumps(content, indent=1, default=str) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _study_id(drawn: Sequence[Drawn], digests: Sequence[str], seed: int) -> str:
+    content: Any = [seed, [one.item.code for one in drawn], list(digests)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _order_seed(seed: int) -> str:
+    """A seed of the readers' orders from which that of the sample cannot be read."""
+    return hashlib.sha256(f"order of reading {seed}".encode()).hexdigest()[:16]
+
+
+def _sqlite_url(folder: Path) -> str:
+    return f"sqlite:///{(folder / DATABASE).resolve()}"
+
+
+def user_name() -> str:
+    """Who runs this, for the audit log."""
+    try:
+        return getpass.getuser()[:64]
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""How any run behaves: settings, processes, provenance, hooks, files."""

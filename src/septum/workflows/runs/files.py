@@ -1,0 +1,58 @@
+"""Files appear whole or not at all: written aside, then renamed; a folder of results likewise."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from septum.io.safe import replacing
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Raises:
+        FormatError: when the disk is full or the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON whole or not at all; errors as `write_text`."""
+    write_text(path, json.dumps(content, indent=2, default=str) + "\n")
+
+
+def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write all files into a temporary folder, then put them in place: a half-written report never appears."""
+    target = folder.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        for name, content in files.items():
+            (work / name).parent.mkdir(exist_ok=True)
+            if isinstance(content, bytes):
+                (work / name).write_bytes(content)
+            else:
+                (work / name).write_text(content, encoding="utf-8", newline="\n")
+        if target.exists():
+            for name in files:
+                (target / name).parent.mkdir(exist_ok=True)
+                (work / name).replace(target / name)
+        else:
+            work.chmod(0o777 & ~_umask())
+            work.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,96 @@
+"""What a person can choose: frozen dataclasses, filled from one TOML file, overridden by command-line flags.
+
+No environment variable changes a result, an unknown key is an error that names the nearest known one, and the resolved
+settings are written beside every output, so that a result can always be made again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cattrs
+import tomli_w
+
+from septum.errors import ConfigError
+
+T = TypeVar("T")
+
+
+_CONVERTER = cattrs.Converter(forbid_extra_keys=True, prefer_attrib_converters=True)
+
+
+_CONVERTER.register_structure_hook(Path, lambda value, _: Path(value))
+
+
+_CONVERTER.register_unstructure_hook(Path, str)
+
+
+def converter() -> cattrs.Converter:
+    """The converter between frozen dataclasses and plain data; other modules register their own types on it."""
+    return _CONVERTER
+
+
+def structure(data: Mapping[str, Any], kind: type[T], *, what: str) -> T:
+    """Build the dataclass `kind` from plain data read from outside.
+
+    Raises:
+        ConfigError: for an unknown key (naming the nearest known one), a missing one, or a value of the wrong type.
+    """
+    try:
+        return _CONVERTER.structure(data, kind)
+    except (cattrs.BaseValidationError, cattrs.errors.ForbiddenExtraKeysError) as error:
+        raise ConfigError(f"{what}: " + "; ".join(_explain(error))) from error
+    except (TypeError, ValueError, KeyError) as error:
+        raise ConfigError(f"{what} cannot be understood: {error}") from error
+
+
+def unstructure(value: Any) -> Any:
+    """Plain numbers, strings, lists and dictionaries of a dataclass."""
+    return _CONVERTER.unstructure(value)
+
+
+def _explain(error: BaseException, where: str = "") -> list[str]:
+    if isinstance(error, cattrs.errors.ForbiddenExtraKeysError):
+        return [_unknown_key(key, error.cl, where) for key in sorted(error.extra_fields)]
+    if isinstance(error, BaseExceptionGroup):
+        lines: list[str] = []
+        for inner in error.exceptions:
+            notes = getattr(inner, "__notes__", [])
+            name = next((n.name for n in notes if isinstance(n, cattrs.AttributeValidationNote)), "")
+            lines += _explain(inner, ".".join(part for part in (where, name) if part))
+        return lines
+    if isinstance(error, KeyError):
+        return [f"{error.args[0]!r} is missing" + (f" in {where}" if where else "")]
+    return [f"{where}: {error}" if where else str(error)]
+
+
+def _unknown_key(key: str, kind: type, where: str) -> str:
+    known = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
+    return f"unknown key {key!r}" + (f" in {where}" if where else "") + f"; {hint}"
+
+
+def load_settings(kind: type[T], path: Path | None, overrides: Mapping[str, Any]) -> T:
+    """Settings from a TOML file (None: the defaults) with `overrides` on top.
+
+    Raises:
+        ConfigError: when the file is missing or not TOML, or as `structure`.
+    """
+    content: dict[str, Any] = {}
+    if path is not None:
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
+    return structure({**content, **overrides}, kind, what=str(path or "settings"))
+
+
+def settings_toml(settings: Any) -> str:
+    """The settings as TOML; choices left to Septum (None) are left out, as in a file that a person writes."""
+    return tomli_w.dumps({key: value for key, value in unstructure(settings).items() if value is not None})

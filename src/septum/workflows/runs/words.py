@@ -1,0 +1,22 @@
+"""Names in sentences and in order: a few of many, and numbers sorted as numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorting key in which numbers count as numbers.
+
+    >>> sorted(["t10", "t9"], key=natural_key)
+    ['t9', 't10']
+    """
+    parts = re.split(r"(\d+)", text)
+    return tuple((0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts if part)
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """A few names for a message."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,1 @@
+"""Scores of cases, the tables of them, and the report folder."""

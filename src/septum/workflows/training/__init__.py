@@ -1,0 +1,1 @@
+"""`septum train`: from a data set to a model that was measured."""

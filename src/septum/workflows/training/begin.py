@@ -1,0 +1,127 @@
+"""How a training begins: the folder is claimed, the plan resolved, the folds chosen."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from septum.errors import ConfigError
+from septum.workflows.data.cases import Case, Dataset
+from septum.workflows.data.classes import ClassMap, infer_classes
+from septum.workflows.data.folds import Fold, make_folds
+from septum.workflows.model.fingerprint import take_fingerprint
+from septum.workflows.model.folder import ModelFolder, parse_folds
+from septum.workflows.model.machine import Machine, choose_device, measure_machine
+from septum.workflows.model.plan import Plan, make_plan, plan_json, read_plan
+from septum.workflows.model.settings import TrainSettings
+from septum.workflows.runs.files import write_text
+from septum.workflows.runs.hooks import Note, Progress
+from septum.workflows.runs.settings import settings_toml
+from septum.workflows.training.folds import FoldJob
+
+
+def claim(output: Path, *, resume: bool, overwrite: bool) -> ModelFolder:
+    """The model folder to write to; an old model is only replaced when asked for, and never half.
+
+    Raises:
+        ConfigError: when it holds something and neither `resume` nor `overwrite` is given, or nothing to resume.
+    """
+    folder = ModelFolder(output)
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"the model must be a folder, got the file {output}; choose another name")
+    if resume:
+        if not folder.plan.is_file():
+            raise ConfigError(f"{output} holds no run to resume; leave --resume out")
+        return folder
+    if output.is_dir() and any(output.iterdir()):
+        if not overwrite:
+            raise ConfigError(f"{output} is not empty; choose another folder, --resume the run in it, or --overwrite")
+        if not folder.plan.is_file():
+            raise ConfigError(f"{output} holds other files than a model; choose another folder")
+        shutil.rmtree(output)
+    output.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def planned_machine(settings: TrainSettings, output: Path, *, resume: bool) -> Machine:
+    """The device, and the precision of a plan that exists already, else the faster one of this machine."""
+    existing = ModelFolder(output).plan if resume else settings.plan
+    if existing is not None and existing.is_file():
+        return Machine(choose_device(settings.devices), read_plan(existing).precision)
+    return measure_machine(settings.devices, settings.precision)
+
+
+def resolve_plan(
+    data: Dataset,
+    cases: Sequence[Case],
+    folder: ModelFolder,
+    settings: TrainSettings,
+    machine: Machine,
+    resume: bool,
+    on_note: Note,
+    on_progress: Progress,
+) -> Plan:
+    """The plan to follow: the run's own when resumed, the user's, or one derived now; written beside the model."""
+    if resume:
+        return read_plan(folder.plan)
+    if settings.plan is not None:
+        plan = read_plan(settings.plan)
+        if settings.prompts and plan.prompts is None:
+            raise ConfigError(
+                f"the plan must hold prompts for --prompts, got {settings.plan} without; "
+                "leave out --plan, or give the plan of a model that was trained with --prompts"
+            )
+        budget = replace(plan.budget, minutes=settings.minutes, steps=settings.steps)
+        plan = replace(plan, budget=budget, seed=settings.seed)
+    else:
+        plan = derive_plan(data, cases, settings, machine, on_note, on_progress)
+    write_text(folder.plan, plan_json(plan))
+    write_text(folder.path / "settings.toml", settings_toml(settings))
+    return plan
+
+
+def derive_plan(
+    data: Dataset,
+    cases: Sequence[Case],
+    settings: TrainSettings,
+    machine: Machine,
+    on_note: Note,
+    on_progress: Progress = lambda what, share: None,
+) -> Plan:
+    """Classes, fingerprint and machine make a plan."""
+    classes: ClassMap = infer_classes(
+        data, background=settings.background, foreground=settings.foreground, cases=cases, on_progress=on_progress
+    )
+    for note in classes.notes:
+        on_note(note)
+    fingerprint = take_fingerprint(cases, classes, on_progress=on_progress)
+    on_progress("timing this machine", 0.0)
+    return make_plan(fingerprint, classes, settings, machine)
+
+
+def choose_folds(cases: Sequence[Case], plan: Plan, settings: TrainSettings, on_note: Note) -> tuple[FoldJob, ...]:
+    """The networks to train: one per fold, or several of different seeds on the same cases.
+
+    Raises:
+        ConfigError: when a fold is asked for that there is not.
+    """
+    members = range(settings.members)
+    if settings.folds == "none":
+        on_note("no case is held out: measure the model on other images with `septum evaluate`")
+        everything = Fold(tuple(case.id for case in cases), ())
+        return tuple(FoldJob(index, index, len(members), everything) for index in members)
+    folds = make_folds(cases, seed=plan.seed)
+    if settings.folds == "one":
+        chosen = [(index, folds[0]) for index in members]
+    else:
+        numbers = tuple(range(len(folds))) if settings.folds == "all" else parse_folds(settings.folds)
+        missing = [index for index in numbers if index >= len(folds)]
+        if missing:
+            raise ConfigError(f"folds must be below {len(folds)} for these {len(cases)} cases, got {missing}")
+        chosen = [(index, folds[index]) for index in numbers]
+    for note in dict.fromkeys(fold.note for _, fold in chosen):
+        if note:
+            on_note(note)
+    return tuple(FoldJob(index, place, len(chosen), fold) for place, (index, fold) in enumerate(chosen))

@@ -1,0 +1,276 @@
+"""Training the folds of a plan: prepare, train, validate on whole images, keep the curves.
+
+Each fold is a folder of its own that can be resumed on its own; a fold whose weights are written is finished.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+
+from septum.errors import ConfigError, SeptumError
+from septum.metrics import confusion_counts, dice
+from septum.net.architecture.unet import UNet
+from septum.net.engines.torch import torch_engine
+from septum.net.inference.predict import Stopped, TileSettings, predict_classes
+from septum.net.learning.checkpoint import save_model
+from septum.net.learning.objective import get_objective
+from septum.net.learning.sampling import Sample
+from septum.net.learning.simulated_user import box_around_largest, correct
+from septum.net.learning.train import Outcome, Status, TrainConfig, train
+from septum.net.prompts import Prompts
+from septum.report.figures.plots import save_learning_curves
+from septum.workflows.data.cases import Case
+from septum.workflows.data.folds import Fold
+from septum.workflows.model.folder import ModelFolder
+from septum.workflows.model.machine import choose_device
+from septum.workflows.model.plan import Plan, prediction_tile
+from septum.workflows.model.prepare import as_planes, block_mask
+from septum.workflows.model.settings import TrainSettings, TrainStatus
+from septum.workflows.prediction.prompts import plane_of, with_prompts
+from septum.workflows.runs.files import write_json, write_text
+
+MOST_VALIDATED = 8
+"""Whole images that validation during training looks at; the report afterwards looks at all of them."""
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """One fold to train: its number, its place among those to train, its cases."""
+
+    index: int
+    place: int
+    of: int
+    fold: Fold
+
+
+def make_fabric(settings: TrainSettings, precision: str) -> Fabric:
+    """Devices, nodes and precision; from here on there is one process per device.
+
+    Raises:
+        ConfigError: when the machine does not have what was asked for.
+    """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    kind = settings.devices if settings.devices in ("cpu", "cuda", "mps") else "auto"
+    count: Any = int(settings.devices) if settings.devices.isdigit() else "auto"
+    if count == "auto" and choose_device(kind) == "cpu":
+        count = 1  # one process on a CPU uses every core already
+    try:
+        fabric = Fabric(accelerator=kind, devices=count, num_nodes=settings.nodes, precision=precision)
+        fabric.launch()
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise ConfigError(f"these devices cannot be used: {error}; try --devices cpu --precision 32-true") from error
+    return fabric
+
+
+def from_first(fabric: Fabric, make: Callable[[], str]) -> str:
+    """What the first process makes, given to all of them; when it refuses, all of them stop.
+
+    Raises:
+        SeptumError: what `make` raised, or in the other processes that it did.
+    """
+    if fabric.world_size == 1:
+        return make()
+    made: tuple[bool, str] = (False, "")
+    refusal: SeptumError | None = None
+    if fabric.is_global_zero:
+        try:
+            made = (True, make())
+        except SeptumError as error:
+            refusal = error
+    done, text = fabric.broadcast(made)
+    if not done:
+        raise refusal or SeptumError("the first process stopped; its message says why")
+    return str(text)
+
+
+@dataclass(frozen=True)
+class FoldContext:
+    """What all folds of a run share."""
+
+    plan: Plan
+    cases: Sequence[Case]
+    samples: Mapping[str, Sample]
+    folder: ModelFolder
+    settings: TrainSettings
+    fabric: Fabric
+    on_status: Callable[[TrainStatus], None]
+    should_stop: Callable[[], bool]
+    resume: bool
+
+
+def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
+    """Train one fold and write its weights and curves."""
+    plan, fabric = context.plan, context.fabric
+    ignore = plan.classes.ignore_class
+    training, held_out = split_samples(job, context)
+    inputs = [plane for sample in training for plane in (as_planes(sample, ignore) if plan.slices else (sample,))]
+    path = context.folder.fold(job.index)
+    path.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(plan.seed + 7919 * job.index)
+
+    def tell(status: Status) -> None:
+        context.on_status(TrainStatus(fold=job.place + 1, folds=job.of, **vars(status)))
+
+    outcome = train(
+        UNet(plan.unet),
+        inputs,
+        train_config(plan, context.settings, job),
+        fabric=fabric,
+        objective=get_objective(plan.objective),
+        augment=plan.augment,
+        validate=make_validation(held_out, plan, fabric, context.should_stop) if held_out else None,
+        state_file=path / "state.pt",
+        on_status=tell,
+        should_stop=context.should_stop,
+        resume=context.resume and (path / "state.pt").exists(),
+    )
+    if fabric.is_global_zero:
+        keep(outcome, plan, path)
+    fabric.barrier()
+    return outcome
+
+
+def train_config(plan: Plan, settings: TrainSettings, job: FoldJob) -> TrainConfig:
+    """The plan's budget as the training loop takes it; minutes are shared by the folds."""
+    budget = plan.budget
+    return TrainConfig(
+        patch=plan.patch,
+        batch=budget.batch,
+        steps=budget.steps,
+        seconds=None if budget.minutes is None else budget.minutes * 60 / job.of,
+        optimiser=budget.optimiser,
+        learning_rate=budget.learning_rate,
+        weight_decay=budget.weight_decay,
+        momentum=budget.momentum,
+        warmup=budget.warmup,
+        ema=budget.ema,
+        oversample=budget.oversample,
+        patience=settings.patience,
+        until_dice=settings.until_dice,
+        seed=plan.seed + 104729 * job.index,
+        prompts=plan.prompts,
+    )
+
+
+def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], list[Sample]]:
+    """Training and held-out samples; of a single image, a block is held out by ignoring it here and the rest there."""
+    fold, samples, ignore = job.fold, context.samples, context.plan.classes.ignore_class
+    training = [samples[name] for name in fold.train]
+    held_out = [samples[name] for name in fold.val]
+    if fold.block is None:
+        return training, held_out
+    case = next(case for case in context.cases if case.id == fold.val[0])
+    inside = block_mask(case, context.plan, fold.block)
+    labels = held_out[0].labels
+    rest, block = np.where(inside, ignore, labels), np.where(inside, labels, ignore)
+    return (
+        [replace(training[0], labels=rest.astype(labels.dtype))],
+        [replace(held_out[0], labels=block.astype(labels.dtype))],
+    )
+
+
+def make_validation(
+    held_out: Sequence[Sample], plan: Plan, fabric: Fabric, should_stop: Callable[[], bool]
+) -> Callable[[UNet], float]:
+    """Mean Dice on whole held-out images, over classes, cases and `guesses` for which it is defined."""
+    step = max(1, -(-len(held_out) // MOST_VALIDATED))
+    chosen = held_out[::step]
+
+    def validate(model: UNet) -> float:
+        scores: list[float] = []
+        engine = torch_engine([model], device=fabric.device, precision=plan.precision)
+        for sample in chosen:
+            try:
+                for prediction in guesses(engine, sample, plan, should_stop):
+                    scores += _defined_dice(sample.labels, prediction, plan)
+            except Stopped:
+                break
+        return float(np.mean(scores)) if scores else 0.0
+
+    return validate
+
+
+def _defined_dice(truth: NDArray[Any], prediction: NDArray[Any], plan: Plan) -> list[float]:
+    """Dice of the classes for which it is defined."""
+    known = range(1, plan.classes.n_classes)
+    counts = confusion_counts(truth, prediction, classes=known, ignore=plan.classes.ignore_class)
+    return [value for value in map(dice, counts) if np.isfinite(value)]
+
+
+def guesses(engine: Any, sample: Sample, plan: Plan, should_stop: Callable[[], bool]) -> Iterator[NDArray[Any]]:
+    """What a network makes of a held-out image: alone; with prompts also told a click, then told a box instead.
+
+    A network that takes prompts must not be chosen by what it does without them: where only a prompt can say what is
+    meant, the Dice without one is chance, and the weights of a moment early in the training used to be kept.
+    """
+
+    def told(prompts: Prompts) -> NDArray[Any]:
+        return predict_sample(
+            engine, sample.image, plan, prompts=prompts, spacing=sample.spacing, should_stop=should_stop
+        )
+
+    alone = told(Prompts())
+    yield alone
+    if plan.prompts is None:
+        return
+    ignore = plan.classes.ignore_class
+    click = correct(sample.labels, alone, ignore=ignore, spacing=sample.spacing)
+    yield alone if click is None else told(Prompts((click,)))
+    box = box_around_largest(sample.labels, ignore=ignore)
+    if box is not None:
+        yield told(Prompts((), (box,)))
+
+
+def predict_sample(
+    engine: Any,
+    image: NDArray[Any],
+    plan: Plan,
+    *,
+    prompts: Prompts,
+    spacing: Sequence[float],
+    **options: Any,
+) -> NDArray[Any]:
+    """Classes of a prepared image on the network's grid, slice by slice where the network is 2-D."""
+    tiles = TileSettings(patch=prediction_tile(plan), overlap=plan.overlap)
+    inputs = with_prompts(image, plan, prompts=prompts, spacing=spacing)
+    if plan.slices and image.ndim == 4:
+        planes = (plane_of(inputs, index) for index in range(image.shape[1]))
+        return np.stack([predict_classes(engine, plane, settings=tiles, **options) for plane in planes])
+    return predict_classes(engine, inputs, settings=tiles, **options)
+
+
+def keep(outcome: Outcome, plan: Plan, path: Path) -> None:
+    """Write weights, curves (CSV, PNG, TensorBoard) and how the run ended."""
+    model = UNet(plan.unet)
+    save_model(path / "weights.pt", model, outcome.weights)
+    table = pd.DataFrame(outcome.history)
+    write_text(path / "curves.csv", table.to_csv(index=False))
+    if len(table):
+        save_learning_curves(path / "curves.csv", path / "curves.png")
+        write_events(table, path)
+    ended = {"reason": outcome.reason, "steps": outcome.steps, "seconds": round(outcome.seconds, 1)}
+    write_json(path / "run.json", {**ended, "val_dice": outcome.val_dice})
+
+
+def write_events(table: pd.DataFrame, path: Path) -> None:
+    """The same curves for TensorBoard; events of an earlier, resumed part of the run are replaced."""
+    from tensorboardX import SummaryWriter
+
+    for old in path.glob("events.out.tfevents.*"):
+        old.unlink()
+    with SummaryWriter(logdir=str(path), write_to_disk=True) as writer:
+        for row in json.loads(table.to_json(orient="records")):
+            for name in ("loss", "learning_rate", "val_dice"):
+                if row.get(name) is not None:
+                    writer.add_scalar(name, row[name], int(row["step"]))

@@ -1,0 +1,271 @@
+"""What a run leaves behind beside its weights: the measurement on held-out cases, provenance, the card.
+
+The held-out cases are segmented through the same function as any user's image, on their own grids; validation during
+training, on prepared arrays, is for steering only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from septum import io
+from septum.errors import DatasetError
+from septum.geometry import Image, LabelMap
+from septum.net.engines.torch import compared_with
+from septum.net.learning.train import Outcome
+from septum.report.figures.overlay import Example
+from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_pair
+from septum.workflows.data.digests import digest_cases
+from septum.workflows.data.folds import Fold, block_slices
+from septum.workflows.data.physical import is_anatomical
+from septum.workflows.model.folder import ModelFolder
+from septum.workflows.model.plan import Plan
+from septum.workflows.model.settings import TrainSettings
+from septum.workflows.prediction.engine import make_engine
+from septum.workflows.prediction.predict import segment
+from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.quality.grade import HeldOut, References, held_out_rows, make_quality, write_quality
+from septum.workflows.quality.looks import Look
+from septum.workflows.quality.report_section import quality_sections
+from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.settings import unstructure
+from septum.workflows.scores.report_folder import Extras, write_report
+from septum.workflows.scores.scores import Score, mean_dice, pick_examples, score_case
+from septum.workflows.training.folds import FoldJob
+
+REASONS = {
+    "budget": "the budget was used",
+    "stopped": "it was stopped",
+    "plateau": "the validation Dice did not rise any more",
+    "good enough": "the validation Dice asked for was reached",
+}
+
+
+MOST_KEPT = 60
+"""Cases whose arrays are kept in memory for the pictures of the report; later ones are left out of the pictures."""
+
+
+def describe(plan: Plan, cases: int) -> str:
+    """One line about what is going to be trained."""
+    size = " x ".join(str(n) for n in plan.patch)
+    step = "own resolution" if plan.spacing is None else " x ".join(f"{s:.3g}" for s in plan.spacing) + " mm"
+    widths = "-".join(str(n) for n in plan.unet.features)
+    return (
+        f"{plan.network}: {plan.unet.ndim}-D U-Net {widths}, patches of {size}, {step}, "
+        f"{plan.classes.n_classes - 1} class(es), {cases} annotated case(s), {plan.precision}"
+        + ("" if plan.prompts is None else ", with prompts")
+    )
+
+
+def describe_end(job: FoldJob, outcome: Outcome) -> str:
+    """One line about how a fold ended."""
+    dice = "" if outcome.val_dice is None else f", validation Dice {outcome.val_dice:.4f}"
+    return f"fold {job.index}: {outcome.steps} steps in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
+
+
+def finished(folder: ModelFolder, index: int) -> bool:
+    """Whether a fold ended by itself (a stopped one is to be resumed)."""
+    try:
+        return bool(json.loads((folder.fold(index) / "run.json").read_text())["reason"] != "stopped")
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def measure(
+    folder: ModelFolder,
+    data: Dataset,
+    cases: Sequence[Case],
+    jobs: Sequence[FoldJob],
+    settings: TrainSettings,
+    references: References,
+    on_progress: Callable[[str, float], None],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> tuple[Path, float | None]:
+    """Segment the held-out cases of every trained fold, score them, write report, grades, provenance and card."""
+    plan, _ = folder.load()
+    trained = set(folder.trained_folds())
+    scores: list[Score] = []
+    examples: list[Example] = []
+    rows: list[HeldOut] = []
+    for fold in dict.fromkeys(job.fold for job in jobs):
+        members = [job.index for job in jobs if job.fold == fold and job.index in trained]
+        if members:
+            found, shown, graded = _measure_fold(
+                folder, data, fold, members, on_progress, room=MOST_KEPT - len(examples)
+            )
+            scores += found
+            examples += shown
+            rows += graded
+    runs = {job.index: _run(folder, job.index) for job in jobs if job.index in trained}
+    provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
+    write_json(folder.path / "provenance.json", provenance)
+    notes = [*data.notes, *plan.classes.notes, *dict.fromkeys(job.fold.note for job in jobs if job.fold.note)]
+    if not scores:
+        notes.append("No case was held out: this report shows how the training went, not how good the model is.")
+    dice = mean_dice(scores) if scores else None
+    methods = None
+    if settings.baselines and dice is not None:
+        folds = [job.fold for job in jobs if job.index in trained]
+        methods, remark = _baselines(cases, plan, list(dict.fromkeys(folds)), dice, on_progress, should_stop)
+        notes.append(remark)
+    quality = make_quality(rows, references, plan)
+    write_quality(folder.quality, quality)
+    report = write_report(
+        folder.path / "report",
+        scores,
+        title=f"Training report: {folder.path.resolve().name}",
+        examples=examples,
+        curves=_curves(folder, sorted(trained)),
+        plan=unstructure(plan),
+        provenance=provenance,
+        notes=notes,
+        methods=methods,
+        extras=Extras(sections=quality_sections(quality, plan)),
+    )
+    write_text(folder.path / "card.md", _card(folder, plan, len(cases), scores, dice))
+    return report, dice
+
+
+def _baselines(
+    cases: Sequence[Case],
+    plan: Plan,
+    folds: Sequence[Fold],
+    dice: float,
+    on_progress: Callable[[str, float], None],
+    should_stop: Callable[[], bool],
+) -> tuple[pd.DataFrame | None, str]:
+    """Classical methods, chosen on the training cases of each fold and scored on its held-out ones, and what the
+    network gained over them in one sentence."""
+    from septum.workflows.pipelines.suggest import compare, method_table
+
+    if should_stop():
+        return None, "The comparison with classical methods was left out: the training was stopped."
+    try:
+        found = compare(cases, plan.classes, folds, on_progress=on_progress, should_stop=should_stop)
+    except DatasetError as error:
+        return None, f"No classical method to compare with: {error}."
+    if found is None:
+        return None, "The comparison with classical methods was stopped."
+    table = method_table(found.rows)
+    table.insert(5, "gain", dice - table["dice"])
+    best = found.rows[0]
+    gain = dice - best.summary.mean
+    change = f"{'gained' if gain >= 0 else 'lost'} {abs(gain):.3f}"
+    return table, (
+        f"The network reaches a mean Dice of {dice:.3f}; the best classical method, chosen on the training cases, "
+        f"{best.summary.mean:.3f} on the same held-out cases: the network {change}."
+    )
+
+
+def _measure_fold(
+    folder: ModelFolder,
+    data: Dataset,
+    fold: Fold,
+    members: Sequence[int],
+    on_progress: Callable[[str, float], None],
+    *,
+    room: int,
+) -> tuple[list[Score], list[Example], list[HeldOut]]:
+    """The held-out cases of a fold, segmented by the networks that did not see them (several members together)."""
+    plan, models = folder.load(",".join(str(index) for index in members))
+    settings = PredictSettings()
+    engine = make_engine(plan, models, settings, folder.path / "exported")
+    if len(models) == 1 and plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
+        engine = compared_with(engine, [(plan.mirrors[-1],)])
+    labels = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
+    target = folder.fold(members[0]) / "validation"
+    target.mkdir(exist_ok=True)
+    scores: list[Score] = []
+    examples: list[Example] = []
+    graded: list[HeldOut] = []
+    for number, name in enumerate(fold.val):
+        case = data.case(name)
+        image, reference = load_pair(case)
+        look = Look(plan.classes.n_classes)
+        prediction = segment(image, engine, plan, settings, look=look)
+        io.write_labels(target / f"{name}{io.label_suffix(case.images[0].path)}", prediction)
+        truth, guess = _comparable(plan, reference, prediction, fold)
+        found = score_case(name, truth, guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
+        scores += found
+        if fold.block is None:  # of a block, the image shows what training saw
+            graded += held_out_rows(name, look, [score.dice for score in found], plan)
+        if len(examples) < room:
+            examples.append(_example(case, image, _shown(truth, plan), _shown(guess, plan)))
+        on_progress(f"measuring {name}", (number + 1) / len(fold.val))
+    kept = {case for _, case in pick_examples(scores)}
+    return scores, [example for example in examples if example.case in kept or room > len(examples)], graded
+
+
+def _example(case: Case, image: Image, truth: Any, guess: Any) -> Example:
+    anatomical = is_anatomical(case, image.grid)
+    sized = anatomical or image.grid.spacing != (1.0,) * image.grid.ndim
+    spacing, letters = image.grid.spacing if sized else None, image.grid.orientation if anatomical else None
+    return Example(case.id, image.array, truth, guess, spacing, letters)
+
+
+def _comparable(plan: Plan, reference: LabelMap, prediction: LabelMap, fold: Fold) -> tuple[Any, Any]:
+    """Both as values of the plan's classes in a signed type; what is not to be scored is `UNANNOTATED`."""
+    classes = plan.classes.to_classes(reference.array)
+    truth = plan.classes.to_values(classes).astype("int32")
+    truth[classes == plan.classes.ignore_class] = UNANNOTATED
+    if fold.block is not None:
+        outside = truth.copy()
+        truth[...] = UNANNOTATED
+        block = block_slices(fold.block, truth.shape)
+        truth[block] = outside[block]
+    return truth, prediction.array.astype("int32")
+
+
+def _shown(values: Any, plan: Plan) -> Any:
+    """Labels as class numbers, 0 where nothing is to be drawn."""
+    classes = plan.classes.to_classes(values)
+    classes[classes == plan.classes.ignore_class] = 0
+    return classes
+
+
+def _curves(folder: ModelFolder, folds: Sequence[int]) -> pd.DataFrame | None:
+    tables = []
+    for index in folds:
+        path = folder.fold(index) / "curves.csv"
+        if path.is_file() and path.stat().st_size > 1:
+            tables.append(pd.read_csv(path).assign(fold=index))
+    return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def _run(folder: ModelFolder, index: int) -> Any:
+    try:
+        return json.loads((folder.fold(index) / "run.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _card(folder: ModelFolder, plan: Plan, cases: int, scores: Sequence[Score], dice: float | None) -> str:
+    held_out = len({score.case for score in scores})
+    result = (
+        "not measured on held-out cases" if dice is None else f"mean Dice {dice:.3f} on {held_out} held-out case(s)"
+    )
+    prompts = "" if plan.prompts is None else " and prompts"
+    labels = "\n".join(
+        f"- {value}: {name}" for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
+    )
+    return f"""# {folder.path.resolve().name}
+
+Research software, not a medical device: a person must check every mask before it is used for anything that matters.
+
+- network: {plan.network}, {plan.unet.ndim}-D U-Net, features {", ".join(str(n) for n in plan.unet.features)}
+- trained on {cases} annotated case(s); {result}
+- input: {plan.channels} channel(s){prompts}, {plan.fingerprint.ndim}-D, shapes like {plan.fingerprint.shape_median}
+
+Label values it writes:
+
+{labels}
+
+The plan is in plan.json, the data's digests and all versions in provenance.json, the measurement in report/index.html.
+It is valid for images like those it was trained on; nothing is known about others.
+"""

@@ -1,0 +1,258 @@
+"""The training loop: resumed runs, backing off, stopping, what is kept."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from septum.errors import ConfigError, DatasetError, SeptumError
+from septum.net.architecture.unet import UNet, UNetConfig, paper
+from septum.net.augment import augment
+from septum.net.learning.objective import OBJECTIVES, Objective, get_objective
+from septum.net.learning.sampling import PatchSampler, Sample
+from septum.net.learning.simulated_user import correct
+from septum.net.learning.train import MAX_BACKOFFS, Outcome, Status, TrainConfig, train
+from septum.net.prompts import PromptConfig, Prompts, paint, unfold
+
+TINY = UNetConfig(
+    ndim=2,
+    in_channels=1,
+    out_channels=2,
+    features=(4, 8),
+    strides=((2, 2),),
+    kernels=((3, 3), (3, 3)),
+    norm="instance",
+    activation="leaky_relu",
+)
+
+
+def squares(count: int = 2, size: int = 32) -> list[Sample]:
+    """Noisy images with a bright square that is the foreground."""
+    rng = np.random.default_rng(0)
+    samples = []
+    for index in range(count):
+        labels = np.zeros((size, size), np.uint8)
+        labels[8 + index : 20 + index, 6:22] = 1
+        image = labels + 0.3 * rng.standard_normal(labels.shape)
+        samples.append(Sample(f"case{index}", image[None].astype(np.float32), labels, (1.0, 1.0)))
+    return samples
+
+
+def run(
+    folder: Path,
+    config: TrainConfig,
+    *,
+    samples: list[Sample] | None = None,
+    network: UNetConfig = TINY,
+    objective: Objective | None = None,
+    stop_at: int | None = None,
+    resume: bool = False,
+    validate=None,  # type: ignore[no-untyped-def]
+    statuses: list[Status] | None = None,
+) -> Outcome:
+    torch.manual_seed(1)
+    steps = iter(range(10**6))
+    return train(
+        UNet(network),
+        samples or squares(),
+        config,
+        fabric=Fabric(accelerator="cpu", devices=1),
+        objective=objective or get_objective("dice + cross entropy"),
+        augment=augment.microscopy_2d(config.patch),
+        validate=validate,
+        state_file=folder / "state.pt",
+        on_status=lambda status: statuses.append(status) if statuses is not None else None,
+        should_stop=lambda: stop_at is not None and next(steps) + 1 >= stop_at,
+        resume=resume,
+    )
+
+
+CONFIG = TrainConfig(patch=(16, 16), batch=2, steps=8, seconds=None, warmup=0.2)
+
+
+def test_a_run_that_was_stopped_and_resumed_equals_the_uninterrupted_run_bit_by_bit(tmp_path: Path) -> None:
+    network = replace(TINY, dropout=0.5)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = run(tmp_path / "a", CONFIG, network=network)
+    first = run(tmp_path / "b", CONFIG, network=network, stop_at=3)
+    assert (first.reason, first.steps) == ("stopped", 3)
+    second = run(tmp_path / "b", CONFIG, network=network, resume=True)
+    assert (second.reason, second.steps) == ("budget", 8)
+    assert all(torch.equal(whole.weights[name], second.weights[name]) for name in whole.weights)
+    assert not all(torch.equal(whole.weights[name], first.weights[name]) for name in whole.weights)
+
+
+PROMPTED = replace(TINY, in_channels=4)
+
+
+def test_a_run_with_prompts_that_was_resumed_equals_the_uninterrupted_run_bit_by_bit(tmp_path: Path) -> None:
+    config = replace(CONFIG, prompts=PromptConfig(none=0.2))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = run(tmp_path / "a", config, network=PROMPTED)
+    first = run(tmp_path / "b", config, network=PROMPTED, stop_at=3)
+    second = run(tmp_path / "b", config, network=PROMPTED, resume=True)
+    assert (first.reason, second.reason) == ("stopped", "budget")
+    assert all(torch.equal(whole.weights[name], second.weights[name]) for name in whole.weights)
+    other = run(tmp_path / "a", replace(config, prompts=PromptConfig(none=1.0)), network=PROMPTED)
+    assert any(not torch.equal(whole.weights[name], other.weights[name]) for name in whole.weights)
+
+
+def test_a_network_learns_to_obey_a_click_that_the_image_does_not_explain(tmp_path: Path) -> None:
+    """One of two equal squares is the foreground: only a click can say which."""
+    rng = np.random.default_rng(0)
+    samples = []
+    for index in range(6):
+        image = 0.2 * rng.standard_normal((24, 48)).astype(np.float32)
+        image[6:18, 6:18] += 1
+        image[6:18, 30:42] += 1
+        labels = np.zeros((24, 48), np.uint8)
+        labels[6:18, 6 + 24 * (index % 2) : 18 + 24 * (index % 2)] = 1
+        samples.append(Sample(f"case{index}", image[None], labels, (1.0, 1.0)))
+    prompts = PromptConfig(radius=3, none=0.1, most=3)
+    network = replace(PROMPTED, features=(8, 16, 16), strides=((2, 2), (2, 2)), kernels=((3, 3),) * 3)
+    config = replace(CONFIG, steps=150, patch=(24, 48), batch=4, learning_rate=1e-2, ema=0.9, prompts=prompts)
+    outcome = run(tmp_path, config, samples=samples, network=network)
+    model = UNet(network)
+    model.load_state_dict(outcome.weights)
+
+    def found(sample: Sample, given: Prompts) -> np.ndarray:
+        channels = unfold(paint(given, (24, 48), config=prompts, spacing=(1, 1)), 2)
+        with torch.no_grad():
+            batch = torch.from_numpy(np.concatenate([sample.image, channels]))[None]
+            return model.eval()(batch).argmax(1)[0].numpy().astype(np.uint8)
+
+    def dice(guess: np.ndarray, truth: np.ndarray) -> float:
+        return float(2 * np.sum((guess == 1) & (truth == 1)) / max(1, guess.sum() + truth.sum()))
+
+    before, after = [], []
+    for sample in samples[:2]:
+        given, guess = Prompts(), found(sample, Prompts())
+        before.append(dice(guess, sample.labels))
+        for _ in range(2):
+            mark = correct(sample.labels, guess)
+            if mark is not None:
+                given = given.with_mark(mark)
+                guess = found(sample, given)
+        after.append(dice(guess, sample.labels))
+    assert np.mean(before) < 0.75
+    assert min(after) > 0.85
+
+
+def test_another_seed_takes_other_steps(tmp_path: Path) -> None:
+    one, other = run(tmp_path, CONFIG), run(tmp_path, replace(CONFIG, seed=1))
+    assert any(not torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if "border" not in name])
+def test_a_network_learns_a_bright_square(tmp_path: Path, name: str) -> None:
+    config = replace(CONFIG, steps=60, learning_rate=1e-2, ema=0.9, patch=(32, 32))
+    outcome = run(tmp_path, config, objective=get_objective(name))
+    model = UNet(TINY)
+    model.load_state_dict(outcome.weights)
+    sample = squares()[0]
+    with torch.no_grad():
+        found = model.eval()(torch.from_numpy(sample.image[None])).argmax(1)[0].numpy()
+    assert 2 * np.sum((found == 1) & (sample.labels == 1)) / (found.sum() + sample.labels.sum()) > 0.9
+
+
+def test_an_unpadded_network_trains_with_border_weights_on_the_part_it_predicts(tmp_path: Path) -> None:
+    network = paper(2, 1, 2, features=(2, 4))
+    objective = get_objective("border-weighted cross entropy")
+    assert objective.maps is not None
+    samples = [replace(s, maps=objective.maps(s.labels, s.spacing)) for s in squares(size=48)]
+    patch = UNet(network).valid_input_size((20, 20))
+    outcome = run(tmp_path, replace(CONFIG, patch=patch), samples=samples, network=network, objective=objective)
+    assert outcome.steps == 8
+    assert math.isfinite(outcome.history[-1]["loss"])
+
+
+def test_a_loss_that_is_not_finite_once_backs_off_and_says_so(tmp_path: Path) -> None:
+    plain, calls = get_objective("dice + cross entropy").loss, iter(range(100))
+    bad = Objective(None, lambda o, t, m: plain(o, t, m) * (float("nan") if next(calls) == 3 else 1.0))
+    statuses: list[Status] = []
+    outcome = run(tmp_path, CONFIG, objective=bad, statuses=statuses)
+    assert outcome.reason == "budget"
+    assert any("halved the learning rate" in status.message for status in statuses)
+    assert all(torch.isfinite(tensor).all() for tensor in outcome.weights.values())
+
+
+def test_a_loss_that_is_never_finite_ends_with_advice(tmp_path: Path) -> None:
+    bad = Objective(None, lambda o, t, m: o.sum() * float("nan"))
+    with pytest.raises(SeptumError, match=rf"diverged {MAX_BACKOFFS + 1} times.*septum doctor"):
+        run(tmp_path, replace(CONFIG, steps=50), objective=bad)
+
+
+def test_training_stops_at_the_wanted_dice_and_keeps_those_weights(tmp_path: Path) -> None:
+    outcome = run(tmp_path, replace(CONFIG, steps=400, until_dice=0.5), validate=lambda model: 0.6)
+    assert outcome.reason == "good enough"
+    assert outcome.steps < 400
+    assert outcome.val_dice == 0.6
+
+
+def test_the_best_validated_weights_are_kept_when_later_ones_are_worse(tmp_path: Path) -> None:
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def validate(model: UNet) -> float:
+        seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return 0.9 if len(seen) == 1 else 0.1
+
+    outcome = run(tmp_path, replace(CONFIG, steps=30), validate=validate)
+    assert len(seen) == 2
+    assert all(torch.equal(outcome.weights[name], seen[0][name]) for name in seen[0])
+    assert outcome.val_dice == 0.9
+
+
+def test_the_learning_rate_rises_then_falls_to_almost_nothing(tmp_path: Path) -> None:
+    rates: list[float] = []
+    torch.manual_seed(0)
+    loss = get_objective("dice + cross entropy").loss
+    outcome = run(tmp_path, replace(CONFIG, steps=20), objective=Objective(None, loss))
+    rates = [row["learning_rate"] for row in outcome.history]
+    assert rates[-1] < 0.1 * CONFIG.learning_rate
+
+
+def test_status_reports_progress_towards_the_budget(tmp_path: Path) -> None:
+    statuses: list[Status] = []
+    run(tmp_path, CONFIG, statuses=statuses)
+    assert statuses[-1].step == statuses[-1].steps == 8
+    assert statuses[-1].seconds_left == 0.0
+    assert statuses[-1].images_per_second > 0
+
+
+@pytest.mark.parametrize("budget", [{"steps": 1, "seconds": 1.0}, {"steps": None, "seconds": None}])
+def test_a_budget_is_steps_or_seconds(budget: dict[str, float | None]) -> None:
+    with pytest.raises(ConfigError, match="steps or seconds"):
+        TrainConfig(patch=(16, 16), **budget)  # type: ignore[arg-type]
+
+
+def test_the_sampler_draws_rare_classes_as_often_as_common_ones() -> None:
+    labels = np.zeros((64, 64), np.uint8)
+    labels[0, 0], labels[32:, :] = 2, 1
+    sampler = PatchSampler([Sample("a", labels[None].astype(np.float32), labels, (1, 1))], n_classes=3, oversample=1.0)
+    rng = np.random.default_rng(0)
+    drawn = [labels[sampler.draw(rng).centre] for _ in range(400)]
+    assert 0.4 < np.mean(np.array(drawn) == 2) < 0.6
+    assert 0 not in drawn
+
+
+def test_patches_are_centred_on_annotated_voxels_only() -> None:
+    labels = np.full((32, 32), 255, np.uint8)
+    labels[5, 7], labels[6, 7] = 0, 1
+    empty = Sample("b", np.zeros((1, 32, 32), np.float32), np.full((32, 32), 255, np.uint8), (1, 1))
+    sampler = PatchSampler([Sample("a", empty.image, labels, (1, 1)), empty], n_classes=2, oversample=0.5)
+    rng = np.random.default_rng(0)
+    assert {(d.case, *d.centre) for d in (sampler.draw(rng) for _ in range(50))} == {(0, 5, 7), (0, 6, 7)}
+
+
+def test_cases_without_any_annotation_are_refused() -> None:
+    nothing = np.full((8, 8), 255, np.uint8)
+    with pytest.raises(DatasetError, match="no annotated voxel"):
+        PatchSampler([Sample("a", nothing[None].astype(np.float32), nothing, (1, 1))], n_classes=2, oversample=0.5)

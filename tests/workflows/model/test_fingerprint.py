@@ -1,0 +1,61 @@
+"""Fingerprints of phantoms whose numbers are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from septum import io
+from septum.errors import DatasetError
+from septum.geometry import Grid, Image, LabelMap
+from septum.workflows.data.cases import Case, Source
+from septum.workflows.data.classes import ClassMap
+from septum.workflows.model.fingerprint import take_fingerprint
+
+TWO = ClassMap((0, 1), ("background", "thing"))
+
+
+def make_case(
+    folder: Path, name: str, shape: tuple[int, ...], spacing: tuple[float, ...], *, suffix: str, dark: bool = False
+) -> Case:
+    """A box of half the width of the image in every direction, brighter than its surroundings or darker."""
+    grid = Grid.from_spacing(shape, spacing)
+    labels = np.zeros(shape, np.uint8)
+    labels[tuple(slice(n // 4, n // 4 + n // 2) for n in shape)] = 1
+    image = np.where(labels == 1, 50.0 if dark else 150.0, 100.0).astype(np.float32)
+    paths = folder / f"{name}{suffix}", folder / f"{name}_label{suffix}"
+    io.write_image(paths[0], Image(image[None], grid))
+    io.write_labels(paths[1], LabelMap(labels, grid))
+    return Case(name, (Source(paths[0]),), Source(paths[1]))
+
+
+def test_sizes_shares_and_contrast_of_planes(tmp_path: Path) -> None:
+    cases = [make_case(tmp_path, f"c{i}", (40, 64), (2.0, 2.0), suffix=".tif", dark=i == 0) for i in range(4)]
+    found = take_fingerprint(cases, TWO)
+    assert (found.cases, found.ndim, found.channels, found.anatomical) == (4, 2, 1, False)
+    assert found.shape_median == (40, 64)
+    assert found.brighter == 0.75
+    assert found.class_shares[1] == pytest.approx(0.25)
+    assert found.thickness == pytest.approx(20, abs=2)
+    assert found.mean[0] == pytest.approx((50 + 3 * 150) / 4)
+
+
+def test_only_volumes_with_a_patient_orientation_are_anatomical(tmp_path: Path) -> None:
+    scan = make_case(tmp_path, "scan", (8, 20, 24), (3.0, 1.0, 1.0), suffix=".nii.gz")
+    stack = make_case(tmp_path, "stack", (8, 20, 24), (3.0, 1.0, 1.0), suffix=".tif")
+    assert take_fingerprint([scan], TWO).anatomical
+    assert not take_fingerprint([stack], TWO).anatomical
+
+
+def test_thickness_counts_in_samples_of_the_finest_axis(tmp_path: Path) -> None:
+    scan = make_case(tmp_path, "scan", (8, 40, 40), (5.0, 1.0, 1.0), suffix=".nii.gz")
+    assert take_fingerprint([scan], TWO).thickness == pytest.approx(20, abs=2)
+
+
+def test_planes_and_volumes_together_are_refused(tmp_path: Path) -> None:
+    plane = make_case(tmp_path, "plane", (40, 40), (1.0, 1.0), suffix=".tif")
+    scan = make_case(tmp_path, "scan", (8, 20, 20), (1.0, 1.0, 1.0), suffix=".nii.gz")
+    with pytest.raises(DatasetError, match="planes or volumes"):
+        take_fingerprint([plane, scan], TWO)

@@ -1,0 +1,195 @@
+"""Plans: what follows from which data, and that a plan survives a person's editor."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from septum.errors import CheckpointError, ConfigError
+from septum.net.architecture.unet import UNet
+from septum.workflows.data.classes import ClassMap
+from septum.workflows.model import plan as plan_module
+from septum.workflows.model.fingerprint import Fingerprint
+from septum.workflows.model.machine import Machine, measure_machine
+from septum.workflows.model.plan import FORMAT_VERSION, WHOLE_PLANE, make_plan, plan_json, prediction_tile, read_plan
+from septum.workflows.model.settings import TrainSettings
+
+PLANES = Fingerprint(
+    cases=4,
+    ndim=2,
+    anatomical=False,
+    shape_min=(512, 512),
+    shape_median=(512, 512),
+    shape_max=(512, 512),
+    spacing_min=(1.0, 1.0),
+    spacing_median=(1.0, 1.0),
+    spacing_max=(1.0, 1.0),
+    channels=1,
+    low=(0.0,),
+    high=(255.0,),
+    mean=(100.0,),
+    std=(20.0,),
+    minimum=0.0,
+    zero_share=0.0,
+    class_shares=(0.8, 0.2),
+    brighter=1.0,
+    thickness=12.0,
+    median_voxels=512 * 512,
+)
+VOLUMES = replace(
+    PLANES,
+    ndim=3,
+    anatomical=True,
+    shape_min=(35, 50, 35),
+    shape_median=(35, 50, 35),
+    shape_max=(35, 50, 35),
+    spacing_min=(1.0,) * 3,
+    spacing_median=(1.0,) * 3,
+    spacing_max=(1.0,) * 3,
+)
+TWO = ClassMap((0, 1), ("background", "thing"))
+CPU = Machine("cpu", "32-true")
+STEPS = TrainSettings(steps=10)
+
+
+@pytest.mark.parametrize("network", ["auto", "lecture", "paper"])
+@pytest.mark.parametrize("data", [PLANES, VOLUMES], ids=["planes", "volumes"])
+def test_every_plan_fits_its_own_network_and_survives_json(tmp_path: Path, network: str, data: Fingerprint) -> None:
+    plan = make_plan(data, TWO, replace(STEPS, network=network), CPU)
+    UNet(replace(plan.unet, features=(1,) * len(plan.unet.features))).output_size(plan.patch)
+    (tmp_path / "plan.json").write_text(plan_json(plan))
+    assert read_plan(tmp_path / "plan.json") == plan
+
+
+def test_the_patch_covers_small_volumes_almost_whole_and_pools_them_to_a_few_voxels() -> None:
+    plan = make_plan(VOLUMES, TWO, STEPS, CPU)
+    assert plan.patch == (32, 48, 32)
+    bottom = [p // d for p, d in zip(plan.patch, UNet(plan.unet).divisor, strict=True)]
+    assert all(4 <= n <= 8 for n in bottom)
+
+
+def test_thick_slices_are_not_convolved_with_their_neighbours_at_first() -> None:
+    thick = replace(
+        VOLUMES,
+        shape_median=(30, 256, 256),
+        spacing_min=(6.0, 0.8, 0.8),
+        spacing_median=(6.0, 0.8, 0.8),
+        spacing_max=(6.0, 0.8, 0.8),
+    )
+    plan = make_plan(thick, TWO, STEPS, CPU)
+    assert plan.unet.kernels[0] == (1, 3, 3)
+    assert plan.unet.strides[0] == (1, 2, 2)
+    assert plan.unet.kernels[-1] == (3, 3, 3)
+    assert plan.patch[0] < plan.patch[1]
+
+
+def test_images_of_one_resolution_are_not_resampled_and_mixed_ones_go_to_the_median() -> None:
+    assert make_plan(VOLUMES, TWO, STEPS, CPU).spacing is None
+    mixed = replace(VOLUMES, spacing_max=(1.0, 1.5, 1.5), spacing_median=(1.0, 1.2, 1.2))
+    assert make_plan(mixed, TWO, STEPS, CPU).spacing == (1.0, 1.2, 1.2)
+
+
+def test_structures_larger_than_the_patch_are_segmented_at_a_coarser_resolution() -> None:
+    plan = make_plan(replace(PLANES, shape_median=(2048, 2048), thickness=400.0), TWO, STEPS, CPU)
+    assert plan.spacing is not None
+    assert 2 < plan.spacing[0] <= 4
+    assert make_plan(PLANES, TWO, STEPS, CPU).spacing is None
+
+
+def test_data_of_both_contrasts_are_also_shown_negated() -> None:
+    assert make_plan(PLANES, TWO, STEPS, CPU).augment.intensity.inversion == 0
+    assert make_plan(replace(PLANES, brighter=0.9), TWO, STEPS, CPU).augment.intensity.inversion > 0
+
+
+def test_data_of_grey_and_coloured_pictures_are_also_shown_grey() -> None:
+    assert make_plan(PLANES, TWO, STEPS, CPU).augment.intensity.grey == 0
+    assert make_plan(replace(PLANES, channels=3, grey=0.8), TWO, STEPS, CPU).augment.intensity.grey > 0
+
+
+def test_planes_are_predicted_whole_and_volumes_and_unpadded_networks_in_patches() -> None:
+    plane = make_plan(PLANES, TWO, STEPS, CPU)
+    assert prediction_tile(plane) == (WHOLE_PLANE, WHOLE_PLANE)
+    assert all(side % unit == 0 for side, unit in zip(prediction_tile(plane), UNet(plane.unet).divisor, strict=True))
+    for plan in (make_plan(VOLUMES, TWO, STEPS, CPU), make_plan(PLANES, TWO, replace(STEPS, network="paper"), CPU)):
+        assert prediction_tile(plan) == plan.patch
+
+
+def test_few_slices_and_the_classic_networks_work_slice_by_slice() -> None:
+    assert make_plan(replace(VOLUMES, shape_median=(5, 200, 200)), TWO, STEPS, CPU).slices
+    assert make_plan(VOLUMES, TWO, replace(STEPS, network="paper"), CPU).unet.ndim == 2
+    assert make_plan(VOLUMES, TWO, replace(STEPS, ndim=2), CPU).slices
+    assert not make_plan(VOLUMES, TWO, STEPS, CPU).slices
+
+
+def test_a_volume_network_for_planes_is_refused() -> None:
+    with pytest.raises(ConfigError, match="needs volumes"):
+        make_plan(PLANES, TWO, replace(STEPS, ndim=3), CPU)
+
+
+def test_ct_is_normalised_by_the_data_set_and_the_rest_by_the_image() -> None:
+    ct = make_plan(replace(VOLUMES, minimum=-1024.0), TWO, STEPS, CPU).normalisation
+    assert (ct.scheme, ct.low, ct.std) == ("ct", (0.0,), (20.0,))
+    assert make_plan(VOLUMES, TWO, STEPS, CPU).normalisation.scheme == "zscore"
+    assert make_plan(PLANES, TWO, STEPS, CPU).normalisation.scheme == "standard"
+    assert make_plan(replace(VOLUMES, zero_share=0.6), TWO, STEPS, CPU).normalisation.scheme == "zscore nonzero"
+
+
+def test_the_paper_plan_is_the_papers() -> None:
+    plan = make_plan(PLANES, TWO, replace(STEPS, network="paper"), Machine("cuda", "32-true"))
+    assert plan.patch == (572, 572)
+    assert plan.unet.features == (64, 128, 256, 512, 1024)
+    assert (plan.budget.optimiser, plan.budget.momentum, plan.budget.batch) == ("sgd", 0.99, 1)
+    assert plan.objective == "border-weighted cross entropy"
+    assert plan.augment.spatial.elastic[0].knots == 3
+
+
+def test_a_tighter_budget_never_takes_a_wider_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = replace(PLANES, cases=20)
+    monkeypatch.setattr(plan_module, "seconds_per_step", lambda unet, *_: unet.features[0] / 100)
+    tight = make_plan(large, TWO, TrainSettings(minutes=0.001), CPU)
+    loose = make_plan(large, TWO, TrainSettings(minutes=1e6), CPU)
+    enough = make_plan(large, TWO, TrainSettings(minutes=0.24 * plan_module.ENOUGH_STEPS / 60), CPU)
+    assert [p.unet.features[0] for p in (tight, enough, loose)] == [16, 24, 48]
+
+
+def test_small_data_get_a_narrow_network_and_stronger_augmentation_the_longer_they_train() -> None:
+    short, long = (make_plan(VOLUMES, TWO, TrainSettings(steps=n), CPU) for n in (100, 10_000))
+    assert short.unet.features[0] == long.unet.features[0] == 16
+    assert long.augment.spatial.rotation > short.augment.spatial.rotation
+    many = make_plan(replace(VOLUMES, cases=40, shape_median=(64, 64, 64)), TWO, TrainSettings(steps=10_000), CPU)
+    assert many.unet.features[0] == 32
+    assert many.augment.spatial.rotation == short.augment.spatial.rotation
+
+
+def test_a_typing_error_in_an_edited_plan_is_named(tmp_path: Path) -> None:
+    data = json.loads(plan_json(make_plan(PLANES, TWO, STEPS, CPU)))
+    data["budget"]["lerning_rate"] = data["budget"].pop("learning_rate")
+    (tmp_path / "plan.json").write_text(json.dumps(data))
+    with pytest.raises(ConfigError, match=r"'lerning_rate' in budget; did you mean 'learning_rate'"):
+        read_plan(tmp_path / "plan.json")
+
+
+def test_a_plan_for_an_unknown_network_is_refused(tmp_path: Path) -> None:
+    data = json.loads(plan_json(make_plan(PLANES, TWO, STEPS, CPU)))
+    (tmp_path / "plan.json").write_text(json.dumps(data | {"network": "lectures"}))
+    with pytest.raises(ConfigError, match="network"):
+        read_plan(tmp_path / "plan.json")
+
+
+def test_plans_that_are_newer_damaged_or_something_else_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"format_version": FORMAT_VERSION + 1}))
+    with pytest.raises(CheckpointError, match="upgrade Septum"):
+        read_plan(path)
+    for text in ("{", "[]"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match="plan"):
+            read_plan(path)
+
+
+def test_the_machine_is_measured_unless_the_precision_is_given() -> None:
+    assert measure_machine("cpu", "32-true") == Machine("cpu", "32-true")
+    assert measure_machine("cpu").precision in ("32-true", "bf16-mixed")

@@ -1,0 +1,376 @@
+"""The whole path on small synthetic images: train, predict, what is written, what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from septum import io
+from septum.errors import CheckpointError, ConfigError, DatasetError
+from septum.geometry import Grid, Image, LabelMap
+from septum.workflows.data.slices import read_slices
+from septum.workflows.model.folder import ModelFolder, parse_folds
+from septum.workflows.model.settings import TrainSettings, TrainStatus
+from septum.workflows.prediction import workflow
+from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.quality.worklist import GradedResult
+from septum.workflows.training import train as training
+from septum.workflows.training.preview import augment_preview
+
+
+def draw(seed: int, shape: tuple[int, ...], values: tuple[int, int] = (3, 7)) -> tuple[np.ndarray, np.ndarray]:
+    """A noisy image with two boxes of different brightness; labels carry values that are not consecutive."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(shape, np.int16)
+    first = tuple(slice(n // 8, n // 2) for n in shape)
+    second = tuple(slice(n // 2 + 1, n - 2) for n in shape)
+    labels[first], labels[second] = values
+    image = rng.normal(0, 10, shape) + 60 * (labels == values[0]) + 120 * (labels == values[1])
+    return image.astype(np.float32), labels
+
+
+def make_dataset(root: Path, count: int, shape: tuple[int, ...] = (40, 48)) -> Path:
+    (root / "images").mkdir(parents=True)
+    (root / "labels").mkdir()
+    grid = Grid.from_spacing(shape, (2.0,) * len(shape))
+    suffix = ".nii.gz" if len(shape) == 3 else ".tif"
+    for index in range(count):
+        image, labels = draw(index, shape)
+        io.write_image(root / "images" / f"case{index}{suffix}", Image(image[None], grid))
+        io.write_labels(root / "labels" / f"case{index}{suffix}", LabelMap(labels, grid))
+    return root
+
+
+def train(data: Path, model: Path, **options: object) -> training.TrainResult:
+    keywords = {key: options.pop(key) for key in ("resume", "overwrite", "should_stop", "notes") if key in options}
+    notes: list[str] = keywords.get("notes", [])  # type: ignore[assignment]
+    statuses: list[TrainStatus] = []
+    return training.train(
+        data,
+        model,
+        settings=TrainSettings(**{"steps": 2, "precision": "32-true", "devices": "cpu", **options}),  # type: ignore[arg-type]
+        on_status=statuses.append,
+        on_note=notes.append,
+        should_stop=keywords.get("should_stop", lambda: False),  # type: ignore[arg-type]
+        resume=bool(keywords.get("resume", False)),
+        overwrite=bool(keywords.get("overwrite", False)),
+    )
+
+
+def predict(model: Path, images: list[Path], output: Path, **options: object) -> GradedResult:
+    return workflow.predict(
+        model,
+        images,
+        output,
+        settings=PredictSettings(**{"devices": "cpu", **options}),  # type: ignore[arg-type]
+        on_progress=lambda what, share: None,
+        on_note=lambda text: None,
+        should_stop=lambda: False,
+    )
+
+
+@pytest.fixture(scope="module")
+def planes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A data set of planes and a model trained on it long enough to be right."""
+    root = tmp_path_factory.mktemp("planes")
+    data = make_dataset(root / "data", 3)
+    train(data, root / "model", steps=25)
+    return data, root / "model"
+
+
+def test_a_trained_model_folder_is_complete_and_its_network_works(planes: tuple[Path, Path]) -> None:
+    data, model = planes
+    for name in ("plan.json", "settings.toml", "splits.json", "provenance.json", "card.md", "report/index.html"):
+        assert (model / name).stat().st_size > 0, name
+    for name in ("weights.pt", "state.pt", "curves.csv", "curves.png", "run.json"):
+        assert (model / "fold_0" / name).stat().st_size > 0, name
+    assert list((model / "fold_0").glob("events.out.tfevents.*"))
+    splits = json.loads((model / "splits.json").read_text())
+    assert not set(splits[0]["train"]) & set(splits[0]["val"])
+    provenance = json.loads((model / "provenance.json").read_text())
+    assert len(provenance["data"]) == 3
+    assert str(data) not in (model / "provenance.json").read_text()
+    assert "not a medical device" in (model / "card.md").read_text()
+
+
+def test_predictions_carry_the_users_label_values_on_the_images_own_grid(
+    planes: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, model = planes
+    result = predict(model, [data / "images" / "case1.tif"], tmp_path / "out")
+    assert [p.name for p in result.written] == ["case1.tif"]
+    mask, truth = io.read_labels(result.written[0]), io.read_labels(data / "labels" / "case1.tif")
+    assert set(np.unique(mask.array)) <= {0, 3, 7}
+    assert mask.grid.matches(truth.grid)
+    assert np.mean(mask.array == truth.array) > 0.9
+    record = json.loads((tmp_path / "out" / "septum-predict.json").read_text())
+    assert record["notice"].endswith("not a medical device.")
+    assert record["settings"]["precision"] in ("32-true", "bf16-mixed")
+
+
+def test_a_named_precision_is_kept_and_an_unknown_one_refused(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = planes
+    for name in ("32-true", "bf16-mixed"):
+        predict(model, [data / "images" / "case1.tif"], tmp_path / name, precision=name, probabilities=True)
+        record = json.loads((tmp_path / name / "septum-predict.json").read_text())
+        assert record["settings"]["precision"] == name
+    exact, rounded = (
+        io.read_image(tmp_path / name / "case1_probability_3.tif").array for name in ("32-true", "bf16-mixed")
+    )
+    assert not np.array_equal(exact, rounded)
+    with pytest.raises(ConfigError, match="precision"):
+        predict(model, [data / "images" / "case1.tif"], tmp_path / "x", precision="half")
+
+
+def test_probabilities_sum_to_one_and_agree_with_the_mask(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = planes
+    predict(model, [data / "images" / "case0.tif"], tmp_path, probabilities=True, tta=True)
+    chances = np.stack([io.read_image(tmp_path / f"case0_probability_{v}.tif").array[0] for v in (0, 3, 7)])
+    assert np.allclose(chances.sum(axis=0), 1, atol=5e-3)
+    sure = chances.max(axis=0) > 0.6
+    values = np.array([0, 3, 7])[chances.argmax(axis=0)]
+    assert np.array_equal(values[sure], io.read_labels(tmp_path / "case0.tif").array[sure])
+
+
+def test_one_bad_file_does_not_stop_the_rest(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = planes
+    good = (data / "images" / "case0.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(good[: len(good) // 2])
+    (tmp_path / "b.tif").write_bytes(good)
+    result = predict(model, [tmp_path / "a.tif", tmp_path / "b.tif"], tmp_path / "out")
+    assert [p.name for p in result.written] == ["b.tif"]
+    assert [name for name, _ in result.failures] == ["a"]
+    assert not (tmp_path / "out" / "a.tif").exists()
+
+
+def test_existing_masks_are_refused_unless_overwriting(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = planes
+    image = data / "images" / "case0.tif"
+    predict(model, [image], tmp_path)
+    with pytest.raises(ConfigError, match="--overwrite"):
+        predict(model, [image], tmp_path)
+    assert predict(model, [image], tmp_path, overwrite=True).written
+
+
+def test_a_mask_never_replaces_its_own_image(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = planes
+    (tmp_path / "x.tif").write_bytes((data / "images" / "case0.tif").read_bytes())
+    with pytest.raises(ConfigError, match="replace its image"):
+        predict(model, [tmp_path / "x.tif"], tmp_path, overwrite=True)
+
+
+def test_a_table_of_images_is_predicted(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = planes
+    (tmp_path / "some.csv").write_text(f"image,label\n{data / 'images' / 'case2.tif'},\n")
+    assert [p.name for p in predict(model, [tmp_path / "some.csv"], tmp_path / "out").written] == ["case2.tif"]
+
+
+def test_a_data_set_is_predicted_as_a_whole(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = planes
+    assert len(predict(model, [data], tmp_path).written) == 3
+
+
+@pytest.mark.parametrize(("n", "note"), [(1, "one image|single|block|leak"), (2, "")])
+def test_very_few_labelled_images_train(tmp_path: Path, n: int, note: str) -> None:
+    notes: list[str] = []
+    result = train(make_dataset(tmp_path / "data", n), tmp_path / "model", notes=notes)
+    assert result.mean_dice is not None
+    if note:
+        import re
+
+        assert any(re.search(note, text) for text in notes), notes
+
+
+def test_volumes_train_and_predict_in_3d_and_slice_by_slice(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 2, (16, 20, 24))
+    for ndim in (3, 2):
+        model = tmp_path / f"model{ndim}"
+        train(data, model, ndim=ndim)
+        plan, _ = ModelFolder(model).load()
+        assert plan.unet.ndim == ndim
+        (path,) = predict(
+            model, [data / "images" / "case0.nii.gz"], tmp_path / f"out{ndim}", probabilities=True
+        ).written
+        mask = io.read_labels(path)
+        assert mask.grid.matches(io.read_image(data / "images" / "case0.nii.gz").grid)
+        assert read_slices(path, mask.grid.shape) == {0: "p" * mask.grid.shape[0]}
+
+
+def test_all_folds_train_and_predict_as_an_ensemble(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 2)
+    train(data, tmp_path / "model", folds="all")
+    assert ModelFolder(tmp_path / "model").trained_folds() == (0, 1)
+    assert predict(tmp_path / "model", [data / "images" / "case0.tif"], tmp_path / "out").written
+    with pytest.raises(ConfigError, match="folds must be among"):
+        predict(tmp_path / "model", [data / "images" / "case0.tif"], tmp_path / "o", folds="5")
+
+
+def test_members_are_trained_from_different_seeds_and_measured_together(tmp_path: Path) -> None:
+    data, model = make_dataset(tmp_path / "data", 2), tmp_path / "model"
+    result = train(data, model, members=2)
+    plan, networks = ModelFolder(model).load()
+    first, second = (network.state_dict() for network in networks)
+    assert any(not first[name].equal(second[name]) for name in first)
+    cases = (model / "report" / "cases.csv").read_text().splitlines()
+    assert len(cases) == 1 + (plan.classes.n_classes - 1)  # one held-out case, scored once
+    assert result.mean_dice is not None
+
+
+def test_training_on_everything_says_that_nothing_was_measured(tmp_path: Path) -> None:
+    notes: list[str] = []
+    result = train(make_dataset(tmp_path / "data", 2), tmp_path / "model", folds="none", notes=notes)
+    assert result.mean_dice is None
+    assert any("no case is held out" in note for note in notes)
+    assert "No case was held out" in (tmp_path / "model" / "report" / "index.html").read_text()
+
+
+def test_a_stopped_run_leaves_a_usable_model_and_can_be_resumed(tmp_path: Path) -> None:
+    data, model = make_dataset(tmp_path / "data", 2), tmp_path / "model"
+    result = train(data, model, steps=3, should_stop=lambda: True)
+    assert result.stopped
+    assert predict(model, [data / "images" / "case0.tif"], tmp_path / "out").written
+    assert not train(data, model, steps=3, resume=True).stopped
+    assert json.loads((model / "fold_0" / "run.json").read_text())["steps"] == 3
+
+
+def test_an_occupied_folder_is_refused_and_foreign_files_are_never_deleted(
+    planes: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, model = planes
+    with pytest.raises(ConfigError, match="not empty"):
+        train(data, model)
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ConfigError, match="other files"):
+        train(data, tmp_path, overwrite=True)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    with pytest.raises(ConfigError, match="no run to resume"):
+        train(data, tmp_path / "new", resume=True)
+
+
+def test_an_edited_plan_is_followed(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = planes
+    edited = json.loads((model / "plan.json").read_text())
+    edited["budget"]["batch"] = 1
+    (tmp_path / "plan.json").write_text(json.dumps(edited))
+    train(data, tmp_path / "m", plan=tmp_path / "plan.json")
+    assert json.loads((tmp_path / "m" / "plan.json").read_text())["budget"]["batch"] == 1
+
+
+def test_label_values_that_the_plan_does_not_know_are_refused(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    _, model = planes
+    data = make_dataset(tmp_path / "data", 2)
+    grid = Grid.from_spacing((40, 48), (2.0, 2.0))
+    io.write_labels(data / "labels" / "case1.tif", LabelMap(draw(1, (40, 48), (3, 9))[1], grid))
+    with pytest.raises(DatasetError, match=r"case1.*9"):
+        train(data, tmp_path / "m", plan=model / "plan.json")
+
+
+def test_what_is_not_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"plan\.json"):
+        predict(tmp_path, [tmp_path], tmp_path / "out")
+
+
+def test_the_contact_sheet_is_written_once(planes: tuple[Path, Path], tmp_path: Path) -> None:
+    data, _ = planes
+    sheet = augment_preview(data, tmp_path / "sheet.png", count=3)
+    assert io.read_image(sheet).array.ndim == 3
+    array = io.read_image(augment_preview(data, tmp_path / "rows.png", count=9)).array
+    assert not (array[:, -20:, -20:] == 255).all()  # ten tiles are two full rows: the last corner holds one
+    with pytest.raises(ConfigError, match="exists"):
+        augment_preview(data, sheet)
+
+
+def test_fold_numbers_are_read_or_refused() -> None:
+    assert parse_folds("0,2") == (0, 2)
+    for text in ("first", "", "-1"):
+        with pytest.raises(ConfigError, match="folds must be"):
+            parse_folds(text)
+
+
+# --- quality without ground truth -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A model of four folds that graded its own held-out cases."""
+    root = tmp_path_factory.mktemp("folds")
+    data = make_dataset(root / "data", 4)
+    train(data, root / "model", steps=25, folds="all")
+    return data, root / "model"
+
+
+def test_training_learns_from_held_out_cases_what_its_masks_are_worth(folds: tuple[Path, Path]) -> None:
+    _, model = folds
+    content = json.loads((model / "quality.json").read_text())
+    assert {row["case"] for row in content["held_out"]} == {f"case{i}" for i in range(4)}
+    assert [one["label"] for one in content["classes"]] == [3, 7]
+    assert {row["agreement"] for row in content["held_out"]} == {None}  # one network each, and no mirror that helps
+    assert all(one["alone"]["cases"] >= 4 for one in content["classes"])
+    assert "Quality without ground truth" in (model / "report" / "index.html").read_text()
+    assert (model / "report" / "figures" / "estimates.png").is_file()
+
+
+def test_every_prediction_is_graded_and_listed_worst_first(folds: tuple[Path, Path], tmp_path: Path) -> None:
+    _, model = folds
+    image, labels = draw(9, (40, 48))
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    grid = Grid.from_spacing((40, 48), (2.0, 2.0))
+    io.write_image(tmp_path / "images" / "like.tif", Image(image[None], grid))
+    io.write_image(tmp_path / "images" / "noise.tif", Image(rng.normal(0, 90, (1, 40, 48)).astype(np.float32), grid))
+    result = predict(model, [tmp_path / "images"], tmp_path / "out", quality_threshold=0.6)
+    table = pd.read_csv(tmp_path / "out" / "quality.csv")
+    assert [one.case for one in result.estimates] == table["case"].tolist() == ["noise"] * 2 + ["like"] * 2
+    assert table["verdict"][0] != "pass"
+    like = table[table["case"] == "like"]
+    mask = io.read_labels(tmp_path / "out" / "like.tif").array
+    for _, row in like.iterrows():
+        a, b = mask == row["label"], labels == row["label"]
+        true = 2 * (a & b).sum() / (a.sum() + b.sum())
+        assert abs(true - row["dice"]) < 0.1
+        assert row["agreement"] > 0.9
+    record = json.loads((tmp_path / "out" / "quality.json").read_text())
+    assert record["threshold"] == 0.6
+    with pytest.raises(ConfigError, match="quality_threshold"):
+        PredictSettings(quality_threshold=1.0)
+
+
+def test_a_model_without_held_out_cases_says_so_and_predicts(folds: tuple[Path, Path], tmp_path: Path) -> None:
+    data, model = folds
+    shutil.copytree(model, tmp_path / "old")
+    (tmp_path / "old" / "quality.json").unlink()
+    predict(tmp_path / "old", [data / "images" / "case1.tif"], tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "quality.csv")
+    assert set(table["verdict"]) == {"look"}
+    assert table["dice"].isna().all()
+    assert table["reasons"].str.contains("no held-out case").all()
+    (tmp_path / "old" / "quality.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"quality\.json"):
+        predict(tmp_path / "old", [data / "images" / "case1.tif"], tmp_path / "out2")
+
+
+def test_networks_of_one_fold_and_mirrored_copies_tell_how_far_they_agree(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 4)
+    train(data, tmp_path / "two", members=2, steps=15)
+    rows = json.loads((tmp_path / "two" / "quality.json").read_text())["held_out"]
+    assert rows
+    assert all(0 < row["agreement"] <= 1 for row in rows)
+    plan = json.loads((tmp_path / "two" / "plan.json").read_text())
+    (tmp_path / "plan.json").write_text(json.dumps({**plan, "mirrors": [0, 1]}))
+    train(data, tmp_path / "mirrored", plan=tmp_path / "plan.json", steps=15)
+    rows = json.loads((tmp_path / "mirrored" / "quality.json").read_text())["held_out"]
+    assert rows
+    assert all(0 < row["agreement"] <= 1 for row in rows)
+
+
+def test_a_block_of_a_training_image_teaches_nothing_about_quality(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 1)
+    train(data, tmp_path / "model")
+    content = json.loads((tmp_path / "model" / "quality.json").read_text())
+    assert content["held_out"] == []
+    assert [one["alone"] for one in content["classes"]] == [None, None]
