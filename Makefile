@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
-.PHONY: setup fmt check test bench docs demo clean
+.PHONY: setup fmt check test coverage mutants bench docs demo release clean
 
 setup: $(STAMP)
 
@@ -12,21 +12,27 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Septum needs Python 3.11 or newer; set PYTHON=python3.11 (or newer)"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Septum and its tools into $(VENV) (a few minutes the first time)..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[demo,engines,test,check,docs]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[demo,engines,test,check,docs,bench]"
 	@touch $@
 
 fmt: setup
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks tools docs
+	$(BIN)/ruff check --fix src tests benchmarks tools docs
 
 check: setup
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks tools docs
+	$(BIN)/ruff check src tests benchmarks tools docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 test: setup
 	$(BIN)/pytest
+
+coverage: setup
+	$(BIN)/pytest --cov=septum --cov-report=html --cov-report=term:skip-covered
+
+mutants: setup
+	$(BIN)/python -m benchmarks.mutants
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed.network
@@ -42,6 +48,11 @@ docs: setup
 
 demo: setup
 	$(BIN)/septum demo --overwrite
+
+release: setup
+	@test -n "$(VERSION)" || { echo "say which: make release VERSION=1.2.3"; exit 2; }
+	$(BIN)/python -m pip install --quiet build twine
+	$(BIN)/python tools/release.py $(VERSION)
 
 clean:
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

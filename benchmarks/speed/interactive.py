@@ -46,6 +46,7 @@ BARS = {
     "live-wire, 1024², one path": 0.05,
     "adaptive brush, one stroke": 0.05,
     "random walker, 128³": 5.0,
+    "random walker, 128³, fast peer": 5.0,
 }
 
 Volume = NDArray[Any]
@@ -224,8 +225,8 @@ def clicked(side: int = 512) -> Task:
     )
 
 
-def walked(side: int = 128) -> Task:
-    """The random walker on 128³ with three labels."""
+def walked(side: int = 128, *, mode: str = "cg_j") -> Task:
+    """The random walker on 128³ with three labels, beside scikit-image's plain solver or its fast one (pyamg)."""
     image = blobs((side,) * 3, side / 13)
     labels = np.zeros(image.shape, np.uint8)
     seeds = np.full(image.shape, UNMARKED, np.int32)
@@ -236,8 +237,8 @@ def walked(side: int = 128) -> Task:
     return Task(
         lambda: our_walker(image, labels, seeds=seeds),
         3,
-        "scikit-image random_walker, cg_j",
-        lambda: random_walker(image, marks, mode="cg_j", tol=1e-3, beta=130),
+        f"scikit-image random_walker, {mode}",
+        lambda: random_walker(image, marks, mode=mode, tol=1e-3, beta=130),
     )
 
 
@@ -265,6 +266,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "adaptive brush, one stroke": brushed,
     "magic wand, a slice of 512²": clicked,
     "random walker, 128³": walked,
+    "random walker, 128³, fast peer": partial(walked, mode="cg_mg"),
     "interpolation by distance, 512×512×300": slices,
     "interpolation by image, 512×512×300": partial(slices, follow=True),
 }
