@@ -1,7 +1,7 @@
 """Would the tests notice? Sixty small breaks, drawn with a seed over all rooms, each run against the tests of its room.
 
 `python -m benchmarks.mutants` breaks a copy of the package in one place at a time, as a tired hand would (a comparison
-that loses its equality, a sum that becomes a difference, a condition that is turned round, a number that is off by one),
+that loses its equality, a sum that becomes a difference, a condition turned round, a number that is off by one),
 and runs the test file of that module, then the tests of its room, then those of the command line and of the workflows.
 A break that stays green is listed with its line: either a test is missing, or the break changes nothing that anybody
 can see. The insight: coverage says what ran; only this says what was looked at.
