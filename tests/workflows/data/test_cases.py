@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.workflows.datasets import VOLUME, mask, picture, write_image, write_labels
+import tifffile
+from tests.workflows.datasets import VOLUME, mask, picture, planes, write_image, write_labels
 
 from septum import io
 from septum.errors import DatasetError, GeometryError
@@ -22,6 +23,7 @@ from septum.workflows.data.cases import (
     load_labels,
     load_pair,
 )
+from septum.workflows.data.load import load_dataset
 
 
 def moved(voxels: float) -> Grid:
@@ -131,3 +133,93 @@ def test_a_case_without_labels_says_so_and_an_unknown_name_too(tmp_path: Path) -
     assert data.labelled == ()
     with pytest.raises(DatasetError, match="got 'd'"):
         data.case("d")
+
+
+class TestLoading:
+    def test_samples_outside_the_region_of_interest_are_unannotated(self, tmp_path):
+        roi = np.zeros((24, 32), np.uint8)
+        roi[:, 8:] = 255
+        write_labels(planes(tmp_path, 1) / "fov/case0.png", roi)
+        labels = load_labels(load_dataset(tmp_path).cases[0])
+        assert (labels.array[:, :8] == UNANNOTATED).all()
+        np.testing.assert_array_equal(labels.array[:, 8:], mask(0)[:, 8:])
+
+    def test_a_region_of_another_shape_is_refused(self, tmp_path):
+        write_labels(planes(tmp_path, 1) / "roi/case0.png", np.ones((5, 5), np.uint8))
+        with pytest.raises(DatasetError, match="region of interest of case case0"):
+            load_labels(load_dataset(tmp_path).cases[0])
+
+    def test_image_and_label_of_different_shape_are_refused_with_both_shapes(self, tmp_path):
+        write_labels(planes(tmp_path, 1) / "labels/case0.png", mask(0, (24, 30)))
+        with pytest.raises(GeometryError, match=r"\(24, 32\) and its labels are \(24, 30\)"):
+            load_pair(load_dataset(tmp_path).cases[0])
+
+    def test_channels_on_different_grids_are_refused(self, tmp_path):
+        moved = VOLUME.crop((1, 0, 0), VOLUME.shape)
+        a = write_image(tmp_path / "a.nii.gz", picture(0, VOLUME.shape), VOLUME)
+        b = write_image(tmp_path / "b.nii.gz", picture(0, VOLUME.shape), moved)
+        with pytest.raises(GeometryError, match="channels of case x"):
+            load_image(Case("x", (Source(a), Source(b))))
+
+    def test_labels_without_geometry_take_the_images_grid(self, tmp_path):
+        image = write_image(tmp_path / "a.nii.gz", picture(0, VOLUME.shape), VOLUME)
+        label = tmp_path / "a.tif"
+        tifffile.imwrite(label, mask(0, VOLUME.shape))
+        loaded, labels = load_pair(Case("a", (Source(image),), Source(label)))
+        assert labels.grid is loaded.grid
+
+    def test_a_volume_of_one_slice_is_the_mask_of_a_plane(self, tmp_path):
+        image = write_image(tmp_path / "a.png", picture(0))
+        label = write_labels(tmp_path / "a.nii.gz", mask(0)[None])
+        loaded, labels = load_pair(Case("a", (Source(image),), Source(label)))
+        assert labels.grid is loaded.grid
+        assert (labels.array == mask(0)).all()
+
+    def test_a_plane_is_the_mask_of_a_volume_of_one_slice(self, tmp_path):
+        image = write_image(tmp_path / "a.nii.gz", picture(0)[None])
+        label = write_labels(tmp_path / "a.png", mask(0))
+        loaded, labels = load_pair(Case("a", (Source(image),), Source(label)))
+        assert labels.grid is loaded.grid
+        assert (labels.array == mask(0)[None]).all()
+
+    def test_a_plane_is_not_the_mask_of_a_volume_of_several_slices(self, tmp_path):
+        image = write_image(tmp_path / "a.nii.gz", picture(0, VOLUME.shape), VOLUME)
+        label = write_labels(tmp_path / "a.png", mask(0, VOLUME.shape[1:]))
+        with pytest.raises(GeometryError, match="one grid"):
+            load_pair(Case("a", (Source(image),), Source(label)))
+
+    def test_a_case_without_labels_cannot_be_loaded_as_labelled(self):
+        with pytest.raises(DatasetError, match="no labels"):
+            load_labels(Case("x", ()))
+
+    def test_an_unknown_case_is_named(self, tmp_path):
+        with pytest.raises(DatasetError, match="'nobody'"):
+            load_dataset(planes(tmp_path)).case("nobody")
+
+
+def _moved(grid: Grid, voxels: float) -> Grid:
+    return grid.crop((0, 0, voxels), grid.shape)
+
+
+class TestCompareGrids:
+    @pytest.mark.parametrize(
+        ("labels", "relation"),
+        [
+            (VOLUME, "same"),
+            (_moved(VOLUME, 0.05), "same"),
+            (_moved(VOLUME, 0.5), "shifted"),
+            (_moved(VOLUME, 7.0), "different"),
+            (Grid.from_spacing(VOLUME.shape, (1, 1, 1)), "lost"),
+            (VOLUME.crop((0, 0, 0), (10, 12, 13)), "shape"),
+        ],
+    )
+    def test_each_relation_is_recognised(self, labels, relation):
+        assert compare_grids(VOLUME, labels)[0] == relation
+
+    def test_flipped_and_permuted_axes_over_the_same_samples_are_a_reorientation(self):
+        flipped = VOLUME.affine.copy()
+        flipped[:, 3] += flipped[:, 0] * (VOLUME.shape[0] - 1)
+        flipped[:, 0] *= -1
+        assert compare_grids(VOLUME, Grid(VOLUME.shape, flipped))[0] == "reoriented"
+        permuted = Grid((12, 14, 10), VOLUME.affine[:, [1, 2, 0, 3]])
+        assert compare_grids(VOLUME, permuted)[0] == "reoriented"

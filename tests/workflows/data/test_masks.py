@@ -70,6 +70,6 @@ def test_axes_of_the_images_fit_masks_that_have_no_channels_or_no_time(tmp_path:
     tifffile.imwrite(tmp_path / "film.tif", np.stack([mask(i) for i in range(3)]), photometric="minisblack")
     plane = write_labels(tmp_path / "plane.png", mask(1))
     assert fitting_axes(tmp_path / "film.tif", "TCYX") == "TYX"
-    assert fitting_axes(plane, "TCYX") == "YX"
+    assert fitting_axes(plane, "TCYX") == "TYX"
     assert fitting_axes(plane, None) is None
     assert fitting_axes(plane, "QQQQ") is None

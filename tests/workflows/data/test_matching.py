@@ -63,3 +63,31 @@ def test_a_label_beside_its_image_is_known_by_its_last_word(word: str, separator
     assert label_of(f"cell 3{separator}{word.upper()}") == "cell 3"
     assert label_of(f"cell3{word}x") is None
     assert label_of(word) is None
+
+
+class TestMatching:
+    @pytest.mark.parametrize(
+        ("images", "labels", "pairs"),
+        [
+            (["a", "b"], ["a", "b"], {"a": "a", "b": "b"}),
+            (["ISIC_1", "ISIC_2"], ["ISIC_1_segmentation", "ISIC_2_segmentation"], None),
+            (["img_01", "img_02"], ["lab_1", "lab_2"], {"lab_1": "img_01", "lab_2": "img_02"}),
+            (["left_raw", "right_raw"], ["left_x", "right_x"], {"left_x": "left_raw", "right_x": "right_raw"}),
+        ],
+    )
+    def test_unambiguous_names_are_paired(self, images, labels, pairs):
+        found = match_stems(images, labels)
+        assert found.orphans == ()
+        assert found.pairs == (pairs or dict(zip(labels, images, strict=True)))
+
+    @pytest.mark.parametrize(
+        ("images", "labels"),
+        [
+            (["heart_118"], ["heart_281", "heart_010"]),
+            (["exp1_img5"], ["exp1_lab6"]),
+            (["a1_x", "a1_y"], ["b1"]),
+            (["left", "right"], ["up"]),
+        ],
+    )
+    def test_doubtful_names_stay_alone(self, images, labels):
+        assert match_stems(images, labels).orphans == tuple(labels)
