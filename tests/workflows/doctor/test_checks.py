@@ -28,8 +28,8 @@ from tests.workflows.doctor.faults import (
 )
 
 from septum import io
-from septum.geometry import Grid, Image
-from septum.workflows.doctor.checks import ALL
+from septum.geometry import Grid, Image, LabelMap
+from septum.workflows.doctor.checks import ALL, can_resample
 from septum.workflows.doctor.examine import examine
 from septum.workflows.doctor.mend import mend
 
@@ -214,3 +214,28 @@ def test_each_fault_is_found_and_mended_or_left_out(tmp_path, fault, code, sever
     assert code not in after or mended is None
     assert json.loads((copy / "doctor-log.json").read_text())["cases_copied"] == log.copied
     assert str(log) in (copy / "doctor-log.txt").read_text()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("side", ["low", "high"])
+def test_labels_that_reach_out_of_the_image_on_any_side_cannot_be_resampled(axis: int, side: str) -> None:
+    shape, start = [6, 6, 6], [3, 3, 3]
+    inside = VOLUME.crop(tuple(start), tuple(shape))
+    array = np.zeros(shape, np.uint8)
+    array[2:4, 2:4, 2:4] = 1
+    assert can_resample(VOLUME, LabelMap(array, inside))
+    start[axis] = -4 if side == "low" else VOLUME.shape[axis] - 2
+    affine = VOLUME.affine.copy()
+    affine[:, 3] = VOLUME.affine @ np.array([*start, 1.0])
+    assert not can_resample(VOLUME, LabelMap(array, Grid(tuple(shape), affine)))
+
+
+def test_a_small_label_far_from_the_corners_of_its_grid_is_judged_by_itself() -> None:
+    """The grid of the labels reaches out of the image at opposite corners; what is drawn does not."""
+    affine = VOLUME.affine.copy()
+    affine[:, 3] = VOLUME.affine @ np.array([-3.0, -2.0, -4.0, 1.0])
+    array = np.zeros((16, 16, 22), np.uint8)
+    array[4:12, 3:13, 5:17] = 1
+    assert can_resample(VOLUME, LabelMap(array, Grid(array.shape, affine)))
+    array[1, 3, 5] = 1
+    assert not can_resample(VOLUME, LabelMap(array, Grid(array.shape, affine)))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+import pytest
 from PIL import Image as Picture
-from tests.workflows.datasets import VOLUME, mask, picture, write_image, write_labels
+from tests.workflows.datasets import VOLUME, mask, picture, volumes, write_image, write_labels
 from tests.workflows.doctor.faults import antialiased, colours, copy_of, interpolated, soft
 
+from septum.geometry import Grid
 from septum.workflows.data.cases import load_labels
 from septum.workflows.data.load import load_dataset
+from septum.workflows.doctor.labels import Mending, mend_labels
 from septum.workflows.doctor.mend import mend
 
 
@@ -79,3 +84,17 @@ def test_colours_are_numbered_alike_in_all_masks_and_listed_in_the_log(tmp_path)
     dataset, log = copy_of(tmp_path, fault)
     assert load_labels(dataset.case("case1")).array[15, 15] == load_labels(dataset.case("case0")).array[2, 2] == 2
     assert "(255, 0, 0) = 3" in log.changes[0].what
+
+
+def test_the_log_gives_the_labelled_volume_before_and_after_in_cubic_millimetres(tmp_path):
+    root = volumes(tmp_path / "data")
+    fine = Grid(tuple(2 * n for n in VOLUME.shape), VOLUME.affine @ np.diag([0.5, 0.5, 0.5, 1.0]))
+    array = np.zeros(fine.shape, np.uint8)
+    array[4:12, 6:16, 8:20] = 1
+    write_labels(root / "labels/scan1.nii.gz", array, fine)
+    case = load_dataset(root, strict=False).case("scan1")
+    _, done = mend_labels(case, {"other-grid"}, Mending(None, {}, None))
+    sentence = dict(done)["geometry"]
+    before, after = (float(number) for number in re.findall(r"([\d.]+) mm³", sentence))
+    assert before == pytest.approx(8 * 10 * 12 * 3.0 * 0.8 * 0.8 / 8)
+    assert after == pytest.approx(before, rel=0.35)
