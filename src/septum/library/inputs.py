@@ -28,7 +28,7 @@ def as_image(given: ImageLike, *, spacing: Sequence[float] | None = None, channe
 
     Args:
         given: an `Image`, the name of a file, or an array: `spatial` in 2-D or 3-D; with `channels` above 1 also
-            `(C, *spatial)` or, as photographs are, `(*spatial, C)`.
+            `(C, *spatial)` or, as photographs are, `(*spatial, C)`; three are called red, green and blue.
         spacing: size of a sample in mm along each spatial axis of an array (1 where it is left out); files and images
             bring their own.
         channels: how many channels are expected.
@@ -48,7 +48,8 @@ def as_image(given: ImageLike, *, spacing: Sequence[float] | None = None, channe
     array = array if has_channels else array[None]
     if array.ndim not in (3, 4):
         raise GeometryError(f"an image array must have 2 or 3 spatial axes, got shape {array.shape[1:]}; cut a frame")
-    return Image(array, _grid(array.shape[1:], spacing))
+    names = ("red", "green", "blue") if has_channels and len(array) == 3 else ()
+    return Image(array, _grid(array.shape[1:], spacing), names)
 
 
 def as_label_map(given: LabelsLike, *, spacing: Sequence[float] | None = None, name: str = "labels") -> LabelMap:
