@@ -1,6 +1,6 @@
 """DICOM: a folder that holds one series, or a single file, as an image in the units of its rescale equation.
 
-Which files belong together and where they lie is decided in `dicom_series`; here their samples are decoded. Series of
+Which files belong together and where they lie is decided in `series`; here their samples are decoded. Series of
 a folder that holds several are chosen by number: `folder::2`.
 """
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from septum.errors import FormatError
 from septum.io.decoded import Decoded, check_size, collapse_grey, native, pick_frame, smallest_integer
-from septum.io.dicom_series import Layout, Plane, Series, arrange, dicom_files, is_dicom_file, scan
+from septum.io.dicom.series import Layout, Plane, Series, arrange, dicom_files, is_dicom_file, scan
 from septum.io.safe import reading
 
 _RGB = ("red", "green", "blue")
