@@ -1,4 +1,4 @@
-"""What people suffered with PNG and TIFF pictures: masks whose classes moved, channels that vanished, made-up planes."""
+"""What people suffered with PNG and TIFF pictures: moved classes, lost channels, made-up planes."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ def read_image(path: Path | str, *, axes: str | None = None, frame: int | None =
 
     Returns:
         Image with array `(C, *spatial)` in the stored type (float32 where the file scales its values). Files without
-        a physical size have spacing 1. `notes` name what had to be assumed. RGB with equal channels becomes one channel, transparency is left out.
+        a physical size have spacing 1. `notes` name what had to be assumed.
+        RGB with equal channels becomes one channel, transparency is left out.
 
     Raises:
         FormatError: unknown, damaged or unsafe file, or a frame must be chosen.

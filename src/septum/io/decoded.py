@@ -137,10 +137,11 @@ def label_array(path: Path, decoded: Decoded) -> NDArray[Any]:
         return labels
     if labels.dtype.kind != "f":
         raise FormatError(f"{path.name} must hold integer labels, got {labels.dtype}; save them as integers")
-    return _whole_numbers(path, labels)
+    scaled = next((text for text in decoded.doubts if "header scales" in text), "")
+    return _whole_numbers(path, labels, scaled)
 
 
-def _whole_numbers(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
+def _whole_numbers(path: Path, labels: NDArray[Any], scaled: str = "") -> NDArray[Any]:
     if not np.isfinite(labels).all():
         count = int(np.size(labels) - np.isfinite(labels).sum())
         raise FormatError(f"labels must be whole numbers, {path.name} has {count} that are NaN or infinite; mend them")
@@ -148,6 +149,11 @@ def _whole_numbers(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
     wrong = np.abs(labels - rounded) > 1e-3
     if wrong.any():
         some = ", ".join(f"{value:.4g}" for value in np.unique(labels[wrong])[:5])
+        if scaled:
+            raise FormatError(
+                f"labels must be whole numbers, {path.name} has {int(wrong.sum())} that are not ({some}, ...): "
+                f"{scaled}; save the labels without a scale factor, or run `septum doctor`"
+            )
         raise FormatError(
             f"labels must be whole numbers, {path.name} has {int(wrong.sum())} that are not ({some}, ...): the mask "
             "was smoothed or resampled with interpolation; save it again with nearest neighbour, or run `septum doctor`"
