@@ -68,13 +68,13 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
         chosen = pick_frame(path, len(layout.frames), frame)
         stack = layout.frames[chosen]
         check_size(path, layout.grid.shape)
-        array, more = _decode(path, stack)
+        array, more, doubts = _decode(path, stack)
     array = array.reshape(len(array), *layout.grid.shape)
     letters = ("T" if len(layout.frames) > 1 else "") + "ZYX"[-layout.grid.ndim :] + ("C" if len(array) > 1 else "")
     result = Decoded(
         native(array), layout.grid, _RGB if len(array) == 3 else ("intensity",), format="DICOM",
         modality=series.modality, axes=letters, frames=len(layout.frames), units="mm" if layout.physical else "px",
-        notes=(*notes, *layout.notes, *more), doubts=layout.doubts,
+        notes=(*notes, *layout.notes, *more), doubts=(*layout.doubts, *doubts),
     )  # fmt: skip
     return collapse_grey(result)
 
@@ -146,19 +146,22 @@ def _check_axes(path: Path, axes: str, layout: Layout) -> None:
         raise FormatError(f"axes of {path.name} must be {known}, got {axes!r}: DICOM states its axes; leave axes out")
 
 
-def _decode(path: Path, stack: tuple[Plane, ...]) -> tuple[NDArray[Any], list[str]]:
-    """`(C, Z, Y, X)` rescaled samples, as integers where the rescale equation keeps them whole."""
+def _decode(path: Path, stack: tuple[Plane, ...]) -> tuple[NDArray[Any], list[str], list[str]]:
+    """`(C, Z, Y, X)` rescaled samples, as integers where the rescale equation keeps them whole; notes and doubts."""
     import pydicom
 
     whole = all(float(plane.slope).is_integer() and float(plane.intercept).is_integer() for plane in stack)
     result: NDArray[Any] = np.empty(0)
     notes: list[str] = []
+    above: list[str] = []
     opened, dataset = Path(), pydicom.Dataset()
     for number, plane in enumerate(stack):
         with _private(plane.path):  # of a folder, the message names the damaged slice
             if opened != plane.path:
                 opened, dataset = plane.path, pydicom.dcmread(plane.path, force=True)
                 _check_length(plane.path, dataset)
+                if _above_bits(plane, dataset):
+                    above.append(plane.path.name)
             samples, inverted = _picture(plane, dataset)
         if inverted and not notes:
             notes.append("MONOCHROME1: inverted, so that bright means dense")
@@ -171,7 +174,25 @@ def _decode(path: Path, stack: tuple[Plane, ...]) -> tuple[NDArray[Any], list[st
         if values.dtype.itemsize > result.dtype.itemsize:  # a slice has more than its header's bits, or fractions
             result = result.astype(np.promote_types(result.dtype, values.dtype))
         result[:, number] = np.moveaxis(values, -1, 0)
-    return result, notes
+    doubts = []
+    if above:
+        doubts.append(
+            f"{len(above)} files ({above[0]}, ...) store bits above BitsStored; they are cut off, as the standard says "
+            "and other viewers do"
+        )
+    return result, notes, doubts
+
+
+def _above_bits(plane: Plane, dataset: Any) -> bool:
+    """Whether unsigned samples use bits that the header calls unused; overlays may lie there, or values."""
+    allocated = int(dataset.get("BitsAllocated") or 0)
+    syntax = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
+    unusual = getattr(syntax, "is_compressed", False) or not getattr(syntax, "is_little_endian", True)
+    if plane.signed or plane.bits >= allocated or allocated not in (8, 16, 32) or unusual or "PixelData" not in dataset:
+        return False
+    data = dataset.PixelData
+    stored = np.frombuffer(data, f"<u{allocated // 8}", count=len(data) * 8 // allocated)
+    return bool(stored.size and int(stored.max()) >= 2**plane.bits)
 
 
 def _check_length(path: Path, dataset: Any) -> None:
