@@ -62,6 +62,8 @@ def find_format(path: Path) -> Format:
     folder, _ = dicom.split_choice(path)
     if folder.is_dir():
         return _DICOM
+    if folder.is_symlink() and not folder.exists():
+        raise FormatError(f"{path} must lead to a file, it is a link to nowhere; copy the file it should lead to")
     if not folder.exists():
         raise FormatError(f"{path} must exist, no such file or folder; check the path")
     found = by_suffix(path)
@@ -93,6 +95,8 @@ def is_image(path: Path | str) -> bool:
         return False
     if path.is_dir():
         return dicom.is_dicom_folder(path)
+    if path.is_symlink() and not path.exists():
+        return by_suffix(path) is not None  # a broken link is an image that cannot be read, not nothing
     return path.is_file() and (by_suffix(path) is not None or is_dicom_file(path))
 
 

@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import secrets
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from septum.errors import FormatError, GeometryError, SeptumError
 from septum.io.naming import suffix
+
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+"""Stands for this machine in temporary names: on a shared disk, others' processes cannot be asked whether they live."""
+_OURS = re.compile(r"\.septum-([0-9a-f]{8})-(\d+)-[0-9a-f]{12}.*")
+_cleared: set[Path] = set()
+
+
+def clear_dead(folder: Path) -> int:
+    """Remove the temporary files that killed runs of this machine left in a folder; each folder once per process.
+
+    Returns:
+        How many were removed. Files of living processes and of other machines stay.
+    """
+    if folder in _cleared or not folder.is_dir():
+        return 0
+    _cleared.add(folder)
+    removed = 0
+    for path in folder.glob(".septum-*"):
+        found = _OURS.fullmatch(path.name)
+        if found and found.group(1) == _HOST and not _lives(int(found.group(2))):
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _lives(pid: int) -> bool:
+    if pid == os.getpid():
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's process
+        return True
+    return True
 
 
 @contextmanager
@@ -22,7 +59,8 @@ def replacing(path: Path) -> Iterator[Path]:
         FormatError: when the file cannot be written (disk full, no permission, no such folder); the temporary file is
             removed and what stood under `path` before is untouched.
     """
-    temporary = path.with_name(f".septum-{secrets.token_hex(6)}{suffix(path)}")
+    clear_dead(path.parent)
+    temporary = path.with_name(f".septum-{_HOST}-{os.getpid()}-{secrets.token_hex(6)}{suffix(path)}")
     try:
         yield temporary
         with temporary.open("rb") as written:
