@@ -23,6 +23,7 @@ from septum.net.inference.decide import ClassArray, FloatArray, OutputGrid, Sink
 from septum.net.inference.tiles import (
     AxisTiles,
     Box,
+    ChannelArray,
     abutting_axis,
     fit_patch,
     halve_box,
@@ -77,7 +78,7 @@ class TileSettings:
 
 def predict_classes(
     engine: Engine,
-    array: npt.NDArray[np.generic],
+    array: ChannelArray,
     *,
     settings: TileSettings,
     coordinates: tuple[npt.NDArray[np.float64], ...] | None = None,
@@ -141,7 +142,7 @@ class _Tiling:
         others = zip(self.axes[1:], across, strict=True)
         return list(itertools.product([first], *(axis.touching(low, high) for axis, (low, high) in others)))
 
-    def read(self, array: npt.NDArray[np.generic], tile: tuple[int, ...]) -> FloatArray:
+    def read(self, array: ChannelArray, tile: tuple[int, ...]) -> FloatArray:
         corners = zip(self.axes, tile, self.margin, strict=True)
         return read_box(array, [axis.starts[i] - side for axis, i, side in corners], self.patch)
 
@@ -193,7 +194,7 @@ def _columns(tiling: _Tiling, limit: int, halo: int) -> list[Box]:
 @torch.inference_mode()
 def _finished_rows(
     engine: Engine,
-    array: npt.NDArray[np.generic],
+    array: ChannelArray,
     column: Box,
     *,
     tiling: _Tiling,
@@ -254,7 +255,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _add_tiles(
     engine: Engine,
-    array: npt.NDArray[np.generic],
+    array: ChannelArray,
     tiles: Sequence[tuple[int, ...]],
     tiling: _Tiling,
     logits: Tensor,
@@ -318,7 +319,7 @@ class _Progress:
 
 def _check(
     engine: Engine,
-    array: npt.NDArray[np.generic],
+    array: ChannelArray,
     settings: TileSettings,
     coordinates: tuple[npt.NDArray[np.float64], ...] | None,
 ) -> None:

@@ -9,6 +9,7 @@ an array of weights and without a final division. Pure numpy; nothing here knows
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -115,7 +116,17 @@ def _share_out(
     return AxisTiles(size, patch, starts, spans, shares)
 
 
-def read_box(array: npt.NDArray[np.generic], start: Sequence[int], shape: Sequence[int]) -> npt.NDArray[np.float32]:
+class ChannelArray(Protocol):
+    """What tiles are read from, `(C, *spatial)`: in memory, memory-mapped, or made where it is read (prompts)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    def __getitem__(self, place: Any, /) -> Any: ...
+
+
+def read_box(array: ChannelArray, start: Sequence[int], shape: Sequence[int]) -> npt.NDArray[np.float32]:
     """Read the box of `shape` voxels at `start` of a (C, *spatial) array as float32, mirroring what lies outside.
 
     Mirroring is about the border voxel (which is not repeated) and goes on to and fro, so any box may be read from any

@@ -88,7 +88,7 @@ def measure(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Path, float | None]:
     """Segment the held-out cases of every trained fold, score them, write report, grades, provenance and card."""
-    plan, _ = folder.load()
+    plan = folder.read_plan()
     trained = set(folder.trained_folds())
     scores: list[Score] = []
     examples: list[Example] = []
