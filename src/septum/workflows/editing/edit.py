@@ -28,7 +28,8 @@ from septum.workflows.data.digests import digest
 from septum.workflows.data.slices import corrected, read_slices, write_slices
 from septum.workflows.editing.files import _beside, keep_old, output_path, refuse_existing
 from septum.workflows.editing.layers import MAIN, load_layers
-from septum.workflows.editing.marks import _channel, _extent, _positions, _region, _seeds, _stroke
+from septum.workflows.editing.marks import _channel, _extent, _layer_strokes, _positions, _region, _seeds, _stroke
+from septum.workflows.editing.prompted_step import OpenModels
 from septum.workflows.editing.script import EditStep, Script, whole
 from septum.workflows.editing.settings import EditSettings
 from septum.workflows.runs.files import write_json, write_text
@@ -112,12 +113,12 @@ def run_script(
     should_stop: Callable[[], bool],
 ) -> tuple[StepResult, ...]:
     """Every step on the session, whose layers lie on the image's grid; errors as `edit`."""
-    results = []
+    results, models = [], OpenModels(image.grid)
     for number, step in enumerate(script.steps):
         on_progress(f"step {number + 1}, {step.tool.name}", number / len(script.steps))
         began = time.perf_counter()
         try:
-            changed, box = _run_step(session, script, step, image, should_stop)
+            changed, box = _run_step(session, script, step, image, models, should_stop)
         except (ConfigError, GeometryError) as error:
             where = f" (the image reaches {_extent(image.grid)})" if "_mm" in "".join(step.shown) else ""
             raise type(error)(f"step {number + 1} ({step.tool.name}): {error}{where}") from error
@@ -128,7 +129,12 @@ def run_script(
 
 
 def _run_step(
-    session: Session, script: Script, step: EditStep, image: Image, should_stop: Callable[[], bool]
+    session: Session,
+    script: Script,
+    step: EditStep,
+    image: Image,
+    models: OpenModels,
+    should_stop: Callable[[], bool],
 ) -> tuple[int, Box | None]:
     """One step; voxels that changed, and their box in the step's layer."""
     options: dict[str, Any] = {
@@ -139,6 +145,9 @@ def _run_step(
         session.image = mask_image(current, session.labels(step.layer), **options)
         return int(np.count_nonzero((session.image != current).any(axis=0))), None
     session.rules = script.rules_of(step)
+    given = shown(session, step, image.grid)
+    if "network" in step.tool.given:
+        given["network"] = models
     done = session.run(
         step.tool.function,
         layer=step.layer,
@@ -146,7 +155,7 @@ def _run_step(
         channel=_channel(step.channel, image),
         cancelled=should_stop,
         **options,
-        **shown(session, step, image.grid),
+        **given,
     )
     layer = step.layer or session.names[0]
     return (0, None) if done is None else (done.changed, done.boxes.get(layer))
@@ -163,12 +172,10 @@ def shown(session: Session, step: EditStep, grid: Grid) -> dict[str, Any]:
     strokes = [_stroke(stroke, grid) for stroke in plain.get("strokes", ())]
     if "seeds" in step.tool.given:
         found["seeds"] = _seeds(session, step, strokes)
-    elif strokes:
-        found["strokes"] = strokes
+    elif "strokes" in step.tool.given and (strokes or "seeds_layer" in plain):
+        found["strokes"] = [*_layer_strokes(session, step), *strokes]
     if "boxes" in plain:
         found["boxes"] = [(_region(box, grid, inside=True), box.get("label", 1)) for box in plain["boxes"]]
-    if "grid" in step.tool.given:
-        found["grid"] = grid
     if "region" in plain or "region_mm" in plain:
         found["region"] = _region(plain, grid)
     if step.other is not None:
