@@ -13,7 +13,7 @@ from septum.workflows.data.classes import ClassMap, infer_classes
 from septum.workflows.data.folds import Fold, make_folds
 from septum.workflows.model.fingerprint import take_fingerprint
 from septum.workflows.model.folder import ModelFolder, parse_folds
-from septum.workflows.model.machine import Machine, choose_device, measure_machine
+from septum.workflows.model.machine import Machine, choose_device, measure_machine, usual_machine
 from septum.workflows.model.plan import Plan, make_plan, plan_json, read_plan
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.runs.files import write_text
@@ -46,11 +46,12 @@ def claim(output: Path, *, resume: bool, overwrite: bool) -> ModelFolder:
 
 
 def planned_machine(settings: TrainSettings, output: Path, *, resume: bool) -> Machine:
-    """The device, and the precision of a plan that exists already, else the faster one of this machine."""
+    """The device, and the precision of a plan that exists already; else the faster one, by steps the usual one."""
     existing = ModelFolder(output).plan if resume else settings.plan
     if existing is not None and existing.is_file():
         return Machine(choose_device(settings.devices), read_plan(existing).precision)
-    return measure_machine(settings.devices, settings.precision)
+    choose = usual_machine if settings.steps else measure_machine  # by steps, the clock has no say
+    return choose(settings.devices, settings.precision)
 
 
 def resolve_plan(

@@ -18,7 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from septum.errors import Cancelled, ConfigError, SeptumError
+from septum.errors import ConfigError, SeptumError
 from septum.metrics import confusion_counts, dice
 from septum.net.architecture.unet import UNet
 from septum.net.engines.protocol import Engine
@@ -184,7 +184,7 @@ def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], lis
 def make_validation(
     held_out: Sequence[Sample], plan: Plan, fabric: Fabric, should_stop: Callable[[], bool]
 ) -> Callable[[UNet], float]:
-    """Mean Dice on whole held-out images, over classes, cases and `guesses` for which it is defined."""
+    """Mean Dice on whole held-out images, over classes, cases and `guesses` that have one; may raise `Cancelled`."""
     step = max(1, -(-len(held_out) // MOST_VALIDATED))
     chosen = held_out[::step]
 
@@ -192,11 +192,8 @@ def make_validation(
         scores: list[float] = []
         engine = torch_engine([model], device=fabric.device, precision=plan.precision)
         for sample in chosen:
-            try:
-                for prediction in guesses(engine, sample, plan, should_stop):
-                    scores += _defined_dice(sample.labels, prediction, plan)
-            except Cancelled:
-                break
+            for prediction in guesses(engine, sample, plan, should_stop):
+                scores += _defined_dice(sample.labels, prediction, plan)
         return float(np.mean(scores)) if scores else 0.0
 
     return validate
