@@ -32,6 +32,7 @@ from septum.workflows.prediction.live import PromptedModel
 from septum.workflows.prediction.prompts import ImagePrompts, check_prompts, read_prompts, with_prompts
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.worklist import GradedResult
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training import train as training
 from septum.workflows.training.folds import guesses, make_validation
 
@@ -388,9 +389,7 @@ def edited(data: Path, model: Path, steps: str, output: Path) -> np.ndarray:
         output,
         script=parse_script(f'[[step]]\ndo = "prompted"\nmodel = "{model}"\n{steps}\n'),
         settings=edit.EditSettings(new=True),
-        on_progress=lambda what, share: None,
-        on_note=lambda text: None,
-        should_stop=lambda: False,
+        hooks=Hooks(),
     )
     return io.read_labels(output).array
 

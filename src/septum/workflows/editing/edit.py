@@ -33,9 +33,11 @@ from septum.workflows.editing.prompted_step import OpenModels
 from septum.workflows.editing.script import EditStep, Script, whole
 from septum.workflows.editing.settings import EditSettings
 from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.settings import write_settings
 
-SCRIPT, RECORD = ".septum-edit.toml", ".septum-edit.json"
+SCRIPT, RECORD, SETTINGS = ".septum-edit.toml", ".septum-edit.json", ".septum-edit-settings.toml"
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,7 @@ def edit(
     *,
     script: Script,
     settings: EditSettings,
-    on_progress: Callable[[str, float], None],
-    on_note: Callable[[str], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
 ) -> EditResult:
     """Run a script on an image and its labels; write the mask, the script as it was resolved, and a record of the run.
 
@@ -77,10 +77,10 @@ def edit(
         ConfigError: no labels and not `new`, an output that exists, a layer or channel that there is not.
         GeometryError: labels on another grid than the image, points outside of it.
         FormatError: a file that cannot be read or written.
-        Cancelled: `should_stop` said so; nothing was written.
+        Cancelled: the hooks said stop; nothing was written.
     """
     picture = io.read_image(image, axes=settings.axes)
-    maps = load_layers(labels, picture, settings, on_note)
+    maps = load_layers(labels, picture, settings, hooks.on_note)
     target = output_path(output, image if labels is None else labels)
     first = next(iter(maps))
     files = {name: target if name == first else _beside(target, f".{name}{suffix(target)}") for name in maps}
@@ -89,8 +89,8 @@ def edit(
     session = Session({name: found.array for name, found in maps.items()}, spacing=picture.grid.spacing)
     session.image = picture.array
     before = label_sizes(session.labels())
-    on_note(f"{len(script.steps)} steps on {image.name}; research software, not a medical device")
-    steps = run_script(session, script, picture, on_progress=on_progress, should_stop=should_stop)
+    hooks.on_note(f"{len(script.steps)} steps on {image.name}; research software, not a medical device")
+    steps = run_script(session, script, picture, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     after = label_sizes(session.labels())
     if settings.dry_run:
         return EditResult(steps, before, after, (), ())
@@ -100,6 +100,7 @@ def edit(
         write_slices(target, corrected(slices, maps[MAIN].array, session.labels()))
     if settings.image_output is not None:
         io.write_image(settings.image_output, Image(np.asarray(session.image), picture.grid, picture.channels))
+    write_settings(_beside(target, SETTINGS), settings)
     _record(target, script, steps, {**origin, "written": _digests(written), "kept": [path.name for path in kept]})
     return EditResult(steps, before, after, written, kept)
 

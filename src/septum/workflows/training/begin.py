@@ -18,7 +18,7 @@ from septum.workflows.model.plan import Plan, make_plan, plan_json, read_plan
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.hooks import Note, Progress
-from septum.workflows.runs.settings import settings_toml
+from septum.workflows.runs.settings import write_settings
 from septum.workflows.training.folds import FoldJob
 
 
@@ -79,7 +79,7 @@ def resolve_plan(
     else:
         plan = derive_plan(data, cases, settings, machine, on_note, on_progress)
     write_text(folder.plan, plan_json(plan))
-    write_text(folder.path / "settings.toml", settings_toml(settings))
+    write_settings(folder.path / "settings.toml", settings)
     return plan
 
 
