@@ -97,6 +97,12 @@ def predict_classes(
     evidence: adds up what the network tells about its own mask.
     on_progress: called with the fraction done, 0 to 1. should_stop: asked between batches; `Cancelled` is raised.
     When memory runs out, tiles and blocks halve and the block is tried again; `SeptumError` when that ends.
+
+    >>> from septum.net.architecture.unet import UNet, lecture
+    >>> from septum.net.engines.torch import torch_engine
+    >>> engine = torch_engine([UNet(lecture(2, 1, 2, features=(4, 8)))])
+    >>> predict_classes(engine, np.zeros((1, 20, 30), np.float32), settings=TileSettings((16, 16))).shape
+    (20, 30)
     """
     shape = array.shape[1:]
     _check(engine, array, settings, coordinates)
@@ -247,7 +253,11 @@ def _next_unless_out_of_memory(rows: Iterator[tuple[Box, Tensor]]) -> tuple[Box,
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory ran out: PyTorch on any device, numpy, ONNX Runtime and OpenVINO."""
+    """Whether an error means that memory ran out: PyTorch on any device, numpy, ONNX Runtime and OpenVINO.
+
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(ValueError("shape"))
+    (True, False)
+    """
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _OUT_OF_MEMORY)
