@@ -21,7 +21,8 @@ def read_image(path: Path | str, *, axes: str | None = None, frame: int | None =
 
     Returns:
         Image with array `(C, *spatial)` in the stored type (float32 where the file scales its values). Files without
-        a physical size have spacing 1. RGB with equal channels becomes one channel, transparency is left out.
+        a physical size have spacing 1. `notes` name what had to be assumed.
+        RGB with equal channels becomes one channel, transparency is left out.
 
     Raises:
         FormatError: unknown, damaged or unsafe file, or a frame must be chosen.
@@ -37,7 +38,7 @@ def read_image(path: Path | str, *, axes: str | None = None, frame: int | None =
     """
     path = Path(path)
     found = find_format(path).read(path, axes=axes, frame=frame, labels=False)
-    return Image(found.array, found.grid, found.channels)
+    return Image(found.array, found.grid, found.channels, found.doubts)
 
 
 def read_labels(path: Path | str, *, axes: str | None = None, frame: int | None = None) -> LabelMap:
@@ -58,7 +59,7 @@ def read_labels(path: Path | str, *, axes: str | None = None, frame: int | None 
     """
     path = Path(path)
     found = find_format(path).read(path, axes=axes, frame=frame, labels=True)
-    return LabelMap(label_array(path, found), found.grid, found.names)
+    return LabelMap(label_array(path, found), found.grid, found.names, found.doubts)
 
 
 def write_labels(path: Path | str, labels: LabelMap) -> None:

@@ -26,7 +26,11 @@ MAX_RASTER_PIXELS = 178_956_970
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """One frame of a file: `array` is `(C, *grid.shape)`; `frames` counts what the file holds along time."""
+    """One frame of a file: `array` is `(C, *grid.shape)`; `frames` counts what the file holds along time.
+
+    `notes` say how the file was understood (`septum info` shows them). `doubts` say where values or places had to be
+    assumed or mended: they go on as `Image.notes` and `LabelMap.notes`, which every command shows and keeps.
+    """
 
     array: NDArray[Any]
     grid: Grid
@@ -38,6 +42,23 @@ class Decoded:
     frames: int = 1
     units: str = "mm"
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def check_bytes(path: Path, need: int, stored: int, *, ratio: int = 1) -> None:
+    """Refuse a header that promises more than the file can hold, before anything is allocated.
+
+    Args:
+        path: for messages.
+        need: bytes of all samples when decoded.
+        stored: bytes of the file, or of the part of it that holds samples.
+        ratio: how much the compression can save at most: 1 for none, 1,100 for deflate (its limit is 1,032).
+    """
+    if need > max(stored * ratio, 2**16 if ratio > 1 else 0):
+        raise FormatError(
+            f"{path.name} must hold what its header promises, got {stored:,} bytes for {need:,} bytes of samples; "
+            "it is truncated or its header is damaged: copy it again from its source"
+        )
 
 
 def check_size(path: Path, shape: Sequence[int], *, limit: int | None = None) -> None:
@@ -139,10 +160,11 @@ def label_array(path: Path, decoded: Decoded) -> NDArray[Any]:
         return labels
     if labels.dtype.kind != "f":
         raise FormatError(f"{path.name} must hold integer labels, got {labels.dtype}; save them as integers")
-    return _whole_numbers(path, labels)
+    scaled = next((text for text in decoded.doubts if "header scales" in text), "")
+    return _whole_numbers(path, labels, scaled)
 
 
-def _whole_numbers(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
+def _whole_numbers(path: Path, labels: NDArray[Any], scaled: str = "") -> NDArray[Any]:
     if not np.isfinite(labels).all():
         count = int(np.size(labels) - np.isfinite(labels).sum())
         raise FormatError(f"labels must be whole numbers, {path.name} has {count} that are NaN or infinite; mend them")
@@ -150,6 +172,11 @@ def _whole_numbers(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
     wrong = np.abs(labels - rounded) > 1e-3
     if wrong.any():
         some = ", ".join(f"{value:.4g}" for value in np.unique(labels[wrong])[:5])
+        if scaled:
+            raise FormatError(
+                f"labels must be whole numbers, {path.name} has {int(wrong.sum())} that are not ({some}, ...): "
+                f"{scaled}; save the labels without a scale factor, or run `septum doctor`"
+            )
         raise FormatError(
             f"labels must be whole numbers, {path.name} has {int(wrong.sum())} that are not ({some}, ...): the mask "
             "was smoothed or resampled with interpolation; save it again with nearest neighbour, or run `septum doctor`"

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from septum.errors import FormatError
 from septum.geometry import Image, LabelMap
-from septum.io import dicom, itk, naming, nifti, raster, tiff
+from septum.io import itk, naming, nifti, raster, tiff
 from septum.io.decoded import Decoded
-from septum.io.dicom_series import is_dicom_file
+from septum.io.dicom import files as dicom
+from septum.io.dicom.series import is_dicom_file
 
 
 class Reader(Protocol):

@@ -46,6 +46,7 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
             frames = _frames(picture)
             chosen = pick_frame(path, frames, frame)
             array, notes = _pixels(path, picture, chosen, labels=labels)
+            doubts = _doubts(picture, labels=labels)
             name = str(picture.format)
     if labels and array.shape[-1] == 4 and _alpha_is_mask(array):
         array, notes = array[..., 3:], [*notes, "the colours are constant: labels are read from the transparency"]
@@ -53,8 +54,9 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     grid = Grid.from_spacing(planes.shape[1:], (1.0, 1.0))
     letters = ("T" if frames > 1 else "") + ("YXC" if len(planes) > 1 else "YX")
     result = Decoded(
-        planes, grid, _CHANNELS[len(planes)], format=name, axes=letters, frames=frames, units="px", notes=tuple(notes)
-    )
+        planes, grid, _CHANNELS[len(planes)], format=name, axes=letters, frames=frames, units="px", notes=tuple(notes),
+        doubts=tuple(doubts),
+    )  # fmt: skip
     if len(planes) in (2, 4):
         result = drop_alpha(result)
     return collapse_grey(result)
@@ -190,14 +192,33 @@ def _pixels(path: Path, picture: Any, frame: int, *, labels: bool) -> tuple[NDAr
     return (array if array.ndim == 3 else array[..., None]), [*notes, *more]
 
 
+def _doubts(picture: Any, *, labels: bool) -> list[str]:
+    """What every command should say: a turned photo beside masks on raw pixels, greys that are not the indices."""
+    doubts = []
+    turn = picture.getexif().get(_ORIENTATION, 1)
+    if turn not in (0, 1):
+        doubts.append(
+            f"the photo is turned as its EXIF orientation ({turn}) says; masks drawn on the unturned pixels do not fit"
+        )
+    if labels and picture.mode == "P" and picture.palette is not None:
+        colours = np.frombuffer(bytes(picture.palette.palette), np.uint8)
+        step = 4 if picture.palette.mode == "RGBA" else 3
+        colours = colours[: len(colours) // step * step].reshape(-1, step)[:, :3]
+        used = np.unique(np.asarray(picture))
+        shown = colours[used[used < len(colours)]]
+        if len(shown) and (shown == shown[:, :1]).all() and not np.array_equal(shown[:, 0], used[: len(shown)]):
+            doubts.append(
+                f"labels are the palette's indices {used[:6].tolist()}, shown as the greys {shown[:6, 0].tolist()}"
+            )
+    return doubts
+
+
 def _unpacked(picture: Any, *, labels: bool) -> tuple[NDArray[Any], list[str]]:
     mode = picture.mode
     if mode == "P":
-        palette = np.asarray(picture.convert("RGB"))
-        grey = bool((palette == palette[..., :1]).all())
-        if labels and not grey:
-            return np.asarray(picture), ["a colour palette: its indices are read as labels"]
-        return palette, ["stored with a palette"]
+        if labels:
+            return np.asarray(picture), ["stored with a palette: its indices are read as labels"]
+        return np.asarray(picture.convert("RGB")), ["stored with a palette"]
     if mode == "1":  # one bit: 0 and 255, as every viewer shows it and as grey masks store it
         return np.asarray(picture.convert("L")), []
     if mode in ("L", "LA", "RGB", "RGBA", "I", "I;16"):
