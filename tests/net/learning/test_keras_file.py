@@ -212,6 +212,9 @@ def test_weights_that_would_fill_the_memory_are_refused_before_they_are_read(sav
             del group["0"], group["1"]
             group.create_dataset("0", (3, 3, into, 8192), "f4", chunks=True)
             group.create_dataset("1", (8192,), "f4", chunks=True)
+        group = arrays["layers/conv2d_transpose/vars"]
+        del group["0"]
+        group.create_dataset("0", (2, 2, 6, 8192), "f4", chunks=True)
 
     path = changed(saved[1], tmp_path / "m.keras", config=widen, weights=swell)
     assert path.stat().st_size < 1 << 20
