@@ -1,1 +1,1 @@
-"""What `septum lesson` computes, draws and asks."""
+"""What `septum lesson` computes, draws and asks: the lecture, idea by idea."""
