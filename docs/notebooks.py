@@ -136,11 +136,13 @@ def _outcome(cell: Cell, namespace: dict[str, Any], path: Path) -> Outcome:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         value = _evaluate(cell, namespace, path)
-    text, html = printed.getvalue(), ""
+    text, html, figures = printed.getvalue(), "", _figures()
+    if hasattr(value, "savefig"):
+        return Outcome(text, html, (*figures, _png(value)))
     if value is not None:
         html = value._repr_html_() if hasattr(value, "_repr_html_") else ""
         text += "" if html else f"{value!r}\n"
-    return Outcome(text, html, _figures())
+    return Outcome(text, html, figures)
 
 
 def _evaluate(cell: Cell, namespace: dict[str, Any], path: Path) -> Any:
@@ -171,13 +173,15 @@ def _figures() -> tuple[bytes, ...]:
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is None:
         return ()
-    found = []
-    for number in pyplot.get_fignums():
-        target = io.BytesIO()
-        pyplot.figure(number).savefig(target, format="png", dpi=110, bbox_inches="tight", facecolor="white")
-        found.append(target.getvalue())
+    found = tuple(_png(pyplot.figure(number)) for number in pyplot.get_fignums())
     pyplot.close("all")
-    return tuple(found)
+    return found
+
+
+def _png(figure: Any) -> bytes:
+    target = io.BytesIO()
+    figure.savefig(target, format="png", dpi=110, bbox_inches="tight", facecolor="white")
+    return target.getvalue()
 
 
 def _failing_line(error: BaseException, path: Path, cell: Cell) -> int:

@@ -75,6 +75,14 @@ def test_a_notebook_runs_in_its_folder_and_shows_text_tables_and_figures(noteboo
     assert Path.cwd() == before
 
 
+def test_a_figure_that_is_the_value_of_a_cell_is_shown(notebooks, tmp_path):
+    path = tmp_path / "figure.py"
+    path.write_text("# %% [markdown]\n# # T\n# %%\nfrom matplotlib.figure import Figure\nFigure()\n")
+    outcome = notebooks.run(path, tmp_path).outcomes[1]
+    assert outcome.figures[0].startswith(b"\x89PNG")
+    assert outcome.text == ""
+
+
 def test_a_page_and_a_jupyter_file_are_written_beside_it(notebooks, source):
     notebooks.write(source)
     text = source.with_suffix(".md").read_text()

@@ -55,3 +55,14 @@ def find_lesson(name: str) -> LessonRow:
         if row.name == name:
             return row
     raise ConfigError(f"the lesson must be one of the table, got {name!r}; {nearest(name, [r.name for r in LESSONS])}")
+
+
+def questions_of(name: str) -> str:
+    """The three questions of a lesson as text, with the command that checks the answers; for notebooks.
+
+    Raises:
+        ConfigError: as `find_lesson`.
+    """
+    questions = find_lesson(name).compute().questions
+    lines = [f"{number}. {question.text}" for number, question in enumerate(questions, 1)]
+    return "\n".join([*lines, "", f"septum lesson {name} --question 1 --check ANSWER,ANSWER,..."])
