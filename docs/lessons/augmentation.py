@@ -40,7 +40,7 @@ def scores(network, cases):
 networks = {}
 for augmented in (False, True):
     for seed in (0, 1):
-        network = train_small(*zip(*study), classes=3, steps=200, augmented=augmented, seed=seed)
+        network = train_small(*zip(*study), classes=3, steps=150, augmented=augmented, seed=seed)
         networks[augmented] = network
         name = "varied  " if augmented else "as it is"
         print(

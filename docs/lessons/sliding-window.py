@@ -14,7 +14,7 @@ from torch import nn
 
 from septum.metrics import confusion_counts, dice
 from septum.workflows.teaching import pictures
-from septum.workflows.teaching.small import segment_small, standardise, train_small
+from septum.workflows.teaching.small import one_thread, segment_small, standardise, train_small
 from septum.workflows.teaching.table import questions_of
 
 study = [pictures.made_nuclei(seed) for seed in (2, 3, 4)]
@@ -47,11 +47,12 @@ y = torch.cat([torch.from_numpy((labels.ravel() > 0).astype(np.int64)) for _, la
 optimiser = torch.optim.Adam(window.parameters(), lr=2e-3)
 generator = np.random.default_rng(0)
 halves = [np.flatnonzero(y.numpy() == value) for value in (0, 1)]
-for _ in range(200):
-    chosen = np.concatenate([generator.choice(half, 64) for half in halves])
-    optimiser.zero_grad()
-    nn.functional.cross_entropy(window(x[chosen]), y[chosen]).backward()
-    optimiser.step()
+with one_thread():
+    for _ in range(200):
+        chosen = np.concatenate([generator.choice(half, 64) for half in halves])
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(window(x[chosen]), y[chosen]).backward()
+        optimiser.step()
 
 # %% [markdown]
 # ## The U-Net
@@ -64,7 +65,7 @@ network = train_small([image for image, _ in study], [labels > 0 for _, labels i
 
 # %%
 started = time.perf_counter()
-with torch.inference_mode():
+with one_thread(), torch.inference_mode():
     votes = torch.cat([window(part).argmax(1) for part in patches(test).split(2048)])
 by_window, window_seconds = votes.numpy().reshape(test.shape), time.perf_counter() - started
 started = time.perf_counter()
