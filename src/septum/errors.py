@@ -1,8 +1,20 @@
 """The exception tree: every message says what is wrong, the offending value, and what to do about it.
 
 The command line turns any `SeptumError` into a message without a traceback and exit code 2 (bad input); anything
-else that escapes is our bug.
+else that escapes is our bug. `Cancelled` stands beside the tree: nothing is wrong, somebody asked to stop.
 """
+
+
+class Cancelled(Exception):  # noqa: N818 - no error: a person's wish
+    """Somebody asked to stop, and the work stopped where that is safe; what it was about to change is as it was.
+
+    The one word for it in every room. It is no `SeptumError`, so that code which lists what went wrong with a case does
+    not list a wish; and it is an `Exception`, so that a worker of a server lives on, which `KeyboardInterrupt` would
+    end. The command line exits with code 130.
+    """
+
+    def __init__(self, message: str = "stopped on request; start it again to get a result") -> None:
+        super().__init__(message)
 
 
 class SeptumError(Exception):

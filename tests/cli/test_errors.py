@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from septum import io
-from septum.errors import CheckpointError, FormatError
+from septum.errors import Cancelled, CheckpointError, FormatError
 
 
 @pytest.fixture
@@ -83,8 +83,9 @@ def test_too_little_memory_is_said_plainly(septum, failing_info):
     assert "Traceback" not in result.err
 
 
-def test_ctrl_c_outside_a_workflow_exits_with_130(septum, failing_info):
-    failing_info(KeyboardInterrupt())
+@pytest.mark.parametrize("wish", [Cancelled(), KeyboardInterrupt()])
+def test_a_wish_to_stop_exits_with_130_and_one_line(septum, failing_info, wish):
+    failing_info(wish)
     result = septum("info", ".")
     assert result.code == 130
     assert "Traceback" not in result.err

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
+from septum.errors import Cancelled
 from septum.interactive.edit_rows import EDITS, MASK_IMAGE
-from septum.interactive.tool import Box, Cancelled
+from septum.interactive.tool import Box
 
 SHAPE, SPACING = (7, 16, 18), (2.5, 1.0, 0.8)
 PROMPTS = {

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from septum.errors import ConfigError, GeometryError
-from septum.interactive.tool import UNMARKED, Box, Cancelled, Change, Stroke, points_inside, seeds_of, stop_if
+from septum.errors import Cancelled, ConfigError, GeometryError
+from septum.interactive.tool import UNMARKED, Box, Change, Stroke, points_inside, seeds_of, stop_if
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 8)), min_size=1), st.integers(0, 3))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from septum.errors import ConfigError, DatasetError, GeometryError, SeptumError
+from septum.errors import Cancelled, ConfigError, DatasetError, GeometryError, SeptumError
 from septum.interactive.slices.interpolate import interpolate
-from septum.interactive.tool import UNMARKED, Box, Cancelled, Change
+from septum.interactive.tool import UNMARKED, Box, Change
 from septum.interactive.tools import TOOLS, find_tool
 
 SHAPE = (14, 20, 22)

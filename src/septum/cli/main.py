@@ -35,7 +35,7 @@ from septum.cli.commands import (
     train,
 )
 from septum.cli.stopping import STOPPED
-from septum.errors import SeptumError
+from septum.errors import Cancelled, SeptumError
 
 FAILED, BAD_INPUT = 1, 2
 NOTICE = "Research software, not a medical device."
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     with _quiet(not debug):
         try:
             app(args=words, prog_name="septum")
-        except KeyboardInterrupt:
+        except (Cancelled, KeyboardInterrupt):
             _fail("stopped", STOPPED, debug=False)
         except SeptumError as error:
             _fail(str(error), BAD_INPUT, debug=debug)

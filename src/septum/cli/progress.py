@@ -80,7 +80,7 @@ class Reporter:
         self._fraction = math.inf
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._console.is_terminal or self._console.is_jupyter:
             self._live = self._start_live()
         else:
             self._write("starting")

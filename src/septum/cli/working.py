@@ -22,7 +22,7 @@ def until_stopped(work: Callable[..., Result]) -> Result:
         typer.Exit: with code 130, when somebody asked to stop and the work ended with `Cancelled`.
     """
     from septum.cli.progress import Reporter
-    from septum.interactive.tool import Cancelled
+    from septum.errors import Cancelled
 
     with StopRequest(WAITING) as stop, Reporter() as reporter:
         try:

@@ -15,16 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from septum.errors import ConfigError, GeometryError
+from septum.errors import Cancelled, ConfigError, GeometryError
 
 UNMARKED = -1
 """The value of a voxel in `seeds` that nobody marked; 0 is a mark for the background, k a mark for label k."""
 
 IsCancelled = Callable[[], bool]
-
-
-class Cancelled(Exception):  # noqa: N818 - no error: a person's wish
-    """A person stopped the tool; the labels are as they were."""
 
 
 def stop_if(cancelled: IsCancelled | None) -> None:

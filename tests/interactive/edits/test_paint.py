@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy import ndimage as ndi
 from tests import phantoms
 
-from septum.errors import ConfigError, GeometryError
+from septum.errors import Cancelled, ConfigError, GeometryError
 from septum.interactive.edits.paint import brush_mask, erase, paint
-from septum.interactive.tool import Box, Cancelled
+from septum.interactive.tool import Box
 
 
 def painted(shape, **options):

@@ -6,9 +6,9 @@ from scipy import ndimage as ndi
 from tests import phantoms
 
 from septum.classical import cleanup
-from septum.errors import ConfigError, GeometryError
+from septum.errors import Cancelled, ConfigError, GeometryError
 from septum.interactive.edits import regions
-from septum.interactive.tool import Box, Cancelled
+from septum.interactive.tool import Box
 
 SPACING = (3.0, 0.8, 0.8)
 

@@ -11,9 +11,9 @@ from skimage.filters import threshold_otsu
 from skimage.segmentation import flood
 from tests import phantoms
 
-from septum.errors import ConfigError, GeometryError
+from septum.errors import Cancelled, ConfigError, GeometryError
 from septum.interactive.marks.brush import adaptive_brush, ball, threshold_brush
-from septum.interactive.tool import Box, Cancelled
+from septum.interactive.tool import Box
 
 
 def disc(shape: tuple[int, ...], point: list[int], radius_mm: float, spacing: tuple[float, ...]) -> np.ndarray:

@@ -13,13 +13,13 @@ from scipy import ndimage, sparse
 from scipy.sparse.csgraph import dijkstra
 from tests import phantoms
 
-from septum.errors import ConfigError
+from septum.errors import Cancelled, ConfigError
 from septum.interactive.marks import graphcut
 from septum.interactive.marks.fronts import Fronts
 from septum.interactive.marks.graphcut import geodesic, graph_cut
 from septum.interactive.marks.scribbles import level_likelihoods
 from septum.interactive.scene import levels
-from septum.interactive.tool import UNMARKED, Box, Cancelled
+from septum.interactive.tool import UNMARKED, Box
 
 SPACINGS = {1: (1.0,), 2: (2.0, 1.0), 3: (3.0, 1.0, 1.5)}
 

@@ -10,12 +10,12 @@ from scipy import ndimage, sparse
 from scipy.sparse.csgraph import dijkstra
 from skimage.graph import MCP
 
-from septum.errors import ConfigError
+from septum.errors import Cancelled, ConfigError
 from septum.interactive import compiled
 from septum.interactive.marks.fronts import Fronts
 from septum.interactive.marks.growcut import GrowCut, grow_cut
 from septum.interactive.scene import levels
-from septum.interactive.tool import UNMARKED, Box, Cancelled, Stroke, seeds_of
+from septum.interactive.tool import UNMARKED, Box, Stroke, seeds_of
 
 
 def scenery(shape: tuple[int, ...], seed: int = 0, labels: int = 3) -> tuple[np.ndarray, np.ndarray]:

@@ -13,9 +13,9 @@ from skimage.segmentation import chan_vese as their_chan_vese
 from skimage.segmentation import inverse_gaussian_gradient, morphological_geodesic_active_contour
 from tests import phantoms
 
-from septum.errors import ConfigError, DatasetError, GeometryError
+from septum.errors import Cancelled, ConfigError, DatasetError, GeometryError
 from septum.interactive.marks.levelset import chan_vese, geodesic_contour, speed_image
-from septum.interactive.tool import Box, Cancelled, Change
+from septum.interactive.tool import Box, Change
 
 TOOLS = (geodesic_contour, chan_vese)
 

@@ -14,11 +14,11 @@ from skimage.graph import MCP_Geometric
 from skimage.segmentation import flood
 from tests import phantoms
 
-from septum.errors import ConfigError, DatasetError, GeometryError
+from septum.errors import Cancelled, ConfigError, DatasetError, GeometryError
 from septum.interactive import compiled
 from septum.interactive.marks import livewire
 from septum.interactive.marks.livewire import LiveWire, level_tracing, live_wire
-from septum.interactive.tool import Box, Cancelled
+from septum.interactive.tool import Box
 
 MOVES = {(0, 1): 0, (1, 0): 1, (1, 1): 2, (1, -1): 3}
 

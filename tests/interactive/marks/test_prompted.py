@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from septum.errors import ConfigError, DatasetError, GeometryError
+from septum.errors import Cancelled, ConfigError, DatasetError, GeometryError
 from septum.interactive.marks.prompted import prompted_network
-from septum.interactive.tool import Box, Cancelled, Stroke
+from septum.interactive.tool import Box, Stroke
 
 SHAPE = (6, 8, 9)
 

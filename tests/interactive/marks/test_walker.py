@@ -10,10 +10,10 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 from skimage.segmentation import random_walker as peer
 
-from septum.errors import ConfigError, GeometryError
+from septum.errors import Cancelled, ConfigError, GeometryError
 from septum.interactive.marks.multigrid import Multigrid
 from septum.interactive.marks.walker import random_walker, walker_probabilities
-from septum.interactive.tool import UNMARKED, Box, Cancelled
+from septum.interactive.tool import UNMARKED, Box
 
 
 def scenery(shape: tuple[int, ...], seed: int = 0, labels: int = 3) -> tuple[np.ndarray, np.ndarray]:

@@ -11,9 +11,9 @@ from scipy import ndimage
 from skimage.segmentation import flood
 from tests.phantoms import ball
 
-from septum.errors import ConfigError, GeometryError
+from septum.errors import Cancelled, ConfigError, GeometryError
 from septum.interactive.marks.wand import magic_wand
-from septum.interactive.tool import Box, Cancelled
+from septum.interactive.tool import Box
 
 
 def scenery(shape: tuple[int, ...], number: int = 0) -> np.ndarray:

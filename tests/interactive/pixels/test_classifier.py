@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 from sklearn.ensemble import ExtraTreesClassifier
 
-from septum.errors import CheckpointError, ConfigError, GeometryError
+from septum.errors import Cancelled, CheckpointError, ConfigError, GeometryError
 from septum.interactive.pixels import file as classifier_file
 from septum.interactive.pixels.classifier import (
     Example,
@@ -29,7 +29,7 @@ from septum.interactive.pixels.forest import LEAF, Forest, grow_forest
 from septum.interactive.pixels.live import LivePixels, pixel_classifier
 from septum.interactive.pixels.uncertainty import most_uncertain, uncertainty
 from septum.interactive.pixels.workers import in_order
-from septum.interactive.tool import UNMARKED, Box, Cancelled
+from septum.interactive.tool import UNMARKED, Box
 
 SMALL = FeatureSettings(scales=(0.3, 0.7, 1.6))
 

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import phantoms
 
-from septum.errors import ConfigError, GeometryError, SessionError
+from septum.errors import Cancelled, ConfigError, GeometryError, SessionError
 from septum.interactive.edits import regions
 from septum.interactive.edits.paint import erase, paint
 from septum.interactive.edits.polygon import scissors
 from septum.interactive.edits.rules import Rules
 from septum.interactive.session.session import Session
-from septum.interactive.tool import Box, Cancelled, Change
+from septum.interactive.tool import Box, Change
 
 SHAPE = (6, 14, 15)
 position = st.tuples(*[st.integers(0, n - 1) for n in SHAPE])

@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from septum.errors import ConfigError, GeometryError
+from septum.errors import Cancelled, ConfigError, GeometryError
 from septum.interactive.slices.held_out import leave_one_slice_out, next_slice
 from septum.interactive.slices.image_based import FollowSettings
 from septum.interactive.slices.interpolate import find_drawn, interpolate, update_after
 from septum.interactive.slices.shape_based import signed_distance
-from septum.interactive.tool import Cancelled
 
 DEEP = ("distance", "image")
 

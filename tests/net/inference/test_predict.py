@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, softmax
 
-from septum.errors import ConfigError, SeptumError
+from septum.errors import Cancelled, ConfigError, SeptumError
 from septum.net.inference.decide import OutputGrid, Sink
-from septum.net.inference.predict import Stopped, TileSettings, is_out_of_memory, predict_classes
+from septum.net.inference.predict import TileSettings, is_out_of_memory, predict_classes
 
 
 @dataclass
@@ -304,7 +304,7 @@ def test_a_wish_to_stop_is_heard_between_tiles() -> None:
     wishes = iter([False, False, True])
     calls = []
     engine = FunctionEngine(lambda batch: calls.append(1) or batch)
-    with pytest.raises(Stopped, match="stopped at"):
+    with pytest.raises(Cancelled, match="stopped at"):
         predict_classes(engine, noise(3, 60, 50), settings=TileSettings((16, 16)), should_stop=lambda: next(wishes))
     assert len(calls) == 2
 

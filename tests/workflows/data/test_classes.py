@@ -262,3 +262,15 @@ def test_real_label_maps_are_understood(realdata, name, foreground, n):
     classes = infer_classes(load_dataset(realdata / name))
     assert classes.foreground is foreground
     assert classes.n_classes >= n
+
+
+@pytest.mark.parametrize(("n", "ids"), [(19, False), (20, True)])
+def test_twenty_values_apart_from_each_other_in_one_image_are_ids_and_nineteen_are_classes(n: int, ids: bool) -> None:
+    assert classes_from(plain(), [summary(discs(n))]).foreground is ids
+
+
+@pytest.mark.parametrize(("n", "told"), [(19, False), (20, True)])
+def test_from_twenty_undeclared_classes_on_their_number_is_told(n: int, told: bool) -> None:
+    array = np.repeat(np.arange(n + 1, dtype=np.uint8), 4).reshape(-1, 2)
+    notes = classes_from(plain(), [summary(array, "a"), summary(array, "b")], foreground=False).notes
+    assert any(f"{n} label values are taken as classes" in note for note in notes) is told

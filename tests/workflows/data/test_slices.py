@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from septum import io
-from septum.errors import ConfigError, FormatError, GeometryError
+from septum.errors import Cancelled, ConfigError, FormatError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
-from septum.interactive.tool import Cancelled
 from septum.workflows.data.slices import (
     corrected,
     describe_slices,

@@ -13,7 +13,7 @@ from sklearn.metrics import cohen_kappa_score
 from tests.workflows.evaluation.test_analysis import N, cohort, disc, run
 
 from septum import io
-from septum.errors import ConfigError
+from septum.errors import Cancelled, ConfigError
 from septum.geometry import Grid, LabelMap
 from septum.workflows.runs.hooks import Hooks
 
@@ -94,7 +94,7 @@ def test_consensus_is_replaced_only_when_asked_and_a_stop_leaves_nothing(
     truth, out = cohort(tmp_path / "ref"), tmp_path / "masks"
     seen: list[str] = []
     hooks = Hooks(on_progress=lambda what, _: seen.append(what), should_stop=lambda: "readers of c0" in seen)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Cancelled):
         run(truth, truth, tmp_path / "out", readers=readers, consensus=out, hooks=hooks)
     assert list(out.iterdir()) == []
     run(truth, truth, tmp_path / "out", readers=readers, consensus=out)

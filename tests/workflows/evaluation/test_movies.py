@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from septum.errors import ConfigError, DatasetError
+from septum.errors import Cancelled, ConfigError, DatasetError
 from septum.workflows.evaluation.movies import evaluate_tracks, example_of_frame, pair_movies, score_movie
 from septum.workflows.runs.hooks import Hooks
 
@@ -153,7 +153,7 @@ def test_folders_and_files_that_are_no_tracks_are_refused(tmp_path: Path) -> Non
 def test_tables_are_not_replaced_unless_asked_and_a_wish_to_stop_writes_none(tmp_path: Path) -> None:
     result = write(tmp_path, "01_RES", TRUTH, TRACKS, truth=False)
     truth = write(tmp_path, "01_GT", TRUTH, TRACKS, truth=True)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Cancelled):
         evaluate_tracks(result, truth, tmp_path / "out", overwrite=False, hooks=Hooks(should_stop=lambda: True))
     assert not (tmp_path / "out").exists()
     evaluate_tracks(result, truth, tmp_path / "out", overwrite=False, hooks=Hooks())

@@ -13,11 +13,11 @@ from lightning_fabric import Fabric
 
 from septum import io
 from septum.cli.main import main
-from septum.errors import ConfigError, GeometryError
+from septum.errors import Cancelled, ConfigError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
 from septum.geometry.placement import Placement
 from septum.interactive.marks.prompted import prompted_network
-from septum.interactive.tool import Box, Cancelled, Stroke
+from septum.interactive.tool import Box, Stroke
 from septum.net.engines.torch import torch_engine
 from septum.net.learning.sampling import Sample
 from septum.net.prompts import BoxPrompt, Mark, Prompts

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from septum.errors import ConfigError
+from septum.errors import Cancelled, ConfigError
 from septum.workflows.runs import parallel
 from septum.workflows.runs.parallel import CasePool, check_workers
 
@@ -37,7 +37,7 @@ def test_nothing_to_do_is_done() -> None:
 
 def test_a_wish_to_stop_ends_the_work_between_two_cases() -> None:
     done: list[str] = []
-    with CasePool("1") as pool, pytest.raises(KeyboardInterrupt):
+    with CasePool("1") as pool, pytest.raises(Cancelled):
         pool.map(double, range(9), on_progress=lambda n, _: done.append(n), should_stop=lambda: len(done) == 4)
     assert done == ["0", "1", "2", "3"]
 
@@ -69,7 +69,7 @@ def test_processes_give_the_same_and_are_stopped_and_pass_errors_on() -> None:
         assert signal.getsignal(signal.SIGINT) is before
         asked: list[int] = []
         began = time.monotonic()
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Cancelled):
             pool.map(time.sleep, [0.5] * 200, should_stop=lambda: bool(asked.append(1)) or len(asked) > 3)
         assert time.monotonic() - began < 20
 

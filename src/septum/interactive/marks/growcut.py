@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.landscape import smoothed
-from septum.errors import ConfigError
+from septum.errors import Cancelled, ConfigError
 from septum.interactive.marks.fronts import Fronts
 from septum.interactive.scene import label_type, levels, marks_of, scene, shifted
-from septum.interactive.tool import UNMARKED, Box, Cancelled, Change, IsCancelled
+from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled
 from septum.options import at_least, one_of
 
 CONNECTIVITY = ("faces", "full")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from septum.errors import ConfigError, SeptumError
+from septum.errors import Cancelled, ConfigError, SeptumError
 from septum.net.engines.evidence import Evidence
 from septum.net.engines.protocol import Engine, PartsEngine
 from septum.net.engines.torch import watched_by
@@ -45,10 +45,6 @@ _OUT_OF_MEMORY = (
 
 MEMORY_MB = 256
 """Bound of the accumulator of logits where nobody sets one, so that a hundred classes need hardly more than two."""
-
-
-class Stopped(SeptumError):  # noqa: N818 - an outcome rather than an error
-    """Prediction was stopped on request; nothing has been written."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def predict_classes(
 
     probabilities: called with (slices, (K, *block) float32) until each output voxel has been handed over once.
     evidence: adds up what the network tells about its own mask.
-    on_progress: called with the fraction done, 0 to 1. should_stop: asked between batches; `Stopped` is raised.
+    on_progress: called with the fraction done, 0 to 1. should_stop: asked between batches; `Cancelled` is raised.
     When memory runs out, tiles and blocks halve and the block is tried again; `SeptumError` when that ends.
     """
     shape = array.shape[1:]
@@ -308,7 +304,7 @@ class _Progress:
 
     def check(self) -> None:
         if self.should_stop is not None and self.should_stop():
-            raise Stopped(f"prediction was stopped at {self.told:.0%}; START it again to get a result")
+            raise Cancelled(f"prediction was stopped at {self.told:.0%}; start it again to get a result")
 
     def tell(self, box: Box, fraction: float) -> None:
         self.told = max(self.told, min(1.0, (self.done + fraction * _voxels(box)) / self.total))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 
 from septum.errors import GeometryError
+from septum.geometry.picture import outline, slice_axis, thicker, windowed
 from septum.report.figures import overlay
 from septum.report.figures.overlay import Example, Plane
 from septum.report.figures.plots import GREEN, ORANGE, PURPLE, SKY, VERMILLION
@@ -90,7 +91,7 @@ def cuts(
     ((0, 2), (0, 3), (0, 4))
     """
     step = spacing or (1.0,) * 3
-    main = overlay.slice_axis(step, orientation)
+    main = slice_axis(step, orientation)
     areas = [np.count_nonzero(labels, axis=tuple(i for i in range(3) if i != axis)) for axis in range(3)]
     held = np.flatnonzero(areas[main])
     first, last = (int(held[0]), int(held[-1])) if held.size else (0, labels.shape[main] - 1)
@@ -108,7 +109,7 @@ def cuts(
 def _bytes(image: NDArray[Any], window: tuple[float, float] | None) -> NDArray[np.uint8]:
     """The image as `(3, *spatial)` bytes."""
     if window is None:
-        return np.moveaxis(overlay.windowed(image), -1, 0)
+        return np.moveaxis(windowed(image), -1, 0)
     low, high = window
     scaled = np.clip((np.nan_to_num(image[0].astype(np.float32)) - low) / (high - low), 0, 1) * 255
     return np.broadcast_to(scaled.astype(np.uint8), (3, *scaled.shape))
@@ -128,8 +129,8 @@ def _draw(plane: Plane, longest: int, *, outlined: bool) -> Picture.Image:
     canvas = np.array(Picture.fromarray(np.ascontiguousarray(plane.image)).resize(size[::-1], smooth))
     if outlined:
         for labels, colour in _layers(plane.reference):
-            line = overlay.outline(labels, size, width_px=2)
-            canvas[overlay.thicker(line) & ~line] //= 2
+            line = outline(labels, size, width_px=2)
+            canvas[thicker(line) & ~line] //= 2
             canvas[line] = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
     picture = Picture.fromarray(canvas)
     overlay.annotate(picture, plane)

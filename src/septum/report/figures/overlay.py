@@ -20,6 +20,7 @@ from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
 from septum.errors import GeometryError
+from septum.geometry.picture import outline, slice_axis, thicker, turn, viewing, windowed
 from septum.report.figures.plots import ORANGE, SKY
 
 REFERENCE_COLOUR, PREDICTION_COLOUR = ORANGE, SKY
@@ -148,30 +149,12 @@ def cut(example: Example, *, axis: int, index: int) -> Plane:
         reference, prediction = np.take(reference, index, axis=axis), np.take(prediction, index, axis=axis)
         spacing = tuple(s for i, s in enumerate(spacing) if i != axis)
         letters = letters and letters[:axis] + letters[axis + 1 :]
-    transpose, flips, edges = _viewing(letters)
-    turned = [_turn(array, transpose, flips) for array in (shown, reference, prediction)]
+    transpose, flips, edges = viewing(letters)
+    turned = [turn(array, transpose, flips) for array in (shown, reference, prediction)]
     row, column = spacing[::-1] if transpose else spacing
     sized = example.spacing is not None and not (len(example.spacing) == 2 and set(example.spacing) == {1.0})
     known = float(column) if sized else None
     return Plane(turned[0], turned[1], turned[2], float(row / column), edges, known, position)
-
-
-def windowed(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """`(*spatial, 3)` bytes: colour as it is for three byte channels, else the first channel, 0.5 to 99.5 percent."""
-    if image.shape[0] == 3 and image.dtype == np.uint8:
-        return np.moveaxis(image, 0, -1)
-    grey = np.nan_to_num(image[0].astype(np.float32))
-    stride = tuple(slice(None, None, max(1, n // 128)) for n in grey.shape)
-    low, high = np.percentile(grey[stride], [0.5, 99.5])
-    scaled = np.clip((grey - low) / max(float(high - low), 1e-12), 0, 1) * 255
-    return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=-1)
-
-
-def slice_axis(spacing: tuple[float, ...], letters: str | None) -> int:
-    """Across the coarsest axis; nearly isotropic volumes are cut across the body (S or I) where that is known."""
-    if max(spacing) > 1.5 * min(spacing):
-        return int(np.argmax(spacing))
-    return next((i for i, letter in enumerate(letters or "") if letter in "SI"), 0)
 
 
 def _largest_slice(reference: NDArray[Any], prediction: NDArray[Any], axis: int) -> int:
@@ -181,54 +164,6 @@ def _largest_slice(reference: NDArray[Any], prediction: NDArray[Any], axis: int)
         if area.any():
             return int(np.argmax(area))
     return int(reference.shape[axis]) // 2
-
-
-def _viewing(letters: str | None) -> tuple[bool, tuple[bool, bool], str]:
-    """How to turn a plane whose axes run towards `letters` (two of RLAPSI): transpose, flips, letters at the edges.
-
-    Rows must run from head to feet (else front to back), columns from the patient's right to left (else front to back).
-    """
-    if letters is None:
-        return False, (False, False), ""
-    ends = {"S": ("S", "I"), "I": ("S", "I"), "A": ("A", "P"), "P": ("A", "P"), "R": ("R", "L"), "L": ("R", "L")}
-    transpose = "SAR".index(ends[letters[0]][0]) > "SAR".index(ends[letters[1]][0])
-    vertical, horizontal = (letters[1], letters[0]) if transpose else (letters[0], letters[1])
-    (top, bottom), (left, right) = ends[vertical], ends[horizontal]
-    return transpose, (vertical != bottom, horizontal != right), left + right + top + bottom
-
-
-def _turn(array: NDArray[Any], transpose: bool, flips: tuple[bool, bool]) -> NDArray[Any]:
-    turned = array.swapaxes(0, 1) if transpose else array
-    return turned[:: -1 if flips[0] else 1, :: -1 if flips[1] else 1]
-
-
-def outline(labels: NDArray[Any], shape: tuple[int, int], *, width_px: int = 2) -> NDArray[np.bool_]:
-    """Pixels of a picture of `shape` that lie on the voxel edges between different labels.
-
-    Args:
-        labels: `(rows, columns)` integers; the outside counts as 0, so labels that touch the border are closed.
-        shape: rows and columns of the picture that shows all of `labels`.
-        width_px: 1 (inside of the edge) or 2 (both sides of it).
-
-    >>> outline(np.array([[0, 1]]), (2, 4), width_px=1).astype(int).tolist()
-    [[0, 0, 1, 1], [0, 0, 1, 1]]
-    """
-    rows, columns = (_nearest(n, m) for n, m in zip(labels.shape, shape, strict=True))
-    picture = np.pad(labels[np.ix_(rows, columns)], 1)
-    marked = np.zeros(picture.shape, dtype=bool)
-    for first, second in (
-        (np.s_[:-1, :], np.s_[1:, :]),
-        (np.s_[:, :-1], np.s_[:, 1:]),
-    ):
-        differ = picture[first] != picture[second]
-        marked[first] |= differ & (picture[first] != 0) if width_px == 1 else differ
-        marked[second] |= differ & (picture[second] != 0) if width_px == 1 else differ
-    return marked[1:-1, 1:-1]
-
-
-def _nearest(n: int, pixels: int) -> NDArray[np.int64]:
-    """The sample of `n` that each of `pixels` picture elements shows."""
-    return ((np.arange(pixels) + 0.5) * n / pixels).astype(np.int64)
 
 
 def scale_bar(width: float) -> tuple[float, str]:
@@ -269,16 +204,6 @@ def _draw(
         return buffer.getvalue(), "image/jpeg"
     annotate(picture, plane)
     return _encoded(picture)
-
-
-def thicker(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """One pixel more on every side."""
-    wide = line.copy()
-    wide[1:] |= line[:-1]
-    wide[:-1] |= line[1:]
-    wide[:, 1:] |= line[:, :-1]
-    wide[:, :-1] |= line[:, 1:]
-    return wide
 
 
 def _encoded(picture: Picture.Image) -> tuple[bytes, str]:

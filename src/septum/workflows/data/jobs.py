@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from septum import io
-from septum.errors import ConfigError, DatasetError, SeptumError
+from septum.errors import Cancelled, ConfigError, DatasetError, SeptumError
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.load import load_dataset
 
@@ -113,10 +113,6 @@ def plan_jobs(cases: Sequence[Case], output: Path, *, overwrite: bool) -> tuple[
     return tuple(jobs)
 
 
-class Interrupted(Exception):  # noqa: N818 - a wish of the user, no error
-    """Raised by the work on one image when the user asked to stop before it was done."""
-
-
 def work_through(
     jobs: Sequence[Job],
     work: Callable[[Job, Callable[[float], None]], None],
@@ -126,7 +122,7 @@ def work_through(
 ) -> JobsResult:
     """`work(job, tell)` on every job, where `tell` takes the share of it that is done.
 
-    Failures are collected; a wish to stop, or `Interrupted`, ends the run after the masks written so far.
+    Failures are collected; a wish to stop, or `Cancelled`, ends the run after the masks written so far.
 
     Raises:
         SeptumError, OSError: when nothing more can be written (disk full or read-only).
@@ -143,7 +139,7 @@ def work_through(
         try:
             work(job, tell)
             written.append(job.output)
-        except Interrupted:
+        except Cancelled:
             break
         except (SeptumError, OSError, MemoryError) as error:
             if _cannot_write(error):

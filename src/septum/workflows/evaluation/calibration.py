@@ -93,7 +93,7 @@ def calibrate(
         DatasetError: a folder without maps of these cases, or maps that do not say which label they speak of.
         FormatError: files that hold no probabilities.
         GeometryError: maps on another grid than their reference.
-        KeyboardInterrupt: when the hooks say stop.
+        Cancelled: when the hooks say stop.
     """
     found: list[Calibrated] = []
     notes: list[str] = []

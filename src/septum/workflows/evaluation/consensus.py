@@ -125,7 +125,7 @@ def read_together(
 
     Raises:
         ConfigError: consensus masks are wanted and fewer than two readers are independent.
-        KeyboardInterrupt: when the hooks say stop.
+        Cancelled: when the hooks say stop.
     """
     cases = _shared(readers)
     if not cases and settings.consensus is not None:

@@ -87,7 +87,7 @@ def evaluate(
         GeometryError: a prediction on another grid than its reference.
         FormatError: a file that cannot be read or holds no labels.
         ConfigError: `output` already holds a report, or a setting breaks its rule.
-        KeyboardInterrupt: when the hooks say stop.
+        Cancelled: when the hooks say stop.
     """
     settings, hooks = settings or EvaluateSettings(), hooks or Hooks()
     _check(output, settings)

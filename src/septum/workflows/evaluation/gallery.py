@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from septum.errors import Cancelled
 from septum.io import naming
 from septum.report.figures import overlay
 from septum.report.figures.overlay import Example, Panel
@@ -51,12 +52,12 @@ def draw_cases(
     """Small pictures by case id, in the order of `pairs`.
 
     Raises:
-        KeyboardInterrupt: when `should_stop` says so.
+        Cancelled: when `should_stop` says so.
     """
     drawn = {}
     for number, pair in enumerate(pairs):
         if should_stop():
-            raise KeyboardInterrupt
+            raise Cancelled
         drawn[pair.case.id] = overlay.thumbnail(example(pair, pictures.get(pair.case.id)))
         on_progress(f"drawing {pair.case.id}", (number + 1) / len(pairs))
     return drawn

@@ -52,7 +52,7 @@ def membrane_curves(
 
     Raises:
         ConfigError: several labels are scored, so that none is the inside of cells.
-        KeyboardInterrupt: when the hooks say stop.
+        Cancelled: when the hooks say stop.
     """
     found: dict[str, dict[str, tuple[NeuriteScores, ...]]] = {}
     notes: list[str] = []

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from septum import __version__, io
-from septum.errors import ConfigError, DatasetError
+from septum.errors import Cancelled, ConfigError, DatasetError
 from septum.metrics.tracking import (
     FrameErrors,
     SegmentationAccuracy,
@@ -119,7 +119,7 @@ def evaluate_tracks(
         DatasetError: folders that are not as the challenge lays them out, or frames that one side lacks.
         ConfigError: tables that may not be replaced, or tracks that contradict their frames.
         GeometryError: frames of different shapes.
-        KeyboardInterrupt: when the hooks say stop.
+        Cancelled: when the hooks say stop.
     """
     found = [name for name in FILES if (output / name).exists()]
     if found and not overwrite:
@@ -210,7 +210,7 @@ def _worst_frames(found: Sequence[Scored], images: Path, most: int, hooks: Hooks
     tiles = []
     for place, (cost, one, f) in enumerate(ranked[:most]):
         if hooks.should_stop():
-            raise KeyboardInterrupt
+            raise Cancelled
         number = sorted(_numbered(one.movie.reference / "TRA", _TRACK))[f.frame]
         example = example_of_frame(one.movie, number, f, images)
         counts = (f.missed, f.extra, f.splits, f.edges_missed, f.edges_extra, f.edges_wrong)
@@ -305,7 +305,7 @@ def _frames(movie: Movie, tracks: Mapping[int, Path], masks: Mapping[int, Path],
     """Frame after frame, one pair in memory."""
     for number, frame in enumerate(sorted(tracks)):
         if hooks.should_stop():
-            raise KeyboardInterrupt
+            raise Cancelled
         yield io.read_labels(tracks[frame]).array, io.read_labels(masks[frame]).array
         hooks.on_progress(f"tracks of {movie.name}, frame {frame}", (number + 1) / len(tracks))
 
@@ -316,7 +316,7 @@ def _segmented(movie: Movie, masks: Mapping[int, Path], hooks: Hooks) -> Iterato
     files = sorted(folder.glob("man_seg*.tif*")) if folder.is_dir() else []
     for number, path in enumerate(files):
         if hooks.should_stop():
-            raise KeyboardInterrupt
+            raise Cancelled
         found = re.match(r"^man_seg_?(\d+)(?:_(\d+))?\.tiff?$", path.name)
         if found is None or int(found.group(1)) not in masks:
             raise DatasetError(f"{path} must belong to a frame that has a mask, got none; check the names")

@@ -172,7 +172,7 @@ def measure(
 
     Raises:
         GeometryError: predictions on other grids than their references.
-        KeyboardInterrupt: when `should_stop` says so.
+        Cancelled: when `should_stop` says so.
     """
     found = (pool or CasePool()).map(
         partial(count_pair, background=background, resample=resample),

@@ -63,7 +63,7 @@ def reader_ceiling(
 
     Raises:
         GeometryError: readers on different grids.
-        KeyboardInterrupt: when the hooks say stop.
+        Cancelled: when the hooks say stop.
     """
     readers = [method for method in methods if method.reader]
     scored = Scored(scores, tuple(m.name for m in methods if not m.reader), tuple(m.name for m in readers), 0)

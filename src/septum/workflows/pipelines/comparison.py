@@ -23,12 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from septum.errors import SeptumError
+from septum.errors import Cancelled, SeptumError
 from septum.metrics import joint_table
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.folds import Fold, block_slices
-from septum.workflows.data.jobs import Interrupted
 from septum.workflows.pipelines.candidates import Candidate
 from septum.workflows.pipelines.pipeline import advance, as_labels
 
@@ -108,7 +107,7 @@ def run_candidates(
         for done, finished in enumerate(_work(by_case, chosen, classes, jobs, on_progress, should_stop), start=1):
             found.update(finished)
             on_progress(done / len(by_case))
-    except Interrupted:
+    except Cancelled:
         return None
     return {key: [found[unit][i] for unit in units] for i, key in enumerate(sorted(unique))}
 
@@ -121,7 +120,7 @@ def _work(
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
 ) -> Iterator[dict[Unit, list[Measured]]]:
-    """What was found on each image as it is done; `Interrupted` when the user asked to stop."""
+    """What was found on each image as it is done; `Cancelled` when the user asked to stop."""
     began = time.perf_counter()
     for number, (_, units) in enumerate(by_case):
         left = len(by_case) - number
@@ -153,7 +152,7 @@ def _share(
         while waiting:
             done, waiting = concurrent.futures.wait(waiting, timeout=0.5, return_when="FIRST_COMPLETED")
             if should_stop():
-                raise Interrupted
+                raise Cancelled
             for future in done:
                 yield future.result()
     finally:
@@ -195,7 +194,7 @@ def _run_case(
     path: list[_Done] = []
     for number, candidate in enumerate(candidates):
         if should_stop():
-            raise Interrupted
+            raise Cancelled
         failure = _follow(candidate, path, image.array, given)
         prediction = np.zeros(reference.shape, np.uint8) if failure else as_labels(path[-1].labels)
         seconds = sum(done.seconds for done in path)

@@ -22,10 +22,10 @@ from septum.interactive.pixels.features import SCALES, FeatureSettings
 from septum.interactive.pixels.file import SUFFIX, header_of, load_classifier, save_classifier
 from septum.interactive.pixels.forest import DEPTH, TREES
 from septum.interactive.pixels.uncertainty import most_uncertain, uncertainty
-from septum.interactive.tool import Cancelled, stop_if
+from septum.interactive.tool import stop_if
 from septum.workflows.data.cases import Case, Source, load_image
 from septum.workflows.data.digests import digest
-from septum.workflows.data.jobs import Interrupted, Job, JobsResult, find_cases, plan_jobs, work_through
+from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.marks import find_beside, markers_of, seeds_from
 from septum.workflows.pipelines.pipeline import Step, advance, as_labels
 from septum.workflows.pipelines.segment import RECORD
@@ -205,10 +205,7 @@ def apply_classifier(
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image = load_image(job.case)
-        try:
-            labels = _segment(learned, image, job, settings, unsure, tell, should_stop)
-        except Cancelled as stopped:
-            raise Interrupted from stopped
+        labels = _segment(learned, image, job, settings, unsure, tell, should_stop)
         for step in settings.clean:
             given = {"spacing": image.grid.spacing, "names": image.channels, "seeds": None, "markers": None}
             labels = as_labels(advance(step, image.array, labels, given)[1])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from septum.geometry import Grid, Image
 from septum.geometry.placement import Placement
-from septum.interactive.tool import Box, Cancelled, Stroke
+from septum.interactive.tool import Box, Stroke
 from septum.net.prompts import BoxPrompt, Mark, PromptedImage, Prompts
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.prepare import to_network
@@ -98,7 +98,7 @@ class PromptedModel:
     def _classes(
         self, part: PromptedImage, wanted: Sequence[NDArray[np.float64]], cancelled: Callable[[], bool] | None
     ) -> NDArray[Any]:
-        from septum.net.inference.predict import Stopped, TileSettings, predict_classes
+        from septum.net.inference.predict import TileSettings, predict_classes
         from septum.workflows.model.plan import prediction_tile
 
         tiles = TileSettings(patch=prediction_tile(self.plan), overlap=self.plan.overlap)
@@ -108,13 +108,10 @@ class PromptedModel:
                 self._engine, array, settings=tiles, coordinates=tuple(coordinates), should_stop=cancelled
             )
 
-        try:
-            if not self.plan.slices:
-                return run(part, wanted)
-            depth = np.rint(wanted[0]).astype(int)
-            return np.stack([run(part.plane(int(index)), wanted[1:]) for index in depth])
-        except Stopped as error:
-            raise Cancelled("stopped before the network had an answer; nothing was changed") from error
+        if not self.plan.slices:
+            return run(part, wanted)
+        depth = np.rint(wanted[0]).astype(int)
+        return np.stack([run(part.plane(int(index)), wanted[1:]) for index in depth])
 
 
 def _own(region: Box, placement: Placement, axis: int) -> slice:

@@ -14,10 +14,10 @@ from septum import io
 from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
 from septum.net.engines.protocol import Engine
-from septum.net.inference.predict import MEMORY_MB, Stopped, TileSettings, predict_classes
+from septum.net.inference.predict import MEMORY_MB, TileSettings, predict_classes
 from septum.net.prompts import Prompts
 from septum.workflows.data.cases import load_image
-from septum.workflows.data.jobs import Interrupted, Job, JobsResult, work_through
+from septum.workflows.data.jobs import Job, JobsResult, work_through
 from septum.workflows.data.slices import write_slices
 from septum.workflows.model.plan import Plan, prediction_tile
 from septum.workflows.model.prepare import to_network
@@ -102,11 +102,7 @@ def run_jobs(
     """
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
-        try:
-            look = run_job(job, engine, plan, settings, tell, should_stop)
-            on_look(job.case.id, look)
-        except Stopped as error:
-            raise Interrupted from error
+        on_look(job.case.id, run_job(job, engine, plan, settings, tell, should_stop))
 
     return work_through(jobs, work, on_progress=on_progress, should_stop=should_stop)
 

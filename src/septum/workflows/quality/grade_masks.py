@@ -66,7 +66,7 @@ def grade_masks(
     Raises:
         DatasetError: nothing to grade, fewer than two references.
         ConfigError: `output` holds a list already and `settings.overwrite` is not set.
-        KeyboardInterrupt: when `should_stop` says so before the first mask.
+        Cancelled: when `should_stop` says so before the first mask.
     """
     if (output / "quality.csv").exists() and not settings.overwrite:
         raise ConfigError(f"{output} already holds quality.csv; choose another folder or use --overwrite")

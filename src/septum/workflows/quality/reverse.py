@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from septum.errors import DatasetError
+from septum.errors import Cancelled, DatasetError
 from septum.geometry import Image
 from septum.geometry.placement import Placement
 from septum.interactive.pixels.features import FeatureSettings, FilterBank, blocks, features_of
@@ -230,7 +230,7 @@ class Grader:
 
         Raises:
             DatasetError: fewer than two labelled cases.
-            KeyboardInterrupt: when `should_stop` says so.
+            Cancelled: when `should_stop` says so.
         """
         if len(cases) < 2:
             raise DatasetError(
@@ -254,7 +254,7 @@ class Grader:
         rows = []
         for number, variants in enumerate(worse):
             if should_stop():
-                raise KeyboardInterrupt
+                raise Cancelled
             others = pools[:number] + pools[number + 1 :]
             for pool, dice in variants:
                 scores = reverse_scores(pool.in_colour(channels), others, classes.n_classes, seed=seed)

@@ -13,7 +13,7 @@ class Hooks:
     Args:
         on_progress: called with a case's name and the fraction of the stage that is done.
         on_note: called with every sentence the reader should know; all of them are in the report too.
-        should_stop: asked between cases; True ends the work with `KeyboardInterrupt`, nothing is written.
+        should_stop: asked between cases; True ends the work with `Cancelled`, nothing is written.
     """
 
     on_progress: Callable[[str, float], None] = lambda case, fraction: None

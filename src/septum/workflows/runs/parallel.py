@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from septum.errors import ConfigError
+from septum.errors import Cancelled, ConfigError
 
 Item = TypeVar("Item")
 
@@ -98,18 +98,18 @@ class CasePool:
             items: one per case.
             name_of: the name of an item for the progress.
             on_progress: called with the name of a finished item and the fraction done.
-            should_stop: asked between items; True raises `KeyboardInterrupt`.
+            should_stop: asked between items; True raises `Cancelled`.
 
         Raises:
             ConfigError: the scheduler does not answer, workers ran out of memory, or none of them is left.
-            KeyboardInterrupt: as `should_stop` says.
+            Cancelled: as `should_stop` says.
             Exception: the first that `function` raised.
         """
         results: list[Result] = []
 
         def stop_if_asked() -> None:
             if should_stop():
-                raise KeyboardInterrupt
+                raise Cancelled
 
         for item in items if self._begins_inline(len(items)) else ():
             stop_if_asked()

@@ -18,11 +18,11 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from septum.errors import ConfigError, SeptumError
+from septum.errors import Cancelled, ConfigError, SeptumError
 from septum.metrics import confusion_counts, dice
 from septum.net.architecture.unet import UNet
 from septum.net.engines.torch import torch_engine
-from septum.net.inference.predict import Stopped, TileSettings, predict_classes
+from septum.net.inference.predict import TileSettings, predict_classes
 from septum.net.learning.checkpoint import save_model
 from septum.net.learning.objective import get_objective
 from septum.net.learning.sampling import Sample
@@ -194,7 +194,7 @@ def make_validation(
             try:
                 for prediction in guesses(engine, sample, plan, should_stop):
                     scores += _defined_dice(sample.labels, prediction, plan)
-            except Stopped:
+            except Cancelled:
                 break
         return float(np.mean(scores)) if scores else 0.0
 

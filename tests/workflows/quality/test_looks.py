@@ -1,0 +1,100 @@
+"""What can be seen of an image and a mask without knowing the truth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from tests.workflows.quality.estimates import picture
+
+from septum.workflows.quality.looks import (
+    ImageReference,
+    Shape,
+    ShapeReference,
+    image_features,
+    image_names,
+    shapes,
+    unusual_spacing,
+)
+
+
+def test_images_of_the_same_kind_are_usual_and_spoiled_ones_are_not() -> None:
+    known = ImageReference.of([image_features(picture(seed)) for seed in range(20)])
+    assert sum(bool(known.unusual(image_features(picture(seed)))) for seed in range(100, 140)) <= 1
+    rng = np.random.default_rng(0)
+    spoiled = {
+        "noise": picture(50) + rng.normal(0, 1, (1, 64, 64)).astype(np.float32),
+        "sharpness": ndimage.gaussian_filter(picture(50), (0, 5, 5)),
+        "quantile": picture(50) ** 3,
+    }
+    for array in spoiled.values():
+        reasons = known.unusual(image_features(array))
+        assert len(reasons) == 1
+        assert "unlike the training images" in reasons[0]
+
+
+def test_a_mixture_of_kinds_is_usual_at_each_of_its_kinds_and_unusual_between() -> None:
+    sharp = [image_features(picture(seed, blur=0.3)) for seed in range(8)]
+    smooth = [image_features(picture(seed, blur=3)) for seed in range(8)]
+    known = ImageReference.of(sharp + smooth)
+    assert known.unusual(image_features(picture(30, blur=0.3))) == ()
+    assert known.unusual(image_features(picture(30, blur=3))) == ()
+
+
+def test_of_three_images_nothing_can_be_said() -> None:
+    known = ImageReference.of([image_features(picture(seed)) for seed in range(3)])
+    assert known.limit == 0
+    assert known.unusual(image_features(picture(3) * 100)) == ()
+
+
+def test_names_fit_the_features_of_any_number_of_channels() -> None:
+    for channels in (1, 3):
+        array = np.random.default_rng(0).random((channels, 5, 6, 7)).astype(np.float32)
+        assert len(image_names(channels)) == len(image_features(array))
+    assert np.isfinite(image_features(np.zeros((1, 1, 9), np.float32))).all()
+
+
+def test_voxels_of_another_size_are_named_with_the_sizes_of_the_training() -> None:
+    assert unusual_spacing((1.0, 1.2), (1.0, 1.0), (1.0, 1.0)) == ()
+    (reason,) = unusual_spacing((5.0, 1.0), (1.0, 1.0), (2.0, 1.0))
+    assert "5" in reason
+    assert "axis 0" in reason
+    assert "1 to 2" in reason
+
+
+def test_shapes_count_volume_parts_and_the_largest_part() -> None:
+    classes = np.zeros((6, 8), np.uint8)
+    classes[0, :3] = 1
+    classes[4, 4] = 1
+    classes[2, 2:4] = 2
+    classes[5, 7] = 9  # ignored
+    first, second, third = shapes(classes, 4, (2.0, 0.5))
+    assert first == Shape(4.0, 2, 0.75)
+    assert second == Shape(2.0, 1, 1.0)
+    assert (third.volume, third.parts) == (0.0, 0)
+
+
+def test_parts_of_large_masks_are_counted_on_fewer_samples_and_volumes_are_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    classes = np.zeros((30, 40), np.uint8)
+    classes[2:12, 3:13] = classes[20:28, 20:30] = 1
+    exact = shapes(classes, 2, (1.0, 1.0))
+    monkeypatch.setattr("septum.workflows.quality.looks._MOST_PARTS", 200)
+    (coarse,) = shapes(classes, 2, (1.0, 1.0))
+    assert (coarse.volume, coarse.parts) == (exact[0].volume, 2) == (180.0, 2)
+    assert coarse.largest == pytest.approx(exact[0].largest, abs=0.1)
+
+
+def test_masks_much_larger_smaller_or_more_scattered_than_in_training_are_unusual() -> None:
+    known = ShapeReference.of([Shape(v, 1, 1.0) for v in (10.0, 12.0, 14.0, 20.0)] + [Shape(0.0, 0, math.nan)])
+    assert known == ShapeReference(10.0, 20.0, 1, 1.0, 4)
+    assert known.unusual(Shape(15.0, 2, 0.9)) == ()
+    assert "size of 3" in known.unusual(Shape(3.0, 1, 1.0))[0]
+    assert "size of 50" in known.unusual(Shape(50.0, 1, 1.0))[0]
+    assert "9 parts" in known.unusual(Shape(15.0, 9, 0.5))[0]
+    assert replace(known, masks=3).unusual(Shape(50.0, 1, 1.0)) == ()
+    assert ShapeReference.of([Shape(0.0, 0, math.nan)]) is None
