@@ -42,7 +42,7 @@ show(("Otsu", otsu), ("Otsu, ground evened out", threshold.automatic(even)))
 # unless a bridge of accepted pixels leads there.
 
 # %%
-clicks = [[[45, 30]], [[170, 90]], [[250, 100]]]
+clicks = [[[45, 30]], [[124, 45]], [[250, 100]]]
 grown = sum(growing.connected_threshold(even, seeds=seed, low=5.0).astype(int) * n for n, seed in enumerate(clicks, 1))
 show(("three clicks", grown > 0))
 

@@ -61,6 +61,8 @@ radii = np.array([2, 3, 5, 8, 12, 20, 40, 80])
 values = [dice(confusion_counts(distance <= r, distance <= r + 1, classes=[1])[0]) for r in radii]
 figure, axis = plt.subplots(figsize=(6, 3.4))
 axis.semilogx(radii, values, "o-")
+axis.set_xticks(radii, radii)
+axis.minorticks_off()
 axis.set_xlabel("radius of a disc in pixels, predicted one pixel too large")
 axis.set_ylabel("Dice")
 axis.grid(alpha=0.3)
