@@ -18,18 +18,12 @@ find_lesson("augmentation").compute().draw()
 # %% [markdown]
 # ## The study
 #
-# Three axial slices of a head (the ICBM152 template, at 2 mm) with grey and white matter; five slices of another block of the same
-# head to measure on. Each network is started from two seeds: with three images, luck matters.
-
+# Three axial slices of a head (the ICBM152 template) with grey and white matter to learn from, 400 steps; four slices of
+# another block of the same head to measure on.
 
 # %%
-def at_2_mm(height):
-    image, tissue = pictures.brain_slice(height)
-    return image[::2, ::2], tissue[::2, ::2]
-
-
-study = [at_2_mm(height) for height in (60, 75, 90)]
-test = [at_2_mm(height) for height in (105, 110, 115, 120, 125)]
+study = [pictures.brain_slice(height) for height in (60, 75, 90)]
+test = [pictures.brain_slice(height) for height in (100, 110, 120, 130)]
 
 
 def scores(network, cases):
@@ -39,21 +33,19 @@ def scores(network, cases):
 
 networks = {}
 for augmented in (False, True):
-    for seed in (0, 1):
-        network = train_small(*zip(*study), classes=3, steps=150, augmented=augmented, seed=seed)
-        networks[augmented] = network
-        name = "varied  " if augmented else "as it is"
-        print(
-            f"{name} seed {seed}: Dice {scores(network, study):.3f} on the three, {scores(network, test):.3f} on the five others"
-        )
+    networks[augmented] = network = train_small(*zip(*study), classes=3, steps=400, augmented=augmented)
+    known, new = scores(network, study), scores(network, test)
+    name = "varied  " if augmented else "as it is"
+    print(f"{name}  Dice {known:.3f} on the three, {new:.3f} on the four others: a gap of {known - new:.3f}")
 
 # %% [markdown]
-# Without augmentation the network fits the three images better and the others worse: it learns them by heart. With it, the two
-# numbers lie closer together.
+# Look at the gap between known and new slices. Without augmentation the network fits the three images better, and more of
+# that fit is learnt by heart: it does not carry over. With augmentation it can know no image by heart, for it never sees one
+# twice.
 #
 # ## What neither has seen
 #
-# The five test slices again, turned by a quarter.
+# The test slices again, turned by a quarter.
 
 # %%
 turned = [(np.rot90(image).copy(), np.rot90(tissue).copy()) for image, tissue in test]

@@ -92,7 +92,7 @@ def unet_blocks(
     Raises:
         ConfigError: when the image cannot be halved often enough.
 
-    >>> [block.shape for block in unet_blocks((128, 128))][:5]
+    >>> [block.shape for block in unet_blocks((128, 128))[:5]]
     [(128, 128, 16), (64, 64, 32), (32, 32, 64), (16, 16, 128), (8, 8, 256)]
     """
     depth = len(features)

@@ -63,8 +63,8 @@ def check(question: Question, given: Sequence[float]) -> tuple[Verdict, ...]:
     Raises:
         ConfigError: when there are more or fewer numbers than answers.
 
-    >>> [verdict.right for verdict in check(Question("2 + 2?", (Answer(4, "2 + 2 = 4"),)), [5])]
-    [False]
+    >>> check(Question("2 + 2?", (Answer(4, "2 + 2 = 4"),)), (5,))[0].step
+    '2 + 2 = 4'
     """
     if len(given) != len(question.answers):
         raise ConfigError(
