@@ -25,11 +25,13 @@ from septum.cli.commands import (
     evaluate,
     info,
     interpolate,
+    new,
     pixels,
     predict,
     quality,
     review,
     segment,
+    serve,
     train,
 )
 from septum.cli.stopping import STOPPED
@@ -43,7 +45,8 @@ app = typer.Typer(
     help="Biomedical image segmentation from a handful of annotations.\n\n"
     "Look at images (info), check a data set (doctor), segment without training (segment), "
     "learn from scribbles (pixels), edit labels (edit), train a U-Net (train), segment with it (predict), "
-    "measure (evaluate), grade masks without references (quality), let people rate (review)."
+    "measure (evaluate), grade masks without references (quality), let people rate (review), "
+    "or do it all in the browser (serve)."
     f"\n\n{NOTICE}",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -62,6 +65,8 @@ app.command("interpolate", short_help="Fill the slices between drawn ones.")(int
 app.command("evaluate", short_help="Compare masks with references.")(evaluate.evaluate)
 app.command("quality", short_help="Grade masks without their references.")(quality.quality)
 app.add_typer(review.app, name="review", short_help="A blinded reader study of masks.")
+app.command("new", short_help="Make a project for the workbench.")(new.new)
+app.command("serve", short_help="Open the workbench in the browser.")(serve.serve)
 app.command("demo", short_help="The whole path on an MR brain.")(demo.demo)
 
 
