@@ -19,12 +19,14 @@ from septum.errors import Cancelled, ConfigError, SeptumError
 from septum.interactive.marks.livewire import live_wire
 from septum.interactive.slices.held_out import leave_one_slice_out
 from septum.interactive.tool import Change
+from septum.interactive.tools import find_tool
 from septum.server import wire
 from septum.server.opened import OpenCase, Proposal, Sender
 from septum.server.schemas import ToolBody, rules_of
 from septum.workflows.data.slices import drawn_slices
 from septum.workflows.editing.edit import shown
 from septum.workflows.editing.script import EditStep, parse_step, whole
+from septum.workflows.editing.script import tools as every_tool
 from septum.workflows.projects.learning import models_of
 from septum.workflows.projects.project import Project
 
@@ -59,6 +61,9 @@ def step_of(case: OpenCase, tool: str, body: ToolBody) -> EditStep:
     """What a page sent as a checked step; errors as `parse_step`."""
     if tool in REFUSED:
         raise ConfigError(f"tool must be one that proposes labels, got {tool!r}")
+    row = find_tool(tool, every_tool())
+    for name in body.options:
+        row.option(name)  # an option never stands for another part of a step
     options = dict(body.options)
     if tool == "prompted":
         options["model"] = _model(case.project, options.get("model"))

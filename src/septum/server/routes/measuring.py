@@ -40,7 +40,8 @@ def report(model: str, name: str, desk: DeskHere) -> Response:
     """A file of the report, one that the project's folder lists."""
     path = _listed(desk.project, model, name)
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; sandbox"
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    policy += "sandbox allow-scripts"
     return Response(path.read_bytes(), media_type=kind, headers={"Content-Security-Policy": policy})
 
 
