@@ -27,11 +27,13 @@ from septum.cli.commands import (
     info,
     interpolate,
     lesson,
+    new,
     pixels,
     predict,
     quality,
     review,
     segment,
+    serve,
     train,
 )
 from septum.cli.stopping import STOPPED
@@ -46,7 +48,7 @@ app = typer.Typer(
     "Look at images (info), check a data set (doctor), segment without training (segment), "
     "learn from scribbles (pixels), edit labels (edit), train a U-Net (train), segment with it (predict), "
     "measure (evaluate), grade masks without references (quality), let people rate (review), "
-    "learn how it works (lesson)."
+    "or do it all in the browser (serve); learn how it works (lesson)."
     f"\n\n{NOTICE}",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -67,6 +69,8 @@ app.command("evaluate", short_help="Compare masks with references.")(evaluate.ev
 app.command("quality", short_help="Grade masks without their references.")(quality.quality)
 app.add_typer(review.app, name="review", short_help="A blinded reader study of masks.")
 app.command("lesson", short_help="The lecture, computed step by step.")(lesson.lesson)
+app.command("new", short_help="Make a project for the workbench.")(new.new)
+app.command("serve", short_help="Open the workbench in the browser.")(serve.serve)
 app.command("demo", short_help="The whole path on an MR brain.")(demo.demo)
 
 
