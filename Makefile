@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
-.PHONY: setup fmt check test coverage mutants bench docs demo release clean
+.PHONY: setup fmt check test coverage mutants bench docs serve demo release clean
 
 setup: $(STAMP)
 
@@ -44,7 +44,11 @@ bench: setup
 
 docs: setup
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/notebooks.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+serve: setup
+	$(BIN)/septum serve --sample
 
 demo: setup
 	$(BIN)/septum demo --overwrite

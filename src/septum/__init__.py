@@ -36,6 +36,7 @@ _ROOMS = (
     "geometry",
     "interactive",
     "io",
+    "lessons",
     "metrics",
     "net",
     "options",

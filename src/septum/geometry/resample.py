@@ -37,6 +37,10 @@ def resample_image(image: Image, grid: Grid, *, order: int = 1, outside: float |
 
     Raises:
         GeometryError: when the grids differ in the number of axes or the order is not 0 to 5.
+
+    >>> image = Image(np.array([[[0.0, 2.0, 4.0]]]), Grid.from_spacing((1, 3), (1.0, 1.0)))
+    >>> resample_image(image, Grid.from_spacing((1, 5), (1.0, 0.5))).array.tolist()
+    [[[0.0, 1.0, 2.0, 3.0, 4.0]]]
     """
     from scipy import ndimage
 
@@ -67,6 +71,10 @@ def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
 
     Raises:
         GeometryError: when the grids differ in the number of axes.
+
+    >>> labels = LabelMap(np.array([[0, 7]]), Grid.from_spacing((1, 2), (1.0, 1.0)))
+    >>> resample_labels(labels, Grid.from_spacing((1, 4), (1.0, 0.5))).array.tolist()
+    [[0, 7, 7, 0]]
     """
     to_source = _index_map(labels.grid, grid)
     if _is_identity(to_source, labels.grid, grid):

@@ -50,6 +50,12 @@ def describe(path: Path | str, *, axes: str | None = None) -> Description:
     Raises:
         FormatError: as for `read_image`; also for a folder without DICOM files.
         GeometryError: impossible voxel sizes or orientation.
+
+    >>> import tempfile, tifffile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tifffile.imwrite(Path(folder, "cells.tif"), np.zeros((8, 9), np.uint8))
+    ...     describe(Path(folder, "cells.tif")).shape
+    (8, 9)
     """
     path = Path(path)
     known = find_format(path)

@@ -27,7 +27,15 @@ _RGB = ("red", "green", "blue")
 
 
 def read(path: Path, *, axes: str | None = None, frame: int | None = None, labels: bool = False) -> Decoded:
-    """Decode one frame. A fourth axis of scalars is time, vector samples are channels; `axes` overrides the former."""
+    """Decode one frame. A fourth axis of scalars is time, vector samples are channels; `axes` overrides the former.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nrrd"), image)
+    ...     read(Path(folder, "a.nrrd")).grid.spacing
+    (3.0, 1.0, 1.0)
+    """
     with reading(path, _name(path)):
         checked, reader = _header(path)
         letters, shape = _axes(path, reader, axes)
@@ -50,14 +58,30 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
 
 
 def count_frames(path: Path, *, axes: str | None = None) -> int:
-    """How many frames the file holds along time; 1 when it has no time axis."""
+    """How many frames the file holds along time; 1 when it has no time axis.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nrrd"), image)
+    ...     count_frames(Path(folder, "a.nrrd"))
+    1
+    """
     with reading(path, _name(path)):
         letters, shape = _axes(path, _header(path)[1], axes)
         return lettered.length(letters, shape, "T")
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
-    """Write labels in the smallest integer type; in NRRD the label names go along as 3D Slicer segments."""
+    """Write labels in the smallest integer type; in NRRD the label names go along as 3D Slicer segments.
+
+    >>> import tempfile
+    >>> labels = LabelMap(np.ones((2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "a.nrrd"), labels)
+    ...     int(read(Path(folder, "a.nrrd"), labels=True).array.max())
+    1
+    """
     meta: dict[str, str] = {}
     if suffix(path) != ".mha":
         for number, (value, name) in enumerate(sorted(labels.names.items())):
@@ -67,7 +91,15 @@ def write_labels(path: Path, labels: LabelMap) -> None:
 
 
 def write_image(path: Path, image: Image) -> None:
-    """Write intensities; several channels become vector samples."""
+    """Write intensities; several channels become vector samples.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nrrd"), image)
+    ...     read(Path(folder, "a.nrrd")).array.shape
+    (1, 2, 4, 5)
+    """
     array = image.array.astype(np.float32) if image.array.dtype == np.float16 else image.array
     _write(path, array, image.grid, {})
 

@@ -35,7 +35,15 @@ _PLANE = b"plane"  # our mark on a plane of several channels, which NIfTI can on
 
 
 def read(path: Path, *, axes: str | None = None, frame: int | None = None, labels: bool = False) -> Decoded:
-    """Decode one frame. `axes` decides what a fourth axis is ("TZYX" or "CZYX"); see `TIME_FROM` for the default."""
+    """Decode one frame. `axes` decides what a fourth axis is ("TZYX" or "CZYX"); see `TIME_FROM` for the default.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nii"), image)
+    ...     read(Path(folder, "a.nii")).grid.spacing
+    (3.0, 1.0, 1.0)
+    """
     with reading(path, "NIfTI"), _quiet():
         file = _load(path)
         header = _raw_header(path, file)
@@ -56,7 +64,15 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
 
 
 def count_frames(path: Path, *, axes: str | None = None) -> int:
-    """How many frames the file holds along time; 1 when it has no time axis."""
+    """How many frames the file holds along time; 1 when it has no time axis.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nii"), image)
+    ...     count_frames(Path(folder, "a.nii"))
+    1
+    """
     with reading(path, "NIfTI"), _quiet():
         file = _load(path)
         letters, _ = _axes(path, file, _raw_header(path, file), axes)
@@ -64,12 +80,28 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
-    """Write labels in the smallest integer type; the geometry as sform, and as qform where that can express it."""
+    """Write labels in the smallest integer type; the geometry as sform, and as qform where that can express it.
+
+    >>> import tempfile
+    >>> labels = LabelMap(np.ones((2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "a.nii"), labels)
+    ...     int(read(Path(folder, "a.nii"), labels=True).array.max())
+    1
+    """
     _write(path, compact(labels.array), labels.grid)
 
 
 def write_image(path: Path, image: Image) -> None:
-    """Write intensities; several channels become a vector image (fifth dimension), as ITK writes them."""
+    """Write intensities; several channels become a vector image (fifth dimension), as ITK writes them.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nii"), image)
+    ...     read(Path(folder, "a.nii")).array.shape
+    (1, 2, 4, 5)
+    """
     array = image.array[0] if len(image.array) == 1 else np.moveaxis(image.array, 0, -1)
     if array.dtype == np.float16:
         array = array.astype(np.float32)

@@ -30,6 +30,13 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     """Decode one frame. A colour palette gives colours for an image and class indices for labels.
 
     `axes` may only confirm what these formats always hold: "YX", "YXC", or with "T" in front for animations.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.png"), image)
+    ...     read(Path(folder, "a.png")).grid.spacing
+    (1.0, 1.0)
     """
     check_axes(path, axes)
     with reading(path, "image"), warnings.catch_warnings():
@@ -56,7 +63,15 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
 
 
 def count_frames(path: Path, *, axes: str | None = None) -> int:
-    """Number of pictures in an animation, otherwise 1."""
+    """Number of pictures in an animation, otherwise 1.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.png"), image)
+    ...     count_frames(Path(folder, "a.png"))
+    1
+    """
     check_axes(path, axes)
     with reading(path, "image"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -65,7 +80,10 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
 
 
 def check_axes(path: Path, axes: str | None) -> None:
-    """Rows, columns and colours are fixed in these formats; only a wrong declaration can be told."""
+    """Rows, columns and colours are fixed in these formats; only a wrong declaration can be told.
+
+    >>> check_axes(Path("cells.png"), "YX")  # says nothing
+    """
     if axes is not None and axes.upper().removeprefix("T") not in ("YX", "YXC", "YXS"):
         raise FormatError(f"axes of {path.name} must be YX, YXC, TYX or TYXC, got {axes!r}; leave axes out")
 
@@ -75,6 +93,13 @@ def write_labels(path: Path, labels: LabelMap) -> None:
 
     Raises:
         FormatError: for volumes, negative labels, labels above 65535 and formats that would change labels.
+
+    >>> import tempfile
+    >>> labels = LabelMap(np.ones((4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "a.png"), labels)
+    ...     int(read(Path(folder, "a.png"), labels=True).array.max())
+    1
     """
     if suffix(path) != ".png":
         raise FormatError(f"labels must be written without loss, got {path.name}; use .png or .tif")
@@ -90,6 +115,13 @@ def write_image(path: Path, image: Image) -> None:
 
     Raises:
         FormatError: for volumes, floating point and more than three channels.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.png"), image)
+    ...     read(Path(folder, "a.png")).array.shape
+    (1, 4, 5)
     """
     array = image.array
     if array.dtype not in (np.uint8, np.uint16) or len(array) not in (1, 3):

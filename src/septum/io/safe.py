@@ -58,6 +58,13 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         FormatError: when the file cannot be written (disk full, no permission, no such folder); the temporary file is
             removed and what stood under `path` before is untouched.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder, "note.txt")) as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     Path(folder, "note.txt").read_text()
+    'whole'
     """
     clear_dead(path.parent)
     temporary = path.with_name(f".septum-{_HOST}-{os.getpid()}-{secrets.token_hex(6)}{suffix(path)}")

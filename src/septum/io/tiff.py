@@ -33,7 +33,15 @@ _RGB = ("red", "green", "blue")
 
 
 def read(path: Path, *, axes: str | None = None, frame: int | None = None, labels: bool = False) -> Decoded:
-    """Decode one frame of the first series. `axes` overrides what the file says, slowest axis first ("TYX", "YXC")."""
+    """Decode one frame of the first series. `axes` overrides what the file says, slowest axis first ("TYX", "YXC").
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.tif"), image)
+    ...     read(Path(folder, "a.tif")).grid.spacing
+    (1.0, 1.0)
+    """
     with reading(path, "TIFF"), _opened(path) as file:
         series = file.series[0]
         letters, notes = _axes(path, series, axes)
@@ -62,7 +70,15 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
 
 
 def count_frames(path: Path, *, axes: str | None = None) -> int:
-    """How many frames the first series holds along time; 1 when it has no time axis."""
+    """How many frames the first series holds along time; 1 when it has no time axis.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.tif"), image)
+    ...     count_frames(Path(folder, "a.tif"))
+    1
+    """
     with reading(path, "TIFF"), _opened(path) as file:
         series = file.series[0]
         letters, _ = _axes(path, series, axes)
@@ -70,7 +86,15 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
-    """Write labels as OME-TIFF, compressed without loss, in the smallest integer type up to 32 bits."""
+    """Write labels as OME-TIFF, compressed without loss, in the smallest integer type up to 32 bits.
+
+    >>> import tempfile
+    >>> labels = LabelMap(np.ones((4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "a.tif"), labels)
+    ...     int(read(Path(folder, "a.tif"), labels=True).array.max())
+    1
+    """
     array = compact(labels.array)
     if array.dtype.itemsize > 4:
         raise FormatError(f"TIFF labels must fit into 32 bits, got values up to {int(array.max())}; renumber them")
@@ -78,7 +102,15 @@ def write_labels(path: Path, labels: LabelMap) -> None:
 
 
 def write_image(path: Path, image: Image) -> None:
-    """Write intensities as OME-TIFF with channel names and physical size; position and orientation are not stored."""
+    """Write intensities as OME-TIFF with channel names and physical size; position and orientation are not stored.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.tif"), image)
+    ...     read(Path(folder, "a.tif")).array.shape
+    (1, 4, 5)
+    """
     array = image.array
     if array.dtype == np.float16:
         array = array.astype(np.float32)

@@ -226,11 +226,30 @@ class Session:
         Returns:
             What changed; None when the rules left nothing of it. Whatever the tool raises leaves the labels alone.
         """
-        found = tool(self._picture(channel), self.labels(layer), spacing=self.spacing, **options)
-        change = found if isinstance(found, Change) else _together(found, self.labels(layer), on_preview)
+        change = self.propose(tool, layer=layer, channel=channel, on_preview=on_preview, **options)
         if change is None:
             return None
         return self.apply(change, what=what or str(getattr(tool, "__name__", "edit")), layer=layer)
+
+    def propose(
+        self,
+        tool: Callable[..., Change | Iterator[Change]],
+        *,
+        layer: str | None = None,
+        channel: int | None = None,
+        on_preview: Callable[[Change], None] | None = None,
+        **options: Any,
+    ) -> Change | None:
+        """What a tool proposes, without applying it: to be shown, and handed to `apply` or forgotten; as `run`."""
+        found = tool(self._picture(channel), self.labels(layer), spacing=self.spacing, **options)
+        return found if isinstance(found, Change) else _together(found, self.labels(layer), on_preview)
+
+    def allowed(self, change: Change, *, layer: str | None = None, rules: Rules | None = None) -> Change:
+        """What the rules (the session's by default) leave of a change to its own layer; errors as `apply`."""
+        name, given = self._name(layer), self.rules if rules is None else rules
+        whole_labels(change)
+        kept = filtered(change, self._layers, layer=name, rules=given, image=self.image)
+        return kept.get(name, Change(change.box, self._layers[name][change.box.slices]))
 
     def apply(self, change: Change, *, what: str = "edit", layer: str | None = None) -> Done | None:
         """Filter a change by the rules, keep it, set it: one step of the history, in all layers that it touches.

@@ -53,7 +53,14 @@ def split_choice(path: Path) -> tuple[Path, int | None]:
 
 
 def is_dicom_folder(folder: Path) -> bool:
-    """Whether at least one DICOM file lies directly in the folder."""
+    """Whether at least one DICOM file lies directly in the folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "0001").write_bytes(bytes(128) + b"DICM")
+    ...     is_dicom_folder(Path(folder))
+    True
+    """
     return folder.is_dir() and next(dicom_files(folder), None) is not None
 
 

@@ -94,7 +94,15 @@ class Layout:
 
 
 def is_dicom_file(path: Path) -> bool:
-    """By signature; files from before the signature are recognised by their first element."""
+    """By signature; files from before the signature are recognised by their first element.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "0001")
+    ...     _ = path.write_bytes(bytes(128) + b"DICM")
+    ...     is_dicom_file(path)
+    True
+    """
     if not path.is_file():
         return False
     try:
@@ -107,7 +115,15 @@ def is_dicom_file(path: Path) -> bool:
 
 
 def dicom_files(folder: Path) -> Iterator[Path]:
-    """The DICOM files that lie directly in a folder, by name."""
+    """The DICOM files that lie directly in a folder, by name.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "0001").write_bytes(bytes(128) + b"DICM")
+    ...     _ = Path(folder, "notes.txt").write_text("no image")
+    ...     [path.name for path in dicom_files(Path(folder))]
+    ['0001']
+    """
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or (suffix(path) and suffix(path) not in DICOM):
             continue
@@ -119,6 +135,9 @@ def scan(files: Sequence[Path]) -> tuple[list[Series], dict[str, int]]:
     """Sort files into series; also count the objects that are no images, by modality.
 
     A series whose planes differ in size or orientation (a scout among the slices) is split.
+
+    >>> scan([])
+    ([], {})
     """
     found: dict[tuple[str, tuple[int, int]], list[list[tuple[Plane, Any]]]] = {}
     others: dict[str, int] = {}
@@ -410,8 +429,8 @@ def _slice_step(name: str, stack: Sequence[Plane]) -> tuple[Vector, list[str]]:
     straight = _rounded_line(places @ normal)
     if straight is not None:
         step = normal * straight + _aside(places, normal)
-        text = f"slice distances vary from {gaps.min():.3f} to {gaps.max():.3f} mm as rounded positions do"
-        return step, [f"{text}: {straight:.4f} mm is used"]
+        spread = f"slice distances vary from {gaps.min():.3f} to {gaps.max():.3f} mm as rounded positions do"
+        return step, [f"{spread}: {straight:.4f} mm is used"]
     wide = np.flatnonzero(gaps > (1 + _EVEN) * usual)
     if (gaps > 1.5 * usual).any():
         lost = int(sum(round(gap / usual) - 1 for gap in gaps[gaps > 1.5 * usual]))

@@ -133,7 +133,7 @@ def load_image(case: Case) -> Image:
     first = images[0]
     if len(images) == 1:
         names = case.channels if len(case.channels) == len(first.channels) else first.channels
-        return Image(first.array, first.grid, names)
+        return Image(first.array, first.grid, names, first.notes)
     for source, other in zip(case.images[1:], images[1:], strict=True):
         if not first.grid.matches(other.grid):
             raise GeometryError(
@@ -143,7 +143,8 @@ def load_image(case: Case) -> Image:
             )
     array = np.concatenate([image.array for image in images])
     names = case.channels if len(case.channels) == len(array) else _channel_names(case, images)
-    return Image(array, first.grid, names)
+    notes = tuple(dict.fromkeys(note for image in images for note in image.notes))
+    return Image(array, first.grid, names, notes)
 
 
 def _channel_names(case: Case, images: list[Image]) -> tuple[str, ...]:
@@ -181,7 +182,7 @@ def load_labels(case: Case) -> LabelMap:
         )
     array = _signed(labels.array)
     array[roi.array == 0] = UNANNOTATED
-    return LabelMap(array, labels.grid, labels.names)
+    return LabelMap(array, labels.grid, labels.names, labels.notes)
 
 
 def _like_image(labels: LabelMap, case: Case) -> LabelMap:
@@ -197,10 +198,13 @@ def _like_image(labels: LabelMap, case: Case) -> LabelMap:
     grid = load_image(case).grid
     if flat and grid.ndim == 2:
         return LabelMap(
-            labels.array[0], Grid.from_spacing(labels.grid.shape[1:], labels.grid.spacing[1:]), labels.names
+            labels.array[0],
+            Grid.from_spacing(labels.grid.shape[1:], labels.grid.spacing[1:]),
+            labels.names,
+            labels.notes,
         )
     if not flat and grid.shape == (1, *labels.grid.shape):
-        return LabelMap(labels.array[None], grid, labels.names)
+        return LabelMap(labels.array[None], grid, labels.names, labels.notes)
     return labels
 
 
@@ -238,7 +242,7 @@ def load_pair(case: Case) -> tuple[Image, LabelMap]:
     image, labels = load_image(case), load_labels(case)
     relation, distance = compare_grids(image.grid, labels.grid)
     if relation in ("same", "lost"):
-        return image, LabelMap(labels.array, image.grid, labels.names)
+        return image, LabelMap(labels.array, image.grid, labels.names, labels.notes)
     reason = {
         "shape": f"the image is {image.grid.shape} and its labels are {labels.grid.shape}",
         "reoriented": f"the image's axes run {image.grid.orientation} and the labels' {labels.grid.orientation}",

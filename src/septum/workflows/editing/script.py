@@ -177,7 +177,7 @@ def parse_script(text: str, *, what: str = "the script") -> Script:
         raise ConfigError(f"{what} must hold one [[step]] or more, got {steps!r}; each names its tool with do")
     try:
         rules = _rules(content.get("rules", {}), "rules")
-        parsed = tuple(_parse_step(step, number) for number, step in enumerate(steps, start=1))
+        parsed = tuple(parse_step(step, f"step {number}") for number, step in enumerate(steps, start=1))
         script = Script(parsed, rules, str(content.get("about", "")))
         for step in script.steps:
             script.rules_of(step)
@@ -200,8 +200,8 @@ def _rules(content: Any, where: str) -> dict[str, Any]:
     return content
 
 
-def _parse_step(content: Mapping[str, Any], number: int) -> EditStep:
-    where = f"step {number}"
+def parse_step(content: Mapping[str, Any], where: str = "the step") -> EditStep:
+    """One step from plain data, checked as a whole; `where` begins the messages. Errors as `parse_script`."""
     if not isinstance(content.get("do"), str):
         raise ConfigError(f'{where} must name its tool, got {dict(content)!r}; write do = "NAME"')
     try:
@@ -234,7 +234,7 @@ def _prompts(tool: Method) -> list[str]:
         known += ["points", "points_mm"]
     if "strokes" in tool.given or "seeds" in tool.given:
         known.append("strokes")
-    if "seeds" in tool.given:
+    if "seeds" in tool.given or "seeds_layer" in tool.given:
         known += ["seeds_layer", "seeds_background"]
     known += [key for key in ("boxes", "other") if key in tool.given]
     return known if tool.stage == "image" else [*known, "region", "region_mm"]

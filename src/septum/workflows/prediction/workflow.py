@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import find_cases, plan_jobs
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.machine import measure_machine
@@ -57,8 +58,12 @@ def predict(
     def on_look(case: str, look: Look) -> None:
         found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold))
 
-    result = run_jobs(jobs, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, on_look=on_look)
-    record_prediction(output, model, plan, settings, jobs, result)
+    doubts = Doubts(on_note)
+    result = run_jobs(
+        jobs, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, on_look=on_look,
+        on_image=doubts.hear,
+    )  # fmt: skip
+    record_prediction(output, model, plan, settings, jobs, result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
     return GradedResult(result.written, result.failures, tuple(worst_first(found)))

@@ -1,0 +1,185 @@
+"""A workbench from Python: fetch a case, set a mask, start a training, over the same API as the page.
+
+The insight: a notebook is a page like any other. It takes the lease of a case before it changes it, numbers what it
+sends, and gets the same refusals, so a person and a script can work on one project.
+
+    from septum.client import Workbench
+
+    with Workbench("http://127.0.0.1:8765", token) as bench:
+        labels = bench.labels("case-01")
+        bench.set_labels("case-01", labels > 0, what="from a notebook")
+        bench.save("case-01", note="thresholded")
+        job = bench.wait(bench.train(minutes=2))
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from septum.errors import ConfigError, GeometryError, SeptumError, SessionError
+
+ENDED = ("done", "failed", "stopped")
+
+
+class RequestError(SeptumError):
+    """The server refused a request; `code` is its word for why."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Workbench:
+    """A connection to a server that `septum serve` started.
+
+    Args:
+        address: such as `http://127.0.0.1:8765`.
+        token: that of the address.
+        author: a short pseudonym, stored with every version.
+        timeout_s: of a request.
+
+    Raises:
+        SessionError: the server cannot be reached (by any method).
+        RequestError: it refused.
+    """
+
+    def __init__(self, address: str, token: str, *, author: str = "notebook", timeout_s: float = 120.0) -> None:
+        self._page = f"python-{secrets.token_hex(8)}"
+        self._number = 0
+        headers = {
+            "Authorization": f"Bearer {token}", "X-Septum-Client": self._page, "X-Septum-Author": quote(author),
+        }  # fmt: skip
+        self._http = httpx.Client(base_url=address.rstrip("/"), headers=headers, timeout=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection; leases end by themselves."""
+        self._http.close()
+
+    def cases(self) -> list[dict[str, Any]]:
+        """All cases with their status."""
+        found: list[dict[str, Any]] = self._ask("GET", "cases")["cases"]
+        return found
+
+    def case(self, case_id: str) -> dict[str, Any]:
+        """Everything about a case: shape, spacing in mm, affine, channels, provenance of slices."""
+        return self._ask("GET", f"cases/{quote(case_id, safe='')}")
+
+    def image(self, case_id: str, channel: int = 0) -> NDArray[Any]:
+        """A channel of the image, `spatial`, in array order."""
+        return self._volume(case_id, "slices", {"channel": str(channel)})
+
+    def labels(self, case_id: str, layer: str = "current") -> NDArray[Any]:
+        """A layer of labels, `spatial`: `current`, `reference`, `version:2`, `prediction:model-1`."""
+        return self._volume(case_id, "labels", {"layer": layer})
+
+    def set_labels(self, case_id: str, labels: ArrayLike, *, what: str = "notebook") -> dict[str, Any]:
+        """Make `labels` (integers or booleans of the image's shape) those of the case, as one step that can be undone.
+
+        Raises:
+            GeometryError: another shape, or values that are no labels.
+        """
+        given, now = np.asarray(labels), self.labels(case_id)
+        if given.shape != now.shape or given.dtype.kind not in "iub":
+            raise GeometryError(f"labels must be integers of shape {now.shape}, got {given.dtype} of {given.shape}")
+        answer: dict[str, Any] = {}
+        for start in range(0, len(now), 8):  # some slices at a time: a request is bounded
+            runs = _runs(given[start : start + 8].astype(np.int64), now[start : start + 8])
+            if runs:
+                answer = self._edit(case_id, start, min(start + 8, len(now)), now.shape, runs, what)
+        return answer
+
+    def tool(self, case_id: str, name: str, **body: Any) -> dict[str, Any]:
+        """Run a tool and apply what it proposes: `tool("case-01", "margin", options={"distance_mm": 1.5})`."""
+        self._number += 1
+        sent = {"client": self._page, "sequence": self._number, "apply": True, **body}
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/tools/{quote(name, safe='')}", sent)
+
+    def save(self, case_id: str, *, note: str = "") -> dict[str, Any]:
+        """Save a version."""
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/save", {"client": self._page, "note": note})
+
+    def leave(self, case_id: str) -> dict[str, Any]:
+        """Give the lease of a case back, so that others can edit it."""
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/lease/release", {"client": self._page})
+
+    def train(self, *, minutes: float = 2.0, **settings: Any) -> dict[str, Any]:
+        """Start a training on the annotated cases; the masks of the others are predicted after it."""
+        return self._ask("POST", "jobs", {"kind": "train", "minutes": minutes, **settings})
+
+    def wait(self, job: dict[str, Any], *, every_s: float = 1.0) -> dict[str, Any]:
+        """The job when it has ended.
+
+        Raises:
+            ConfigError: a time that is not positive.
+        """
+        if not every_s > 0:
+            raise ConfigError(f"every_s must be positive, got {every_s}")
+        while (found := self._ask("GET", f"jobs/{int(job['id'])}"))["state"] not in ENDED:
+            time.sleep(every_s)
+        return found
+
+    def queue(self) -> list[dict[str, Any]]:
+        """Cases that wait for a person, the one that would help most first, with the reason."""
+        found: list[dict[str, Any]] = self._ask("GET", "queue")["queue"]
+        return found
+
+    def _edit(
+        self, case_id: str, start: int, stop: int, shape: tuple[int, ...], runs: list[int], what: str
+    ) -> dict[str, Any]:
+        self._number += 1
+        box = {"start": [start, *[0] * (len(shape) - 1)], "stop": [stop, *shape[1:]]}
+        body = {"client": self._page, "sequence": self._number, "what": what, "box": box, "runs": runs}
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/edits", body)
+
+    def _volume(self, case_id: str, kind: str, parameters: dict[str, str]) -> NDArray[Any]:
+        shape = self.case(case_id)["shape"]
+        count = shape[0] if len(shape) == 3 else 1
+        planes = []
+        for index in range(count):
+            found = self._send("GET", f"cases/{quote(case_id, safe='')}/{kind}/0/{index}", params=parameters)
+            kind_of = np.dtype(found.headers["X-Septum-Dtype"]).newbyteorder("<")
+            size = tuple(int(n) for n in found.headers["X-Septum-Shape"].split(","))
+            planes.append(np.frombuffer(found.content, kind_of).reshape(size))
+        return np.stack(planes) if len(shape) == 3 else planes[0].copy()
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        found: dict[str, Any] = self._send(method, path, json=body).json()
+        return found
+
+    def _send(self, method: str, path: str, **given: Any) -> httpx.Response:
+        try:
+            found = self._http.request(method, f"/api/{path}", **given)
+        except httpx.HTTPError as error:
+            raise SessionError(f"the server must be reachable, got {error}; start it with `septum serve`") from error
+        if found.status_code >= 400:
+            try:
+                said = found.json()
+            except ValueError:
+                said = {}
+            raise RequestError(str(said.get("error", found.reason_phrase)), str(said.get("code", found.status_code)))
+        return found
+
+
+def _runs(wanted: NDArray[np.int64], now: NDArray[Any]) -> list[int]:
+    """What differs, as `offset, length, value` one after the other."""
+    flat, places = wanted.reshape(-1), np.flatnonzero(wanted.reshape(-1) != now.reshape(-1))
+    if not len(places):
+        return []
+    values = flat[places]
+    starts = np.flatnonzero(np.concatenate([[True], (np.diff(places) != 1) | (np.diff(values) != 0)]))
+    table = np.stack([places[starts], np.diff(starts, append=len(places)), values[starts]], axis=1)
+    flat_table: list[int] = table.reshape(-1).tolist()
+    return flat_table

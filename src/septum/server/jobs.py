@@ -1,0 +1,190 @@
+"""Long work, one job after the other, each in a process of its own.
+
+The insight: the database says what was ordered and how it ended; the rest (progress, the curve) is told while it
+happens and may be forgotten. A job whose process dies without a word has failed, and the next one starts.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from septum.errors import ConfigError
+from septum.server.events import Events
+from septum.server.working import work
+from septum.workflows.projects.learning import models_of
+from septum.workflows.projects.project import Project
+from septum.workflows.projects.store import ENDED, JobRecord, now_text
+
+MOST_POINTS = 2000
+PATIENCE_S = 20.0
+_EVERY_S = 0.5
+
+
+@dataclass
+class Live:
+    """What a job that runs tells."""
+
+    progress: float = 0.0
+    message: str = ""
+    status: dict[str, Any] | None = None
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    told: float = 0.0
+
+
+class JobRunner:
+    """Starts queued jobs in order; `start` begins, `close` stops the job at work and keeps the rest queued."""
+
+    def __init__(self, project: Project, events: Events) -> None:
+        self._project, self._events = project, events
+        self._context = multiprocessing.get_context("spawn")
+        self._waiting: queue.Queue[int | None] = queue.Queue()
+        self._live: dict[int, Live] = {}
+        self._stops: dict[int, Any] = {}
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Take up what was queued; what ran when the server died has failed."""
+        for job in self._project.store.jobs():
+            if job.state in ("running", "stopping"):
+                self._project.store.change_job(
+                    job.id,
+                    state="failed",
+                    ended=now_text(),
+                    error="the server was stopped while it ran; start it again",
+                )
+            elif job.state == "queued":
+                self._waiting.put(job.id)
+        self._thread = threading.Thread(target=self._work, name="septum-jobs", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the job at work and wait for it."""
+        self._closing = True
+        for stop in list(self._stops.values()):
+            stop.set()
+        self._waiting.put(None)
+        if self._thread is not None:
+            self._thread.join(PATIENCE_S + 5)
+
+    def order(self, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """Queue a job.
+
+        Raises:
+            ConfigError: a prediction or measurement without a model.
+        """
+        if kind == "train":
+            taken = {job.model for job in self._project.store.jobs()}
+            number = 1 + sum(job.kind == "train" for job in self._project.store.jobs())
+            while f"model-{number}" in taken or (self._project.models / f"model-{number}").exists():
+                number += 1
+            settings = {**settings, "model": f"model-{number}"}
+        else:
+            known = [one.name for one in models_of(self._project)]
+            name = settings.get("model") or (known[-1] if known else None)
+            if name not in known:
+                raise ConfigError(f"model must be one of {', '.join(known) or 'none yet: train first'}, got {name!r}")
+            settings = {**settings, "model": name}
+        job = self._project.store.add_job(kind, settings)
+        job = self._project.store.change_job(job.id, model=settings["model"])
+        self._waiting.put(job.id)
+        return self._tell(job)
+
+    def stop(self, job_id: int) -> dict[str, Any]:
+        """Ask a job to stop: a training keeps what it learnt, a queued job never starts."""
+        job = self._project.store.job(job_id)
+        if job.state == "queued":
+            job = self._project.store.change_job(job_id, state="stopped", ended=now_text())
+        elif job_id in self._stops:
+            self._stops[job_id].set()
+            job = self._project.store.change_job(job_id, state="stopping")
+        return self._tell(job)
+
+    def describe(self, job: JobRecord, *, curve: bool = True) -> dict[str, Any]:
+        """A job as pages see it."""
+        live = self._live.get(job.id, Live(progress=1.0 if job.state == "done" else 0.0))
+        found = {
+            "id": job.id, "kind": job.kind, "state": job.state, "created": job.created, "started": job.started,
+            "ended": job.ended, "progress": round(live.progress, 4), "message": live.message, "status": live.status,
+            "model": job.model, "error": job.error, "result": job.result,
+        }  # fmt: skip
+        return {**found, "curve": live.curve} if curve else found
+
+    def _tell(self, job: JobRecord, point: dict[str, Any] | None = None) -> dict[str, Any]:
+        self._events.publish("job", {**self.describe(job, curve=False), "point": point})
+        return self.describe(job)
+
+    def _work(self) -> None:
+        while (number := self._waiting.get()) is not None and not self._closing:
+            if self._project.store.job(number).state == "queued":
+                self._run(number)
+
+    def _run(self, number: int) -> None:
+        job = self._project.store.change_job(number, state="running", started=now_text())
+        live, stop = self._live.setdefault(number, Live()), self._context.Event()
+        self._stops[number] = stop
+        self._tell(job)
+        ours, theirs = self._context.Pipe(duplex=False)
+        arguments = (str(self._project.folder), job.kind, dict(job.settings), theirs, stop)
+        process = self._context.Process(target=work, args=arguments, name=f"septum-{job.kind}-{number}")
+        process.start()
+        theirs.close()
+        end = self._listen(number, ours, live, process)
+        process.join(PATIENCE_S)
+        if process.is_alive():
+            process.terminate()
+            process.join(5)
+        self._stops.pop(number, None)
+        self._end(number, end, process.exitcode)
+
+    def _listen(self, number: int, pipe: Any, live: Live, process: Any) -> dict[str, Any] | None:
+        """Hear a job until it ends; None when it died without a word."""
+        deadline: float | None = None
+        while True:
+            try:
+                if not pipe.poll(0.5):
+                    if self._closing and deadline is None:
+                        deadline = time.monotonic() + PATIENCE_S
+                    if deadline is not None and time.monotonic() > deadline:
+                        return {"end": "stopped", "error": "the server was stopped"}
+                    continue
+                said = pipe.recv()
+            except (EOFError, OSError):
+                return None
+            if "end" in said:
+                return dict(said)
+            self._heard(number, live, said)
+
+    def _heard(self, number: int, live: Live, said: dict[str, Any]) -> None:
+        live.progress = said.get("progress", live.progress)
+        live.message = said.get("message", live.message)
+        point = None
+        if "status" in said:
+            live.status = said["status"]
+            kept = ("step", "loss", "val_dice", "seconds_left")
+            point = {key: live.status.get(key) for key in kept}
+            if len(live.curve) < MOST_POINTS:
+                live.curve.append(point)
+        if "case" in said:
+            self._events.publish("predicted", {"case": said["case"]})
+        elif point is not None or time.monotonic() - live.told > _EVERY_S:
+            live.told = time.monotonic()
+            self._tell(self._project.store.job(number), point)
+
+    def _end(self, number: int, end: dict[str, Any] | None, code: int | None) -> None:
+        if end is None:
+            end = {"end": "failed", "error": f"the job's process died (exit code {code}); memory may have run out"}
+        state = end["end"] if end["end"] in ENDED else "failed"
+        values: dict[str, Any] = {"state": state, "ended": now_text(), "error": end.get("error")}
+        if end.get("result") is not None:
+            values["result"] = end["result"]
+        job = self._project.store.change_job(number, **values)
+        self._tell(job)
+        self._events.publish("queue", {})
+        if job.kind == "train" and job.result and job.settings.get("predict") and not self._closing:
+            self.order("predict", {"model": job.model})

@@ -1,0 +1,71 @@
+"""What a measurement found: Dice per case and label, where it is worst, and the report."""
+
+from __future__ import annotations
+
+import csv
+import math
+import mimetypes
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from septum.errors import FormatError
+from septum.server.routes.common import DeskHere
+from septum.workflows.projects.project import Project
+from septum.workflows.projects.store import MissingError
+
+router = APIRouter(prefix="/api/measure", tags=["measure"])
+_LARGEST = 64 << 20
+
+
+@router.get("")
+def measured(desk: DeskHere) -> dict[str, Any]:
+    """The scores of the newest measurement, worst first."""
+    done = [job for job in desk.project.store.jobs() if job.kind == "evaluate" and job.state == "done" and job.result]
+    if not done:
+        return {"available": False, "scores": [], "report": None, "model": None}
+    model = str(done[-1].model)
+    rows = _rows(desk.project.reports / model / "cases.csv")
+    scores = [
+        {"case": row.get("case", ""), "label": row.get("label", ""), "name": row.get("name", ""), "dice": _number(row)}
+        for row in rows
+    ]
+    scores.sort(key=lambda one: -1.0 if one["dice"] is None else one["dice"])
+    return {"available": True, "scores": scores, "report": f"/api/measure/report/{model}/index.html", "model": model}
+
+
+@router.get("/report/{model}/{name}", response_class=Response)
+def report(model: str, name: str, desk: DeskHere) -> Response:
+    """A file of the report, one that the project's folder lists."""
+    path = _listed(desk.project, model, name)
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    policy += "sandbox allow-scripts"
+    return Response(path.read_bytes(), media_type=kind, headers={"Content-Security-Policy": policy})
+
+
+def _listed(project: Project, model: str, name: str) -> Path:
+    """The file of these names among those that exist: a name from a page is compared, never joined to a path."""
+    folders = {p.name: p for p in project.reports.iterdir() if p.is_dir()} if project.reports.is_dir() else {}
+    if model in folders:
+        for path in folders[model].iterdir():
+            if path.name == name and path.is_file() and path.stat().st_size <= _LARGEST:
+                return path
+    raise MissingError("the report must be one of the project; measure first")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path.name} of the report cannot be read: {error}; measure again") from error
+
+
+def _number(row: dict[str, str]) -> float | None:
+    try:
+        value = float(row.get("dice", ""))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

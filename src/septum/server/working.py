@@ -1,0 +1,67 @@
+"""What runs in the process of a job: it trains, predicts or measures, and tells what happens through a pipe.
+
+The insight: a network that runs out of memory takes its process with it, and nothing else. So long work never runs in
+the server; what it tells are plain dictionaries, and it opens the project by itself.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from septum.errors import Cancelled, SeptumError
+
+
+def work(folder: str, kind: str, settings: dict[str, Any], pipe: Connection, stop: Any) -> None:
+    """Do a job and tell its end: `{"end": "done"|"stopped"|"failed", "result"|"error"}`."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
+    tell = pipe.send
+    try:
+        result = _run(Path(folder), kind, settings, tell, stop.is_set)
+        tell({"end": "stopped" if result.get("stopped") else "done", "result": result})
+    except Cancelled as error:
+        tell({"end": "stopped", "error": str(error)})
+    except SeptumError as error:
+        tell({"end": "failed", "error": str(error)})
+    except Exception as error:  # noqa: BLE001 - whatever it is, the page must hear of it
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        tell({"end": "failed", "error": f"{type(error).__name__} in {last.name}: {error}"[:500]})
+    finally:
+        pipe.close()
+
+
+def _run(
+    folder: Path, kind: str, settings: dict[str, Any], tell: Callable[[dict[str, Any]], None], stop: Callable[[], bool]
+) -> dict[str, Any]:
+    import math
+
+    from septum.workflows.model.settings import TrainSettings, TrainStatus
+    from septum.workflows.projects import learning
+    from septum.workflows.projects.project import open_project
+
+    def on_status(status: TrainStatus) -> None:
+        plain = {k: v for k, v in vars(status).items() if not isinstance(v, float) or math.isfinite(v)}
+        tell({"status": plain, "progress": min(1.0, status.step / max(1, status.steps))})
+
+    told = learning.Told(
+        on_status, lambda what, share: tell({"message": what, "progress": share}), lambda note: tell({"message": note}),
+        stop,
+    )  # fmt: skip
+    project = open_project(folder)
+    try:
+        if kind == "train":
+            chosen = TrainSettings(
+                network=settings["network"], minutes=settings["minutes"], steps=settings["steps"],
+                prompts=settings["prompts"],
+            )  # fmt: skip
+            return learning.train_model(project, settings["model"], chosen, told)
+        if kind == "predict":
+            return learning.predict_others(project, settings["model"], told, lambda case: tell({"case": case}))
+        return learning.evaluate_model(project, settings["model"], told)
+    finally:
+        project.close()
