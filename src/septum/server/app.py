@@ -92,6 +92,8 @@ def _health() -> dict[str, str]:
 
 
 def _page() -> FileResponse:
+    if not (STATIC / "index.html").is_file():
+        raise MissingError("the page must come with Septum, got a copy without it; install Septum again")
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
 
