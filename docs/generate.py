@@ -22,7 +22,7 @@ from septum.workflows.editing.script import RULES, tools
 DOCS = Path(__file__).resolve().parent
 SOURCE = DOCS.parent / "src" / "septum"
 TARGET = DOCS / "reference"
-ROOMS = ("geometry", "io", "metrics", "classical", "interactive", "net", "report", "workflows")
+ROOMS = ("geometry", "io", "metrics", "classical", "lessons", "interactive", "net", "report", "workflows")
 
 
 class Undocumented(SystemExit):

@@ -23,7 +23,8 @@ from benchmarks.accuracy.first_models import pairs
 from benchmarks.record import record
 from septum import Image, LabelMap, io
 from septum.workflows.demo import find_template, tissue_labels
-from septum.workflows.pipelines.suggest import suggest
+from septum.workflows.pipelines.suggest import SuggestSettings, suggest
+from septum.workflows.runs.hooks import Hooks
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "benchmarks" / "runs" / "classical"
@@ -98,12 +99,8 @@ def run(study: Study, data: Path) -> dict[str, object]:
     result = suggest(
         work / "cases.csv",
         work / "report",
-        background=study.background,
-        foreground=study.foreground,
-        overwrite=True,
-        on_progress=lambda what, share: None,
-        on_note=print,
-        should_stop=lambda: False,
+        settings=SuggestSettings(background=study.background, foreground=study.foreground, overwrite=True),
+        hooks=Hooks(on_note=print),
     )
     assert result is not None, "nobody asks to stop"
     methods = [

@@ -37,6 +37,7 @@ _ROOMS = (
     "geometry",
     "interactive",
     "io",
+    "lessons",
     "metrics",
     "net",
     "options",

@@ -17,6 +17,9 @@ from septum import (
     io as io,
 )
 from septum import (
+    lessons as lessons,
+)
+from septum import (
     metrics as metrics,
 )
 from septum import (

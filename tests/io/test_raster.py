@@ -91,12 +91,15 @@ def test_a_colour_palette_is_classes_for_labels_and_colours_for_images(tmp_path:
     assert sorted(description.labels.values()) == sorted(np.bincount(index.ravel()).tolist())
 
 
-def test_a_grey_palette_is_read_as_its_grey_values(tmp_path: Path) -> None:
+def test_labels_of_a_grey_palette_are_its_indices_and_every_command_hears_that_the_greys_differ(tmp_path: Path) -> None:
     index = RNG.integers(0, 2, (9, 11)).astype(np.uint8)
     picture = PIL.Image.fromarray(index)
     picture.putpalette([255, 255, 255, 0, 0, 0])
     picture.save(tmp_path / "a.png")
-    np.testing.assert_array_equal(io.read_labels(tmp_path / "a.png").array, np.where(index == 0, 255, 0))
+    labels = io.read_labels(tmp_path / "a.png")
+    np.testing.assert_array_equal(labels.array, index)
+    assert "indices [0, 1], shown as the greys [255, 0]" in labels.notes[0]
+    np.testing.assert_array_equal(io.read_image(tmp_path / "a.png").array[0], np.where(index == 0, 255, 0))
 
 
 def test_one_bit_masks_are_0_and_255_like_the_grey_masks_beside_them(tmp_path: Path) -> None:

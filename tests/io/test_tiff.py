@@ -172,9 +172,9 @@ def test_one_bit_masks_are_0_and_255(tmp_path: Path) -> None:
     np.testing.assert_array_equal(io.read_labels(tmp_path / "a.tif").array, mask * 255)
 
 
-def test_zero_as_white_is_noted(tmp_path: Path) -> None:
+def test_zero_as_white_is_inverted_and_noted(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", STACK[0], photometric="miniswhite")
-    np.testing.assert_array_equal(io.read_image(tmp_path / "a.tif").array[0], STACK[0])
+    np.testing.assert_array_equal(io.read_image(tmp_path / "a.tif").array[0], 65535 - STACK[0])
     assert any("0 as white" in note for note in io.describe(tmp_path / "a.tif").notes)
 
 

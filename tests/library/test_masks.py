@@ -105,6 +105,8 @@ def test_masks_on_different_grids_are_not_compared() -> None:
 
 def test_an_overlay_is_a_picture_that_can_be_saved(tmp_path: Path) -> None:
     shown = septum.overlay(BALL.image(), BALL.labels)
+    assert repr(shown) == "Overlay()"
+    assert "base64," in shown._repr_html_()
     assert shown._repr_png_().startswith(b"\x89PNG")
     path = shown.save(tmp_path / "o.png")
     with Picture.open(path) as picture:

@@ -26,6 +26,9 @@ def connected_parts(labels: NDArray[Any], *, full: bool = False) -> tuple[NDArra
     Args:
         labels: boolean or not negative, 2-D or 3-D.
         full: through corners too, else through faces.
+
+    >>> connected_parts(np.array([[1, 0], [0, 1]]))[1], connected_parts(np.array([[1, 0], [0, 1]]), full=True)[1]
+    (2, 1)
     """
     import cc3d
 
@@ -49,6 +52,10 @@ def touching(labels: NDArray[Any], ground: NDArray[Any] | None = None) -> tuple[
     Returns:
         `(M, 2)` pairs, the smaller label first, each once, sorted; and for each the height of the lowest pass between
         them (the higher voxel of the lowest face) where `ground` is given, else the number of faces that they share.
+
+    >>> pairs, _ = touching(np.array([[1, 2, 0, 3]]))
+    >>> pairs.tolist()
+    [[1, 2]]
     """
     count = np.int64(labels.max()) + 1 if labels.size else np.int64(1)
     keys, values = np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -116,6 +123,10 @@ def merge_alike(pairs: Pairs, statistics: Rows, *, likeness: Likeness, limit: fl
     is one of the two join them, cheapest first, while the cost of joining what has come together by then stays within
     the limit. (Without these a large region takes in one neighbour per round, which is thousands of rounds.) Equal
     costs are decided by a fixed shuffle of the pairs, so that flat images need few rounds too.
+
+    >>> means = Likeness(lambda one, other: abs(one[:, 0] - other[:, 0]), lambda rows: np.cumsum(rows, axis=0))
+    >>> merge_alike(np.array([[0, 1], [1, 2]]), np.array([[1.0], [2.0], [9.0]]), likeness=means, limit=2.0).tolist()
+    [0, 0, 1]
     """
     parent = np.arange(len(statistics))
     statistics = statistics.copy()

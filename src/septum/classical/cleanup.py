@@ -46,6 +46,9 @@ def components(labels: ArrayLike, *, connectivity: str = "full") -> NDArray[Any]
         connectivity: "full" (corners too) or "faces".
 
     Runs `connected-components-3d`, faster than scipy and SimpleITK, and the only one that keeps labels apart.
+
+    >>> components([[1, 1, 0, 1]]).tolist()
+    [[1, 1, 0, 2]]
     """
     array = label_array(labels)
     one_of(connectivity, CONNECTIVITY, "connectivity")
@@ -72,7 +75,11 @@ def keep_largest(labels: ArrayLike, *, count: int = 1, connectivity: str = "full
 def remove_small(
     labels: ArrayLike, *, spacing: Spacing = None, minimum_size: float = 10.0, connectivity: str = "full"
 ) -> Labels:
-    """Components of at least `minimum_size` mm³ (mm² in 2-D)."""
+    """Components of at least `minimum_size` mm³ (mm² in 2-D).
+
+    >>> remove_small([[1, 1, 0, 1]], minimum_size=2).tolist()
+    [[1, 1, 0, 0]]
+    """
     array = label_array(labels)
     voxel = math.prod(spacing_mm(spacing, array.ndim))
     at_least(minimum_size, 0, "minimum_size")
@@ -91,6 +98,9 @@ def keep_touching(labels: ArrayLike, *, seeds: ArrayLike, connectivity: str = "f
 
     Raises:
         GeometryError: seeds outside the image, or of another shape. ConfigError: no seed at all.
+
+    >>> keep_touching([[1, 1, 0, 1]], seeds=[[0, 3]]).tolist()
+    [[0, 0, 0, 1]]
     """
     array = label_array(labels)
     one_of(connectivity, CONNECTIVITY, "connectivity")
@@ -111,6 +121,9 @@ def fill_holes(
         maximum_size: mm³ (mm² for planes) of the largest hole that is filled; None fills all.
 
     A hole is connected through faces. Runs `fill-voids`, three times as fast as scipy and several times SimpleITK.
+
+    >>> fill_holes([[1, 1, 1], [1, 0, 1], [1, 1, 1]]).tolist()
+    [[1, 1, 1], [1, 1, 1], [1, 1, 1]]
     """
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
@@ -126,6 +139,9 @@ def smooth_median(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: floa
     """A sample belongs to a label when most of the ball around it does (beyond the border: as the border).
 
     Counted by a convolution of the mask; equal to the median filter of a binary image.
+
+    >>> smooth_median([[0, 0, 0], [0, 1, 0], [0, 0, 0]]).tolist()
+    [[0, 0, 0], [0, 0, 0], [0, 0, 0]]
     """
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
@@ -143,6 +159,9 @@ def opening(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.
     """Erosion, then dilation, by a ball of `radius_mm`: parts thinner than the ball vanish.
 
     The image's border is no edge of an object: what runs out of the image is taken to go on there.
+
+    >>> opening([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]).tolist()
+    [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 0, 0]]
     """
     array, step, radius = _balls(labels, spacing, radius_mm)
 
@@ -153,7 +172,11 @@ def opening(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.
 
 
 def closing(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> Labels:
-    """Dilation, then erosion, by a ball of `radius_mm`: gaps thinner than the ball close; border as in `opening`."""
+    """Dilation, then erosion, by a ball of `radius_mm`: gaps thinner than the ball close; border as in `opening`.
+
+    >>> closing([[1, 1, 0, 1, 1]]).tolist()
+    [[1, 1, 1, 1, 1]]
+    """
     array, step, radius = _balls(labels, spacing, radius_mm)
 
     def run(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -165,6 +188,9 @@ def closing(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.
 def smooth_gaussian(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0) -> Labels:
     """Each label blurred by a Gaussian and cut at one half. Neighbouring labels may part; `smooth_joint` keeps them
     together.
+
+    >>> smooth_gaussian([[0, 0, 0], [0, 1, 0], [0, 0, 0]]).tolist()
+    [[0, 0, 0], [0, 0, 0], [0, 0, 0]]
     """
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
@@ -181,6 +207,9 @@ def smooth_joint(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: float 
 
     On a tie the lower label wins (the background first). One label at a time is blurred: memory does not grow with
     their number.
+
+    >>> smooth_joint([[1, 1, 1, 2, 2, 2]]).tolist()
+    [[1, 1, 1, 2, 2, 2]]
     """
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
@@ -200,6 +229,11 @@ def margin(labels: ArrayLike, *, spacing: Spacing = None, distance_mm: float = 1
     """Labels grown by `distance_mm` into the background (nearest label wins), or shrunk where it is negative.
 
     A label shrinks from its own surface, be it towards background or another label, not from the image's border.
+
+    >>> margin([[0, 0, 1, 0, 0, 0, 2]], distance_mm=1.0).tolist()
+    [[0, 1, 1, 1, 0, 2, 2]]
+    >>> margin([[0, 1, 1, 1, 0]], distance_mm=-1.0).tolist()
+    [[0, 0, 1, 0, 0]]
     """
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
@@ -223,6 +257,9 @@ def hollow(labels: ArrayLike, *, spacing: Spacing = None, thickness_mm: float = 
         spacing: mm per axis.
         thickness_mm: of the shell.
         side: "inside" the surface, "outside" of it, or "both" (half of the thickness on either side).
+
+    >>> hollow([[0, 1, 1, 1, 1, 1, 0]], thickness_mm=1.0).tolist()
+    [[0, 1, 0, 0, 0, 1, 0]]
     """
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
@@ -246,6 +283,9 @@ def combine(labels: ArrayLike, *, other: ArrayLike, operation: str = "union") ->
 
     Raises:
         GeometryError: shapes that differ.
+
+    >>> combine([[1, 1, 0]], other=[[0, 1, 1]], operation="subtract").tolist()
+    [[1, 0, 0]]
     """
     first, second = label_array(labels), label_array(other, name="other")
     one_of(operation, ("union", "intersection", "subtract", "difference"), "operation")
@@ -271,13 +311,21 @@ def _of_masks(first: NDArray[np.bool_], second: NDArray[np.bool_], operation: st
 
 
 def invert(labels: ArrayLike) -> Labels:
-    """The background as a mask (1 in a label map)."""
+    """The background as a mask (1 in a label map).
+
+    >>> invert([[2, 0, 1]]).tolist()
+    [[0, 1, 0]]
+    """
     array = label_array(labels)
     return np.asarray(array == 0).astype(array.dtype)
 
 
 def to_mask(labels: ArrayLike, *, values: Sequence[int] | None = None) -> NDArray[np.bool_]:
-    """Samples whose label is among `values` (None: any but 0) as one mask."""
+    """Samples whose label is among `values` (None: any but 0) as one mask.
+
+    >>> to_mask([[2, 0, 1]], values=[2]).tolist()
+    [[True, False, False]]
+    """
     array = label_array(labels)
     return np.asarray(array != 0 if values is None else np.isin(array, list(values)))
 

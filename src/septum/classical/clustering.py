@@ -128,7 +128,12 @@ def cluster(
 
 
 def fit(features: Features, *, kind: str, tried: Sequence[int], exact: bool, seed: int) -> Clusters:
-    """The clusters of the best of the numbers `tried`; with `exact` a number that is too large is an error."""
+    """The clusters of the best of the numbers `tried`; with `exact` a number that is too large is an error.
+
+    >>> features = feature_stack(np.array([[[0.0, 1.0, 8.0, 9.0]]]), spacing=(1, 1), smoothed_mm=(), position=0)
+    >>> fit(features, kind="kmeans", tried=[2], exact=True, seed=0).means.tolist()
+    [[0.5], [8.5]]
+    """
     values, weights = _values(features, seed)
     distinct = _distinct(values, max(tried))
     if exact and tried[0] > distinct:
@@ -144,7 +149,12 @@ def fit(features: Features, *, kind: str, tried: Sequence[int], exact: bool, see
 
 
 def assign(features: Features, clusters: Clusters) -> Classes:
-    """The cheapest class of every voxel, block by block; one feature is compared with the limits between classes."""
+    """The cheapest class of every voxel, block by block; one feature is compared with the limits between classes.
+
+    >>> features = feature_stack(np.array([[[0.0, 1.0, 8.0, 9.0]]]), spacing=(1, 1), smoothed_mm=(), position=0)
+    >>> assign(features, fit(features, kind="kmeans", tried=[2], exact=True, seed=0)).tolist()
+    [[0, 0, 1, 1]]
+    """
     k = len(clusters.means)
     out = np.zeros(features.shape, np.uint8)
     if k == 1:

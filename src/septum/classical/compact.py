@@ -32,6 +32,11 @@ def compact_flood(
         step: distance of neighbours per axis.
 
     At one cost, the voxel that was seen first is flooded first.
+
+    >>> ground, markers = np.zeros((1, 5), np.float32), np.array([[1, 0, 0, 0, 2]])
+    >>> ground[0, 1] = 9.0
+    >>> compact_flood(ground, markers=markers, weight=1.0, step=(1.0, 1.0)).tolist()
+    [[1, 1, 2, 2, 2]]
     """
     shape = (1,) * (3 - ground.ndim) + ground.shape
     spread = (1.0,) * (3 - ground.ndim) + tuple(float(s) for s in step)

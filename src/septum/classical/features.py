@@ -101,6 +101,10 @@ def feature_stack(
     """The features of `(C, *spatial)`: channels, channels smoothed by each Gaussian, position where it counts.
 
     Several features are divided by their standard deviations (constant ones by 1).
+
+    >>> features = feature_stack(np.ones((2, 4, 4)), spacing=(1, 1), smoothed_mm=(1.0,), position=0)
+    >>> features.channels, len(features.stack), features.shape
+    (2, 4, (4, 4))
     """
     widths = [at_least(float(width), 0, "smoothed_mm", above=True) for width in smoothed_mm]
     stack = [*image, *(smoothed(channel, spacing=spacing, sigma_mm=width) for width in widths for channel in image)]

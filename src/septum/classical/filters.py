@@ -77,6 +77,9 @@ def box_extreme(array: NDArray[Any], size: Sequence[int], *, largest: bool) -> N
     """Smallest or largest value of the box of `size` samples (odd, per axis), of what of it lies in the array.
 
     Bytes and 16-bit integers stay what they are; all else becomes float32.
+
+    >>> box_extreme(np.array([[1, 5, 2, 0]], np.uint8), (1, 3), largest=True).tolist()
+    [[5, 5, 5, 2]]
     """
     change = cv2.dilate if largest else cv2.erode
 
@@ -94,6 +97,11 @@ def box_extreme(array: NDArray[Any], size: Sequence[int], *, largest: bool) -> N
 def plane_median(array: NDArray[Any], size: Sequence[int]) -> Floats | None:
     """Median of the box (border as its values), where OpenCV has it: planes, square boxes of 3 or 5 samples, and any
     odd width for 8 bits; None elsewhere.
+
+    >>> float(plane_median(np.array([[1, 1, 1], [1, 9, 1], [1, 1, 1]], np.uint8), (3, 3)).max())
+    1.0
+    >>> plane_median(np.zeros((4, 4, 4)), (3, 3, 3)) is None
+    True
     """
     if array.ndim != 2 or size[0] != size[1] or min(array.shape) < 2:
         return None
@@ -107,6 +115,10 @@ def plane_median(array: NDArray[Any], size: Sequence[int]) -> Floats | None:
 def plane_bilateral(array: NDArray[Any], *, sigma: float, contrast: float) -> Floats:
     """Bilateral filter of a plane: weights by distance (`sigma` samples, in a disc of 2.5 of them) and by difference of
     intensity (`contrast`, as a share of the range, from a table of 4096 steps over the range).
+
+    >>> step = np.array([[0.0, 0.0, 1.0, 1.0]])
+    >>> plane_bilateral(step, sigma=1.0, contrast=0.1).round(3).tolist()
+    [[0.0, 0.0, 1.0, 1.0]]
     """
     low, high = float(array.min()), float(array.max())
     image = (_single(array) - np.float32(low)) / np.float32(high - low)  # OpenCV leaves tiny ranges alone
@@ -123,6 +135,9 @@ def eroded(mask: Mask, ball: Mask) -> Mask:
     Args:
         mask: 2-D or 3-D.
         ball: offsets as a mask of odd shape, symmetric about its middle; best up to `SMALL_BALL` voxels.
+
+    >>> eroded(np.array([[1, 1, 1, 0]], bool), np.ones((1, 3), bool)).tolist()
+    [[True, True, False, False]]
     """
     return _stacked(mask, ball, cv2.erode, np.logical_and)
 

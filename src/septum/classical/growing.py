@@ -91,6 +91,10 @@ def neighbourhood_connected(
         GeometryError, ConfigError: as `connected_threshold`; a negative radius.
 
     Source: ITK's NeighborhoodConnectedImageFilter.
+
+    >>> bridge = [[9, 9, 9, 0, 0], [9, 9, 9, 9, 9], [9, 9, 9, 0, 0]]
+    >>> neighbourhood_connected(bridge, seeds=[[1, 1]], low=5).astype(int).tolist()
+    [[1, 1, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 0, 0, 0]]
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
@@ -130,6 +134,9 @@ def confidence_connected(
 
     Raises:
         GeometryError, ConfigError: as `connected_threshold`; options out of range.
+
+    >>> confidence_connected([[9, 8, 9, 1, 9]], seeds=[[0, 1]]).tolist()
+    [[True, True, True, False, False]]
     """
     import SimpleITK
 
@@ -171,6 +178,9 @@ def fast_marching(
         GeometryError, ConfigError: as `connected_threshold`; options that are not positive.
 
     Source: Sethian 1996, PNAS 93:1591; speed of Perona and Malik 1990, IEEE TPAMI 12:629.
+
+    >>> fast_marching(np.zeros((1, 6)), seeds=[[0, 0]], reach_mm=2.5).tolist()
+    [[True, True, True, False, False, False]]
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
@@ -202,6 +212,9 @@ def arrival_times(
         GeometryError, ConfigError: as `connected_threshold`; negative speed; `stop` not above 0.
 
     First-order upwind differences, by SimpleITK: in a flat medium the times are too long by about one voxel at most.
+
+    >>> arrival_times([[2.0, 2.0, 2.0, 2.0]], seeds=[[0, 0]], stop=1.2).tolist()
+    [[0.0, 0.5, 1.0, inf]]
     """
     import SimpleITK
 

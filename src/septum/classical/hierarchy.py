@@ -63,6 +63,10 @@ def basins(
         GeometryError, ConfigError: as `watershed`.
 
     Source: Najman and Schmitt 1996, IEEE TPAMI 18:1163 (dynamics and the hierarchy); Grimaud 1992 (dynamics).
+
+    >>> tree = basins([[0, 9, 1, 3, 1]], on="dark", sigma_mm=0)
+    >>> tree.at(0.0).tolist(), tree.at(0.5).tolist()
+    ([[1, 1, 2, 2, 3]], [[1, 1, 2, 2, 2]])
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)

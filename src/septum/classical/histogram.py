@@ -34,6 +34,10 @@ def count_bins(image: NDArray[Any], *, bins: int) -> tuple[NDArray[np.int64], fl
     Where the intensities are at most `bins` evenly spaced steps (any 8-bit image), each step is a bin: bins narrower
     than the steps would leave gaps that look like valleys. Otherwise `bins` even bins reach from the smallest to the
     largest intensity. The width is 0 where all intensities are alike; the counts are then all in the first bin.
+
+    >>> counts, low, width = count_bins(np.array([[3, 4, 4, 6]]), bins=256)
+    >>> counts.tolist(), low, width
+    ([1, 2, 0, 1], 2.5, 1.0)
     """
     low, high = float(image.min()), float(image.max())
     if not high > low:
@@ -86,12 +90,20 @@ def _even_step(values: NDArray[Any], bins: int) -> float:
 
 
 def edge_value(index: int, low: float, width: float) -> float:
-    """The smallest intensity that belongs to the bin after `index`."""
+    """The smallest intensity that belongs to the bin after `index`.
+
+    >>> round(edge_value(2, 10.0, 0.5), 3)
+    11.5
+    """
     return low + (index + 1 - _EDGE) * width
 
 
 def otsu(counts: NDArray[Any]) -> int:
-    """Largest variance between the classes. Otsu 1979, IEEE Trans. SMC 9:62. Runs scikit-image on the histogram."""
+    """Largest variance between the classes. Otsu 1979, IEEE Trans. SMC 9:62. Runs scikit-image on the histogram.
+
+    >>> otsu(np.array([4, 4, 0, 0, 0, 4, 4]))
+    1
+    """
     from skimage.filters import threshold_otsu
 
     return int(threshold_otsu(hist=(counts, np.arange(counts.size))))
@@ -102,6 +114,9 @@ def multi_otsu(counts: NDArray[Any], *, classes: int) -> tuple[int, ...]:
 
     Exact by dynamic programming over the bins, `O(classes · B²)` (Liao et al. 2001, J. Inf. Sci. Eng. 17:713, give the
     criterion): scikit-image tries every combination, which takes minutes for six classes.
+
+    >>> multi_otsu(np.array([9, 1, 0, 9, 0, 1, 9]), classes=3)
+    (1, 3)
     """
     size = counts.size
     mass = np.concatenate([[0.0], np.cumsum(counts, dtype=np.float64)])
@@ -123,7 +138,11 @@ def multi_otsu(counts: NDArray[Any], *, classes: int) -> tuple[int, ...]:
 
 
 def huang(counts: NDArray[Any]) -> int:
-    """Least fuzziness by Shannon's function. Huang & Wang 1995, Pattern Recognition 28:41."""
+    """Least fuzziness by Shannon's function. Huang & Wang 1995, Pattern Recognition 28:41.
+
+    >>> huang(np.array([1, 4, 8, 4, 1, 0, 0, 0, 1, 2, 4, 2, 1]))
+    4
+    """
     first, last = _ends(counts)
     h = counts[first : last + 1].astype(np.float64)
     index = np.arange(h.size, dtype=np.float64)
@@ -140,19 +159,30 @@ def intermodes(counts: NDArray[Any]) -> int:
 
     Raises:
         DatasetError: when smoothing leaves fewer than two peaks.
+
+    >>> intermodes(np.array([1, 8, 1, 0, 0, 0, 1, 8, 1]))
+    4
     """
     _, (first, second) = _two_peaks(counts)
     return (first + second) // 2
 
 
 def minimum(counts: NDArray[Any]) -> int:
-    """The lowest bin between the two peaks of the smoothed histogram; source and error as `intermodes`."""
+    """The lowest bin between the two peaks of the smoothed histogram; source and error as `intermodes`.
+
+    >>> minimum(np.array([1, 8, 3, 2, 1, 2, 3, 8, 1]))
+    4
+    """
     smooth, (first, second) = _two_peaks(counts)
     return first + int(np.argmin(smooth[first : second + 1]))
 
 
 def isodata(counts: NDArray[Any]) -> int:
-    """Half way between the means of both classes. Ridler & Calvard 1978, IEEE Trans. SMC 8:630. Runs scikit-image."""
+    """Half way between the means of both classes. Ridler & Calvard 1978, IEEE Trans. SMC 8:630. Runs scikit-image.
+
+    >>> isodata(np.array([1, 8, 1, 0, 0, 0, 1, 8, 1]))
+    4
+    """
     from skimage.filters import threshold_isodata
 
     return int(threshold_isodata(hist=(counts, np.arange(counts.size, dtype=np.float64))))
@@ -163,6 +193,9 @@ def kittler_illingworth(counts: NDArray[Any]) -> int:
 
     The deepest local minimum of the criterion is taken, since at either end it only says that one class is empty. The
     variance of a bin's width (1/12) is added to both, so that a class of one single intensity has one too.
+
+    >>> kittler_illingworth(np.array([1, 4, 8, 4, 1, 0, 0, 0, 1, 2, 4, 2, 1]))
+    4
     """
     h = counts / counts.sum()
     index = np.arange(h.size)
@@ -182,7 +215,11 @@ def kittler_illingworth(counts: NDArray[Any]) -> int:
 
 def li(counts: NDArray[Any]) -> int:
     """Least cross entropy between image and mask. Li & Lee 1993, Pattern Recognition 26:617; intensity 0 is the
-    smallest of the image."""
+    smallest of the image.
+
+    >>> li(np.array([1, 4, 8, 4, 1, 0, 0, 0, 1, 2, 4, 2, 1]))
+    4
+    """
     h = counts.astype(np.float64)
     centre: Floats = np.arange(h.size, dtype=np.float64) + 0.5
     moment = np.cumsum(h * centre)
@@ -193,12 +230,20 @@ def li(counts: NDArray[Any]) -> int:
 
 
 def maximum_entropy(counts: NDArray[Any]) -> int:
-    """Largest sum of the entropies of both classes. Kapur, Sahoo & Wong 1985, CVGIP 29:273."""
+    """Largest sum of the entropies of both classes. Kapur, Sahoo & Wong 1985, CVGIP 29:273.
+
+    >>> maximum_entropy(np.array([1, 4, 8, 4, 1, 0, 0, 0, 1, 2, 4, 2, 1]))
+    3
+    """
     return _renyi(counts, 1.0)
 
 
 def moments(counts: NDArray[Any]) -> int:
-    """The two-valued image with the same first three moments. Tsai 1985, CVGIP 29:377."""
+    """The two-valued image with the same first three moments. Tsai 1985, CVGIP 29:377.
+
+    >>> moments(np.array([1, 4, 8, 4, 1, 0, 0, 0, 1, 2, 4, 2, 1]))
+    4
+    """
     h = counts / counts.sum()
     index = np.arange(h.size, dtype=np.float64)
     m1, m2, m3 = (float((h * index**k).sum()) for k in (1, 2, 3))
@@ -211,7 +256,11 @@ def moments(counts: NDArray[Any]) -> int:
 
 
 def renyi_entropy(counts: NDArray[Any]) -> int:
-    """Rényi's entropies of order 1/2, 1 and 2, combined. Sahoo, Wilkins & Yeager 1997, Pattern Recognition 30:71."""
+    """Rényi's entropies of order 1/2, 1 and 2, combined. Sahoo, Wilkins & Yeager 1997, Pattern Recognition 30:71.
+
+    >>> renyi_entropy(np.array([1, 4, 8, 4, 1, 0, 0, 0, 1, 2, 4, 2, 1]))
+    3
+    """
     t = sorted((_renyi(counts, 0.5), _renyi(counts, 1.0), _renyi(counts, 2.0)))
     near = (t[1] - t[0] <= 5, t[2] - t[1] <= 5)
     weights = {(True, True): (1, 2, 1), (False, False): (1, 2, 1), (True, False): (0, 1, 3), (False, True): (3, 1, 0)}
@@ -223,7 +272,11 @@ def renyi_entropy(counts: NDArray[Any]) -> int:
 
 
 def shanbhag(counts: NDArray[Any]) -> int:
-    """Both classes carry the same information, membership being fuzzy. Shanbhag 1994, CVGIP 56:414."""
+    """Both classes carry the same information, membership being fuzzy. Shanbhag 1994, CVGIP 56:414.
+
+    >>> shanbhag(np.array([1, 4, 8, 4, 1, 0, 0, 0, 1, 2, 4, 2, 1]))
+    4
+    """
     h = counts / counts.sum()
     first, last = _ends(counts)
     below = np.cumsum(h)
@@ -241,7 +294,11 @@ def shanbhag(counts: NDArray[Any]) -> int:
 
 def triangle(counts: NDArray[Any]) -> int:
     """Farthest from the line between the peak and the end of the longer tail. Zack, Rogers & Latt 1977,
-    J. Histochem. Cytochem. 25:741."""
+    J. Histochem. Cytochem. 25:741.
+
+    >>> triangle(np.array([0, 9, 2, 1, 1, 1, 1]))
+    2
+    """
     first, last = _ends(counts)
     peak = int(np.argmax(counts))
     if last - peak >= peak - first:
@@ -254,7 +311,11 @@ def triangle(counts: NDArray[Any]) -> int:
 
 
 def yen(counts: NDArray[Any]) -> int:
-    """Largest entropic correlation. Yen, Chang & Chang 1995, IEEE TIP 4:370. Runs scikit-image on the histogram."""
+    """Largest entropic correlation. Yen, Chang & Chang 1995, IEEE TIP 4:370. Runs scikit-image on the histogram.
+
+    >>> yen(np.array([1, 4, 8, 4, 1, 0, 0, 0, 1, 2, 4, 2, 1]))
+    3
+    """
     from skimage.filters import threshold_yen
 
     return int(threshold_yen(hist=(counts, np.arange(counts.size))))

@@ -49,7 +49,13 @@ def gradient_magnitude(
 
 
 def smoothed(array: NDArray[Any], *, spacing: Sequence[float], sigma_mm: float | None) -> NDArray[Any]:
-    """The array smoothed by a Gaussian (float32, OpenCV); `sigma_mm` 0 leaves it as it is, None: the finest spacing."""
+    """The array smoothed by a Gaussian (float32, OpenCV); `sigma_mm` 0 leaves it as it is, None: the finest spacing.
+
+    >>> spike = np.zeros((5, 5)); spike[2, 2] = 1.0
+    >>> blurred = smoothed(spike, spacing=(1.0, 1.0), sigma_mm=1.0)
+    >>> float(blurred[2, 2]) < 1.0, float(blurred[2, 1]) > 0.0
+    (True, True)
+    """
     sigma = min(spacing) if sigma_mm is None else at_least(sigma_mm, 0, "sigma_mm")
     if sigma == 0:
         return array
@@ -77,6 +83,11 @@ def summits(image: NDArray[Any], *, depth: float) -> NDArray[np.uint32]:
     all through faces, as the floods do.
 
     Source: Soille 2003, Morphological Image Analysis, section 6.3.
+
+    >>> summits(np.array([[0, 5, 3, 9, 0]], np.float32), depth=1.0).tolist()
+    [[0, 1, 0, 2, 0]]
+    >>> summits(np.array([[0, 5, 3, 9, 0]], np.float32), depth=3.0).tolist()
+    [[0, 0, 0, 1, 0]]
     """
     import SimpleITK
     from skimage.morphology import local_maxima

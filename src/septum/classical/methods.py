@@ -417,7 +417,11 @@ METHODS: tuple[Method, ...] = (*IMAGE_STEPS, *THRESHOLDS, *REGIONS, *CLEANUP, *S
 
 
 def find(name: str, *, stage: str | None = None) -> Method:
-    """The method of this name; `ConfigError` with the nearest one when there is none, or it is of another stage."""
+    """The method of this name; `ConfigError` with the nearest one when there is none, or it is of another stage.
+
+    >>> find("otsu").name
+    'otsu'
+    """
     table = {method.name: method for method in METHODS}
     if name not in table:
         known = [method.name for method in METHODS if stage in (None, method.stage)]

@@ -54,6 +54,10 @@ def fuzzy_members(values: Floats, weights: Floats, start: Floats, *, steps: int 
     """Membership `(k, N)` of fuzzy c-means with exponent 2 for `(N, F)` values, from start means `(k, F)`.
 
     Each column sums to 1. Iterates until no mean moves by more than 10⁻⁶ of the values' spread (Bezdek 1981, ch. 3).
+
+    >>> values = np.array([[0.0], [0.0], [10.0]])
+    >>> fuzzy_members(values, np.ones(3), np.array([[1.0], [9.0]])).round(2).tolist()
+    [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
     means = start
     small = 1e-6 * float(values.std()) + 1e-300
@@ -81,6 +85,11 @@ def normal_mixture(
 
     Expectation and maximisation from the given start, until the mean log likelihood gains less than 10⁻⁷. Variances
     stay above 10⁻⁶ of the whole variance, so that no class shrinks to one value (Dempster et al. 1977).
+
+    >>> values = np.array([-1.0, 1.0, 99.0, 101.0])
+    >>> found = normal_mixture(values, np.ones(4), np.array([10.0, 80.0]), np.ones(2), np.full(2, 0.5))
+    >>> found[0].round(3).tolist(), found[1].round(3).tolist(), found[2].round(3).tolist()
+    ([0.0, 100.0], [1.003, 1.003], [0.5, 0.5])
     """
     total = weights.sum()
     middle = np.average(values, weights=weights)

@@ -31,6 +31,11 @@ def smooth_classes(
 
     Starts from the cheapest classes and changes voxels one colour of a chess board at a time (iterated conditional
     modes, Besag 1986), slab by slab.
+
+    >>> costs = np.ones((2, 3, 3)); costs[0] = 0.0  # class 0 is cheaper, but for the middle
+    >>> costs[:, 1, 1] = (1.0, 0.5)
+    >>> smooth_classes(lambda z: costs[:, z], (3, 3), spacing=(1.0, 1.0), strength=1.0).tolist()
+    [[0, 0, 0], [0, 0, 0], [0, 0, 0]]
     """
     step = spacing_mm(spacing, len(shape))
     weights = [strength * min(step) / s for s in step]

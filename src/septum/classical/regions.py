@@ -213,6 +213,11 @@ def superpixels(
         GeometryError, ConfigError: impossible spacing, values not finite, options out of range.
 
     Source: Achanta et al. 2012, IEEE TPAMI 34:2274; Lowekamp et al. 2018, Insight Journal 986.
+
+    >>> image = np.zeros((1, 8, 8)); image[0, :, 4:] = 9.0
+    >>> cells = superpixels(image, size_mm=4.0)
+    >>> bool((cells[:, :4].max(axis=1) != cells[:, 4:].max(axis=1)).all())
+    True
     """
     import SimpleITK
 
@@ -251,6 +256,10 @@ def merged_superpixels(
         GeometryError, ConfigError: as `superpixels`.
 
     The merging is hand-written: scikit-image's merges one pair at a time in Python. See `merge_regions`.
+
+    >>> image = np.zeros((1, 8, 8)); image[0, :, 4:] = 9.0
+    >>> np.unique(merged_superpixels(image, size_mm=4.0)[:, [0, 7]], axis=0).tolist()
+    [[1, 2]]
     """
     at_least(tolerance, 0, "tolerance")
     array = channels_image(image)
@@ -315,6 +324,10 @@ def felzenszwalb(
         GeometryError: a volume, impossible spacing. ConfigError: options out of range.
 
     Source: Felzenszwalb and Huttenlocher 2004, International Journal of Computer Vision 59:167.
+
+    >>> image = np.zeros((1, 8, 8)); image[0, :, 4:] = 9.0
+    >>> felzenszwalb(image, sigma_mm=0, smallest_mm2=4)[0].tolist()
+    [1, 1, 1, 1, 2, 2, 2, 2]
     """
     from skimage.segmentation import felzenszwalb as skimage_felzenszwalb
 

@@ -52,6 +52,9 @@ def seed_voxels(seeds: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int64]:
     Raises:
         GeometryError: seeds outside the image, a mask of another shape, coordinates of another number of axes.
         ConfigError: no seed at all.
+
+    >>> seed_voxels([[False, True], [True, False]], (2, 2)).tolist()
+    [[0, 1], [1, 0]]
     """
     given = np.asarray(seeds)
     if given.dtype == bool:
@@ -97,6 +100,10 @@ def connected_to(
 
     Small regions of large volumes so cost what they are worth; boxes double along every axis, so that large ones cost
     little more than the whole volume at once.
+
+    >>> image = np.array([[5, 5, 0, 5]])
+    >>> connected_to(image, np.array([[0, 0]]), member=lambda part: part > 0, reach=(1, 1), full=False).tolist()
+    [[True, True, False, False]]
     """
     shape = np.array(array.shape)
     room = _ROOM

@@ -67,6 +67,11 @@ def automatic_value(image: ArrayLike, *, method: str = "otsu", bins: int = BINS)
         DatasetError: for "intermodes" and "minimum", when the histogram has no two peaks.
 
     Runs `septum.classical.histogram`; faster than SimpleITK and scikit-image, which count the voxels more slowly.
+
+    >>> round(automatic_value([[0, 1, 8, 9]]), 3)
+    1.5
+    >>> automatic_value([[3, 3, 3]]) is None
+    True
     """
     array = grey_image(image)
     one_of(method, tuple(histogram.METHODS), "method")
@@ -97,6 +102,9 @@ def multi_otsu_values(image: ArrayLike, *, classes: int = 3, bins: int = BINS) -
 
     Raises:
         ConfigError: fewer than two classes, or more than there are different intensities (as the histogram sees them).
+
+    >>> [round(value, 1) for value in multi_otsu_values([[0, 0, 4, 4, 8, 8]], classes=3)]
+    [2.0, 6.0]
     """
     array = grey_image(image)
     at_least(classes, 2, "classes")
@@ -139,6 +147,9 @@ def hysteresis(
         ConfigError: `low` above `high`, or one of them missing and the image has two different intensities only.
 
     Source: Canny 1986, IEEE TPAMI 8:679. Runs `connected-components-3d`, faster than scikit-image.
+
+    >>> hysteresis([[0, 5, 9, 0, 5]], low=4, high=8).tolist()
+    [[False, True, True, False, False]]
     """
     array = grey_image(image)
     one_of(side, SIDES, "side")
@@ -185,6 +196,9 @@ def local_mean(
 
     The image continues mirrored beyond its border. Where all samples of the window are alike none stands out: a
     difference below two millionths of the image's range counts as none. Runs OpenCV.
+
+    >>> local_mean([[0, 9, 0, 100, 109, 100]], radius_mm=1.0).tolist()
+    [[False, True, False, True, True, False]]
     """
     x, scale, step = _shifted(image, spacing)
     size = _window(radius_mm, step)
@@ -194,7 +208,11 @@ def local_mean(
 def local_gaussian(
     image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 8.0, offset: float = 0.0, side: str = "bright"
 ) -> Mask:
-    """As `local_mean`, with Gaussian weights of standard deviation `sigma_mm`. Runs OpenCV."""
+    """As `local_mean`, with Gaussian weights of standard deviation `sigma_mm`. Runs OpenCV.
+
+    >>> local_gaussian([[0, 9, 0, 100, 109, 100]], sigma_mm=1.0).tolist()
+    [[False, False, False, True, True, False]]
+    """
     x, scale, step = _shifted(image, spacing)
     at_least(sigma_mm, 0, "sigma_mm", above=True)
     mean = filters.gaussian(x, [sigma_mm / s for s in step], mode="mirror")
@@ -208,6 +226,9 @@ def niblack(
 
     Source: Niblack 1986, An Introduction to Digital Image Processing. Arguments as `local_mean`. Two box
     means of OpenCV; scikit-image's integral image takes several times the time and memory.
+
+    >>> niblack([[0, 9, 0, 100, 109, 100]], radius_mm=1.0).tolist()
+    [[False, True, False, True, True, False]]
     """
     x, mean, deviation = _statistics(image, spacing, radius_mm, turned=_is_dark(side))
     return x > mean + np.float32(k) * deviation
@@ -220,6 +241,9 @@ def sauvola(
 
     Intensities count from 0 (smallest of the image) to 1 (largest), R is 1/2; "bright" turns the image over first.
     Source: Sauvola & Pietikäinen 2000, Pattern Recognition 33:225. Otherwise as `niblack`.
+
+    >>> sauvola([[9, 9, 0, 9, 9]], radius_mm=2.0).tolist()
+    [[False, False, True, False, False]]
     """
     x, mean, deviation = _statistics(image, spacing, radius_mm, turned=not _is_dark(side))
     return x < mean * (1 + np.float32(k) * (deviation / np.float32(0.5) - 1))
@@ -238,6 +262,9 @@ def phansalkar(
     """As `sauvola`, for images of little contrast: below mean · (1 + p · exp(-q · mean) + k (deviation / R - 1)).
 
     Source: Phansalkar et al. 2011, Int. Conf. Communications and Signal Processing, 218. No library has it.
+
+    >>> phansalkar([[9, 9, 0, 9, 9]], radius_mm=2.0).tolist()
+    [[False, False, True, False, False]]
     """
     x, mean, deviation = _statistics(image, spacing, radius_mm, turned=not _is_dark(side))
     lift = np.float32(p) * np.exp(np.float32(-q) * mean)

@@ -106,6 +106,11 @@ def distance_watershed(
         ConfigError: negative depth, markers without a label inside the mask.
 
     Source: Vincent and Soille 1991, IEEE TPAMI 13:583; distances of Felzenszwalb and Huttenlocher 2012.
+
+    >>> dumbbell = np.zeros((5, 11), bool)
+    >>> dumbbell[:, :5] = dumbbell[:, 6:] = dumbbell[2] = True
+    >>> distance_watershed(dumbbell)[2, [0, 10]].tolist()
+    [1, 2]
     """
     import edt
 
@@ -151,6 +156,9 @@ def compact_watershed(
         GeometryError, ConfigError: as `watershed`.
 
     Source: Neubert and Protzel 2014, ICPR, Compact Watershed and Preemptive SLIC.
+
+    >>> np.unique(compact_watershed(np.zeros((1, 8)), size_mm=4.0)).tolist()
+    [1, 2]
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
@@ -178,7 +186,11 @@ def _compact(slope: NDArray[np.float32], markers: Labels, compactness: float, st
 
 
 def lattice(shape: tuple[int, ...], *, spacing: Sequence[float], size_mm: float) -> Labels:
-    """Single-voxel markers 1…n, `size_mm` apart along every axis (at least one voxel), centred in the array."""
+    """Single-voxel markers 1…n, `size_mm` apart along every axis (at least one voxel), centred in the array.
+
+    >>> lattice((1, 6), spacing=(1.0, 1.0), size_mm=3.0).tolist()
+    [[0, 1, 0, 0, 2, 0]]
+    """
     places = []
     for n, s in zip(shape, spacing, strict=True):
         count = min(max(round(n * s / size_mm), 1), n)
@@ -202,6 +214,9 @@ def flood(
 
     Raises:
         ConfigError: no marker inside the mask.
+
+    >>> flood(np.array([[0, 0, 9, 0, 0]], np.uint16), markers=np.array([[1, 0, 0, 0, 2]]), lines=True).tolist()
+    [[1, 1, 0, 2, 2]]
     """
     import SimpleITK
 
@@ -218,7 +233,11 @@ def flood(
 
 
 def heights(landscape: NDArray[Any]) -> NDArray[np.uint16]:
-    """The landscape as 16-bit heights from 0: exact for integers of a range up to 65 534, else rounded linearly."""
+    """The landscape as 16-bit heights from 0: exact for integers of a range up to 65 534, else rounded linearly.
+
+    >>> heights(np.array([[-1.0, 0.0, 1.0]])).tolist(), heights(np.array([[5, 7]])).tolist()
+    ([[0, 32767, 65534]], [[0, 2]])
+    """
     lowest, highest = landscape.min(), landscape.max()
     if landscape.dtype.kind in "iu" and int(highest) - int(lowest) <= _TOP:
         if landscape.dtype.kind == "u":
@@ -235,7 +254,11 @@ def heights(landscape: NDArray[Any]) -> NDArray[np.uint16]:
 
 
 def draw_lines(labels: Labels) -> Labels:
-    """The label map with 0 on one side of every border, so that no two regions share a face."""
+    """The label map with 0 on one side of every border, so that no two regions share a face.
+
+    >>> draw_lines(np.array([[1, 1, 2, 2]])).tolist()
+    [[1, 1, 0, 2]]
+    """
     lined = labels.copy()
     for axis in range(labels.ndim):
         view, out = np.moveaxis(labels, axis, 0), np.moveaxis(lined, axis, 0)
@@ -246,7 +269,11 @@ def draw_lines(labels: Labels) -> Labels:
 
 
 def landscape_of(array: NDArray[Any], on: str, step: Sequence[float], sigma_mm: float | None) -> NDArray[Any]:
-    """What is flooded, lowest where regions begin."""
+    """What is flooded, lowest where regions begin.
+
+    >>> landscape_of(np.array([[1.0, 5.0]]), "bright", (1.0, 1.0), 0).tolist()
+    [[-1.0, -5.0]]
+    """
     if one_of(on, LANDSCAPES, "on") == "gradient":
         return gradient_magnitude(array, spacing=step, sigma_mm=sigma_mm)
     smooth = smoothed(array, spacing=step, sigma_mm=sigma_mm)

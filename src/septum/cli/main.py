@@ -23,8 +23,10 @@ from septum.cli.commands import (
     doctor,
     edit,
     evaluate,
+    import_keras,
     info,
     interpolate,
+    lesson,
     new,
     pixels,
     predict,
@@ -46,7 +48,7 @@ app = typer.Typer(
     "Look at images (info), check a data set (doctor), segment without training (segment), "
     "learn from scribbles (pixels), edit labels (edit), train a U-Net (train), segment with it (predict), "
     "measure (evaluate), grade masks without references (quality), let people rate (review), "
-    "or do it all in the browser (serve)."
+    "learn how it works (lesson), or do it all in the browser (serve)."
     f"\n\n{NOTICE}",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -58,6 +60,7 @@ app.command("doctor", short_help="Check a data set, and mend a copy of it.")(doc
 app.command("augment-preview", short_help="Picture of what the network sees.")(augment_preview.augment_preview)
 app.command("train", short_help="Train a U-Net on a data set.")(train.train)
 app.command("predict", short_help="Segment images with a trained model.")(predict.predict)
+app.command("import-keras", short_help="Use a U-Net that Keras saved.")(import_keras.import_keras)
 app.command("segment", short_help="Segment images by classical methods.")(segment.segment)
 app.command("pixels", short_help="Train a pixel classifier from scribbles.")(pixels.pixels)
 app.command("edit", short_help="Edit labels by a script of steps.")(edit.edit)
@@ -67,6 +70,7 @@ app.command("quality", short_help="Grade masks without their references.")(quali
 app.add_typer(review.app, name="review", short_help="A blinded reader study of masks.")
 app.command("new", short_help="Make a project for the workbench.")(new.new)
 app.command("serve", short_help="Open the workbench in the browser.")(serve.serve)
+app.command("lesson", short_help="The lecture, computed step by step.")(lesson.lesson)
 app.command("demo", short_help="The whole path on an MR brain.")(demo.demo)
 
 

@@ -1,22 +1,49 @@
-"""Work that is written whole or not at all: its progress shown, stopped by Ctrl-C.
+"""How commands work and end: progress shown, stopped by Ctrl-C, what failed told, and the exit code that says so.
 
-The insight: a command whose result is one file has nothing to keep when it is stopped, so all such commands stop alike.
+The insight: a command whose result is one file has nothing to keep when it is stopped, and one that works through many
+images keeps those that are done; so all commands of one kind end alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import typer
 
 from septum.cli.stopping import STOPPED, WAITING, StopRequest
 
+if TYPE_CHECKING:
+    from septum.cli.progress import Reporter
+    from septum.workflows.runs.hooks import Hooks
+
 Result = TypeVar("Result")
 
 
+class Listed(Protocol):
+    """A result of many: the files that were written, and (name, reason) of each that failed."""
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """Files, in order."""
+        ...
+
+    @property
+    def failures(self) -> tuple[tuple[str, str], ...]:
+        """Names and reasons."""
+        ...
+
+
+def hooks_of(reporter: Reporter, stop: StopRequest) -> Hooks:
+    """How a workflow talks to the terminal."""
+    from septum.workflows.runs.hooks import Hooks
+
+    return Hooks(reporter.work, reporter.note, stop.requested)
+
+
 def until_stopped(work: Callable[..., Result]) -> Result:
-    """What `work(on_progress=, on_note=, should_stop=)` gives.
+    """What `work(hooks=)` gives.
 
     Raises:
         typer.Exit: with code 130, when somebody asked to stop and the work ended with `Cancelled`.
@@ -26,8 +53,35 @@ def until_stopped(work: Callable[..., Result]) -> Result:
 
     with StopRequest(WAITING) as stop, Reporter() as reporter:
         try:
-            return work(on_progress=reporter.work, on_note=reporter.note, should_stop=stop.requested)
+            return work(hooks=hooks_of(reporter, stop))
         except Cancelled:
             pass
     typer.echo("stopped before the end; nothing was written", err=True)
     raise typer.Exit(STOPPED)
+
+
+def finish_masks(result: Listed, *, stopped: bool) -> None:
+    """What failed of many masks, how many were made, and the exit code; errors as `finish`."""
+    finish(result, "stopped before the end; the masks listed are complete" if stopped else None, counted="masks")
+
+
+def finish(result: Listed, stopped: str | None, *, counted: str | None = None) -> None:
+    """What failed, on the error stream, and the exit code.
+
+    Args:
+        result: what was written and what failed.
+        stopped: what to say where somebody asked to stop; None where nobody did.
+        counted: what the files are, where their number is to be told beside failures.
+
+    Raises:
+        typer.Exit: 130 when stopped; 1 when some failed; 2 when all did.
+    """
+    for name, reason in result.failures:
+        typer.echo(f"failed: {name}: {reason}", err=True)
+    if result.failures and counted:
+        typer.echo(f"{len(result.written)} {counted} written, {len(result.failures)} images failed", err=True)
+    if stopped is not None:
+        typer.echo(stopped, err=True)
+        raise typer.Exit(STOPPED)
+    if result.failures:
+        raise typer.Exit(1 if result.written else 2)

@@ -25,6 +25,9 @@ def grey_image(image: ArrayLike, *, name: str = "image") -> NDArray[Any]:
     Raises:
         GeometryError: another number of axes (a channel axis among them), or an empty axis.
         DatasetError: values that are not numbers, NaN or infinite.
+
+    >>> grey_image([[1, 2], [3, 4]]).shape
+    (2, 2)
     """
     array = _native(image)
     if array.dtype == bool:
@@ -38,7 +41,11 @@ def grey_image(image: ArrayLike, *, name: str = "image") -> NDArray[Any]:
 
 
 def channels_image(image: ArrayLike, *, name: str = "image") -> NDArray[Any]:
-    """The image as a finite array `(C, *spatial)` with 2 or 3 spatial axes; errors as `grey_image`."""
+    """The image as a finite array `(C, *spatial)` with 2 or 3 spatial axes; errors as `grey_image`.
+
+    >>> channels_image(np.zeros((3, 4, 5))).shape
+    (3, 4, 5)
+    """
     array = _native(image)
     if array.dtype == bool:
         array = array.view(np.uint8)
@@ -73,6 +80,9 @@ def label_array(labels: ArrayLike, *, name: str = "labels") -> NDArray[Any]:
 
     Raises:
         GeometryError: not integer, another number of axes, empty, or a negative value.
+
+    >>> label_array([[True, False]]).tolist()
+    [[True, False]]
     """
     array = _native(labels)
     if array.dtype != bool and array.dtype.kind not in "iu":
@@ -89,6 +99,9 @@ def spacing_mm(spacing: Spacing, ndim: int) -> tuple[float, ...]:
 
     Raises:
         GeometryError: another number of values than axes, or a value that is not a positive number.
+
+    >>> spacing_mm((3, 0.5, 0.5), 3), spacing_mm(None, 2)
+    ((3.0, 0.5, 0.5), (1.0, 1.0))
     """
     if spacing is None:
         return (1.0,) * ndim
@@ -113,7 +126,11 @@ Slices = tuple[slice, ...]
 
 
 def as_labels(labels: ArrayLike, name: str) -> NDArray[Any]:
-    """An integer array (boolean as 0 and 1), of any shape; a GeometryError for anything else."""
+    """An integer array (boolean as 0 and 1), of any shape; a GeometryError for anything else.
+
+    >>> as_labels([True, False], "labels").tolist()
+    [1, 0]
+    """
     array = np.asarray(labels)
     if array.dtype == bool:
         return array.view(np.uint8)
@@ -123,14 +140,22 @@ def as_labels(labels: ArrayLike, name: str) -> NDArray[Any]:
 
 
 def as_masks(reference: ArrayLike, prediction: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Two boolean masks of one 2-D or 3-D shape, from boolean or integer arrays; inside is everything but 0."""
+    """Two boolean masks of one 2-D or 3-D shape, from boolean or integer arrays; inside is everything but 0.
+
+    >>> reference, prediction = as_masks([[2, 0]], [[0, 1]])
+    >>> reference.tolist(), prediction.tolist()
+    ([[True, False]], [[False, True]])
+    """
     ref, pred = as_labels(reference, "reference"), as_labels(prediction, "prediction")
     check_shapes(ref, pred)
     return _inside(ref), _inside(pred)
 
 
 def check_shapes(reference: NDArray[Any], prediction: NDArray[Any], *, spatial: bool = True) -> None:
-    """A GeometryError unless both have one shape, and with `spatial` two or three axes."""
+    """A GeometryError unless both have one shape, and with `spatial` two or three axes.
+
+    >>> check_shapes(np.zeros((2, 3)), np.zeros((2, 3)))  # says nothing
+    """
     if reference.shape != prediction.shape:
         raise GeometryError(
             f"reference and prediction must have the same shape, got {reference.shape} and {prediction.shape}; "
@@ -143,7 +168,13 @@ def check_shapes(reference: NDArray[Any], prediction: NDArray[Any], *, spatial: 
 
 
 def bounding_box(labels: NDArray[Any]) -> Slices | None:
-    """The smallest box around everything that is not 0, in about one pass; None when there is nothing."""
+    """The smallest box around everything that is not 0, in about one pass; None when there is nothing.
+
+    >>> bounding_box(np.array([[0, 0, 0], [0, 1, 1]]))
+    (slice(1, 2, None), slice(1, 3, None))
+    >>> bounding_box(np.zeros((2, 2), int)) is None
+    True
+    """
     if not labels.size:
         return None
     if labels.dtype.kind != "u":  # the maximum of unsigned integers is the fastest "any" there is
@@ -160,7 +191,11 @@ def bounding_box(labels: NDArray[Any]) -> Slices | None:
 
 
 def union_box(boxes: Sequence[Slices | None], *, ndim: int) -> Slices:
-    """The smallest box around all boxes; an empty one where there is none."""
+    """The smallest box around all boxes; an empty one where there is none.
+
+    >>> union_box([(slice(0, 2), slice(1, 2)), None, (slice(1, 3), slice(1, 5))], ndim=2)
+    (slice(0, 3, None), slice(1, 5, None))
+    """
     found = [box for box in boxes if box is not None]
     if not found:
         return (slice(0, 0),) * ndim

@@ -21,7 +21,12 @@ _LPS = np.diag([-1.0, -1.0, 1.0])
 
 
 def to_simpleitk(array: NDArray[Any], grid: Grid, *, channels: bool) -> Any:
-    """A `SimpleITK.Image`; with `channels`, `array` is `(C, *spatial)`, and several channels become a vector image."""
+    """A `SimpleITK.Image`; with `channels`, `array` is `(C, *spatial)`, and several channels become a vector image.
+
+    >>> image = to_simpleitk(np.zeros((4, 5, 6)), Grid.from_spacing((4, 5, 6), (3.0, 1.0, 0.5)), channels=False)
+    >>> image.GetSize(), image.GetSpacing()
+    ((6, 5, 4), (0.5, 1.0, 3.0))
+    """
     import SimpleITK
 
     vector = channels and len(array) > 1
@@ -40,6 +45,11 @@ def from_simpleitk(image: Any) -> tuple[NDArray[Any], Grid]:
 
     Raises:
         GeometryError: another number of axes.
+
+    >>> grid = Grid.from_spacing((4, 5, 6), (3.0, 1.0, 0.5))
+    >>> array, back = from_simpleitk(to_simpleitk(np.zeros((4, 5, 6)), grid, channels=False))
+    >>> array.shape, back.spacing
+    ((1, 4, 5, 6), (3.0, 1.0, 0.5))
     """
     import SimpleITK
 
@@ -61,6 +71,9 @@ def to_nibabel(array: NDArray[Any], grid: Grid, *, channels: bool) -> Any:
 
     Raises:
         GeometryError: a plane, of which NIfTI cannot say where it lies.
+
+    >>> to_nibabel(np.zeros((4, 5, 6)), Grid.from_spacing((4, 5, 6), (3.0, 1.0, 0.5)), channels=False).shape
+    (6, 5, 4)
     """
     import nibabel
 
@@ -83,6 +96,11 @@ def from_nibabel(image: Any) -> tuple[NDArray[Any], Grid]:
 
     Raises:
         GeometryError: no volume, or one with more than one axis of channels or frames.
+
+    >>> grid = Grid.from_spacing((4, 5, 6), (3.0, 1.0, 0.5))
+    >>> array, back = from_nibabel(to_nibabel(np.zeros((4, 5, 6)), grid, channels=False))
+    >>> array.shape, back.spacing
+    ((1, 4, 5, 6), (3.0, 1.0, 0.5))
     """
     data = np.asanyarray(image.dataobj)
     if data.ndim not in (3, 4):
@@ -146,6 +164,11 @@ def to_napari(
     """A layer as napari takes it: `viewer.add_layer(napari.layers.Layer.create(*layer))`; `kind` "image" or "labels".
 
     The layer lies by its affine in mm, array axes first, so that several images of one patient lie on each other.
+
+    >>> grid = Grid.from_spacing((4, 5), (1.0, 0.5))
+    >>> layer = to_napari(np.zeros((4, 5), int), grid, kind="labels", name="cells", channels=False)
+    >>> layer[2], layer[1]["name"]
+    ('labels', 'cells')
     """
     reverse = grid.affine.copy()
     reverse[:-1] = grid.affine[:-1][::-1]  # napari shows world axes in array order: z before y before x

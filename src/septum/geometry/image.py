@@ -31,6 +31,8 @@ class Image:
         array: `(C, *grid.shape)`, any numeric type.
         grid: where the samples lie.
         channels: one name per channel.
+        notes: sentences on what the reader had to assume, mend or doubt; every command that reads the file shows them
+            and its provenance keeps them. Empty where the file left nothing open.
 
     Raises:
         GeometryError: when the array does not fit the grid or the names do not fit the channels.
@@ -42,6 +44,7 @@ class Image:
     array: NDArray[Any]
     grid: Grid
     channels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.array.shape[1:] != self.grid.shape:
@@ -101,6 +104,8 @@ class Image:
 class LabelMap:
     """One integer label per sample of a grid; `names` maps label values to names where they are known.
 
+    `notes` are what the reader had to assume, as in `Image`.
+
     Raises:
         GeometryError: when the array does not fit the grid or is not of an integer (or boolean) type.
 
@@ -111,6 +116,7 @@ class LabelMap:
     array: NDArray[Any]
     grid: Grid
     names: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.array.shape != self.grid.shape:

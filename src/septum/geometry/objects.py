@@ -30,6 +30,11 @@ def object_table(
         grid: where they lie.
         names: of label values, where known.
         intensities: channel name to its samples on the grid.
+
+    >>> grid = Grid.from_spacing((1, 3), (1.0, 0.5))
+    >>> table = object_table(np.array([[1, 1, 0]]), grid, names={1: "cell"}, intensities={})
+    >>> table[["label", "voxels", "area_mm2"]].values.tolist()
+    [[1.0, 2.0, 1.0]]
     """
     import pandas as pd
 

@@ -55,6 +55,9 @@ def draw(
 
     Raises:
         GeometryError: neither image nor labels, arrays that do not share one shape, or a plane outside of them.
+
+    >>> draw(np.zeros((1, 8, 8)), np.eye(8, dtype=int), spacing=(1.0, 1.0))[:4]
+    b'\x89PNG'
     """
     given = labels if labels is not None else None if image is None else image[0]
     if given is None or given.ndim not in (2, 3) or (image is not None and image.shape[1:] != given.shape):
@@ -95,13 +98,21 @@ def _png(shown: NDArray[np.uint8], marked: NDArray[Any], aspect: float, opacity:
 
 
 def largest_slice(labels: NDArray[Any], axis: int) -> int:
-    """The slice across `axis` with most labelled samples; the middle one where nothing is labelled."""
+    """The slice across `axis` with most labelled samples; the middle one where nothing is labelled.
+
+    >>> largest_slice(np.array([[[0, 0]], [[1, 1]], [[0, 1]]]), 0)
+    1
+    """
     area = np.count_nonzero(labels, axis=tuple(i for i in range(labels.ndim) if i != axis))
     return int(np.argmax(area)) if area.any() else int(labels.shape[axis]) // 2
 
 
 def legend(sizes: Mapping[int, str], names: Mapping[int, str]) -> str:
-    """HTML that names labels beside their colours; `sizes` says how much of each there is."""
+    """HTML that names labels beside their colours; `sizes` says how much of each there is.
+
+    >>> "liver" in legend({1: "120 mm³"}, {1: "liver"})
+    True
+    """
     rows = [
         f'<span style="white-space:nowrap"><span style="color:{colour_of(label)}">&#9632;</span> {label} '
         f"{html.escape(names.get(label, ''))} <small>{html.escape(size)}</small></span>"
@@ -112,7 +123,11 @@ def legend(sizes: Mapping[int, str], names: Mapping[int, str]) -> str:
 
 
 def windowed(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """`(*spatial, 3)` bytes: colour as it is for three byte channels, else the first channel, 0.5 to 99.5 percent."""
+    """`(*spatial, 3)` bytes: colour as it is for three byte channels, else the first channel, 0.5 to 99.5 percent.
+
+    >>> windowed(np.array([[[0.0, 1.0]]]))[..., 0].tolist()
+    [[0, 255]]
+    """
     if image.shape[0] == 3 and image.dtype == np.uint8:
         return np.moveaxis(image, 0, -1)
     grey = np.nan_to_num(image[0].astype(np.float32))
@@ -123,7 +138,11 @@ def windowed(image: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def slice_axis(spacing: tuple[float, ...], letters: str | None) -> int:
-    """Across the coarsest axis; nearly isotropic volumes are cut across the body (S or I) where that is known."""
+    """Across the coarsest axis; nearly isotropic volumes are cut across the body (S or I) where that is known.
+
+    >>> slice_axis((1.0, 1.0, 3.0), None), slice_axis((1.0, 1.0, 1.0), "LPS")
+    (2, 2)
+    """
     if max(spacing) > 1.5 * min(spacing):
         return int(np.argmax(spacing))
     return next((i for i, letter in enumerate(letters or "") if letter in "SI"), 0)
@@ -133,6 +152,9 @@ def viewing(letters: str | None) -> tuple[bool, tuple[bool, bool], str]:
     """How to turn a plane whose axes run towards `letters` (two of RLAPSI): transpose, flips, letters at the edges.
 
     Rows must run from head to feet (else front to back), columns from the patient's right to left (else front to back).
+
+    >>> viewing("PL")
+    (False, (False, False), 'RLAP')
     """
     if letters is None:
         return False, (False, False), ""
@@ -144,6 +166,11 @@ def viewing(letters: str | None) -> tuple[bool, tuple[bool, bool], str]:
 
 
 def turn(array: NDArray[Any], transpose: bool, flips: tuple[bool, bool]) -> NDArray[Any]:
+    """The array as `viewing` says: first transposed, then flipped along its two leading axes.
+
+    >>> turn(np.array([[1, 2, 3]]), True, (True, False)).tolist()
+    [[3], [2], [1]]
+    """
     turned = array.swapaxes(0, 1) if transpose else array
     return turned[:: -1 if flips[0] else 1, :: -1 if flips[1] else 1]
 
@@ -178,7 +205,11 @@ def _nearest(n: int, pixels: int) -> NDArray[np.int64]:
 
 
 def thicker(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """One pixel more on every side."""
+    """One pixel more on every side.
+
+    >>> thicker(np.eye(3, dtype=bool)[:1]).tolist()
+    [[True, True, False]]
+    """
     wide = line.copy()
     wide[1:] |= line[:-1]
     wide[:-1] |= line[1:]

@@ -37,6 +37,10 @@ def resample_image(image: Image, grid: Grid, *, order: int = 1, outside: float |
 
     Raises:
         GeometryError: when the grids differ in the number of axes or the order is not 0 to 5.
+
+    >>> image = Image(np.array([[[0.0, 2.0, 4.0]]]), Grid.from_spacing((1, 3), (1.0, 1.0)))
+    >>> resample_image(image, Grid.from_spacing((1, 5), (1.0, 0.5))).array.tolist()
+    [[[0.0, 1.0, 2.0, 3.0, 4.0]]]
     """
     from scipy import ndimage
 
@@ -45,7 +49,7 @@ def resample_image(image: Image, grid: Grid, *, order: int = 1, outside: float |
         raise GeometryError(f"order must be 0 to 5, got {order}")
     dtype = image.array.dtype if order == 0 else np.dtype(np.float32)
     if _is_identity(to_source, image.grid, grid):
-        return Image(image.array.astype(dtype, copy=False), grid, image.channels)
+        return Image(image.array.astype(dtype, copy=False), grid, image.channels, image.notes)
     spline: Any = order  # the stubs of scipy want a literal
     result = np.empty((len(image.array), *grid.shape), dtype=dtype)
     for source, out in zip(image.array, result, strict=True):
@@ -59,7 +63,7 @@ def resample_image(image: Image, grid: Grid, *, order: int = 1, outside: float |
                 order=spline, mode="nearest", prefilter=False,
             )  # fmt: skip
             out[slab][_beyond(out[slab].shape, matrix, offset, source.shape)] = fill
-    return Image(result, grid, image.channels)
+    return Image(result, grid, image.channels, image.notes)
 
 
 def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
@@ -67,10 +71,14 @@ def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
 
     Raises:
         GeometryError: when the grids differ in the number of axes.
+
+    >>> labels = LabelMap(np.array([[0, 7]]), Grid.from_spacing((1, 2), (1.0, 1.0)))
+    >>> resample_labels(labels, Grid.from_spacing((1, 4), (1.0, 0.5))).array.tolist()
+    [[0, 7, 7, 0]]
     """
     to_source = _index_map(labels.grid, grid)
     if _is_identity(to_source, labels.grid, grid):
-        return LabelMap(labels.array, grid, labels.names)
+        return LabelMap(labels.array, grid, labels.names, labels.notes)
     result = np.empty(grid.shape, dtype=labels.array.dtype)
     for slab, matrix, offset in _slabs(grid.shape, to_source):
         index = [axis.astype(np.intp) for axis in _rounded(result[slab].shape, matrix, offset)]
@@ -79,7 +87,7 @@ def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
             valid &= (axis >= 0) & (axis < n)
             np.clip(axis, 0, n - 1, out=axis)
         result[slab] = np.where(valid, labels.array[tuple(np.broadcast_arrays(*index))], 0)
-    return LabelMap(result, grid, labels.names)
+    return LabelMap(result, grid, labels.names, labels.notes)
 
 
 def _index_map(source: Grid, target: Grid) -> NDArray[np.float64]:

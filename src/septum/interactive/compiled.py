@@ -214,19 +214,31 @@ def walk_back(voxel: int, key: Any, cost: Any, kinds: Any, offsets: Any) -> Any:
 
 
 def ring_size(largest_step: int) -> int:
-    """Buckets of the ring: a power of two above the largest step."""
+    """Buckets of the ring: a power of two above the largest step.
+
+    >>> ring_size(5)
+    8
+    """
     return 1 << int(largest_step + 1).bit_length()
 
 
 def pool_of(size: int) -> NDArray[np.int32]:
-    """Free entries (voxel, next), chained."""
+    """Free entries (voxel, next), chained.
+
+    >>> pool_of(2).shape
+    (2, 2)
+    """
     pool = np.zeros((size, 2), np.int32)
     pool[:, 1] = np.arange(1, size + 1)
     return pool
 
 
 def enlarged(pool: NDArray[np.int32], state: NDArray[np.int64]) -> NDArray[np.int32]:
-    """A pool of twice the size with the same entries; the new ones are free first."""
+    """A pool of twice the size with the same entries; the new ones are free first.
+
+    >>> enlarged(pool_of(2), np.zeros(8, np.int64)).shape
+    (4, 2)
+    """
     size = len(pool)
     wide = np.concatenate([pool, np.zeros_like(pool)])
     wide[size:, 1] = np.arange(size + 1, 2 * size + 1)

@@ -44,6 +44,10 @@ def scene(image: ArrayLike, labels: ArrayLike, *, spacing: Sequence[float] | Non
         GeometryError: several channels, labels of another shape, an impossible spacing, a region that is empty or
             reaches outside the image.
         DatasetError: values in the region that are not finite.
+
+    >>> found = scene(np.zeros((4, 4)), np.zeros((4, 4), int), spacing=(2.0, 1.0), region=Box((1, 1), (3, 4)))
+    >>> found.image.shape, found.spacing
+    ((2, 3), (2.0, 1.0))
     """
     shape = np.shape(image)
     box = Box.whole(shape) if region is None else region
@@ -67,6 +71,9 @@ def near(image: ArrayLike, points: ArrayLike, *, margin: Sequence[int | None], r
 
     A tool that reaches no further need not look at the rest. Whatever is wrong with the points or the region, both are
     left for `scene` and `points_of` to complain about: the region comes back as it was given.
+
+    >>> near(np.zeros((9, 9)), [[4, 4]], margin=(1, 2), region=None)
+    Box(start=(3, 2), stop=(6, 7))
     """
     shape, given = np.shape(image), np.asarray(points)
     whole = Box.whole(shape) if region is None else region
@@ -83,14 +90,22 @@ def near(image: ArrayLike, points: ArrayLike, *, margin: Sequence[int | None], r
 
 
 def label_type(held: np.dtype[Any], label: int) -> np.dtype[Any]:
-    """The type of the labels, or a wider one when `label` does not fit in it."""
+    """The type of the labels, or a wider one when `label` does not fit in it.
+
+    >>> label_type(np.dtype("uint8"), 255), label_type(np.dtype("uint8"), 256)
+    (dtype('uint8'), dtype('uint16'))
+    """
     if label < 0:
         raise ConfigError(f"label must be 0 (background) or more, got {label}; choose another")
     return holding(np.dtype(np.uint8) if held.kind == "b" else held, label)
 
 
 def shifted(inner: Box, outer: Box) -> Box:
-    """A box given within `outer`, in the coordinates of the image."""
+    """A box given within `outer`, in the coordinates of the image.
+
+    >>> shifted(Box((0, 1), (2, 3)), Box((5, 5), (9, 9)))
+    Box(start=(5, 6), stop=(7, 8))
+    """
     return Box(
         tuple(a + o for a, o in zip(inner.start, outer.start, strict=True)),
         tuple(b + o for b, o in zip(inner.stop, outer.start, strict=True)),
@@ -103,6 +118,10 @@ def points_of(points: ArrayLike, found: Scene) -> NDArray[np.int64]:
     Raises:
         ConfigError: no point.
         GeometryError: a point outside the image or outside the region.
+
+    >>> found = scene(np.zeros((4, 4)), np.zeros((4, 4), int), spacing=None, region=Box((1, 1), (4, 4)))
+    >>> points_of([[2, 3]], found).tolist()
+    [[1, 2]]
     """
     voxels = points_inside(points, found.shape)
     if not len(voxels):
@@ -124,6 +143,10 @@ def marks_of(seeds: ArrayLike, found: Scene, *, least: int = 2) -> NDArray[np.in
     Raises:
         GeometryError: seeds of another shape than the image, not integer, below -1.
         ConfigError: no seed in the region, or fewer than `least` different labels.
+
+    >>> found = scene(np.zeros((1, 3)), np.zeros((1, 3), int), spacing=None, region=None)
+    >>> marks_of([[1, -1, 0]], found).tolist()
+    [[1, -1, 0]]
     """
     given = np.asarray(seeds)
     if given.shape != found.shape or given.dtype.kind not in "iu":
@@ -150,6 +173,9 @@ def slice_axis(axis: int | None, ndim: int) -> int | None:
 
     Raises:
         ConfigError: an axis that the image does not have.
+
+    >>> slice_axis(1, 3), slice_axis(1, 2)
+    (1, None)
     """
     if axis is None or ndim == 2:
         return None
@@ -159,7 +185,11 @@ def slice_axis(axis: int | None, ndim: int) -> int | None:
 
 
 def range_of(array: NDArray[Any]) -> tuple[float, float]:
-    """Where nearly all values lie: the 0.5th and 99.5th percentile of at most about a million voxels."""
+    """Where nearly all values lie: the 0.5th and 99.5th percentile of at most about a million voxels.
+
+    >>> range_of(np.arange(1001.0))
+    (5.0, 995.0)
+    """
     every = max(1, round((array.size / 1e6) ** (1 / array.ndim)))
     low, high = np.percentile(array[(slice(None, None, every),) * array.ndim], (0.5, 99.5))
     if high <= low:
@@ -168,7 +198,11 @@ def range_of(array: NDArray[Any]) -> tuple[float, float]:
 
 
 def levels(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Intensities as 256 levels between the ends of `range_of`; 0 everywhere for a constant image."""
+    """Intensities as 256 levels between the ends of `range_of`; 0 everywhere for a constant image.
+
+    >>> levels(np.array([0.0, 1.0])).tolist(), levels(np.array([3.0, 3.0])).tolist()
+    ([0, 255], [0, 0])
+    """
     low, high = range_of(array)
     scale = 255 / (high - low) if high > low else 0.0
     scaled = np.subtract(array, low, dtype=np.float32)

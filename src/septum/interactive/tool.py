@@ -24,7 +24,10 @@ IsCancelled = Callable[[], bool]
 
 
 def stop_if(cancelled: IsCancelled | None) -> None:
-    """Raise `Cancelled` when the person has asked to stop."""
+    """Raise `Cancelled` when the person has asked to stop.
+
+    >>> stop_if(lambda: False)  # goes on
+    """
     if cancelled is not None and cancelled():
         raise Cancelled("stopped before the tool had an answer; nothing was changed")
 
@@ -179,6 +182,9 @@ def points_inside(points: ArrayLike, shape: Sequence[int], *, name: str = "point
 
     Raises:
         GeometryError: another number of axes, not integers, or a point outside.
+
+    >>> points_inside([[0, 2]], (3, 3)).tolist()
+    [[0, 2]]
     """
     given = np.asarray(points)
     voxels = np.atleast_2d(given) if given.size else np.zeros((0, len(shape)), np.int64)

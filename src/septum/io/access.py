@@ -21,15 +21,24 @@ def read_image(path: Path | str, *, axes: str | None = None, frame: int | None =
 
     Returns:
         Image with array `(C, *spatial)` in the stored type (float32 where the file scales its values). Files without
-        a physical size have spacing 1. RGB with equal channels becomes one channel, transparency is left out.
+        a physical size have spacing 1. `notes` name what had to be assumed.
+        RGB with equal channels becomes one channel, transparency is left out.
 
     Raises:
         FormatError: unknown, damaged or unsafe file, or a frame must be chosen.
         GeometryError: impossible voxel sizes or orientation.
+
+    >>> import tempfile, numpy as np
+    >>> from septum.geometry import Grid
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     scan = Image(np.zeros((1, 4, 5, 6)), Grid.from_spacing((4, 5, 6), (3.0, 1.0, 1.0)))
+    ...     write_image(Path(folder, "scan.nii.gz"), scan)
+    ...     read_image(Path(folder, "scan.nii.gz")).grid.spacing
+    (3.0, 1.0, 1.0)
     """
     path = Path(path)
     found = find_format(path).read(path, axes=axes, frame=frame, labels=False)
-    return Image(found.array, found.grid, found.channels)
+    return Image(found.array, found.grid, found.channels, found.doubts)
 
 
 def read_labels(path: Path | str, *, axes: str | None = None, frame: int | None = None) -> LabelMap:
@@ -40,10 +49,17 @@ def read_labels(path: Path | str, *, axes: str | None = None, frame: int | None 
 
     Raises:
         FormatError: also when values are not whole numbers (an antialiased mask) or channels differ.
+
+    >>> import tempfile, numpy as np
+    >>> from septum.geometry import Grid
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "mask.png"), LabelMap(np.array([[0, 2]]), Grid.from_spacing((1, 2), (1.0, 1.0))))
+    ...     read_labels(Path(folder, "mask.png")).array.tolist()
+    [[0, 2]]
     """
     path = Path(path)
     found = find_format(path).read(path, axes=axes, frame=frame, labels=True)
-    return LabelMap(label_array(path, found), found.grid, found.names)
+    return LabelMap(label_array(path, found), found.grid, found.names, found.doubts)
 
 
 def write_labels(path: Path | str, labels: LabelMap) -> None:
@@ -53,6 +69,14 @@ def write_labels(path: Path | str, labels: LabelMap) -> None:
 
     Raises:
         FormatError: when the format cannot hold the labels, or the file cannot be written.
+
+    >>> import tempfile, numpy as np
+    >>> from septum.geometry import Grid
+    >>> labels = LabelMap(np.array([[0, 300]]), Grid.from_spacing((1, 2), (0.5, 0.5)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "mask.tif"), labels)
+    ...     read_labels(Path(folder, "mask.tif")).array.dtype
+    dtype('uint16')
     """
     path = Path(path)
     write = _writable(path).write_labels
@@ -62,7 +86,15 @@ def write_labels(path: Path | str, labels: LabelMap) -> None:
 
 
 def write_image(path: Path | str, image: Image) -> None:
-    """Write intensities in the format that the suffix names; otherwise as `write_labels`."""
+    """Write intensities in the format that the suffix names; otherwise as `write_labels`.
+
+    >>> import tempfile, numpy as np
+    >>> from septum.geometry import Grid
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.tif"), Image(np.array([[[1.5, 2.5]]]), Grid.from_spacing((1, 2), (0.5, 0.5))))
+    ...     read_image(Path(folder, "a.tif")).array.tolist()
+    [[[1.5, 2.5]]]
+    """
     path = Path(path)
     write = _writable(path).write_image
     if write is None:
@@ -71,7 +103,14 @@ def write_image(path: Path | str, image: Image) -> None:
 
 
 def count_frames(path: Path | str, *, axes: str | None = None) -> int:
-    """How many frames along time the file holds (1 for a single image). Errors as for `read_image`."""
+    """How many frames along time the file holds (1 for a single image). Errors as for `read_image`.
+
+    >>> import tempfile, tifffile, numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tifffile.imwrite(Path(folder, "movie.tif"), np.zeros((5, 8, 8), np.uint8))
+    ...     count_frames(Path(folder, "movie.tif"), axes="TYX")
+    5
+    """
     path = Path(path)
     return find_format(path).count_frames(path, axes=axes)
 

@@ -32,6 +32,9 @@ def declared_axes(path: Path, declared: str, shape: Sequence[int], found: str) -
 
     Raises:
         FormatError: when a letter is unknown or occurs twice, Y or X is missing, or the number does not fit.
+
+    >>> declared_axes(Path("movie.tif"), "TYX", (9, 64, 64), "ZYX")
+    'TYX'
     """
     letters = declared.upper()
     if set(letters) - set(KNOWN) or len(set(letters)) != len(letters) or not {"Y", "X"} <= set(letters):
@@ -50,7 +53,11 @@ def declared_axes(path: Path, declared: str, shape: Sequence[int], found: str) -
 
 
 def arrange(array: NDArray[Any], axes: str) -> NDArray[Any]:
-    """`(C, [Z,] Y, X)` from one lettered frame; T and "1" must have length 1, S and C become channels."""
+    """`(C, [Z,] Y, X)` from one lettered frame; T and "1" must have length 1, S and C become channels.
+
+    >>> arrange(np.zeros((1, 64, 48, 3)), "TYXS").shape
+    (3, 64, 48)
+    """
     for axis in reversed([i for i, letter in enumerate(axes) if letter in "T1"]):
         if array.shape[axis] != 1:
             raise FormatError(f"a frame must be chosen before the axes are arranged, got {axes} {array.shape}")
@@ -64,10 +71,18 @@ def arrange(array: NDArray[Any], axes: str) -> NDArray[Any]:
 
 
 def length(axes: str, shape: Sequence[int], letter: str) -> int:
-    """How long the axis with this letter is; 1 when there is none."""
+    """How long the axis with this letter is; 1 when there is none.
+
+    >>> length("TYX", (9, 64, 48), "T"), length("TYX", (9, 64, 48), "C")
+    (9, 1)
+    """
     return int(shape[axes.index(letter)]) if letter in axes else 1
 
 
 def understood(axes: str) -> str:
-    """The letters to show a person: those that carry meaning, in stored order."""
+    """The letters to show a person: those that carry meaning, in stored order.
+
+    >>> understood("TZ1YX")
+    'TZYX'
+    """
     return "".join(letter for letter in axes if letter in KNOWN)

@@ -26,7 +26,11 @@ MAX_RASTER_PIXELS = 178_956_970
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """One frame of a file: `array` is `(C, *grid.shape)`; `frames` counts what the file holds along time."""
+    """One frame of a file: `array` is `(C, *grid.shape)`; `frames` counts what the file holds along time.
+
+    `notes` say how the file was understood (`septum info` shows them). `doubts` say where values or places had to be
+    assumed or mended: they go on as `Image.notes` and `LabelMap.notes`, which every command shows and keeps.
+    """
 
     array: NDArray[Any]
     grid: Grid
@@ -38,10 +42,30 @@ class Decoded:
     frames: int = 1
     units: str = "mm"
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def check_bytes(path: Path, need: int, stored: int, *, ratio: int = 1) -> None:
+    """Refuse a header that promises more than the file can hold, before anything is allocated.
+
+    Args:
+        path: for messages.
+        need: bytes of all samples when decoded.
+        stored: bytes of the file, or of the part of it that holds samples.
+        ratio: how much the compression can save at most: 1 for none, 1,100 for deflate (its limit is 1,032).
+    """
+    if need > max(stored * ratio, 2**16 if ratio > 1 else 0):
+        raise FormatError(
+            f"{path.name} must hold what its header promises, got {stored:,} bytes for {need:,} bytes of samples; "
+            "it is truncated or its header is damaged: copy it again from its source"
+        )
 
 
 def check_size(path: Path, shape: Sequence[int], *, limit: int | None = None) -> None:
-    """Refuse impossible and unsafe shapes before anything is allocated."""
+    """Refuse impossible and unsafe shapes before anything is allocated.
+
+    >>> check_size(Path("scan.nii"), (64, 64, 32))  # says nothing
+    """
     most = MAX_SAMPLES if limit is None else limit
     samples = 1
     for n in shape:
@@ -56,7 +80,11 @@ def check_size(path: Path, shape: Sequence[int], *, limit: int | None = None) ->
 
 
 def pick_frame(path: Path, frames: int, frame: int | None) -> int:
-    """The index of the frame to read, checked against the number of frames."""
+    """The index of the frame to read, checked against the number of frames.
+
+    >>> pick_frame(Path("movie.tif"), 9, 4), pick_frame(Path("scan.tif"), 1, None)
+    (4, 0)
+    """
     if frame is None:
         if frames > 1:
             raise FormatError(
@@ -71,14 +99,22 @@ def pick_frame(path: Path, frames: int, frame: int | None) -> int:
 
 
 def native(array: NDArray[Any]) -> NDArray[Any]:
-    """The same values in this machine's byte order and in C order; booleans become 0 and 1."""
+    """The same values in this machine's byte order and in C order; booleans become 0 and 1.
+
+    >>> native(np.array([True, False])), native(np.array([1, 2], ">i2")).dtype.isnative
+    (array([1, 0], dtype=uint8), True)
+    """
     if array.dtype == bool:
         array = array.astype(np.uint8)
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
 def drop_alpha(decoded: Decoded) -> Decoded:
-    """Remove the last channel of grey+alpha or RGB+alpha: it says how to show a pixel, not what was measured."""
+    """Remove the last channel of grey+alpha or RGB+alpha: it says how to show a pixel, not what was measured.
+
+    >>> drop_alpha(Decoded(np.zeros((4, 2, 2)), Grid.from_spacing((2, 2), (1.0, 1.0)))).array.shape
+    (3, 2, 2)
+    """
     alpha = decoded.array[-1]
     notes = decoded.notes
     if alpha.min() != alpha.max():
@@ -87,7 +123,12 @@ def drop_alpha(decoded: Decoded) -> Decoded:
 
 
 def collapse_grey(decoded: Decoded) -> Decoded:
-    """Red, green and blue that are equal everywhere are one grey channel."""
+    """Red, green and blue that are equal everywhere are one grey channel.
+
+    >>> colours = ("red", "green", "blue")
+    >>> collapse_grey(Decoded(np.ones((3, 2, 2)), Grid.from_spacing((2, 2), (1.0, 1.0)), channels=colours)).array.shape
+    (1, 2, 2)
+    """
     array = decoded.array
     if len(array) != 3 or decoded.channels != ("red", "green", "blue"):
         return decoded
@@ -102,6 +143,9 @@ def label_array(path: Path, decoded: Decoded) -> NDArray[Any]:
 
     Raises:
         FormatError: when the file has several channels that differ, or values that are not whole numbers.
+
+    >>> label_array(Path("mask.nii"), Decoded(np.array([[[0.0, 2.0]]]), Grid.from_spacing((1, 2), (1.0, 1.0)))).tolist()
+    [[0, 2]]
     """
     array = decoded.array
     if len(array) > 1:
@@ -116,10 +160,11 @@ def label_array(path: Path, decoded: Decoded) -> NDArray[Any]:
         return labels
     if labels.dtype.kind != "f":
         raise FormatError(f"{path.name} must hold integer labels, got {labels.dtype}; save them as integers")
-    return _whole_numbers(path, labels)
+    scaled = next((text for text in decoded.doubts if "header scales" in text), "")
+    return _whole_numbers(path, labels, scaled)
 
 
-def _whole_numbers(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
+def _whole_numbers(path: Path, labels: NDArray[Any], scaled: str = "") -> NDArray[Any]:
     if not np.isfinite(labels).all():
         count = int(np.size(labels) - np.isfinite(labels).sum())
         raise FormatError(f"labels must be whole numbers, {path.name} has {count} that are NaN or infinite; mend them")
@@ -127,6 +172,11 @@ def _whole_numbers(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
     wrong = np.abs(labels - rounded) > 1e-3
     if wrong.any():
         some = ", ".join(f"{value:.4g}" for value in np.unique(labels[wrong])[:5])
+        if scaled:
+            raise FormatError(
+                f"labels must be whole numbers, {path.name} has {int(wrong.sum())} that are not ({some}, ...): "
+                f"{scaled}; save the labels without a scale factor, or run `septum doctor`"
+            )
         raise FormatError(
             f"labels must be whole numbers, {path.name} has {int(wrong.sum())} that are not ({some}, ...): the mask "
             "was smoothed or resampled with interpolation; save it again with nearest neighbour, or run `septum doctor`"
@@ -150,5 +200,9 @@ def smallest_integer(low: int, high: int) -> np.dtype[Any]:
 
 
 def compact(array: NDArray[Any]) -> NDArray[Any]:
-    """Labels in the smallest integer type that holds them."""
+    """Labels in the smallest integer type that holds them.
+
+    >>> compact(np.array([0, 255])).dtype, compact(np.array([0, 256])).dtype
+    (dtype('uint8'), dtype('uint16'))
+    """
     return array.astype(smallest_integer(int(array.min()), int(array.max())), copy=False)

@@ -50,6 +50,12 @@ def describe(path: Path | str, *, axes: str | None = None) -> Description:
     Raises:
         FormatError: as for `read_image`; also for a folder without DICOM files.
         GeometryError: impossible voxel sizes or orientation.
+
+    >>> import tempfile, tifffile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tifffile.imwrite(Path(folder, "cells.tif"), np.zeros((8, 9), np.uint8))
+    ...     describe(Path(folder, "cells.tif")).shape
+    (8, 9)
     """
     path = Path(path)
     known = find_format(path)
@@ -65,7 +71,7 @@ def describe(path: Path | str, *, axes: str | None = None) -> Description:
         dtype=str(found.array.dtype), spacing=grid.spacing, units=found.units,
         orientation=grid.orientation if grid.ndim == 3 and found.units == "mm" else "", minimum=low, maximum=high,
         frames=found.frames, labels=counts, names=found.names, voxel_volume=grid.voxel_volume,
-        notes=(*found.notes, *notes, *more),
+        notes=(*found.doubts, *found.notes, *notes, *more),
     )  # fmt: skip
 
 
@@ -90,7 +96,7 @@ def _label_counts(path: Path, found: Decoded, *, axes: str | None) -> tuple[Mapp
     if any("palette" in note for note in found.notes):
         indexed = find_format(path).read(path, axes=axes, frame=0, labels=True)
         if len(indexed.array) == 1:
-            array, notes = indexed.array, ["as labels, the palette's indices are read"]
+            array, notes = indexed.array, ["as labels, the palette's indices are read, whatever colours they have"]
     if len(array) != 1 or not _whole(array):
         return None, []
     values, counts = np.unique(array, return_counts=True)

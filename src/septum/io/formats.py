@@ -9,9 +9,10 @@ from typing import Protocol
 
 from septum.errors import FormatError
 from septum.geometry import Image, LabelMap
-from septum.io import dicom, itk, naming, nifti, raster, tiff
+from septum.io import itk, naming, nifti, raster, tiff
 from septum.io.decoded import Decoded
-from septum.io.dicom_series import is_dicom_file
+from septum.io.dicom import files as dicom
+from septum.io.dicom.series import is_dicom_file
 
 
 class Reader(Protocol):
@@ -57,6 +58,13 @@ def find_format(path: Path) -> Format:
 
     Raises:
         FormatError: when there is no such path, or nothing here reads it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "scan.nii")
+    ...     path.touch()
+    ...     find_format(path).name
+    'NIfTI'
     """
     folder, _ = dicom.split_choice(path)
     if folder.is_dir():
@@ -74,7 +82,11 @@ def find_format(path: Path) -> Format:
 
 
 def by_suffix(path: Path) -> Format | None:
-    """The format whose suffix the name has, if any."""
+    """The format whose suffix the name has, if any.
+
+    >>> by_suffix(Path("scan.nii.gz")).name, by_suffix(Path("notes.txt"))
+    ('NIfTI', None)
+    """
     ending = naming.suffix(path)
     return next((known for known in FORMATS if ending and ending in known.suffixes), None)
 
@@ -83,6 +95,13 @@ def is_image(path: Path | str) -> bool:
     """Whether this looks like an image by name or signature; nothing is decoded.
 
     Hidden files (such as the `._*` files in archives made on a Mac) do not count; a folder with DICOM files does.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "scan.nii.gz")
+    ...     path.touch()
+    ...     is_image(path), is_image(Path(folder, "notes.txt"))
+    (True, False)
     """
     path = Path(path)
     folder, choice = dicom.split_choice(path)

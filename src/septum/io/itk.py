@@ -16,32 +16,41 @@ from numpy.typing import NDArray
 
 from septum.errors import FormatError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
+from septum.io import apart, headers
 from septum.io import axes as lettered
 from septum.io.decoded import Decoded, check_size, collapse_grey, compact, drop_alpha, native, pick_frame
+from septum.io.headers import Header
 from septum.io.naming import suffix
 from septum.io.safe import reading, replacing
 
 _RGB = ("red", "green", "blue")
-_DATA_FILE = re.compile(r"\s*(?:ElementDataFile\s*=|data\s?file\s*:)\s*(.+?)\s*$", re.IGNORECASE)
-_HEADER_BYTES = 2**20
 
 
 def read(path: Path, *, axes: str | None = None, frame: int | None = None, labels: bool = False) -> Decoded:
-    """Decode one frame. A fourth axis of scalars is time, vector samples are channels; `axes` overrides the former."""
+    """Decode one frame. A fourth axis of scalars is time, vector samples are channels; `axes` overrides the former.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nrrd"), image)
+    ...     read(Path(folder, "a.nrrd")).grid.spacing
+    (3.0, 1.0, 1.0)
+    """
     with reading(path, _name(path)):
-        reader = _header(path)
+        checked, reader = _header(path)
         letters, shape = _axes(path, reader, axes)
         check_size(path, [n for n, letter in zip(shape, letters, strict=True) if letter != "T"])
         frames = lettered.length(letters, shape, "T")
         chosen = pick_frame(path, frames, frame)
-        meta = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
-        grid, notes = _grid(path, reader, letters, shape, meta)
-        stored = _samples(reader, letters, chosen)
+        meta = reader["meta"]
+        grid, notes = _grid(path, reader, letters, shape, checked.scale)
+        pick = (letters.index("T"), chosen) if "T" in letters else None
+        stored = apart.samples(path, _io(path), pick)
     array = native(lettered.arrange(stored, letters))
     names = _segments(path, meta, len(array)) if labels or _is_segmentation(meta) else {}
     result = Decoded(
         array, grid, _channels(meta, len(array), array.dtype), names, format=_name(path),
-        axes=lettered.understood(letters), frames=frames, notes=tuple(notes),
+        axes=lettered.understood(letters), frames=frames, notes=tuple(notes), doubts=checked.doubts,
     )  # fmt: skip
     if result.channels[-1:] == ("alpha",):
         result = drop_alpha(result)
@@ -49,14 +58,30 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
 
 
 def count_frames(path: Path, *, axes: str | None = None) -> int:
-    """How many frames the file holds along time; 1 when it has no time axis."""
+    """How many frames the file holds along time; 1 when it has no time axis.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nrrd"), image)
+    ...     count_frames(Path(folder, "a.nrrd"))
+    1
+    """
     with reading(path, _name(path)):
-        letters, shape = _axes(path, _header(path), axes)
+        letters, shape = _axes(path, _header(path)[1], axes)
         return lettered.length(letters, shape, "T")
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
-    """Write labels in the smallest integer type; in NRRD the label names go along as 3D Slicer segments."""
+    """Write labels in the smallest integer type; in NRRD the label names go along as 3D Slicer segments.
+
+    >>> import tempfile
+    >>> labels = LabelMap(np.ones((2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "a.nrrd"), labels)
+    ...     int(read(Path(folder, "a.nrrd"), labels=True).array.max())
+    1
+    """
     meta: dict[str, str] = {}
     if suffix(path) != ".mha":
         for number, (value, name) in enumerate(sorted(labels.names.items())):
@@ -66,7 +91,15 @@ def write_labels(path: Path, labels: LabelMap) -> None:
 
 
 def write_image(path: Path, image: Image) -> None:
-    """Write intensities; several channels become vector samples."""
+    """Write intensities; several channels become vector samples.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nrrd"), image)
+    ...     read(Path(folder, "a.nrrd")).array.shape
+    (1, 2, 4, 5)
+    """
     array = image.array.astype(np.float32) if image.array.dtype == np.float16 else image.array
     _write(path, array, image.grid, {})
 
@@ -75,47 +108,23 @@ def _name(path: Path) -> str:
     return "NRRD" if suffix(path) in (".nrrd", ".nhdr", ".seg.nrrd") else "MetaImage"
 
 
-def _header(path: Path) -> Any:
-    """A reader that knows the header only; nothing is allocated yet."""
-    import SimpleITK
+def _io(path: Path) -> str:
+    return "NrrdImageIO" if _name(path) == "NRRD" else "MetaImageIO"
 
-    _check_data_files(path)
-    reader = SimpleITK.ImageFileReader()
-    reader.SetImageIO("NrrdImageIO" if _name(path) == "NRRD" else "MetaImageIO")
-    reader.SetFileName(str(path))
-    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
-    reader.ReadImageInformation()
-    if reader.GetPixelID() in (SimpleITK.sitkComplexFloat32, SimpleITK.sitkComplexFloat64):
+
+def _header(path: Path) -> tuple[Header, dict[str, Any]]:
+    """The header as our own strict code and then ITK read it; no sample is decoded yet."""
+    checked = headers.nrrd(path) if _name(path) == "NRRD" else headers.metaimage(path)
+    reader = apart.header(path, _io(path))
+    if reader["complex"]:
         raise FormatError(f"{path.name} must hold real numbers, got complex ones; save the magnitude")
-    return reader
+    return checked, reader
 
 
-def _check_data_files(path: Path) -> None:
-    """A detached header names the files with the samples; they must lie beside it, not anywhere on the disk."""
-    with path.open("rb") as stream:
-        header = re.split(rb"\r?\n\r?\n", stream.read(_HEADER_BYTES))[0].decode("latin-1")
-    lines = iter(header.splitlines())
-    names: list[str] = []
-    for line in lines:
-        found = _DATA_FILE.match(line)
-        if found is None:
-            continue
-        keyword = found.group(1).split(" ")[0].upper()
-        if keyword == "LIST":
-            names.extend(lines)
-        elif keyword != "LOCAL":
-            names.append(found.group(1))
-        break
-    folder = path.parent.resolve()
-    for name in names:
-        if folder not in (folder / name.split("%")[0].strip()).resolve().parents:
-            raise FormatError(f"the data file of {path.name} must lie in its folder, got {name!r}; move it there")
-
-
-def _axes(path: Path, reader: Any, declared: str | None) -> tuple[str, tuple[int, ...]]:
+def _axes(path: Path, reader: Mapping[str, Any], declared: str | None) -> tuple[str, tuple[int, ...]]:
     """Letters and shape of the stored samples, slowest first, vector samples last as C."""
-    size = tuple(int(n) for n in reader.GetSize())[::-1]
-    components = int(reader.GetNumberOfComponents())
+    size = tuple(int(n) for n in reader["size"])[::-1]
+    components = int(reader["components"])
     if not 2 <= len(size) <= 4:
         raise FormatError(f"{path.name} must have 2 to 4 axes, got shape {size}; split it")
     shape = (*size, components) if components > 1 else size
@@ -130,17 +139,18 @@ def _axes(path: Path, reader: Any, declared: str | None) -> tuple[str, tuple[int
 
 
 def _grid(
-    path: Path, reader: Any, letters: str, shape: tuple[int, ...], meta: Mapping[str, str]
+    path: Path, reader: Mapping[str, Any], letters: str, shape: tuple[int, ...], scale: tuple[float, ...]
 ) -> tuple[Grid, list[str]]:
-    size = len(reader.GetSize())
+    size = len(reader["size"])
     ndim = 3 if "Z" in letters else 2
-    spacing = np.array(reader.GetSpacing())
+    spacing = np.array(reader["spacing"])
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise GeometryError(f"voxel sizes must be positive, {path.name} has {spacing.tolist()}; correct its header")
-    direction = np.array(reader.GetDirection()).reshape(size, size)[:ndim, :ndim]
+    unit = np.array(scale[-size:] if len(scale) > size else scale)[:ndim]  # a first axis of channels has no unit
+    direction = np.array(reader["direction"]).reshape(size, size)[:ndim, :ndim]
     affine = np.eye(ndim + 1)
-    affine[:ndim, :ndim] = (direction * spacing[:ndim])[:, ::-1]
-    affine[:ndim, ndim] = np.array(reader.GetOrigin())[:ndim]
+    affine[:ndim, :ndim] = (direction * (spacing[:ndim] * unit))[:, ::-1]
+    affine[:ndim, ndim] = np.array(reader["origin"])[:ndim] * unit
     if ndim == 3:
         affine[:2] *= -1  # LPS to RAS
     else:
@@ -150,25 +160,13 @@ def _grid(
     if cosines > 2e-4:
         angle = np.degrees(np.arcsin(min(1.0, cosines)))
         notes.append(f"the axes are not perpendicular (off by {angle:.3g} degrees); they are kept as they are")
-    if _name(path) == "NRRD" and ndim == 3 and "NRRD_space" not in meta:
+    if _name(path) == "NRRD" and ndim == 3 and "NRRD_space" not in reader["meta"]:
         notes.append("the file names no patient space: its axes are taken as left, posterior, superior")
     spatial = tuple(n for n, letter in zip(shape, letters, strict=True) if letter in "ZYX")
     try:
         return Grid(spatial, affine), notes
     except GeometryError as error:
         raise GeometryError(f"{path.name}: {error}; its header must be mended at the source") from error
-
-
-def _samples(reader: Any, letters: str, frame: int) -> NDArray[Any]:
-    """The stored samples of one frame, the time axis kept at length 1."""
-    import SimpleITK
-
-    image = reader.Execute()
-    array = SimpleITK.GetArrayViewFromImage(image)
-    if "T" in letters:
-        time = letters.index("T")
-        array = array[tuple(slice(frame, frame + 1) if axis == time else slice(None) for axis in range(array.ndim))]
-    return np.array(array)
 
 
 def _channels(meta: Mapping[str, str], count: int, dtype: np.dtype[Any]) -> tuple[str, ...]:

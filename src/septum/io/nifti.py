@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,19 +22,28 @@ from numpy.typing import NDArray
 from septum.errors import FormatError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
 from septum.io import axes as lettered
-from septum.io.decoded import Decoded, check_size, compact, native, pick_frame
+from septum.io.decoded import MAX_SAMPLES, Decoded, check_bytes, check_size, compact, native, pick_frame
 from septum.io.safe import reading, replacing
+from septum.io.units import millimetres
 
 TIME_FROM = 9
 """A fourth axis of at least this length, or with a time step other than 1, is time; a shorter one holds channels."""
 
-_MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units: unknown, metre, millimetre, micron
+_UNITS = {0: "mm", 1: "m", 2: "mm", 3: "um"}  # xyzt_units; 0 is unknown, and in practice mm
 _RGB = ("red", "green", "blue")
 _PLANE = b"plane"  # our mark on a plane of several channels, which NIfTI can only store as a volume
 
 
 def read(path: Path, *, axes: str | None = None, frame: int | None = None, labels: bool = False) -> Decoded:
-    """Decode one frame. `axes` decides what a fourth axis is ("TZYX" or "CZYX"); see `TIME_FROM` for the default."""
+    """Decode one frame. `axes` decides what a fourth axis is ("TZYX" or "CZYX"); see `TIME_FROM` for the default.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nii"), image)
+    ...     read(Path(folder, "a.nii")).grid.spacing
+    (3.0, 1.0, 1.0)
+    """
     with reading(path, "NIfTI"), _quiet():
         file = _load(path)
         header = _raw_header(path, file)
@@ -47,11 +57,22 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     if unit in (1, 3):
         place_notes.append(f"positions are stored in {'metres' if unit == 1 else 'microns'}, converted to mm")
     shown = lettered.understood(letters)
-    return Decoded(array, grid, channels, format="NIfTI", axes=shown, frames=frames, notes=(*notes, *place_notes))
+    doubts = (*_unit_doubts(unit), *_packing(path), *_scaled_labels(file, array, whole=labels))
+    return Decoded(
+        array, grid, channels, format="NIfTI", axes=shown, frames=frames, notes=(*notes, *place_notes), doubts=doubts
+    )
 
 
 def count_frames(path: Path, *, axes: str | None = None) -> int:
-    """How many frames the file holds along time; 1 when it has no time axis."""
+    """How many frames the file holds along time; 1 when it has no time axis.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nii"), image)
+    ...     count_frames(Path(folder, "a.nii"))
+    1
+    """
     with reading(path, "NIfTI"), _quiet():
         file = _load(path)
         letters, _ = _axes(path, file, _raw_header(path, file), axes)
@@ -59,12 +80,28 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
-    """Write labels in the smallest integer type; the geometry as sform, and as qform where that can express it."""
+    """Write labels in the smallest integer type; the geometry as sform, and as qform where that can express it.
+
+    >>> import tempfile
+    >>> labels = LabelMap(np.ones((2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "a.nii"), labels)
+    ...     int(read(Path(folder, "a.nii"), labels=True).array.max())
+    1
+    """
     _write(path, compact(labels.array), labels.grid)
 
 
 def write_image(path: Path, image: Image) -> None:
-    """Write intensities; several channels become a vector image (fifth dimension), as ITK writes them."""
+    """Write intensities; several channels become a vector image (fifth dimension), as ITK writes them.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 2, 4, 5), np.uint8), Grid.from_spacing((2, 4, 5), (3.0, 1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.nii"), image)
+    ...     read(Path(folder, "a.nii")).array.shape
+    (1, 2, 4, 5)
+    """
     array = image.array[0] if len(image.array) == 1 else np.moveaxis(image.array, 0, -1)
     if array.dtype == np.float16:
         array = array.astype(np.float32)
@@ -121,19 +158,86 @@ def _quiet() -> Iterator[None]:
 
 
 def _load(path: Path) -> Any:
+    """The file as nibabel sees it; nibabel goes by the name, so a name that lies is opened by content here."""
     import nibabel
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError
 
+    packed = _is_packed(path)
     try:
-        file = nibabel.load(path, mmap=False)
+        if packed == path.name.lower().endswith(".gz"):
+            with _long_extensions():
+                file = nibabel.load(path, mmap=False)
+        else:
+            file = _by_content(path, packed)
     except (ImageFileError, HeaderDataError) as error:
         raise ValueError(str(error)) from error
-    if path.name.endswith(".nii"):
-        need = int(file.dataobj.offset) + int(np.prod(file.shape, dtype=np.int64)) * file.get_data_dtype().itemsize
-        if path.stat().st_size < need:
-            raise ValueError(f"{path.stat().st_size:,} bytes of {need:,}")
+    intent = int(file.header["intent_code"]) if "intent_code" in file.header else 0
+    if 3000 <= intent < 3100 or type(file).__name__ == "Cifti2Image":
+        raise FormatError(
+            f"{path.name} must be a volume, it is CIFTI: values on a surface without a grid; export a volume from it, "
+            "for example with wb_command -cifti-separate"
+        )
+    offset, samples = int(file.dataobj.offset), 1
+    for n in file.shape:
+        samples *= int(n)
+    need = samples * file.get_data_dtype().itemsize
+    size = path.stat().st_size
+    check_bytes(path, need, size if packed else max(0, size - offset), ratio=1100 if packed else 1)
     return file
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def _by_content(path: Path, packed: bool) -> Any:
+    """A `.nii.gz` that is not compressed, or a `.nii` that is: read by what it holds."""
+    import nibabel
+
+    with path.open("rb") as stream:
+        start = gzip.GzipFile(fileobj=stream).read(4) if packed else stream.read(4)
+    kind = nibabel.Nifti2Image if 540 in (int.from_bytes(start, "little"), int.from_bytes(start, "big")) else None
+    kind = kind or nibabel.Nifti1Image
+    limit = 1100 * path.stat().st_size
+    with path.open("rb") as raw:
+        held = io.BytesIO(gzip.GzipFile(fileobj=raw).read(min(limit, MAX_SAMPLES)) if packed else raw.read())
+    holder = nibabel.FileHolder(fileobj=held)
+    with _long_extensions():
+        return kind.from_file_map({"image": holder, "header": holder}, mmap=False)
+
+
+@contextmanager
+def _long_extensions() -> Iterator[None]:
+    """Extensions of AFNI, FreeSurfer and dcm2niix need not be multiples of 16 bytes; nibabel warns and reads on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _packing(path: Path) -> list[str]:
+    packed, named = _is_packed(path), path.name.lower().endswith(".gz")
+    if packed == named:
+        return []
+    return ["the file is compressed although its name does not end with .gz" if packed else
+            "the file is not compressed although its name ends with .gz"]  # fmt: skip
+
+
+def _unit_doubts(unit: int) -> list[str]:
+    return [] if unit in _UNITS else [f"the unit of positions (code {unit}) is unknown: millimetres are assumed"]
+
+
+def _scaled_labels(file: Any, array: NDArray[Any], *, whole: bool) -> list[str]:
+    """Labels that the header scales to fractions: the scale factor is to blame, not smoothing."""
+    slope, inter = float(file.dataobj.slope), float(file.dataobj.inter)
+    if not whole or array.dtype.kind != "f" or file.get_data_dtype().kind not in "iu":
+        return []
+    if (slope, inter) == (1.0, 0.0) or not np.isfinite(array).all():
+        return []
+    if (np.abs(array - np.rint(array)) <= 1e-3).all():
+        return []
+    return [f"the header scales the stored labels by {slope:.6g} (+ {inter:.6g}), which makes them fractions"]
 
 
 def _raw_header(path: Path, file: Any) -> Any:
@@ -143,7 +247,10 @@ def _raw_header(path: Path, file: Any) -> Any:
         packed = stream.read(2) == b"\x1f\x8b"
         stream.seek(0)
         start = gzip.GzipFile(fileobj=stream).read(size) if packed else stream.read(size)
-    return type(file.header).from_fileobj(io.BytesIO(start), check=False)
+    kind = type(file.header)
+    if len(start) < kind.template_dtype.itemsize:
+        raise ValueError("its header is cut short")
+    return kind(start[: kind.template_dtype.itemsize], check=False)  # without the extensions that may follow
 
 
 def _axes(path: Path, file: Any, header: Any, declared: str | None) -> tuple[str, list[str]]:
@@ -179,7 +286,7 @@ def _default_axes(path: Path, shape: tuple[int, ...], header: Any) -> tuple[str,
 
 def _grid(path: Path, file: Any, header: Any, letters: str) -> tuple[Grid, list[str]]:
     affine, notes = _affine(path, file, header)
-    affine[:3] *= _MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
+    affine[:3] *= millimetres(_UNITS.get(int(header["xyzt_units"]) & 7)) or 1.0
     shape = tuple(int(n) for n in file.shape[:3])
     if "Z" not in letters:
         return _plane(shape[:2], affine), notes

@@ -30,6 +30,13 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     """Decode one frame. A colour palette gives colours for an image and class indices for labels.
 
     `axes` may only confirm what these formats always hold: "YX", "YXC", or with "T" in front for animations.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.png"), image)
+    ...     read(Path(folder, "a.png")).grid.spacing
+    (1.0, 1.0)
     """
     check_axes(path, axes)
     with reading(path, "image"), warnings.catch_warnings():
@@ -39,6 +46,7 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
             frames = _frames(picture)
             chosen = pick_frame(path, frames, frame)
             array, notes = _pixels(path, picture, chosen, labels=labels)
+            doubts = _doubts(picture, labels=labels)
             name = str(picture.format)
     if labels and array.shape[-1] == 4 and _alpha_is_mask(array):
         array, notes = array[..., 3:], [*notes, "the colours are constant: labels are read from the transparency"]
@@ -46,15 +54,24 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     grid = Grid.from_spacing(planes.shape[1:], (1.0, 1.0))
     letters = ("T" if frames > 1 else "") + ("YXC" if len(planes) > 1 else "YX")
     result = Decoded(
-        planes, grid, _CHANNELS[len(planes)], format=name, axes=letters, frames=frames, units="px", notes=tuple(notes)
-    )
+        planes, grid, _CHANNELS[len(planes)], format=name, axes=letters, frames=frames, units="px", notes=tuple(notes),
+        doubts=tuple(doubts),
+    )  # fmt: skip
     if len(planes) in (2, 4):
         result = drop_alpha(result)
     return collapse_grey(result)
 
 
 def count_frames(path: Path, *, axes: str | None = None) -> int:
-    """Number of pictures in an animation, otherwise 1."""
+    """Number of pictures in an animation, otherwise 1.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.png"), image)
+    ...     count_frames(Path(folder, "a.png"))
+    1
+    """
     check_axes(path, axes)
     with reading(path, "image"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -63,7 +80,10 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
 
 
 def check_axes(path: Path, axes: str | None) -> None:
-    """Rows, columns and colours are fixed in these formats; only a wrong declaration can be told."""
+    """Rows, columns and colours are fixed in these formats; only a wrong declaration can be told.
+
+    >>> check_axes(Path("cells.png"), "YX")  # says nothing
+    """
     if axes is not None and axes.upper().removeprefix("T") not in ("YX", "YXC", "YXS"):
         raise FormatError(f"axes of {path.name} must be YX, YXC, TYX or TYXC, got {axes!r}; leave axes out")
 
@@ -73,6 +93,13 @@ def write_labels(path: Path, labels: LabelMap) -> None:
 
     Raises:
         FormatError: for volumes, negative labels, labels above 65535 and formats that would change labels.
+
+    >>> import tempfile
+    >>> labels = LabelMap(np.ones((4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "a.png"), labels)
+    ...     int(read(Path(folder, "a.png"), labels=True).array.max())
+    1
     """
     if suffix(path) != ".png":
         raise FormatError(f"labels must be written without loss, got {path.name}; use .png or .tif")
@@ -88,6 +115,13 @@ def write_image(path: Path, image: Image) -> None:
 
     Raises:
         FormatError: for volumes, floating point and more than three channels.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.png"), image)
+    ...     read(Path(folder, "a.png")).array.shape
+    (1, 4, 5)
     """
     array = image.array
     if array.dtype not in (np.uint8, np.uint16) or len(array) not in (1, 3):
@@ -158,14 +192,33 @@ def _pixels(path: Path, picture: Any, frame: int, *, labels: bool) -> tuple[NDAr
     return (array if array.ndim == 3 else array[..., None]), [*notes, *more]
 
 
+def _doubts(picture: Any, *, labels: bool) -> list[str]:
+    """What every command should say: a turned photo beside masks on raw pixels, greys that are not the indices."""
+    doubts = []
+    turn = picture.getexif().get(_ORIENTATION, 1)
+    if turn not in (0, 1):
+        doubts.append(
+            f"the photo is turned as its EXIF orientation ({turn}) says; masks drawn on the unturned pixels do not fit"
+        )
+    if labels and picture.mode == "P" and picture.palette is not None:
+        colours = np.frombuffer(bytes(picture.palette.palette), np.uint8)
+        step = 4 if picture.palette.mode == "RGBA" else 3
+        colours = colours[: len(colours) // step * step].reshape(-1, step)[:, :3]
+        used = np.unique(np.asarray(picture))
+        shown = colours[used[used < len(colours)]]
+        if len(shown) and (shown == shown[:, :1]).all() and not np.array_equal(shown[:, 0], used[: len(shown)]):
+            doubts.append(
+                f"labels are the palette's indices {used[:6].tolist()}, shown as the greys {shown[:6, 0].tolist()}"
+            )
+    return doubts
+
+
 def _unpacked(picture: Any, *, labels: bool) -> tuple[NDArray[Any], list[str]]:
     mode = picture.mode
     if mode == "P":
-        palette = np.asarray(picture.convert("RGB"))
-        grey = bool((palette == palette[..., :1]).all())
-        if labels and not grey:
-            return np.asarray(picture), ["a colour palette: its indices are read as labels"]
-        return palette, ["stored with a palette"]
+        if labels:
+            return np.asarray(picture), ["stored with a palette: its indices are read as labels"]
+        return np.asarray(picture.convert("RGB")), ["stored with a palette"]
     if mode == "1":  # one bit: 0 and 255, as every viewer shows it and as grey masks store it
         return np.asarray(picture.convert("L")), []
     if mode in ("L", "LA", "RGB", "RGBA", "I", "I;16"):

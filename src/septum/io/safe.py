@@ -6,12 +6,11 @@ import os
 import re
 import secrets
 import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from septum.errors import FormatError, GeometryError
+from septum.errors import FormatError, GeometryError, SeptumError
 from septum.io.naming import suffix
 
 
@@ -22,6 +21,13 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         FormatError: when the file cannot be written (disk full, no permission, no such folder); the temporary file is
             removed and what stood under `path` before is untouched.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder, "note.txt")) as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     Path(folder, "note.txt").read_text()
+    'whole'
     """
     temporary = path.with_name(f".septum-{secrets.token_hex(6)}{suffix(path)}")
     try:
@@ -47,9 +53,13 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
         raise FormatError(f"{path} must exist, no such file or folder; check the path") from error
     except PermissionError as error:
         raise FormatError(f"{path} must be readable; check its permissions") from error
-    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:
-        raise FormatError(_damaged(path, format_name, error)) from error
-    except (RuntimeError, zlib.error, SyntaxError, ArithmeticError, LookupError) as error:
+    except SeptumError:
+        raise
+    except MemoryError as error:
+        raise FormatError(
+            f"{path} must fit into memory, but reading it needs more than there is; crop it, or close other programs"
+        ) from error
+    except Exception as error:  # a decoder may raise anything on a damaged file, its own kinds of error too
         raise FormatError(_damaged(path, format_name, error)) from error
 
 

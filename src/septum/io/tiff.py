@@ -21,41 +21,48 @@ from septum.errors import FormatError
 from septum.geometry import Grid, Image, LabelMap
 from septum.io import axes as lettered
 from septum.io.decoded import Decoded, check_size, collapse_grey, compact, drop_alpha, native, pick_frame
+from septum.io.omexml import check_planes, check_xml, ome_pixels
 from septum.io.safe import reading, replacing
+from septum.io.tiffpages import colours, turned
+from septum.io.units import is_unknown, millimetres
 
-_TO_MM = {
-    "m": 1e3, "dm": 1e2, "cm": 10.0, "mm": 1.0, "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "micron": 1e-3, "microns": 1e-3,
-    "micrometer": 1e-3, "micrometre": 1e-3, "nm": 1e-6, "nanometer": 1e-6, "pm": 1e-9, "å": 1e-7, "angstrom": 1e-7,
-    "inch": 25.4, "in": 25.4,
-}  # fmt: skip
 _PRINTING_DPI = (72, 75, 96, 100, 150, 200, 240, 300, 350, 600, 1200)
+_PRINTING_MOST = 5000
+"""Pixels per inch beyond which a resolution in inches is a physical size, not a wish for printing."""
 _RGB = ("red", "green", "blue")
 
 
 def read(path: Path, *, axes: str | None = None, frame: int | None = None, labels: bool = False) -> Decoded:
-    """Decode one frame of the first series. `axes` overrides what the file says, slowest axis first ("TYX", "YXC")."""
+    """Decode one frame of the first series. `axes` overrides what the file says, slowest axis first ("TYX", "YXC").
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.tif"), image)
+    ...     read(Path(folder, "a.tif")).grid.spacing
+    (1.0, 1.0)
+    """
     with reading(path, "TIFF"), _opened(path) as file:
         series = file.series[0]
         letters, notes = _axes(path, series, axes)
         frames = lettered.length(letters, series.shape, "T")
         check_size(path, [n for n, letter in zip(series.shape, letters, strict=True) if letter != "T"])
+        check_planes(path, file, series)
         chosen = pick_frame(path, frames, frame)
         stored = _frame(path, series, letters, chosen)
         page = series.keyframe
         array = lettered.arrange(stored, letters.replace("T", "1"))
-        spacing, units = _spacing(file, page, "Z" in letters)
+        spacing, units, doubts = _spacing(file, page, "Z" in letters)
         names = _channel_names(file, len(array), letters, page)
-        notes += _page_notes(file, page)
-        lut = page.colormap if page.photometric.name == "PALETTE" and not labels and len(array) == 1 else None
-    if array.dtype == bool:  # one bit: 0 and 255, as every viewer shows it and as grey masks store it
-        array = array.astype(np.uint8) * 255
+        notes += _page_notes(file)
+        array, names, more = colours(array, names, page, labels=labels)
+        if not (file.is_ome or file.is_imagej):
+            array, spacing, turning = turned(array, spacing, page)
+            more += turning
     spatial = array.shape[1:]
-    if lut is not None:
-        array, names = (np.asarray(lut)[:, array[0]] >> 8).astype(np.uint8), _RGB
-        notes.append("stored with a palette, read as colours")
     result = Decoded(
         native(array), Grid.from_spacing(spatial, spacing[-len(spatial) :]), names, format=_format(file),
-        axes=lettered.understood(letters), frames=frames, units=units, notes=tuple(notes),
+        axes=lettered.understood(letters), frames=frames, units=units, notes=(*notes, *more), doubts=tuple(doubts),
     )  # fmt: skip
     if names and names[-1] == "alpha":
         result = drop_alpha(result)
@@ -63,7 +70,15 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
 
 
 def count_frames(path: Path, *, axes: str | None = None) -> int:
-    """How many frames the first series holds along time; 1 when it has no time axis."""
+    """How many frames the first series holds along time; 1 when it has no time axis.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.tif"), image)
+    ...     count_frames(Path(folder, "a.tif"))
+    1
+    """
     with reading(path, "TIFF"), _opened(path) as file:
         series = file.series[0]
         letters, _ = _axes(path, series, axes)
@@ -71,7 +86,15 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
-    """Write labels as OME-TIFF, compressed without loss, in the smallest integer type up to 32 bits."""
+    """Write labels as OME-TIFF, compressed without loss, in the smallest integer type up to 32 bits.
+
+    >>> import tempfile
+    >>> labels = LabelMap(np.ones((4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "a.tif"), labels)
+    ...     int(read(Path(folder, "a.tif"), labels=True).array.max())
+    1
+    """
     array = compact(labels.array)
     if array.dtype.itemsize > 4:
         raise FormatError(f"TIFF labels must fit into 32 bits, got values up to {int(array.max())}; renumber them")
@@ -79,7 +102,15 @@ def write_labels(path: Path, labels: LabelMap) -> None:
 
 
 def write_image(path: Path, image: Image) -> None:
-    """Write intensities as OME-TIFF with channel names and physical size; position and orientation are not stored."""
+    """Write intensities as OME-TIFF with channel names and physical size; position and orientation are not stored.
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.tif"), image)
+    ...     read(Path(folder, "a.tif")).array.shape
+    (1, 4, 5)
+    """
     array = image.array
     if array.dtype == np.float16:
         array = array.astype(np.float32)
@@ -118,7 +149,11 @@ def _opened(path: Path) -> Iterator[Any]:
     logger.addHandler(handler)
     try:
         with tifffile.TiffFile(path) as file:
-            if not file.pages or not file.series:
+            if not file.pages:
+                raise ValueError("it holds no image")
+            if file.is_ome:
+                check_xml(path, file.ome_metadata)
+            if not file.series:
                 raise ValueError("it holds no image")
             yield file
         damage = [text for text in problems if re.search(r"corrupt|truncat|failed to read|invalid (page|offset)", text)]
@@ -196,34 +231,50 @@ def _frame(path: Path, series: Any, letters: str, frame: int) -> NDArray[Any]:
     return np.asarray(series.asarray())[pick]
 
 
-def _spacing(file: Any, page: Any, volume: bool) -> tuple[tuple[float, float, float], str]:
-    """`(z, y, x)` in mm where the file gives a physical size, otherwise 1 pixel."""
+def _spacing(file: Any, page: Any, volume: bool) -> tuple[tuple[float, float, float], str, list[str]]:
+    """`(z, y, x)` in mm where the file gives a physical size, otherwise 1 pixel; and doubts about units."""
     sizes: tuple[float | None, ...] = (None, None, None)
+    doubts: list[str] = []
     if file.is_ome:
-        sizes = _ome_sizes(file)
+        sizes, doubts = _ome_sizes(file)
     elif file.is_imagej:
-        meta = file.imagej_metadata or {}
-        unit = _TO_MM.get(_unit(meta.get("unit")))
-        y, x = _resolution(page)
-        if unit and x and y:
-            z = abs(float(meta.get("spacing", 0))) or None
-            sizes = (z * unit if z else None, unit / y, unit / x)
-    elif int(getattr(page, "resolutionunit", 1) or 1) == 3:
-        y, x = _resolution(page)
-        printing = x is not None and any(abs(x * 2.54 / dpi - 1) < 0.01 for dpi in _PRINTING_DPI)
-        if x and y and x > 1 and not printing:
-            sizes = (None, 10 / y, 10 / x)
+        sizes, doubts = _imagej_sizes(file.imagej_metadata or {}, _resolution(page))
+    else:
+        sizes, doubts = _tag_sizes(page)
     z, y, x = sizes
     if x is None or y is None:
-        return (1.0, 1.0, 1.0), "px"
-    return ((z if z else x) if volume else 1.0, y, x), "mm"
+        return (1.0, 1.0, 1.0), "px", doubts
+    if volume and not z:
+        doubts.append("the file gives no distance of planes: that of pixels is taken")
+    return ((z if z else x) if volume else 1.0, y, x), "mm", doubts
 
 
-def _unit(text: object) -> str:
-    name = str(text or "").strip()
-    if "\\u" in name:
-        name = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found.group(1), 16)), name)
-    return name.lower()
+def _imagej_sizes(
+    meta: Mapping[str, Any], resolution: tuple[float | None, float | None]
+) -> tuple[tuple[float | None, ...], list[str]]:
+    """ImageJ's sizes: `unit` for x, `yunit` and `zunit` where they differ from it."""
+    names = [meta.get("zunit") or meta.get("unit"), meta.get("yunit") or meta.get("unit"), meta.get("unit")]
+    doubts = [f"the unit {str(n)[:40]!r} is unknown: no physical size is used" for n in names if is_unknown(n)]
+    z_unit, y_unit, x_unit = (millimetres(name) for name in names)
+    y, x = resolution
+    if not (x_unit and y_unit and x and y):
+        return (None, None, None), list(dict.fromkeys(doubts))
+    z = abs(float(meta.get("spacing", 0)))
+    return (z * z_unit if z and z_unit and np.isfinite(z) else None, y_unit / y, x_unit / x), doubts
+
+
+def _tag_sizes(page: Any) -> tuple[tuple[float | None, ...], list[str]]:
+    """Sizes from the resolution tags: centimetres are believed, inches only beyond what printers can do."""
+    unit = int(getattr(page, "resolutionunit", 1) or 1)
+    y, x = _resolution(page)
+    if unit not in (2, 3) or not x or not y:
+        return (None, None, None), []
+    inch = 25.4 if unit == 2 else 10.0
+    dots = x * 25.4 / inch
+    printing = any(abs(dots / dpi - 1) < 0.01 for dpi in _PRINTING_DPI)
+    if x > 1 and ((unit == 3 and not printing) or dots > _PRINTING_MOST):
+        return (None, inch / y, inch / x), []
+    return (None, None, None), []
 
 
 def _resolution(page: Any) -> tuple[float | None, float | None]:
@@ -236,32 +287,34 @@ def _resolution(page: Any) -> tuple[float | None, float | None]:
     return found[0], found[1]
 
 
-def _ome_pixels(file: Any) -> tuple[Mapping[str, Any], list[Any]]:
-    import tifffile
-
-    images = tifffile.xml2dict(file.ome_metadata).get("OME", {}).get("Image", {})
-    first = images[0] if isinstance(images, list | tuple) else images
-    pixels = first.get("Pixels", {})
-    channels = pixels.get("Channel", [])
-    return pixels, list(channels) if isinstance(channels, list | tuple) else [channels]
-
-
-def _ome_sizes(file: Any) -> tuple[float | None, ...]:
-    pixels, _ = _ome_pixels(file)
+def _ome_sizes(file: Any) -> tuple[tuple[float | None, ...], list[str]]:
+    pixels, _ = ome_pixels(file)
     sizes: list[float | None] = []
+    doubts = []
     for letter in "ZYX":
-        unit = _TO_MM.get(_unit(pixels.get(f"PhysicalSize{letter}Unit", "µm")))
+        name = pixels.get(f"PhysicalSize{letter}Unit", "µm")
+        unit = millimetres(name)
         size = float(pixels.get(f"PhysicalSize{letter}", 0) or 0)
-        sizes.append(size * unit if unit and size > 0 and np.isfinite(size) else None)
-    return tuple(sizes)
+        good = size > 0 and bool(np.isfinite(size))
+        if good and is_unknown(name):
+            doubts.append(f"the unit {str(name)[:40]!r} along {letter} is unknown: its size is not used")
+        sizes.append(size * unit if unit and good else None)
+    return tuple(sizes), doubts
 
 
 def _channel_names(file: Any, count: int, letters: str, page: Any) -> tuple[str, ...]:
-    if "S" in letters and "C" not in letters and count in (2, 3, 4):
-        colours = _RGB if count > 2 else ("grey",)
-        return (*colours, "alpha") if count in (2, 4) else colours
+    """Names of the channels; "alpha" only where the ExtraSamples tag says so (1 or 2, not 0: unspecified)."""
+    if "S" in letters and "C" not in letters and count in (2, 3, 4) and page.photometric.name != "SEPARATED":
+        base = _RGB if count > 2 and page.photometric.name != "MINISBLACK" else ("grey",)
+        extra = [int(code) for code in page.extrasamples][-1:]
+        if len(base) == count:
+            return base
+        if len(base) == count - 1:
+            return (*base, "alpha" if extra in ([1], [2]) else "extra")
+        if extra in ([1], [2]):
+            return (*(f"channel {number}" for number in range(count - 1)), "alpha")
     if file.is_ome:
-        names = [str(channel.get("Name", "")) for channel in _ome_pixels(file)[1]]
+        names = [str(channel.get("Name", "")) for channel in ome_pixels(file)[1]]
         if len(names) == count and all(names):
             return tuple(names)
     if count == 1:
@@ -269,12 +322,7 @@ def _channel_names(file: Any, count: int, letters: str, page: Any) -> tuple[str,
     return ()
 
 
-def _page_notes(file: Any, page: Any) -> list[str]:
-    notes = []
-    if page.photometric.name == "MINISWHITE":
-        notes.append("stored with 0 as white; values are read as stored")
-    if file.is_ome:
-        sizes = _ome_sizes(file)
-        if None in sizes[1:]:
-            notes.append("the OME metadata gives no physical pixel size")
-    return notes
+def _page_notes(file: Any) -> list[str]:
+    if file.is_ome and None in _ome_sizes(file)[0][1:]:
+        return ["the OME metadata gives no physical pixel size"]
+    return []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def segment(
     image: ImageLike, method: str | Sequence[str] = "otsu", *, spacing: Sequence[float] | None = None, **options: Any
 ) -> LabelMap:
-    """Segment without training, by any method of `septum segment --list`.
+    """Segment without training, by any method of `septum segment --list-methods`.
 
     Args:
         image: an array, an `Image`, or the name of a file.
@@ -207,7 +208,10 @@ def _evaluate_files(
 class Overlay:
     """A picture; a notebook shows it, `save` writes it."""
 
-    png: bytes
+    png: bytes = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        return f'<img alt="labels over their image" src="data:image/png;base64,{b64encode(self.png).decode()}">'
 
     def _repr_png_(self) -> bytes:
         return self.png

@@ -134,6 +134,9 @@ def brier(counts: CalibrationCounts) -> float:
     """Mean squared distance of the probabilities from what was true; nan without voxels.
 
     In [0, 1] for one class, in [0, 2] for several (the sum over classes). Source: Brier 1950, Mon Weather Rev 78:1.
+
+    >>> round(brier(calibration_counts([0.5, 1.0], [1, 1])), 3)
+    0.125
     """
     return counts.squared / counts.voxels if counts.voxels else UNDEFINED
 
@@ -169,7 +172,11 @@ def reliability(counts: CalibrationCounts, *, n_bins: int = 10, adaptive: bool =
 
 
 def expected_calibration_error(counts: CalibrationCounts, *, n_bins: int = 10, adaptive: bool = False) -> float:
-    """Mean distance between confidence and frequency, in [0, 1]; nan without voxels. See `reliability`."""
+    """Mean distance between confidence and frequency, in [0, 1]; nan without voxels. See `reliability`.
+
+    >>> expected_calibration_error(calibration_counts([0.25, 0.25, 0.75, 0.75], [0, 1, 1, 1]))
+    0.25
+    """
     return reliability(counts, n_bins=n_bins, adaptive=adaptive).expected_error
 
 

@@ -160,6 +160,10 @@ def threshold_curve(
     Raises:
         GeometryError: shapes that differ, or a reference that is not integer.
         ConfigError: probabilities outside [0, 1], or no threshold.
+
+    >>> membrane = [[0.0, 0.6, 0.0]]
+    >>> [scores.v_rand for scores in threshold_curve(membrane, [[1, 0, 2]], thresholds=(0.5, 0.7))]
+    [1.0, 0.6666666666666666]
     """
     prob = np.asarray(membrane)
     if not thresholds:
@@ -188,6 +192,10 @@ def best_over_thresholds(
 
     Sections without a neurite (nan) are left out; nan when none is left. The best threshold is chosen on the very
     sections that are scored, which flatters a little; choose it on training sections for an honest number.
+
+    >>> curve = threshold_curve([[0.0, 0.6, 0.0]], [[1, 0, 2]], thresholds=(0.5, 0.7))
+    >>> best_over_thresholds([curve], thresholds=(0.5, 0.7)).v_rand
+    1.0
     """
     if not curves or any(len(curve) != len(thresholds) for curve in curves):
         raise ConfigError(

@@ -195,12 +195,20 @@ def iou(counts: Counts, *, policy: str = "undefined") -> float:
 
 
 def precision(counts: Counts, *, policy: str = "undefined") -> float:
-    """Fraction of the prediction that is right, TP / (TP + FP), in [0, 1]; empty masks: `POLICIES`."""
+    """Fraction of the prediction that is right, TP / (TP + FP), in [0, 1]; empty masks: `POLICIES`.
+
+    >>> precision(Counts(tp=3, fp=1, fn=2, tn=0))
+    0.75
+    """
     return _ratio("precision", counts, policy, counts.tp, counts.tp + counts.fp)
 
 
 def sensitivity(counts: Counts, *, policy: str = "undefined") -> float:
-    """Fraction of the reference that was found (recall), TP / (TP + FN), in [0, 1]; empty masks: `POLICIES`."""
+    """Fraction of the reference that was found (recall), TP / (TP + FN), in [0, 1]; empty masks: `POLICIES`.
+
+    >>> sensitivity(Counts(tp=3, fp=1, fn=2, tn=0))
+    0.6
+    """
     return _ratio("sensitivity", counts, policy, counts.tp, counts.tp + counts.fn)
 
 
@@ -280,7 +288,11 @@ def _chunks(size: int) -> list[slice]:
 
 
 def present(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """The sorted values that occur in an integer array, int64; a GeometryError where they do not fit."""
+    """The sorted values that occur in an integer array, int64; a GeometryError where they do not fit.
+
+    >>> present(np.array([[7, 0], [7, 2]])).tolist()
+    [0, 2, 7]
+    """
     if not labels.size:
         return np.zeros(0, dtype=np.int64)
     if labels.min() >= 0 and labels.max() < _TABLE:

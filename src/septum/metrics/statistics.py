@@ -216,6 +216,10 @@ def compare_all(
 
     Raises:
         ConfigError: as `compare_paired`.
+
+    >>> found = compare_all({"a": [0.7, 0.8, 0.6], "b": [0.9, 0.9, 0.8], "c": [0.7, 0.8, 0.6]})
+    >>> [round(pair.mean_difference, 2) for pair in found]
+    [-0.17, 0.0, 0.17]
     """
     found = [
         compare_paired(

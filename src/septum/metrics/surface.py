@@ -155,6 +155,10 @@ def hausdorff(distances: SurfaceDistances, *, policy: str = "undefined") -> floa
     """Hausdorff distance in mm: the largest distance either way. Empty masks as in `summary.POLICIES`.
 
     Source: Huttenlocher et al. 1993, IEEE TPAMI 15:850.
+
+    >>> square = np.zeros((5, 9), bool); square[1:4, 1:4] = True
+    >>> hausdorff(surface_distances(square, np.roll(square, 2, axis=1), spacing=(1.0, 0.5)))
+    1.0
     """
     decided = _decided("hausdorff", distances, policy)
     if decided is not None:
@@ -172,6 +176,13 @@ def hausdorff_percentile(distances: SurfaceDistances, percentile: float = 95.0, 
 
     Raises:
         ConfigError: a percentile outside 0 to 100.
+
+    >>> one, other = np.zeros((3, 9), bool), np.zeros((3, 9), bool)
+    >>> one[1, 2] = other[1, 5] = True  # edges 2 mm and 3 mm apart
+    >>> hausdorff_percentile(surface_distances(one, other, spacing=(1.0, 1.0)), 50)
+    2.0
+    >>> hausdorff_percentile(surface_distances(one, other, spacing=(1.0, 1.0)), 100)
+    3.0
     """
     if not 0 <= percentile <= 100:
         raise ConfigError(f"percentile must lie between 0 and 100, got {percentile}; 95 is customary")
@@ -184,7 +195,13 @@ def hausdorff_percentile(distances: SurfaceDistances, percentile: float = 95.0, 
 
 
 def average_surface_distance(distances: SurfaceDistances, *, policy: str = "undefined") -> tuple[float, float]:
-    """Mean distances in mm, by area: from the reference to the prediction, and back. Empty masks as in `POLICIES`."""
+    """Mean distances in mm, by area: from the reference to the prediction, and back. Empty masks as in `POLICIES`.
+
+    >>> one, other = np.zeros((3, 9), bool), np.zeros((3, 9), bool)
+    >>> one[1, 2] = other[1, 5] = True  # edges 2 mm and 3 mm apart
+    >>> average_surface_distance(surface_distances(one, other, spacing=(1.0, 1.0)))
+    (2.5, 2.5)
+    """
     decided = _decided("average_surface_distance", distances, policy)
     if decided is not None:
         return decided, decided
@@ -198,6 +215,11 @@ def average_symmetric_surface_distance(distances: SurfaceDistances, *, policy: s
     """Mean distance in mm over both surfaces together, by area (ASSD). Empty masks as in `POLICIES`.
 
     Source: Heimann et al. 2009, IEEE TMI 28:1251.
+
+    >>> one, other = np.zeros((3, 9), bool), np.zeros((3, 9), bool)
+    >>> one[1, 2] = other[1, 5] = True  # edges 2 mm and 3 mm apart
+    >>> average_symmetric_surface_distance(surface_distances(one, other, spacing=(1.0, 1.0)))
+    2.5
     """
     decided = _decided("average_symmetric_surface_distance", distances, policy)
     if decided is not None:
@@ -211,6 +233,11 @@ def mean_absolute_surface_distance(distances: SurfaceDistances, *, policy: str =
     """Mean of the two directed averages in mm (MASD): both surfaces count alike, however large. Empty: `POLICIES`.
 
     Source: Maier-Hein et al. 2024, Nature Methods 21:195 (mean average surface distance).
+
+    >>> one, other = np.zeros((3, 9), bool), np.zeros((3, 9), bool)
+    >>> one[1, 2] = other[1, 5] = True  # edges 2 mm and 3 mm apart
+    >>> mean_absolute_surface_distance(surface_distances(one, other, spacing=(1.0, 1.0)))
+    2.5
     """
     decided = _decided("mean_absolute_surface_distance", distances, policy)
     return sum(average_surface_distance(distances)) / 2 if decided is None else decided
@@ -228,6 +255,12 @@ def surface_dice(distances: SurfaceDistances, *, tolerance_mm: float, policy: st
         ConfigError: a tolerance below 0.
 
     Source: Nikolov et al. 2021, J Med Internet Res 23:e26151, equation 2.
+
+    >>> band, moved = np.zeros((9, 9), bool), np.zeros((9, 9), bool)
+    >>> band[3:6] = True; moved[4:7] = True
+    >>> distances = surface_distances(band, moved, spacing=(2.0, 1.0))
+    >>> surface_dice(distances, tolerance_mm=2.0)
+    1.0
     """
     if not tolerance_mm >= 0:
         raise ConfigError(f"tolerance_mm must be at least 0, got {tolerance_mm}; take about a voxel or more")

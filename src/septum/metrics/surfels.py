@@ -52,7 +52,11 @@ def neighbour_codes(mask: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def on_surface(codes: NDArray[np.uint8], *, ndim: int) -> NDArray[np.bool_]:
-    """Where the surface runs: neighbourhoods that are neither empty nor full. Shape of `codes`."""
+    """Where the surface runs: neighbourhoods that are neither empty nor full. Shape of `codes`.
+
+    >>> on_surface(np.array([0, 1, 14, 15], np.uint8), ndim=2).tolist()
+    [False, True, True, False]
+    """
     full = (1 << (1 << ndim)) - 1
     mixed: NDArray[np.bool_] = (codes != 0) & (codes != full)
     return mixed

@@ -9,7 +9,6 @@ NeuroImage 54:313-327), read from the files inside the installed package nilearn
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import ConfigError
 from septum.geometry import Grid, Image, LabelMap
+from septum.workflows.data.template import find_template, tissue_labels
 from septum.workflows.evaluation.evaluate import evaluate
 from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.model.settings import TrainSettings, TrainStatus
@@ -29,12 +29,6 @@ from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training.train import train
-
-FILES = {name: f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz" for name in ("t1", "gm", "wm")}
-
-
-INSTALL = 'pip install "septum[demo]"'
-
 
 # Axial slices, counted in mm above the lowest one of the template. The gap between the blocks is 15 mm.
 TRAINING_SLICES = tuple(range(55, 91, 5))
@@ -129,35 +123,6 @@ def run_demo(
         hooks=Hooks(on_progress, on_note, should_stop),
     )
     return DemoResult(model, predictions, result.report, result.mean_dice)
-
-
-def find_template() -> dict[str, Path]:
-    """Paths of the T1 image (`t1`) and the maps of grey (`gm`) and white (`wm`) matter inside nilearn.
-
-    Raises:
-        ConfigError: when nilearn is not installed or does not bring the files.
-    """
-    spec = importlib.util.find_spec("nilearn")
-    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
-    if not folders:
-        raise ConfigError(
-            f"the demo's brain image comes with the package nilearn, which is not installed; run {INSTALL}"
-        )
-    paths = {name: Path(folders[0]) / "datasets" / "data" / file for name, file in FILES.items()}
-    missing = [path.name for path in paths.values() if not path.is_file()]
-    if missing:
-        raise ConfigError(f"the installed nilearn does not bring {', '.join(missing)}; run {INSTALL} --upgrade")
-    return paths
-
-
-def tissue_labels(grey: NDArray[np.floating], white: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Most probable tissue of each sample: 1 grey, 2 white matter, 0 anything else; probabilities in [0, 1].
-
-    >>> tissue_labels(np.array([0.9, 0.3, 0.2]), np.array([0.1, 0.6, 0.2])).tolist()
-    [1, 2, 0]
-    """
-    labels: NDArray[np.uint8] = np.argmax([1.0 - grey - white, grey, white], axis=0).astype(np.uint8)
-    return labels
 
 
 def _claim(output: Path, *, overwrite: bool) -> None:

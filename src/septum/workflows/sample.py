@@ -15,7 +15,7 @@ import numpy as np
 
 from septum import io
 from septum.geometry import Grid, Image, LabelMap
-from septum.workflows.demo import find_template, tissue_labels
+from septum.workflows.data.template import find_template, tissue_labels
 from septum.workflows.projects.create import create_project
 from septum.workflows.projects.project import FILE, PALETTE, Label
 

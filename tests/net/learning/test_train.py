@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from septum.errors import ConfigError, DatasetError, SeptumError
+from septum.errors import Cancelled, ConfigError, DatasetError, SeptumError
 from septum.net.architecture.unet import UNet, UNetConfig, paper
 from septum.net.augment import augment
 from septum.net.learning.objective import OBJECTIVES, Objective, get_objective
@@ -55,6 +57,8 @@ def run(
     resume: bool = False,
     validate=None,  # type: ignore[no-untyped-def]
     statuses: list[Status] | None = None,
+    on_status: Callable[[Status], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Outcome:
     torch.manual_seed(1)
     steps = iter(range(10**6))
@@ -67,8 +71,8 @@ def run(
         augment=augment.microscopy_2d(config.patch),
         validate=validate,
         state_file=folder / "state.pt",
-        on_status=lambda status: statuses.append(status) if statuses is not None else None,
-        should_stop=lambda: stop_at is not None and next(steps) + 1 >= stop_at,
+        on_status=on_status or (lambda status: statuses.append(status) if statuses is not None else None),
+        should_stop=should_stop or (lambda: stop_at is not None and next(steps) + 1 >= stop_at),
         resume=resume,
     )
 
@@ -103,6 +107,85 @@ def test_a_run_with_prompts_that_was_resumed_equals_the_uninterrupted_run_bit_by
     assert all(torch.equal(whole.weights[name], second.weights[name]) for name in whole.weights)
     other = run(tmp_path / "a", replace(config, prompts=PromptConfig(none=1.0)), network=PROMPTED)
     assert any(not torch.equal(whole.weights[name], other.weights[name]) for name in whole.weights)
+
+
+@pytest.mark.parametrize(("threads", "steps"), [(1, 70), (2, 22)])
+def test_by_steps_a_run_is_a_function_of_seed_and_data_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, steps: int
+) -> None:
+    """Two runs, one on a machine that seems sixty times slower; the weights that validation chose are the same."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        runs = []
+        for name, pace in (("a", 1.0), ("b", 60.0)):
+            with monkeypatch.context() as patched:
+                clock = time.monotonic
+                patched.setattr("septum.net.learning.train.time.monotonic", lambda p=pace, c=clock: p * c())
+                (tmp_path / name).mkdir()
+                runs.append(run(tmp_path / name, replace(CONFIG, steps=steps), validate=_brightness))
+    finally:
+        torch.set_num_threads(before)
+    one, other = runs
+    assert one.val_dice == other.val_dice
+    assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    validated = [[row["step"] for row in each.history if "val_dice" in row] for each in runs]
+    assert validated == [[float(at) for at in (20, 40, 60) if at < steps] + [float(steps)]] * 2
+
+
+def _brightness(model: UNet) -> float:
+    """Some score that depends on every weight."""
+    with torch.no_grad():
+        found = model(torch.ones(1, 1, 16, 16))
+    return float(torch.sigmoid(found.mean()))
+
+
+@pytest.mark.parametrize(("threads", "steps", "asked_at"), [(1, 45, 13), (1, 45, 31), (2, 22, 21)])
+def test_a_run_that_was_killed_resumes_to_the_weights_of_the_whole_run(
+    tmp_path: Path, threads: int, steps: int, asked_at: int
+) -> None:
+    """The process dies between two saved states; what was done since the last one is done again."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    config = replace(CONFIG, steps=steps, checkpoint_seconds=0.0)
+    try:
+        for name in "ab":
+            (tmp_path / name).mkdir()
+        whole = run(tmp_path / "a", config, validate=_brightness)
+        calls = iter(range(10**6))
+
+        def dies(status: Status) -> None:
+            if status.step >= asked_at and next(calls) == 0:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "b", config, validate=_brightness, on_status=dies)
+        resumed = run(tmp_path / "b", config, validate=_brightness, resume=True)
+    finally:
+        torch.set_num_threads(before)
+    assert resumed.val_dice == whole.val_dice
+    assert all(torch.equal(whole.weights[name], resumed.weights[name]) for name in whole.weights)
+
+
+@pytest.mark.parametrize("stopped_at", [1, 3])
+def test_a_validation_that_was_stopped_is_made_up_for_when_the_run_resumes(tmp_path: Path, stopped_at: int) -> None:
+    config = replace(CONFIG, steps=45)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    whole = run(tmp_path / "a", config, validate=_brightness)
+    calls, asked = iter(range(1, 10**6)), []
+
+    def stopped(model: UNet) -> float:
+        if next(calls) == stopped_at:
+            asked.append(True)
+            raise Cancelled
+        return _brightness(model)
+
+    first = run(tmp_path / "b", config, validate=stopped, should_stop=lambda: bool(asked))
+    assert first.reason == "stopped"
+    second = run(tmp_path / "b", config, validate=_brightness, resume=True)
+    assert (second.reason, second.val_dice) == ("budget", whole.val_dice)
+    assert all(torch.equal(whole.weights[name], second.weights[name]) for name in whole.weights)
 
 
 def test_a_network_learns_to_obey_a_click_that_the_image_does_not_explain(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from septum.workflows.data.slices import (
     write_slices,
 )
 from septum.workflows.editing.interpolate import interpolate_file
+from septum.workflows.editing.settings import InterpolateSettings
+from septum.workflows.runs.hooks import Hooks
 
 GRID = Grid((13, 30, 30), np.diag([3.0, 1.0, 1.0, 1.0]))
 DRAWN = [2, 5, 8, 11]
@@ -34,9 +36,11 @@ def files(tmp_path):
     return tmp_path
 
 
-def run(files, **options):
-    quiet = {"on_progress": lambda *_: None, "on_note": lambda _: None, "should_stop": lambda: False}
-    return interpolate_file(files / "sparse.nii.gz", files / "filled.nii.gz", **{**quiet, **options})
+def run(files, *, image=None, hooks=None, **options):
+    settings = InterpolateSettings(**options)
+    return interpolate_file(
+        files / "sparse.nii.gz", files / "filled.nii.gz", image=image, settings=settings, hooks=hooks
+    )
 
 
 def test_a_file_is_filled_on_its_grid_and_remembers_what_was_drawn(files):
@@ -53,13 +57,7 @@ def test_a_file_is_filled_on_its_grid_and_remembers_what_was_drawn(files):
 
 def test_a_filled_mask_is_interpolated_again_from_what_was_drawn(files):
     first = run(files)
-    again = interpolate_file(
-        first.path,
-        files / "again.nii.gz",
-        on_progress=lambda *_: None,
-        on_note=lambda _: None,
-        should_stop=lambda: False,
-    )
+    again = interpolate_file(first.path, files / "again.nii.gz")
     assert again.drawn == {0: DRAWN}
     assert (io.read_labels(again.path).array == io.read_labels(first.path).array).all()
 
@@ -74,7 +72,7 @@ def test_the_mask_that_is_replaced_is_kept(files):
 
 
 def test_two_drawn_slices_are_filled_without_an_estimate(files):
-    assert run(files, drawn={0: [2, 11]}).estimate is None
+    assert run(files, drawn=("z:2,11",)).estimate is None
 
 
 def test_a_mask_on_another_grid_than_the_image_is_refused(files):
@@ -86,7 +84,7 @@ def test_a_mask_on_another_grid_than_the_image_is_refused(files):
 
 def test_a_stopped_run_writes_nothing(files):
     with pytest.raises(Cancelled):
-        run(files, should_stop=lambda: True)
+        run(files, hooks=Hooks(should_stop=lambda: True))
     assert not (files / "filled.nii.gz").exists()
 
 

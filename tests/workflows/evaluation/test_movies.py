@@ -12,6 +12,7 @@ import tifffile
 
 from septum.errors import Cancelled, ConfigError, DatasetError
 from septum.workflows.evaluation.movies import evaluate_tracks, example_of_frame, pair_movies, score_movie
+from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.runs.hooks import Hooks
 
 
@@ -46,11 +47,11 @@ def test_perfect_tracks_score_one_and_every_file_is_written(tmp_path: Path) -> N
     truth = write(tmp_path, "01_GT", TRUTH, TRACKS, truth=True)
     seen: list[float] = []
     hooks = Hooks(on_progress=lambda _, part: seen.append(part))
-    found = evaluate_tracks(result, truth, tmp_path / "out", overwrite=False, hooks=hooks)
+    found = evaluate_tracks(result, truth, output=tmp_path / "out", hooks=hooks)
     row = found.table.iloc[0]
     assert (row["movie"], row["seg"], row["det"], row["tra"]) == ("01", 1.0, 1.0, 1.0)
     assert found.lines == ("01: SEG 1.0000  DET 1.0000  TRA 1.0000  (0 to split, 0 missed, 0 extra)",)
-    written = ["frames.csv", "index.html", "tracks.csv", "tracks.json", "tracks.tex"]
+    written = ["frames.csv", "index.html", "settings.toml", "tracks.csv", "tracks.json", "tracks.tex"]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == written
     page = (tmp_path / "out" / "index.html").read_text()
     assert "Worst frames" not in page  # nothing went wrong
@@ -65,7 +66,7 @@ def test_scores_equal_py_ctcmetrics(tmp_path: Path) -> None:
     worse = [frame((1, 2, 2)), frame((1, 3, 3), (2, 21, 22), (9, 30, 40)), frame((3, 3, 4), (2, 22, 22))]
     result = write(tmp_path, "01_RES", worse, "1 0 1 0\n2 1 2 0\n9 1 1 0\n3 2 2 1\n", truth=False)
     truth = write(tmp_path, "01_GT", TRUTH, TRACKS, truth=True)
-    ours = evaluate_tracks(result, truth, tmp_path / "out", overwrite=False, hooks=Hooks()).table.iloc[0]
+    ours = evaluate_tracks(result, truth, output=tmp_path / "out", hooks=Hooks()).table.iloc[0]
     theirs = evaluate_sequence(str(result), str(truth), metrics=["SEG", "DET", "TRA"], threads=1)
     assert [ours["seg"], ours["det"], ours["tra"]] == pytest.approx([theirs[m] for m in ("SEG", "DET", "TRA")])
     assert ours["det"] < 1
@@ -83,7 +84,7 @@ def test_errors_are_told_frame_by_frame_and_the_worst_are_shown(tmp_path: Path) 
     (tmp_path / "01").mkdir()
     for t, array in enumerate(TRUTH):
         tifffile.imwrite(tmp_path / "01" / f"t{t:03d}.tif", 100 * (array > 0).astype(np.uint16))
-    found = evaluate_tracks(result, truth, tmp_path / "out", overwrite=False, hooks=Hooks())
+    found = evaluate_tracks(result, truth, output=tmp_path / "out", hooks=Hooks())
     frames = pd.read_csv(tmp_path / "out" / "frames.csv").set_index("frame")
     assert frames.loc[0, "cost"] == 0
     assert frames.loc[1, ["missed", "extra", "splits"]].tolist() == [1, 1, 0]
@@ -123,7 +124,7 @@ def test_several_movies_and_methods_are_rows(tmp_path: Path) -> None:
     for movie in ("01", "02"):
         write(tmp_path / "truth", f"{movie}_GT", TRUTH, TRACKS, truth=True, seg=False)
     sets = {"a": tmp_path / "a", "b": tmp_path / "b"}
-    evaluate_tracks(sets, tmp_path / "truth", tmp_path / "out", overwrite=False, hooks=Hooks())
+    evaluate_tracks(sets, tmp_path / "truth", output=tmp_path / "out", hooks=Hooks())
     table = pd.read_csv(tmp_path / "out" / "tracks.csv")
     assert table[["method", "movie"]].to_numpy().tolist() == [["a", 1], ["a", 2], ["b", 1], ["b", 2]]
     assert table["seg"].isna().all()  # nothing was segmented in full
@@ -133,30 +134,30 @@ def test_movies_and_frames_that_one_side_lacks_are_named(tmp_path: Path) -> None
     result = write(tmp_path, "01_RES", TRUTH[:2], "1 0 1 0\n2 0 1 0\n", truth=False)
     truth = write(tmp_path, "01_GT", TRUTH, TRACKS, truth=True)
     with pytest.raises(DatasetError, match="only one side of frame 2"):
-        evaluate_tracks(result, truth, tmp_path / "out", overwrite=False, hooks=Hooks())
+        evaluate_tracks(result, truth, output=tmp_path / "out", hooks=Hooks())
     for name in ("03_RES", "04_RES"):
         write(tmp_path / "more", name, TRUTH, TRACKS, truth=False)
     with pytest.raises(DatasetError, match="only one side of 01, 03, 04"):
-        evaluate_tracks(tmp_path / "more", truth.parent, tmp_path / "out", overwrite=False, hooks=Hooks())
+        evaluate_tracks(tmp_path / "more", truth.parent, output=tmp_path / "out", hooks=Hooks())
 
 
 def test_folders_and_files_that_are_no_tracks_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     truth = write(tmp_path, "01_GT", TRUTH, TRACKS, truth=True)
     with pytest.raises(DatasetError, match=r"must hold res_track\.txt"):
-        evaluate_tracks(tmp_path / "empty", truth, tmp_path / "out", overwrite=False, hooks=Hooks())
+        evaluate_tracks(tmp_path / "empty", truth, output=tmp_path / "out", hooks=Hooks())
     result = write(tmp_path, "01_RES", TRUTH, "1 0 one 0\n", truth=False)
     with pytest.raises(DatasetError, match="four whole numbers a line"):
-        evaluate_tracks(result, truth, tmp_path / "out", overwrite=False, hooks=Hooks())
+        evaluate_tracks(result, truth, output=tmp_path / "out", hooks=Hooks())
 
 
 def test_tables_are_not_replaced_unless_asked_and_a_wish_to_stop_writes_none(tmp_path: Path) -> None:
     result = write(tmp_path, "01_RES", TRUTH, TRACKS, truth=False)
     truth = write(tmp_path, "01_GT", TRUTH, TRACKS, truth=True)
     with pytest.raises(Cancelled):
-        evaluate_tracks(result, truth, tmp_path / "out", overwrite=False, hooks=Hooks(should_stop=lambda: True))
+        evaluate_tracks(result, truth, output=tmp_path / "out", hooks=Hooks(should_stop=lambda: True))
     assert not (tmp_path / "out").exists()
-    evaluate_tracks(result, truth, tmp_path / "out", overwrite=False, hooks=Hooks())
+    evaluate_tracks(result, truth, output=tmp_path / "out", hooks=Hooks())
     with pytest.raises(ConfigError, match=r"already holds tracks\.csv"):
-        evaluate_tracks(result, truth, tmp_path / "out", overwrite=False, hooks=Hooks())
-    evaluate_tracks(result, truth, tmp_path / "out", overwrite=True, hooks=Hooks())
+        evaluate_tracks(result, truth, output=tmp_path / "out", hooks=Hooks())
+    evaluate_tracks(result, truth, output=tmp_path / "out", settings=EvaluateSettings(overwrite=True))

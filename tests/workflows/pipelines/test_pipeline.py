@@ -19,6 +19,7 @@ from septum.workflows.pipelines.pipeline import (
     run_pipeline,
 )
 from septum.workflows.pipelines.segment import SegmentSettings, read_seed, segment, segment_image
+from septum.workflows.runs.hooks import Hooks
 
 TEXT = """
 about = "nuclei"
@@ -40,12 +41,7 @@ count = 2
 
 
 def quiet(**more):
-    return {
-        "on_progress": lambda what, share: None,
-        "on_note": lambda text: None,
-        "should_stop": lambda: False,
-        **more,
-    }
+    return {"hooks": Hooks(**more)}
 
 
 @pytest.fixture

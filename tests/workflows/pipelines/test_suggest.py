@@ -20,6 +20,8 @@ from septum.workflows.pipelines import comparison, suggest
 from septum.workflows.pipelines.candidates import Candidate, first_stage
 from septum.workflows.pipelines.comparison import best_mapping, dice_of, mean_of
 from septum.workflows.pipelines.pipeline import make_step, read_pipeline, run_pipeline
+from septum.workflows.pipelines.suggest import SuggestSettings
+from septum.workflows.runs.hooks import Hooks
 
 BINARY = ClassMap((0, 1), ("background", "cell"))
 
@@ -135,7 +137,7 @@ def test_one_image_is_compared_block_by_block(tmp_path, small):
 def test_a_wish_to_stop_ends_the_comparison(tmp_path, small):
     root = datasets.planes(tmp_path / "data", 4)
     result = suggest.suggest(
-        root, tmp_path / "out", jobs=1, on_note=lambda text: None, **quiet(should_stop=lambda: True)
+        root, tmp_path / "out", settings=SuggestSettings(jobs=1), hooks=Hooks(should_stop=lambda: True)
     )
     assert result is None
     assert not (tmp_path / "out").exists()
@@ -144,7 +146,9 @@ def test_a_wish_to_stop_ends_the_comparison(tmp_path, small):
 def test_what_is_written_can_be_replayed_and_read(tmp_path, small):
     root = datasets.planes(tmp_path / "data", 4)
     notes = []
-    result = suggest.suggest(root, tmp_path / "out", jobs=1, on_note=notes.append, **quiet())
+    result = suggest.suggest(
+        root, tmp_path / "out", settings=SuggestSettings(jobs=1), hooks=Hooks(on_note=notes.append)
+    )
     pipeline = read_pipeline(result.pipeline)
     image = io.read_image(root / "images" / "case1.png")
     mask = run_pipeline(pipeline, image.array, spacing=image.grid.spacing)
@@ -160,7 +164,7 @@ def test_what_is_written_can_be_replayed_and_read(tmp_path, small):
     lines = suggest.table_lines(result.rows)
     assert lines[1].startswith(suggest.BEST)
     with pytest.raises(ConfigError, match="already holds"):
-        suggest.suggest(root, tmp_path / "out", on_note=notes.append, **quiet())
+        suggest.suggest(root, tmp_path / "out", hooks=Hooks(on_note=notes.append))
 
 
 def test_label_values_of_the_data_set_come_out(tmp_path, small):
@@ -168,7 +172,7 @@ def test_label_values_of_the_data_set_come_out(tmp_path, small):
     for i in range(3):
         datasets.write_image(root / "images" / f"c{i}.png", datasets.picture(i))
         datasets.write_labels(root / "labels" / f"c{i}.png", np.where(datasets.mask(i) > 0, 0, 255).astype(np.uint8))
-    result = suggest.suggest(root, tmp_path / "out", background=255, jobs=1, on_note=lambda text: None, **quiet())
+    result = suggest.suggest(root, tmp_path / "out", settings=SuggestSettings(background=255, jobs=1))
     assert result.best.summary.mean > 0.9
     image = io.read_image(root / "images" / "c0.png")
     mask = run_pipeline(read_pipeline(result.pipeline), image.array, spacing=(1, 1))
@@ -182,7 +186,7 @@ def test_three_classes_are_told_apart_by_methods_of_classes(tmp_path, small):
         noise = np.random.default_rng(i).normal(0, 5, labels.shape)
         datasets.write_image(root / "images" / f"c{i}.png", (np.array([60, 200, 130])[labels] + noise).astype(np.uint8))
         datasets.write_labels(root / "labels" / f"c{i}.png", labels)
-    result = suggest.suggest(root, tmp_path / "out", jobs=1, on_note=lambda text: None, **quiet())
+    result = suggest.suggest(root, tmp_path / "out", settings=SuggestSettings(jobs=1))
     assert [row.method for row in result.rows] == [suggest.BEST, "multi-otsu"]
     assert result.best.summary.mean > 0.95
 

@@ -32,6 +32,7 @@ from septum.workflows.prediction.live import PromptedModel
 from septum.workflows.prediction.prompts import ImagePrompts, check_prompts, read_prompts, with_prompts
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.worklist import GradedResult
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training import train as training
 from septum.workflows.training.folds import guesses, make_validation
 
@@ -388,9 +389,7 @@ def edited(data: Path, model: Path, steps: str, output: Path) -> np.ndarray:
         output,
         script=parse_script(f'[[step]]\ndo = "prompted"\nmodel = "{model}"\n{steps}\n'),
         settings=edit.EditSettings(new=True),
-        on_progress=lambda what, share: None,
-        on_note=lambda text: None,
-        should_stop=lambda: False,
+        hooks=Hooks(),
     )
     return io.read_labels(output).array
 
@@ -410,6 +409,53 @@ def test_a_step_of_a_script_gives_the_mask_of_the_command(prompted: tuple[Path, 
         expected = io.read_labels(tmp_path / name / "case0.tif").array
         assert expected.any()
         assert np.array_equal(edited(data, model, steps, tmp_path / f"{name}.tif"), expected)
+
+
+def test_a_script_loads_a_model_once_however_many_steps_name_it(
+    prompted: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, model = prompted
+    loaded: list[Path] = []
+    load = ModelFolder.load
+
+    def counted(self: ModelFolder, folds: str = "all") -> object:
+        loaded.append(self.path)
+        return load(self, folds)
+
+    monkeypatch.setattr(ModelFolder, "load", counted)
+    again = f'points = [[20, 12]]\n[[step]]\ndo = "prompted"\nmodel = "{model}"\npoints = [[20, 36]]'
+    both = edited(data, model, again, tmp_path / "both.tif")
+    assert loaded == [model]
+    assert np.array_equal(both, edited(data, model, "points = [[20, 36]]", tmp_path / "last.tif"))
+
+
+def test_marks_of_a_layer_reach_the_network_as_strokes_of_their_labels(
+    prompted: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, model = prompted
+    image = io.read_image(data / "images" / "case0.tif")
+    drawn = np.zeros(image.grid.shape, np.uint8)
+    drawn[20, 36], drawn[20, 12] = 1, 9
+    io.write_labels(tmp_path / "drawn.tif", LabelMap(drawn, image.grid))
+    written = {}
+    for name, shown in [
+        ("layer", 'seeds_layer = "drawn"\nseeds_background = 9'),
+        ("strokes", "strokes = [{points = [[20, 12]], label = 0}, {points = [[20, 36]], label = 1}]"),
+    ]:
+        script = parse_script(f'[[step]]\ndo = "prompted"\nmodel = "{model}"\n{shown}\n')
+        edit.edit(
+            data / "images" / "case0.tif",
+            None,
+            tmp_path / f"{name}.tif",
+            script=script,
+            settings=edit.EditSettings(new=True, layers={"drawn": tmp_path / "drawn.tif"}),
+            on_progress=lambda *_: None,
+            on_note=lambda _: None,
+            should_stop=lambda: False,
+        )
+        written[name] = io.read_labels(tmp_path / f"{name}.tif").array
+    assert written["layer"].any()
+    assert np.array_equal(written["layer"], written["strokes"])
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from septum.workflows.data.classes import ClassMap
 from septum.workflows.quality.grade_masks import QualitySettings, grade_masks, pair_masks
 from septum.workflows.quality.reverse import Grader, best, damaged, dice_of, make_pool, reverse_scores
 from septum.workflows.quality.worklist import GradedResult
+from septum.workflows.runs.hooks import Hooks
 
 CLASSES = ClassMap((0, 5), ("background", "blob"))
 
@@ -193,12 +194,10 @@ def run(masks: Path, images: Path, references: Path, output: Path, **options: ob
     result = grade_masks(
         masks,
         [images],
-        references,
-        output,
+        references=references,
+        output=output,
         settings=settings,
-        on_progress=lambda what, share: None,
-        on_note=notes.append,
-        should_stop=lambda: False,
+        hooks=Hooks(on_note=notes.append),
     )
     return result, notes
 

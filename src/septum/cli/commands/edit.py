@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,6 +68,7 @@ def edit(
     ] = False,
     tool: Annotated[str | None, typer.Option(metavar="NAME", help="The tool that --list-tools explains.")] = None,
     axes: options.Axes = None,
+    settings: options.Settings = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace OUT; the mask that was there is kept as OUT.kept-1.")
     ] = False,
@@ -84,12 +85,21 @@ def edit(
         raise ConfigError(
             "an image and a script must be given, got none; septum edit IMAGE LABELS -s STEPS.TOML -o OUT"
         )
-    if output is None and not dry_run:
-        raise ConfigError("the output must be given, got none; add -o OUT, or --dry-run")
+    given: dict[str, Any] = {
+        "new": new or None,
+        "session": session,
+        "layers": _layers(layer or []) or None,
+        "axes": axes,
+        "image_output": image_output,
+        "dry_run": dry_run or None,
+        "overwrite": overwrite or None,
+    }
     from septum.workflows.editing.settings import EditSettings
 
-    settings = EditSettings(new, session, _layers(layer or []), axes, image_output, dry_run, overwrite)
-    _finish(_edit(image, labels, script, output or Path(), settings), dry_run)
+    chosen = options.resolve(EditSettings, settings, given)
+    if output is None and not chosen.dry_run:
+        raise ConfigError("the output must be given, got none; add -o OUT, or --dry-run")
+    _finish(_edit(image, labels, script, output or Path(), chosen), dry_run=chosen.dry_run)
 
 
 def _layers(texts: list[str]) -> dict[str, Path]:
@@ -112,7 +122,7 @@ def _edit(image: Path, labels: Path | None, script: Path | None, output: Path, s
     return until_stopped(partial(editing.edit, image, labels, output, script=steps, settings=settings))
 
 
-def _finish(result: EditResult, dry_run: bool) -> None:
+def _finish(result: EditResult, *, dry_run: bool) -> None:
     """The steps and the labels as a table, and the paths."""
     for number, step in enumerate(result.steps, start=1):
         where = "" if step.box is None else f"  in {_box_text(step.box.start)} to {_box_text(step.box.stop)}"

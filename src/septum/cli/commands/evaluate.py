@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import StopRequest
+from septum.cli.working import hooks_of
 
 _MOST_NAMES = 20  # of cases without a partner that go to stderr
 
@@ -126,6 +128,7 @@ def evaluate(
     gallery: Annotated[
         int | None, typer.Option(metavar="N", help="How many of the worst cases are shown.", show_default="12")
     ] = None,
+    settings: options.Settings = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Compare masks with references: scores per case and class, and a report with pictures.
@@ -135,9 +138,8 @@ def evaluate(
 
     Writes index.html (one self-contained file), tables (CSV, JSON, LaTeX) and figures (SVG, PNG) into REPORT.
     """
-    chosen = [name.strip() for name in (metrics or "overlap,surface").split(",") if name.strip()]
     given: dict[str, Any] = {
-        "metrics": [*chosen, *(["instances"] if instances else []), *(["em"] if em else [])],
+        "metrics": None if metrics is None else [name.strip() for name in metrics.split(",") if name.strip()],
         "weights": _weights(weights),
         "policy": policy,
         "tolerance_mm": tolerance,
@@ -157,17 +159,16 @@ def evaluate(
     from septum.cli.progress import Reporter
     from septum.workflows.evaluation.settings import EvaluateSettings
 
-    settings = options.resolve(EvaluateSettings, None, given)
+    chosen = options.resolve(EvaluateSettings, settings, given)
+    more = [family for family, wanted in (("instances", instances), ("em", em)) if wanted]
+    chosen = replace(chosen, metrics=tuple(dict.fromkeys((*chosen.metrics, *more))))
     with StopRequest("stopping; nothing is written") as stop, Reporter() as reporter:
-        from septum.workflows.runs.hooks import Hooks
-
-        hooks = Hooks(reporter.work, reporter.note, stop.requested)
+        hooks = hooks_of(reporter, stop)
         if tracking:
             from septum.workflows.evaluation.movies import evaluate_tracks
 
-            more = {} if gallery is None else {"gallery": gallery}
             tracks = evaluate_tracks(
-                _named(predictions), references, output, overwrite=overwrite, hooks=hooks, images=images, **more
+                _named(predictions), references, output=output, images=images, settings=chosen, hooks=hooks
             )
         else:
             from septum.workflows.evaluation.evaluate import evaluate as measure
@@ -178,7 +179,7 @@ def evaluate(
                 output,
                 readers=_as_mapping(_named(readers or [])),
                 images=images,
-                settings=settings,
+                settings=chosen,
                 hooks=hooks,
             )
     if tracking:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from septum.cli import options
 from septum.cli.working import until_stopped
-from septum.errors import ConfigError
 
 if TYPE_CHECKING:
     from septum.workflows.editing.interpolate import InterpolationResult
@@ -43,10 +42,15 @@ def interpolate(
         ),
     ] = None,
     ends: Annotated[
-        str,
-        typer.Option(metavar="HOW", help="An object that the next drawn slice lacks: taper, half, or none (ends)."),
-    ] = "taper",
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="An object that the next drawn slice lacks: taper, half, or none (ends).",
+            show_default="taper",
+        ),
+    ] = None,
     axes: options.Axes = None,
+    settings: options.Settings = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace OUT; the mask that was there is kept as OUT.kept-1.")
     ] = False,
@@ -56,49 +60,22 @@ def interpolate(
     Each drawn slice is hidden in turn and interpolated from the others; from that follows the Dice to expect, and the
     slice whose drawing would help most. Which slices were drawn is kept beside the mask and shown by septum info.
     """
-    planes = _planes(drawn or [])
-    result = _run(mask, output, image, method, planes, ends, axes, overwrite)
+    given: dict[str, Any] = {
+        "drawn": tuple(drawn or ()) or None,
+        "method": method,
+        "ends": ends,
+        "axes": axes,
+        "overwrite": overwrite or None,
+    }
+    from septum.workflows.editing.interpolate import interpolate_file
+    from septum.workflows.editing.settings import InterpolateSettings
+
+    chosen = options.resolve(InterpolateSettings, settings, given)
+    result = until_stopped(partial(interpolate_file, mask, output, image=image, settings=chosen))
     if result.kept is not None:
         typer.echo(f"kept {result.kept}", err=True)
     _print_estimate(result)
     typer.echo(result.path)
-
-
-def _planes(texts: list[str]) -> dict[int, list[int]] | None:
-    found: dict[int, list[int]] = {}
-    for text in texts:
-        axis, colon, slices = text.partition(":")
-        if axis not in ("z", "y", "x") or not colon or not all(part.strip().isdigit() for part in slices.split(",")):
-            raise ConfigError(f"--drawn must be an axis and slices, got {text!r}; for example z:3,8,13")
-        found["zyx".index(axis)] = [int(part) for part in slices.split(",")]
-    return found or None
-
-
-def _run(
-    mask: Path,
-    output: Path,
-    image: Path | None,
-    method: str | None,
-    drawn: dict[int, list[int]] | None,
-    ends: str,
-    axes: str | None,
-    overwrite: bool,
-) -> InterpolationResult:
-    from septum.workflows.editing.interpolate import interpolate_file
-
-    return until_stopped(
-        partial(
-            interpolate_file,
-            mask,
-            output,
-            image=image,
-            drawn=drawn,
-            method=method,
-            ends=ends,
-            axes=axes,
-            overwrite=overwrite,
-        )
-    )
 
 
 def _print_estimate(result: InterpolationResult) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -48,16 +48,22 @@ def pixels(
         ),
     ] = None,
     unit: Annotated[
-        str, typer.Option(metavar="UNIT", help="Unit of the scales: voxel (the finest spacing) or mm.")
-    ] = "voxel",
+        str | None,
+        typer.Option(
+            metavar="UNIT", help="Unit of the scales: voxel (the finest spacing) or mm.", show_default="voxel"
+        ),
+    ] = None,
     keep: Annotated[
         int | None,
         typer.Option(metavar="N", help="Keep only the N most important filters; faster.", show_default="all"),
     ] = None,
-    trees: Annotated[int, typer.Option(metavar="N", help="Trees of the forest.")] = 50,
-    depth: Annotated[int, typer.Option(metavar="N", help="Questions in a row that a tree asks.")] = 8,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random choices.")] = 0,
+    trees: Annotated[int | None, typer.Option(metavar="N", help="Trees of the forest.", show_default="50")] = None,
+    depth: Annotated[
+        int | None, typer.Option(metavar="N", help="Questions in a row that a tree asks.", show_default="8")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the random choices.", show_default="0")] = None,
     axes: options.Axes = None,
+    settings: options.Settings = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a classifier that exists.")] = False,
 ) -> None:
     """Train a pixel classifier from scribbles; septum segment --classifier applies it to other images.
@@ -65,8 +71,21 @@ def pixels(
     What to expect is found by leaving out whole strokes (whole images where every label is marked in several) in turn:
     neighbours in one stroke are so alike that a count by voxel would flatter. Research software, not a medical device.
     """
-    widths = _numbers(scales)
-    learned = _train(images, scribbles, output, background, widths, unit, keep, (trees, depth, seed), axes, overwrite)
+    given: dict[str, Any] = {
+        "background": background,
+        "scales": _numbers(scales),
+        "unit": unit,
+        "keep": keep,
+        "trees": trees,
+        "depth": depth,
+        "seed": seed,
+        "axes": axes,
+        "overwrite": overwrite or None,
+    }
+    from septum.workflows.pipelines.pixels import PixelSettings, train_pixels
+
+    chosen = options.resolve(PixelSettings, settings, given)
+    learned = until_stopped(partial(train_pixels, images, scribbles, output, settings=chosen))
     for line in _lines(learned):
         typer.echo(line, err=True)
     typer.echo(output)
@@ -79,24 +98,6 @@ def _numbers(text: str | None) -> tuple[float, ...] | None:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise ConfigError(f"--scales must be numbers with commas between, got {text!r}; such as 0.7,1.6,5") from error
-
-
-def _train(
-    images: list[Path],
-    scribbles: Path,
-    output: Path,
-    background: int | None,
-    scales: tuple[float, ...] | None,
-    unit: str,
-    keep: int | None,
-    forest: tuple[int, int, int],
-    axes: str | None,
-    overwrite: bool,
-) -> PixelClassifier:
-    from septum.workflows.pipelines.pixels import PixelSettings, train_pixels
-
-    settings = PixelSettings(background, scales or PixelSettings.scales, unit, keep, *forest, axes, overwrite)
-    return until_stopped(partial(train_pixels, images, scribbles, output, settings=settings))
 
 
 def _lines(learned: PixelClassifier) -> list[str]:

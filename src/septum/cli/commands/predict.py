@@ -9,7 +9,8 @@ import typer
 
 from septum.cli import options
 from septum.cli.commands.quality import say_quality
-from septum.cli.stopping import STOPPED, WAITING, StopRequest
+from septum.cli.stopping import WAITING, StopRequest
+from septum.cli.working import finish_masks
 
 
 def predict(
@@ -120,12 +121,4 @@ def predict(
     for path in result.written:
         typer.echo(path)
     say_quality(result.estimates, output)
-    for name, reason in result.failures:
-        typer.echo(f"failed: {name}: {reason}", err=True)
-    if result.failures:
-        typer.echo(f"{len(result.written)} masks written, {len(result.failures)} images failed", err=True)
-    if stop.requested():
-        typer.echo("stopped before the end; the masks listed are complete", err=True)
-        raise typer.Exit(STOPPED)
-    if result.failures:
-        raise typer.Exit(1 if result.written else 2)
+    finish_masks(result, stopped=stop.requested())

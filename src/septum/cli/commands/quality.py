@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import STOPPED, WAITING, StopRequest
+from septum.cli.stopping import WAITING, StopRequest
+from septum.cli.working import finish, hooks_of
 
 if TYPE_CHECKING:
     from septum.workflows.quality.worklist import Estimate
@@ -60,25 +61,12 @@ def quality(
     chosen = options.resolve(QualitySettings, settings, given)
     with StopRequest(WAITING) as stop, Reporter() as reporter:
         result = grade_masks(
-            masks,
-            images,
-            references,
-            output,
-            settings=chosen,
-            on_progress=reporter.work,
-            on_note=reporter.note,
-            should_stop=stop.requested,
+            masks, images, references=references, output=output, settings=chosen, hooks=hooks_of(reporter, stop)
         )
     for path in result.written:
         typer.echo(path)
     say_quality(result.estimates, output)
-    for name, reason in result.failures:
-        typer.echo(f"failed: {name}: {reason}", err=True)
-    if stop.requested():
-        typer.echo("stopped before the end; the masks graded so far are listed", err=True)
-        raise typer.Exit(STOPPED)
-    if result.failures:
-        raise typer.Exit(1 if result.written else 2)
+    finish(result, "stopped before the end; the masks graded so far are listed" if stop.requested() else None)
 
 
 def say_quality(estimates: Sequence[Estimate], output: Path) -> None:

@@ -7,18 +7,22 @@ The insight: the flags are a short way to write a pipeline (`--channel`, `--bias
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from septum.cli import options
 from septum.cli.stopping import STOPPED, WAITING, StopRequest
+from septum.cli.working import finish_masks, hooks_of
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from septum.options import Method
     from septum.workflows.data.jobs import JobsResult
     from septum.workflows.pipelines.pipeline import Pipeline
+    from septum.workflows.pipelines.suggest import SuggestSettings
 
 
 def segment(
@@ -90,11 +94,13 @@ def segment(
     background: options.Background = None,
     foreground: options.Foreground = None,
     axes: options.Axes = None,
+    settings: options.Settings = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Segment images by classical methods (thresholds, regions, watersheds, clustering) or by a pixel classifier.
 
-    One mask per image, on the image's own grid, in its own format family, and pipeline.toml, which repeats the run.
+    One mask per image, on the image's own grid, in its own format family, and pipeline.toml, which repeats the steps;
+    the other settings are in septum-segment.toml.
     Sizes are in mm; a sample of an image without a physical size counts as 1 mm. Research software, not a medical
     device.
     """
@@ -103,24 +109,35 @@ def segment(
         return
     if output is None:
         raise ConfigError("the output folder must be given, got none; add -o OUT")
+    given: dict[str, Any] = {"axes": axes, "overwrite": overwrite or None}
     if suggest is not None:
         if images or method or pipeline:
             raise ConfigError(
                 "--suggest chooses the method by itself, got images, --method or --pipeline too; leave them out"
             )
-        _suggest(suggest, output, background, foreground, axes, jobs, overwrite)
+        from septum.workflows.pipelines.suggest import SuggestSettings
+
+        given |= {"background": background, "foreground": foreground, "jobs": jobs}
+        _suggest(suggest, output, options.resolve(SuggestSettings, settings, given))
         return
     if classifier is not None:
         if method or set_ or channel or bias_correct or smooth or pipeline or seeds or markers:
             raise ConfigError(
                 "--classifier segments by itself, got steps, seeds or markers too; leave them out (--clean may stay)"
             )
-        _finish(_classify(images or [], output, classifier, clean, (probabilities, uncertainty), axes, overwrite))
+        from septum.workflows.pipelines.pixels import ApplySettings, apply_classifier
+
+        given |= {"clean": clean or None, "probabilities": probabilities or None, "uncertainty": uncertainty or None}
+        wanted = options.resolve(ApplySettings, settings, given)
+        _finish(_work(apply_classifier, images or [], output, classifier=classifier, settings=wanted))
         return
     if probabilities or uncertainty:
         raise ConfigError("--probabilities and --uncertainty need a pixel classifier, got none; add --classifier FILE")
     chosen = _resolve(method, set_, channel, bias_correct, smooth, clean, pipeline)
-    _finish(_segment(images or [], output, chosen, seeds, markers, axes, overwrite))
+    from septum.workflows.pipelines import segment as segmentation
+
+    how = options.resolve(segmentation.SegmentSettings, settings, given | {"seeds": seeds or None, "markers": markers})
+    _finish(_work(segmentation.segment, images or [], output, pipeline=chosen, settings=how))
 
 
 def _resolve(
@@ -149,61 +166,16 @@ def _resolve(
     return Pipeline(tuple(steps))
 
 
-def _segment(
-    images: list[Path],
-    output: Path,
-    chosen: Pipeline,
-    seeds: list[str] | None,
-    markers: Path | None,
-    axes: str | None,
-    overwrite: bool,
+def _work(
+    workflow: Callable[..., JobsResult], images: list[Path], output: Path, **chosen: Any
 ) -> tuple[JobsResult, bool]:
+    """What a workflow made of the images, and whether it was stopped."""
     from septum.cli.progress import Reporter
-    from septum.workflows.pipelines import segment as segmentation
 
     if not images:
         raise ConfigError("images must be given, got none; name files or folders")
-    settings = segmentation.SegmentSettings(tuple(seeds or ()), markers, axes, overwrite)
     with StopRequest(WAITING) as stop, Reporter() as reporter:
-        result = segmentation.segment(
-            images,
-            output,
-            pipeline=chosen,
-            settings=settings,
-            on_progress=reporter.work,
-            on_note=reporter.note,
-            should_stop=stop.requested,
-        )
-    return result, stop.requested()
-
-
-def _classify(
-    images: list[Path],
-    output: Path,
-    classifier: Path,
-    clean: list[str] | None,
-    further: tuple[bool, bool],
-    axes: str | None,
-    overwrite: bool,
-) -> tuple[JobsResult, bool]:
-    from septum.cli.progress import Reporter
-    from septum.workflows.pipelines import pixels
-    from septum.workflows.pipelines.pipeline import parse_spec
-
-    if not images:
-        raise ConfigError("images must be given, got none; name files or folders")
-    steps = tuple(parse_spec(text, stage="clean") for text in clean or [])
-    settings = pixels.ApplySettings(steps, *further, axes=axes, overwrite=overwrite)
-    with StopRequest(WAITING) as stop, Reporter() as reporter:
-        result = pixels.apply_classifier(
-            images,
-            output,
-            classifier=classifier,
-            settings=settings,
-            on_progress=reporter.work,
-            on_note=reporter.note,
-            should_stop=stop.requested,
-        )
+        result = workflow(images, output, hooks=hooks_of(reporter, stop), **chosen)
     return result, stop.requested()
 
 
@@ -212,42 +184,15 @@ def _finish(outcome: tuple[JobsResult, bool]) -> None:
     result, stopped = outcome
     for path in result.written:
         typer.echo(path)
-    for name, reason in result.failures:
-        typer.echo(f"failed: {name}: {reason}", err=True)
-    if result.failures:
-        typer.echo(f"{len(result.written)} masks written, {len(result.failures)} images failed", err=True)
-    if stopped:
-        typer.echo("stopped before the end; the masks listed are complete", err=True)
-        raise typer.Exit(STOPPED)
-    if result.failures:
-        raise typer.Exit(1 if result.written else 2)
+    finish_masks(result, stopped=stopped)
 
 
-def _suggest(
-    dataset: Path,
-    output: Path,
-    background: int | None,
-    foreground: bool | None,
-    axes: str | None,
-    jobs: int | None,
-    overwrite: bool,
-) -> None:
+def _suggest(dataset: Path, output: Path, settings: SuggestSettings) -> None:
     from septum.cli.progress import Reporter
     from septum.workflows.pipelines import suggest as suggestion
 
     with StopRequest(WAITING) as stop, Reporter() as reporter:
-        result = suggestion.suggest(
-            dataset,
-            output,
-            background=0 if background is None else background,
-            foreground=foreground,
-            axes=axes,
-            jobs=jobs,
-            overwrite=overwrite,
-            on_progress=reporter.work,
-            on_note=reporter.note,
-            should_stop=stop.requested,
-        )
+        result = suggestion.suggest(dataset, output, settings=settings, hooks=hooks_of(reporter, stop))
     if result is None:
         typer.echo("stopped before the end; nothing was written", err=True)
         raise typer.Exit(STOPPED)

@@ -97,7 +97,11 @@ def erase(
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
-    """Set the background along a stroke; `only` names the labels that are erased (None: all). Otherwise as `paint`."""
+    """Set the background along a stroke; `only` names the labels that are erased (None: all). Otherwise as `paint`.
+
+    >>> erase(None, [[1, 1, 1, 2]], points=[[0, 1]], radius_mm=1, only=[1]).labels.tolist()
+    [[0, 0, 0, 2]]
+    """
     array = label_array(labels)
     box, mask = brush_mask(
         array.shape,
@@ -125,7 +129,12 @@ def brush_mask(
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> tuple[Box, NDArray[np.bool_]]:
-    """The box that a stroke touches and which of its voxels it covers; arguments and errors as `paint`."""
+    """The box that a stroke touches and which of its voxels it covers; arguments and errors as `paint`.
+
+    >>> box, mask = brush_mask((1, 7), points=[[0, 3]], radius_mm=1)
+    >>> box, mask.tolist()
+    (Box(start=(0, 1), stop=(1, 6)), [[False, True, True, True, False]])
+    """
     ndim = len(shape)
     step = np.array(spacing_mm(spacing, ndim))
     radius = at_least(radius_mm, 0, "radius_mm")
@@ -152,6 +161,9 @@ def positions_inside(points: ArrayLike, shape: Sequence[int], *, name: str = "po
     Raises:
         ConfigError: no point.
         GeometryError: another number of axes, not finite, or outside.
+
+    >>> positions_inside([[0, 2.5]], (4, 4)).tolist()
+    [[0.0, 2.5]]
     """
     given = np.asarray(points)
     if not given.size:
@@ -173,7 +185,11 @@ def positions_inside(points: ArrayLike, shape: Sequence[int], *, name: str = "po
 
 
 def nearest_voxels(points: ArrayLike, shape: Sequence[int]) -> NDArray[np.int64]:
-    """The voxel of each position, `(n, ndim)`; errors as `positions_inside`."""
+    """The voxel of each position, `(n, ndim)`; errors as `positions_inside`.
+
+    >>> nearest_voxels([[0.2, 2.8]], (4, 4)).tolist()
+    [[0, 3]]
+    """
     voxels = np.floor(positions_inside(points, shape) + 0.5).astype(np.int64)
     return np.asarray(np.minimum(voxels, np.asarray(shape) - 1), dtype=np.int64)
 
@@ -183,6 +199,9 @@ def slice_of(points: Positions, axis: int, shape: Sequence[int]) -> int:
 
     Raises:
         ConfigError: an impossible axis, or positions in several slices.
+
+    >>> slice_of(np.array([[3.0, 1.0, 1.0], [3.0, 2.0, 5.0]]), 0, (5, 8, 8))
+    3
     """
     if axis not in range(len(shape)):
         raise ConfigError(f"axis must be from 0 to {len(shape) - 1}, got {axis}; 0 is the slowest")
@@ -196,7 +215,11 @@ def slice_of(points: Positions, axis: int, shape: Sequence[int]) -> int:
 
 
 def set_label(labels: NDArray[Any], box: Box, mask: NDArray[np.bool_], label: int) -> Change:
-    """The change that gives the voxels of `mask` (of `box`) this label, in a type that holds it."""
+    """The change that gives the voxels of `mask` (of `box`) this label, in a type that holds it.
+
+    >>> set_label(np.array([[0, 7, 0]], np.uint8), Box((0, 0), (1, 2)), np.array([[True, False]]), 3).labels.tolist()
+    [[3, 7]]
+    """
     before = labels[box.slices]
     if before.dtype == bool:
         before = before.view(np.uint8)
@@ -205,14 +228,22 @@ def set_label(labels: NDArray[Any], box: Box, mask: NDArray[np.bool_], label: in
 
 
 def label_value(label: int, *, low: int = 0) -> int:
-    """`label`, when it is a whole number from `low` to 2^32 - 1; `ConfigError` otherwise."""
+    """`label`, when it is a whole number from `low` to 2^32 - 1; `ConfigError` otherwise.
+
+    >>> label_value(3)
+    3
+    """
     if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and low <= label < 2**32:
         return int(label)
     raise ConfigError(f"label must be a whole number from {low} to {2**32 - 1}, got {label!r}")
 
 
 def is_one_of(labels: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
-    """Which voxels carry one of these labels."""
+    """Which voxels carry one of these labels.
+
+    >>> is_one_of(np.array([0, 1, 2, 5]), [1, 5]).tolist()
+    [False, True, False, True]
+    """
     wanted = [int(v) for v in values]
     if any(v != w for v, w in zip(values, wanted, strict=True)):
         raise ConfigError(f"labels must be whole numbers, got {list(values)}; they have no fractions")
@@ -222,7 +253,11 @@ def is_one_of(labels: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
 
 
 def clip(box: Box, region: Box | None) -> Box:
-    """The part of `box` inside `region`; an empty box at its corner when there is none."""
+    """The part of `box` inside `region`; an empty box at its corner when there is none.
+
+    >>> clip(Box((0, 0), (4, 4)), Box((2, 1), (9, 3)))
+    Box(start=(2, 1), stop=(4, 3))
+    """
     if region is None:
         return box
     if len(region.start) != len(box.start):

@@ -107,6 +107,10 @@ def fill(
 
     Voxels hang together through faces, so an outline may be connected through corners. Raises `ConfigError` for an
     open outline, and otherwise as `polygon`.
+
+    >>> ring = [[1, 1, 1], [1, 0, 1], [1, 1, 1]]
+    >>> fill(None, ring, points=[[1, 1]], label=2).labels.tolist()
+    [[2]]
     """
     array = label_array(labels)
     value = label_value(label)
@@ -166,6 +170,11 @@ def scissors(
 
     Slices that the cut does not reach stay as they are, also outside of the polygon. Errors as `polygon`, and
     `ConfigError` for an unknown word, a range that is empty or outside the image, or a depth that is missing.
+
+    >>> full = np.ones((4, 4), int)
+    >>> half = [[-1, -1], [-1, 1.5], [5, 1.5], [5, -1]]  # the two columns on the left
+    >>> scissors(None, full, points=half).applied_to(full)[0].tolist()
+    [0, 0, 1, 1]
     """
     stop_if(cancelled)
     array = label_array(labels)
@@ -195,6 +204,10 @@ def inside_polygon(corners: ArrayLike, shape: Sequence[int]) -> tuple[Box, NDArr
         shape: of the plane.
 
     Even-odd rule; a centre on an edge or corner is inside. A polygon beside the plane gives an empty box.
+
+    >>> box, mask = inside_polygon([[0.5, 0.5], [0.5, 2.5], [2.5, 2.5], [2.5, 0.5]], (5, 5))
+    >>> box, int(mask.sum())
+    (Box(start=(1, 1), stop=(3, 3)), 4)
     """
     place = np.asarray(corners, dtype=np.float64)
     low = np.clip(np.ceil(place.min(axis=0) - _EXACT), 0, shape).astype(int)
@@ -320,7 +333,11 @@ def _joined(labels: NDArray[np.integer], one: Change, other: Change, label: int)
 
 
 def nothing(labels: NDArray[np.integer] | NDArray[np.bool_]) -> Change:
-    """The change that changes nothing: an empty box."""
+    """The change that changes nothing: an empty box.
+
+    >>> nothing(np.zeros((3, 3), int)).labels.size
+    0
+    """
     box = Box((0,) * labels.ndim, (0,) * labels.ndim)
     return Change(box, np.zeros(box.shape, np.uint8 if labels.dtype == bool else labels.dtype))
 

@@ -64,6 +64,10 @@ def fill_holes(
         spacing: mm per axis.
         region: nothing outside it changes; a hole is enclosed by what is seen in the whole image.
         cancelled: asked once.
+
+    >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+    >>> fill_holes(None, ring).applied_to(ring).tolist()
+    [[1, 1, 1], [1, 1, 1], [1, 1, 1]]
     """
     array, step = _given(labels, spacing)
     run = partial(cleanup.fill_holes, spacing=step, per_slice=per_slice, maximum_size=maximum_size)
@@ -83,6 +87,9 @@ def margin(
     """Labels grown by `distance_mm`, or shrunk where it is negative; otherwise as `fill_holes`.
 
     What grows proposes to take labels that are not chosen too; between chosen labels the nearest wins.
+
+    >>> margin(None, np.array([[0, 0, 1, 0, 0]]), distance_mm=1).applied_to(np.array([[0, 0, 1, 0, 0]])).tolist()
+    [[0, 1, 1, 1, 0]]
     """
     array, step = _given(labels, spacing)
     if not math.isfinite(distance_mm):
@@ -102,7 +109,12 @@ def hollow(
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
-    """A shell of `thickness_mm` "inside" the surface, "outside" of it, or on "both" sides; else as `margin`."""
+    """A shell of `thickness_mm` "inside" the surface, "outside" of it, or on "both" sides; else as `margin`.
+
+    >>> rod = np.array([[0, 1, 1, 1, 1, 1, 0]])
+    >>> hollow(None, rod, thickness_mm=1).applied_to(rod).tolist()
+    [[0, 1, 0, 0, 0, 1, 0]]
+    """
     array, step = _given(labels, spacing)
     at_least(thickness_mm, 0, "thickness_mm", above=True)
     one_of(side, ("inside", "outside", "both"), "side")
@@ -133,6 +145,10 @@ def smooth(
         spacing: mm per axis.
         region: nothing outside it changes; what lies around it is seen.
         cancelled: asked once.
+
+    >>> speck = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]])
+    >>> int(smooth(None, speck).applied_to(speck).sum())
+    0
     """
     array, step = _given(labels, spacing)
     one_of(kind, SMOOTHINGS, "kind")
@@ -184,6 +200,10 @@ def islands(
 
     Raises:
         ConfigError: an unknown word, no point or no label where one is needed, or a point on no label that is edited.
+
+    >>> parts = np.array([[1, 1, 0, 1]])
+    >>> islands(None, parts).applied_to(parts).tolist()
+    [[1, 1, 0, 0]]
     """
     array, step = _given(labels, spacing)
     one_of(operation, ISLANDS, "operation")
@@ -239,6 +259,10 @@ def logic(
     Raises:
         ConfigError: an unknown operation, or none of `other` and `of` where one is needed.
         GeometryError: another shape.
+
+    >>> labels, other = np.array([[1, 1, 0]]), np.array([[0, 1, 1]])
+    >>> logic(None, labels, operation="subtract", other=other).applied_to(labels).tolist()
+    [[1, 0, 0]]
     """
     stop_if(cancelled)
     array = label_array(labels)
@@ -282,6 +306,9 @@ def mask_image(
     Raises:
         GeometryError: shapes that differ.
         ConfigError: a value that the image's type cannot hold.
+
+    >>> mask_image([[5.0, 6.0]], [[0, 1]], value=-1.0).tolist()
+    [[-1.0, 6.0]]
     """
     array, picture = label_array(labels), np.asarray(image)
     one_of(side, SIDES, "side")

@@ -124,7 +124,10 @@ def filtered(
 
 
 def whole_labels(change: Change) -> None:
-    """Raise `GeometryError` unless a change holds whole numbers from 0."""
+    """Raise `GeometryError` unless a change holds whole numbers from 0.
+
+    >>> whole_labels(Change(Box((0,), (2,)), np.array([0, 7])))  # says nothing
+    """
     labels = change.labels
     if labels.dtype != bool and labels.dtype.kind not in "iu":
         raise GeometryError(f"a change must hold integers, got {labels.dtype}; round them first")
@@ -133,7 +136,11 @@ def whole_labels(change: Change) -> None:
 
 
 def known_layer(layers: Layers, name: str) -> NDArray[Any]:
-    """The layer of this name; `ConfigError` where there is none."""
+    """The layer of this name; `ConfigError` where there is none.
+
+    >>> known_layer({"main": np.array([[3]])}, "main").tolist()
+    [[3]]
+    """
     if name not in layers:
         raise ConfigError(f"layer must be one of {', '.join(layers)}, got {name!r}; add it first")
     return layers[name]

@@ -132,6 +132,12 @@ def geodesic_contour(
         Cancelled: `cancelled` said so.
 
     Source: Caselles, Kimmel and Sapiro 1997, IJCV 22:61; SimpleITK (GeodesicActiveContourLevelSet) runs.
+
+    >>> image, labels = np.zeros((15, 15)), np.zeros((15, 15), int)
+    >>> image[4:11, 4:11] = 1.0; labels[6:9, 6:9] = 1
+    >>> *_, last = geodesic_contour(image, labels, iterations=100)
+    >>> bool(last.applied_to(labels).sum() > labels.sum())
+    True
     """
     found, inside = _begin(image, labels, label, spacing, region, iterations, every)
     if not math.isfinite(balloon):
@@ -182,6 +188,12 @@ def chan_vese(
         ConfigError, GeometryError, Cancelled: as `geodesic_contour`.
 
     Source: Chan and Vese 2001, IEEE TIP 10:266; threshold dynamics: Esedoglu and Tsai 2006, J Comput Phys 211:367.
+
+    >>> image, labels = np.zeros((15, 15)), np.zeros((15, 15), int)
+    >>> image[4:11, 4:11] = 1.0; labels[6:9, 6:9] = 1
+    >>> *_, last = chan_vese(image, labels)
+    >>> bool(last.applied_to(labels).sum() > labels.sum())
+    True
     """
     found, inside = _begin(image, labels, label, spacing, region, iterations, every)
     at_least(inside_weight, 0, "inside_weight", above=True)

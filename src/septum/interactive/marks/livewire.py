@@ -69,6 +69,11 @@ def live_wire(
         Cancelled: `cancelled` said so.
 
     Source: Mortensen and Barrett 1995, SIGGRAPH (zero crossing of the Laplacian, direction and size of the gradient).
+
+    >>> image = np.zeros((9, 9)); image[2:7, 2:7] = 1.0
+    >>> corners = [[2, 2], [2, 6], [6, 6], [6, 2]]
+    >>> int(live_wire(image, np.zeros((9, 9), int), points=corners).labels[2, 2])
+    1
     """
     found = scene(image, labels, spacing=spacing, region=region)
     voxels = points_of(points, found)

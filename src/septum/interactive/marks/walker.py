@@ -84,6 +84,10 @@ def walker_probabilities(
     """Probabilities `(K, *region)` of the K labels among the seeds, 0 to 1 with sum 1, and which labels those are.
 
     Arguments and errors as `random_walker`.
+
+    >>> found, labels = walker_probabilities([[1.0, 1.0, 9.0, 9.0]], seeds=[[2, -1, -1, 0]])
+    >>> labels, found.argmax(axis=0).tolist()
+    ((0, 2), [[1, 1, 0, 0]])
     """
     array = np.asarray(image)
     found = scene(array, np.zeros(array.shape, np.uint8), spacing=spacing, region=region)

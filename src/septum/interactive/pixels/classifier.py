@@ -191,6 +191,11 @@ def train_classifier(
         ConfigError: no mark, marks of one label only, over 255 labels, options out of range.
         GeometryError: seeds of another shape than their image, examples that differ in channels or axes.
         Cancelled: `cancelled` said so.
+
+    >>> image, seeds = np.zeros((1, 16, 16)), np.full((16, 16), -1)
+    >>> image[:, :, 8:] = 1.0; seeds[2:6, 2] = 0; seeds[2:6, 13] = 1
+    >>> train_classifier([Example(image, seeds)], trees=3, forecast=False).labels
+    (0, 1)
     """
     first: FilterBank | None = None
     parts: list[Samples] = []
@@ -223,6 +228,11 @@ def learnt(
         bank: of any of the images.
         parts: what `marked_samples` gave for each.
         keep, forecast, cancelled: as of `train_classifier`, whose errors these are; `how`: trees, depth and seed.
+
+    >>> bank, seeds = FilterBank(np.zeros((1, 8, 8))), np.full((8, 8), -1)
+    >>> seeds[1, 1:3] = 0; seeds[6, 5:7] = 2
+    >>> learnt(bank, [marked_samples(bank, seeds)], how=(3, 2, 0)).labels
+    (0, 2)
     """
     settings = bank.settings
     features, marks, groups = _joined(parts, np.random.default_rng(how[2]))
@@ -269,6 +279,11 @@ def marked_samples(
     Raises:
         GeometryError: seeds of another shape, not integer, or below -1.
         Cancelled: `cancelled` said so.
+
+    >>> bank, seeds = FilterBank(np.zeros((1, 8, 8))), np.full((8, 8), -1)
+    >>> seeds[1, 1:3] = 0; seeds[6, 6] = 2
+    >>> marked_samples(bank, seeds)[1].tolist()
+    [0, 0, 2]
     """
     marks = np.asarray(seeds)
     if marks.shape != bank.shape or marks.dtype.kind not in "iu" or int(marks.min()) < UNMARKED:
@@ -357,7 +372,11 @@ def _forecast(samples: Samples, how: tuple[int, int, int], cancelled: IsCancelle
 
 
 def blocks_of(bank: FilterBank, box: Box | None = None) -> Iterator[Box]:
-    """The blocks of a box (None: of the whole image) in which features are made."""
+    """The blocks of a box (None: of the whole image) in which features are made.
+
+    >>> list(blocks_of(FilterBank(np.zeros((1, 8, 8)))))
+    [Box(start=(0, 0), stop=(8, 8))]
+    """
     most = PLANE_BLOCK if len(bank.shape) == 2 else VOLUME_BLOCK
     room = BLOCK_BYTES // (4 * len(bank.features))
     return blocks(Box.whole(bank.shape) if box is None else box, voxels=max(min(most, room), 1))
@@ -370,7 +389,14 @@ def voted(
     *,
     cancelled: IsCancelled | None = None,
 ) -> Iterator[tuple[Box, Floats]]:
-    """Every box with its probabilities `(K, *box)`, in order, on all cores, a few boxes ahead of their use."""
+    """Every box with its probabilities `(K, *box)`, in order, on all cores, a few boxes ahead of their use.
+
+    >>> samples, box = np.linspace(0, 1, 40, dtype=np.float32)[:, None], Box((0, 0), (1, 2))
+    >>> forest, _ = grow_forest(samples, np.repeat([0, 1], 20), trees=5)
+    >>> [(box, prob)] = voted(forest, lambda box: np.array([[[0.0, 1.0]]], np.float32), [box])
+    >>> prob.argmax(axis=0).tolist()
+    [[0, 1]]
+    """
 
     def work(block: Box) -> tuple[Box, Floats]:
         stop_if(cancelled)

@@ -37,6 +37,10 @@ def derivatives(
     Derivatives are per unit of `spacing`; the image is mirrored at its border. Sampled kernels are corrected so that
     constants, ramps and parabolas get their exact derivatives even at widths below one voxel. Only the voxels of `keep`
     (None: all) are returned, and no more is computed than they need.
+
+    >>> ramp = np.arange(41, dtype=np.float32) * np.ones((41, 1), np.float32)
+    >>> round(float(derivatives(ramp, scale=1.0, spacing=(1.0, 0.5), orders=[(0, 1)])[0, 1][20, 20]), 3)
+    2.0
     """
     kept = keep or tuple(slice(0, n) for n in image.shape)
     partial: dict[Orders, Floats] = {(): image}
@@ -75,7 +79,11 @@ def kernel(sigma: float, order: int) -> Floats:
 
 
 def radius(sigma: float) -> int:
-    """Half-width of a kernel in voxels, as scipy's, and 1 at the least so that a derivative sees its neighbours."""
+    """Half-width of a kernel in voxels, as scipy's, and 1 at the least so that a derivative sees its neighbours.
+
+    >>> radius(1.0), radius(0.1)
+    (4, 1)
+    """
     return max(int(TRUNCATE * sigma + 0.5), 1)
 
 

@@ -192,7 +192,11 @@ def _moderate(array: NDArray[Any]) -> NDArray[Any]:
 def filter_bank(
     image: ArrayLike, *, settings: FeatureSettings | None = None, spacing: Spacing = None, box: Box | None = None
 ) -> Floats:
-    """The features `(F, *box.shape)` of the voxels of `box` (None: the whole image); all as `FilterBank`."""
+    """The features `(F, *box.shape)` of the voxels of `box` (None: the whole image); all as `FilterBank`.
+
+    >>> filter_bank(np.ones((1, 9, 9))).shape[1:]
+    (9, 9)
+    """
     return FilterBank(image, settings=settings, spacing=spacing).block(box)
 
 
@@ -210,6 +214,9 @@ def checked_box(box: Box | None, shape: Sequence[int]) -> Box:
 
     Raises:
         GeometryError: an empty box, one of other axes, or one that reaches outside.
+
+    >>> checked_box(None, (4, 5))
+    Box(start=(0, 0), stop=(4, 5))
     """
     whole = Box.whole(shape)
     if box is None:

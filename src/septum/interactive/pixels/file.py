@@ -42,6 +42,16 @@ def save_classifier(path: Path, classifier: PixelClassifier) -> None:
     Raises:
         ConfigError: a name that does not end in .npz.
         CheckpointError: the file cannot be written.
+
+    >>> import tempfile
+    >>> from septum.interactive.pixels.classifier import Example, train_classifier
+    >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
+    >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
+    >>> learnt = train_classifier([Example(image, seeds)], trees=3, forecast=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_classifier(Path(folder, "cells.npz"), learnt)
+    ...     Path(folder, "cells.npz").is_file()
+    True
     """
     if path.suffix != SUFFIX:
         raise ConfigError(f"the file of a classifier must end in {SUFFIX}, got {path.name}; rename it")
@@ -71,6 +81,16 @@ def load_classifier(path: Path) -> PixelClassifier:
 
     Raises:
         CheckpointError: no such file, none of a classifier, damaged, or written by a newer version.
+
+    >>> import tempfile
+    >>> from septum.interactive.pixels.classifier import Example, train_classifier
+    >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
+    >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
+    >>> learnt = train_classifier([Example(image, seeds)], trees=3, forecast=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_classifier(Path(folder, "cells.npz"), learnt)
+    ...     load_classifier(Path(folder, "cells.npz")).labels
+    (0, 1)
     """
     try:
         arrays = _read(path)
@@ -104,7 +124,15 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def header_of(classifier: PixelClassifier) -> dict[str, Any]:
-    """Everything but the trees, as plain values."""
+    """Everything but the trees, as plain values.
+
+    >>> from septum.interactive.pixels.classifier import Example, train_classifier
+    >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
+    >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
+    >>> learnt = train_classifier([Example(image, seeds)], trees=3, forecast=False)
+    >>> header_of(learnt)["labels"]
+    [0, 1]
+    """
     settings, forecast = classifier.settings, classifier.forecast
     return {
         "kind": KIND,

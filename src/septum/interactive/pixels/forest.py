@@ -118,6 +118,11 @@ def grow_forest(
 
     Raises:
         ConfigError: fewer than two classes, or options out of range.
+
+    >>> samples = np.linspace(0, 1, 40, dtype=np.float32)[:, None]
+    >>> forest, importance = grow_forest(samples, np.repeat([0, 1], 20), trees=5)
+    >>> importance.tolist()
+    [1.0]
     """
     from sklearn.ensemble import ExtraTreesClassifier
 

@@ -62,6 +62,9 @@ def pack(record: Record, number: int) -> bytes:
 
     Raises:
         SessionError: details that are longer than a megabyte.
+
+    >>> len(pack(Record({"kind": "edit"}, b"abc"), 0)) > 3
+    True
     """
     meta = json.dumps(dict(record.meta), separators=(",", ":")).encode()
     if len(meta) > MAX_META:
@@ -78,6 +81,12 @@ def read_records(path: Path) -> tuple[list[Record], int]:
 
     Raises:
         SessionError: no such file or no session file, or a record that is damaged though others follow it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_snapshot(Path(folder, "a.septum"), [Record({"kind": "note"})])
+    ...     [record.meta["kind"] for record in read_records(Path(folder, "a.septum"))[0]]
+    ['note', 'end']
     """
     records, sound, damage = _read(path)
     if damage is not None:
@@ -86,7 +95,14 @@ def read_records(path: Path) -> tuple[list[Record], int]:
 
 
 def read_until_damage(path: Path) -> tuple[list[Record], int, bool]:
-    """As `read_records`, but a damaged record ends the reading; and whether there is one."""
+    """As `read_records`, but a damaged record ends the reading; and whether there is one.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_snapshot(Path(folder, "a.septum"), [Record({"kind": "note"})])
+    ...     read_until_damage(Path(folder, "a.septum"))[2]
+    False
+    """
     records, sound, damage = _read(path)
     return records, sound, damage is not None
 
@@ -224,6 +240,12 @@ def write_snapshot(path: Path, records: Iterable[Record]) -> None:
 
     Raises:
         SessionError: it cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_snapshot(Path(folder, "a.septum"), [Record({"kind": "note"})])
+    ...     [dict(record.meta) for record in read_snapshot(Path(folder, "a.septum"))]
+    [{'kind': 'note'}]
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
@@ -247,6 +269,12 @@ def read_snapshot(path: Path) -> list[Record]:
 
     Raises:
         SessionError: damaged, or not complete.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_snapshot(Path(folder, "a.septum"), [Record({"kind": "note"}, b"abc")])
+    ...     read_snapshot(Path(folder, "a.septum"))[0].data
+    b'abc'
     """
     records, _ = read_records(path)
     if not records or records[-1].meta.get("kind") != "end":
@@ -255,23 +283,47 @@ def read_snapshot(path: Path) -> list[Record]:
 
 
 def generations(folder: Path) -> list[int]:
-    """Numbers of the snapshots in a folder, the newest first."""
+    """Numbers of the snapshots in a folder, the newest first.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_snapshot(snapshot_path(Path(folder), 3), [])
+    ...     generations(Path(folder))
+    [3]
+    """
     found = (_NAME.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
     return sorted((int(match.group(1)) for match in found if match), reverse=True)
 
 
 def snapshot_path(folder: Path, number: int) -> Path:
-    """Name of a generation's snapshot."""
+    """Name of a generation's snapshot.
+
+    >>> snapshot_path(Path("session"), 3).name
+    'snapshot-000003.septum'
+    """
     return folder / f"snapshot-{number:06d}.septum"
 
 
 def journal_path(folder: Path, number: int) -> Path:
-    """Name of a generation's journal."""
+    """Name of a generation's journal.
+
+    >>> journal_path(Path("session"), 3).name
+    'journal-000003.septum'
+    """
     return folder / f"journal-{number:06d}.septum"
 
 
 def forget_old(folder: Path) -> None:
-    """Remove all generations but the two newest; a file that cannot be removed stays."""
+    """Remove all generations but the two newest; a file that cannot be removed stays.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for number in (1, 2, 3):
+    ...         write_snapshot(snapshot_path(Path(folder), number), [])
+    ...     forget_old(Path(folder))
+    ...     generations(Path(folder))
+    [3, 2]
+    """
     for number in generations(folder)[GENERATIONS_KEPT:]:
         for path in (snapshot_path(folder, number), journal_path(folder, number)):
             with contextlib.suppress(OSError):

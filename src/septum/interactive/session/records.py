@@ -66,13 +66,22 @@ class Kept:
 
 
 def layer_record(name: str, labels: NDArray[Any]) -> Record:
-    """A whole layer."""
+    """A whole layer.
+
+    >>> layer_record("main", np.array([[0, 3]], np.uint8)).meta["name"]
+    'main'
+    """
     meta = {"kind": "layer", "name": name, "type": labels.dtype.name}
     return Record(meta, Runs.of(labels.reshape(-1)).to_bytes())
 
 
 def read_layer(record: Record, shape: tuple[int, ...]) -> tuple[str, NDArray[Any]]:
-    """Name and labels of a layer record; `SessionError` where it does not fit the shape."""
+    """Name and labels of a layer record; `SessionError` where it does not fit the shape.
+
+    >>> name, labels = read_layer(layer_record("main", np.array([[0, 3]], np.uint8)), (1, 2))
+    >>> name, labels.tolist()
+    ('main', [[0, 3]])
+    """
     name, kind = record.meta.get("name"), record.meta.get("type")
     if record.meta.get("kind") != "layer" or not isinstance(name, str) or kind not in TYPES:
         raise SessionError("a layer must have a name and a known type, got others; the file is damaged")
@@ -84,7 +93,11 @@ def read_layer(record: Record, shape: tuple[int, ...]) -> tuple[str, NDArray[Any
 
 
 def step_record(kind: str, step: Step) -> Record:
-    """An edit with what it changed in each layer."""
+    """An edit with what it changed in each layer.
+
+    >>> sorted(step_record("edit", Step("paint", ())).meta)
+    ['deltas', 'kind', 'what']
+    """
     parts = [
         {"layer": d.layer, "start": list(d.box.start), "stop": list(d.box.stop), "changed": d.changed}
         for d in step.deltas
@@ -94,7 +107,13 @@ def step_record(kind: str, step: Step) -> Record:
 
 
 def read_step(record: Record, shape: tuple[int, ...], layers: Layers) -> Step:
-    """The edit of a record; `SessionError` where it does not fit the layers."""
+    """The edit of a record; `SessionError` where it does not fit the layers.
+
+    >>> before, after = np.array([[0, 0]], np.uint8), np.array([[0, 3]], np.uint8)
+    >>> step = Step("paint", (Delta.between("main", Box((0, 0), (1, 2)), before, after),))
+    >>> read_step(step_record("edit", step), (1, 2), {"main": after}).what
+    'paint'
+    """
     what, parts = record.meta.get("what"), record.meta.get("deltas")
     if not isinstance(what, str) or not isinstance(parts, list) or not parts:
         raise SessionError("an edit must have a name and what it changed, got none; the file is damaged")
@@ -128,7 +147,12 @@ def _read_place(part: Any, shape: tuple[int, ...], layers: Layers) -> tuple[str,
 def session_records(
     layers: Layers, spacing: Sequence[float], history: History, source: Mapping[str, str]
 ) -> Iterator[Record]:
-    """The records of a snapshot, one at a time."""
+    """The records of a snapshot, one at a time.
+
+    >>> layers, source = {"main": np.array([[0, 3]], np.uint8)}, {}
+    >>> [record.meta["kind"] for record in session_records(layers, (1.0, 1.0), History(), source)]
+    ['session', 'layer']
+    """
     shape = next(iter(layers.values())).shape
     yield Record(
         {
@@ -156,6 +180,10 @@ def read_stored(content: Sequence[Record], image_shape: tuple[int, ...] | None =
     Raises:
         SessionError: of another format, damaged, or impossible.
         GeometryError: not of the image's shape.
+
+    >>> layers = {"main": np.array([[0, 3]], np.uint8)}
+    >>> read_stored(list(session_records(layers, (1.0, 0.5), History(), {}))).spacing
+    (1.0, 0.5)
     """
     meta: Any = content[0].meta if content else {}
     if meta.get("kind") != "session" or meta.get("format") != FORMAT:

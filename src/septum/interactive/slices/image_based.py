@@ -78,6 +78,11 @@ def follow(
 
     Returns:
         Indices `(n, Y, X)` into the scores' second axis.
+
+    >>> slab = np.zeros((3, 1, 4), int); slab[[0, 2], :, 1:3] = 7
+    >>> scores = np.where(slab[:1] == 7, 1.0, -1.0)
+    >>> follow(np.stack([scores, -scores], 1), slab, np.zeros((3, 1, 4)), labels=[7], spacing=(1.0, 1.0, 1.0)).tolist()
+    [[[1, 0, 0, 1]]]
     """
     chosen = settings or FollowSettings()
     finest = min(spacing[1:])

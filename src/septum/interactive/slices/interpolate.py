@@ -138,7 +138,11 @@ def find_drawn(labels: ArrayLike) -> dict[int, list[int]]:
 
 
 def checked_drawn(labels: Labels, drawn: Drawn | None) -> dict[int, list[int]]:
-    """`drawn` in order and without repetitions, or what `find_drawn` finds; errors as `interpolate`."""
+    """`drawn` in order and without repetitions, or what `find_drawn` finds; errors as `interpolate`.
+
+    >>> checked_drawn(np.zeros((9, 4, 4), int), {0: [6, 2, 2]})
+    {0: [2, 6]}
+    """
     if drawn is None:
         return find_drawn(labels)
     found: dict[int, list[int]] = {}
@@ -181,6 +185,10 @@ def update_after(
 
     Raises:
         GeometryError, ConfigError: as `interpolate`.
+
+    >>> rod = np.zeros((5, 3, 3), int); rod[[0, 2], 1, 1] = 1
+    >>> update_after(rod, axis=0, index=2, drawn=[0]).applied_to(rod)[:, 1, 1].tolist()
+    [1, 1, 1, 0, 0]
     """
     given = _volume(labels)
     slices = checked_drawn(given, {axis: [*drawn, index]})[axis]

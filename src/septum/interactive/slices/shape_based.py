@@ -58,6 +58,11 @@ def label_scores(
 
     Returns:
         Signed distances in mm, positive inside. The background's score is that of the joint foreground, negated.
+
+    >>> plane = np.zeros((3, 5), int); plane[1, 1:4] = 7
+    >>> scores = label_scores(plane, plane, labels=[7], spacing=(1.0, 1.0), fractions=[0.5], ends="taper")
+    >>> (scores[0].argmax(axis=0) == 0)[1].tolist()
+    [False, True, True, True, False]
     """
     scores = np.empty((len(fractions), len(labels) + 1, *first.shape), np.float32)
     for place, value in enumerate(labels):
@@ -80,7 +85,12 @@ def mask_scores(
     fractions: Sequence[float],
     ends: str,
 ) -> Scores:
-    """Signed distances `(len(fractions), *plane)` in mm of one mask between two planes, positive inside."""
+    """Signed distances `(len(fractions), *plane)` in mm of one mask between two planes, positive inside.
+
+    >>> plane = np.zeros((3, 5), bool); plane[1, 1:4] = True
+    >>> (mask_scores(plane, plane, spacing=(1.0, 1.0), fractions=[0.5], ends="taper")[0, 1] > 0).tolist()
+    [False, True, True, True, False]
+    """
     out = np.full((len(fractions), *first.shape), -np.inf, np.float32)
     for pair in _pairs(first, last):
         a, b = signed_distance(pair.first, spacing), signed_distance(pair.last, spacing)
@@ -91,7 +101,11 @@ def mask_scores(
 
 
 def signed_distance(mask: NDArray[np.bool_], spacing: Sequence[float]) -> Scores:
-    """Distance in mm to the edge of the mask, positive inside; an empty mask is nowhere (all -inf)."""
+    """Distance in mm to the edge of the mask, positive inside; an empty mask is nowhere (all -inf).
+
+    >>> signed_distance(np.array([[False, True, True, True, False]]), (1.0, 2.0)).tolist()
+    [[-1.5, 1.5, 3.5, 1.5, -1.5]]
+    """
     if not mask.any():
         return np.full(mask.shape, -np.inf, np.float32)
     inside: Scores = edt.edt(mask, anisotropy=tuple(spacing), black_border=False)

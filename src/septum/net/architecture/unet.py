@@ -358,7 +358,11 @@ def _initialise(module: nn.Module) -> None:
 def lecture(
     ndim: int, in_channels: int, out_channels: int, *, features: tuple[int, ...] = (16, 32, 64, 128, 256)
 ) -> UNetConfig:
-    """The lecture's network: same-padded 3×3 convolutions with ReLU, 2×2 max pooling, one sigmoid per class."""
+    """The lecture's network: same-padded 3×3 convolutions with ReLU, 2×2 max pooling, one sigmoid per class.
+
+    >>> UNet(lecture(2, 1, 2, features=(4, 8))).output_size((64, 64))
+    (64, 64)
+    """
     return UNetConfig(
         ndim=ndim,
         in_channels=in_channels,
@@ -373,7 +377,11 @@ def lecture(
 def paper(
     ndim: int, in_channels: int, out_channels: int, *, features: tuple[int, ...] = (64, 128, 256, 512, 1024)
 ) -> UNetConfig:
-    """Ronneberger, Fischer & Brox 2015, figure 1: unpadded convolutions, cropped skips, dropout at the deep end."""
+    """Ronneberger, Fischer & Brox 2015, figure 1: unpadded convolutions, cropped skips, dropout at the deep end.
+
+    >>> UNet(paper(2, 1, 2, features=(1, 2, 4, 8, 16))).output_size((572, 572))
+    (388, 388)
+    """
     return UNetConfig(
         ndim=ndim,
         in_channels=in_channels,
@@ -387,6 +395,10 @@ def paper(
 
 
 def probabilities(logits: Tensor, config: UNetConfig) -> Tensor:
-    """Class probabilities in float32, same shape as `logits` (N, K, *spatial)."""
+    """Class probabilities in float32, same shape as `logits` (N, K, *spatial).
+
+    >>> probabilities(torch.zeros(1, 2, 1, 1), lecture(2, 1, 2)).flatten().tolist()
+    [0.5, 0.5]
+    """
     logits = logits.float()
     return logits.softmax(dim=1) if config.activation_out == "softmax" else logits.sigmoid()

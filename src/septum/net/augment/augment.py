@@ -93,6 +93,10 @@ def sample(
         generator: source of all randomness; the same state gives the same parameters on every device. A generator
             made from `(seed, step, index)` makes a run resumable without storing any state.
         channels: number of image channels (brightness, contrast and gamma differ per channel).
+
+    >>> drawn = sample(none(2), patch=(8, 8), spacing=(1.0, 1.0), generator=np.random.default_rng(0))
+    >>> apply(drawn, np.ones((1, 32, 32), np.float32), centre=(16, 16)).image.shape
+    torch.Size([1, 8, 8])
     """
     warp = sample_warp(config.spatial, patch=patch, spacing=spacing, generator=generator)
     return Parameters(warp, sample_intensity(config.intensity, channels=channels, spacing=spacing, generator=generator))
@@ -126,6 +130,11 @@ def apply(
     Returns:
         The patch. Outside of the image lies its mirror image, and the labels are mirrored along, so that borders stay
         annotated and training sees what prediction sees.
+
+    >>> drawn = sample(none(2), patch=(3, 3), spacing=(1.0, 1.0), generator=np.random.default_rng(0))
+    >>> image = np.arange(81, dtype=np.float32).reshape(1, 9, 9)
+    >>> apply(drawn, image, centre=(4, 4)).image[0].tolist()
+    [[30.0, 31.0, 32.0], [39.0, 40.0, 41.0], [48.0, 49.0, 50.0]]
     """
     sources: list[tuple[Source, str]] = [(image, interpolation)]
     if labels is not None:
@@ -155,7 +164,11 @@ def inside(centre: Sequence[int], *, patch: Sequence[int], shape: Sequence[int])
 
 
 def none(ndim: int) -> AugmentConfig:
-    """No augmentation: patches are plain crops."""
+    """No augmentation: patches are plain crops.
+
+    >>> none(2).spatial.flips
+    (False, False)
+    """
     return AugmentConfig(
         SpatialConfig(flips=(False,) * ndim, rotation=(0.0,) * (1 if ndim == 2 else 3)), IntensityConfig()
     )
@@ -185,7 +198,11 @@ _STRONG = replace(
 
 
 def microscopy_2d(patch: Sequence[int]) -> AugmentConfig:
-    """Pictures without an up or down (cells, tissue, electron microscopy): free rotation and flips."""
+    """Pictures without an up or down (cells, tissue, electron microscopy): free rotation and flips.
+
+    >>> microscopy_2d((64, 64)).spatial.flips
+    (True, True)
+    """
     distance = min(64.0, max(patch) / 2)
     return AugmentConfig(
         SpatialConfig(
@@ -203,7 +220,11 @@ def microscopy_2d(patch: Sequence[int]) -> AugmentConfig:
 
 
 def medical_2d(patch: Sequence[int], *, flips: Sequence[bool] = (False, False)) -> AugmentConfig:
-    """Pictures with an up and a down (radiographs, single slices): small rotations, flips only where asked for."""
+    """Pictures with an up and a down (radiographs, single slices): small rotations, flips only where asked for.
+
+    >>> medical_2d((64, 64), flips=(False, True)).spatial.flips
+    (False, True)
+    """
     return AugmentConfig(
         SpatialConfig(
             flips=tuple(flips),
@@ -231,6 +252,9 @@ def medical_3d(
 
     No flips unless asked for: left and right differ. Where no label tells them apart, flipping the last axis is worth
     trying.
+
+    >>> medical_3d((16, 64, 64), (3.0, 1.0, 1.0)).spatial.flips
+    (False, False, False)
     """
     return AugmentConfig(
         SpatialConfig(
@@ -247,7 +271,11 @@ def medical_3d(
 
 
 def microscopy_3d(patch: Sequence[int], spacing: Sequence[float]) -> AugmentConfig:
-    """Stacks `(z, y, x)` of cells or tissue: free rotation within the slice, flips along every axis."""
+    """Stacks `(z, y, x)` of cells or tissue: free rotation within the slice, flips along every axis.
+
+    >>> microscopy_3d((16, 64, 64), (3.0, 1.0, 1.0)).spatial.flips
+    (True, True, True)
+    """
     tilt = 0.0 if _thick(spacing) else 15.0
     return AugmentConfig(
         SpatialConfig(
@@ -268,6 +296,9 @@ def stronger(config: AugmentConfig) -> AugmentConfig:
     """Wider ranges and more frequent changes, for networks that see each image very often.
 
     On nine hippocampus volumes, moderate ranges won after 300 passes over the data and these after 700.
+
+    >>> stronger(microscopy_2d((64, 64))) == microscopy_2d((64, 64))
+    False
     """
     turned = tuple(min(45.0, 2 * angle) for angle in config.spatial.rotation)
     spatial = replace(
@@ -281,6 +312,9 @@ def paper(patch: Sequence[int]) -> AugmentConfig:
 
     The 10 pixels of the paper belong to its patches of 572 × 572; below 200 pixels, where they would fold tissue over
     itself, they shrink to a twentieth of the patch. Volumes turn within the slice.
+
+    >>> paper((572, 572)).spatial.flips
+    (True, True)
     """
     ndim = len(patch)
     std = min(10.0, min(patch) / 20)

@@ -36,13 +36,23 @@ def displacement(vectors: NDArray[np.float64], size: Sequence[int], device: torc
 
     Ronneberger, Fischer & Brox 2015, section 3.1: random vectors on a coarse 3×3 grid, Gaussian with a standard
     deviation of 10 pixels, bicubic interpolation. The outermost vectors lie on the outermost voxels.
+
+    >>> displacement(np.ones((2, 3, 3)), (5, 5)).shape
+    torch.Size([2, 5, 5])
     """
     coarse = torch.tensor(vectors, dtype=torch.float32, device=device)
     return along_axes(coarse, [spline_matrix(n, k) for n, k in zip(size, vectors.shape[1:], strict=True)])
 
 
 def offsets(warp: Warp, device: torch.device | str = "cpu") -> Tensor:
-    """`(ndim, *patch)` float32 offsets in source voxels from the middle of the cut, one per output voxel."""
+    """`(ndim, *patch)` float32 offsets in source voxels from the middle of the cut, one per output voxel.
+
+    >>> from septum.net.augment.spatial import SpatialConfig, sample_warp
+    >>> generator = np.random.default_rng(0)
+    >>> warp = sample_warp(SpatialConfig((False, False)), patch=(1, 3), spacing=(1, 1), generator=generator)
+    >>> offsets(warp)[1].tolist()
+    [[-1.0, 0.0, 1.0]]
+    """
     ndim = len(warp.patch)
     signed = np.zeros((ndim, ndim))
     for axis, (source_axis, flip) in enumerate(zip(warp.axes, warp.flips, strict=True)):
@@ -77,6 +87,12 @@ def cut(
     Returns:
         Tensors `(C, *warp.patch)`: float32 for values, uint8 (class maps) or int64 for labels. What lies outside the
         source is its mirror image, values and labels alike, as in prediction. Only the bounding box is read.
+
+    >>> from septum.net.augment.spatial import SpatialConfig, sample_warp
+    >>> generator = np.random.default_rng(0)
+    >>> warp = sample_warp(SpatialConfig((False, False)), patch=(1, 3), spacing=(1, 1), generator=generator)
+    >>> cut(warp, [(np.arange(9.0).reshape(1, 1, 9), "linear")], centre=(0, 4))[0].tolist()
+    [[[3.0, 4.0, 5.0]]]
     """
     shape = tuple(sources[0][0].shape[1:])
     start = [int(c) - n // 2 for c, n in zip(centre, warp.extent, strict=True)]

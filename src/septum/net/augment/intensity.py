@@ -121,7 +121,13 @@ class Intensity:
 def sample_intensity(
     config: IntensityConfig, *, channels: int, spacing: Sequence[float], generator: np.random.Generator
 ) -> Intensity:
-    """Draw one set of intensity changes for a patch with `channels` channels and `spacing` in mm per array axis."""
+    """Draw one set of intensity changes for a patch with `channels` channels and `spacing` in mm per array axis.
+
+    >>> generator = np.random.default_rng(0)
+    >>> drawn = sample_intensity(IntensityConfig(), channels=1, spacing=(1.0, 1.0), generator=generator)
+    >>> change_intensity(drawn, torch.ones(1, 4, 4)).shape
+    torch.Size([1, 4, 4])
+    """
     ndim = len(spacing)
     strength = config.bias_field.draw(generator)
     bias = None if strength is None else generator.normal(0.0, strength, (BIAS_KNOTS,) * ndim)
@@ -167,6 +173,10 @@ def change_intensity(drawn: Intensity, image: Tensor) -> Tensor:
     """Apply the drawn changes to a float `(C, *spatial)` patch; returns a new tensor on the same device.
 
     A constant patch stays constant through contrast and gamma (there is nothing to stretch).
+
+    >>> drawn = sample_intensity(IntensityConfig(), channels=1, spacing=(1.0, 1.0), generator=np.random.default_rng(0))
+    >>> change_intensity(drawn, torch.full((1, 2, 2), 3.0)).tolist()
+    [[[3.0, 3.0], [3.0, 3.0]]]
     """
     ndim = image.ndim - 1
     if drawn.grey is not None:

@@ -56,6 +56,9 @@ def preview(
 
     Raises:
         ConfigError: when `count` or `columns` is below 1.
+
+    >>> preview(none(2), np.zeros((1, 64, 64)), None, (1.0, 1.0), patch=(32, 32), count=1, seed=0).shape[2]
+    3
     """
     if count < 1 or columns < 1:
         raise ConfigError(f"count and columns of a preview must be at least 1, got {count} and {columns}")
@@ -77,7 +80,11 @@ def preview(
 
 
 def contact_sheet(pictures: Sequence[Picture]) -> Picture:
-    """Pictures `(height, width, 3)` below each other on white, left aligned, with a gap between them."""
+    """Pictures `(height, width, 3)` below each other on white, left aligned, with a gap between them.
+
+    >>> contact_sheet([np.zeros((10, 20, 3), np.uint8), np.zeros((10, 30, 3), np.uint8)]).shape
+    (24, 30, 3)
+    """
     width = max(picture.shape[1] for picture in pictures)
     parts = [np.pad(p, ((0, GAP), (0, width - p.shape[1]), (0, 0)), constant_values=255) for p in pictures]
     return np.concatenate(parts)[:-GAP]

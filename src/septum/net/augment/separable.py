@@ -81,6 +81,9 @@ def low_pass_matrix(size: int, sigma: float, factor: float) -> Matrix:
         size: samples along the axis.
         sigma: standard deviation of the Gaussian blur in samples; 0 = none.
         factor: the axis is averaged into samples `factor` times as large and interpolated linearly back; 1 = none.
+
+    >>> low_pass_matrix(4, 0.0, 2.0).sum(axis=1).round(6).tolist()
+    [1.0, 1.0, 1.0, 1.0]
     """
     matrix = gaussian_matrix(size, sigma) if sigma > 1e-3 else np.eye(size)
     coarse = max(1, round(size / factor))
@@ -101,7 +104,11 @@ def _rows_at(rows: Matrix, positions: Matrix) -> Matrix:
 
 
 def gaussian_matrix(size: int, sigma: float) -> Matrix:
-    """`(size, size)` Gaussian blur of standard deviation `sigma` samples, mirrored ends, rows sum to 1."""
+    """`(size, size)` Gaussian blur of standard deviation `sigma` samples, mirrored ends, rows sum to 1.
+
+    >>> gaussian_matrix(5, 1.0).sum(axis=1).round(6).tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0]
+    """
     radius = int(np.ceil(3 * sigma))
     taps = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (taps / sigma) ** 2)

@@ -27,13 +27,19 @@ FOLDS_SEEN = 4
 
 
 def check_probability(name: str, value: float) -> None:
-    """Raise `ConfigError` unless `value` is between 0 and 1."""
+    """Raise `ConfigError` unless `value` is between 0 and 1.
+
+    >>> check_probability("flip", 0.5)  # says nothing
+    """
     if not 0 <= value <= 1:
         raise ConfigError(f"{name} must be between 0 and 1, got {value}")
 
 
 def check_range(name: str, value: Sequence[float], *, lowest: float = -math.inf) -> None:
-    """Raise `ConfigError` unless `value` is (low, high) with `lowest <= low <= high`, both finite."""
+    """Raise `ConfigError` unless `value` is (low, high) with `lowest <= low <= high`, both finite.
+
+    >>> check_range("zoom", (0.8, 1.2), lowest=0.1)  # says nothing
+    """
     if len(value) != 2 or not lowest <= value[0] <= value[1] < math.inf or not math.isfinite(value[0]):
         raise ConfigError(f"{name} must be (low, high) with {lowest:g} <= low <= high, got {tuple(value)}")
 
@@ -142,6 +148,10 @@ def sample_warp(
     """Draw one spatial transformation; `patch` in voxels and `spacing` in mm per array axis.
 
     The numbers drawn depend on the configuration, the patch and the generator's state only.
+
+    >>> generator = np.random.default_rng(0)
+    >>> type(sample_warp(SpatialConfig((False, False)), patch=(8, 8), spacing=(1.0, 1.0), generator=generator)).__name__
+    'Warp'
     """
     ndim = len(config.flips)
     if len(patch) != ndim or len(spacing) != ndim:

@@ -29,6 +29,11 @@ def torch_engine(
     flips: the mirrored copies to average over, each a tuple of spatial axes; () is the image as it is (see `mirrors`).
     precision: a name as in Lightning Fabric; the head always runs in float32, so that bfloat16 does not round logits.
     The models are moved to `device` and otherwise left alone: their training mode is restored after each call.
+
+    >>> from septum.net.architecture.unet import lecture
+    >>> engine = torch_engine([UNet(lecture(2, 1, 2, features=(4, 8)))])
+    >>> type(engine).__name__
+    'TorchEngine'
     """
     _check_ensemble(models)
     if precision not in AUTOCAST:
@@ -105,7 +110,13 @@ class TorchEngine:
 
 def compared_with(engine: Engine, flips: Sequence[tuple[int, ...]]) -> Engine:
     """An engine whose networks also look at these mirrored copies, only to be compared (`Evidence.agreement`): the
-    logits stay as they are. Other engines than PyTorch's are returned unchanged."""
+    logits stay as they are. Other engines than PyTorch's are returned unchanged.
+
+    >>> from septum.net.architecture.unet import lecture
+    >>> engine = torch_engine([UNet(lecture(2, 1, 2, features=(4, 8)))])
+    >>> type(compared_with(engine, [(), (1,)])).__name__
+    'TorchEngine'
+    """
     if not isinstance(engine, TorchEngine):
         return engine
     compared = copy.copy(engine)
@@ -117,6 +128,11 @@ def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
     """An engine that also tells the evidence what each of its networks and mirrored copies decides by itself.
 
     Other engines than PyTorch's, and those of one network and one copy, are returned as they are: nobody to compare.
+
+    >>> from septum.net.architecture.unet import lecture
+    >>> engine = torch_engine([UNet(lecture(2, 1, 2, features=(4, 8)))])
+    >>> watched_by(engine, None) is engine
+    True
     """
     if evidence is None or not isinstance(engine, TorchEngine):
         return engine

@@ -23,6 +23,7 @@ from septum.net.inference.decide import ClassArray, FloatArray, OutputGrid, Sink
 from septum.net.inference.tiles import (
     AxisTiles,
     Box,
+    ChannelArray,
     abutting_axis,
     fit_patch,
     halve_box,
@@ -77,7 +78,7 @@ class TileSettings:
 
 def predict_classes(
     engine: Engine,
-    array: npt.NDArray[np.generic],
+    array: ChannelArray,
     *,
     settings: TileSettings,
     coordinates: tuple[npt.NDArray[np.float64], ...] | None = None,
@@ -96,6 +97,12 @@ def predict_classes(
     evidence: adds up what the network tells about its own mask.
     on_progress: called with the fraction done, 0 to 1. should_stop: asked between batches; `Cancelled` is raised.
     When memory runs out, tiles and blocks halve and the block is tried again; `SeptumError` when that ends.
+
+    >>> from septum.net.architecture.unet import UNet, lecture
+    >>> from septum.net.engines.torch import torch_engine
+    >>> engine = torch_engine([UNet(lecture(2, 1, 2, features=(4, 8)))])
+    >>> predict_classes(engine, np.zeros((1, 20, 30), np.float32), settings=TileSettings((16, 16))).shape
+    (20, 30)
     """
     shape = array.shape[1:]
     _check(engine, array, settings, coordinates)
@@ -141,7 +148,7 @@ class _Tiling:
         others = zip(self.axes[1:], across, strict=True)
         return list(itertools.product([first], *(axis.touching(low, high) for axis, (low, high) in others)))
 
-    def read(self, array: npt.NDArray[np.generic], tile: tuple[int, ...]) -> FloatArray:
+    def read(self, array: ChannelArray, tile: tuple[int, ...]) -> FloatArray:
         corners = zip(self.axes, tile, self.margin, strict=True)
         return read_box(array, [axis.starts[i] - side for axis, i, side in corners], self.patch)
 
@@ -193,7 +200,7 @@ def _columns(tiling: _Tiling, limit: int, halo: int) -> list[Box]:
 @torch.inference_mode()
 def _finished_rows(
     engine: Engine,
-    array: npt.NDArray[np.generic],
+    array: ChannelArray,
     column: Box,
     *,
     tiling: _Tiling,
@@ -246,7 +253,11 @@ def _next_unless_out_of_memory(rows: Iterator[tuple[Box, Tensor]]) -> tuple[Box,
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory ran out: PyTorch on any device, numpy, ONNX Runtime and OpenVINO."""
+    """Whether an error means that memory ran out: PyTorch on any device, numpy, ONNX Runtime and OpenVINO.
+
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(ValueError("shape"))
+    (True, False)
+    """
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _OUT_OF_MEMORY)
@@ -254,7 +265,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _add_tiles(
     engine: Engine,
-    array: npt.NDArray[np.generic],
+    array: ChannelArray,
     tiles: Sequence[tuple[int, ...]],
     tiling: _Tiling,
     logits: Tensor,
@@ -318,7 +329,7 @@ class _Progress:
 
 def _check(
     engine: Engine,
-    array: npt.NDArray[np.generic],
+    array: ChannelArray,
     settings: TileSettings,
     coordinates: tuple[npt.NDArray[np.float64], ...] | None,
 ) -> None:

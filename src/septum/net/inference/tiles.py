@@ -9,6 +9,7 @@ an array of weights and without a final division. Pure numpy; nothing here knows
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +76,10 @@ def tile_axis(size: int, patch: int, overlap: float) -> AxisTiles:
 
     The outermost sixteenth of a tile (under a thousandth of the weight in the middle) is left out where another tile
     stands in, so that a block of the image depends on fewer tiles.
+
+    >>> tiles = tile_axis(300, 128, 0.5)
+    >>> tiles.starts, tiles.spans
+    ((0, 57, 115, 172), ((0, 120), (65, 177), (123, 235), (180, 300)))
     """
     starts = tile_starts(size, patch, overlap)
     step = max((b - a for a, b in itertools.pairwise(starts)), default=patch)
@@ -115,7 +120,17 @@ def _share_out(
     return AxisTiles(size, patch, starts, spans, shares)
 
 
-def read_box(array: npt.NDArray[np.generic], start: Sequence[int], shape: Sequence[int]) -> npt.NDArray[np.float32]:
+class ChannelArray(Protocol):
+    """What tiles are read from, `(C, *spatial)`: in memory, memory-mapped, or made where it is read (prompts)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    def __getitem__(self, place: Any, /) -> Any: ...
+
+
+def read_box(array: ChannelArray, start: Sequence[int], shape: Sequence[int]) -> npt.NDArray[np.float32]:
     """Read the box of `shape` voxels at `start` of a (C, *spatial) array as float32, mirroring what lies outside.
 
     Mirroring is about the border voxel (which is not repeated) and goes on to and fro, so any box may be read from any
@@ -148,6 +163,9 @@ def plan_blocks(axes: Sequence[AxisTiles], limit: int, *, halo: int = 0) -> list
     A tile that has a say in several blocks is computed for each of them. halo: each block also needs this many voxels
     beyond its end (1 when values are interpolated there); they count towards the limit. The blocks partition the image,
     in order; a single block when it fits. When not even single voxels fit, blocks are single voxels.
+
+    >>> plan_blocks([tile_axis(300, 128, 0.5)], 1000)
+    [((0, 300),)]
     """
     options = [[_cut(axis, count, halo) for count in _counts(axis.size)] for axis in axes]
     fitting = (c for c in itertools.product(*options) if np.prod([cut.longest for cut in c], dtype=float) <= limit)
@@ -205,7 +223,11 @@ def split_box(box: Box, limit: int) -> Iterator[Box]:
 
 
 def halve_box(box: Box) -> list[Box]:
-    """Cut a box in two across its longest axis; a single voxel stays whole."""
+    """Cut a box in two across its longest axis; a single voxel stays whole.
+
+    >>> halve_box(((0, 4), (0, 10)))
+    [((0, 4), (0, 5)), ((0, 4), (5, 10))]
+    """
     axis = max(range(len(box)), key=lambda i: box[i][1] - box[i][0])
     low, high = box[axis]
     if high - low < 2:

@@ -25,6 +25,11 @@ def save_tensors(path: Path, content: dict[str, Any]) -> None:
 
     Raises:
         CheckpointError: when the disk is full or the folder cannot be written; nothing is left under `path`'s name.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_tensors(Path(folder, "state.pt"), {"step": 3})
+    ...     load_tensors(Path(folder, "state.pt"))["step"]
+    3
     """
     temporary = None
     try:
@@ -45,6 +50,11 @@ def load_tensors(path: Path) -> dict[str, Any]:
 
     Raises:
         CheckpointError: when the file is missing, damaged, or of a newer format version.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_tensors(Path(folder, "state.pt"), {"weights": torch.ones(2)})
+    ...     load_tensors(Path(folder, "state.pt"))["weights"]
+    tensor([1., 1.])
     """
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -65,7 +75,14 @@ def load_tensors(path: Path) -> dict[str, Any]:
 
 
 def save_model(path: Path, model: UNet, weights: dict[str, torch.Tensor] | None = None) -> None:
-    """Write a network: its configuration and its weights (`weights` replaces the model's own, e.g. their average)."""
+    """Write a network: its configuration and its weights (`weights` replaces the model's own, e.g. their average).
+
+    >>> from septum.net.architecture.unet import lecture
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, 2, features=(4, 8))))
+    ...     load_model(Path(folder, "model.pt")).config.features
+    (4, 8)
+    """
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in (weights or model.state_dict()).items()}
     save_tensors(path, {"unet": dataclasses.asdict(model.config), "weights": state})
 
@@ -75,6 +92,12 @@ def load_model(path: Path) -> UNet:
 
     Raises:
         CheckpointError: as `load_tensors`, and when weights and configuration do not fit.
+
+    >>> from septum.net.architecture.unet import lecture
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, 2, features=(4, 8))))
+    ...     load_model(Path(folder, "model.pt")).training
+    False
     """
     content = load_tensors(path)
     try:

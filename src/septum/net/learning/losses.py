@@ -30,7 +30,11 @@ SMOOTH = 1e-5  # keeps the Dice of a class that is absent and not predicted at 1
 
 
 def ignore_class(n_classes: int) -> int:
-    """The class value of voxels that nobody annotated, in maps of `n_classes` classes."""
+    """The class value of voxels that nobody annotated, in maps of `n_classes` classes.
+
+    >>> ignore_class(3), ignore_class(1000)
+    (255, 65535)
+    """
     return IGNORE if n_classes <= MOST_CLASSES else 65535
 
 
@@ -39,6 +43,10 @@ def dice_cross_entropy(logits: Tensor, target: Tensor, *, ignore: int = IGNORE, 
 
     Dice after Drozdzal et al. 2016 with the batch as one volume; a class absent from the batch is pushed towards zero
     predicted volume. A batch without any annotated voxel gives 0.
+
+    >>> right = torch.tensor([[[-50.0, 50.0]], [[50.0, -50.0]]]).movedim(0, 1)
+    >>> round(float(dice_cross_entropy(right, torch.tensor([[1, 0]]))), 3)
+    0.0
     """
     logits, target, valid, count = _prepare(logits, target, ignore)
     log_p = logits.log_softmax(dim=1)  # (N, K, V)
@@ -50,7 +58,12 @@ def dice_cross_entropy(logits: Tensor, target: Tensor, *, ignore: int = IGNORE, 
 def dice_binary_cross_entropy(
     logits: Tensor, target: Tensor, *, ignore: int = IGNORE, weight: Tensor | None = None
 ) -> Tensor:
-    """The lecture's form, one sigmoid per class: soft Dice (background excluded) plus mean binary cross entropy."""
+    """The lecture's form, one sigmoid per class: soft Dice (background excluded) plus mean binary cross entropy.
+
+    >>> right = torch.tensor([[[-50.0, 50.0]], [[50.0, -50.0]]]).movedim(0, 1)
+    >>> round(float(dice_binary_cross_entropy(right, torch.tensor([[1, 0]]))), 3)
+    0.0
+    """
     logits, target, valid, count = _prepare(logits, target, ignore)
     z_true = logits.gather(1, target[:, None])[:, 0]  # (N, V)
     # -log(1 - sigmoid(z)) = softplus(z) for every class that is not there, -log sigmoid(z) = softplus(z) - z else
@@ -61,7 +74,11 @@ def dice_binary_cross_entropy(
 def weighted_cross_entropy(
     logits: Tensor, target: Tensor, *, ignore: int = IGNORE, weight: Tensor | None = None
 ) -> Tensor:
-    """Equation 1 of the U-Net paper, E = -sum w(x) log p_l(x)(x), divided by the number of annotated voxels."""
+    """Equation 1 of the U-Net paper, E = -sum w(x) log p_l(x)(x), divided by the number of annotated voxels.
+
+    >>> round(float(weighted_cross_entropy(torch.zeros(1, 2, 4), torch.zeros(1, 4, dtype=torch.long))), 4)  # log 2
+    0.6931
+    """
     logits, target, valid, count = _prepare(logits, target, ignore)
     log_p_true = logits.log_softmax(dim=1).gather(1, target[:, None])[:, 0]  # (N, V)
     return _mean(-log_p_true, valid, count, weight)
@@ -90,6 +107,10 @@ def supervise(
     """`loss` on one output, or on a list of ever coarser ones (deep supervision) with weights 1, 1/2, 1/4, … (sum 1).
 
     Coarser outputs see the class map at the voxel nearest to each of their centres.
+
+    >>> even, target = torch.zeros(1, 2, 4), torch.zeros(1, 4, dtype=torch.long)
+    >>> round(float(supervise(weighted_cross_entropy, [even, even[..., :2]], target)), 4)
+    0.6931
     """
     if isinstance(outputs, Tensor):
         return loss(outputs, target, ignore=ignore, weight=weight)

@@ -66,6 +66,9 @@ def get_objective(name: str) -> Objective:
 
     Raises:
         ConfigError: when there is none.
+
+    >>> get_objective("dice + cross entropy").maps is None
+    True
     """
     if name not in OBJECTIVES:
         raise ConfigError(f"objective must be one of {', '.join(OBJECTIVES)}, got {name!r}")

@@ -20,7 +20,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from septum.errors import ConfigError, SeptumError
+from septum.errors import Cancelled, ConfigError, SeptumError
 from septum.net.architecture.unet import UNet
 from septum.net.augment import augment as augmentation
 from septum.net.augment.augment import AugmentConfig, Patch
@@ -32,6 +32,14 @@ from septum.net.learning.simulated_user import prompt_batch
 from septum.net.prompts import PromptConfig
 
 MAX_BACKOFFS = 5
+
+
+VALIDATIONS = 10
+"""How often a run whose budget is steps is validated, the end included."""
+
+
+FIRST_VALIDATION = 20
+"""Steps before which no network is worth validating."""
 
 
 _ROBOT = 1  # the stream of random numbers that is the robot user's
@@ -50,7 +58,8 @@ class TrainConfig:
         ema: decay of the exponential moving average of the weights, which is what is validated and kept; 0 = off.
         oversample: share of patches centred on a class drawn uniformly.
         clip: largest norm of the gradient.
-        validate_share: largest share of the time spent on validation.
+        validate_share: largest share of the time spent on validation, where the budget is seconds. Where it is steps,
+            validation falls due by steps, so that seed, data and code alone decide what is kept.
         patience: stop after so many validations without improvement; 0 = never.
         until_dice: stop as soon as the validation Dice reaches this value.
         checkpoint_seconds: longest time between two saved states.
@@ -121,6 +130,7 @@ class _State:
     best: dict[str, Tensor] = field(default_factory=dict)
     last_dice: float | None = None
     stale: int = 0
+    owed: bool = False  # a validation that was stopped before its end
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -141,7 +151,7 @@ def train(
     """Train `model` on patches of `samples` until the budget, a plateau or `should_stop` ends it.
 
     Args:
-        validate: mean Dice of a network on whole held-out images, or None.
+        validate: mean Dice of a network on whole held-out images, or None; may raise `Cancelled`.
         state_file: where the state is saved, at least every `config.checkpoint_seconds`; read when `resume`.
 
     Raises:
@@ -190,6 +200,8 @@ class _Run:
         started = time.monotonic() - self.state.elapsed
         self.last_validation = self.last_save = self.state.elapsed
         mark = (self.state.elapsed, self.state.step)
+        if self.state.owed and self.validate is not None:
+            self.run_validation(self.validate)
         reason = "budget" if self.progress >= 1 else ""  # a run that was killed while it finished
         while not reason:
             self.set_learning_rate()
@@ -318,14 +330,15 @@ class _Run:
         return (self.state.elapsed, self.state.step)
 
     def record(self, extra: dict[str, float]) -> None:
-        recent = self.losses[-50:]
+        # A run that resumes with a validation has no loss of its own yet.
+        recent = self.losses[-50:] or [row["loss"] for row in self.state.history[-1:]] or [math.nan]
         row = {
             "step": float(self.state.step),
             "seconds": round(self.state.elapsed, 2),
             "loss": sum(recent) / len(recent),
         }
         self.state.history.append({**row, "learning_rate": self.optimiser.param_groups[0]["lr"], **extra})
-        self.losses = recent
+        self.losses = self.losses[-50:]
 
     def emit(self, message: str) -> None:
         state, share = self.state, max(self.progress, 1e-9)
@@ -344,6 +357,9 @@ class _Run:
         )
 
     def validation_due(self) -> bool:
+        if self.config.steps is not None:
+            every = max(FIRST_VALIDATION, -(-self.config.steps // VALIDATIONS))
+            return self.state.step % every == 0 and self.progress < 0.97
         waited = self.state.elapsed - self.last_validation
         first = self.state.step >= 20 and self.state.last_dice is None and self.progress > 0.05
         return first or (
@@ -353,9 +369,18 @@ class _Run:
         )
 
     def run_validation(self, validate: Callable[[UNet], float]) -> None:
+        """Validate the averaged network; a validation that is stopped tells nothing and is owed to the resumed run."""
         begin, state = time.monotonic(), self.state
-        dice = validate(self.average) if self.fabric.is_global_zero else 0.0
+        dice = 0.0
+        if self.fabric.is_global_zero:
+            try:
+                dice = validate(self.average)
+            except Cancelled:
+                dice = math.nan
         dice = float(self.fabric.broadcast(dice)) if self.fabric.world_size > 1 else dice
+        state.owed = math.isnan(dice)
+        if state.owed:
+            return
         self.validation_cost = time.monotonic() - begin
         self.last_validation = state.elapsed + self.validation_cost
         state.last_dice = dice
@@ -384,6 +409,7 @@ class _Run:
         state = self.state
         if reason == "budget" and self.validate is not None:
             self.run_validation(self.validate)
+            reason = "stopped" if state.owed else reason
         keep_best = bool(state.best) and (state.last_dice or 0.0) < state.best_dice
         weights = state.best if keep_best else _copy(self.average)
         dice = state.best_dice if state.best else None

@@ -28,13 +28,16 @@ from septum.workflows.data.digests import digest
 from septum.workflows.data.slices import corrected, read_slices, write_slices
 from septum.workflows.editing.files import _beside, keep_old, output_path, refuse_existing
 from septum.workflows.editing.layers import MAIN, load_layers
-from septum.workflows.editing.marks import _channel, _extent, _positions, _region, _seeds, _stroke
+from septum.workflows.editing.marks import _channel, _extent, _layer_strokes, _positions, _region, _seeds, _stroke
+from septum.workflows.editing.prompted_step import OpenModels
 from septum.workflows.editing.script import EditStep, Script, whole
 from septum.workflows.editing.settings import EditSettings
 from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.settings import write_settings
 
-SCRIPT, RECORD = ".septum-edit.toml", ".septum-edit.json"
+SCRIPT, RECORD, SETTINGS = ".septum-edit.toml", ".septum-edit.json", ".septum-edit-settings.toml"
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,7 @@ def edit(
     *,
     script: Script,
     settings: EditSettings,
-    on_progress: Callable[[str, float], None],
-    on_note: Callable[[str], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
 ) -> EditResult:
     """Run a script on an image and its labels; write the mask, the script as it was resolved, and a record of the run.
 
@@ -76,10 +77,10 @@ def edit(
         ConfigError: no labels and not `new`, an output that exists, a layer or channel that there is not.
         GeometryError: labels on another grid than the image, points outside of it.
         FormatError: a file that cannot be read or written.
-        Cancelled: `should_stop` said so; nothing was written.
+        Cancelled: the hooks said stop; nothing was written.
     """
     picture = io.read_image(image, axes=settings.axes)
-    maps = load_layers(labels, picture, settings, on_note)
+    maps = load_layers(labels, picture, settings, hooks.on_note)
     target = output_path(output, image if labels is None else labels)
     first = next(iter(maps))
     files = {name: target if name == first else _beside(target, f".{name}{suffix(target)}") for name in maps}
@@ -88,8 +89,8 @@ def edit(
     session = Session({name: found.array for name, found in maps.items()}, spacing=picture.grid.spacing)
     session.image = picture.array
     before = label_sizes(session.labels())
-    on_note(f"{len(script.steps)} steps on {image.name}; research software, not a medical device")
-    steps = run_script(session, script, picture, on_progress=on_progress, should_stop=should_stop)
+    hooks.on_note(f"{len(script.steps)} steps on {image.name}; research software, not a medical device")
+    steps = run_script(session, script, picture, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     after = label_sizes(session.labels())
     if settings.dry_run:
         return EditResult(steps, before, after, (), ())
@@ -99,6 +100,7 @@ def edit(
         write_slices(target, corrected(slices, maps[MAIN].array, session.labels()))
     if settings.image_output is not None:
         io.write_image(settings.image_output, Image(np.asarray(session.image), picture.grid, picture.channels))
+    write_settings(_beside(target, SETTINGS), settings)
     _record(target, script, steps, {**origin, "written": _digests(written), "kept": [path.name for path in kept]})
     return EditResult(steps, before, after, written, kept)
 
@@ -112,12 +114,12 @@ def run_script(
     should_stop: Callable[[], bool],
 ) -> tuple[StepResult, ...]:
     """Every step on the session, whose layers lie on the image's grid; errors as `edit`."""
-    results = []
+    results, models = [], OpenModels(image.grid)
     for number, step in enumerate(script.steps):
         on_progress(f"step {number + 1}, {step.tool.name}", number / len(script.steps))
         began = time.perf_counter()
         try:
-            changed, box = _run_step(session, script, step, image, should_stop)
+            changed, box = _run_step(session, script, step, image, models, should_stop)
         except (ConfigError, GeometryError) as error:
             where = f" (the image reaches {_extent(image.grid)})" if "_mm" in "".join(step.shown) else ""
             raise type(error)(f"step {number + 1} ({step.tool.name}): {error}{where}") from error
@@ -128,7 +130,12 @@ def run_script(
 
 
 def _run_step(
-    session: Session, script: Script, step: EditStep, image: Image, should_stop: Callable[[], bool]
+    session: Session,
+    script: Script,
+    step: EditStep,
+    image: Image,
+    models: OpenModels,
+    should_stop: Callable[[], bool],
 ) -> tuple[int, Box | None]:
     """One step; voxels that changed, and their box in the step's layer."""
     options: dict[str, Any] = {
@@ -139,6 +146,9 @@ def _run_step(
         session.image = mask_image(current, session.labels(step.layer), **options)
         return int(np.count_nonzero((session.image != current).any(axis=0))), None
     session.rules = script.rules_of(step)
+    given = shown(session, step, image.grid)
+    if "network" in step.tool.given:
+        given["network"] = models
     done = session.run(
         step.tool.function,
         layer=step.layer,
@@ -146,7 +156,7 @@ def _run_step(
         channel=_channel(step.channel, image),
         cancelled=should_stop,
         **options,
-        **shown(session, step, image.grid),
+        **given,
     )
     layer = step.layer or session.names[0]
     return (0, None) if done is None else (done.changed, done.boxes.get(layer))
@@ -163,12 +173,10 @@ def shown(session: Session, step: EditStep, grid: Grid) -> dict[str, Any]:
     strokes = [_stroke(stroke, grid) for stroke in plain.get("strokes", ())]
     if "seeds" in step.tool.given:
         found["seeds"] = _seeds(session, step, strokes)
-    elif strokes:
-        found["strokes"] = strokes
+    elif "strokes" in step.tool.given and (strokes or "seeds_layer" in plain):
+        found["strokes"] = [*_layer_strokes(session, step), *strokes]
     if "boxes" in plain:
         found["boxes"] = [(_region(box, grid, inside=True), box.get("label", 1)) for box in plain["boxes"]]
-    if "grid" in step.tool.given:
-        found["grid"] = grid
     if "region" in plain or "region_mm" in plain:
         found["region"] = _region(plain, grid)
     if step.other is not None:

@@ -23,10 +23,13 @@ from septum.workflows.data.digests import digest
 from septum.workflows.data.marks import on_grid
 from septum.workflows.data.slices import drawn_slices, marked, read_slices, write_slices
 from septum.workflows.editing.files import keep_old, output_path
+from septum.workflows.editing.settings import InterpolateSettings
 from septum.workflows.runs.files import write_json
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.settings import write_settings
 
-RECORD = ".septum-interpolate.json"
+RECORD, SETTINGS = ".septum-interpolate.json", ".septum-interpolate.toml"
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,8 @@ def interpolate_file(
     output: Path,
     *,
     image: Path | None = None,
-    drawn: Mapping[int, Sequence[int]] | None = None,
-    method: str | None = None,
-    ends: str = "taper",
-    axes: str | None = None,
-    overwrite: bool = False,
-    on_progress: Callable[[str, float], None],
-    on_note: Callable[[str], None],
-    should_stop: Callable[[], bool],
+    settings: InterpolateSettings | None = None,
+    hooks: Hooks | None = None,
 ) -> InterpolationResult:
     """Fill the slices of a mask file between those that were drawn, and estimate how good that is.
 
@@ -59,45 +56,46 @@ def interpolate_file(
         mask: label file, a volume.
         output: file, or a folder (the mask's own name and format then).
         image: on the mask's grid; with it the default method is `image`, without it `distance`.
-        drawn: drawn slices per array axis; None takes those of `NAME.slices.json` beside the mask, or finds them.
-        method, ends: as of `septum.interactive.slices.interpolate.interpolate`.
-        axes: meaning of the files' axes where they do not say.
-        overwrite: replace an output that exists; the mask that was there is kept under another name.
+        settings: which slices were drawn, how to fill those between.
+        hooks: progress, notes, a wish to stop.
 
     Raises:
         ConfigError: fewer than two drawn slices, an output that exists, a method without its image.
         GeometryError: not a volume, a mask on another grid than the image.
         FormatError: a file that cannot be read or written.
-        Cancelled: `should_stop` said so; nothing was written.
+        Cancelled: the hooks said stop; nothing was written.
     """
+    settings, hooks = settings or InterpolateSettings(), hooks or Hooks()
+    drawn = settings.planes()
     target = output_path(output, mask)
-    if target.exists() and not overwrite:
+    if target.exists() and not settings.overwrite:
         raise ConfigError(f"{target} exists already; choose another output, or use --overwrite (the old one is kept)")
-    found = io.read_labels(mask, axes=axes)
+    found = io.read_labels(mask, axes=settings.axes)
     if found.array.ndim != 3:
         raise GeometryError(f"{mask.name} must be a volume, got shape {found.array.shape}; there is nothing between")
-    found, picture = _with_image(found, mask, image, axes, on_note)
-    how = method or ("distance" if picture is None else "image")
+    found, picture = _with_image(found, mask, image, settings.axes, hooks.on_note)
+    how = settings.method or ("distance" if picture is None else "image")
     known = read_slices(mask, found.array.shape) if drawn is None else None
     planes = checked_drawn(found.array, drawn or (drawn_slices(known) if known else None))
     options: dict[str, Any] = {
         "drawn": planes, "method": how, "image": picture if how == "image" else None, "spacing": found.grid.spacing,
-        "ends": ends, "cancelled": should_stop,
+        "ends": settings.ends, "cancelled": hooks.should_stop,
     }  # fmt: skip
-    on_note(f"drawn: {_listed(planes)}; method {how}; research software, not a medical device")
-    on_progress("interpolate", 0.0)
+    hooks.on_note(f"drawn: {_listed(planes)}; method {how}; research software, not a medical device")
+    hooks.on_progress("interpolate", 0.0)
     filled = interpolate(found.array, **options)
     estimate = None
     if max(len(places) for places in planes.values()) >= 3:
-        on_progress("leave one slice out", 0.3)
+        hooks.on_progress("leave one slice out", 0.3)
         estimate = leave_one_slice_out(found.array, **options)
     before = {mask.name: digest(Source(mask))}
     target.parent.mkdir(parents=True, exist_ok=True)
     kept = keep_old(target)
     io.write_labels(target, LabelMap(filled, found.grid, found.names))
     write_slices(target, {axis: marked(filled.shape[axis], places) for axis, places in planes.items()})
-    write_json(target.with_name(f"{io.stem(target)}{RECORD}"), _record(before, planes, how, ends, estimate))
-    on_progress("done", 1.0)
+    write_settings(target.with_name(f"{io.stem(target)}{SETTINGS}"), settings)
+    write_json(target.with_name(f"{io.stem(target)}{RECORD}"), _record(before, planes, how, settings.ends, estimate))
+    hooks.on_progress("done", 1.0)
     return InterpolationResult(target, planes, estimate, kept)
 
 

@@ -20,11 +20,26 @@ def _seeds(session: Session, step: EditStep, strokes: Sequence[Stroke]) -> NDArr
     """The marks of a layer, and strokes on top of them."""
     seeds = seeds_of(strokes, session.shape)
     if "seeds_layer" in step.shown:
-        marks = session.labels(step.shown["seeds_layer"])
-        background = step.shown.get("seeds_background")
-        drawn = (marks != 0) & (seeds == UNMARKED)
-        seeds[drawn] = np.where(marks[drawn] == background, 0, marks[drawn]) if background else marks[drawn]
+        marks = _marks_of_layer(session, step)
+        drawn = (marks != UNMARKED) & (seeds == UNMARKED)
+        seeds[drawn] = marks[drawn]
     return seeds
+
+
+def _layer_strokes(session: Session, step: EditStep) -> list[Stroke]:
+    """The marks of a layer as strokes, one per label; none where the step names no layer."""
+    if "seeds_layer" not in step.shown:
+        return []
+    marks = _marks_of_layer(session, step)
+    return [Stroke(np.argwhere(marks == value), int(value)) for value in np.unique(marks) if value != UNMARKED]
+
+
+def _marks_of_layer(session: Session, step: EditStep) -> NDArray[Any]:
+    """The labels of a layer as marks: `UNMARKED` where there is none, 0 for the background's label."""
+    labels = session.labels(step.shown["seeds_layer"])
+    marks = np.where(labels == 0, UNMARKED, labels.astype(np.int64))
+    marks[labels == (step.shown.get("seeds_background") or UNMARKED)] = 0
+    return marks
 
 
 def _positions(plain: Mapping[str, Any], grid: Grid) -> NDArray[Any]:

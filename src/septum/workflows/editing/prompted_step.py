@@ -1,22 +1,42 @@
 """A trained network as a step of an edit script: shown clicks, scribbles and boxes, it proposes labels.
 
 The insight: the tools of `septum.interactive` know no network, so the row that names one stands here, where models are
-opened. It says nothing of torch until it is run; listing the tools stays quick.
+opened. It says nothing of torch until it is run; listing the tools stays quick. A script opens each model once, and the
+marks reach the network as the strokes that the script names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.geometry import Grid
-from septum.interactive.marks.prompted import prompted_network
-from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled, Stroke, points_inside
+from septum.interactive.marks.prompted import Predict, prompted_network
+from septum.interactive.tool import Box, Change, IsCancelled, Stroke, points_inside
 from septum.options import Method, Option
+
+if TYPE_CHECKING:
+    from septum.workflows.prediction.live import PromptedModel
+
+
+class OpenModels:
+    """Models by their folders, each loaded once, for images on one grid."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._open: dict[Path, PromptedModel] = {}
+
+    def __call__(self, folder: Path) -> PromptedModel:
+        """The model; errors as `PromptedModel`."""
+        from septum.workflows.prediction.live import PromptedModel
+
+        if folder not in self._open:
+            self._open[folder] = PromptedModel(folder, grid=self._grid)
+        return self._open[folder]
 
 
 def prompted(
@@ -24,8 +44,8 @@ def prompted(
     labels: ArrayLike,
     *,
     model: str,
-    seeds: NDArray[np.int32],
-    grid: Grid,
+    network: Callable[[Path], Predict],
+    strokes: Sequence[Stroke] = (),
     label: int = 1,
     points: ArrayLike | None = None,
     boxes: Sequence[tuple[Box, int]] = (),
@@ -39,8 +59,8 @@ def prompted(
         image: `(Y, X)` or `(Z, Y, X)`; with several channels a channel axis before them.
         labels: of the image's shape.
         model: the model's folder.
-        seeds: strokes as an array of the image's shape, see `seeds_of`.
-        grid: of the image.
+        network: opens the model of a folder for this image, such as `OpenModels`.
+        strokes: scribbles; where they overlap, the later one counts.
         label: of the clicks; 0 is the background.
         points: clicks `(n, ndim)`.
         boxes: each with the label of what it holds.
@@ -51,15 +71,13 @@ def prompted(
         ConfigError: a model without prompts, a label that it does not know.
         GeometryError: prompts outside of the image.
     """
-    from septum.workflows.prediction.live import PromptedModel
-
-    marked = [Stroke(np.argwhere(seeds == v), int(v)) for v in np.unique(seeds) if v != UNMARKED]
+    marked = list(strokes)
     if points is not None:
-        marked.append(Stroke(points_inside(points, grid.shape), label))
+        marked.append(Stroke(points_inside(points, np.shape(labels)), label))
     return prompted_network(
         image,
         labels,
-        predict=PromptedModel(Path(model), grid=grid),
+        predict=network(Path(model)),
         strokes=marked,
         boxes=boxes,
         spacing=spacing,
@@ -78,6 +96,6 @@ PROMPTED = Method(
         Option("model", "text", None, "folder of the model"),
         Option("label", "integer", 1, "the label of the clicks, 0 is the background", low=0, high=2**32 - 1),
     ),
-    ("spacing", "points", "seeds", "boxes", "grid"),
+    ("spacing", "points", "strokes", "seeds_layer", "boxes", "network"),
     ("model",),
 )

@@ -234,7 +234,7 @@ def _prompts(tool: Method) -> list[str]:
         known += ["points", "points_mm"]
     if "strokes" in tool.given or "seeds" in tool.given:
         known.append("strokes")
-    if "seeds" in tool.given:
+    if "seeds" in tool.given or "seeds_layer" in tool.given:
         known += ["seeds_layer", "seeds_background"]
     known += [key for key in ("boxes", "other") if key in tool.given]
     return known if tool.stage == "image" else [*known, "region", "region_mm"]

@@ -28,10 +28,10 @@ from septum.workflows.evaluation.methods import Method, pair_sets
 from septum.workflows.evaluation.pairs import Measured, image_cases, measure, reference_cases
 from septum.workflows.evaluation.readers import reader_ceiling
 from septum.workflows.evaluation.scoring import plan_scoring, score_method
-from septum.workflows.evaluation.settings import EvaluateSettings
+from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool, check_workers
-from septum.workflows.runs.settings import unstructure
+from septum.workflows.runs.settings import unstructure, write_settings
 from septum.workflows.scores.measures import check_policy, families_of
 from septum.workflows.scores.report_folder import refuse_results, write_report
 from septum.workflows.scores.scores import Score, mean_dice, pick_examples
@@ -116,6 +116,7 @@ def evaluate(
         hooks.on_note(sentence)
     summary = summary_table(scores)
     report = _write(output, references, methods, found, coding, pictures, analysis, notes, summary, settings, hooks)
+    write_settings(output / SETTINGS, settings)
     missing = tuple(_of(method, case, methods) for method in methods for case in method.missing)
     surplus = tuple(_of(method, case, methods) for method in methods for case in method.surplus)
     return EvaluationResult(report, scores, tuple(notes), missing, surplus, summary, analysis.lines)

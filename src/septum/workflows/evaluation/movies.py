@@ -32,8 +32,10 @@ from septum.report import latex
 from septum.report.figures.overlay import Example, thumbnail
 from septum.report.pages.sections import Tile
 from septum.report.pages.tracks import MovieRow, TracksContent, drawings, render_tracks
+from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
 from septum.workflows.runs.files import publish
 from septum.workflows.runs.hooks import Hooks
+from septum.workflows.runs.settings import write_settings
 from septum.workflows.runs.words import some
 from septum.workflows.scores.report_folder import FIGURES
 
@@ -96,12 +98,11 @@ class Movie:
 def evaluate_tracks(
     predictions: Path | Mapping[str, Path],
     references: Path,
-    output: Path,
     *,
-    overwrite: bool,
-    hooks: Hooks,
+    output: Path,
     images: Path | None = None,
-    gallery: int = 12,
+    settings: EvaluateSettings | None = None,
+    hooks: Hooks | None = None,
 ) -> TrackResult:
     """Score tracked movies and write `index.html`, the tables by movie (CSV, JSON, LaTeX) and by frame, and figures.
 
@@ -110,10 +111,10 @@ def evaluate_tracks(
             or several of these by the name of their method.
         references: a folder `01_GT` (with `TRA`, perhaps `SEG`), or a folder that holds several.
         output: folder for the report.
-        overwrite: replace a report in `output`.
-        hooks: progress by frames, notes, a wish to stop.
         images: a folder `01` of frames `t000.tif`, or a folder that holds several; None: beside the references.
-        gallery: how many of the worst frames are shown.
+        settings: `gallery` says how many of the worst frames are shown, `overwrite` whether a report in `output` may
+            be replaced; the others are of masks.
+        hooks: progress by frames, notes, a wish to stop.
 
     Raises:
         DatasetError: folders that are not as the challenge lays them out, or frames that one side lacks.
@@ -121,13 +122,17 @@ def evaluate_tracks(
         GeometryError: frames of different shapes.
         Cancelled: when the hooks say stop.
     """
+    settings, hooks = settings or EvaluateSettings(), hooks or Hooks()
     found = [name for name in FILES if (output / name).exists()]
-    if found and not overwrite:
+    if found and not settings.overwrite:
         raise ConfigError(f"{output} already holds {found[0]}; choose another folder or use --overwrite")
     sets = {"": predictions} if isinstance(predictions, Path) else dict(predictions)
     pairs = [(method, movie) for method, folder in sets.items() for movie in pair_movies(folder, references)]
     scored = [score_movie(method, movie, hooks) for method, movie in pairs]
-    _publish(output, scored, sorted(sets), references, _worst_frames(scored, images or references, gallery, hooks))
+    _publish(
+        output, scored, sorted(sets), references, _worst_frames(scored, images or references, settings.gallery, hooks)
+    )
+    write_settings(output / SETTINGS, settings)
     table = _table(scored)
     return TrackResult(output / "index.html", table, tuple(_line(one) for one in scored))
 

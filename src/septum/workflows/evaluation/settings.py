@@ -8,6 +8,8 @@ from pathlib import Path
 
 from septum.errors import ConfigError
 
+SETTINGS = "settings.toml"  # in the report folder
+
 
 @dataclass(frozen=True)
 class EvaluateSettings:

@@ -4,7 +4,7 @@ MODEL/plan.json            what was decided; read_plan refuses newer versions
 MODEL/settings.toml        what was asked for
 MODEL/splits.json          which cases trained and which were held out
 MODEL/provenance.json      versions, seed, digests of the data, times
-MODEL/quality.json         how good masks turned out on held-out cases, to grade later masks by (project.quality)
+MODEL/quality.json         how good masks turned out on held-out cases, to grade later masks by (workflows/quality)
 MODEL/card.md              the same for a person
 MODEL/fold_0/weights.pt    the network; state.pt (to resume), curves.csv, curves.png, TensorBoard events
 MODEL/fold_0/validation/   masks of the held-out cases
@@ -49,6 +49,17 @@ class ModelFolder:
         found = (p.parent.name.removeprefix("fold_") for p in self.path.glob("fold_*/weights.pt"))
         return tuple(sorted(int(name) for name in found if name.isdigit()))
 
+    def read_plan(self) -> Plan:
+        """The plan alone; no weights are read, nor need there be any.
+
+        Raises:
+            CheckpointError: when this is not a model folder, or it is too new.
+            ConfigError: a plan that is damaged.
+        """
+        if not self.plan.is_file():
+            raise CheckpointError(f"{self.path} must be a model folder with a plan.json; give the folder `train` wrote")
+        return read_plan(self.plan)
+
     def load(self, folds: str = "all") -> tuple[Plan, tuple[UNet, ...]]:
         """The plan and the networks of the folds asked for.
 
@@ -56,9 +67,7 @@ class ModelFolder:
             CheckpointError: when this is not a model folder, or it is damaged or too new.
             ConfigError: when a fold is asked for that was not trained.
         """
-        if not self.plan.is_file():
-            raise CheckpointError(f"{self.path} must be a model folder with a plan.json; give the folder `train` wrote")
-        plan = read_plan(self.plan)
+        plan = self.read_plan()
         trained = self.trained_folds()
         if not trained:
             raise CheckpointError(f"{self.path} holds no trained weights yet; finish `septum train` (--resume)")

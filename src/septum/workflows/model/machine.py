@@ -42,6 +42,16 @@ def choose_device(wanted: str = "auto") -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def usual_machine(devices: str = "auto", precision: str = "auto") -> Machine:
+    """The device with the precision that its kind usually gets, without timing it: no clock has a say in the result."""
+    device = choose_device(devices)
+    if precision != "auto":
+        return Machine(device, precision)
+    if device == "cuda":
+        return Machine(device, "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed")
+    return Machine(device, "32-true")
+
+
 def measure_machine(devices: str = "auto", precision: str = "auto") -> Machine:
     """Time a small network in float32 and in bfloat16 and take the faster (about a second)."""
     device = choose_device(devices)

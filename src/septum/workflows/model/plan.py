@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from septum.errors import CheckpointError, ConfigError
+from septum.geometry import Grid
+from septum.geometry.placement import Placement
 from septum.net.architecture.unet import UNet, UNetConfig, lecture, paper
 from septum.net.augment import augment
 from septum.net.augment.augment import AugmentConfig
@@ -154,6 +156,10 @@ class Plan:
     fingerprint: Fingerprint
     format_version: int = FORMAT_VERSION
     prompts: PromptConfig | None = None
+
+    def placement(self, grid: Grid) -> Placement:
+        """How an image on `grid` is laid out for the network: turned where the plan says so, at its spacing."""
+        return Placement.plan(grid, self.spacing, reorient=self.reorient)
 
 
 converter().register_structure_hook(ClassMap, lambda data, _: ClassMap.from_dict(data))

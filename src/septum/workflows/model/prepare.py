@@ -108,7 +108,7 @@ def to_network(image: Image, plan: Plan) -> tuple[NDArray[np.float32], Placement
             f"this model was trained on {kinds[plan.fingerprint.ndim]}, got an image of shape {image.grid.shape}; "
             "give images of the same kind (or declare the axes with --axes)"
         )
-    placement = Placement.plan(image.grid, plan.spacing, reorient=plan.reorient)
+    placement = plan.placement(image.grid)
     return placement.apply(normalise(match_channels(image, plan.channels), plan.normalisation)), placement
 
 
@@ -136,7 +136,7 @@ def block_mask(case: Case, plan: Plan, block: tuple[int, int, int]) -> NDArray[n
     grid = load_image(case).grid
     mask = np.zeros(grid.shape, dtype=np.uint8)
     mask[block_slices(block, grid.shape)] = 1
-    return Placement.plan(grid, plan.spacing, reorient=plan.reorient).apply_labels(mask) > 0
+    return plan.placement(grid).apply_labels(mask) > 0
 
 
 def _maps(objects: NDArray[Any], spacing: tuple[float, ...], plan: Plan) -> NDArray[np.float32] | None:

@@ -27,10 +27,12 @@ from septum.workflows.data.cases import Case, Source, load_image
 from septum.workflows.data.digests import digest
 from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.marks import find_beside, markers_of, seeds_from
-from septum.workflows.pipelines.pipeline import Step, advance, as_labels
-from septum.workflows.pipelines.segment import RECORD
+from septum.workflows.pipelines.pipeline import Step, advance, as_labels, parse_spec
+from septum.workflows.pipelines.segment import RECORD, SETTINGS
 from septum.workflows.runs.files import write_json
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.settings import write_settings
 
 NOTICE = "Research software, not a medical device."
 
@@ -66,13 +68,25 @@ class PixelSettings:
 
 @dataclass(frozen=True)
 class ApplySettings:
-    """What `septum segment --classifier` can be told: steps that mend the masks, and further files to write."""
+    """What `septum segment --classifier` can be told.
 
-    clean: tuple[Step, ...] = ()
+    Args:
+        clean: steps that mend the masks, as they are typed, such as "keep-largest:count=2"; in this order.
+        probabilities: write the probability of each label too.
+        uncertainty: write how unsure each voxel is.
+        axes: meaning of the files' axes where they do not say.
+        overwrite: replace files that exist.
+    """
+
+    clean: tuple[str, ...] = ()
     probabilities: bool = False
     uncertainty: bool = False
     axes: str | None = None
     overwrite: bool = False
+
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that mend the masks; errors as `parse_spec`."""
+        return tuple(parse_spec(text, stage="clean") for text in self.clean)
 
 
 def train_pixels(
@@ -81,9 +95,7 @@ def train_pixels(
     output: Path,
     *,
     settings: PixelSettings,
-    on_progress: Callable[[str, float], None],
-    on_note: Callable[[str], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
 ) -> PixelClassifier:
     """Train a classifier from scribbled images and write it, with a record of the run beside it.
 
@@ -91,29 +103,30 @@ def train_pixels(
         images: files, folders or data sets; those without scribbles are left out.
         scribbles: a label file for the one image, or a folder with one of the name of each: 0 where nothing is marked.
         output: the file, ending in .npz.
-        settings, on_progress, on_note, should_stop: as everywhere.
+        settings: how it learns.
+        hooks: progress, notes, a wish to stop.
 
     Raises:
         ConfigError: a file that exists, no scribbles, fewer than two labels in them, options out of range.
         GeometryError: scribbles elsewhere than their image, images that differ in channels or axes.
         DatasetError, FormatError: images that are not found or cannot be read.
-        Cancelled: `should_stop` said so; nothing was written.
+        Cancelled: the hooks said stop; nothing was written.
     """
     if output.suffix != SUFFIX:
         raise ConfigError(f"the file of a classifier must end in {SUFFIX}, got {output.name}; rename it")
     if output.exists() and not settings.overwrite:
         raise ConfigError(f"{output} exists already; choose another name, or use --overwrite")
     features = FeatureSettings(scales=settings.scales, unit=settings.unit)
-    cases = _scribbled(find_cases(images, axes=settings.axes), scribbles, on_note)
-    on_note(f"{len(cases)} scribbled image(s); research software, not a medical device")
+    cases = _scribbled(find_cases(images, axes=settings.axes), scribbles, hooks.on_note)
+    hooks.on_note(f"{len(cases)} scribbled image(s); research software, not a medical device")
     classifier = train_classifier(
-        _examples(cases, scribbles, settings.background, on_progress, should_stop),
+        _examples(cases, scribbles, settings.background, hooks),
         settings=features,
         keep=settings.keep,
         trees=settings.trees,
         depth=settings.depth,
         seed=settings.seed,
-        cancelled=should_stop,
+        cancelled=hooks.should_stop,
     )
     if settings.background is not None and 0 not in classifier.labels:
         raise ConfigError(
@@ -127,8 +140,9 @@ def train_pixels(
         classifier=header_of(classifier), images=origin, scribbles=marks, background=settings.background,
         forest={"trees": settings.trees, "depth": settings.depth, "seed": settings.seed}, notice=NOTICE,
     )  # fmt: skip
+    write_settings(output.with_suffix(".toml"), settings)
     write_json(output.with_suffix(".json"), record)
-    on_progress("done", 1.0)
+    hooks.on_progress("done", 1.0)
     return classifier
 
 
@@ -162,17 +176,16 @@ def _examples(
     cases: Sequence[Case],
     scribbles: Path,
     background: int | None,
-    on_progress: Callable[[str, float], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
 ) -> Iterator[Example]:
     """Images and seeds, read one after the other."""
     for number, case in enumerate(cases):
-        on_progress(case.id, 0.8 * number / len(cases))
-        stop_if(should_stop)
+        hooks.on_progress(case.id, 0.8 * number / len(cases))
+        stop_if(hooks.should_stop)
         image = load_image(case)
         drawn = markers_of(scribbles, case, image.grid, what="scribbles")
         yield Example(image.array, seeds_from(np.asarray(drawn), background), image.grid.spacing)
-    on_progress("train", 0.8)
+    hooks.on_progress("train", 0.8)
 
 
 def apply_classifier(
@@ -181,9 +194,7 @@ def apply_classifier(
     *,
     classifier: Path,
     settings: ApplySettings,
-    on_progress: Callable[[str, float], None],
-    on_note: Callable[[str], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
 ) -> JobsResult:
     """Segment images with a trained classifier; a record of the run is written beside the masks.
 
@@ -195,25 +206,29 @@ def apply_classifier(
         ConfigError: `output` holds files of these names already.
         DatasetError: no image is found.
     """
+    steps = settings.steps()
     learned = load_classifier(classifier)
     jobs = plan_jobs(find_cases(images, axes=settings.axes), output, overwrite=settings.overwrite)
     _refuse_existing(jobs, settings)
-    on_note(f"{len(jobs)} images, labels {', '.join(map(str, learned.labels))}; {NOTICE[0].lower()}{NOTICE[1:-1]}")
+    hooks.on_note(
+        f"{len(jobs)} images, labels {', '.join(map(str, learned.labels))}; {NOTICE[0].lower()}{NOTICE[1:-1]}"
+    )
     for folder in (output, *(output / what for what in _wanted(settings))):
         folder.mkdir(parents=True, exist_ok=True)
     unsure: dict[str, tuple[int, ...]] = {}
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image = load_image(job.case)
-        labels = _segment(learned, image, job, settings, unsure, tell, should_stop)
-        for step in settings.clean:
+        labels = _segment(learned, image, job, settings, unsure, tell, hooks.should_stop)
+        for step in steps:
             given = {"spacing": image.grid.spacing, "names": image.channels, "seeds": None, "markers": None}
             labels = as_labels(advance(step, image.array, labels, given)[1])
         io.write_labels(job.output, LabelMap(labels, image.grid))
 
-    result = work_through(jobs, work, on_progress=on_progress, should_stop=should_stop)
+    result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     for name, place in unsure.items():
-        on_note(f"{name}: scribble next near voxel {','.join(map(str, place))}")
+        hooks.on_note(f"{name}: scribble next near voxel {','.join(map(str, place))}")
+    write_settings(output / SETTINGS, settings)
     _record(output, classifier, learned, settings, jobs, result, unsure)
     return result
 
@@ -273,7 +288,7 @@ def _record(
     written = set(result.written)
     content: Mapping[str, Any] = describe_run(
         classifier={"file": classifier.name, "sha256": digest(Source(classifier)), **header_of(learned)},
-        clean=[step.to_plain() for step in settings.clean],
+        clean=[step.to_plain() for step in settings.steps()],
         images={j.output.name: [digest(source) for source in j.case.images] for j in jobs if j.output in written},
         scribble_next=unsure,
         failures=[{"image": name, "reason": reason} for name, reason in result.failures],

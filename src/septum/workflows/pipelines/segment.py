@@ -22,9 +22,11 @@ from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, w
 from septum.workflows.data.marks import markers_of
 from septum.workflows.pipelines.pipeline import Pipeline, run_pipeline
 from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.settings import write_settings
 
-PIPELINE, RECORD = "pipeline.toml", "septum-segment.json"
+PIPELINE, RECORD, SETTINGS = "pipeline.toml", "septum-segment.json", "septum-segment.toml"
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,7 @@ def segment(
     *,
     pipeline: Pipeline,
     settings: SegmentSettings,
-    on_progress: Callable[[str, float], None],
-    on_note: Callable[[str], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
 ) -> JobsResult:
     """Segment images by a pipeline; `pipeline.toml` and a record of the run are written beside the masks.
 
@@ -66,7 +66,7 @@ def segment(
     refuse_missing(chosen, settings)
     cases = find_cases(images, axes=settings.axes)
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
-    on_note(f"{len(jobs)} images, {chosen.describe()}; research software, not a medical device")
+    hooks.on_note(f"{len(jobs)} images, {chosen.describe()}; research software, not a medical device")
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / PIPELINE, chosen.to_toml())
 
@@ -76,9 +76,10 @@ def segment(
         labels = segment_image(image, chosen, markers=markers_of(settings.markers, job.case, image.grid))
         io.write_labels(job.output, labels)
         if not labels.array.any():
-            on_note(f"{job.case.id}: the mask is empty")
+            hooks.on_note(f"{job.case.id}: the mask is empty")
 
-    result = work_through(jobs, work, on_progress=on_progress, should_stop=should_stop)
+    result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    write_settings(output / SETTINGS, replace(settings, seeds=()))  # the pipeline holds them
     _record(output, chosen, settings, jobs, result)
     return result
 

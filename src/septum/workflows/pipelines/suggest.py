@@ -40,9 +40,11 @@ from septum.workflows.pipelines.comparison import (
     units_of,
 )
 from septum.workflows.pipelines.pipeline import Pipeline, make_step
-from septum.workflows.pipelines.segment import PIPELINE, segment_image
+from septum.workflows.pipelines.segment import PIPELINE, SETTINGS, segment_image
 from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.settings import write_settings
 from septum.workflows.scores.report_folder import refuse_results, write_report
 from septum.workflows.scores.scores import Score, score_case
 
@@ -51,6 +53,29 @@ BEST = "best of all"
 
 
 FILES = (PIPELINE, "methods.csv", "methods.json")
+
+
+@dataclass(frozen=True)
+class SuggestSettings:
+    """What `septum segment --suggest` can be told.
+
+    Args:
+        background: label value of the background.
+        foreground: treat every other value as one class; None decides as training does.
+        axes: meaning of the files' axes where they do not say.
+        jobs: processes; None is one per processor.
+        overwrite: replace a comparison that exists.
+    """
+
+    background: int = 0
+    foreground: bool | None = None
+    axes: str | None = None
+    jobs: int | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise ConfigError(f"jobs must be at least 1, got {self.jobs}; leave it out for one per processor")
 
 
 @dataclass(frozen=True)
@@ -100,14 +125,8 @@ def suggest(
     dataset: Path,
     output: Path,
     *,
-    background: int = 0,
-    foreground: bool | None = None,
-    axes: str | None = None,
-    jobs: int | None = None,
-    overwrite: bool = False,
-    on_progress: Callable[[str, float], None],
-    on_note: Callable[[str], None],
-    should_stop: Callable[[], bool],
+    settings: SuggestSettings | None = None,
+    hooks: Hooks | None = None,
 ) -> Suggestion | None:
     """Compare methods on the annotated images of `dataset`; None when the user asked to stop.
 
@@ -116,22 +135,31 @@ def suggest(
 
     Raises:
         DatasetError: no usable annotation, or none of the methods can answer.
-        ConfigError: `output` holds a comparison and `overwrite` is not set.
+        ConfigError: `output` holds a comparison and `settings.overwrite` is not set.
     """
-    refuse_results(output, overwrite=overwrite)
-    if jobs is not None and jobs < 1:
-        raise ConfigError(f"jobs must be at least 1, got {jobs}; leave it out for one per processor")
-    data = load_dataset(dataset, axes=axes)
+    settings, hooks = settings or SuggestSettings(), hooks or Hooks()
+    refuse_results(output, overwrite=settings.overwrite)
+    data = load_dataset(dataset, axes=settings.axes)
     cases = [case for case in data.labelled if case.split != "test"]
-    classes = infer_classes(data, background=background, foreground=foreground, cases=cases, on_progress=on_progress)
+    classes = infer_classes(
+        data,
+        background=settings.background,
+        foreground=settings.foreground,
+        cases=cases,
+        on_progress=hooks.on_progress,
+    )
     folds = make_folds(cases)
     notes = [*data.notes, *classes.notes, *dict.fromkeys(fold.note for fold in folds if fold.note)]
     for note in notes:
-        on_note(note)
-    found = compare(cases, classes, folds, jobs=jobs, on_progress=on_progress, should_stop=should_stop)
+        hooks.on_note(note)
+    found = compare(
+        cases, classes, folds, jobs=settings.jobs, on_progress=hooks.on_progress, should_stop=hooks.should_stop
+    )
     if found is None:
         return None
-    return _write(output, data, cases, classes, found, notes)
+    made = _write(output, data, cases, classes, found, notes)
+    write_settings(output / SETTINGS, settings)
+    return made
 
 
 def compare(

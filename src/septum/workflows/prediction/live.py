@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 from septum.geometry import Grid, Image
 from septum.geometry.placement import Placement
 from septum.interactive.tool import Box, Stroke
-from septum.net.prompts import BoxPrompt, Mark, PromptedImage, Prompts
+from septum.net.prompts import BoxPrompt, Mark, Prompts
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.prepare import to_network
-from septum.workflows.prediction.prompts import ImagePrompts, _moved_box, _refuse_without, class_of, with_prompts
+from septum.workflows.prediction.network import predict_prepared
+from septum.workflows.prediction.prompts import (
+    ImagePrompts,
+    _moved_box,
+    _refuse_without,
+    class_of,
+    part_of,
+    with_prompts,
+)
 from septum.workflows.prediction.settings import PredictSettings
 
 
@@ -75,15 +83,13 @@ class PromptedModel:
         reach = [0] * (len(placement.shape) - len(self.plan.patch)) + [n // 2 for n in self.plan.patch]
         low = [max(0, a - r) for a, r in zip(window.start, reach, strict=True)]
         high = [min(n, b + r) for b, r, n in zip(window.stop, reach, placement.shape, strict=True)]
-        part = whole.crop(tuple(slice(a, b) for a, b in zip(low, high, strict=True)))
-        inner = Placement.plan(
-            placement.source.crop(region.start, region.shape), self.plan.spacing, reorient=self.plan.reorient
-        )
+        part = part_of(whole, tuple(slice(a, b) for a, b in zip(low, high, strict=True)))
+        inner = self.plan.placement(placement.source.crop(region.start, region.shape))
         wanted = [
             np.clip(along[_own(region, placement, axis)] - low[axis], 0, high[axis] - low[axis] - 1)
             for axis, along in enumerate(placement.coordinates())
         ]
-        found = self._classes(part, wanted, cancelled)
+        found = predict_prepared(self._engine, part, self.plan, coordinates=wanted, should_stop=cancelled)
         return classes.to_values(inner.undo(found))
 
     def _laid_out(
@@ -94,24 +100,6 @@ class PromptedModel:
             array, placement = to_network(Image(channels, grid), self.plan)
             self._open = (image, spacing, array, placement)
         return self._open[2], self._open[3]
-
-    def _classes(
-        self, part: PromptedImage, wanted: Sequence[NDArray[np.float64]], cancelled: Callable[[], bool] | None
-    ) -> NDArray[Any]:
-        from septum.net.inference.predict import TileSettings, predict_classes
-        from septum.workflows.model.plan import prediction_tile
-
-        tiles = TileSettings(patch=prediction_tile(self.plan), overlap=self.plan.overlap)
-
-        def run(array: Any, coordinates: Sequence[NDArray[np.float64]]) -> NDArray[Any]:
-            return predict_classes(
-                self._engine, array, settings=tiles, coordinates=tuple(coordinates), should_stop=cancelled
-            )
-
-        if not self.plan.slices:
-            return run(part, wanted)
-        depth = np.rint(wanted[0]).astype(int)
-        return np.stack([run(part.plane(int(index)), wanted[1:]) for index in depth])
 
 
 def _own(region: Box, placement: Placement, axis: int) -> slice:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from septum import io
 from septum.geometry import Image, LabelMap
-from septum.geometry.placement import Placement
 from septum.net.engines.protocol import Engine
-from septum.net.inference.predict import MEMORY_MB, TileSettings, predict_classes
 from septum.net.prompts import Prompts
 from septum.workflows.data.cases import load_image
 from septum.workflows.data.jobs import Job, JobsResult, work_through
 from septum.workflows.data.slices import write_slices
-from septum.workflows.model.plan import Plan, prediction_tile
+from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import to_network
-from septum.workflows.prediction.prompts import ImagePrompts, plane_of, read_prompts, with_prompts
+from septum.workflows.prediction.network import predict_prepared
+from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, with_prompts
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.looks import Look
 
@@ -46,44 +44,23 @@ def segment(
     array, placement = to_network(image, plan)
     given = Prompts() if prompts is None else prompts.placed(placement)
     inputs = with_prompts(array, plan, prompts=given, spacing=placement.spacing)
-    overlap = plan.overlap if settings.overlap is None else settings.overlap
-    tiles = TileSettings(patch=prediction_tile(plan), overlap=overlap, memory_mb=settings.memory_mb or MEMORY_MB)
-    options: dict[str, Any] = {"on_progress": on_progress, "should_stop": should_stop, "probabilities": probabilities}
-    options["evidence"] = None if look is None else look.evidence
-    if plan.slices:
-        classes = _by_slices(inputs, placement, engine, tiles, options)
-    else:
-        classes = predict_classes(engine, inputs, settings=tiles, coordinates=placement.coordinates(), **options)
+    classes = predict_prepared(
+        engine,
+        inputs,
+        plan,
+        coordinates=placement.coordinates(),
+        overlap=settings.overlap,
+        memory_mb=settings.memory_mb,
+        on_progress=on_progress,
+        should_stop=should_stop,
+        probabilities=probabilities,
+        evidence=None if look is None else look.evidence,
+    )
     if look is not None:
         look.see(array, classes, [image.grid.spacing[axis] for axis in placement.axes])
     values = plan.classes.to_values(placement.undo(classes))
     names = dict(zip(plan.classes.values, plan.classes.names, strict=True))
     return LabelMap(values, image.grid, names)
-
-
-def _by_slices(
-    array: NDArray[Any], placement: Placement, engine: Engine, tiles: TileSettings, options: dict[str, Any]
-) -> NDArray[Any]:
-    """A 2-D network on every slice of a volume, at the slices of the output."""
-    depth, *plane = placement.coordinates()
-    nearest = np.rint(depth).astype(int)
-    tell, sink = options.pop("on_progress"), options.pop("probabilities")
-    planes: list[NDArray[Any]] = []
-    for number, index in enumerate(nearest):
-        inner = None
-        if sink is not None:
-
-            def inner(place: tuple[slice, ...], block: NDArray[np.float32], at: int = number) -> None:
-                sink((slice(at, at + 1), *place), block[:, None])
-
-        planes.append(
-            predict_classes(
-                engine, plane_of(array, index), settings=tiles, coordinates=tuple(plane), probabilities=inner, **options
-            )
-        )
-        if tell is not None:
-            tell((number + 1) / len(nearest))
-    return np.stack(planes)
 
 
 def run_jobs(
@@ -138,7 +115,7 @@ def run_job(
             prompts=prompts,
         )
         _write(job.output, labels)
-        placement = Placement.plan(image.grid, plan.spacing, reorient=plan.reorient)
+        placement = plan.placement(image.grid)
         suffix = ".tif" if job.output.suffix == ".png" else io.label_suffix(job.output)
         for index, name in enumerate(plan.classes.names):
             values = placement.undo(chances[index : index + 1]).astype(np.float32)
@@ -158,7 +135,7 @@ def _probability_file(
     image: Image, plan: Plan, scratch: Path
 ) -> tuple[NDArray[np.float16], Callable[[tuple[slice, ...], NDArray[np.float32]], None]]:
     """Probabilities of all classes stream to a file of half precision: they may be larger than memory."""
-    shape = Placement.plan(image.grid, plan.spacing, reorient=plan.reorient).canonical.shape
+    shape = plan.placement(image.grid).canonical.shape
     chances = np.lib.format.open_memmap(
         scratch / "probabilities.npy", mode="w+", dtype=np.float16, shape=(plan.classes.n_classes, *shape)
     )

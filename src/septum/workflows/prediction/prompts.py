@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from septum.errors import ConfigError, GeometryError
 from septum.geometry import Grid
 from septum.geometry.placement import Placement
+from septum.net.inference.tiles import ChannelArray
 from septum.net.prompts import BoxPrompt, Mark, PromptedImage, Prompts, paint
 from septum.workflows.data.cases import Case
 from septum.workflows.data.classes import ClassMap
@@ -38,7 +39,7 @@ class ImagePrompts:
         return Prompts(marks, boxes)
 
 
-def with_prompts(array: NDArray[Any], plan: Plan, *, prompts: Prompts, spacing: Sequence[float]) -> Any:
+def with_prompts(array: NDArray[Any], plan: Plan, *, prompts: Prompts, spacing: Sequence[float]) -> ChannelArray:
     """What the plan's network takes: the prepared image, and behind it the prompts' channels where the plan has them.
 
     Args:
@@ -53,9 +54,16 @@ def with_prompts(array: NDArray[Any], plan: Plan, *, prompts: Prompts, spacing: 
     return PromptedImage(array, painted, plan.classes.n_classes)
 
 
-def plane_of(array: Any, index: int) -> Any:
-    """One slice of a volume `(C, Z, Y, X)`, with or without prompts."""
-    return array.plane(index) if isinstance(array, PromptedImage) else array[:, index]
+def plane_of(array: ChannelArray, index: int) -> ChannelArray:
+    """One slice of a volume `(C, Z, Y, X)`, with or without prompts; nothing is copied."""
+    found: ChannelArray = array.plane(index) if isinstance(array, PromptedImage) else array[:, index]
+    return found
+
+
+def part_of(array: ChannelArray, place: tuple[slice, ...]) -> ChannelArray:
+    """A part of an image `(C, *spatial)`, one slice per spatial axis, with or without prompts; nothing is copied."""
+    found: ChannelArray = array.crop(place) if isinstance(array, PromptedImage) else array[(slice(None), *place)]
+    return found
 
 
 def check_prompts(settings: PredictSettings, plan: Plan, images: int) -> None:

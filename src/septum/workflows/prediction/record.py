@@ -14,7 +14,9 @@ from septum.workflows.model.plan import Plan
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.provenance import describe_run
-from septum.workflows.runs.settings import unstructure
+from septum.workflows.runs.settings import unstructure, write_settings
+
+SETTINGS = "septum-predict.toml"
 
 
 def record_prediction(
@@ -25,10 +27,11 @@ def record_prediction(
     jobs: Sequence[Job],
     result: JobsResult,
 ) -> None:
-    """Write `septum-predict.json` beside the masks: model, settings, versions, digests of images, failures."""
+    """Write `septum-predict.toml` (settings) and `septum-predict.json` (all that made the masks) beside them."""
     written = set(result.written)
     images = {job.output.name: [digest(source) for source in job.case.images] for job in jobs if job.output in written}
     weights = {f"fold {i}": digest(Source(ModelFolder(model).weights(i))) for i in ModelFolder(model).trained_folds()}
+    write_settings(output / SETTINGS, settings)
     write_json(
         output / "septum-predict.json",
         describe_run(

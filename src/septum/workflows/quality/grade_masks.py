@@ -16,11 +16,12 @@ from septum.workflows.data.matching import match_stems
 from septum.workflows.quality.reverse import Grader
 from septum.workflows.quality.worklist import THRESHOLD, Estimate, GradedResult, worst_first, write_list
 from septum.workflows.runs.files import write_json
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
-from septum.workflows.runs.settings import unstructure
+from septum.workflows.runs.settings import unstructure, write_settings
 from septum.workflows.runs.words import some
 
-RECORD = "septum-quality.json"
+RECORD, SETTINGS = "septum-quality.json", "septum-quality.toml"
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,11 @@ class QualitySettings:
 def grade_masks(
     masks: Path,
     images: Sequence[Path],
+    *,
     references: Path,
     output: Path,
-    *,
     settings: QualitySettings,
-    on_progress: Callable[[str, float], None],
-    on_note: Callable[[str], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
 ) -> GradedResult:
     """Estimate the Dice of every mask, write `quality.csv` and `quality.json` worst first.
 
@@ -66,35 +65,38 @@ def grade_masks(
     Raises:
         DatasetError: nothing to grade, fewer than two references.
         ConfigError: `output` holds a list already and `settings.overwrite` is not set.
-        Cancelled: when `should_stop` says so before the first mask.
+        Cancelled: when the hooks say stop before the first mask.
     """
     if (output / "quality.csv").exists() and not settings.overwrite:
         raise ConfigError(f"{output} already holds quality.csv; choose another folder or use --overwrite")
     data = load_dataset(references, axes=settings.axes)
     channels = max((len(case.images) for case in data.labelled), default=1)
-    cases = pair_masks(masks, images, settings.axes, on_note, channels=channels)
+    cases = pair_masks(masks, images, settings.axes, hooks.on_note, channels=channels)
     known = {case.id for case in cases}
     # a mask must not be graded by its own reference, should the images of both be the same
     labelled = [case for case in data.labelled if case.id not in known]
     if len(labelled) < len(data.labelled):
-        on_note(f"{len(data.labelled) - len(labelled)} references have the name of a mask and are left out")
+        hooks.on_note(f"{len(data.labelled) - len(labelled)} references have the name of a mask and are left out")
     classes = infer_classes(data, background=settings.background, foreground=settings.foreground, cases=labelled)
     for note in (*data.notes, *classes.notes):
-        on_note(note)
-    on_note(f"{len(cases)} masks, {len(labelled)} references; research software, not a medical device")
-    grader = Grader.of(labelled, classes, seed=settings.seed, on_progress=on_progress, should_stop=should_stop)
+        hooks.on_note(note)
+    hooks.on_note(f"{len(cases)} masks, {len(labelled)} references; research software, not a medical device")
+    grader = Grader.of(
+        labelled, classes, seed=settings.seed, on_progress=hooks.on_progress, should_stop=hooks.should_stop
+    )
     found: list[Estimate] = []
     failures: list[tuple[str, str]] = []
     for number, case in enumerate(cases):
-        if should_stop():
+        if hooks.should_stop():
             break
         try:
             found += grader.grade(case, threshold=settings.threshold, seed=settings.seed)
         except (SeptumError, OSError, MemoryError) as error:
             failures.append((case.id, str(error) or type(error).__name__))
-        on_progress(f"grading {case.id}", (number + 1) / len(cases))
+        hooks.on_progress(f"grading {case.id}", (number + 1) / len(cases))
     output.mkdir(parents=True, exist_ok=True)
     listed = [write_list(output, found, threshold=settings.threshold)] if found else []
+    write_settings(output / SETTINGS, settings)
     write_json(
         output / RECORD,
         describe_run(

@@ -8,7 +8,7 @@ holds nothing about patients.
     STUDY/study.json       format, id
     STUDY/pictures/        CODE.png, CODE-plain.png
     STUDY/ratings.sqlite   unless another database was given
-    STUDY/key/             key.csv (code, case, source), study.json (settings, versions, digests)
+    STUDY/key/             key.csv (code, case, source), study.json (versions, digests), settings.toml
 """
 
 from __future__ import annotations
@@ -273,7 +273,7 @@ def _write_key(
 ) -> None:
     from septum.workflows.data.digests import digest  # imports torch, which rating must not wait for
     from septum.workflows.runs.provenance import describe_run
-    from septum.workflows.runs.settings import unstructure
+    from septum.workflows.runs.settings import unstructure, write_settings
 
     folder.mkdir(mode=0o700)
     buffer = io.StringIO(newline="")
@@ -284,6 +284,7 @@ def _write_key(
         writer.writerow([one.item.code, one.case.id, one.source, one.item.showing, mask])
     _write(folder / "key.csv", buffer.getvalue())
     content = describe_run(settings=unstructure(settings), sources=sorted(masks), notes=list(notes))
+    write_settings(folder / "settings.toml", settings)
     _write(folder / "study.json", json.dumps(content, indent=1, default=str) + "\n")
 
 

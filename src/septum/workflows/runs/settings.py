@@ -17,8 +17,11 @@ import cattrs
 import tomli_w
 
 from septum.errors import ConfigError
+from septum.workflows.runs.files import write_text
 
 T = TypeVar("T")
+OVERWRITE = "overwrite"
+"""The one setting that is no part of how a result was made."""
 
 
 _CONVERTER = cattrs.Converter(forbid_extra_keys=True, prefer_attrib_converters=True)
@@ -92,5 +95,18 @@ def load_settings(kind: type[T], path: Path | None, overrides: Mapping[str, Any]
 
 
 def settings_toml(settings: Any) -> str:
-    """The settings as TOML; choices left to Septum (None) are left out, as in a file that a person writes."""
-    return tomli_w.dumps({key: value for key, value in unstructure(settings).items() if value is not None})
+    """The settings as TOML; choices left to Septum (None) are left out, as in a file that a person writes.
+
+    Leave to overwrite is left out too: whoever gives the file back gives that leave anew.
+    """
+    plain = unstructure(settings)
+    return tomli_w.dumps({key: value for key, value in plain.items() if value is not None and key != OVERWRITE})
+
+
+def write_settings(path: Path, settings: Any) -> None:
+    """Write the resolved settings as TOML, for `--settings`; paths stand there as they were typed.
+
+    Raises:
+        FormatError: when the disk is full or the folder cannot be written.
+    """
+    write_text(path, settings_toml(settings))

@@ -13,12 +13,12 @@ from septum.workflows.data.classes import ClassMap, infer_classes
 from septum.workflows.data.folds import Fold, make_folds
 from septum.workflows.model.fingerprint import take_fingerprint
 from septum.workflows.model.folder import ModelFolder, parse_folds
-from septum.workflows.model.machine import Machine, choose_device, measure_machine
+from septum.workflows.model.machine import Machine, choose_device, measure_machine, usual_machine
 from septum.workflows.model.plan import Plan, make_plan, plan_json, read_plan
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.hooks import Note, Progress
-from septum.workflows.runs.settings import settings_toml
+from septum.workflows.runs.settings import write_settings
 from septum.workflows.training.folds import FoldJob
 
 
@@ -46,11 +46,12 @@ def claim(output: Path, *, resume: bool, overwrite: bool) -> ModelFolder:
 
 
 def planned_machine(settings: TrainSettings, output: Path, *, resume: bool) -> Machine:
-    """The device, and the precision of a plan that exists already, else the faster one of this machine."""
+    """The device, and the precision of a plan that exists already; else the faster one, by steps the usual one."""
     existing = ModelFolder(output).plan if resume else settings.plan
     if existing is not None and existing.is_file():
         return Machine(choose_device(settings.devices), read_plan(existing).precision)
-    return measure_machine(settings.devices, settings.precision)
+    choose = usual_machine if settings.steps else measure_machine  # by steps, the clock has no say
+    return choose(settings.devices, settings.precision)
 
 
 def resolve_plan(
@@ -78,7 +79,7 @@ def resolve_plan(
     else:
         plan = derive_plan(data, cases, settings, machine, on_note, on_progress)
     write_text(folder.plan, plan_json(plan))
-    write_text(folder.path / "settings.toml", settings_toml(settings))
+    write_settings(folder.path / "settings.toml", settings)
     return plan
 
 

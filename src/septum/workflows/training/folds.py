@@ -18,11 +18,11 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from septum.errors import Cancelled, ConfigError, SeptumError
+from septum.errors import ConfigError, SeptumError
 from septum.metrics import confusion_counts, dice
 from septum.net.architecture.unet import UNet
+from septum.net.engines.protocol import Engine
 from septum.net.engines.torch import torch_engine
-from septum.net.inference.predict import TileSettings, predict_classes
 from septum.net.learning.checkpoint import save_model
 from septum.net.learning.objective import get_objective
 from septum.net.learning.sampling import Sample
@@ -34,10 +34,11 @@ from septum.workflows.data.cases import Case
 from septum.workflows.data.folds import Fold
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.machine import choose_device
-from septum.workflows.model.plan import Plan, prediction_tile
+from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import as_planes, block_mask
 from septum.workflows.model.settings import TrainSettings, TrainStatus
-from septum.workflows.prediction.prompts import plane_of, with_prompts
+from septum.workflows.prediction.network import predict_prepared
+from septum.workflows.prediction.prompts import with_prompts
 from septum.workflows.runs.files import write_json, write_text
 
 MOST_VALIDATED = 8
@@ -183,7 +184,7 @@ def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], lis
 def make_validation(
     held_out: Sequence[Sample], plan: Plan, fabric: Fabric, should_stop: Callable[[], bool]
 ) -> Callable[[UNet], float]:
-    """Mean Dice on whole held-out images, over classes, cases and `guesses` for which it is defined."""
+    """Mean Dice on whole held-out images, over classes, cases and `guesses` that have one; may raise `Cancelled`."""
     step = max(1, -(-len(held_out) // MOST_VALIDATED))
     chosen = held_out[::step]
 
@@ -191,11 +192,8 @@ def make_validation(
         scores: list[float] = []
         engine = torch_engine([model], device=fabric.device, precision=plan.precision)
         for sample in chosen:
-            try:
-                for prediction in guesses(engine, sample, plan, should_stop):
-                    scores += _defined_dice(sample.labels, prediction, plan)
-            except Cancelled:
-                break
+            for prediction in guesses(engine, sample, plan, should_stop):
+                scores += _defined_dice(sample.labels, prediction, plan)
         return float(np.mean(scores)) if scores else 0.0
 
     return validate
@@ -208,7 +206,7 @@ def _defined_dice(truth: NDArray[Any], prediction: NDArray[Any], plan: Plan) -> 
     return [value for value in map(dice, counts) if np.isfinite(value)]
 
 
-def guesses(engine: Any, sample: Sample, plan: Plan, should_stop: Callable[[], bool]) -> Iterator[NDArray[Any]]:
+def guesses(engine: Engine, sample: Sample, plan: Plan, should_stop: Callable[[], bool]) -> Iterator[NDArray[Any]]:
     """What a network makes of a held-out image: alone; with prompts also told a click, then told a box instead.
 
     A network that takes prompts must not be chosen by what it does without them: where only a prompt can say what is
@@ -216,9 +214,8 @@ def guesses(engine: Any, sample: Sample, plan: Plan, should_stop: Callable[[], b
     """
 
     def told(prompts: Prompts) -> NDArray[Any]:
-        return predict_sample(
-            engine, sample.image, plan, prompts=prompts, spacing=sample.spacing, should_stop=should_stop
-        )
+        inputs = with_prompts(sample.image, plan, prompts=prompts, spacing=sample.spacing)
+        return predict_prepared(engine, inputs, plan, should_stop=should_stop)
 
     alone = told(Prompts())
     yield alone
@@ -230,24 +227,6 @@ def guesses(engine: Any, sample: Sample, plan: Plan, should_stop: Callable[[], b
     box = box_around_largest(sample.labels, ignore=ignore)
     if box is not None:
         yield told(Prompts((), (box,)))
-
-
-def predict_sample(
-    engine: Any,
-    image: NDArray[Any],
-    plan: Plan,
-    *,
-    prompts: Prompts,
-    spacing: Sequence[float],
-    **options: Any,
-) -> NDArray[Any]:
-    """Classes of a prepared image on the network's grid, slice by slice where the network is 2-D."""
-    tiles = TileSettings(patch=prediction_tile(plan), overlap=plan.overlap)
-    inputs = with_prompts(image, plan, prompts=prompts, spacing=spacing)
-    if plan.slices and image.ndim == 4:
-        planes = (plane_of(inputs, index) for index in range(image.shape[1]))
-        return np.stack([predict_classes(engine, plane, settings=tiles, **options) for plane in planes])
-    return predict_classes(engine, inputs, settings=tiles, **options)
 
 
 def keep(outcome: Outcome, plan: Plan, path: Path) -> None:

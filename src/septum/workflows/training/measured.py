@@ -88,7 +88,7 @@ def measure(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Path, float | None]:
     """Segment the held-out cases of every trained fold, score them, write report, grades, provenance and card."""
-    plan, _ = folder.load()
+    plan = folder.read_plan()
     trained = set(folder.trained_folds())
     scores: list[Score] = []
     examples: list[Example] = []
@@ -174,7 +174,7 @@ def _measure_fold(
 ) -> tuple[list[Score], list[Example], list[HeldOut]]:
     """The held-out cases of a fold, segmented by the networks that did not see them (several members together)."""
     plan, models = folder.load(",".join(str(index) for index in members))
-    settings = PredictSettings()
+    settings = PredictSettings(precision=plan.precision)
     engine = make_engine(plan, models, settings, folder.path / "exported")
     if len(models) == 1 and plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
         engine = compared_with(engine, [(plan.mirrors[-1],)])

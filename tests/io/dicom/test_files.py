@@ -22,7 +22,7 @@ from tests.io import dicoms
 
 from septum import io
 from septum.errors import FormatError
-from septum.io.dicom import split_choice
+from septum.io.dicom.files import split_choice
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])

@@ -1,6 +1,6 @@
 """DICOM: a folder that holds one series, or a single file, as an image in the units of its rescale equation.
 
-Which files belong together and where they lie is decided in `dicom_series`; here their samples are decoded. Series of
+Which files belong together and where they lie is decided in `series`; here their samples are decoded. Series of
 a folder that holds several are chosen by number: `folder::2`.
 """
 
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import FormatError
-from septum.io.decoded import Decoded, check_size, collapse_grey, native, pick_frame, smallest_integer
-from septum.io.dicom_series import Layout, Plane, Series, arrange, dicom_files, is_dicom_file, scan
+from septum.io.decoded import Decoded, check_bytes, check_size, collapse_grey, native, pick_frame, smallest_integer
+from septum.io.dicom.series import Layout, Plane, Series, arrange, dicom_files, is_dicom_file, scan
 from septum.io.safe import reading
 
 _RGB = ("red", "green", "blue")
@@ -53,7 +53,14 @@ def split_choice(path: Path) -> tuple[Path, int | None]:
 
 
 def is_dicom_folder(folder: Path) -> bool:
-    """Whether at least one DICOM file lies directly in the folder."""
+    """Whether at least one DICOM file lies directly in the folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "0001").write_bytes(bytes(128) + b"DICM")
+    ...     is_dicom_folder(Path(folder))
+    True
+    """
     return folder.is_dir() and next(dicom_files(folder), None) is not None
 
 
@@ -74,7 +81,7 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     result = Decoded(
         native(array), layout.grid, _RGB if len(array) == 3 else ("intensity",), format="DICOM",
         modality=series.modality, axes=letters, frames=len(layout.frames), units="mm" if layout.physical else "px",
-        notes=(*notes, *layout.notes, *more),
+        notes=(*notes, *layout.notes, *more), doubts=layout.doubts,
     )  # fmt: skip
     return collapse_grey(result)
 
@@ -119,7 +126,7 @@ def _layout(path: Path, axes: str | None) -> tuple[Series, Layout, list[str]]:
         )
     chosen = _choose(folder, series, choice)
     notes = [f"left out, no images: {kinds}"] if others else []
-    layout = arrange(folder.name, chosen)
+    layout = arrange(folder.name, chosen, axes)
     if axes is not None:
         _check_axes(path, axes, layout)
     return chosen, layout, notes
@@ -158,31 +165,53 @@ def _decode(path: Path, stack: tuple[Plane, ...]) -> tuple[NDArray[Any], list[st
         with _private(plane.path):  # of a folder, the message names the damaged slice
             if opened != plane.path:
                 opened, dataset = plane.path, pydicom.dcmread(plane.path, force=True)
+                _check_length(plane.path, dataset)
             samples, inverted = _picture(plane, dataset)
         if inverted and not notes:
             notes.append("MONOCHROME1: inverted, so that bright means dense")
         if number == 0:
-            kind = _value_type(dataset, stack) if whole and samples.dtype.kind in "iu" else np.dtype(np.float32)
+            kind = _value_type(stack) if whole and samples.dtype.kind in "iu" else np.dtype(np.float32)
             result = np.empty((samples.shape[-1], len(stack), *plane.shape), dtype=kind)
         if len(result) != samples.shape[-1]:
             raise FormatError(f"all slices of {path.name} must have the same channels; split the series")
-        result[:, number] = np.moveaxis(_rescaled(samples, plane, result.dtype), -1, 0)
+        values = _rescaled(samples, plane, result.dtype)
+        if values.dtype.itemsize > result.dtype.itemsize:  # a slice has more than its header's bits, or fractions
+            result = result.astype(np.promote_types(result.dtype, values.dtype))
+        result[:, number] = np.moveaxis(values, -1, 0)
     return result, notes
 
 
+def _check_length(path: Path, dataset: Any) -> None:
+    """Uncompressed samples must be there before memory for them is taken."""
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    bits = int(dataset.get("BitsAllocated") or 0)
+    syntax = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
+    if "PixelData" in dataset and not getattr(syntax, "is_compressed", False):
+        samples = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1) * frames
+        subsampled = "422" in str(dataset.get("PhotometricInterpretation", ""))
+        check_bytes(path, samples * bits // 8 * (2 if subsampled else 3) // 3, len(dataset.PixelData) + 1)
+
+
 def _rescaled(samples: NDArray[Any], plane: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
-    if plane.slope == 1 and plane.intercept == 0:
-        return samples.astype(dtype)
-    exact = np.float64 if dtype.kind == "f" else np.int64
-    return (samples.astype(exact) * exact(plane.slope) + exact(plane.intercept)).astype(dtype)
+    """Samples by the rescale equation in `dtype`, or in a larger type where they do not fit it."""
+    exact = np.float64 if dtype.kind == "f" or samples.dtype.kind == "f" else np.int64
+    values: NDArray[Any] = samples.astype(exact) * exact(plane.slope) + exact(plane.intercept)
+    if dtype.kind == "f" or exact is np.float64:
+        return values.astype(np.float32)
+    low, high = int(values.min()), int(values.max())
+    bounds = np.iinfo(dtype)
+    if bounds.min <= low and high <= bounds.max:
+        return values.astype(dtype)
+    return values.astype(np.promote_types(dtype, smallest_integer(low, high)))
 
 
-def _value_type(dataset: Any, stack: tuple[Plane, ...]) -> np.dtype[Any]:
-    """The smallest integer type that holds every value the stored bits can rescale to."""
-    bits = int(dataset.get("BitsStored", 16))
-    signed = int(dataset.get("PixelRepresentation", 0)) == 1
-    ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    values = [int(plane.slope) * end + int(plane.intercept) for plane in stack for end in ends]
+def _value_type(stack: tuple[Plane, ...]) -> np.dtype[Any]:
+    """The smallest integer type that holds every value that the stored bits of any slice can rescale to."""
+    values = [0]
+    for plane in stack:
+        bits = min(plane.bits, 32)
+        ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if plane.signed else (0, 2**bits - 1)
+        values += [int(plane.slope) * end + int(plane.intercept) for end in ends]
     return smallest_integer(min(values), max(values))
 
 

@@ -1,0 +1,1 @@
+"""What `septum lesson` computes, draws and asks: the lecture, idea by idea."""

@@ -1,0 +1,158 @@
+"""What people suffered with DICOM: wrapped values, slices taken for copies, series that nobody could read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pydicom.data
+import pytest
+import SimpleITK
+from pydicom.dataset import Dataset
+from tests.io import dicoms
+
+from septum import io
+from septum.errors import FormatError, SeptumError
+
+
+def save(folder: Path, name: str, samples: np.ndarray, **tags: object) -> None:
+    folder.mkdir(exist_ok=True)
+    dicoms.dataset(samples, **tags).save_as(folder / name, enforce_file_format=True)
+
+
+@pytest.mark.parametrize("odd", [np.uint8, np.int16])
+def test_slices_of_other_depth_or_sign_keep_their_values(tmp_path: Path, odd: type) -> None:
+    expected = [7, 901, 902, 903, 904, 7]
+    for z, value in enumerate(expected):
+        kind = odd if z in (0, 5) else np.uint16
+        save(tmp_path / "s", f"{z}.dcm", np.full((8, 8), value, kind), ImagePositionPatient=[0, 0, 2.0 * z])
+    assert io.read_image(tmp_path / "s").array[0].max(axis=(1, 2)).tolist() == expected
+
+
+def test_a_negative_slice_among_unsigned_ones_stays_negative(tmp_path: Path) -> None:
+    for z in range(4):
+        kind = np.int16 if z == 2 else np.uint16
+        value = -5 if z == 2 else 60000
+        save(tmp_path / "s", f"{z}.dcm", np.full((8, 8), value, kind), ImagePositionPatient=[0, 0, 2.0 * z])
+    assert io.read_image(tmp_path / "s").array[0, :, 0, 0].tolist() == [60000, 60000, -5, 60000]
+
+
+def test_values_above_bits_stored_do_not_wrap(tmp_path: Path) -> None:
+    for z in range(3):
+        picture = np.full((8, 8), 300, np.uint16)
+        save(tmp_path / "s", f"{z}.dcm", picture, ImagePositionPatient=[0, 0, 2.0 * z], BitsStored=8, HighBit=7)
+    files = SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(tmp_path / "s"))
+    assert len(files) == 3
+    assert io.read_image(tmp_path / "s").array.max() == 300
+
+
+def test_twelve_slices_with_one_identifier_are_twelve_slices(tmp_path: Path) -> None:
+    for z in range(12):
+        picture = np.full((8, 8), z * 10, np.uint16)
+        save(tmp_path / "s", f"{z:02d}.dcm", picture, ImagePositionPatient=[0, 0, 2.0 * z], SOPInstanceUID="1.2.3.4")
+    image = io.read_image(tmp_path / "s")
+    assert image.array[0, :, 0, 0].tolist() == list(range(0, 120, 10))
+    save(tmp_path / "s", "copy.dcm", np.full((8, 8), 30, np.uint16), ImagePositionPatient=[0, 0, 6.0],
+         SOPInstanceUID="1.2.3.4")  # fmt: skip
+    assert io.read_image(tmp_path / "s").array.shape == (1, 12, 8, 8)
+
+
+def spect(path: Path, **tags: object) -> np.ndarray:
+    place = Dataset()
+    place.ImagePositionPatient = [-30, -40, 50]
+    place.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    samples = np.stack([np.full((8, 8), z * 10, np.uint16) for z in range(10)])
+    values = {
+        "Modality": "NM", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.20", "ImageOrientationPatient": None,
+        "NumberOfFrames": 10, "DetectorInformationSequence": [place], "SpacingBetweenSlices": -4, "SliceThickness": 4,
+        "PixelSpacing": [1, 1],
+    }  # fmt: skip
+    dicoms.dataset(samples, **(values | tags)).save_as(path, enforce_file_format=True)
+    return samples
+
+
+def test_a_spect_volume_has_the_place_that_itk_gives_it(tmp_path: Path) -> None:
+    samples = spect(tmp_path / "nm.dcm", SpacingBetweenSlices=4)
+    image = io.read_image(tmp_path / "nm.dcm")
+    oracle = SimpleITK.ReadImage(str(tmp_path / "nm.dcm"))
+    np.testing.assert_array_equal(image.array[0], samples)
+    np.testing.assert_allclose(image.grid.spacing[::-1], oracle.GetSpacing())
+    np.testing.assert_allclose(image.grid.origin, np.array([-1, -1, 1]) * oracle.GetOrigin())
+
+
+def test_a_spect_volume_with_a_negative_step_has_four_millimetres(tmp_path: Path) -> None:
+    spect(tmp_path / "nm.dcm")
+    image = io.read_image(tmp_path / "nm.dcm")
+    assert image.array.shape == (1, 10, 8, 8)
+    np.testing.assert_allclose(image.grid.spacing, (4, 1, 1))
+
+
+@pytest.mark.parametrize("axes", [None, "ZYX"])
+def test_ct_slices_without_positions_are_a_volume_with_a_note(tmp_path: Path, axes: str | None) -> None:
+    for z in range(5):
+        picture = np.full((8, 8), z, np.uint16)
+        save(tmp_path / "s", f"{9 - z}.dcm", picture, InstanceNumber=z + 1, SliceThickness=3)
+    image = io.read_image(tmp_path / "s", axes=axes)
+    assert image.array[0, :, 0, 0].tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(image.grid.spacing, (3, 0.8, 0.5))
+    assert "no positions" in image.notes[0]
+    assert io.count_frames(tmp_path / "s", axes="TYX") == 5
+
+
+def test_positions_rounded_to_a_tenth_are_one_even_stack(tmp_path: Path) -> None:
+    for z in range(20):
+        place = [0, 0, round(0.625 * z, 1)]
+        save(tmp_path / "s", f"{z:02d}.dcm", np.full((8, 8), z, np.uint16), ImagePositionPatient=place)
+    image = io.read_image(tmp_path / "s")
+    assert image.array[0, :, 0, 0].tolist() == list(range(20))
+    assert image.grid.spacing[0] == pytest.approx(0.625, abs=0.002)
+    assert "rounded" in image.notes[0]
+
+
+def test_a_doubled_position_is_refused_with_its_file_and_place(tmp_path: Path) -> None:
+    for z in range(8):
+        place = [0, 0, 2.0 * (3 if z == 4 else z)]
+        save(tmp_path / "s", f"{z}.dcm", np.full((8, 8), z, np.uint16), ImagePositionPatient=place)
+    with pytest.raises(FormatError, match=r"2 at 6\.00 mm: 3\.dcm, 4\.dcm"):
+        io.read_image(tmp_path / "s")
+
+
+def test_a_parallel_scout_is_left_out_with_a_note(tmp_path: Path) -> None:
+    for z in range(8):
+        save(tmp_path / "s", f"{z}.dcm", np.full((8, 8), z, np.uint16), ImagePositionPatient=[0, 0, 2.0 * z])
+    save(tmp_path / "s", "scout.dcm", np.full((8, 8), 99, np.uint16), ImagePositionPatient=[-400, 0, 5.0])
+    image = io.read_image(tmp_path / "s")
+    assert image.array[0, :, 0, 0].tolist() == list(range(8))
+    assert "scout.dcm" in image.notes[0]
+
+
+@pytest.mark.parametrize(("tag", "value"), [("RescaleSlope", 0), ("PixelSpacing", [0, 0.5])])
+def test_a_zero_that_cannot_be_is_named(tmp_path: Path, tag: str, value: object) -> None:
+    tags = {"ImagePositionPatient": [0, 0, 0], "RescaleIntercept": 0, tag: value}
+    save(tmp_path, "a.dcm", np.zeros((8, 8), np.uint16), **tags)
+    with pytest.raises(FormatError, match=f"{tag} of a.dcm must"):
+        io.read_image(tmp_path / "a.dcm")
+
+
+def test_a_damaged_length_is_a_refusal_without_the_patients_name(tmp_path: Path) -> None:
+    raw = bytearray(Path(str(pydicom.data.get_testdata_file("CT_small.dcm"))).read_bytes())
+    raw[138] = 6
+    (tmp_path / "bad.dcm").write_bytes(raw)
+    with pytest.raises(SeptumError, match=r"bad\.dcm"):
+        io.read_image(tmp_path / "bad.dcm")
+
+
+@pytest.mark.parametrize("frames", [10**6, 2**31 - 1])
+def test_frames_that_are_not_there_take_no_memory(tmp_path: Path, frames: int) -> None:
+    save(tmp_path, "a.dcm", np.zeros((8, 8), np.uint16), NumberOfFrames=frames, ImagePositionPatient=[0, 0, 0])
+    with pytest.raises(FormatError):
+        io.read_image(tmp_path / "a.dcm")
+
+
+def test_a_gantry_tilt_is_said_to_every_command(tmp_path: Path) -> None:
+    tilt = np.radians(12)
+    for z in range(10):
+        save(tmp_path / "s", f"{z}.dcm", np.full((20, 20), 100, np.int16), ImagePositionPatient=[0, 0, 2.0 * z],
+             ImageOrientationPatient=[1, 0, 0, 0, round(np.cos(tilt), 7), round(-np.sin(tilt), 7)])  # fmt: skip
+    assert "gantry tilt" in io.read_image(tmp_path / "s").notes[0]

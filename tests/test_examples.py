@@ -1,0 +1,66 @@
+"""Every public function of the array rooms shows one short example, which pytest runs with the doctests of `src`.
+
+Left out are loops that numba compiles (their arguments are the state of an algorithm that one function hides) and the
+few functions of `WITHOUT`, each with its reason. A name that gets an example must leave that table.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "septum"
+ROOMS = ("classical", "geometry", "interactive", "io", "metrics", "net")
+
+WITHOUT = {
+    "geometry/convert.py:to_xarray": "xarray is not a dependency",
+    "geometry/convert.py:from_xarray": "xarray is not a dependency",
+    "interactive/compiled.py:compiled": "a decorator: every compiled loop is its example",
+    "interactive/session/records.py:read_session": "needs a folder that a session wrote; see `Session`",
+    "io/dicom.py:read": "needs a series of files",
+    "io/dicom.py:count_frames": "needs a series of files",
+    "io/dicom_series.py:arrange": "needs a series of files",
+    "io/safe.py:reading": "its example is an error",
+    "net/engines/exported.py:export_onnx": "needs the extra `engines`",
+    "net/engines/onnx.py:onnx_engine": "needs the extra `engines`",
+    "net/engines/openvino.py:openvino_engine": "needs the extra `engines`",
+    "net/inference/decide.py:decide_block": "one step of `predict_classes`",
+    "net/learning/simulated_user.py:prompt_batch": "one step of `train`",
+    "net/learning/train.py:train": "takes minutes; see the how-to page on training",
+}
+
+
+def functions_without_example(room: Path) -> set[str]:
+    """`file:function` of every public function of a room whose docstring holds no `>>>`."""
+    found = set()
+    for path in sorted(room.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or _is_compiled(node):
+                continue
+            if ">>>" not in (ast.get_docstring(node) or ""):
+                found.add(f"{path.relative_to(room.parent).as_posix()}:{node.name}")
+    return found
+
+
+def _is_compiled(node: ast.FunctionDef) -> bool:
+    return any(isinstance(mark, ast.Name) and mark.id == "compiled" for mark in node.decorator_list)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_function_of_a_room_has_an_example(room: str) -> None:
+    missing = functions_without_example(SOURCE / room)
+    excused = {name for name in WITHOUT if name.startswith(f"{room}/")}
+    assert missing - excused == set(), "write an example that runs (>>>) with a known answer"
+    assert excused - missing == set(), "these have an example, or are gone: take them out of WITHOUT"
+
+
+def test_a_function_without_an_example_is_found(tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    room.mkdir()
+    (room / "a.py").write_text(
+        'def shown():\n    """Yes.\n\n    >>> 1\n    1\n    """\n\n'
+        'def bare():\n    """No."""\n\n\ndef _hidden():\n    pass\n\n\n@compiled\ndef loop():\n    pass\n'
+    )
+    assert functions_without_example(room) == {"room/a.py:bare"}
