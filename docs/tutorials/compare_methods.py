@@ -6,6 +6,7 @@
 # %%
 import numpy as np
 import pandas as pd
+
 import septum
 from septum.metrics.statistics import compare_paired, rank_methods
 

@@ -5,6 +5,7 @@
 
 # %%
 import numpy as np
+
 import septum
 
 random = np.random.default_rng(7)

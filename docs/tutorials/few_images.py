@@ -10,6 +10,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+
 from septum.net.augment.augment import microscopy_2d
 from septum.net.augment.preview import preview
 
@@ -30,8 +31,7 @@ image, mask = picture(0)
 sheet = preview(microscopy_2d((64, 64)), image[None], mask, (1.0, 1.0), patch=(64, 64), count=11, seed=0)
 plt.figure(figsize=(10, 4))
 plt.imshow(sheet)
-plt.axis("off");
-
+plt.axis("off")
 # %% [markdown]
 # ## How much the next picture helps
 # A pixel classifier learns from one, two, four and eight annotated pictures and is tried on ten that it never saw. The first
@@ -64,8 +64,7 @@ print({number: round(float(score), 3) for number, score in zip(numbers, scores)}
 plt.figure(figsize=(5, 3))
 plt.plot(numbers, scores, "o-")
 plt.xlabel("annotated pictures")
-plt.ylabel("mean Dice of 10 new pictures");
-
+plt.ylabel("mean Dice of 10 new pictures")
 # %%
 gains = np.diff(scores)
 assert scores[-1] > scores[0]

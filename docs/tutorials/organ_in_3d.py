@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-import septum
 from pydicom.data import get_testdata_file
+
+import septum
 
 PIXEL_MM, SLICE_MM, RADIUS_MM = 0.7, 3.0, 12.0
 z, y, x = np.mgrid[:16, :96, :96]
@@ -67,7 +68,9 @@ assert abs(row["volume_mm3"] / truth_mm3 - 1) < 0.1
 
 # %%
 reference = (distance < RADIUS_MM).astype(np.uint8)
-septum.evaluate(organ.array, reference, spacing=ct.grid.spacing)[["dice", "hausdorff", "average_symmetric_surface_distance"]]
+septum.evaluate(organ.array, reference, spacing=ct.grid.spacing)[
+    ["dice", "hausdorff", "average_symmetric_surface_distance"]
+]
 
 # %% [markdown]
 # The mask goes back to the viewer as NIfTI, on the grid of the CT. This is research software, not a medical device.

@@ -1,4 +1,4 @@
-"""What people suffered with NRRD and MetaImage: crashes, endless reads, lost units, and headers that fetch other files."""
+"""What people suffered with NRRD and MetaImage: crashes, endless reads, lost units, headers that fetch other files."""
 
 from __future__ import annotations
 

@@ -429,8 +429,8 @@ def _slice_step(name: str, stack: Sequence[Plane]) -> tuple[Vector, list[str]]:
     straight = _rounded_line(places @ normal)
     if straight is not None:
         step = normal * straight + _aside(places, normal)
-        note = f"slice distances vary from {gaps.min():.3f} to {gaps.max():.3f} mm as rounded positions do"
-        return step, [f"{note}: {straight:.4f} mm is used"]
+        spread = f"slice distances vary from {gaps.min():.3f} to {gaps.max():.3f} mm as rounded positions do"
+        return step, [f"{spread}: {straight:.4f} mm is used"]
     wide = np.flatnonzero(gaps > (1 + _EVEN) * usual)
     if (gaps > 1.5 * usual).any():
         lost = int(sum(round(gap / usual) - 1 for gap in gaps[gaps > 1.5 * usual]))
