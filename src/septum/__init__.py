@@ -32,6 +32,7 @@ _HOMES = {
 }
 _ROOMS = (
     "classical",
+    "client",
     "errors",
     "geometry",
     "interactive",

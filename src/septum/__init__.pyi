@@ -2,6 +2,9 @@ from septum import (
     classical as classical,
 )
 from septum import (
+    client as client,
+)
+from septum import (
     errors as errors,
 )
 from septum import (

@@ -78,8 +78,9 @@ def test_filling_between_drawn_slices_says_what_to_expect_and_where_to_draw_next
 
 
 def test_a_tool_that_works_in_steps_is_streamed(client: TestClient) -> None:
-    stroke(client, 1, box={"start": [4, 11, 9], "stop": [5, 13, 11]}, runs=[0, 4, 2])
-    found = tool(client, "chan-vese", options={"label": 2, "iterations": 10, "every": 2}, stream=True)
+    body = {"client": PAGE, "sequence": 1, "box": {"start": [15, 20], "stop": [25, 30]}, "runs": [0, 100, 1]}
+    client.post("/api/cases/square/edits", json=body)
+    found = tool(client, "chan-vese", case="square", options={"iterations": 40, "every": 4}, stream=True)
     lines = [json.loads(line) for line in found.text.splitlines()]
     assert len(lines) >= 2
     assert lines[-1]["done"] is True
@@ -145,3 +146,10 @@ def test_a_classical_method_is_a_proposal_like_any_other(client: TestClient) -> 
     assert client.post("/api/cases/square/methods/otsu", json=body).json()["changed"] == 400
     assert (labels(client, case="square")[10:30, 15:35] == 4).all()
     assert client.post("/api/cases/square/methods/otus", json=body).status_code == 404
+
+
+def test_labels_that_nobody_named_get_a_row_of_the_table(client: TestClient, folder: Any) -> None:
+    stroke(client, 1, runs=[0, 1, 40])
+    client.app.state.desk._close("volume")
+    labels(client)
+    assert {one["value"]: one["name"] for one in client.get("/api/project").json()["labels"]}[40] == "label 40"

@@ -25,7 +25,7 @@ from septum.errors import Cancelled, SeptumError
 from septum.server.desk import Desk, LeasedError
 from septum.server.jobs import JobRunner
 from septum.server.opened import StaleError
-from septum.server.routes import cases, edits, jobs, looking, measuring, tools
+from septum.server.routes import cases, edits, jobs, looking, measuring, reviewing, tools
 from septum.server.security import Gate
 from septum.server.settings import ServerSettings
 from septum.workflows.projects.project import open_project
@@ -50,7 +50,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     )  # fmt: skip
     app.state.desk = Desk(project, settings)
     app.state.jobs = JobRunner(project, app.state.desk.events)
-    for module in (cases, looking, edits, tools, jobs, measuring):
+    for module in (cases, looking, edits, tools, jobs, measuring, reviewing):
         app.include_router(module.router)
     app.add_api_route("/healthz", _health, methods=["GET"], tags=["health"])
     app.add_api_route("/", _page, methods=["GET"], include_in_schema=False)
@@ -92,6 +92,8 @@ def _health() -> dict[str, str]:
 
 
 def _page() -> FileResponse:
+    if not (STATIC / "index.html").is_file():
+        raise MissingError("the page must come with Septum, got a copy without it; install Septum again")
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
 

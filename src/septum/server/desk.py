@@ -12,11 +12,15 @@ from collections import OrderedDict
 from typing import Any
 
 from septum.errors import SessionError
+from septum.metrics.overlap import present
 from septum.server.events import Events
 from septum.server.opened import OpenCase, Sender
 from septum.server.settings import ServerSettings
-from septum.workflows.projects.project import Project
+from septum.workflows.projects.project import LARGEST_LABEL, PALETTE, Label, Project
 from septum.workflows.projects.store import Lease
+
+MOST_NAMED = 32
+"""Labels without a name up to which a case's labels are classes; more are the numbers of objects."""
 
 
 class LeasedError(SessionError):
@@ -53,6 +57,7 @@ class Desk:
                 found = self._open.get(case_id)
             if found is None:
                 found = OpenCase.open(self.project, case_id)
+                self._name_labels(found)
                 with self._guard:
                     self._open[case_id] = found
                 self._close_oldest()
@@ -111,6 +116,20 @@ class Desk:
         for key in list(self._open):
             self._close(key)
         self.project.close()
+
+    def _name_labels(self, case: OpenCase) -> None:
+        """Rows of the label table for labels that a case has and nobody named; object numbers are not named."""
+        held = present(case.session.labels()).tolist()
+        with self._guard:
+            table = self.project.facts.labels
+            known = {label.value for label in table}
+            new = [v for v in held if 0 < v <= LARGEST_LABEL and v not in known]
+            if not new or len(new) > MOST_NAMED or self.project.facts.instances:
+                return
+            colours = [PALETTE[(len(table) + i) % len(PALETTE)] for i in range(len(new))]
+            more = [Label(v, f"label {v}", colour) for v, colour in zip(new, colours, strict=True)]
+            self.project.set_labels([*table, *more])
+        self.events.publish("project", {"labels": [vars(label) for label in self.project.facts.labels]})
 
     def _close_oldest(self) -> None:
         with self._guard:

@@ -26,12 +26,19 @@ def measured(desk: DeskHere) -> dict[str, Any]:
     if not done:
         return {"available": False, "scores": [], "report": None, "model": None}
     model = str(done[-1].model)
+    worst = (done[-1].result or {}).get("worst", {})
     rows = _rows(desk.project.reports / model / "cases.csv")
-    scores = [
-        {"case": row.get("case", ""), "label": row.get("label", ""), "name": row.get("name", ""), "dice": _number(row)}
+    scores: list[dict[str, Any]] = [
+        {
+            "case": row.get("case", ""),
+            "label": row.get("label", ""),
+            "name": row.get("name", ""),
+            "dice": _number(row),
+            "worst": {"axis": 0, "index": worst.get(row.get("case", ""), 0)},
+        }
         for row in rows
     ]
-    scores.sort(key=lambda one: -1.0 if one["dice"] is None else one["dice"])
+    scores.sort(key=lambda one: -1.0 if one["dice"] is None else float(one["dice"]))
     return {"available": True, "scores": scores, "report": f"/api/measure/report/{model}/index.html", "model": model}
 
 

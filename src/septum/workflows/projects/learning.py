@@ -27,7 +27,7 @@ from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
-from septum.workflows.projects.annotations import read_annotation
+from septum.workflows.projects.annotations import compare, read_annotation
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import CaseRecord, MissingError
 from septum.workflows.runs.files import write_json, write_text
@@ -176,7 +176,7 @@ def evaluate_model(project: Project, model: str, told: Told) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("predictions", "references"):
         (folder / part).mkdir(parents=True)
-    count = 0
+    worst: dict[str, int] = {}
     for record in project.store.cases():
         path = prediction_file(project, record.id, model)
         if path is None or record.status not in ANNOTATED or not project.store.versions(record.id):
@@ -186,8 +186,9 @@ def evaluate_model(project: Project, model: str, told: Told) -> dict[str, Any]:
         shutil.copy2(path, folder / "predictions" / path.name)
         reference = folder / "references" / path.name
         io.write_labels(reference, LabelMap(known.labels, grid))
-        count += 1
-    if not count:
+        changed = compare(known.labels, prediction_of(project, record.id, model, grid)).slices
+        worst[record.id] = max(changed, key=lambda index: changed[index]) if changed else 0
+    if not worst:
         raise DatasetError(f"no case has both a mask of {model} and an annotation made since; correct or accept some")
     report = project.reports / model
     result = evaluate(
@@ -195,7 +196,7 @@ def evaluate_model(project: Project, model: str, told: Told) -> dict[str, Any]:
         hooks=Hooks(told.on_progress, told.on_note, told.should_stop),
     )  # fmt: skip
     dice = result.mean_dice
-    return {"model": model, "cases": count, "dice": float(dice) if np.isfinite(dice) else None}
+    return {"model": model, "cases": len(worst), "worst": worst, "dice": float(dice) if np.isfinite(dice) else None}
 
 
 def models_of(project: Project) -> list[Model]:

@@ -1,0 +1,83 @@
+"""The blinded reader study in the workbench: the same store and the same rules as `septum review`.
+
+The insight: a study that is in the project's `reports/review` is the one that is shown, so no path comes from a page,
+and what a reader sees is what `septum review` would show: pictures and codes, never the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from septum.server.desk import Desk
+from septum.server.routes.common import DeskHere, SenderHere
+from septum.server.schemas import RatingBody, Strict
+from septum.workflows.projects.store import MissingError
+from septum.workflows.review import study as review
+from septum.workflows.review.study import Study
+
+router = APIRouter(prefix="/api/review", tags=["review"])
+FOLDER = "review"
+
+
+@router.get("")
+def state(desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+    """The question, the answers, how far the reader is, and the next item; `available` is false without a study."""
+    if not (desk.project.reports / FOLDER).is_dir():
+        return {"available": False}
+    with _study(desk) as study:
+        return _state(study, sender.author)
+
+
+@router.post("/rate")
+def rate(body: RatingBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+    """Rate an item; a later rating supersedes it, and none is ever lost."""
+    with _study(desk) as study:
+        review.rate(study, sender.author, body.code, body.value, comment=body.comment, origin="page")
+        return _state(study, sender.author)
+
+
+@router.post("/undo")
+def undo(body: Strict, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+    """Take the reader's last rating back."""
+    with _study(desk) as study:
+        review.undo(study, sender.author, origin="page")
+        return _state(study, sender.author)
+
+
+@router.get("/pictures/{name}", response_class=Response)
+def picture(name: str, desk: DeskHere) -> Response:
+    """A picture that the study lists."""
+    with _study(desk) as study:
+        if not any(name in item.pictures for item in study.items):
+            raise MissingError("there is no such picture in the study")
+        content = (study.folder / review.PICTURES / name).read_bytes()
+    return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
+
+
+@contextmanager
+def _study(desk: Desk) -> Iterator[Study]:
+    folder = desk.project.reports / FOLDER
+    if not folder.is_dir():
+        raise MissingError(
+            "the project must hold a study in reports/review, got none; make one with `septum review create`"
+        )
+    with review.open_study(folder) as found:
+        yield found
+
+
+def _state(study: Study, reader: str) -> dict[str, Any]:
+    """What the page shows: nothing that only the key may say."""
+    item, done = review.next_item(study, reader), review.progress(study, reader)
+    return {
+        "available": True,
+        "question": study.scale.question,
+        "choices": [{"value": c.value, "key": c.key, "text": c.text} for c in study.scale.choices],
+        "reader": done.reader,
+        "rated": done.rated,
+        "total": done.total,
+        "item": None if item is None else {"code": item.code, "pictures": list(item.pictures)},
+    }
