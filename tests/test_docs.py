@@ -31,7 +31,7 @@ PAGES = [
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.parent.name not in WRITTEN),
 ]
 FENCE = re.compile(r"(?:<!-- not run: (?P<why>[^\n]+) -->\n+)?^```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^```", re.S | re.M)
-NOT_RUN = 2  # Python blocks that their page says are not run
+NOT_RUN = 3  # Python blocks that their page says are not run
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,9 @@ class JobRunner:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Take up what was queued; what ran when the server died has failed."""
+        """Take up what was queued; what ran when the server died has failed. Nothing happens twice."""
+        if self._thread is not None and self._thread.is_alive():
+            return
         for job in self._project.store.jobs():
             if job.state in ("running", "stopping"):
                 self._project.store.change_job(
