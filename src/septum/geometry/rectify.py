@@ -18,7 +18,15 @@ RIGHT_ANGLE = 2e-4
 
 
 def is_sheared(grid: Grid) -> bool:
-    """Whether two axes of the grid meet at an angle that ITK refuses (0.01 degrees from a right one)."""
+    """Whether two axes of the grid meet at an angle that ITK refuses (0.01 degrees from a right one).
+
+    >>> affine = np.diag([2.0, 1.0, 1.0, 1.0])
+    >>> is_sheared(Grid((9, 20, 20), affine))
+    False
+    >>> affine[1, 0] = 0.5
+    >>> is_sheared(Grid((9, 20, 20), affine))
+    True
+    """
     cosines = grid.direction.T @ grid.direction - np.eye(grid.ndim)
     return bool(np.abs(cosines).max() > RIGHT_ANGLE)
 
@@ -54,12 +62,25 @@ def rectangular(grid: Grid) -> Grid:
 
 
 def rectify_image(image: Image, *, outside: float | None = None) -> Image:
-    """Intensities on the rectangular grid, linear; beyond the slices the smallest value, or `outside`."""
+    """Intensities on the rectangular grid, linear; beyond the slices the smallest value, or `outside`.
+
+    >>> affine = np.diag([2.0, 1.0, 1.0, 1.0])
+    >>> affine[1, 0] = 0.5
+    >>> rectify_image(Image(np.ones((1, 9, 20, 20)), Grid((9, 20, 20), affine))).grid.shape
+    (9, 24, 20)
+    """
     grid = rectangular(image.grid)
     return image if grid is image.grid else resample_image(image, grid, order=1, outside=outside)
 
 
 def rectify_labels(labels: LabelMap) -> LabelMap:
-    """Labels on the rectangular grid, nearest neighbour; beyond the slices 0."""
+    """Labels on the rectangular grid, nearest neighbour; beyond the slices 0.
+
+    >>> affine = np.diag([2.0, 1.0, 1.0, 1.0])
+    >>> affine[1, 0] = 0.5
+    >>> found = rectify_labels(LabelMap(np.ones((9, 20, 20), np.uint8), Grid((9, 20, 20), affine)))
+    >>> found.array.shape, sorted(set(found.array.ravel().tolist()))
+    ((9, 24, 20), [0, 1])
+    """
     grid = rectangular(labels.grid)
     return labels if grid is labels.grid else resample_labels(labels, grid)

@@ -40,6 +40,9 @@ def numbered(path: Path, pattern: str, first: int, last: int, step: int) -> list
 
     Raises:
         FormatError: for any other pattern, or a range that is empty or absurd.
+
+    >>> numbered(Path("a.mhd"), "s%03d.raw", 1, 3, 1)
+    ['s001.raw', 's002.raw', 's003.raw']
     """
     if not re.fullmatch(r"[^%]*%0?\d{0,2}d[^%]*", pattern):
         raise FormatError(f"the data files of {path.name} must have one %d in their name, got {pattern!r}; correct it")

@@ -30,7 +30,11 @@ def millimetres(text: object) -> float | None:
 
 
 def is_unknown(text: object) -> bool:
-    """Whether a unit is named that is neither a length in the table nor pixels."""
+    """Whether a unit is named that is neither a length in the table nor pixels.
+
+    >>> is_unknown("furlong"), is_unknown("mm"), is_unknown("pixel")
+    (True, False, False)
+    """
     name = _name(text)
     return name not in _MM and name not in _NO_LENGTH
 

@@ -79,7 +79,7 @@ def test_scores_of_hand_drawn_masks_are_in_every_file(tmp_path: Path) -> None:
     assert document["cases"][1]["dice"] == 0.25
     assert "<html" in result.report.read_text()
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(
-        [*report_folder.FILES, "agreement.csv", "agreement.tex", "figures"]
+        [*report_folder.FILES, "agreement.csv", "agreement.tex", "figures", "settings.toml"]
     )
 
 

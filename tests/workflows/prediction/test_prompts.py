@@ -152,7 +152,8 @@ def test_a_network_that_takes_prompts_is_validated_with_them(prompted: tuple[Pat
     validate = make_validation([sample], plan, fabric, lambda: False)
     assert validate(network) == pytest.approx(np.mean([alone, clicked, boxed]))
     stopped = make_validation([sample], plan, fabric, lambda: True)
-    assert stopped(network) == 0
+    with pytest.raises(Cancelled):
+        stopped(network)
 
 
 def test_the_plan_records_the_prompts_and_reads_them_back(prompted: tuple[Path, Path]) -> None:
@@ -449,9 +450,7 @@ def test_marks_of_a_layer_reach_the_network_as_strokes_of_their_labels(
             tmp_path / f"{name}.tif",
             script=script,
             settings=edit.EditSettings(new=True, layers={"drawn": tmp_path / "drawn.tif"}),
-            on_progress=lambda *_: None,
-            on_note=lambda _: None,
-            should_stop=lambda: False,
+            hooks=Hooks(),
         )
         written[name] = io.read_labels(tmp_path / f"{name}.tif").array
     assert written["layer"].any()
