@@ -46,12 +46,18 @@ def copied(case: Case, folder: Path) -> Case:
     """The case with its images copied into `folder`, as files of one piece.
 
     A file or a DICOM folder is copied as it is; what consists of several files, or is one frame of many, is written
-    anew. Labels stay where they are: the first version of an annotation is a copy of them.
+    anew. Labels that are one file are copied too, so that the project is whole without the data set; others (one frame
+    of many, single slices) stay where they are.
 
     Raises:
         FormatError: a file that cannot be read or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    label = case.label
+    if label is not None and label.frame is None and not label.slices and suffix(label.path) not in _SEVERAL_FILES:
+        target = folder / f"labels-{label.path.name}"
+        _copy(label.path, target)
+        case = replace(case, label=replace(label, path=target))
     whole = [s for s in case.images if s.frame is not None or suffix(s.path) in _SEVERAL_FILES or "::" in s.path.name]
     if whole:
         image = load_image(case)
