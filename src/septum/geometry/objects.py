@@ -45,7 +45,8 @@ def object_table(
     size, power = ("volume_mm3", 3) if grid.ndim == 3 else ("area_mm2", 2)
     volumes = counts[chosen] * grid.voxel_volume
     centres = np.array(ndimage.center_of_mass(np.ones(labels.shape, np.uint8), flat, chosen)).reshape(-1, grid.ndim)
-    boxes = [ndimage.find_objects(flat + 1)[index] for index in chosen]
+    found = ndimage.find_objects(flat + 1)  # once for all objects
+    boxes = [found[index] for index in chosen]
     columns: dict[str, Any] = {
         "label": values[chosen].astype(np.int64),
         "name": [names.get(int(value), "") for value in values[chosen]],
