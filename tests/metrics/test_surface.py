@@ -190,6 +190,16 @@ def test_scaling_the_spacing_scales_millimetres(case: Any, factor: float) -> Non
     np.testing.assert_allclose(other.reference_sizes.sum(), one.reference_sizes.sum() * factor**power, rtol=1e-9)
 
 
+def test_a_percentile_reached_exactly_does_not_depend_on_the_unit_of_the_spacing() -> None:
+    """Half of these outlines' lengths lies within one distance: whether 50 % is reached must not hang on rounding."""
+    for seed in range(40):
+        a, b = blobs((9, 11), seed)
+        at_one = hausdorff_percentile(surface_distances(a, b, spacing=(1.0, 1.0)), 50)
+        for factor in (0.84375, 0.1, 0.3, 1.7, 7.3):
+            scaled = hausdorff_percentile(surface_distances(a, b, spacing=(factor, factor)), 50)
+            np.testing.assert_allclose(scaled, at_one * factor, rtol=1e-6, err_msg=f"{seed}, {factor}")
+
+
 @given(cases, st.randoms(use_true_random=False))
 def test_permuting_and_flipping_the_axes_changes_nothing(case: Any, random: Any) -> None:
     (a, b), spacing = case[0], case[1][: case[0][0].ndim]
