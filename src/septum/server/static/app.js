@@ -1,6 +1,7 @@
 // @ts-check
 /** Starts the page and joins its parts. */
 import { listen } from "./keys.js";
+import { mount, panelKeys } from "./loop/panels.js";
 import { Stroke } from "./painting.js";
 import { by, chosenOptions, drawCases, drawLabels, drawModes, drawOptions, drawRest } from "./panels.js";
 import { state, subscribe, update } from "./store.js";
@@ -194,6 +195,26 @@ const decide = (accept) => attempt(async () => {
   answered(answer, id);
 });
 
+/** What panels may ask of the images. @type {import("./loop/panels.js").Desk} */
+const desk = {
+  open: async (id, at) => {
+    await open(id);
+    if (at && state.opened?.ndim === 3) update({ position: state.position.map((v, a) => a === at.axis ? at.index : v) });
+  },
+  propose: (made) => {
+    update({ preview: made.preview, expected: `${made.changed} voxels would change` });
+    ghost(made);
+  },
+  refresh: () => attempt(async () => {
+    if (!state.opened) return;
+    const facts = await get(here());
+    if (facts.id !== state.opened?.id) return;
+    Object.assign(state.opened, facts);
+    for (const port of ports) void port.load(true);
+    update();
+  }),
+};
+
 async function refresh() { update({ cases: (await get("/cases")).cases }); }
 function bind() {
   const number = (/** @type {string} */ id, /** @type {"radius"|"opacity"|"centre"|"width"} */ key) => { by(id).oninput = () => update({ [key]: Number(by(id).value) }); };
@@ -217,6 +238,7 @@ function bind() {
     ["V", "Fill between slices: preview", () => preview("fill-between-slices")], ["Enter", "Accept the preview", () => decide(true)], ["Escape", "Drop the preview", () => { by("keys").close(); decide(false); }],
     ["H", "Hide or show labels", () => update({ hidden: !state.hidden })], ["F", "Fit", fit], ["?", "This sheet", () => by("keys").showModal()],
     ...Array.from({ length: 9 }, (_, i) => /** @type {[string,string,() => void]} */ ([String(i + 1), `Label ${i + 1}`, () => update({ label: i + 1 })])),
+    ...panelKeys(desk),
   ], by("keys"));
 }
 
@@ -234,6 +256,7 @@ async function start() {
   drawOptions();
   void flush(answered);
   setInterval(() => { if (state.opened) void send(`${here()}/lease`, { take: false }).catch((e) => update({ message: e.message })); }, 20000);
+  mount({ tabs: by("rooms"), side: by("side"), desk });
   if (cases.cases.length) await open(cases.cases[0].id);
 }
 attempt(start);
