@@ -41,14 +41,14 @@ def _run(
     import math
 
     from septum.workflows.model.settings import TrainSettings, TrainStatus
-    from septum.workflows.projects import learning
+    from septum.workflows.projects import learning, masks
     from septum.workflows.projects.project import open_project
 
     def on_status(status: TrainStatus) -> None:
         plain = {k: v for k, v in vars(status).items() if not isinstance(v, float) or math.isfinite(v)}
         tell({"status": plain, "progress": min(1.0, status.step / max(1, status.steps))})
 
-    told = learning.Told(
+    told = masks.Told(
         on_status, lambda what, share: tell({"message": what, "progress": share}), lambda note: tell({"message": note}),
         stop,
     )  # fmt: skip

@@ -26,8 +26,9 @@ from septum.server.schemas import (
     TimeBody,
 )  # fmt: skip
 from septum.workflows.projects.annotations import compare, read_annotation
-from septum.workflows.projects.learning import models_of, queue_of
+from septum.workflows.projects.learning import models_of
 from septum.workflows.projects.project import Label
+from septum.workflows.projects.queue import queue_of
 from septum.workflows.projects.store import STATUSES, CaseRecord, Lease, Version
 
 router = APIRouter(prefix="/api", tags=["cases"])
