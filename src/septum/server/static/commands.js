@@ -9,9 +9,10 @@ import { active, planes } from "./look/planes.js";
 import { autoWindow, nextPreset } from "./look/window.js";
 import { showKeys, showPalette } from "./palette.js";
 import { shownCases } from "./side/cases.js";
+import { HAND } from "./side/icons.js";
 import { flick, toggleRange } from "./side/image.js";
 import { addLabel } from "./side/labels.js";
-import { HAND, serverTools, wordOf } from "./side/toolbar.js";
+import { serverTools, wordOf } from "./side/toolbar.js";
 import { state, update } from "./store.js";
 
 /** @typedef {import("./keys.js").Command} Command */

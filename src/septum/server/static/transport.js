@@ -40,6 +40,10 @@ export async function slice(path, signal) {
 }
 
 export const waiting = () => pending.length;
+/** @type {(() => void)[]} */
+const sleepers = [];
+/** Resolves when no stroke waits. @returns {Promise<void>} */
+export const idle = () => (pending.length ? new Promise((wake) => sleepers.push(wake)) : Promise.resolve());
 /** Rises over reloads of this tab, as the server asks. */
 export function sequence() {
   const next = Number(kept("sequence") ?? 0) + 1;
@@ -71,7 +75,7 @@ export async function flush(done) {
       if (error instanceof Refused && error.status < 500 && error.status !== 429) {
         pending.shift();
         keep();
-        update({ message: `The stroke was refused: ${error.message}` });
+        update({ message: `Not done: ${error.message}` });
         done(null, of);
       } else {
         update({ lost: true, message: `No connection: ${pending.length} ${pending.length > 1 ? "strokes are" : "stroke is"} kept and sent again` });
@@ -80,4 +84,5 @@ export async function flush(done) {
     }
   }
   sending = false;
+  for (const wake of sleepers.splice(0)) wake();
 }

@@ -3,8 +3,9 @@
 import { inward, outward } from "../look/geometry.js";
 import { active, planes, putRuns, reload } from "../look/planes.js";
 import { attempt, state, update } from "../store.js";
-import { client, queue, Refused, send, sequence, waiting } from "../transport.js";
+import { client, idle, queue, Refused, send, sequence, waiting } from "../transport.js";
 import { rulesFor } from "./rules.js";
+import { inTurn } from "./turn.js";
 
 /** @typedef {{from:number[],to:number[],values:Uint32Array}} Snapshot */
 /** @type {Map<string, Snapshot[]>} */
@@ -54,8 +55,12 @@ export function apply(tool, body, value = state.label) {
   const { opened } = state;
   if (!opened) return;
   rememberSlice();
-  update({ saved: "Sending…" });
-  queue({ case: opened.id, path: `tools/${tool}`, body: { client, sequence: sequence(), axis: active().axis, rules: rulesFor(value), ...body, apply: true } }, answered);
+  const whole = { axis: active().axis, rules: rulesFor(value), ...body, apply: true };
+  void inTurn(async () => {
+    update({ saved: "Sending…" });
+    queue({ case: opened.id, path: `tools/${tool}`, body: { client, sequence: sequence(), ...whole } }, answered);
+    await idle();
+  });
 }
 
 /** Sends another change, in order with the strokes. @param {string} path @param {object} body */

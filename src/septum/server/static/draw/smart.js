@@ -10,6 +10,7 @@ import { apply, change, here } from "./edits.js";
 import { begin, gesture, isHere } from "./gesture.js";
 import { gestureOf } from "./kinds.js";
 import { rulesFor } from "./rules.js";
+import { inTurn } from "./turn.js";
 
 /** @typedef {{preview:string,what:string,box:{start:number[],stop:number[]}|null,runs:number[]|null,changed:number,seconds:number,expected:{dice:number|null,next:{axis:number,index:number}|null}|null,done?:boolean,error?:string}} Made */
 let asking = false, again = /** @type {string|null} */ (null);
@@ -55,8 +56,8 @@ export const ask = (named) => attempt(async () => {
   update({ message: "", busy: `${name} is at work… Esc stops it`, expected: "Computing…" });
   try {
     const steps = toolOf(name)?.options.some((option) => option.name === "every");
-    if (steps) await stream(name);
-    else show(await send(`${here()}/tools/${name}`, bodyFor(name), "POST", stop.signal));
+    if (steps) await inTurn(() => stream(name));
+    else show(await inTurn(() => send(`${here()}/tools/${name}`, bodyFor(name), "POST", stop.signal)));
   } catch (error) {
     propose(null);
     update({ expected: "", preview: null });
@@ -146,7 +147,7 @@ export function hoverWire(plane, at) {
 async function path(plane, ends) {
   const points = ends.map((end) => outward(plane.voxel(end)));
   const { filled: _, ...options } = optionsFor("live-wire");
-  const made = await send(`${here()}/tools/live-wire`, { client, options: { ...options, filled: false }, points, axis: plane.axis, channel: bodyFor("live-wire").channel });
+  const made = await inTurn(() => send(`${here()}/tools/live-wire`, { client, options: { ...options, filled: false }, points, axis: plane.axis, channel: bodyFor("live-wire").channel }));
   return voxelsOf(made);
 }
 

@@ -30,7 +30,7 @@ function letters(ctx, plane, f) {
   const { grid, view, axis } = plane;
   const ends = (/** @type {number} */ a, /** @type {boolean} */ flip) => (flip ? [...grid.letters[a]].reverse() : grid.letters[a]);
   const [top, bottom] = ends(rowAxis(axis), view.flipRows), [left, right] = ends(colAxis(axis), view.flipCols);
-  label(ctx, top ?? "", f.w / 2, 15); label(ctx, bottom ?? "", f.w / 2, f.h - 34);
+  label(ctx, top ?? "", f.w / 2, 15); label(ctx, bottom ?? "", f.w / 2, f.h - view.foot - 6);
   label(ctx, left ?? "", 10, f.h / 2); label(ctx, right ?? "", f.w - 10, f.h / 2);
   if (grid.volume) label(ctx, `${plane.name}  ${plane.source.index + 1} / ${grid.size[axis]}`, 10, 18, "left");
 }
@@ -39,7 +39,7 @@ function letters(ctx, plane, f) {
 function scaleBar(ctx, plane, f) {
   const most = Math.min(160, f.w / 4) / f.scale, power = 10 ** Math.floor(Math.log10(most));
   const length = [5, 2, 1].map((k) => k * power).find((v) => v <= most) ?? power;
-  const x = 12, y = f.h - (plane.grid.volume ? 40 : 14), wide = length * f.scale;
+  const x = 12, y = f.h - plane.view.foot - 12, wide = length * f.scale;
   ctx.lineWidth = 4; ctx.strokeStyle = "#000a"; ctx.beginPath(); ctx.moveTo(x - 1, y); ctx.lineTo(x + wide + 1, y); ctx.stroke();
   ctx.lineWidth = 2; ctx.strokeStyle = "#fff"; ctx.beginPath(); ctx.moveTo(x, y); ctx.lineTo(x + wide, y); ctx.stroke();
   label(ctx, words(length), x, y - 6, "left");

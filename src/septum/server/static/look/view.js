@@ -5,18 +5,19 @@ export class View {
   /** @param {HTMLCanvasElement} canvas @param {{rows:number,cols:number,mmRow:number,mmCol:number,flipRows:boolean,flipCols:boolean}} shape */
   constructor(canvas, shape) {
     this.canvas = canvas;
-    Object.assign(this, shape);
     this.rows = shape.rows; this.cols = shape.cols; this.mmRow = shape.mmRow; this.mmCol = shape.mmCol;
     this.flipRows = shape.flipRows; this.flipCols = shape.flipCols;
     this.zoom = 1; this.pan = [0, 0];
+    /** CSS pixels at the foot that the slider covers. */
+    this.foot = 0;
   }
 
   /** CSS pixels per column and row, and the corner of the picture. */
   frame() {
-    const w = this.canvas.clientWidth, h = this.canvas.clientHeight, room = 22;
-    const fit = Math.min((w - 2 * room) / (this.cols * this.mmCol), (h - 2 * room) / (this.rows * this.mmRow));
+    const w = this.canvas.clientWidth, h = this.canvas.clientHeight, room = 22, foot = this.foot;
+    const fit = Math.min((w - 2 * room) / (this.cols * this.mmCol), (h - 2 * room - foot) / (this.rows * this.mmRow));
     const scale = Math.max(1e-6, fit) * this.zoom, sx = scale * this.mmCol, sy = scale * this.mmRow;
-    return { w, h, sx, sy, scale, x: (w - sx * this.cols) / 2 + this.pan[0], y: (h - sy * this.rows) / 2 + this.pan[1] };
+    return { w, h, sx, sy, scale, x: (w - sx * this.cols) / 2 + this.pan[0], y: (h - foot - sy * this.rows) / 2 + this.pan[1] };
   }
 
   /** Row and column, not rounded, under a pixel. @param {number} px @param {number} py */

@@ -4,6 +4,7 @@ import { by, el, redraw } from "../dom.js";
 import { chooseLabel } from "../draw/choose.js";
 import { attempt, state, update } from "../store.js";
 import { send } from "../transport.js";
+import { CLOSED, CROSS, EYE, icon, LOCK, OPEN, PLUS } from "./icons.js";
 
 /** Okabe and Ito's colours, which people who are colour-blind tell apart, then more. */
 const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#a6761d", "#7570b3", "#66a61e"];
@@ -28,7 +29,7 @@ export function addLabel() {
 }
 
 /** @param {string} on @param {string} off @param {boolean} is @param {string} what @param {() => void} onclick */
-const small = (on, off, is, what, onclick) => el("button", { className: "small", title: what, "aria-label": what, "aria-pressed": is, onclick }, is ? on : off);
+const small = (on, off, is, what, onclick) => el("button", { className: "small", title: what, "aria-label": what, "aria-pressed": is, onclick }, icon(is ? on : off));
 
 /** @param {import("../store.js").Label} one @param {number} at */
 function row(one, at) {
@@ -39,9 +40,9 @@ function row(one, at) {
   if (editing === one.value) setTimeout(() => { if (document.activeElement !== name && editing === one.value) { name.focus(); name.select(); } });
   const [off, fixed] = [state.hidden.includes(one.value), state.protected.includes(one.value)];
   return el("div", { className: "label", "aria-current": one.value === state.label }, colour, name,
-    small("🚫", "👁", off, off ? `Show ${one.name}` : `Hide ${one.name}`, () => update({ hidden: toggled(state.hidden, one.value) })),
-    small("🔒", "🔓", fixed, fixed ? `Unlock ${one.name}` : `Lock ${one.name}`, () => update({ protected: toggled(state.protected, one.value) })),
-    el("button", { className: "small", title: `Remove ${one.name} from the table; what is drawn stays`, "aria-label": `Remove ${one.name}`, onclick: () => keep(state.labels.filter((other) => other.value !== one.value)) }, "✕"));
+    small(CLOSED, EYE, off, off ? `Show ${one.name}` : `Hide ${one.name}`, () => update({ hidden: toggled(state.hidden, one.value) })),
+    small(LOCK, OPEN, fixed, fixed ? `Unlock ${one.name}` : `Lock ${one.name}`, () => update({ protected: toggled(state.protected, one.value) })),
+    el("button", { className: "small", title: `Remove ${one.name} from the table; what is drawn stays`, "aria-label": `Remove ${one.name}`, onclick: () => keep(state.labels.filter((other) => other.value !== one.value)) }, icon(CROSS)));
 }
 
 export function drawLabels() {
@@ -50,4 +51,4 @@ export function drawLabels() {
     el("div", { className: "label", "aria-current": state.label === 0 }, el("span", { className: "nothing" }), el("button", { className: "name", title: "Background (0): what is drawn is taken away, scribbles mark the background", onclick: () => chooseLabel(0) }, el("small", {}, "0"), "background")),
   ]);
 }
-export const bindLabels = () => { by("add-label").onclick = addLabel; };
+export const bindLabels = () => { by("add-label").onclick = addLabel; by("add-label").append(icon(PLUS)); };

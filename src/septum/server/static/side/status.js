@@ -22,8 +22,8 @@ export function say(plane) {
   if (!found || !within(place, plane.grid)) { by("where").textContent = ""; return; }
   const at = plane.grid.volume ? place : place.slice(1), mm = millimetres(place);
   const value = found.values.map((v) => (Number.isInteger(v) ? v : Number(v.toPrecision(4)))).join(" ");
-  const world = plane.grid.volume ? `  (${mm.map((v) => v.toFixed(1)).join(", ")}) mm` : "";
-  by("where").textContent = `[${at.join(", ")}]${world}  value ${value}  ${nameOf(found.label)}`;
+  const world = plane.grid.volume ? ` · (${mm.map((v) => v.toFixed(1)).join(", ")}) mm` : "";
+  by("where").textContent = `[${at.join(", ")}]${world} · ${value} · ${nameOf(found.label)}`;
 }
 
 export function drawStatus() {
