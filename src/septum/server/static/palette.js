@@ -37,7 +37,7 @@ function wait(button, command) {
 export function showPalette() {
   const dialog = by("palette");
   const list = el("div", { role: "listbox", "aria-label": "Commands" });
-  const input = el("input", { type: "search", placeholder: "Type a command", "aria-label": "Command" });
+  const input = el("input", { type: "text", placeholder: "Type a command", "aria-label": "Command" });
   let at = 0, found = /** @type {import("./keys.js").Command[]} */ ([]);
   const run = (/** @type {import("./keys.js").Command|undefined} */ command) => { dialog.close(); command?.act(); };
   const draw = () => {

@@ -49,9 +49,9 @@ function inHand(ctx, plane) {
   const { view } = plane, colour = cssOf(state.label);
   const spots = gesture.path.map(([r, c]) => view.screen(r, c));
   const follow = plane.cursor && state.tool === "polygon" ? [view.screen(plane.cursor[0], plane.cursor[1])] : [];
-  line(ctx, [...spots, ...follow], colour, state.tool !== "live-wire");
+  if (state.tool !== "live-wire") line(ctx, [...spots, ...follow], colour, true);
+  wire(ctx, plane, gesture.wire, "#f0e442"); wire(ctx, plane, gesture.tail, "#ffffff");
   if (["polygon", "live-wire"].includes(state.tool)) for (const spot of spots) dot(ctx, spot, colour);
-  wire(ctx, plane, gesture.wire, colour); wire(ctx, plane, gesture.tail, "#f0e442");
   line(ctx, gesture.mark.map(([r, c]) => view.screen(r, c)), colour, false);
   if (gesture.box.length === 2) { ctx.strokeStyle = colour; ctx.lineWidth = 2; corners(ctx, view.screen(gesture.box[0][0], gesture.box[0][1]), view.screen(gesture.box[1][0], gesture.box[1][1])); }
   if (gesture.ruler.length === 2) {

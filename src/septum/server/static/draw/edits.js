@@ -133,8 +133,10 @@ export const history = (which) => attempt(async () => {
   try {
     const answer = await send(`${here()}/${which}`, { client, epoch, revision });
     if (answer.box && state.opened.ndim === 3) {
-      const { start, stop } = inward(answer.box);
-      update({ position: state.position.map((v, a) => (v >= start[a] && v < stop[a] ? v : Math.floor((start[a] + stop[a]) / 2))) });
+      const { start, stop } = inward(answer.box), flat = start.map((v, a) => stop[a] - v === 1);
+      // What was drawn on one slice leads to that slice alone; the other planes stay where they are.
+      const follows = (/** @type {number} */ a) => (flat.filter(Boolean).length === 1 ? flat[a] : true);
+      update({ position: state.position.map((v, a) => ((v >= start[a] && v < stop[a]) || !follows(a) ? v : Math.floor((start[a] + stop[a]) / 2))) });
     }
     answered(answer, id);
     update({ message: `${which === "undo" ? "Undone" : "Done again"}: ${name}` });

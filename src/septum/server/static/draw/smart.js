@@ -4,8 +4,9 @@ import { chosenOptions } from "../side/form.js";
 import { inward, outward } from "../look/geometry.js";
 import { active } from "../look/planes.js";
 import { propose } from "../look/proposal.js";
+import { Tiles } from "../look/tiles.js";
 import { attempt, state, update } from "../store.js";
-import { client, Refused, send } from "../transport.js";
+import { client, send } from "../transport.js";
 import { apply, change, here } from "./edits.js";
 import { begin, gesture, isHere } from "./gesture.js";
 import { gestureOf } from "./kinds.js";
@@ -13,6 +14,8 @@ import { rulesFor } from "./rules.js";
 import { inTurn } from "./turn.js";
 
 /** @typedef {{preview:string,what:string,box:{start:number[],stop:number[]}|null,runs:number[]|null,changed:number,seconds:number,expected:{dice:number|null,next:{axis:number,index:number}|null}|null,done?:boolean,error?:string}} Made */
+/** Pixels of an image in tiles that a tool is shown at most. */
+const LARGEST_SEEN = 6e6;
 let asking = false, again = /** @type {string|null} */ (null);
 let stop = new AbortController();
 
@@ -34,10 +37,20 @@ export function optionsFor(name) {
 /** @param {number} label @param {number[][]} points @param {number} radius_mm */
 const mark = (label, points, radius_mm) => ({ label, points: points.map(outward), radius_mm });
 
+/** Of an image in tiles a tool looks at what is seen; of another one at all of it. */
+function regionSeen() {
+  const { source } = active();
+  if (!(source instanceof Tiles)) return null;
+  const [start, stop] = source.visible();
+  if ((stop[0] - start[0]) * (stop[1] - start[1]) > LARGEST_SEEN) throw new Error("The part that is seen is too large for a tool; zoom in first");
+  return [start, stop];
+}
+
 /** What the tool is shown. @param {string} name */
 export function bodyFor(name) {
   const shown = state.marks.map((m) => mark(m.label, m.points, m.radius_mm));
   return {
+    region: regionSeen(),
     client, options: optionsFor(name), axis: active().axis, rules: rulesFor(state.label),
     channel: state.channels.length > 1 && !state.opened?.rgb ? state.channel : null,
     points: state.points.length ? state.points.map(outward) : null,
@@ -137,8 +150,6 @@ export function hoverWire(plane, at) {
         gesture.tail = await path(plane, [gesture.path[gesture.path.length - 1], to]);
         update();
       }
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error; // two places in one voxel have no path
     } finally { hovering = false; }
   });
 }
@@ -146,8 +157,9 @@ export function hoverWire(plane, at) {
 /** @param {import("../look/plane.js").Plane} plane @param {number[][]} ends */
 async function path(plane, ends) {
   const points = ends.map((end) => outward(plane.voxel(end)));
+  if (points[0].every((v, a) => v === points[1][a])) return []; // two places in one voxel have no path
   const { filled: _, ...options } = optionsFor("live-wire");
-  const made = await inTurn(() => send(`${here()}/tools/live-wire`, { client, options: { ...options, filled: false }, points, axis: plane.axis, channel: bodyFor("live-wire").channel }));
+  const made = await inTurn(() => send(`${here()}/tools/live-wire`, { client, options: { ...options, filled: false }, points, axis: plane.axis, channel: bodyFor("live-wire").channel, region: regionSeen() }));
   return voxelsOf(made);
 }
 
@@ -176,7 +188,7 @@ export function closeWire() {
   const { plane, path: anchors } = gesture;
   if (!plane || anchors.length < 3) { update({ message: "A live-wire needs three clicks or more before it is closed" }); return; }
   const { filled: _, ...options } = optionsFor("live-wire");
-  apply("live-wire", { options, points: anchors.map((p) => outward(plane.voxel(p))), channel: bodyFor("live-wire").channel });
+  apply("live-wire", { options, points: anchors.map((p) => outward(plane.voxel(p))), channel: bodyFor("live-wire").channel, region: regionSeen() });
   begin(null);
   update();
 }

@@ -1,7 +1,6 @@
 // @ts-check
 /** What a tool proposes: kept dense within its box, cut along any plane, never part of the labels until accepted. */
-import { inward } from "./geometry.js";
-import { colAxis, rowAxis } from "./geometry.js";
+import { colAxis, inward, rowAxis } from "./geometry.js";
 
 /** @type {{start:number[],stop:number[],size:number[],flat:Int32Array}|null} */
 let held = null;
@@ -36,5 +35,5 @@ export function busiest(axis) {
   return start[axis] + counts.indexOf(Math.max(...counts));
 }
 
-/** Voxels of the proposal on one plane's slices: those that have any. @param {number} axis @param {number} index */
-export const reaches = (axis, index) => held !== null && index >= held.start[axis] && index < held.stop[axis];
+/** The proposal as it is kept, for an image of one slice. */
+export const whole = () => held;

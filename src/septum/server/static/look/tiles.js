@@ -5,9 +5,10 @@ import { slice } from "../transport.js";
 import { colourKey, lookUp } from "./colours.js";
 import * as compose from "./compose.js";
 import { Picture } from "./pictures.js";
+import { whole } from "./proposal.js";
 
 const SIDE = 512, KEPT = 160;
-/** @typedef {{image:Picture,tints:Picture,ghosts:Picture,values:import("../transport.js").Slice|null,labels:Uint32Array|null,rows:number,cols:number,asking:boolean,stale:boolean,dirty:boolean,painted:number}} Tile */
+/** @typedef {{image:Picture,tints:Picture,values:import("../transport.js").Slice|null,labels:Uint32Array|null,rows:number,cols:number,asking:boolean,stale:boolean,dirty:boolean,painted:number}} Tile */
 
 export class Tiles {
   /** @param {import("../store.js").Opened} opened @param {import("./geometry.js").Grid} grid @param {import("./view.js").View} view */
@@ -17,6 +18,7 @@ export class Tiles {
     this.tiles = /** @type {Map<string, Tile>} */ (new Map());
     this.queue = /** @type {string[]} */ ([]);
     this.busy = 0;
+    this.ghost = new Picture();
   }
 
   get index() { return 0; }
@@ -58,7 +60,7 @@ export class Tiles {
 
   /** @param {string} key */
   async fetch(key) {
-    const held = this.tiles.get(key) ?? { image: new Picture(), tints: new Picture(), ghosts: new Picture(), values: null, labels: null, rows: 0, cols: 0, asking: false, stale: true, dirty: true, painted: 0 };
+    const held = this.tiles.get(key) ?? { image: new Picture(), tints: new Picture(), values: null, labels: null, rows: 0, cols: 0, asking: false, stale: true, dirty: true, painted: 0 };
     this.tiles.delete(key);
     this.tiles.set(key, held);
     held.asking = true; held.stale = false;
@@ -134,8 +136,25 @@ export class Tiles {
       ctx.drawImage(tile.image.canvas, x, y, tile.cols * step, tile.rows * step);
       if (key.startsWith(`${level}/`)) marked.push({ tile, x, y, step });
     }
-    if (state.veiled || state.style === "off") return;
-    for (const { tile, x, y, step } of marked) ctx.drawImage(tile.tints.canvas, x, y, tile.cols * step, tile.rows * step);
+    if (state.veiled) return;
+    if (state.style !== "off") for (const { tile, x, y, step } of marked) ctx.drawImage(tile.tints.canvas, x, y, tile.cols * step, tile.rows * step);
+    this.haunt(ctx, table);
+  }
+
+  /** The proposal of a tool, which looked at what is seen alone. @param {CanvasRenderingContext2D} ctx @param {Int32Array} table */
+  haunt(ctx, table) {
+    const found = whole(), key = `${state.preview?.id}${colourKey()}`;
+    if (!found || !state.preview) return;
+    const [, rows, cols] = found.size;
+    if (this.ghost.key !== key) { compose.ghost(this.ghost.sized(rows, cols), found.flat, cols, table); this.ghost.show(); this.ghost.key = key; }
+    ctx.drawImage(this.ghost.canvas, found.start[2], found.start[1]);
+  }
+
+  /** The part of the image that is seen: start and stop. */
+  visible() {
+    const { w, h } = this.view.frame(), [a, b] = this.view.locate(0, 0), [c, d] = this.view.locate(w, h);
+    const cut = (/** @type {number} */ v, /** @type {number} */ n) => Math.max(0, Math.min(n, v));
+    return [[cut(Math.floor(Math.min(a, c)), this.rows), cut(Math.floor(Math.min(b, d)), this.cols)], [cut(Math.ceil(Math.max(a, c)), this.rows), cut(Math.ceil(Math.max(b, d)), this.cols)]];
   }
 
   /** @param {Tile} tile @param {Int32Array} table */

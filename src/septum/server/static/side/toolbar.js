@@ -14,7 +14,7 @@ function button(name, word, key, path, what) {
 export function serverTools() {
   const order = ["live-wire", "level-tracing", "magic-wand", "adaptive-brush", "threshold-brush", "grow-cut", "random-walker", "graph-cut", "geodesic", "pixel-classifier", "prompted"];
   const rank = (/** @type {string} */ name) => (order.includes(name) ? order.indexOf(name) : order.length);
-  return state.tools.filter((one) => !OWN.includes(one.name) && (!state.opened || one.dimensions.includes(state.opened.ndim))).sort((a, b) => rank(a.name) - rank(b.name));
+  return state.tools.filter((one) => !OWN.includes(one.name) && (!state.opened || (one.dimensions.includes(state.opened.ndim) && (state.opened.ndim === 3 || one.name !== "fill-between-slices")))).sort((a, b) => rank(a.name) - rank(b.name));
 }
 /** @param {string} name */
 export const wordOf = (name) => { const word = name.replaceAll("-", " "); return word[0].toUpperCase() + word.slice(1); };
