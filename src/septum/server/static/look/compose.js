@@ -58,14 +58,14 @@ export function difference(out, here, there, opacity) {
   for (let i = 0; i < out.length; i++) out[i] = here[i] === there[i] ? 0 : (there[i] === 0 ? ADDED : here[i] === 0 ? LACKING : OTHER) | alpha;
 }
 
-/** A proposal: every other pixel of what would be set, a hatch of what would be cleared.
+/** A proposal, striped: what would be set in its colour, what would be cleared in red.
  * @param {Uint32Array} out @param {Int32Array} wanted -1 where nothing would change @param {number} cols @param {Int32Array} table */
 export function ghost(out, wanted, cols, table) {
   for (let i = 0; i < out.length; i++) {
     if (wanted[i] < 0) { out[i] = 0; continue; }
-    const odd = (i + Math.floor(i / cols)) & 1;
-    const shown = wanted[i] ? colourIn(table, wanted[i]) : 0x0055ff;
-    out[i] = (shown < 0 ? 0xffffff : shown) | ((odd ? 0xe0 : 0x70) << 24);
+    const odd = ((i % cols) + Math.floor(i / cols)) & 2;
+    const shown = wanted[i] ? colourIn(table, wanted[i]) : 0x2020ff;
+    out[i] = (shown < 0 ? 0xffffff : shown) | ((odd ? 0xf0 : 0x58) << 24);
   }
 }
 

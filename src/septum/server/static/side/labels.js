@@ -8,7 +8,7 @@ import { CLOSED, CROSS, EYE, icon, LOCK, OPEN, PLUS } from "./icons.js";
 
 /** Okabe and Ito's colours, which people who are colour-blind tell apart, then more. */
 const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#a6761d", "#7570b3", "#66a61e"];
-let editing = -1;
+let editing = -1, shown = -1;
 
 /** @param {import("../store.js").Label[]} labels */
 const keep = (labels) => attempt(async () => {
@@ -46,9 +46,11 @@ function row(one, at) {
 }
 
 export function drawLabels() {
+  const before = by("labels").scrollTop;
   redraw(by("labels"), [state.labels, state.label, state.hidden, state.protected, editing], () => [
     ...state.labels.map(row),
     el("div", { className: "label", "aria-current": state.label === 0 }, el("span", { className: "nothing" }), el("button", { className: "name", title: "Background (0): what is drawn is taken away, scribbles mark the background", onclick: () => chooseLabel(0) }, el("small", {}, "0"), "background")),
   ]);
+  if (shown !== state.label) { shown = state.label; by("labels").querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" }); } else by("labels").scrollTop = before;
 }
 export const bindLabels = () => { by("add-label").onclick = addLabel; by("add-label").append(icon(PLUS)); };

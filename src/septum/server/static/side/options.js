@@ -11,7 +11,7 @@ import { wordOf } from "./toolbar.js";
 /** Options that the page gives itself: the brush, the label in hand, the plane that is drawn on. */
 const GIVEN = ["label", "radius_mm", "filled"];
 /** @param {import("../store.js").Option} option */
-const isGiven = (option) => GIVEN.includes(option.name) || (option.name === "axis" && option.default !== null);
+const isGiven = (option) => GIVEN.includes(option.name) || (option.name === "axis" && (option.default !== null || state.opened?.ndim !== 3));
 
 export function drawOptions() {
   const tool = state.tools.find((one) => one.name === state.tool), kind = gestureOf(state.tool);
