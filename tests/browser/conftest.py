@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.browser.person import Person
+from tests.browser.phantoms import phantom_project
 from tests.browser.serving import Server, chromium, serving, watched
 
 from septum import io
@@ -45,3 +47,17 @@ def _project(folder: Path) -> Path:
     project.set_labels([Label(1, "grey matter", PALETTE[0]), Label(2, "white matter", PALETTE[1])])
     project.close()
     return folder / "project"
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on phantoms with known answers: a volume with a bright ball, two channels, a large photograph."""
+    with serving(phantom_project(tmp_path_factory.mktemp("studio"))) as found:
+        yield found
+
+
+@pytest.fixture
+def person(browser: Any, studio: Server) -> Iterator[Person]:
+    """A person before the phantoms."""
+    with watched(browser, studio) as found:
+        yield Person(found, studio)

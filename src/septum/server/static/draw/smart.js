@@ -26,7 +26,7 @@ export const toolOf = (name) => state.tools.find((one) => one.name === name);
 export function optionsFor(name) {
   const tool = toolOf(name), known = (/** @type {string} */ option) => tool?.options.find((one) => one.name === option);
   /** @type {Record<string, any>} */
-  const options = name === state.tool ? chosenOptions() : {};
+  const options = chosenOptions(name);
   if (known("label") && !("label" in options)) options.label = state.label;
   if (known("radius_mm")) options.radius_mm = state.radius;
   if (known("axis") && name !== "fill-between-slices" && state.opened?.ndim === 3 && (known("axis")?.default !== null || options.axis === "slice")) options.axis = active().axis;

@@ -26,10 +26,11 @@ export function field(option, onchange) {
   return el("label", { title: option.what }, word, option.unit ? el("small", {}, ` ${option.unit}`) : null, input);
 }
 
-/** Options that the person set; what was left alone keeps the server's default. */
-export function chosenOptions() {
+/** Options of a tool that the person set; what was left alone keeps the server's default. @param {string} name */
+export function chosenOptions(name) {
   /** @type {Record<string, any>} */
   const options = {};
+  if (by("options").dataset.form !== name) return options; // its form is not drawn yet
   for (const input of by("options").querySelectorAll("[data-option]")) {
     const { option, kind, start } = input.dataset;
     if (option === "only") { if (input.checked) options.only = [state.label]; }

@@ -23,6 +23,7 @@ export function drawOptions() {
     ...(tool ? tool.options.filter((option) => !isGiven(option)).map((option) => field(option, () => { if (state.preview) ask(); })) : []),
     ...(["scribble", "prompt", "click"].includes(kind) ? [live()] : []),
   ]);
+  by("options").dataset.form = state.tool;
   by("run").hidden = !(tool && isServerTool(state.tool) && kind !== "wire" && kind !== "drag");
   by("clear").hidden = !state.marks.length && !state.points.length && !state.boxes.length;
   by("accept").disabled = by("drop").disabled = !state.preview;
