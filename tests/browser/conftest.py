@@ -56,8 +56,15 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def seat(request: pytest.FixtureRequest, studio: Server) -> Iterator[Person]:
+    """A person before the phantoms, for all tests of a file: opening a page takes longer than most of them."""
+    with chromium(request) as found, watched(found, studio) as page:
+        yield Person(page, studio)
+
+
 @pytest.fixture
-def person(browser: Any, studio: Server) -> Iterator[Person]:
-    """A person before the phantoms."""
-    with watched(browser, studio) as found:
-        yield Person(found, studio)
+def person(seat: Person) -> Person:
+    """The person with the brush in hand, nothing locked, nothing proposed."""
+    seat.reset()
+    return seat

@@ -25,11 +25,27 @@ SHOWN = """async () => {
 }"""
 
 
+RESET = """async () => {
+  const {update} = await import('/static/store.js'), {planes} = await import('/static/look/planes.js');
+  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
+  for (const plane of planes.all) plane.view.fit();
+  update({tool: 'brush', label: 1, radius: 4, ball: false, hidden: [], protected: [], overwrite: 'all'});
+  update({area: 'everywhere', ranged: false, points: [], marks: [], boxes: [], style: 'fill', opacity: 0.5});
+  update({invert: false, search: '', only: '', sort: 'name', message: ''});
+}"""
+
+
 class Person:
     """Hands and eyes on a page."""
 
     def __init__(self, page: Any, server: Server) -> None:
         self.page, self.server = page, server
+
+    def reset(self) -> None:
+        """Put the page back to how it opens."""
+        self.press("Escape")
+        self.page.evaluate(RESET)
+        self.page.wait_for_timeout(60)
 
     def state(self, expression: str) -> Any:
         """What an expression of the page's `state` says."""
@@ -45,11 +61,14 @@ class Person:
         self._until(lambda: self.page.evaluate(SHOWN), "all is shown", seconds)
 
     def open(self, name: str) -> str:
-        """Open a case by its name; its id."""
+        """Open a case by its name, with nothing done in it; its id."""
         self.page.locator(".case", has_text=name).first.click()
+        self.page.wait_for_timeout(100)
         self.until(f"state.opened && state.opened.name === '{name}'")
         self.settled()
         self.page.wait_for_timeout(200)
+        if not self.state("state.locked"):
+            self.undo_all()
         return str(self.state("state.opened.id"))
 
     def take(self, tool: str) -> None:

@@ -1,7 +1,6 @@
 """What goes wrong between a page and its server: it is killed in mid-stroke, somebody else has the case; and touch."""
 
 import signal
-from typing import Any
 
 import pytest
 from tests.browser.person import Person
@@ -12,7 +11,7 @@ Z, Y, X = CENTRE
 
 
 def test_a_stroke_is_sent_again_when_the_server_was_killed_in_the_middle_of_it(
-    browser: Any, tmp_path_factory: pytest.TempPathFactory
+    seat: Person, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     server = start(phantom_project(tmp_path_factory.mktemp("killed")))
     refused = (
@@ -22,7 +21,7 @@ def test_a_stroke_is_sent_again_when_the_server_was_killed_in_the_middle_of_it(
         "ERR_CONNECTION_RESET",
     )
     try:
-        with watched(browser, server, allow=refused) as page:
+        with watched(seat.page.context.browser, server, allow=refused) as page:
             person = Person(page, server)
             person.open("ball")
             person.take("brush")
@@ -54,9 +53,9 @@ def test_a_stroke_is_sent_again_when_the_server_was_killed_in_the_middle_of_it(
         server.process.wait(40)
 
 
-def test_a_case_that_somebody_edits_is_looked_at_and_not_drawn_on(person: Person, browser: Any) -> None:
+def test_a_case_that_somebody_edits_is_looked_at_and_not_drawn_on(person: Person) -> None:
     person.open("ball")
-    with watched(browser, person.server, allow=("409 (Conflict)",)) as page:
+    with watched(person.page.context.browser, person.server, allow=("409 (Conflict)",)) as page:
         other = Person(page, person.server)
         other.until("state.locked")
         other.click(Y, X)

@@ -125,15 +125,21 @@ def test_scribbles_grow_into_the_ball_with_three_tools_and_teach_the_pixel_class
     person.drag([(Y - 5, X), (Y + 5, X)])
     person.drag([(8, 5), (8, 50)], button="right")
     person.drag([(56, 50), (56, 5)], button="right")
-    for tool in ("grow-cut", "random-walker", "graph-cut", "pixel-classifier"):
+    person.drag([(62, 50), (62, 5)], button="right")
+    for tool in ("grow-cut", "graph-cut", "geodesic", "pixel-classifier"):
         if tool != "grow-cut":
             person.take(tool)
+        if tool == "pixel-classifier":
+            person.until("!state.busy && state.preview !== null", seconds=90)
+            person.page.get_by_label("Scales").fill("1.0, 1.6")
+            person.press("Enter")
+            person.page.wait_for_timeout(200)
         person.until(f"state.preview !== null && state.preview.what === '{tool}' && !state.busy", seconds=90)
         person.press("Enter")
         person.until("state.opened.undo.length === 1")
         assert dice(person.labels() == 1, ball()) > (0.9 if tool == "pixel-classifier" else 0.95), tool
         person.undo_all()
-    assert person.state("state.marks.length") == 3
+    assert person.state("state.marks.length") == 4
 
 
 def test_the_adaptive_brush_keeps_to_what_is_like_the_ball(person: Person) -> None:

@@ -9,7 +9,8 @@ const worded = (name) => { const word = name.replaceAll("_", " ").replace(/ mm$/
 /** A control for an option of a tool. @param {import("../store.js").Option} option @param {() => void} onchange */
 export function field(option, onchange) {
   const word = option.name === "only" ? "Only the label in hand" : option.name === "axis" ? "Within this slice only" : worded(option.name);
-  const attributes = { "data-option": option.name, "data-kind": option.kind, onchange };
+  const onkeydown = (/** @type {KeyboardEvent} */ event) => { if (event.key === "Enter") /** @type {HTMLElement} */ (event.target).blur(); };
+  const attributes = { "data-option": option.name, "data-kind": option.kind, onchange, onkeydown };
   if (option.kind === "flag" || option.name === "only" || option.name === "axis") return el("label", { className: "check", title: option.what }, el("input", { ...attributes, type: "checkbox", checked: option.default === true }), word);
   if (option.kind === "choice" || option.name === "model") {
     const choices = option.name === "model" ? state.models.filter((m) => m.prompts).map((m) => m.name) : option.choices;
