@@ -87,7 +87,7 @@ function bind() {
   const light = (/** @type {boolean} */ on) => { document.documentElement.classList.toggle("light", on); localStorage.setItem("septum-theme", on ? "light" : "dark"); };
   by("theme").onclick = () => light(!document.documentElement.classList.contains("light"));
   light(localStorage.getItem("septum-theme") === "light");
-  if (innerWidth < 1000) document.body.classList.add("no-cases");
+  if (innerWidth < 1100) document.body.classList.add("no-cases");
   bindCases(); bindHistory(); bindImage(); bindLabels(); bindOptions();
   new ResizeObserver(() => update()).observe(by("planes"));
   for (const dialog of [by("keys"), by("palette")]) dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => { if (event.target === dialog) dialog.close(); });

@@ -1,6 +1,7 @@
 // @ts-check
 /** Which tool is in hand. */
-import { state, update } from "../store.js";
+import { attempt, state, update } from "../store.js";
+import { get } from "../transport.js";
 import { begin, gesture } from "./gesture.js";
 import { gestureOf } from "./kinds.js";
 import { ask, drop } from "./smart.js";
@@ -13,6 +14,10 @@ export function choose(name) {
   gesture.ruler = [];
   if (state.preview || state.busy) drop();
   update({ tool: name, points: [], boxes: [], marks: keeps ? state.marks : [], expected: "", message: "" });
+  if (gestureOf(name) === "prompt") attempt(async () => {
+    const { models } = await get("/models");
+    update({ models, message: models.some((/** @type {{prompts:boolean}} */ one) => one.prompts) ? "" : "No network takes prompts yet: train one with prompts first" });
+  });
   if (keeps && state.live && new Set(state.marks.map((m) => m.label)).size > 1) ask(name);
 }
 

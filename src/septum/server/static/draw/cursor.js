@@ -52,7 +52,7 @@ function inHand(ctx, plane) {
   if (state.tool !== "live-wire") line(ctx, [...spots, ...follow], colour, true);
   wire(ctx, plane, gesture.wire, "#f0e442"); wire(ctx, plane, gesture.tail, "#ffffff");
   if (["polygon", "live-wire"].includes(state.tool)) for (const spot of spots) dot(ctx, spot, colour);
-  line(ctx, gesture.mark.map(([r, c]) => view.screen(r, c)), colour, false);
+  swept(ctx, gesture.mark.map(([r, c]) => view.screen(r, c)), colour, view.frame().scale);
   if (gesture.box.length === 2) { ctx.strokeStyle = colour; ctx.lineWidth = 2; corners(ctx, view.screen(gesture.box[0][0], gesture.box[0][1]), view.screen(gesture.box[1][0], gesture.box[1][1])); }
   if (gesture.ruler.length === 2) {
     const [a, b] = gesture.ruler, [p, q] = [view.screen(a[0], a[1]), view.screen(b[0], b[1])];
@@ -60,6 +60,19 @@ function inHand(ctx, plane) {
     for (const end of [p, q]) dot(ctx, end, "#f0e442");
     label(ctx, words(Math.hypot((a[0] - b[0]) * view.mmRow, (a[1] - b[1]) * view.mmCol)), (p[0] + q[0]) / 2, (p[1] + q[1]) / 2 - 8);
   }
+}
+
+/** A scribble, or the way of a brush that the server paints with. @param {CanvasRenderingContext2D} ctx @param {number[][]} spots @param {string} colour @param {number} scale */
+function swept(ctx, spots, colour, scale) {
+  if (!spots.length) return;
+  const brush = gestureOf(state.tool) === "drag";
+  ctx.lineCap = ctx.lineJoin = "round";
+  ctx.lineWidth = Math.max(3, 2 * scale * (brush ? state.radius : scribbleRadius()));
+  ctx.globalAlpha = brush ? 0.35 : 0.85; ctx.strokeStyle = colour;
+  ctx.beginPath(); spots.forEach(([x, y], k) => (k ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
+  if (spots.length === 1) ctx.lineTo(spots[0][0] + 0.1, spots[0][1]);
+  ctx.stroke();
+  ctx.globalAlpha = 1;
 }
 
 /** @param {CanvasRenderingContext2D} ctx @param {number[][]} spots @param {string} colour @param {boolean} closes */

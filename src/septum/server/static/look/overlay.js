@@ -32,7 +32,9 @@ function letters(ctx, plane, f) {
   const [top, bottom] = ends(rowAxis(axis), view.flipRows), [left, right] = ends(colAxis(axis), view.flipCols);
   label(ctx, top ?? "", f.w / 2, 15); label(ctx, bottom ?? "", f.w / 2, f.h - view.foot - 6);
   label(ctx, left ?? "", 10, f.h / 2); label(ctx, right ?? "", f.w - 10, f.h / 2);
-  if (grid.volume) label(ctx, `${plane.name}  ${plane.source.index + 1} / ${grid.size[axis]}`, 10, 18, "left");
+  if (!grid.volume) return;
+  const name = `${plane.name} ${plane.source.index + 1} / ${grid.size[axis]}`, meets = 10 + ctx.measureText(name).width > f.w / 2 - 12;
+  label(ctx, name, 10, meets ? 34 : 17, "left");
 }
 
 /** @param {CanvasRenderingContext2D} ctx @param {import("./plane.js").Plane} plane @param {{w:number,h:number,scale:number}} f */

@@ -31,7 +31,7 @@ export class Plane {
       rows: grid.size[ra], cols: grid.size[ca], mmRow: grid.mm[ra], mmCol: grid.mm[ca],
       flipRows: ["I", "P"].includes(grid.letters[ra][0]), flipCols: ["L", "P"].includes(grid.letters[ca][0]),
     });
-    this.view.foot = grid.volume ? 28 : 0;
+    this.view.foot = grid.volume ? 32 : 0;
     this.source = opened.tiled ? new Tiles(opened, grid, this.view) : new Slices(opened, grid, axis);
     this.painted = ""; this.marked = "";
   }
