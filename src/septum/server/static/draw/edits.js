@@ -1,7 +1,7 @@
 // @ts-check
 /** Edits on their way: strokes to the server, answers into the planes, undo and redo, and what is done to one slice. */
-import { inward, outward } from "../look/geometry.js";
-import { active, planes, putRuns, reload } from "../look/planes.js";
+import { colAxis, inward, outward, rowAxis } from "../look/geometry.js";
+import { active, putRuns, reload } from "../look/planes.js";
 import { attempt, state, update } from "../store.js";
 import { client, idle, queue, Refused, send, sequence, waiting } from "../transport.js";
 import { rulesFor } from "./rules.js";
@@ -10,7 +10,8 @@ import { inTurn } from "./turn.js";
 /** @typedef {{from:number[],to:number[],values:Uint32Array}} Snapshot */
 /** @type {Map<string, Snapshot[]>} */
 const snapshots = new Map();
-const MOST = 100;
+/** Edits of one slice that can be taken back on it alone, and pixels up to which a whole slice is kept for that. */
+const MOST = 50, LARGEST_KEPT = 1 << 22;
 let late = false;
 
 export const here = () => `/cases/${state.opened?.id}`;
@@ -72,11 +73,16 @@ export function change(path, body) {
 }
 
 /** @param {import("./stroke.js").Stroke} stroke */
-function remember({ plane, before }) {
-  if (before) push(where(plane), { from: [0, 0], to: [plane.source.rows, plane.source.cols], values: before });
+function remember({ plane, before, spans }) {
+  if (!before) return;
+  const { start, stop } = spans.box(), ra = rowAxis(plane.axis), ca = colAxis(plane.axis);
+  const from = [start[ra], start[ca]], to = [stop[ra], stop[ca]], wide = to[1] - from[1];
+  const values = new Uint32Array((to[0] - from[0]) * wide), { cols } = plane.source;
+  for (let r = from[0]; r < to[0]; r++) values.set(before.subarray(r * cols + from[1], r * cols + to[1]), (r - from[0]) * wide);
+  push(where(plane), { from, to, values });
 }
 function rememberSlice() {
-  const plane = active(), { source } = plane, values = plane.ready() ? source.copy([0, 0], [source.rows, source.cols]) : null;
+  const plane = active(), { source } = plane, values = plane.ready() && source.rows * source.cols < LARGEST_KEPT ? source.copy([0, 0], [source.rows, source.cols]) : null;
   if (values) push(where(plane), { from: [0, 0], to: [source.rows, source.cols], values });
 }
 /** @param {string} key @param {Snapshot} one */
@@ -91,22 +97,23 @@ function push(key, one) {
 export function undoSlice() {
   const plane = active(), held = snapshots.get(where(plane))?.pop();
   if (!held || !state.opened) { update({ message: "Nothing was drawn on this slice since the case was opened" }); return; }
-  replaceSlice(plane, held.values, "undo on this slice");
+  replaceSlice(plane, held, "undo on this slice");
 }
 
 /** Empties the slice of the active plane; hidden and locked labels stay. */
 export function clearSlice() {
-  const plane = active();
+  const plane = active(), to = [plane.source.rows, plane.source.cols];
   rememberSlice();
-  replaceSlice(plane, new Uint32Array(plane.source.rows * plane.source.cols), "clear slice");
+  replaceSlice(plane, { from: [0, 0], to, values: new Uint32Array(to[0] * to[1]) }, "clear slice");
 }
 
-/** @param {import("../look/plane.js").Plane} plane @param {Uint32Array} values @param {string} what */
-function replaceSlice(plane, values, what) {
-  const { opened } = state, { axis, source, grid } = plane;
+/** @param {import("../look/plane.js").Plane} plane @param {Snapshot} part @param {string} what */
+function replaceSlice(plane, { from, to, values }, what) {
+  const { opened } = state, { axis, source } = plane;
   if (!opened) return;
-  const start = [0, 0, 0], stop = [...grid.size];
+  const start = [0, 0, 0], stop = [0, 0, 0], ra = rowAxis(axis), ca = colAxis(axis);
   start[axis] = source.index; stop[axis] = source.index + 1;
+  start[ra] = from[0]; stop[ra] = to[0]; start[ca] = from[1]; stop[ca] = to[1];
   const runs = [];
   for (let i = 0; i < values.length; i++) {
     if (runs.length && runs[runs.length - 1] === values[i]) runs[runs.length - 2]++;
@@ -147,4 +154,3 @@ export const history = (which) => attempt(async () => {
   }
 });
 
-export const isShown = () => planes.all.length > 0;
