@@ -20,12 +20,13 @@ import { bindOptions, drawOptions } from "./side/options.js";
 import { drawStatus } from "./side/status.js";
 import { drawToolbar } from "./side/toolbar.js";
 import { attempt, state, subscribe, update } from "./store.js";
-import { client, flush, get, Refused, send } from "./transport.js";
+import { client, flush, get, idle, Refused, send } from "./transport.js";
 
-const RENEW_MS = 20000, WORK_MS = 15000;
+const RENEW_MS = 20000;
 
 /** @param {string} id */
 async function open(id) {
+  if (!state.lost) await idle();
   if (state.opened && state.opened.id !== id) await send(`${here()}/lease`, {}, "DELETE").catch(() => null);
   const opened = await get(`/cases/${id}`);
   propose(null); begin(null); forget();
@@ -41,18 +42,19 @@ async function open(id) {
   fetchLayers(opened);
 }
 
-/** Asks for the right to edit, again and again; says who has it where somebody else does. */
-async function hold() {
+/** Asks for the right to edit, again and again; says who has it where somebody else does. @param {boolean} [take] from somebody who went away */
+async function hold(take = false) {
   if (!state.opened) return;
   try {
-    const { revision, epoch } = await send(`${here()}/lease`, { take: false });
+    const { revision, epoch } = await send(`${here()}/lease`, { take });
     const restarted = epoch !== state.opened.epoch;
     if (restarted) { Object.assign(state.opened, { revision, epoch }); reload(); }
     if (state.locked || restarted) update({ locked: "", message: "" });
   } catch (error) {
     if (!(error instanceof Refused) || error.code !== "leased") throw error;
     const who = error.said.lease?.author ?? "Somebody else";
-    update({ locked: `${who} is editing this case; you can look at it`, message: `${who} is editing this case; you can look at it` });
+    const why = `${who} is editing this case; you can look at it${take ? ", and take it over a minute after they went away" : ""}`;
+    update({ locked: why, message: why });
   }
 }
 
@@ -99,12 +101,9 @@ function draw() {
   drawPlanes();
 }
 
-/** Keeps the lease, and counts the time in which a person really works. */
-function keepAlive() {
-  let worked = false;
-  for (const kind of ["pointerdown", "keydown", "wheel"]) addEventListener(kind, () => { worked = true; }, { passive: true });
+/** Keeps the lease while the page is open, and gives it back when it is left. */
+function keepLease() {
   setInterval(() => { if (state.opened) void hold().catch(() => update({ lost: true, message: "No connection; what you draw is kept and sent again" })); }, RENEW_MS);
-  setInterval(() => { if (worked && state.opened) void send(`${here()}/time`, { client, seconds: WORK_MS / 1000 }).catch(() => null); worked = false; }, WORK_MS);
   addEventListener("pagehide", () => { if (state.opened) navigator.sendBeacon(`/api${here()}/lease/release`, new Blob([JSON.stringify({ client })], { type: "application/json" })); });
 }
 
@@ -112,12 +111,12 @@ async function start() {
   bind();
   const [project, cases, tools, models] = await Promise.all([get("/project"), get("/cases"), get("/tools"), get("/models").catch(() => ({ models: [] }))]);
   update({ project: project.name, notice: project.notice, instances: project.instances, labels: project.labels, label: project.labels[0]?.value ?? 1, cases: cases.cases, tools: tools.tools, models: models.models });
-  listen(commandTable({ open: (id) => attempt(() => open(id)), save }, panelKeys(desk)));
+  listen(commandTable({ open: (id) => attempt(() => open(id)), save, takeOver: () => attempt(() => hold(true)) }, panelKeys(desk)));
   subscribe(draw);
   mount({ tabs: by("rooms"), side: by("side"), desk });
   void flush(answered);
   const wanted = cases.cases.find((/** @type {{id:string}} */ c) => c.id === location.hash.slice(1)) ?? cases.cases[0];
   if (wanted) await open(wanted.id);
-  keepAlive();
+  keepLease();
 }
 attempt(start);

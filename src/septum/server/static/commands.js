@@ -51,7 +51,7 @@ const labelling = () => grouped("Labels", [
   ["0", "Background", () => chooseLabel(0)], ["Tab", "The label before", () => chooseLabel(state.labelBefore || (state.labels[0]?.value ?? 1))], ["", "Add a label", addLabel],
 ]);
 
-/** @param {{open:(id:string) => void, save:() => void}} page @param {[string,string,() => void][]} rooms keys of the panels */
+/** @param {{open:(id:string) => void, save:() => void,takeOver:() => void}} page @param {[string,string,() => void][]} rooms keys of the panels */
 export function commandTable(page, rooms) {
   const step = (/** @type {number} */ by) => { const shown = shownCases(), at = shown.findIndex((c) => c.id === state.opened?.id), next = shown[at + by]; if (next) page.open(next.id); };
   const hand = HAND.map(([name, word, key]) => ({ group: "Tools", key, name: word, act: () => choose(name) }));
@@ -59,7 +59,7 @@ export function commandTable(page, rooms) {
   return [
     ...hand, ...smart, ...looking(), ...drawing(), ...labelling(),
     ...grouped("Page", [["Ctrl+S", "Keep a version", page.save], ["Ctrl+K", "Find a command", showPalette, undefined, ["/"]], ["?", "All keys", showKeys], ["Shift+C", "Show or hide the cases", () => document.body.classList.toggle("no-cases")],
-      ["Shift+PageUp", "Case before", () => step(-1)], ["Shift+PageDown", "Case after", () => step(1)]]),
+      ["", "Take this case over from somebody who went away", page.takeOver], ["Shift+PageUp", "Case before", () => step(-1)], ["Shift+PageDown", "Case after", () => step(1)]]),
     ...grouped("Loop", rooms),
   ];
 }
