@@ -71,11 +71,11 @@ def quality(
 
 def say_quality(estimates: Sequence[Estimate], output: Path) -> None:
     """The worst few masks, on the error stream: the output stream holds the names of files."""
-    from septum.workflows.quality.worklist import VERDICTS
+    from septum.workflows.quality.worklist import VERDICTS, urgency, worst_first
 
     worst: dict[str, Estimate] = {}
-    for one in estimates:
-        if one.case not in worst or VERDICTS.index(one.verdict) < VERDICTS.index(worst[one.case].verdict):
+    for one in worst_first(estimates):
+        if one.case not in worst or urgency(one) < urgency(worst[one.case]):
             worst[one.case] = one
     if not worst:
         return
@@ -83,7 +83,14 @@ def say_quality(estimates: Sequence[Estimate], output: Path) -> None:
     typer.echo("quality " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()), err=True)
     doubtful = [one for one in worst.values() if one.verdict != "pass"]
     for one in doubtful[:MOST_SAID]:
-        likely = "?" if math.isnan(one.dice) else f"{one.dice:.2f}"
-        typer.echo(f"  {one.verdict}  {one.case}, {one.name}: Dice {likely}; {'; '.join(one.reasons)}", err=True)
+        typer.echo(f"  {one.verdict}  {one.case}, {one.name}: {_figure(one)}", err=True)
     left = len(doubtful) - MOST_SAID
     typer.echo(f"  {f'{left} more, ' if left > 0 else ''}all in {output / 'quality.csv'}, worst first", err=True)
+
+
+def _figure(one: Estimate) -> str:
+    """The likely Dice and its interval, where there are any, and the reasons."""
+    words = []
+    if not math.isnan(one.dice):
+        words.append(f"Dice {one.dice:.2f}" + ("" if math.isnan(one.low) else f" ({one.low:.2f} to {one.high:.2f})"))
+    return "; ".join([*words, *one.reasons]) or "no figure"

@@ -15,7 +15,7 @@ from septum.workflows.prediction.predict import run_jobs
 from septum.workflows.prediction.prompts import check_prompts
 from septum.workflows.prediction.record import record_prediction
 from septum.workflows.prediction.settings import PredictSettings
-from septum.workflows.quality.grade import grade, read_quality
+from septum.workflows.quality.grade import grade, promise, read_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.worklist import Estimate, GradedResult, worst_first, write_list
 from septum.workflows.runs.hooks import Note, Progress
@@ -47,16 +47,14 @@ def predict(
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     output.mkdir(parents=True, exist_ok=True)
     on_note(f"{len(jobs)} images, {len(models)} network(s); research software, not a medical device")
-    grades = read_quality(ModelFolder(model).quality, plan)
-    if grades is None:
-        on_note("this model has no held-out cases to grade its masks by: quality.csv says `look` for all of them")
+    grades, folds = read_quality(ModelFolder(model).quality, plan), ModelFolder(model).wanted_folds(settings.folds)
     if settings.engine == "torch":  # the record says which precision it was
         settings = replace(settings, precision=measure_machine(settings.devices, settings.precision).precision)
     engine = make_engine(plan, models, settings, model / "exported")
     found: list[Estimate] = []
 
     def on_look(case: str, look: Look) -> None:
-        found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold))
+        found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold, folds=folds))
 
     doubts = Doubts(on_note)
     result = run_jobs(
@@ -66,4 +64,4 @@ def predict(
     record_prediction(output, model, plan, settings, jobs, result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
-    return GradedResult(result.written, result.failures, tuple(worst_first(found)))
+    return GradedResult(result.written, result.failures, tuple(worst_first(found)), promise(grades))
