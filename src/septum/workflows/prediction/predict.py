@@ -19,7 +19,7 @@ from septum.workflows.data.slices import write_slices
 from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import to_network
 from septum.workflows.prediction.network import predict_prepared
-from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, with_prompts
+from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, unheeded, with_prompts
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.looks import Look
 
@@ -58,7 +58,10 @@ def segment(
     )
     if look is not None:
         look.see(array, classes, [image.grid.spacing[axis] for axis in placement.axes])
-    values = plan.classes.to_values(placement.undo(classes))
+    placed = placement.undo(classes)
+    if look is not None and prompts is not None:
+        look.unheeded = unheeded(placed, prompts)
+    values = plan.classes.to_values(placed)
     names = dict(zip(plan.classes.values, plan.classes.names, strict=True))
     return LabelMap(values, image.grid, names)
 

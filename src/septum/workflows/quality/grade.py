@@ -20,7 +20,7 @@ from septum.errors import CheckpointError, ConfigError
 from septum.workflows.model.plan import Plan
 from septum.workflows.quality.calibration import FEWEST, Calibration
 from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeReference, unusual_spacing
-from septum.workflows.quality.worklist import THRESHOLD, Estimate
+from septum.workflows.quality.worklist import THRESHOLD, Estimate, verdict_of
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.settings import structure, unstructure
 
@@ -29,10 +29,6 @@ FORMAT = 2
 
 
 _LARGEST_FILE = 64 << 20
-
-
-_FAR_BELOW = 0.2
-"""Dice that an estimate without an interval must lie below the threshold for a mask to fail."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +171,8 @@ def grade(
         one = None if quality is None else quality.classes[index - 1]
         shape = () if one is None or one.shape is None else one.shape.unusual(look.shapes[index - 1])
         figure, verdict, reasons = _judge(one, expected, agreement, unlike, threshold)
-        reasons = (*reasons, *shape)
-        if verdict == "pass" and shape:
+        reasons = (*reasons, *shape, *look.unheeded)
+        if verdict == "pass" and (shape or look.unheeded):
             verdict = "look"
         if verdict == "look" and not reasons and not math.isnan(figure[1]):
             reasons = ("the interval holds the threshold",)
@@ -209,10 +205,7 @@ def _judge(
         return (min(dice, agreement), min(low, agreement), high) if dice == dice else _NONE, "fail", why
     if math.isnan(dice):
         return _NONE, *_without_figure(one, expected, threshold)
-    if math.isnan(low):
-        verdict = "fail" if dice < threshold - _FAR_BELOW else "look"
-    else:
-        verdict = "fail" if high < threshold else "pass" if low >= threshold else "look"
+    verdict = verdict_of(dice, low, high, threshold)
     return (dice, low, high), verdict, ("the estimate lies below the threshold",) if verdict == "fail" else ()
 
 

@@ -199,7 +199,8 @@ class Look:
     """What one image and its mask look like; `project.prediction.segment` fills it.
 
     evidence: what the network tells about the mask. features: of the image as the network saw it. spacing: of the
-    image, in the network's order of axes. shapes: of the classes from 1 on.
+    image, in the network's order of axes. shapes: of the classes from 1 on. unheeded: prompts that the mask does not
+    follow, in words.
     """
 
     def __init__(self, n_classes: int) -> None:
@@ -207,6 +208,7 @@ class Look:
         self.features: Floats = np.zeros(0)
         self.spacing: tuple[float, ...] = ()
         self.shapes: tuple[Shape, ...] = ()
+        self.unheeded: tuple[str, ...] = ()
 
     def see(
         self,

@@ -22,6 +22,10 @@ THRESHOLD = 0.7
 """Dice from which a mask counts as good where nobody says otherwise."""
 
 
+FAR_BELOW = 0.2
+"""Dice that an estimate without an interval must lie below the threshold for a mask to fail."""
+
+
 VERDICTS = ("unknown", "fail", "look", "pass")
 
 
@@ -66,6 +70,17 @@ class GradedResult:
     failures: tuple[tuple[str, str], ...]
     estimates: tuple[Estimate, ...] = ()
     limits: str = ""
+
+
+def verdict_of(dice: float, low: float, high: float, threshold: float) -> str:
+    """What an estimate and its interval say about a mask, before anything unusual is looked at; nan where unknown.
+
+    >>> verdict_of(0.9, 0.8, 1.0, 0.7), verdict_of(0.9, 0.6, 1.0, 0.7), verdict_of(0.4, math.nan, math.nan, 0.7)
+    ('pass', 'look', 'fail')
+    """
+    if math.isnan(low):
+        return "fail" if dice < threshold - FAR_BELOW else "look"
+    return "fail" if high < threshold else "pass" if low >= threshold else "look"
 
 
 def worst_first(estimates: Sequence[Estimate]) -> list[Estimate]:
