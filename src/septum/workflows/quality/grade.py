@@ -164,7 +164,8 @@ def grade(
         threshold: Dice from which a mask counts as good.
         folds: numbers of the networks that made the mask, in their order.
     """
-    unlike = unlikeness(look, plan, quality, folds)
+    far = distances(look, quality, folds)
+    unlike = unlikeness(look, plan, quality, far)
     found = []
     for index, (label, name) in enumerate(zip(plan.classes.values[1:], plan.classes.names[1:], strict=True), start=1):
         expected, agreement = float(look.evidence.expected_dice[index]), float(look.evidence.agreement[index])
@@ -176,7 +177,7 @@ def grade(
             verdict = "look"
         if verdict == "look" and not reasons and not math.isnan(figure[1]):
             reasons = ("the interval holds the threshold",)
-        found.append(Estimate(case, int(label), name, *figure, verdict, reasons, expected, agreement))
+        found.append(Estimate(case, int(label), name, *figure, verdict, reasons, expected, agreement, *far))
     return found
 
 
@@ -216,15 +217,21 @@ def _without_figure(one: ClassQuality | None, expected: float, threshold: float)
     return "fail", ("even of images that it was trained on, the network makes bad masks when it is as unsure",)
 
 
-def unlikeness(look: Look, plan: Plan, quality: Quality | None, folds: Sequence[int]) -> tuple[str, ...]:
+def distances(look: Look, quality: Quality | None, folds: Sequence[int]) -> tuple[float, float]:
+    """How far an image lies from those of the training, in intensities and in the networks' features; nan: unknown."""
+    if quality is None:
+        return math.nan, math.nan
+    return quality.images.distance(look.features), network_distance(look, quality.networks, folds)
+
+
+def unlikeness(look: Look, plan: Plan, quality: Quality | None, far: tuple[float, float]) -> tuple[str, ...]:
     """Why an image is outside the range in which the model was judged, in words; empty where it is inside."""
     reasons = unusual_spacing(look.spacing, plan.fingerprint.spacing_min, plan.fingerprint.spacing_max)
     if quality is None:
         return reasons
     reasons += quality.images.unusual(look.features, far=quality.image_limit)
-    far = network_distance(look, quality.networks, folds)
-    if far > quality.network_limit:
-        reasons += (f"in the network's own features, {far:.1f} times as far as training images from each other",)
+    if far[1] > quality.network_limit:
+        reasons += (f"in the network's own features, {far[1]:.1f} times as far as training images from each other",)
     return reasons
 
 

@@ -47,6 +47,8 @@ class Estimate:
             less than the threshold, or the mask is empty where it never was. "look": everything else.
         reasons: why not pass, in words.
         expected, agreement: what it rests on; nan where unknown. `expected` is no figure where `dice` is nan.
+        image_far, network_far: how far the image lies from those of the training, in its intensities and in the
+            features of the networks, in units of their own distances; nan where unknown.
     """
 
     case: str
@@ -59,6 +61,8 @@ class Estimate:
     reasons: tuple[str, ...]
     expected: float
     agreement: float
+    image_far: float = math.nan
+    network_far: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,11 @@ def read_list(folder: Path) -> list[Estimate]:
         return []
 
 
+_NUMBERS = ("dice", "low", "high", "expected", "agreement", "image_far", "network_far")
+
+
 def _record(one: Estimate) -> dict[str, Any]:
-    numbers = {name: getattr(one, name) for name in ("dice", "low", "high", "expected", "agreement")}
+    numbers = {name: getattr(one, name) for name in _NUMBERS}
     plain = {name: None if math.isnan(value) else round(value, 6) for name, value in numbers.items()}
     return {
         "case": one.case,
@@ -145,10 +152,8 @@ def _record(one: Estimate) -> dict[str, Any]:
 
 
 def _estimate(row: dict[str, Any]) -> Estimate:
-    numbers = {
-        name: math.nan if row[name] is None else float(row[name])
-        for name in ("dice", "low", "high", "expected", "agreement")
-    }
+    given = {name: row.get(name) if name in _NUMBERS[5:] else row[name] for name in _NUMBERS}  # the last are newer
+    numbers = {name: math.nan if value is None else float(value) for name, value in given.items()}
     if row["verdict"] not in VERDICTS:
         raise ValueError(f"unknown verdict {row['verdict']!r}")
     return Estimate(
