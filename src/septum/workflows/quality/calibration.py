@@ -101,25 +101,25 @@ def calibrate(
     kinds = np.unique(np.array([str(g) for g in (groups or range(len(d)))]), return_inverse=True)[1]
     held_out = _held_out(x, z, d, w, kinds, agreement=use)
     n = int(kinds.max()) + 1
-    misses = np.abs(held_out - d) / _scale(held_out)
+    misses, coverage = np.abs(held_out - d) / _scale(held_out), min(COVERAGE, n / (n + 1))
     shift, slope, weight = _fit(x, z, use, d, w)
     found = Calibration(
         float(shift),
         float(slope),
         float(weight),
-        width=_quantile(misses, w) if n >= FEWEST else None,
-        coverage=min(COVERAGE, n / (n + 1)),
+        width=_quantile(misses, w, coverage) if n >= FEWEST else None,
+        coverage=coverage,
         cases=len(d),
         error=float(np.average(np.abs(held_out - d), weights=w)),
     )
     return found, held_out
 
 
-def _quantile(misses: Floats, weights: Floats) -> float:
-    """The miss that 90 % of the cases and one more do not exceed, by weight; the largest where there are too few."""
+def _quantile(misses: Floats, weights: Floats, share: float) -> float:
+    """The miss that a share of the cases and one more do not exceed, by weight; the largest where there are too few."""
     order = np.argsort(misses)
     reached = np.cumsum(weights[order])
-    place = int(np.searchsorted(reached, COVERAGE * (reached[-1] + 1) - 1e-9))
+    place = int(np.searchsorted(reached, share * (reached[-1] + 1) - 1e-9))
     return float(misses[order][min(place, len(order) - 1)])
 
 
