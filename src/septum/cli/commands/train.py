@@ -38,7 +38,7 @@ def train(
         typer.Option(
             metavar="FOLDS",
             help="one: hold one fold out; thirds: three networks, each without a third; all: train every fold; 0,2: "
-            "these; none: train on every labelled case; auto: thirds for fewer than 15 cases, else one.",
+            "these; none: train on every labelled case; auto: thirds for fewer than 30 cases, else one.",
             show_default="auto",
         ),
     ] = None,

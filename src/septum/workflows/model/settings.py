@@ -20,7 +20,7 @@ class TrainSettings:
         minutes: training time, shared by all folds; `steps` per fold replaces it. Ten minutes when both are None.
         folds: "one" holds one fold out, "thirds" trains three networks, each without a third of the cases, "all" trains
             every fold, "none" trains on every labelled case, "0,2" trains those folds. "auto" is "thirds" where the
-            budget is minutes and there are fewer than 15 cases, so that enough of them are held out to judge masks by,
+            budget is minutes and there are fewer than 30 cases, so that enough of them are held out to judge masks by,
             else "one".
         members: networks trained on the same cases from different seeds, averaged in prediction (with folds "one" or
             "none"); they share the minutes.

@@ -36,6 +36,9 @@ _ALWAYS = 4  # training masks, all of which hold a class, from which on an empty
 _BROKEN = 0.15  # Dice by which a promise must miss the truth to count as broken
 
 
+_SLACK = 1.25  # of the farthest held-out image: the next ordinary one may lie a little farther
+
+
 _SPOILED = 0.25  # weight of a spoiled copy beside a held-out image as it is
 
 
@@ -138,13 +141,13 @@ def limits(rows: Sequence[HeldOut]) -> tuple[float, float]:
 
 
 def _limit(far: Floats, broken: NDArray[np.bool_], usual: NDArray[np.bool_]) -> float:
-    """The limit beyond which broken promises outnumber kept ones most; no image as it is lies beyond it, and it is
-    never farther than all that were tried."""
+    """The limit beyond which broken promises outnumber kept ones most; no image as it is lies near it, and it is never
+    farther than all that were tried."""
     known = np.isfinite(far)
     far, broken, usual = far[known], broken[known], usual[known]
     if not usual.any():
         return FAR
-    least = max(1.0, float(far[usual].max()))
+    least = max(FAR, _SLACK * float(far[usual].max()))
     places = np.unique(np.append(far[far > least], least))
     gains = [int(broken[far > place].sum()) - int((~broken[far > place]).sum()) for place in places]
     return float(places[int(np.argmax(gains))])

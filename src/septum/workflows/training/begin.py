@@ -21,8 +21,8 @@ from septum.workflows.runs.hooks import Note, Progress
 from septum.workflows.runs.settings import write_settings
 from septum.workflows.training.folds import FoldJob
 
-FEW_CASES = 15
-"""Labelled cases below which one fold holds too few out to judge later masks by."""
+FEW_CASES = 30
+"""Labelled cases below which one fold of five holds fewer than six out: too few for an interval around an estimate."""
 
 
 def settle_folds(settings: TrainSettings, cases: Sequence[Case]) -> TrainSettings:
