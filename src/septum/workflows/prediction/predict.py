@@ -21,7 +21,7 @@ from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import to_network
 from septum.workflows.prediction.engine import Segmenter
 from septum.workflows.prediction.network import predict_prepared
-from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, with_prompts
+from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, unheeded, with_prompts
 from septum.workflows.quality.looks import Look
 from septum.workflows.runs.hooks import Hooks
 
@@ -61,10 +61,12 @@ def segment(
             memory_mb=settings.memory_mb, on_progress=on_progress, should_stop=should_stop, probabilities=sink,
             evidence=None if look is None else look.evidence,
         )  # fmt: skip
+        placed = placement.undo(classes)
         if look is not None:
             look.see(array, classes, [image.grid.spacing[axis] for axis in placement.axes])
-        values = plan.classes.to_values(placement.undo(classes))
-        labels = LabelMap(values, image.grid, dict(zip(plan.classes.values, plan.classes.names, strict=True)))
+            look.unheeded = () if prompts is None else unheeded(placed, prompts)
+        names = dict(zip(plan.classes.values, plan.classes.names, strict=True))
+        labels = LabelMap(plan.classes.to_values(placed), image.grid, names)
         if output is not None:
             _write(output, labels)
     return labels

@@ -13,7 +13,7 @@ from septum.workflows.prediction.predict import run_jobs
 from septum.workflows.prediction.prompts import check_prompts
 from septum.workflows.prediction.record import record_prediction
 from septum.workflows.prediction.settings import PredictSettings
-from septum.workflows.quality.grade import grade, read_quality
+from septum.workflows.quality.grade import grade, promise, read_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.worklist import Estimate, GradedResult, worst_first, write_list
 from septum.workflows.runs.hooks import Hooks, Note, Progress
@@ -46,15 +46,13 @@ def predict(
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     segmenter = open_segmenter(folder, settings)
     output.mkdir(parents=True, exist_ok=True)
-    networks = len(folder.chosen_folds(settings.folds))
-    on_note(f"{len(jobs)} images, {networks} network(s); research software, not a medical device")
+    folds = folder.wanted_folds(settings.folds)
+    on_note(f"{len(jobs)} images, {len(folds)} network(s); research software, not a medical device")
     grades = read_quality(folder.quality, plan)
-    if grades is None:
-        on_note("this model has no held-out cases to grade its masks by: quality.csv says `look` for all of them")
     found: list[Estimate] = []
 
     def on_look(case: str, look: Look) -> None:
-        found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold))
+        found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold, folds=folds))
 
     doubts = Doubts(on_note)
     hooks = Hooks(on_progress, on_note, should_stop)
@@ -62,4 +60,4 @@ def predict(
     record_prediction(output, folder, segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
-    return GradedResult(result.written, result.failures, tuple(worst_first(found)))
+    return GradedResult(result.written, result.failures, tuple(worst_first(found)), promise(grades))
