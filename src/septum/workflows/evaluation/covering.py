@@ -1,8 +1,8 @@
 """A reference that was cropped to a box, and a prediction that reaches beyond it.
 
-The insight: putting the prediction onto the reference's grid would cut off every false positive outside the box, and the
-score would be too good in silence. So the reference is the one that grows: to the box of what the prediction marks, on
-its own lattice, with background outside, and the samples that this concerns are counted.
+The insight: putting the prediction onto the reference's grid would cut off every false positive outside the box, and
+the score would be too good in silence. So the reference is the one that grows: to the box of what the prediction marks,
+on its own lattice, with background outside, and the samples that this concerns are counted.
 """
 
 from __future__ import annotations
