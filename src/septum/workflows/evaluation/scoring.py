@@ -126,7 +126,7 @@ def score_method(
 
 def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]:
     """The scores of one pair that need more than counts, by label; runs on any process."""
-    opened = read_pair(pair, resample=scoring.resample)
+    opened = read_pair(pair, resample=scoring.resample, background=scoring.coding.background)
     reference, prediction = opened.reference, opened.prediction
     coding, labels = scoring.coding, list(scoring.coding.labels)
     ignored = ignored_samples(reference.array, coding.ignore)
