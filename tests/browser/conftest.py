@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.browser.person import Person
+from tests.browser.phantoms import phantom_project
 from tests.browser.serving import Server, chromium, serving, watched
 
 from septum import io
@@ -45,3 +47,24 @@ def _project(folder: Path) -> Path:
     project.set_labels([Label(1, "grey matter", PALETTE[0]), Label(2, "white matter", PALETTE[1])])
     project.close()
     return folder / "project"
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on phantoms with known answers: a volume with a bright ball, two channels, a large photograph."""
+    with serving(phantom_project(tmp_path_factory.mktemp("studio"))) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def seat(request: pytest.FixtureRequest, studio: Server) -> Iterator[Person]:
+    """A person before the phantoms, for all tests of a file: opening a page takes longer than most of them."""
+    with chromium(request) as found, watched(found, studio) as page:
+        yield Person(page, studio)
+
+
+@pytest.fixture
+def person(seat: Person) -> Person:
+    """The person with the brush in hand, nothing locked, nothing proposed."""
+    seat.reset()
+    return seat

@@ -23,7 +23,9 @@ from septum.geometry import Grid
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.model.settings import TrainStatus
 from septum.workflows.projects.project import Project
+from septum.workflows.projects.queue import place_of
 from septum.workflows.projects.store import CaseRecord, MissingError
+from septum.workflows.quality.worklist import urgency
 from septum.workflows.runs.files import write_text
 
 
@@ -138,5 +140,5 @@ def _predicted(project: Project, record: CaseRecord, model: str, estimates: Sequ
     reasons = list(dict.fromkeys(reason for one in estimates for reason in one.reasons))
     project.store.change_case(
         record.id, status="predicted", prediction=model, predicted_dice=min(found) if found else None,
-        reason="; ".join(reasons)[:300],
+        reason="; ".join(reasons)[:300], urgency=min((place_of(urgency(one)) for one in estimates), default=None),
     )  # fmt: skip

@@ -25,12 +25,12 @@ class Queued:
 def queue_of(records: Sequence[CaseRecord]) -> list[Queued]:
     """Cases that wait for a person, the one that would help most first.
 
-    With predictions: the mask that is likely worst first. Without: cases spread over the data set, because neighbours
-    are often alike, each as far as possible from those annotated and those before it.
+    With predictions: in the order of `worklist.urgency`, as in every list of masks. Without: cases spread over the data
+    set, because neighbours are often alike, each as far as possible from those annotated and those before it.
     """
     waiting = [one for one in records if one.status in ("new", "predicted")]
-    graded = sorted((one for one in waiting if one.predicted_dice is not None), key=_worst_first)
-    rest = _spread([one for one in waiting if one.predicted_dice is None], records)
+    graded = sorted((one for one in waiting if _graded(one)), key=_worst_first)
+    rest = _spread([one for one in waiting if not _graded(one)], records)
     ordered = [(one, _reason(one)) for one in graded] + [(one, _far) for one in rest]
     ordered.sort(key=lambda pair: pair[0].skipped)
     return [Queued(one.id, rank, reason) for rank, (one, reason) in enumerate(ordered, start=1)]
@@ -39,12 +39,26 @@ def queue_of(records: Sequence[CaseRecord]) -> list[Queued]:
 _far = "far from the cases that are annotated already"
 
 
+def _graded(record: CaseRecord) -> bool:
+    return record.urgency is not None or record.predicted_dice is not None
+
+
 def _worst_first(record: CaseRecord) -> tuple[float, int]:
-    return (1.0 if record.predicted_dice is None else record.predicted_dice, record.position)
+    place = record.urgency
+    if place is None:  # of a project of an earlier version
+        place = place_of((2, record.predicted_dice or 0.0))
+    return (place, record.position)
+
+
+def place_of(urgency: tuple[int, float]) -> float:
+    """The order of `worklist.urgency`, whose second number lies between -1 and 1, as one number."""
+    return 3.0 * urgency[0] + urgency[1]
 
 
 def _reason(record: CaseRecord) -> str:
-    dice = record.predicted_dice or 0.0
+    dice = record.predicted_dice
+    if dice is None:
+        return f"no figure: {record.reason or 'nothing was held out to judge the model by'}"
     words = "likely good: accept it with one key" if dice >= LOOK else "a correction would help"
     detail = f" ({record.reason})" if record.reason else ""
     return f"expected Dice {dice:.2f}: {words}{detail}"
