@@ -15,15 +15,20 @@ from septum.workflows.projects.project import PALETTE, Label
 SIZE = 96
 
 
+def places(seed: int) -> list[tuple[float, float, float]]:
+    """Row, column and radius of each cell of an image."""
+    rng = np.random.default_rng(seed)
+    return [(*rng.uniform(16, SIZE - 16, 2), rng.uniform(8, 13)) for _ in range(4)]
+
+
 def cells(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """An image `(y, x)` of 0 to 255 and its mask."""
-    rng = np.random.default_rng(seed)
     y, x = np.mgrid[:SIZE, :SIZE]
     mask = np.zeros((SIZE, SIZE), np.uint8)
-    for _ in range(4):
-        cy, cx, ry, rx = *rng.integers(16, SIZE - 16, 2), *rng.uniform(8, 13, 2)
-        mask[((y - cy) / ry) ** 2 + ((x - cx) / rx) ** 2 <= 1] = 1
-    image = 45 + 15 * np.sin(x / 17 + seed) + 95 * mask + rng.normal(0, 12, mask.shape)
+    for row, column, radius in places(seed):
+        mask[(y + 0.5 - row) ** 2 + (x + 0.5 - column) ** 2 <= radius**2] = 1
+    noise = np.random.default_rng(seed + 1000).normal(0, 12, mask.shape)
+    image = 45 + 15 * np.sin(x / 17 + seed) + 95 * mask + noise
     return np.clip(image, 0, 255).astype(np.uint8), mask
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.browser.cells import SIZE, cells, make_project
+from tests.browser.cells import cells, make_project, places
+from tests.browser.person import Person
 from tests.browser.serving import TOKEN, Server, serving, watched
 
 from septum.client import Workbench
@@ -34,35 +35,16 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
     return float(2 * np.count_nonzero(a & b) / max(1, np.count_nonzero(a) + np.count_nonzero(b)))
 
 
-def open_case(page: Any, name: str) -> None:
-    page.locator("#cases .case", has_text=name).first.click()
-    page.wait_for_selector(f"#cases .case[aria-pressed=true]:has-text('{name}')")
-    page.wait_for_timeout(500)
+def truth(name: str) -> np.ndarray:
+    return cells(int(name[-2:]))[1] > 0
 
 
-def paint(page: Any, mask: np.ndarray) -> None:
-    """Paint a mask row by row with the brush, as a patient person would."""
-    page.keyboard.press("b")
-    page.evaluate("async () => (await import('/static/store.js')).update({radius: 1.5})")
-    for row in range(1, SIZE, 3):
-        columns = np.flatnonzero(mask[row])
-        for part in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
-            if len(part) > 2:
-                drag(page, (row, part[0] + 1), (row, part[-1] - 1))
-
-
-PLACE = """async ([row, col, size]) => {
-  const canvas = document.querySelector("#planes canvas"), box = canvas.getBoundingClientRect();
-  const fit = 0.94 * Math.min(box.width, box.height) / size;
-  return [box.x + box.width / 2 + fit * (col + 0.5 - size / 2), box.y + box.height / 2 + fit * (row + 0.5 - size / 2)];
-}"""
-
-
-def drag(page: Any, start: tuple[int, int], stop: tuple[int, int]) -> None:
-    page.mouse.move(*page.evaluate(PLACE, [int(start[0]), int(start[1]), SIZE]))
-    page.mouse.down()
-    page.mouse.move(*page.evaluate(PLACE, [int(stop[0]), int(stop[1]), SIZE]), steps=4)
-    page.mouse.up()
+def paint(person: Person, name: str) -> None:
+    """Stamp each cell with a brush of its size."""
+    for row, column, radius in places(int(name[-2:])):
+        person.page.evaluate("async (radius) => (await import('/static/store.js')).update({radius})", radius)
+        person.click(row, column)
+    person.settled()
 
 
 def train(page: Any, bench: Workbench, *, minutes: float) -> dict[str, Any]:
@@ -73,38 +55,47 @@ def train(page: Any, bench: Workbench, *, minutes: float) -> dict[str, Any]:
     page.wait_for_selector(".job.running progress", timeout=60_000)
     trained = bench.wait(bench.jobs()[before])
     assert trained["state"] == "done", trained
-    page.wait_for_selector(f".job.done[data-kind=predict]:has-text('{trained['model']}')", timeout=120_000)
+    page.wait_for_selector(f".job.done[data-kind=predict]:has-text('{trained['model']}')", timeout=180_000)
     page.wait_for_timeout(500)
     return trained
 
 
-def mean_dice(bench: Workbench, model: str, names: list[str]) -> float:
-    found = [dice(bench.labels(one, f"prediction:{model}") > 0, cells(int(one[-2:]))[1] > 0) for one in names]
-    return float(np.mean(found))
-
-
 def test_annotate_train_mend_and_train_again(browser: Any, lab: Server, bench: Workbench, tmp_path: Path) -> None:
     with watched(browser, lab) as page:
+        person = Person(page, lab)
+        person.reset()
         for name in ANNOTATED:
-            open_case(page, name)
-            paint(page, cells(int(name[-2:]))[1])
-        page.wait_for_timeout(500)
-        for name in ANNOTATED:
-            assert dice(bench.labels(name) > 0, cells(int(name[-2:]))[1] > 0) > 0.85, name
+            person.open(name)
+            paint(person, name)
+            assert dice(person.labels() > 0, truth(name)) > 0.85
         page.get_by_role("tab", name="Train").click()
-        page.screenshot(path=tmp_path / "before.png")
-        first = train(page, bench, minutes=0.4)
+        first = train(page, bench, minutes=0.25)
         page.screenshot(path=tmp_path / "trained.png")
+        assert page.locator(".chart .line.two").first.get_attribute("points")
         waiting = [one["case"] for one in bench.queue()]
         assert len(waiting) == 6
-        assert mean_dice(bench, first["model"], waiting) > 0.6
-        page.keyboard.press("j")
-        page.wait_for_selector(f"#cases .case[aria-pressed=true]:has-text('{waiting[0]}')")
-        page.wait_for_timeout(1000)
+        masks = {name: bench.labels(name, f"prediction:{first['model']}") > 0 for name in waiting}
+        before = {name: dice(masks[name], truth(name)) for name in waiting}
+        assert np.mean(list(before.values())) > 0.5, before
+
+        person.press("j")
+        person.until(f"state.opened.id === '{waiting[0]}' && state.preview")
         page.screenshot(path=tmp_path / "proposed.png")
-        page.keyboard.press("m")
-        page.wait_for_timeout(1000)
-        assert np.array_equal(
-            bench.labels(waiting[0]) > 0, bench.labels(waiting[0], f"prediction:{first['model']}") > 0
-        )
-        page.screenshot(path=tmp_path / "mended.png")
+        person.press("m")
+        person.until("state.opened.undo.length === 1 && !state.preview")
+        assert np.array_equal(person.labels() > 0, masks[waiting[0]])
+        paint(person, waiting[0])
+        mended = dice(person.labels() > 0, truth(waiting[0]))
+        assert mended > before[waiting[0]] or mended > 0.95
+        person.press("n")
+        person.until(f"state.opened.id === '{waiting[1]}' && state.preview")
+        person.press("y")
+        person.until(f"state.opened.id === '{waiting[2]}'")
+        assert np.array_equal(bench.labels(waiting[1]) > 0, masks[waiting[1]])
+        statuses = {one["id"]: one["status"] for one in bench.cases()}
+        assert [statuses[one] for one in waiting[:3]] == ["corrected", "reviewed", "predicted"]
+
+        second = train(page, bench, minutes=0.25)
+        page.screenshot(path=tmp_path / "again.png")
+        assert second["result"]["cases"] == 6
+        assert page.locator("[data-part=rounds] circle").count() == 2

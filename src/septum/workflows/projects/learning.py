@@ -56,10 +56,6 @@ class Model:
     dice: float | None
     prompts: bool
 
-    def has_prediction(self, project: Project, case_id: str) -> bool:
-        """Whether the model's mask of a case is there."""
-        return prediction_file(project, case_id, self.name) is not None
-
 
 def train_model(project: Project, name: str, settings: TrainSettings, told: Told) -> dict[str, Any]:
     """Train a model on every annotated case that is not kept for testing; facts about the round.
@@ -189,6 +185,14 @@ def models_of(project: Project) -> list[Model]:
                       facts["prompts"])
             )  # fmt: skip
     return found
+
+
+def measurable(project: Project) -> list[str]:
+    """Who made masks of the project's cases: pipelines, then models, the newest last."""
+    folder = project.predictions
+    trained = [one.name for one in models_of(project)]
+    made = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
+    return [*sorted(made - set(trained)), *(name for name in trained if name in made)]
 
 
 def _row(
