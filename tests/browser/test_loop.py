@@ -52,7 +52,7 @@ def train(page: Any, bench: Workbench, *, minutes: float) -> dict[str, Any]:
     before = len(bench.jobs())
     page.get_by_label("Minutes of training").fill(str(minutes))
     page.get_by_role("button", name="Start training").click()
-    page.wait_for_selector(".job.running progress", timeout=60_000)
+    page.wait_for_selector(".job.running progress", timeout=90_000)
     trained = bench.wait(bench.jobs()[before])
     assert trained["state"] == "done", trained
     page.wait_for_selector(f".job.done[data-kind=predict]:has-text('{trained['model']}')", timeout=180_000)
