@@ -60,6 +60,12 @@ def until_stopped(work: Callable[..., Result]) -> Result:
     raise typer.Exit(STOPPED)
 
 
+def say_page(page: Path | None) -> None:
+    """Where the page that a command wrote can be opened, on the error stream; nothing where there is none."""
+    if page is not None:
+        typer.echo(f"look at it: {page.resolve().as_uri()}", err=True)
+
+
 def finish_masks(result: Listed, *, stopped: bool) -> None:
     """What failed of many masks, how many were made, and the exit code; errors as `finish`."""
     finish(result, "stopped before the end; the masks listed are complete" if stopped else None, counted="masks")

@@ -21,6 +21,7 @@ from septum.workflows.data.digests import digest
 from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.marks import markers_of
+from septum.workflows.looking.page import adder, mask_page, write_page
 from septum.workflows.pipelines.pipeline import Pipeline, run_pipeline
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
@@ -38,12 +39,14 @@ class SegmentSettings:
         seeds: points such as "12,40,33" (voxels, array order) or "10.5,-20,33mm" (world); added to the pipeline's.
         markers: a label file, or a folder with one of the name of each image: seeds, and markers of watersheds.
         axes: meaning of the files' axes where they do not say.
+        page: write a page of pictures beside the masks.
         overwrite: replace masks that exist.
     """
 
     seeds: tuple[str, ...] = ()
     markers: Path | None = None
     axes: str | None = None
+    page: bool = True
     overwrite: bool = False
 
 
@@ -72,6 +75,7 @@ def segment(
     write_text(output / PIPELINE, chosen.to_toml())
 
     doubts = Doubts(hooks.on_note)
+    page = mask_page(output, wanted=settings.page)
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image = load_image(job.case)
@@ -79,13 +83,14 @@ def segment(
         tell(0.2)
         labels = segment_image(image, chosen, markers=markers_of(settings.markers, job.case, image.grid))
         io.write_labels(job.output, labels)
+        adder(page)(job.case, image, labels)
         if not labels.array.any():
             hooks.on_note(f"{job.case.id}: the mask is empty")
 
     result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     write_settings(output / SETTINGS, replace(settings, seeds=()))  # the pipeline holds them
     _record(output, chosen, settings, jobs, result, doubts)
-    return result
+    return replace(result, page=write_page(page, result.failures, links=(PIPELINE, RECORD)))
 
 
 def segment_image(image: Image, pipeline: Pipeline, *, markers: NDArray[np.integer] | None = None) -> LabelMap:

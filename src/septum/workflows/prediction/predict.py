@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from septum import io
 from septum.geometry import Image, LabelMap
 from septum.net.engines.protocol import Engine
 from septum.net.prompts import Prompts
-from septum.workflows.data.cases import load_image
+from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.jobs import Job, JobsResult, work_through
 from septum.workflows.data.slices import write_slices
 from septum.workflows.model.plan import Plan
@@ -22,6 +23,21 @@ from septum.workflows.prediction.network import predict_prepared
 from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, with_prompts
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.looks import Look
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who hears of each case.
+
+    Args:
+        image: of its name and image, when it is read.
+        look: of its name and what image and mask look like, once the mask is written.
+        mask: of the case, its image and its mask, once the mask is written.
+    """
+
+    image: Callable[[str, Image], None] = lambda case, image: None
+    look: Callable[[str, Look], None] = lambda case, look: None
+    mask: Callable[[Case, Image, LabelMap], None] = lambda case, image, labels: None
 
 
 def segment(
@@ -71,17 +87,12 @@ def run_jobs(
     *,
     on_progress: Callable[[str, float], None],
     should_stop: Callable[[], bool],
-    on_look: Callable[[str, Look], None] = lambda case, look: None,
-    on_image: Callable[[str, Image], None] = lambda case, image: None,
+    watch: Watch | None = None,
 ) -> JobsResult:
-    """Segment every job's image; failures are collected, a wish to stop ends the run after the masks written so far.
-
-    on_look: is given each case's name and what its image and mask look like, once the mask is written.
-    on_image: is given each case's name and image when it is read.
-    """
+    """Segment every job's image; failures are collected, a wish to stop ends the run after the masks written so far."""
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
-        on_look(job.case.id, run_job(job, engine, plan, settings, tell, should_stop, on_image=on_image))
+        run_job(job, engine, plan, settings, tell, should_stop, watch=watch or Watch())
 
     return work_through(jobs, work, on_progress=on_progress, should_stop=should_stop)
 
@@ -94,18 +105,20 @@ def run_job(
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
     *,
-    on_image: Callable[[str, Image], None] = lambda case, image: None,
-) -> Look:
-    """Read, segment, write; what image and mask look like."""
+    watch: Watch,
+) -> None:
+    """Read, segment, write, tell."""
     image, look = load_image(job.case), Look(plan.classes.n_classes)
-    on_image(job.case.id, image)
+    watch.image(job.case.id, image)
     prompts = read_prompts(settings, job.case, image.grid, plan) if settings.prompted else None
     if not settings.probabilities:
         labels = segment(
             image, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, look=look, prompts=prompts
         )
         _write(job.output, labels)
-        return look
+        watch.look(job.case.id, look)
+        watch.mask(job.case, image, labels)
+        return
     with tempfile.TemporaryDirectory(dir=job.output.parent, prefix=".septum-") as scratch:
         chances, sink = _probability_file(image, plan, Path(scratch))
         labels = segment(
@@ -126,7 +139,8 @@ def run_job(
             values = placement.undo(chances[index : index + 1]).astype(np.float32)
             path = job.output.parent / f"{job.case.id}_probability_{plan.classes.values[index]}{suffix}"
             io.write_image(path, Image(values, image.grid, (name,)))
-    return look
+    watch.look(job.case.id, look)
+    watch.mask(job.case, image, labels)
 
 
 def _write(path: Path, labels: LabelMap) -> None:

@@ -53,12 +53,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class GradedResult:
-    """Masks that were looked at, (name, reason) of every one that failed, and how good the masks are likely to be
-    (worst first; empty where nothing can be said)."""
+    """Masks that were looked at, (name, reason) of every one that failed, how good the masks are likely to be
+    (worst first; empty where nothing can be said), and the page that shows them, if any."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]
     estimates: tuple[Estimate, ...] = ()
+    page: Path | None = None
 
 
 def worst_first(estimates: Sequence[Estimate]) -> list[Estimate]:
