@@ -28,6 +28,13 @@ MOST_RINGS = 60
 """More tiny objects than this in one picture are filled instead: rings around hundreds of cells show nothing."""
 
 
+CORRECT, EXTRA, CONFUSED, MISSED = 3, 2, 4, 5
+"""Labels of `differences`; as labels they have the colours green, blue, purple and vermilion."""
+
+
+DIFFERENCES = {MISSED: "missed", EXTRA: "too much", CONFUSED: "another class", CORRECT: "right"}
+
+
 _FILL, _THIN_FILL, _RIM = 56, 150, 110  # opacities of 255
 _RING_PX = 9.0
 _KINDS = 3  # of each colour: line, faint fill, strong fill
@@ -72,6 +79,28 @@ def mark(labels: NDArray[np.integer], size: tuple[int, int], *, line_px: int = 1
     for number in np.flatnonzero(tiny[1:]) + 1:
         _ring(drawn, objects == number, colour)
     return drawn
+
+
+def differences(
+    reference: NDArray[np.integer], prediction: NDArray[np.integer], *, objects: bool = False
+) -> NDArray[np.uint8]:
+    """Where a prediction is right, misses something, marks too much, or takes one class for another; 0 elsewhere.
+
+    Args:
+        reference, prediction: integers of one shape, 0 is the background.
+        objects: labels are numbers of objects, which need not agree.
+
+    >>> differences(np.array([0, 1, 1, 2, 0]), np.array([0, 1, 0, 1, 1])).tolist()
+    [0, 3, 5, 4, 2]
+    """
+    wanted, found = reference != 0, prediction != 0
+    same = wanted & found if objects else wanted & (reference == prediction)
+    result = np.zeros(reference.shape, np.uint8)
+    result[wanted & found] = CONFUSED
+    result[same] = CORRECT
+    result[wanted & ~found] = MISSED
+    result[found & ~wanted] = EXTRA
+    return result
 
 
 def _compact(shown: NDArray[np.integer]) -> NDArray[np.uint32]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,7 @@ class View:
 
     Args:
         image: the bytes of a JPEG file.
-        marks: the bytes of a PNG file of the same size, transparent where nothing is marked.
+        layers: what is marked by name, each the bytes of a PNG file of the same size, transparent elsewhere.
         cell: width and height of a cell in px.
         columns: cells in a row.
         slices: which slice each cell shows, counted from 0; one entry for a plane.
@@ -58,7 +59,7 @@ class View:
     """
 
     image: bytes
-    marks: bytes
+    layers: Mapping[str, bytes]
     cell: tuple[int, int]
     columns: int
     slices: tuple[int, ...]
@@ -67,37 +68,43 @@ class View:
     letters: str = ""
     title: str = ""
 
+    @property
+    def marks(self) -> bytes:
+        """The first layer."""
+        return next(iter(self.layers.values()))
+
 
 def views(
     image: NDArray[Any] | None,
-    labels: NDArray[Any],
+    layers: Mapping[str, NDArray[Any]],
     *,
     spacing: tuple[float, ...],
     orientation: str | None = None,
+    most: tuple[int, int] = MOST_SLICES,
 ) -> tuple[View, ...]:
     """The pictures of an image: one of a plane, three stacks of a volume, the one across its coarsest axis first.
 
     Args:
         image: `(C, *spatial)`, or None: black.
-        labels: `spatial` integers, 0 is not drawn.
+        layers: labels by the name of their layer, `spatial` integers of one shape, 0 is not drawn; the first that marks
+            anything decides which slice is shown first.
         spacing: size of a sample along each array axis.
         orientation: as `Grid.orientation`, or None to show arrays as they are stored.
+        most: slices of the main stack and of the others.
 
     Raises:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
     """
-    if labels.ndim not in (2, 3) or (image is not None and image.shape[1:] != labels.shape):
-        shape = None if image is None else image.shape
-        raise GeometryError(
-            f"image (channels first) and labels must share one 2-D or 3-D shape, got {shape} and {labels.shape}"
-        )
+    shapes = list(dict.fromkeys([*([] if image is None else [image.shape[1:]]), *(a.shape for a in layers.values())]))
+    if len(shapes) != 1 or not layers or len(shapes[0]) not in (2, 3):
+        raise GeometryError(f"image (channels first) and labels must share one 2-D or 3-D shape, got {shapes}")
     levels = _Levels.of(image)
-    if labels.ndim == 2:
-        return (_plane(levels.bytes_of(image, labels.shape), labels, spacing[0] / spacing[1]),)
+    if len(shapes[0]) == 2:
+        return (_plane(levels.bytes_of(image, shapes[0]), layers, spacing[0] / spacing[1]),)
     main = slice_axis(spacing, orientation)
     order = [main, *(axis for axis in range(3) if axis != main)]
     return tuple(
-        _stack(image, labels, levels, axis=axis, most=MOST_SLICES[axis != main], spacing=spacing, letters=orientation)
+        _stack(image, layers, levels, axis=axis, most=most[axis != main], spacing=spacing, letters=orientation)
         for axis in order
     )
 
@@ -144,16 +151,17 @@ class _Levels:
         return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=-1)
 
 
-def _plane(shown: NDArray[np.uint8], labels: NDArray[Any], aspect: float) -> View:
-    longest = float(np.clip(max(labels.shape[0] * aspect, labels.shape[1]), *PLANE_PX))
-    size = _fit(labels.shape, aspect, longest)
-    picture, drawn = _resized(shown, size), mark(labels, size, line_px=2)
-    return View(_jpeg(picture), overlay_png(drawn), size[::-1], 1, (0,), 1, 0)
+def _plane(shown: NDArray[np.uint8], layers: Mapping[str, NDArray[Any]], aspect: float) -> View:
+    shape = shown.shape[:2]
+    longest = float(np.clip(max(shape[0] * aspect, shape[1]), *PLANE_PX))
+    size = _fit(shape, aspect, longest)
+    drawn = {name: overlay_png(mark(labels, size, line_px=2)) for name, labels in layers.items()}
+    return View(_jpeg(_resized(shown, size)), drawn, size[::-1], 1, (0,), 1, 0)
 
 
 def _stack(
     image: NDArray[Any] | None,
-    labels: NDArray[Any],
+    layers: Mapping[str, NDArray[Any]],
     levels: _Levels,
     *,
     axis: int,
@@ -161,29 +169,32 @@ def _stack(
     spacing: tuple[float, ...],
     letters: str | None,
 ) -> View:
-    total = labels.shape[axis]
-    best = largest_slice(labels, axis)
+    decides = next((labels for labels in layers.values() if labels.any()), next(iter(layers.values())))
+    total, best = decides.shape[axis], largest_slice(decides, axis)
     slices = np.unique(np.r_[np.linspace(0, total - 1, min(most, total)).round().astype(int), best])
     transpose, flips, edges = viewing(letters and letters[:axis] + letters[axis + 1 :])
+
+    def plane(array: NDArray[Any], index: int) -> NDArray[Any]:
+        return turn(np.take(array, index, axis=axis), transpose, flips)
+
     row, column = [s for i, s in enumerate(spacing) if i != axis][:: -1 if transpose else 1]
-    plane = turn(np.take(labels, 0, axis=axis), transpose, flips)
-    size = _fit(plane.shape, row / column, CELL_PX)
+    size = _fit(plane(decides, 0).shape, row / column, CELL_PX)
     columns = math.ceil(math.sqrt(len(slices)))
-    rows = math.ceil(len(slices) / columns)
-    atlas = np.zeros((rows * size[0], columns * size[1], 3), np.uint8)
-    marks = np.zeros(atlas.shape[:2], np.uint8)
+    shape = (math.ceil(len(slices) / columns) * size[0], columns * size[1])
+    atlas = np.zeros((*shape, 3), np.uint8)
+    marks = {name: np.zeros(shape, np.uint8) for name in layers}
     for number, index in enumerate(slices):
-        cell = None if image is None else np.take(image, index, axis=axis + 1)
-        shown = turn(levels.bytes_of(cell, np.take(labels, index, axis=axis).shape), transpose, flips)
         top, left = size[0] * (number // columns), size[1] * (number % columns)
         place = np.s_[top : top + size[0], left : left + size[1]]
-        atlas[place] = _resized(shown, size)
-        marks[place] = mark(turn(np.take(labels, index, axis=axis), transpose, flips), size)
+        if image is not None:
+            cell = levels.bytes_of(np.take(image, index, axis=axis + 1), ())
+            atlas[place] = _resized(turn(cell, transpose, flips), size)
+        for name, labels in layers.items():
+            marks[name][place] = mark(plane(labels, index), size)
+    drawn = {name: overlay_png(array) for name, array in marks.items()}
     first = int(np.flatnonzero(slices == best)[0])
-    title = _title(axis, letters)
-    return View(
-        _jpeg(atlas), overlay_png(marks), size[::-1], columns, tuple(map(int, slices)), total, first, edges, title
-    )
+    shown = tuple(map(int, slices))
+    return View(_jpeg(atlas), drawn, size[::-1], columns, shown, total, first, edges, _title(axis, letters))
 
 
 def _title(axis: int, letters: str | None) -> str:
@@ -220,9 +231,10 @@ def _jpeg(picture: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def picture_of(view: View, cell: int | None = None) -> Picture.Image:
-    """One cell of a view with its marks, as a picture; the one it shows at first where none is named."""
+def picture_of(view: View, cell: int | None = None, *, layer: str | None = None) -> Picture.Image:
+    """One cell of a view with a layer, as a picture; the one it shows at first, the first layer where none is named."""
     box = cell_box(view, view.first if cell is None else cell)
-    with Picture.open(io.BytesIO(view.image)) as base, Picture.open(io.BytesIO(view.marks)) as over:
+    marks = view.marks if layer is None else view.layers[layer]
+    with Picture.open(io.BytesIO(view.image)) as base, Picture.open(io.BytesIO(marks)) as over:
         shown, drawn = np.asarray(base.crop(box).convert("RGB")), np.asarray(over.crop(box))
     return Picture.fromarray(blend(shown, drawn))

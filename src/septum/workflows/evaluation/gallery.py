@@ -86,4 +86,6 @@ def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bo
         from_zero(guess, coding.background),
         reference.grid.spacing if sized else None,
         reference.grid.orientation if anatomy else None,
+        dict(coding.labels) if coding.background == 0 else {},
+        objects,
     )

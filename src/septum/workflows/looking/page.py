@@ -85,7 +85,7 @@ class MaskPage:
         number = known.number if known else max((one.number for one in self._drawn.values()), default=0) + 1
         grid = labels.grid
         orientation = grid.orientation if is_anatomical(case, grid) else None
-        found = views(image.array, labels.array, spacing=grid.spacing, orientation=orientation)
+        found = views(image.array, {"mask": labels.array}, spacing=grid.spacing, orientation=orientation)
         folder = self.output / PAGE_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         shown = []

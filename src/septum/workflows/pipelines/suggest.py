@@ -388,6 +388,7 @@ def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], 
     labels = dict(list(zip(classes.values, classes.names, strict=True))[1:])
     scores: list[Score] = []
     examples: list[Example] = []
+    names = dict(enumerate(classes.names))
     for unit, pipeline in zip(found.units, found.pipelines, strict=True):
         case = unit.case
         image, reference = load_pair(case)
@@ -411,7 +412,7 @@ def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], 
         anatomical = is_anatomical(case, image.grid)
         sized = anatomical or image.grid.spacing != (1.0,) * image.grid.ndim
         letters = image.grid.orientation if anatomical else None
-        examples.append(Example(name, image.array, shown, drawn, image.grid.spacing if sized else None, letters))
+        examples.append(Example(name, image.array, shown, drawn, image.grid.spacing if sized else None, letters, names))
     return scores, examples
 
 

@@ -196,7 +196,9 @@ def _measure_fold(
         if fold.block is None:  # of a block, the image shows what training saw
             graded += held_out_rows(name, look, [score.dice for score in found], plan)
         if len(examples) < room:
-            examples.append(_example(case, image, _shown(truth, plan), _shown(guess, plan)))
+            examples.append(
+                _example(case, image, _shown(truth, plan), _shown(guess, plan))._replace(names=_names(plan))
+            )
         on_progress(f"measuring {name}", (number + 1) / len(fold.val))
     kept = {case for _, case in pick_examples(scores)}
     return scores, [example for example in examples if example.case in kept or room > len(examples)], graded
@@ -227,6 +229,11 @@ def _shown(values: Any, plan: Plan) -> Any:
     classes = plan.classes.to_classes(values)
     classes[classes == plan.classes.ignore_class] = 0
     return classes
+
+
+def _names(plan: Plan) -> dict[int, str]:
+    """Of the class numbers."""
+    return dict(enumerate(plan.classes.names))
 
 
 def _curves(folder: ModelFolder, folds: Sequence[int]) -> pd.DataFrame | None:
