@@ -82,6 +82,27 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
             return _frames(picture)
 
 
+def is_colour(path: Path) -> bool:
+    """Whether a picture shows anything but greys; one that cannot be read does not (reading it says why).
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.png"), image)
+    ...     is_colour(Path(folder, "a.png"))
+    False
+    """
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(path, formats=("PNG", "JPEG", "BMP", "GIF")) as picture:
+            if picture.mode in ("1", "L", "LA", "I", "I;16", "F"):
+                return False
+        return len(read(path).array) > 1
+    except (OSError, FormatError, PIL.Image.DecompressionBombError):
+        return False
+
+
 def check_axes(path: Path, axes: str | None) -> None:
     """Rows, columns and colours are fixed in these formats; only a wrong declaration can be told.
 

@@ -210,6 +210,7 @@ def _suggest(dataset: Path, output: Path, settings: SuggestSettings) -> None:
     typer.echo(f"best      {result.best.pipeline.describe()}")
     typer.echo(f"pipeline  {result.pipeline}")
     typer.echo(f"report    {result.report}")
+    say_page(result.report)
 
 
 def _print_methods(name: str | None) -> None:
