@@ -13,12 +13,20 @@ import signal
 import sys
 import threading
 from types import FrameType, TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from septum.errors import Cancelled
 
 STOPPED = 130  # exit code
 WAITING = "stopping; press Ctrl-C again to stop at once"
+
+
+def leave_at_once() -> NoReturn:
+    """End the process with the exit code of a stop, without taking modules apart: with PyTorch loaded that took three
+    seconds on a busy machine, and a cluster that ends a job counts them. For a run that has nothing open to write."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(STOPPED)
 
 
 class StopRequest:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import STOPPED, StopRequest
+from septum.cli.stopping import STOPPED, StopRequest, leave_at_once
 from septum.cli.working import say_page
 from septum.errors import Cancelled
 
@@ -126,12 +126,12 @@ def train(
     from septum.workflows.model.settings import TrainSettings
 
     chosen = options.resolve(TrainSettings, settings, given, either=("minutes", "steps"))
-    with StopRequest(at_once=True) as stop, Reporter() as reporter:
-        try:
+    try:
+        with StopRequest(at_once=True) as stop, Reporter() as reporter:
             result = _train(dataset, output, chosen, stop, reporter, resume=resume, overwrite=overwrite)
-        except Cancelled:
-            typer.echo("stopped while the data was read; nothing is trained yet", err=True)
-            raise typer.Exit(STOPPED) from None
+    except Cancelled:
+        typer.echo("stopped while the data was read; nothing is trained yet", err=True)
+        leave_at_once()
     options.say(f"model   {result.model}")
     if result.report is not None:
         options.say(f"report  {result.report}")
