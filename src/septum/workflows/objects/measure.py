@@ -170,7 +170,7 @@ def _unknown(grid: Any) -> bool:
 
 def unit_of(grid: Any) -> str:
     """The unit of a grid's spacing: "mm", or "px" where no physical size is known."""
-    return str(getattr(grid, "unit", "px" if set(grid.spacing) == {1.0} else "mm"))
+    return str(grid.unit)
 
 
 def is_semantic(labels: Any) -> bool:
