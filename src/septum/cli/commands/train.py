@@ -44,8 +44,9 @@ def train(
         str | None,
         typer.Option(
             metavar="FOLDS",
-            help="one: hold one fold out; all: train every fold; 0,2: these; none: train on every labelled case.",
-            show_default="one",
+            help="one: hold one fold out; thirds: three networks, each without a third; all: train every fold; 0,2: "
+            "these; none: train on every labelled case; auto: thirds for fewer than 30 cases, else one.",
+            show_default="auto",
         ),
     ] = None,
     members: Annotated[
@@ -137,7 +138,9 @@ def train(
         options.say(f"report  {result.report}")
         say_page(result.report)
     if result.mean_dice is not None:
-        options.say(f"Dice    {result.mean_dice:.4f} (mean of the {_held_out(result.held_out)})")
+        options.say(
+            f"Dice    {result.mean_dice:.3f} on {result.held_out} held-out image{'' if result.held_out == 1 else 's'}"
+        )
     if result.stopped and stop.requested():
         typer.echo("stopped before the end; continue with the same command and --resume", err=True)
         raise typer.Exit(STOPPED)
@@ -162,13 +165,3 @@ def _train(
         should_stop=stop.requested,
         **how,
     )
-
-
-def _held_out(names: tuple[str, ...]) -> str:
-    """How many images were held out, and which where they are few.
-
-    >>> _held_out(("a", "b"))
-    '2 images that were held out: a, b'
-    """
-    count = f"{len(names)} image{'' if len(names) == 1 else 's'} that {'was' if len(names) == 1 else 'were'} held out"
-    return f"{count}: {', '.join(names)}" if len(names) <= 3 else count

@@ -17,15 +17,13 @@ from typing import Any
 import numpy as np
 
 from septum.errors import ConfigError
-from septum.geometry import Grid, Image, LabelMap
-from septum.io import naming
+from septum.geometry import Image, LabelMap
 from septum.io.safe import replacing
 from septum.report.figures.contact import contact_sheet
 from septum.report.figures.views import thumbnail, views
 from septum.report.pages.masks import ShownEstimate, ShownLabel, ShownMask, ShownView, render_masks
 from septum.workflows.data.cases import Case
 from septum.workflows.data.folders import PAGE_FOLDER
-from septum.workflows.data.physical import is_anatomical
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.settings import structure
 
@@ -84,8 +82,7 @@ class MaskPage:
         known = self._drawn.get(case.id)
         number = known.number if known else max((one.number for one in self._drawn.values()), default=0) + 1
         grid = labels.grid
-        orientation = grid.orientation if is_anatomical(case, grid) else None
-        found = views(image.array, {"mask": labels.array}, spacing=grid.spacing, orientation=orientation)
+        found = views(image.array, {"mask": labels.array}, spacing=grid.spacing, orientation=grid.letters)
         folder = self.output / PAGE_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         shown = []
@@ -98,7 +95,7 @@ class MaskPage:
             shown.append(ShownView(image_file, marks_file, *rest))
         small = f"{number:05d}s.jpg"
         _write(folder / small, thumbnail(found[0]))
-        sizes = _sizes(labels, sized=_is_sized(case, grid))
+        sizes = _sizes(labels)
         self._drawn[case.id] = _Drawn(case.id, number, f"{PAGE_FOLDER}/{small}", tuple(shown), sizes)
 
     def write(
@@ -187,9 +184,10 @@ def _worst(verdicts: Sequence[str]) -> str:
     return min(verdicts, key=lambda v: ranked.index(v) if v in ranked else -1, default="")
 
 
-def _sizes(labels: LabelMap, *, sized: bool) -> tuple[ShownLabel, ...]:
+def _sizes(labels: LabelMap) -> tuple[ShownLabel, ...]:
     """How much of each label there is; of many objects how many, and the median size."""
     values, counts = np.unique(labels.array[labels.array != 0], return_counts=True)
+    sized = labels.grid.unit == "mm"
     sample = float(np.prod(labels.grid.spacing)) if sized else 1.0
     unit = ("mm³" if labels.grid.ndim == 3 else "mm²") if sized else ("voxels" if labels.grid.ndim == 3 else "px")
     if values.size > MOST_LABELS and not any(labels.names.get(int(v)) for v in values):
@@ -210,12 +208,6 @@ def _amount(size: float, unit: str) -> str:
     if unit == "mm³" and size >= 1000:
         size, unit = size / 1000, "ml"
     return f"{size:.3g} {unit}" if size < 1000 else f"{size:,.0f} {unit}"
-
-
-def _is_sized(case: Case, grid: Grid) -> bool:
-    """Whether the image's file says how large a sample is."""
-    suffix = naming.suffix(case.images[0].path)
-    return suffix not in naming.RASTER and not (suffix in naming.TIFF and set(grid.spacing) == {1.0})
 
 
 def _read(path: Path) -> list[_Drawn]:

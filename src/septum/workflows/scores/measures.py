@@ -100,9 +100,6 @@ CARDS: Mapping[str, tuple[str, ...]] = {
 """What is printed and shown large of a family that somebody asked for."""
 
 
-PERCENTILE = 95.0
-
-
 WHOLE_CASE = ("generalised_dice", "weighted_dice")
 """Scores of all labels of a case together: the same in every row of the case."""
 

@@ -10,30 +10,33 @@ from pathlib import Path
 from septum.errors import Cancelled
 from septum.net.learning.sampling import Sample
 from septum.workflows.data.cases import Case
+from septum.workflows.data.kept import labels_kept
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan, parse_plan, plan_json
 from septum.workflows.model.prepare import prepare_cases
 from septum.workflows.model.settings import TrainSettings, TrainStatus
-from septum.workflows.quality.grade import References
+from septum.workflows.quality.learn import References
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Note, Progress
 from septum.workflows.training import measured as outcome
-from septum.workflows.training.begin import choose_folds, claim, planned_machine, resolve_plan
+from septum.workflows.training.begin import choose_folds, claim, planned_machine, resolve_plan, settle_folds
 from septum.workflows.training.early import look_first
 from septum.workflows.training.folds import FoldContext, from_first, make_fabric, train_fold
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the model and its report lie, whether it was stopped early, the mean Dice on held-out cases, and these."""
+    """Where the model and its report lie, whether it was stopped early, the mean Dice on held-out cases and how many
+    they are."""
 
     model: Path
     report: Path | None
     stopped: bool
     mean_dice: float | None
-    held_out: tuple[str, ...]
+    held_out: int = 0
 
 
+@labels_kept()
 def train(
     dataset: Path,
     output: Path,
@@ -59,6 +62,7 @@ def train(
     machine = planned_machine(settings, output, resume=resume)
     fabric = make_fabric(settings, machine.precision)
     cases = [case for case in data.labelled if case.split != "test"]
+    settings = settle_folds(settings, cases)
     folder = ModelFolder(output)
 
     def begin() -> str:
@@ -84,11 +88,12 @@ def train(
     del samples
     shutil.rmtree(prepared, ignore_errors=True)
     if references is None:
-        return TrainResult(folder.path, None, stopped, None, ())
+        return TrainResult(folder.path, None, stopped, None)
     write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
-    report, dice = outcome.measure(folder, data, cases, jobs, settings, references, on_progress, should_stop)
-    held_out = tuple(dict.fromkeys(name for job in jobs for name in job.fold.val))
-    return TrainResult(folder.path, report, stopped, dice, held_out)
+    found = outcome.measure(folder, data, cases, jobs, settings, references, on_progress, should_stop)
+    if found.limits:
+        on_note(found.limits)
+    return TrainResult(folder.path, found.report, stopped, found.dice, found.held_out)
 
 
 def _prepared(cases: Sequence[Case], plan: Plan, folder: Path, on_progress: Progress) -> dict[str, Sample]:
