@@ -84,9 +84,14 @@ def test_results_go_to_stdout_and_notes_to_stderr(septum, called):
     assert result.out.splitlines() == [
         "model   model",
         f"report  {Path('model/report/index.html')}",
-        "Dice    0.877 on 2 held-out images",
+        "Dice    0.877 (mean of the 2 images that were held out: a, b)",
     ]
     assert result.err == "starting\n2 of 10 images have no label\n"
+
+
+def test_how_many_images_were_held_out_is_said_with_their_dice(septum, called):
+    out = septum("train", "data", "-o", "model").out
+    assert "Dice    0.877 (mean of the 2 images that were held out: a, b)" in out
 
 
 WITHOUT_TORCH = """

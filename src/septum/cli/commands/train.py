@@ -138,9 +138,7 @@ def train(
         options.say(f"report  {result.report}")
         say_page(result.report)
     if result.mean_dice is not None:
-        options.say(
-            f"Dice    {result.mean_dice:.3f} on {result.held_out} held-out image{'' if result.held_out == 1 else 's'}"
-        )
+        options.say(f"Dice    {result.mean_dice:.3f} (mean of the {_held_out(result.held_out)})")
     if result.stopped and stop.requested():
         typer.echo("stopped before the end; continue with the same command and --resume", err=True)
         raise typer.Exit(STOPPED)

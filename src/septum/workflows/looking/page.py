@@ -95,7 +95,7 @@ class MaskPage:
             shown.append(ShownView(image_file, marks_file, *rest))
         small = f"{number:05d}s.jpg"
         _write(folder / small, thumbnail(found[0]))
-        sizes = _sizes(labels)
+        sizes = _sizes(labels, sized=grid.unit == "mm")
         self._drawn[case.id] = _Drawn(case.id, number, f"{PAGE_FOLDER}/{small}", tuple(shown), sizes)
 
     def write(

@@ -103,18 +103,18 @@ def run_jobs(
         hooks: progress and a wish to stop.
         watch: who hears of each case.
     """
-    watch = watch or Watch()
+    told = watch or Watch()
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image, look = load_image(job.case), Look(model.plan.classes.n_classes)
-        watch.image(job.case.id, image)
+        told.image(job.case.id, image)
         prompts = read_prompts(model.settings, job.case, image.grid, model.plan) if model.settings.prompted else None
         labels = segment(
             image, model, prompts=prompts, look=look, output=job.output, on_progress=tell,
             should_stop=hooks.should_stop,
         )  # fmt: skip
-        watch.look(job.case.id, look)
-        watch.mask(job.case, image, labels)
+        told.look(job.case.id, look)
+        told.mask(job.case, image, labels)
 
     return work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
 

@@ -56,8 +56,8 @@ def predict(
         found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold, folds=folds))
 
     doubts, page = Doubts(on_note), mask_page(output, wanted=settings.page)
-    hooks, watch = Hooks(on_progress, on_note, should_stop), Watch(doubts.hear, on_look, adder(page))
-    result = run_jobs(jobs, segmenter, hooks=hooks, watch=watch)
+    watch = Watch(doubts.hear, on_look, adder(page))
+    result = run_jobs(jobs, segmenter, hooks=Hooks(on_progress, on_note, should_stop), watch=watch)
     record_prediction(output, folder, segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)

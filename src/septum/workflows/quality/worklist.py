@@ -69,7 +69,7 @@ class Estimate:
 class GradedResult:
     """Masks that were looked at, (name, reason) of every one that failed, how good the masks are likely to be (worst
     first; empty where nothing can be said), in one sentence what the figures are worth (empty: what they say), and the
-    page that shows them, if any."""
+    page that shows the masks, if any."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]

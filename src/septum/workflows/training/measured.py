@@ -261,7 +261,7 @@ def _measure_case(
     if fold.block is None:  # of a block, the image shows what training saw
         dice = [score.dice for score in found]
         into.rows.extend(held_out_rows(case.id, look, dice, plan, seen=known.seen(look, bench)))
-    return found, _example(case, image, _shown(truth, plan), _shown(guess, plan))
+    return found, _example(case, image, _shown(truth, plan), _shown(guess, plan))._replace(names=_names(plan))
 
 
 def _example(case: Case, image: Image, truth: Any, guess: Any) -> Example:

@@ -26,14 +26,13 @@ from septum.workflows.training.folds import FoldContext, from_first, make_fabric
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the model and its report lie, whether it was stopped early, the mean Dice on held-out cases and how many
-    they are."""
+    """Where the model and its report lie, whether it was stopped early, the mean Dice on held-out cases, and these."""
 
     model: Path
     report: Path | None
     stopped: bool
     mean_dice: float | None
-    held_out: int = 0
+    held_out: tuple[str, ...]
 
 
 @labels_kept()
@@ -93,7 +92,8 @@ def train(
     found = outcome.measure(folder, data, cases, jobs, settings, references, on_progress, should_stop)
     if found.limits:
         on_note(found.limits)
-    return TrainResult(folder.path, found.report, stopped, found.dice, found.held_out)
+    held_out = tuple(dict.fromkeys(name for job in jobs for name in job.fold.val))
+    return TrainResult(folder.path, found.report, stopped, found.dice, held_out)
 
 
 def _prepared(cases: Sequence[Case], plan: Plan, folder: Path, on_progress: Progress) -> dict[str, Sample]:
