@@ -163,3 +163,13 @@ def _train(
         should_stop=stop.requested,
         **how,
     )
+
+
+def _held_out(names: tuple[str, ...]) -> str:
+    """How many images were held out, and which where they are few.
+
+    >>> _held_out(("a", "b"))
+    '2 images that were held out: a, b'
+    """
+    count = f"{len(names)} image{'' if len(names) == 1 else 's'} that {'was' if len(names) == 1 else 'were'} held out"
+    return f"{count}: {', '.join(names)}" if len(names) <= 3 else count

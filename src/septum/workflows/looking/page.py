@@ -184,10 +184,9 @@ def _worst(verdicts: Sequence[str]) -> str:
     return min(verdicts, key=lambda v: ranked.index(v) if v in ranked else -1, default="")
 
 
-def _sizes(labels: LabelMap) -> tuple[ShownLabel, ...]:
+def _sizes(labels: LabelMap, *, sized: bool) -> tuple[ShownLabel, ...]:
     """How much of each label there is; of many objects how many, and the median size."""
     values, counts = np.unique(labels.array[labels.array != 0], return_counts=True)
-    sized = labels.grid.unit == "mm"
     sample = float(np.prod(labels.grid.spacing)) if sized else 1.0
     unit = ("mm³" if labels.grid.ndim == 3 else "mm²") if sized else ("voxels" if labels.grid.ndim == 3 else "px")
     if values.size > MOST_LABELS and not any(labels.names.get(int(v)) for v in values):

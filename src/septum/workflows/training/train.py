@@ -87,7 +87,7 @@ def train(
     del samples
     shutil.rmtree(prepared, ignore_errors=True)
     if references is None:
-        return TrainResult(folder.path, None, stopped, None)
+        return TrainResult(folder.path, None, stopped, None, ())
     write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
     found = outcome.measure(folder, data, cases, jobs, settings, references, on_progress, should_stop)
     if found.limits:
