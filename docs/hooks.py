@@ -36,7 +36,7 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
 
 
 def on_post_page(output: str, *, page: Any, config: Any) -> str:
-    """The page with `search-from-files.js` in the place of the script that the plugin `offline` takes from elsewhere."""
+    """The page with `search-from-files.js` in the place of the script that `offline` takes from elsewhere."""
     return _at_home(output)
 
 
