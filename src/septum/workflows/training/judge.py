@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.geometry import Image
-from septum.net.engines.protocol import Engine
 from septum.workflows.data.cases import Case, Dataset, load_pair
 from septum.workflows.data.folds import Fold, block_slices
 from septum.workflows.model.plan import Plan
+from septum.workflows.prediction.engine import Segmenter
 from septum.workflows.prediction.predict import segment
-from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.grade import HeldOut, NetworkReference, network_distance
 from septum.workflows.quality.learn import Seen, held_out_rows
 from septum.workflows.quality.looks import ImageReference, Look
@@ -51,23 +50,24 @@ class Bench:
     """The networks of a fold, ready to be judged.
 
     Args:
-        plan: of the model.
-        engine: runs the networks together; it compares mirrored copies where there is one network only.
-        settings: of the predictions.
+        model: its engine compares mirrored copies where there is one network only.
         members: numbers of the networks, in their order.
         seed: of the copies.
     """
 
-    plan: Plan
-    engine: Engine
-    settings: PredictSettings
+    model: Segmenter
     members: tuple[int, ...]
     seed: int
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the model."""
+        return self.model.plan
 
     def look(self, image: Image) -> tuple[NDArray[Any], Look]:
         """The mask of an image, in classes, and what can be seen of both."""
         look = Look(self.plan.classes.n_classes)
-        labels = segment(image, self.engine, self.plan, self.settings, look=look)
+        labels = segment(image, self.model, look=look)
         return self.plan.classes.to_classes(labels.array), look
 
 
