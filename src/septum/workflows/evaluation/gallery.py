@@ -14,7 +14,6 @@ import numpy as np
 
 from septum.errors import Cancelled
 from septum.geometry.resample import resample_image
-from septum.io import naming
 from septum.report.figures import overlay
 from septum.report.figures.overlay import Example, Panel
 from septum.workflows.data.cases import Case, load_image
@@ -78,15 +77,11 @@ def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bo
         if opened.start and any(opened.start) and found.grid.ndim == reference.grid.ndim:
             found = resample_image(found, reference.grid)  # the reference was continued beyond its edges
         image = found.array if found.array.shape[1:] == reference.grid.shape else None
-    suffix = naming.suffix(pair.case.label.path) if pair.case.label else ""
-    unit = set(reference.grid.spacing) == {1.0}
-    sized = suffix not in naming.RASTER and not (suffix in naming.TIFF and unit)
-    anatomy = reference.grid.ndim == 3 and suffix not in naming.RASTER + naming.TIFF  # a stack of sections has no left
     return Example(
         pair.case.id,
         image,
         from_zero(shown, coding.background),
         from_zero(guess, coding.background),
-        reference.grid.spacing if sized else None,
-        reference.grid.orientation if anatomy else None,
+        reference.grid.known_spacing,
+        reference.grid.letters,
     )

@@ -8,7 +8,7 @@ refused together, with how far they lie apart, never resampled in silence.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from septum import io
 from septum.errors import DatasetError, GeometryError, SeptumError
 from septum.geometry import Grid, LabelMap
 from septum.geometry.resample import resample_labels
-from septum.io import naming
 from septum.metrics import JointTable, joint_table
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, Source, load_labels
 from septum.workflows.data.classes import LabelSummary, summarise_labels
@@ -29,8 +28,6 @@ from septum.workflows.data.matching import match_stems
 from septum.workflows.evaluation.covering import cover, padded
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.runs.words import some
-
-_NO_POSITION = naming.RASTER + naming.TIFF  # formats that hold no origin and often no spacing: shapes decide
 
 
 @dataclass(frozen=True)
@@ -44,13 +41,12 @@ class Pair:
 @dataclass(frozen=True)
 class Measured:
     """One pass over a pair: its joint table without unannotated voxels, what its reference looks like, the reference's
-    grid, and whether the grid's spacing is a physical size (pictures have none)."""
+    grid."""
 
     case: Case
     table: JointTable
     summary: LabelSummary
     grid: Grid
-    sized: bool
     resampled: bool = False
     outside: int = 0
     missed: int = 0
@@ -139,10 +135,10 @@ def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> Ope
         background: the value of the background on both sides.
     """
     reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
-    difference = grid_difference(pair, reference.grid, prediction.grid)
+    difference = grid_difference(reference.grid, prediction.grid)
     if not difference or not resample or reference.grid.ndim != prediction.grid.ndim:
         return Opened(reference, prediction, difference)
-    if not _positioned(pair):
+    if not (reference.grid.positioned and prediction.grid.positioned):
         grid = _same_view(reference.grid, prediction.grid.shape)
         moved = resample_labels(LabelMap(prediction.array, grid, prediction.names), reference.grid)
         return Opened(reference, moved, resampled=True)
@@ -159,9 +155,8 @@ def on_one_lattice(opened: Sequence[Opened], *, background: int) -> tuple[LabelM
     first = opened[0].reference
     starts = [one.start or (0,) * first.grid.ndim for one in opened]
     start = tuple(map(min, zip(*starts, strict=True)))
-    ends = [
-        [a + n for a, n in zip(s, one.reference.grid.shape, strict=True)] for s, one in zip(starts, opened, strict=True)
-    ]
+    shapes = [one.reference.grid.shape for one in opened]
+    ends = [[a + n for a, n in zip(*own, strict=True)] for own in zip(starts, shapes, strict=True)]
     shape = tuple(max(stops) - a for stops, a in zip(zip(*ends, strict=True), start, strict=True))
 
     def placed(labels: LabelMap, own: tuple[int, ...]) -> LabelMap:
@@ -179,7 +174,7 @@ def _same_view(reference: Grid, shape: tuple[int, ...]) -> Grid:
     affine = reference.affine.copy()
     affine[:-1, :-1] = reference.affine[:-1, :-1] * scale
     affine[:-1, -1] = reference.index_to_world((scale - 1) / 2)
-    return Grid(shape, affine)
+    return replace(reference, shape=shape, affine=affine)
 
 
 def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | str:
@@ -190,11 +185,8 @@ def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | str
     reference = opened.reference
     table = joint_table(reference.array, opened.prediction.array)
     summary = _summary(pair, reference, table, background)
-    sized = _is_sized(pair, reference.grid)
-    return Measured(
-        pair.case, table.without(UNANNOTATED), summary, reference.grid, sized, opened.resampled, opened.outside,
-        opened.missed,
-    )  # fmt: skip
+    grid, counted = reference.grid, table.without(UNANNOTATED)
+    return Measured(pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed)
 
 
 def measure(
@@ -257,32 +249,17 @@ def name_of(pair: Pair) -> str:
     return pair.case.id
 
 
-def _files(pair: Pair) -> list[Path]:
-    return [pair.prediction.path] + ([pair.case.label.path] if pair.case.label else [])
-
-
-def _positioned(pair: Pair) -> bool:
-    """Whether both files are of formats that say where in space their samples lie."""
-    return not any(naming.suffix(file) in _NO_POSITION for file in _files(pair))
-
-
-def _is_sized(pair: Pair, grid: Grid) -> bool:
-    """Whether the reference's file says how large a sample is."""
-    suffix = naming.suffix(pair.case.label.path) if pair.case.label else ""
-    unit = set(grid.spacing) == {1.0}
-    return suffix not in naming.RASTER and not (suffix in naming.TIFF and unit)
-
-
-def grid_difference(pair: Pair, reference: Grid, prediction: Grid) -> str:
-    """How two grids differ, or an empty string. Shapes decide where a file format holds no position."""
+def grid_difference(reference: Grid, prediction: Grid) -> str:
+    """How two grids differ, or an empty string. Shapes decide where either file holds no position."""
+    positioned = reference.positioned and prediction.positioned
     if reference.shape != prediction.shape:
         text = f"shapes {reference.shape} and {prediction.shape}"
-        if reference.ndim != prediction.ndim or not _positioned(pair):
+        if reference.ndim != prediction.ndim or not positioned:
             return text
         corners = np.stack(np.meshgrid(*[(0, n - 1) for n in reference.shape], indexing="ij"), -1)
         offset = reference.world_to_index(prediction.corners()) - corners.reshape(-1, reference.ndim)
         return f"{text}, corners differ by {np.abs(offset).max():.1f} voxels"
-    if not _positioned(pair):
+    if not positioned:
         return ""
     voxels = reference.corner_difference(prediction)
     return "" if voxels <= 0.1 else f"corners differ by {voxels:.1f} voxels"

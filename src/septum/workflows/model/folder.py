@@ -68,6 +68,10 @@ class ModelFolder:
             ConfigError: when a fold is asked for that was not trained.
         """
         plan = self.read_plan()
+        return plan, tuple(load_model(self.weights(index)) for index in self.chosen_folds(folds))
+
+    def chosen_folds(self, folds: str = "all") -> tuple[int, ...]:
+        """The numbers of the trained folds that "all" or numbers such as "0,2" name; raises as `load` does."""
         trained = self.trained_folds()
         if not trained:
             raise CheckpointError(f"{self.path} holds no trained weights yet; finish `septum train` (--resume)")
@@ -75,7 +79,7 @@ class ModelFolder:
         missing = sorted(set(wanted) - set(trained))
         if missing:
             raise ConfigError(f"folds must be among {list(trained)}, got {missing}; train them or leave them out")
-        return plan, tuple(load_model(self.weights(index)) for index in wanted)
+        return wanted
 
 
 def parse_folds(text: str) -> tuple[int, ...]:

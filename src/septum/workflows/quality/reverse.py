@@ -24,7 +24,6 @@ from septum.interactive.pixels.features import FeatureSettings, FilterBank, bloc
 from septum.interactive.tool import Box
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
-from septum.workflows.data.physical import is_anatomical
 from septum.workflows.quality.calibration import Calibration, calibrate
 from septum.workflows.quality.worklist import Estimate
 
@@ -82,7 +81,7 @@ class Pool:
 def make_pool(image: Image, classes: NDArray[np.integer], case: Case, *, seed: int = 0) -> Pool:
     """Voxels drawn at random, half of them in and near the structures; features are relative to the image's own mean
     and deviation; volumes of patients are turned to one orientation, and their relative position is a feature."""
-    anatomical = is_anatomical(case, image.grid)
+    anatomical = image.grid.anatomical
     place = Placement.plan(image.grid, None, reorient=anatomical)
     array = np.stack([_standard(channel) for channel in place.reorient(image.array)])
     target = np.ascontiguousarray(place.reorient(classes))

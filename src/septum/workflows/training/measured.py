@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,17 @@ from septum.report.figures.overlay import Example
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_pair
 from septum.workflows.data.digests import digest_cases
 from septum.workflows.data.folds import Fold, block_slices
-from septum.workflows.data.physical import is_anatomical
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan
 from septum.workflows.model.settings import TrainSettings
-from septum.workflows.prediction.engine import make_engine
+from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.predict import segment
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.grade import HeldOut, References, held_out_rows, make_quality, write_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.report_section import quality_sections
 from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import unstructure
 from septum.workflows.scores.report_folder import Extras, write_report
@@ -147,7 +148,8 @@ def _baselines(
     if should_stop():
         return None, "The comparison with classical methods was left out: the training was stopped."
     try:
-        found = compare(cases, plan.classes, folds, on_progress=on_progress, should_stop=should_stop)
+        hooks = Hooks(on_progress, should_stop=should_stop)
+        found = compare(cases, plan.classes, folds=folds, hooks=hooks)
     except DatasetError as error:
         return None, f"No classical method to compare with: {error}."
     if found is None:
@@ -173,11 +175,11 @@ def _measure_fold(
     room: int,
 ) -> tuple[list[Score], list[Example], list[HeldOut]]:
     """The held-out cases of a fold, segmented by the networks that did not see them (several members together)."""
-    plan, models = folder.load(",".join(str(index) for index in members))
-    settings = PredictSettings(precision=plan.precision)
-    engine = make_engine(plan, models, settings, folder.path / "exported")
-    if len(models) == 1 and plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
-        engine = compared_with(engine, [(plan.mirrors[-1],)])
+    folds = ",".join(str(index) for index in members)
+    model = open_segmenter(folder, PredictSettings(folds=folds, precision=folder.read_plan().precision))
+    plan = model.plan
+    if len(members) == 1 and plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
+        model = replace(model, engine=compared_with(model.engine, [(plan.mirrors[-1],)]))
     labels = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
     target = folder.fold(members[0]) / "validation"
     target.mkdir(exist_ok=True)
@@ -188,8 +190,8 @@ def _measure_fold(
         case = data.case(name)
         image, reference = load_pair(case)
         look = Look(plan.classes.n_classes)
-        prediction = segment(image, engine, plan, settings, look=look)
-        io.write_labels(target / f"{name}{io.label_suffix(case.images[0].path)}", prediction)
+        output = target / f"{name}{io.label_suffix(case.images[0].path)}"
+        prediction = segment(image, model, look=look, output=output)
         truth, guess = _comparable(plan, reference, prediction, fold)
         found = score_case(name, truth, guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
         scores += found
@@ -203,10 +205,7 @@ def _measure_fold(
 
 
 def _example(case: Case, image: Image, truth: Any, guess: Any) -> Example:
-    anatomical = is_anatomical(case, image.grid)
-    sized = anatomical or image.grid.spacing != (1.0,) * image.grid.ndim
-    spacing, letters = image.grid.spacing if sized else None, image.grid.orientation if anatomical else None
-    return Example(case.id, image.array, truth, guess, spacing, letters)
+    return Example(case.id, image.array, truth, guess, image.grid.known_spacing, image.grid.letters)
 
 
 def _comparable(plan: Plan, reference: LabelMap, prediction: LabelMap, fold: Fold) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from septum.workflows.data.kept import labels_kept
 from septum.workflows.data.load import load_dataset
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import parse_plan, plan_json
@@ -30,6 +31,7 @@ class TrainResult:
     mean_dice: float | None
 
 
+@labels_kept()
 def train(
     dataset: Path,
     output: Path,
