@@ -135,7 +135,7 @@ def track_objects(
 
 
 def measure_scatter(found: Detections) -> tuple[tuple[float, float, float], Floats]:
-    """How much objects move (standard deviation per axis) and change (logarithm of size, brightness) between frames, from
+    """How much objects move (deviation per axis) and change (logarithm of size, brightness) between frames, from
     pairs that are each other's nearest; and the common movement `(frames, ndim)` towards each frame.
 
     >>> found = detect([(np.array([[1, 1, 0, 0]]), None), (np.array([[0, 1, 1, 0]]), None)])
@@ -261,8 +261,8 @@ class _Costs:
         return cost + _NO_OVERLAP * (1 - self._share(i, j))
 
     def division(self, one: int, pair: tuple[int, ...]) -> float:
-        """One row and two of the next (for a merge, the previous) frame: the middle of the two lies where the one is, their
-        sizes add up to its size, and they are alike."""
+        """One row and two of the next (for a merge, the previous) frame: the middle of the two lies where the one is,
+        their sizes add up to its size, and they are alike."""
         f, (move, size, light) = self.found, self.scatter
         a, b = pair
         total = f.size[a] + f.size[b]
