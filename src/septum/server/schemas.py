@@ -246,6 +246,13 @@ class RatingBody(Strict):
     comment: Annotated[str, Field(max_length=2000)] = ""
 
 
+class StudyBody(Strict):
+    """A reader study to be made: whose masks, and of how many cases."""
+
+    model: Annotated[str, Field(max_length=80)]
+    cases: Annotated[int, Field(ge=1, le=1000)] = 30
+
+
 def rules_of(body: RulesBody | None) -> Rules:
     """The rules of an edit; everything is allowed without any."""
     if body is None:
