@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,16 @@ import pytest
 from septum import io
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.cases import Case
+from septum.workflows.data.load import load_dataset
+from septum.workflows.model.machine import Machine
+from septum.workflows.model.plan import plan_json
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.prediction import workflow
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.reverse import dice_of
 from septum.workflows.quality.worklist import Estimate
 from septum.workflows.training import train as training
-from septum.workflows.training.begin import settle_folds
+from septum.workflows.training.begin import derive_plan, settle_folds
 
 SIZE = 64
 
@@ -57,7 +61,20 @@ def write(folder: Path, name: str, image: np.ndarray, labels: np.ndarray | None 
         io.write_labels(folder / "labels" / f"{name}.tif", LabelMap(labels, grid))
 
 
+def narrow_plan(data: Path, path: Path) -> Path:
+    """The plan that Septum derives, with a network of two narrow levels: seconds instead of a minute."""
+    found = load_dataset(data, axes=None)
+    machine = Machine("cpu", "32-true")
+    plan = derive_plan(found, found.labelled, TrainSettings(steps=1), machine, lambda note: None)
+    unet = replace(
+        plan.unet, features=(8, 16), strides=plan.unet.strides[:1], kernels=plan.unet.kernels[:2], deep_supervision=0
+    )
+    path.write_text(plan_json(replace(plan, unet=unet, budget=replace(plan.budget, batch=2))))
+    return path
+
+
 def fit(data: Path, model: Path, notes: list[str], **options: object) -> training.TrainResult:
+    options = {"plan": narrow_plan(data, data.parent / "plan.json"), **options}
     return training.train(
         data,
         model,
@@ -87,7 +104,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     root, notes = tmp_path_factory.mktemp("judged"), list[str]()
     for seed in range(6):
         write(root / "data", f"case{seed}", *scene(seed))
-    result = fit(root / "data", root / "model", notes, folds="thirds", steps=40)
+    result = fit(root / "data", root / "model", notes, folds="thirds", steps=60)
     assert result.held_out == 6
     return root, notes
 
