@@ -37,15 +37,21 @@ BETWEEN = "fill-between-slices"
 REFUSED = ("mask-image",)
 
 
-def begin(case: OpenCase, tool: str, body: ToolBody, sender: Sender) -> Proposal:
+def begin(case: OpenCase, tool: str, body: ToolBody, sender: Sender, *, letter: str = "") -> Proposal:
     """A new proposal of a page; the one before it is dropped, and cancelled where it is at work."""
     with case.lock:
-        for old in [one for one in case.proposals.values() if one.client == sender.client]:
-            drop(case, old.id)
-        letter = "i" if tool == BETWEEN else "d"
+        forget(case, sender)
+        letter = letter or ("i" if tool == BETWEEN else "d")
         found = Proposal(secrets.token_hex(6), sender.client, tool, rules_of(body.rules), letter, body.axis)
         case.proposals[found.id] = found
         return found
+
+
+def forget(case: OpenCase, sender: Sender) -> None:
+    """Drop what a page has been proposed."""
+    with case.lock:
+        for old in [one for one in case.proposals.values() if one.client == sender.client]:
+            drop(case, old.id)
 
 
 def drop(case: OpenCase, proposal: str) -> bool:

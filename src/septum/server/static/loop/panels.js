@@ -7,6 +7,8 @@
 import { el } from "../dom.js";
 import { subscribe, update } from "../store.js";
 import { listenToServer } from "./events.js";
+import { methodsPanel } from "./methods.js";
+import { trainPanel } from "./train.js";
 
 /** What the drawing part offers to the panels.
  * @typedef {object} Desk
@@ -17,7 +19,7 @@ import { listenToServer } from "./events.js";
 /** @typedef {{name:string, what:string, draw:(host:HTMLElement, desk:Desk) => void, begin?:(desk:Desk) => void, keys?:(desk:Desk) => [string,string,() => void][]}} Panel */
 
 /** @type {Panel[]} */
-export const PANELS = [];
+export const PANELS = [trainPanel, methodsPanel];
 
 let shown = "";
 
