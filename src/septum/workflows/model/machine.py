@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from septum.net.architecture.unet import UNet, UNetConfig
+from septum.net.architecture.unet import UNetConfig, build
 from septum.net.learning.losses import dice_cross_entropy, supervise
 
 PROBE = UNetConfig(
@@ -70,7 +70,7 @@ def seconds_per_step(config: UNetConfig, patch: tuple[int, ...], batch: int, mac
     """Time of one training step (forward, loss, backward), the fastest of three after one to warm up."""
     device = torch.device(machine.device)
     layout = torch.channels_last if config.ndim == 2 else torch.channels_last_3d
-    model = UNet(config).to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    model = build(config).to(device).to(memory_format=layout)  # type: ignore[call-overload]
     images = torch.randn(batch, config.in_channels, *patch, device=device).contiguous(memory_format=layout)
     inner = tuple(n - 2 * m for n, m in zip(patch, model.margin, strict=True))
     labels = torch.randint(0, config.out_channels, (batch, *inner), device=device)
