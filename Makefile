@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
-.PHONY: setup fmt check test coverage mutants bench docs serve demo release clean
+.PHONY: setup fmt check test browser coverage mutants bench docs serve demo release clean
 
 setup: $(STAMP)
 
@@ -24,9 +24,14 @@ check: setup
 	$(BIN)/ruff check src tests benchmarks tools docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/page_types.py
 
 test: setup
-	$(BIN)/pytest
+	@$(BIN)/python tools/browser.py || true
+	$(BIN)/pytest $(PYTEST_FLAGS)
+
+browser: setup
+	@$(BIN)/python tools/browser.py
 
 coverage: setup
 	$(BIN)/pytest --cov=septum --cov-report=html --cov-report=term:skip-covered

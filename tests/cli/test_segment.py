@@ -106,7 +106,7 @@ def test_the_list_holds_every_method_and_explains_one(septum):
         (["a.png", "-m", "otsu", "-o", "out"], "does not exist"),
         (["a.png", "-m", "confidence-connected", "-o", "out"], "--seeds"),
         (["--suggest", "data", "-o", "out"], "does not exist"),
-        (["--suggest", "data", "-o", "out", "--jobs", "0"], "jobs must be at least 1"),
+        (["--suggest", "data", "-o", "out", "--workers", "0"], "workers must be auto"),
     ],
 )
 def test_wrong_usage_exits_with_2_and_says_what_to_do(septum, tmp_path, monkeypatch, arguments, words):
@@ -130,7 +130,7 @@ def test_seeds_outside_the_image_are_named(septum, dataset, tmp_path):
 def test_the_comparison_prints_a_table_and_writes_a_pipeline(septum, dataset, tmp_path, monkeypatch):
     grid = tuple(Candidate((make_step(name),), name, False) for name in ("otsu", "triangle"))
     monkeypatch.setattr(suggestion, "first_stage", lambda **given: grid)
-    result = septum("segment", "--suggest", dataset, "-o", tmp_path / "out", "--jobs", "1")
+    result = septum("segment", "--suggest", dataset, "-o", tmp_path / "out", "--workers", "1")
     assert result.code == 0, result.err
     assert "otsu" in result.out
     assert "best of all" in result.out

@@ -21,7 +21,7 @@ def called(monkeypatch):
         for note in seen.get("notes", ()):
             options["on_note"](note)
         return SimpleNamespace(
-            model=output, report=output / "report" / "index.html", stopped=seen.get("stop", False), mean_dice=0.87654
+            model=output, report=output / "report" / "index.html", stopped=seen.get("stop", False), mean_dice=0.87654, held_out=2
         )
 
     monkeypatch.setattr(workflow, "train", train)
@@ -76,6 +76,6 @@ def test_results_go_to_stdout_and_notes_to_stderr(septum, called):
     assert result.out.splitlines() == [
         "model   model",
         f"report  {Path('model/report/index.html')}",
-        "Dice    0.8765 (mean on the images that were held out)",
+        "Dice    0.877 on 2 held-out images",
     ]
     assert result.err == "starting\n2 of 10 images have no label\n"

@@ -51,10 +51,10 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     if labels and array.shape[-1] == 4 and _alpha_is_mask(array):
         array, notes = array[..., 3:], [*notes, "the colours are constant: labels are read from the transparency"]
     planes = native(np.moveaxis(array, -1, 0))
-    grid = Grid.from_spacing(planes.shape[1:], (1.0, 1.0))
+    grid = Grid.pixels(planes.shape[1:])
     letters = ("T" if frames > 1 else "") + ("YXC" if len(planes) > 1 else "YX")
     result = Decoded(
-        planes, grid, _CHANNELS[len(planes)], format=name, axes=letters, frames=frames, units="px", notes=tuple(notes),
+        planes, grid, _CHANNELS[len(planes)], format=name, axes=letters, frames=frames, notes=tuple(notes),
         doubts=tuple(doubts),
     )  # fmt: skip
     if len(planes) in (2, 4):

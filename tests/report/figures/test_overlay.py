@@ -136,9 +136,10 @@ def test_scale_bars_are_round_and_at_most_a_third_of_the_picture(width: float, l
     assert text == name
 
 
-def test_planes_of_spacing_one_have_no_known_size() -> None:
+def test_only_a_known_spacing_gives_a_size() -> None:
     mask = phantoms.box((10, 12)).array
-    assert choose_plane(Example("a", None, mask, mask, (1.0, 1.0))).column_mm is None
+    assert choose_plane(Example("a", None, mask, mask, None)).column_mm is None
+    assert choose_plane(Example("a", None, mask, mask, (1.0, 1.0))).column_mm == 1.0
     assert choose_plane(Example("a", None, mask, mask, (0.5, 0.25))).column_mm == 0.25
 
 

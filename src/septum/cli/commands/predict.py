@@ -121,4 +121,6 @@ def predict(
     for path in result.written:
         typer.echo(path)
     say_quality(result.estimates, output)
+    if result.limits and result.written:
+        typer.echo(f"note    {result.limits}", err=True)
     finish_masks(result, stopped=stop.requested())

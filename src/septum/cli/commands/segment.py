@@ -85,8 +85,9 @@ def segment(
         bool,
         typer.Option("--uncertainty", help="With --classifier: write how unsure each voxel is, say where to scribble."),
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Processes for --suggest.", show_default="one per processor")
+    workers: Annotated[
+        str | None,
+        typer.Option(metavar="N|ADDRESS", help="For --suggest: processes, or a Dask scheduler.", show_default="auto"),
     ] = None,
     list_methods: Annotated[
         bool, typer.Option("--list-methods", help="List every method with its options, or those of --method, and exit.")
@@ -117,7 +118,7 @@ def segment(
             )
         from septum.workflows.pipelines.suggest import SuggestSettings
 
-        given |= {"background": background, "foreground": foreground, "jobs": jobs}
+        given |= {"background": background, "foreground": foreground, "workers": workers}
         _suggest(suggest, output, options.resolve(SuggestSettings, settings, given))
         return
     if classifier is not None:

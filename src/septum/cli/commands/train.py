@@ -38,8 +38,9 @@ def train(
         str | None,
         typer.Option(
             metavar="FOLDS",
-            help="one: hold one fold out; all: train every fold; 0,2: these; none: train on every labelled case.",
-            show_default="one",
+            help="one: hold one fold out; thirds: three networks, each without a third; all: train every fold; 0,2: "
+            "these; none: train on every labelled case; auto: thirds for fewer than 30 cases, else one.",
+            show_default="auto",
         ),
     ] = None,
     members: Annotated[
@@ -138,7 +139,9 @@ def train(
     if result.report is not None:
         options.say(f"report  {result.report}")
     if result.mean_dice is not None:
-        options.say(f"Dice    {result.mean_dice:.4f} (mean on the images that were held out)")
+        options.say(
+            f"Dice    {result.mean_dice:.3f} on {result.held_out} held-out image{'' if result.held_out == 1 else 's'}"
+        )
     if result.stopped and stop.requested():
         typer.echo("stopped before the end; continue with the same command and --resume", err=True)
         raise typer.Exit(STOPPED)

@@ -40,8 +40,7 @@ class Example(NamedTuple):
         image: `(C, *spatial)`, or None where no image is at hand (the outlines are then drawn on black).
         reference: `spatial` integer labels, 0 = not shown.
         prediction: `spatial` integer labels, 0 = not shown.
-        spacing: mm per array axis, or None where the physical size is not known (no scale bar); planes of spacing 1
-            come from files without a physical size and are taken as unknown too.
+        spacing: mm per array axis, or None where the physical size is not known (no scale bar).
         orientation: as `Grid.orientation` (such as `"SAR"`), or None to show arrays as they are stored.
     """
 
@@ -152,8 +151,7 @@ def cut(example: Example, *, axis: int, index: int) -> Plane:
     transpose, flips, edges = viewing(letters)
     turned = [turn(array, transpose, flips) for array in (shown, reference, prediction)]
     row, column = spacing[::-1] if transpose else spacing
-    sized = example.spacing is not None and not (len(example.spacing) == 2 and set(example.spacing) == {1.0})
-    known = float(column) if sized else None
+    known = None if example.spacing is None else float(column)
     return Plane(turned[0], turned[1], turned[2], float(row / column), edges, known, position)
 
 

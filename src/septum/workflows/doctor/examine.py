@@ -84,15 +84,7 @@ def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], Facts | N
     opened = Opened(case, image, labels, summary)
     for check in CASE_CHECKS:
         findings += check(opened, dataset)
-    return findings, facts_of(opened, _units(case))
-
-
-def _units(case: Case) -> str:
-    """`"mm"` when the image's file says how large a sample is, else `"px"`."""
-    path = case.images[0].path
-    if path.suffix.lower() in _RASTER:
-        return "px"
-    return io.describe(path, axes=case.images[0].axes).units
+    return findings, facts_of(opened)
 
 
 def _open_labels(case: Case) -> tuple[LabelMap | None, list[Finding]]:

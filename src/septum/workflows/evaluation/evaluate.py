@@ -25,7 +25,7 @@ from septum.workflows.evaluation.consensus import check_consensus
 from septum.workflows.evaluation.gallery import choose_pictures, draw_cases, example_of
 from septum.workflows.evaluation.membranes import membrane_curves
 from septum.workflows.evaluation.methods import Method, pair_sets
-from septum.workflows.evaluation.pairs import Measured, image_cases, measure, reference_cases
+from septum.workflows.evaluation.pairs import Measured, beyond_the_edges, image_cases, measure, reference_cases
 from septum.workflows.evaluation.readers import reader_ceiling
 from septum.workflows.evaluation.scoring import plan_scoring, score_method
 from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
@@ -166,6 +166,7 @@ def _decide(
                 f"{len(resampled)} predictions{whose} were resampled onto the grid of their references (nearest "
                 f"neighbour), for example {resampled[0]}."
             )
+            notes += beyond_the_edges(measured, whose)
     return unite(codings), notes
 
 

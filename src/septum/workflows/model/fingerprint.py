@@ -18,7 +18,6 @@ from septum.errors import DatasetError
 from septum.geometry.placement import Placement
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
-from septum.workflows.data.physical import is_anatomical
 
 MOST_CASES = 40
 """A fingerprint is taken from at most so many cases, spread evenly: its medians do not change with more."""
@@ -160,7 +159,7 @@ def _look(case: Case, classes: ClassMap) -> _Look:
     return _Look(
         shape=target.shape,
         spacing=spacing,
-        anatomical=is_anatomical(case, image.grid),
+        anatomical=image.grid.anatomical,
         values=values,
         minimum=float(np.nanmin(array[(slice(None), *cut)])),
         zero_share=float(np.mean(array[0][cut] == 0)),

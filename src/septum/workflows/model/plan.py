@@ -324,7 +324,8 @@ def _width(
 
 def _members(settings: TrainSettings) -> int:
     """How many networks share the minutes, as far as the settings say."""
-    return settings.members * {"all": 5, "one": 1, "none": 1}.get(settings.folds, settings.folds.count(",") + 1)
+    words = {"all": 5, "thirds": 3, "auto": 1, "one": 1, "none": 1}
+    return settings.members * words.get(settings.folds, settings.folds.count(",") + 1)
 
 
 def _inputs(basis: _Basis) -> int:

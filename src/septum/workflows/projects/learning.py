@@ -30,6 +30,7 @@ from septum.workflows.prediction.workflow import predict
 from septum.workflows.projects.annotations import compare, read_annotation
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import CaseRecord, MissingError
+from septum.workflows.quality.worklist import urgency
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training.train import train
@@ -239,12 +240,12 @@ def prediction_of(project: Project, case_id: str, model: str, grid: Grid) -> NDA
 def queue_of(records: Sequence[CaseRecord]) -> list[Queued]:
     """Cases that wait for a person, the one that would help most first.
 
-    With predictions: the mask that is likely worst first. Without: cases spread over the data set, because neighbours
-    are often alike, each as far as possible from those annotated and those before it.
+    With predictions: in the order of `worklist.urgency`, as in every list of masks. Without: cases spread over the data
+    set, because neighbours are often alike, each as far as possible from those annotated and those before it.
     """
     waiting = [one for one in records if one.status in ("new", "predicted")]
-    graded = sorted((one for one in waiting if one.predicted_dice is not None), key=_worst_first)
-    rest = _spread([one for one in waiting if one.predicted_dice is None], records)
+    graded = sorted((one for one in waiting if _graded(one)), key=_worst_first)
+    rest = _spread([one for one in waiting if not _graded(one)], records)
     ordered = [(one, _reason(one)) for one in graded] + [(one, _far) for one in rest]
     ordered.sort(key=lambda pair: pair[0].skipped)
     return [Queued(one.id, rank, reason) for rank, (one, reason) in enumerate(ordered, start=1)]
@@ -253,12 +254,26 @@ def queue_of(records: Sequence[CaseRecord]) -> list[Queued]:
 _far = "far from the cases that are annotated already"
 
 
+def _graded(record: CaseRecord) -> bool:
+    return record.urgency is not None or record.predicted_dice is not None
+
+
 def _worst_first(record: CaseRecord) -> tuple[float, int]:
-    return (1.0 if record.predicted_dice is None else record.predicted_dice, record.position)
+    place = record.urgency
+    if place is None:  # of a project of an earlier version
+        place = _place((2, record.predicted_dice or 0.0))
+    return (place, record.position)
+
+
+def _place(urgency: tuple[int, float]) -> float:
+    """The order of `worklist.urgency`, whose second number lies between -1 and 1, as one number."""
+    return 3.0 * urgency[0] + urgency[1]
 
 
 def _reason(record: CaseRecord) -> str:
-    dice = record.predicted_dice or 0.0
+    dice = record.predicted_dice
+    if dice is None:
+        return f"no figure: {record.reason or 'nothing was held out to judge the model by'}"
     words = "likely good: accept it with one key" if dice >= LOOK else "a correction would help"
     detail = f" ({record.reason})" if record.reason else ""
     return f"expected Dice {dice:.2f}: {words}{detail}"
@@ -287,7 +302,7 @@ def _predicted(project: Project, record: CaseRecord, model: str, estimates: Sequ
     reasons = list(dict.fromkeys(reason for one in estimates for reason in one.reasons))
     project.store.change_case(
         record.id, status="predicted", prediction=model, predicted_dice=min(found) if found else None,
-        reason="; ".join(reasons)[:300],
+        reason="; ".join(reasons)[:300], urgency=min((_place(urgency(one)) for one in estimates), default=None),
     )  # fmt: skip
 
 

@@ -90,9 +90,6 @@ FAMILIES: Mapping[str, str] = {
 }
 
 
-PERCENTILE = 95.0
-
-
 WHOLE_CASE = ("generalised_dice", "weighted_dice")
 """Scores of all labels of a case together: the same in every row of the case."""
 

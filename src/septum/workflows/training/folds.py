@@ -42,6 +42,9 @@ from septum.workflows.prediction.network import predict_prepared
 from septum.workflows.prediction.prompts import with_prompts
 from septum.workflows.runs.files import write_json, write_text
 
+JUDGED = 0.1
+"""Share of the minutes that is kept for judging the networks by spoiled copies of held-out images, at the end."""
+
 MOST_VALIDATED = 8
 """Whole images that validation during training looks at; the report afterwards looks at all of them."""
 
@@ -146,13 +149,13 @@ def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
 
 
 def train_config(plan: Plan, settings: TrainSettings, job: FoldJob) -> TrainConfig:
-    """The plan's budget as the training loop takes it; minutes are shared by the folds."""
+    """The plan's budget as the training loop takes it; minutes are shared by the folds and their judging."""
     budget = plan.budget
     return TrainConfig(
         patch=plan.patch,
         batch=budget.batch,
         steps=budget.steps,
-        seconds=None if budget.minutes is None else budget.minutes * 60 / job.of,
+        seconds=None if budget.minutes is None else budget.minutes * 60 * (1 - JUDGED) / job.of,
         optimiser=budget.optimiser,
         learning_rate=budget.learning_rate,
         weight_decay=budget.weight_decay,

@@ -7,29 +7,33 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from septum.workflows.data.kept import labels_kept
 from septum.workflows.data.load import load_dataset
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import parse_plan, plan_json
 from septum.workflows.model.prepare import prepare_cases
 from septum.workflows.model.settings import TrainSettings, TrainStatus
-from septum.workflows.quality.grade import References
+from septum.workflows.quality.learn import References
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Note, Progress
 from septum.workflows.training import measured as outcome
-from septum.workflows.training.begin import choose_folds, claim, planned_machine, resolve_plan
+from septum.workflows.training.begin import choose_folds, claim, planned_machine, resolve_plan, settle_folds
 from septum.workflows.training.folds import FoldContext, from_first, make_fabric, train_fold
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the model and its report lie, whether it was stopped early, and the mean Dice on held-out cases."""
+    """Where the model and its report lie, whether it was stopped early, the mean Dice on held-out cases and how many
+    they are."""
 
     model: Path
     report: Path | None
     stopped: bool
     mean_dice: float | None
+    held_out: int = 0
 
 
+@labels_kept()
 def train(
     dataset: Path,
     output: Path,
@@ -55,6 +59,7 @@ def train(
     for note in data.notes:
         on_note(note)
     cases = [case for case in data.labelled if case.split != "test"]
+    settings = settle_folds(settings, cases)
     folder = ModelFolder(output)
 
     def begin() -> str:
@@ -80,5 +85,7 @@ def train(
     if references is None:
         return TrainResult(folder.path, None, stopped, None)
     write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
-    report, dice = outcome.measure(folder, data, cases, jobs, settings, references, on_progress, should_stop)
-    return TrainResult(folder.path, report, stopped, dice)
+    found = outcome.measure(folder, data, cases, jobs, settings, references, on_progress, should_stop)
+    if found.limits:
+        on_note(found.limits)
+    return TrainResult(folder.path, found.report, stopped, found.dice, found.held_out)

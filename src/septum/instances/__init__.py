@@ -1,0 +1,1 @@
+"""From "which pixels" to "which object": splitting, measuring and following single objects, on arrays."""
