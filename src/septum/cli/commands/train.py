@@ -22,8 +22,8 @@ def train(
         Literal["auto", "encoder", "lecture", "paper"] | None,
         typer.Option(
             metavar="auto|encoder|lecture|paper",
-            help="auto: configured from the data and the machine; encoder: starts from weights that have seen photographs "
-            "(planes and slices); lecture, paper: the classic U-Nets.",
+            help="auto: configured from the data and the machine; encoder: starts from weights that have seen "
+            "photographs (planes and slices); lecture, paper: the classic U-Nets.",
             show_default="auto",
         ),
     ] = None,

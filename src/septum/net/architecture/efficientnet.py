@@ -1,7 +1,7 @@
 """EfficientNet-lite0 as an encoder: the feature maps of a network that has seen a million photographs.
 
-The insight: from ten images nobody learns what an edge, a texture or a glare is; a network that learnt it elsewhere only
-has to learn what the ten images are about. The lite variant (no squeeze-and-excitation, ReLU6 instead of swish) is made
+The insight: from ten images nobody learns what an edge, a texture or a glare is; a network that learnt it elsewhere
+only has to learn what the ten images are about. The lite variant (no squeeze-and-excitation, ReLU6 instead of swish) is made
 for processors: 0.4 thousand million multiplications for 224 × 224 pixels.
 
 After Tan & Le 2019 (EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks), with the table of stages

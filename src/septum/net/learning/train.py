@@ -233,7 +233,9 @@ class _Run:
         rise = max(share, 0.01) / warmup if share < warmup else 1.0
         fall = 0.5 * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup))) if share >= warmup else 1.0
         for group in self.optimiser.param_groups:
-            group["lr"] = group["share"] * self.config.learning_rate * self.state.scale * min(rise, 1.0) * max(fall, 1e-3)
+            group["lr"] = (
+                group["share"] * self.config.learning_rate * self.state.scale * min(rise, 1.0) * max(fall, 1e-3)
+            )
 
     def one_step(self) -> float:
         """One optimisation step; returns the loss (or the last one, after a step that had to be taken back)."""

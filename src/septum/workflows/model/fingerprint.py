@@ -177,8 +177,10 @@ def _small(channel: NDArray[Any]) -> NDArray[np.float64]:
     small = channel
     for axis, size in enumerate(channel.shape):
         starts = np.linspace(0, size, SMALL_SIDE, endpoint=False).astype(int)
-        blocks = [small.take(range(a, max(b, a + 1)), axis).mean(axis, dtype=np.float64)
-                  for a, b in zip(starts, [*starts[1:], size], strict=True)]
+        blocks = [
+            small.take(range(a, max(b, a + 1)), axis).mean(axis, dtype=np.float64)
+            for a, b in zip(starts, [*starts[1:], size], strict=True)
+        ]
         small = np.nan_to_num(np.stack(blocks, axis))
     small = small - small.mean()
     norm = float(np.linalg.norm(small))
