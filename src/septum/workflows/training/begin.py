@@ -19,6 +19,7 @@ from septum.workflows.model.settings import TrainSettings
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.hooks import Note, Progress
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.training.early import refuse_output
 from septum.workflows.training.folds import FoldJob
 
 FEW_CASES = 30
@@ -46,18 +47,11 @@ def claim(output: Path, *, resume: bool, overwrite: bool) -> ModelFolder:
     Raises:
         ConfigError: when it holds something and neither `resume` nor `overwrite` is given, or nothing to resume.
     """
+    refuse_output(output, resume=resume, overwrite=overwrite)
     folder = ModelFolder(output)
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"the model must be a folder, got the file {output}; choose another name")
     if resume:
-        if not folder.plan.is_file():
-            raise ConfigError(f"{output} holds no run to resume; leave --resume out")
         return folder
     if output.is_dir() and any(output.iterdir()):
-        if not overwrite:
-            raise ConfigError(f"{output} is not empty; choose another folder, --resume the run in it, or --overwrite")
-        if not folder.plan.is_file():
-            raise ConfigError(f"{output} holds other files than a model; choose another folder")
         shutil.rmtree(output)
     output.mkdir(parents=True, exist_ok=True)
     return folder

@@ -19,6 +19,7 @@ import pandas as pd
 from septum import io
 from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
+from septum.io import naming
 from septum.net.engines.torch import compared_with
 from septum.net.learning.train import Outcome
 from septum.report.figures.overlay import Example
@@ -67,15 +68,18 @@ class Measurement:
     limits: str
 
 
-def describe(plan: Plan, cases: int) -> str:
+def describe(plan: Plan, cases: Sequence[Case]) -> str:
     """One line about what is going to be trained."""
     size = " x ".join(str(n) for n in plan.patch)
-    step = "own resolution" if plan.spacing is None else " x ".join(f"{s:.3g}" for s in plan.spacing) + " mm"
+    unit = "px" if all(naming.suffix(case.images[0].path) in naming.RASTER for case in cases) else "mm"
+    step = "own resolution" if plan.spacing is None else " x ".join(f"{s:.3g}" for s in plan.spacing) + f" {unit}"
     widths = "-".join(str(n) for n in plan.unet.features)
     return (
         f"{plan.network}: {plan.unet.ndim}-D U-Net {widths}, patches of {size}, {step}, "
-        f"{plan.classes.n_classes - 1} class(es), {cases} annotated case(s), {plan.precision}"
+        f"{plan.classes.n_classes - 1} class(es), {len(cases)} annotated case(s), {plan.precision}"
+        + ("" if plan.unet.encoder == "own" else f", encoder {plan.unet.encoder} that has seen ImageNet")
         + ("" if plan.prompts is None else ", with prompts")
+        + (f"; {plan.chosen}" if plan.chosen else "")
     )
 
 
@@ -83,6 +87,23 @@ def describe_end(job: FoldJob, outcome: Outcome) -> str:
     """One line about how a fold ended."""
     dice = "" if outcome.val_dice is None else f", validation Dice {outcome.val_dice:.4f}"
     return f"fold {job.index}: {outcome.steps} steps in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
+
+
+PASSES = 20
+"""Times that a network should see each image before a person judges it: the estimate of `describe_need` rests on it."""
+
+
+def describe_need(plan: Plan, outcome: Outcome, cases: int) -> str:
+    """A sentence where a run saw its images too few times to be judged: how long more would take; else empty."""
+    seen = outcome.steps * plan.budget.batch / max(cases, 1)
+    if outcome.reason == "stopped" or outcome.steps == 0 or seen >= PASSES:
+        return ""
+    minutes = outcome.seconds / 60 * PASSES / seen
+    long = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.0f} minutes"
+    return (
+        f"only {outcome.steps} steps: a patch of each image was seen {seen:.1f} times; {PASSES} times would take this "
+        f"network about {long} here (--minutes {math.ceil(minutes)})"
+    )
 
 
 def finished(folder: ModelFolder, index: int) -> bool:
@@ -118,7 +139,12 @@ def measure(
     runs = {job.index: _run(folder, job.index) for job in jobs if job.index in trained}
     provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
     write_json(folder.path / "provenance.json", provenance)
-    notes = [*data.notes, *plan.classes.notes, *dict.fromkeys(job.fold.note for job in jobs if job.fold.note)]
+    notes = [
+        *([plan.chosen] if plan.chosen else []),
+        *data.notes,
+        *plan.classes.notes,
+        *dict.fromkeys(job.fold.note for job in jobs if job.fold.note),
+    ]
     if not scores:
         notes.append("No case was held out: this report shows how the training went, not how good the model is.")
     dice = mean_dice(scores) if scores else None
@@ -242,7 +268,7 @@ def _measure_case(
     if fold.block is None:  # of a block, the image shows what training saw
         dice = [score.dice for score in found]
         into.rows.extend(held_out_rows(case.id, look, dice, plan, seen=known.seen(look, bench)))
-    return found, _example(case, image, _shown(truth, plan), _shown(guess, plan))
+    return found, _example(case, image, _shown(truth, plan), _shown(guess, plan))._replace(names=_names(plan))
 
 
 def _example(case: Case, image: Image, truth: Any, guess: Any) -> Example:
@@ -267,6 +293,11 @@ def _shown(values: Any, plan: Plan) -> Any:
     classes = plan.classes.to_classes(values)
     classes[classes == plan.classes.ignore_class] = 0
     return classes
+
+
+def _names(plan: Plan) -> dict[int, str]:
+    """Of the class numbers."""
+    return dict(enumerate(plan.classes.names))
 
 
 def _curves(folder: ModelFolder, folds: Sequence[int]) -> pd.DataFrame | None:
