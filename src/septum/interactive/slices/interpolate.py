@@ -167,8 +167,8 @@ Where = tuple[list[int], list[int], list[int]]
 
 def _slices_of(mask: NDArray[np.bool_]) -> Where:
     """Per axis the slices on which a mask has a voxel."""
-    plane, front = mask.any(axis=0), mask.any(axis=1)
-    hits = (front.any(axis=1), plane.any(axis=1), plane.any(axis=0))
+    plane, front = np.any(mask, axis=0), np.any(mask, axis=1)
+    hits = (np.any(front, axis=1), np.any(plane, axis=1), np.any(plane, axis=0))
     z, y, x = ([int(i) for i in np.flatnonzero(hit)] for hit in hits)
     return z, y, x
 

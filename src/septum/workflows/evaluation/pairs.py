@@ -106,11 +106,9 @@ def pair_up(dataset: Dataset, predictions: Sequence[Case]) -> Pairing:
         prediction, case_id = next((p, c) for p, c in match.items() if p != c)
         notes.append(f"Predictions were paired with references by {rule}, for example {prediction} with {case_id}.")
     if missing:
-        notes.append(
-            f"{len(missing)} of {len(labelled)} references have no prediction and are not scored: {some(missing)}."
-        )
+        notes.append(f"{len(missing)} of {len(labelled)} references have no prediction and are not scored.")
     if surplus:
-        notes.append(f"{len(surplus)} predictions have no reference and are not scored: {some(surplus)}.")
+        notes.append(f"{len(surplus)} predictions have no reference and are not scored.")
     return pairs, missing, surplus, notes
 
 

@@ -25,7 +25,7 @@ from septum.interactive.tool import Box
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.quality.calibration import Calibration, calibrate
-from septum.workflows.quality.worklist import Estimate
+from septum.workflows.quality.worklist import Estimate, verdict_of
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -233,7 +233,7 @@ class Grader:
         """
         if len(cases) < 2:
             raise DatasetError(
-                f"references must be at least two labelled images, got {len(cases)}; annotate one more, from 4 on "
+                f"references must be at least two labelled images, got {len(cases)}; annotate one more, from 6 on "
                 "estimates have intervals"
             )
         chosen = list(cases)[:: -(-len(cases) // MOST_REFERENCES)]
@@ -316,10 +316,7 @@ def _estimate(case: str, value: int, name: str, fit: Calibration | None, score: 
     else:
         dice = fit.estimate(score)
         low, high = fit.interval(dice)
-    if high < threshold:
-        verdict = "fail"
-    else:
-        verdict = "pass" if low >= threshold else "look"
+    verdict = verdict_of(dice, low, high, threshold)
     if verdict != "pass" and not reasons:
         reasons.append(f"an estimate of {dice:.2f} ({low:.2f} to {high:.2f})" if not math.isnan(low) else
                        "too few references for an interval")  # fmt: skip

@@ -23,7 +23,26 @@ from septum.workflows.runs.files import write_text
 from septum.workflows.runs.hooks import Note, Progress
 from septum.workflows.runs.settings import write_settings
 from septum.workflows.runs.words import some
+from septum.workflows.training.early import refuse_output
 from septum.workflows.training.folds import FoldJob
+
+FEW_CASES = 30
+"""Labelled cases below which one fold of five holds fewer than six out: too few for an interval around an estimate."""
+
+
+def settle_folds(settings: TrainSettings, cases: Sequence[Case]) -> TrainSettings:
+    """The settings with "auto" replaced by the division that these cases get.
+
+    With a handful of cases three networks share the minutes, each without a third of the cases: every case is then
+    held out once. A budget of steps is a promise of the work of one network and is not divided; a declared split, a
+    single case, several members and prompts keep one fold.
+    """
+    if settings.folds != "auto":
+        return settings
+    groups = {case.group if case.group is not None else ("", case.id) for case in cases}
+    divided = any(case.split == "val" for case in cases) or len(cases) < 2 or len(groups) < 2
+    once = settings.steps is not None or settings.members > 1 or settings.prompts or divided
+    return replace(settings, folds="one" if once or len(cases) >= FEW_CASES else "thirds")
 
 
 def claim(output: Path, *, resume: bool, overwrite: bool) -> ModelFolder:
@@ -32,18 +51,11 @@ def claim(output: Path, *, resume: bool, overwrite: bool) -> ModelFolder:
     Raises:
         ConfigError: when it holds something and neither `resume` nor `overwrite` is given, or nothing to resume.
     """
+    refuse_output(output, resume=resume, overwrite=overwrite)
     folder = ModelFolder(output)
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"the model must be a folder, got the file {output}; choose another name")
     if resume:
-        if not folder.plan.is_file():
-            raise ConfigError(f"{output} holds no run to resume; leave --resume out")
         return folder
     if output.is_dir() and any(output.iterdir()):
-        if not overwrite:
-            raise ConfigError(f"{output} is not empty; choose another folder, --resume the run in it, or --overwrite")
-        if not folder.plan.is_file():
-            raise ConfigError(f"{output} holds other files than a model; choose another folder")
         shutil.rmtree(output)
     output.mkdir(parents=True, exist_ok=True)
     return folder
@@ -111,8 +123,11 @@ def divide(
 ) -> tuple[Fold, ...]:
     """All folds of the cases, by what their prepared `samples` hold; one that holds nothing out with folds "none"."""
     classes = classes_of(samples, plan)
-    nothing_held_out = (Fold(tuple(case.id for case in cases), ()),)
-    folds = nothing_held_out if settings.folds == "none" else make_folds(cases, seed=plan.seed, classes=classes)
+    if settings.folds == "none":
+        return (said(Fold(tuple(case.id for case in cases), ()), classes, plan),)
+    folds = make_folds(cases, seed=plan.seed, classes=classes)
+    if settings.folds == "thirds" and len(folds) > 1:
+        folds = make_folds(cases, k=min(3, len(folds)), seed=plan.seed, classes=classes)
     return tuple(said(fold, classes, plan) for fold in folds)
 
 
@@ -122,8 +137,10 @@ def choose_folds(folds: Sequence[Fold], cases: int, settings: TrainSettings, on_
     Raises:
         ConfigError: when a fold is asked for that there is not.
     """
-    if settings.folds in ("one", "none"):
+    if settings.folds in ("auto", "one", "none"):
         chosen = [(index, folds[0]) for index in range(settings.members)]
+    elif settings.folds == "thirds":
+        chosen = list(enumerate(folds))
     else:
         numbers = tuple(range(len(folds))) if settings.folds == "all" else parse_folds(settings.folds)
         missing = [index for index in numbers if index >= len(folds)]

@@ -88,7 +88,8 @@ def refuse_other_options(asked: TrainSettings, recorded: TrainSettings, plan: Pl
             raise ConfigError(
                 f"a resumed run keeps {field.name} {own}, got {value}; leave it out, or train a new model"
             )
-    if (asked.folds == "none") != (recorded.folds == "none") and asked.folds != usual.folds:
+    own_division = ("none", "thirds")  # the others choose among the same folds
+    if asked.folds not in (usual.folds, recorded.folds) and {asked.folds, recorded.folds} & set(own_division):
         raise ConfigError(f"a resumed run keeps folds {recorded.folds}, got {asked.folds}; train a new model")
     budget = f"{plan.budget.steps} steps" if plan.budget.steps else f"{plan.budget.minutes or 0:g} minutes"
     return f"resumed as it began: {plan.network}, {budget}, seed {plan.seed}, the same division of the same cases"
