@@ -135,8 +135,8 @@ def track_objects(
 
 
 def measure_scatter(found: Detections) -> tuple[tuple[float, float, float], Floats]:
-    """How much objects move (deviation per axis) and change (logarithm of size, brightness) between frames, from
-    pairs that are each other's nearest; and the common movement `(frames, ndim)` towards each frame.
+    """Standard deviations of movements (per axis), of the logarithm of sizes and of brightness between frames, measured
+    on pairs that are each other's nearest; and the common movement `(frames, ndim)` towards each frame.
 
     >>> found = detect([(np.array([[1, 1, 0, 0]]), None), (np.array([[0, 1, 1, 0]]), None)])
     >>> measure_scatter(found)[1].tolist()
@@ -165,7 +165,7 @@ def measure_scatter(found: Detections) -> tuple[tuple[float, float, float], Floa
     light = 1.4826 * float(np.median(np.abs(np.concatenate(lights)))) if lights else math.nan
     spread = float(np.std(found.brightness)) if len(found.brightness) else math.nan
     return (
-        max(width, 0.05 * diameter),
+        max(width, 0.15 * diameter),
         max(1.4826 * float(np.median(np.abs(np.concatenate(sizes)))) if sizes else 0.0, 0.1),
         max(light, 0.05 * spread) if spread > 0 else math.nan,
     ), drift
@@ -255,23 +255,23 @@ class _Costs:
         f, (move, size, light) = self.found, self.scatter
         steps = float(f.frame[j] - f.frame[i])
         cost = _rise(self._distance(f.centre[i], i, f.centre[j], j) / (move * math.sqrt(steps)))
-        cost += 0.5 * _rise(math.log(f.size[j] / f.size[i]) / size)
+        cost += 0.5 * _unlikeness(math.log(f.size[j] / f.size[i]) / size)
         if math.isfinite(light):
-            cost += 0.5 * _rise((f.brightness[j] - f.brightness[i]) / light)
+            cost += 0.5 * _unlikeness((f.brightness[j] - f.brightness[i]) / light)
         return cost + _NO_OVERLAP * (1 - self._share(i, j))
 
     def division(self, one: int, pair: tuple[int, ...]) -> float:
-        """One row and two of the next (for a merge, the previous) frame: the middle of the two lies where the one is,
-        their sizes add up to its size, and they are alike."""
+        """One row and two of the next (of the previous, for a merge) frame: the middle of the two lies where the one
+        is, their sizes add up to its size, and they are alike."""
         f, (move, size, light) = self.found, self.scatter
         a, b = pair
         total = f.size[a] + f.size[b]
         middle = (f.size[a] * f.centre[a] + f.size[b] * f.centre[b]) / total
         cost = _rise(self._distance(f.centre[one], one, middle, a) / move)
-        cost += 0.5 * _rise(math.log(total / f.size[one]) / (2 * size))
-        cost += 0.5 * _rise(math.log(f.size[a] / f.size[b]) / (2 * size))
+        cost += 0.5 * _unlikeness(math.log(total / f.size[one]) / (2 * size))
+        cost += 0.5 * _unlikeness(math.log(f.size[a] / f.size[b]) / (2 * size))
         if math.isfinite(light):
-            cost += 0.5 * _rise((f.brightness[a] - f.brightness[b]) / (2 * light))
+            cost += 0.5 * _unlikeness((f.brightness[a] - f.brightness[b]) / (2 * light))
         return cost + _NO_OVERLAP * (1 - max(self._share(one, a), self._share(one, b)))
 
     def _distance(self, first: Floats, i: int, second: Floats, j: int) -> float:
@@ -285,6 +285,11 @@ class _Costs:
 def _rise(deviations: float) -> float:
     """Quadratic for small deviations, linear for large ones: one bad outline must not break a track."""
     return math.sqrt(1 + deviations * deviations) - 1
+
+
+def _unlikeness(deviations: float) -> float:
+    """Quadratic for small deviations, logarithmic for large ones: a dividing nucleus lights up tenfold and stays it."""
+    return math.log1p(deviations * deviations / 2)
 
 
 def _solve(columns: list[_Column], count: int) -> list[int]:

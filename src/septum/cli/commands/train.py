@@ -26,10 +26,11 @@ def train(
     dataset: options.Dataset,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="Folder for the model.")],
     network: Annotated[
-        Literal["auto", "lecture", "paper"] | None,
+        Literal["auto", "encoder", "lecture", "paper"] | None,
         typer.Option(
-            metavar="auto|lecture|paper",
-            help="auto: configured from the data and the machine; lecture, paper: the classic U-Nets.",
+            metavar="auto|encoder|lecture|paper",
+            help="auto: configured from the data and the machine; encoder: starts from weights that have seen "
+            "photographs (planes and slices); lecture, paper: the classic U-Nets.",
             show_default="auto",
         ),
     ] = None,

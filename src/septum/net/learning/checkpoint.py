@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from septum.errors import CheckpointError
-from septum.net.architecture.unet import UNet, UNetConfig
+from septum.net.architecture.unet import UNet, UNetConfig, build
 
 FORMAT_VERSION = 1
 
@@ -141,7 +141,7 @@ def load_model(path: Path) -> UNet:
     """
     content = load_tensors(path)
     try:
-        model = UNet(UNetConfig(**content["unet"]))
+        model = build(UNetConfig(**content["unet"]))
         model.load_state_dict(content["weights"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path}: configuration and weights do not fit together ({error})") from error

@@ -8,7 +8,7 @@ from typing import Literal
 
 from septum.errors import ConfigError
 
-NETWORKS = ("auto", "lecture", "paper")
+NETWORKS = ("auto", "encoder", "lecture", "paper")
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class TrainSettings:
     """What `septum train` can be told.
 
     Args:
-        network: "auto" (configured from the data), "lecture" or "paper".
+        network: "auto" (configured from the data), "encoder" (an encoder that has seen images), "lecture" or "paper".
         minutes: training time, shared by all folds; `steps` per fold replaces it. Ten minutes when both are None.
         folds: "one" holds one fold out, "thirds" trains three networks, each without a third of the cases, "all" trains
             every fold, "none" trains on every labelled case, "0,2" trains those folds. "auto" is "thirds" where the
@@ -38,7 +38,7 @@ class TrainSettings:
             alone, after a click and with a box.
     """
 
-    network: Literal["auto", "lecture", "paper"] = "auto"
+    network: Literal["auto", "encoder", "lecture", "paper"] = "auto"
     minutes: float | None = None
     steps: int | None = None
     folds: str = "auto"

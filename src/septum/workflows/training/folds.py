@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from septum.errors import ConfigError, SeptumError
 from septum.metrics import confusion_counts, dice
-from septum.net.architecture.unet import UNet
+from septum.net.architecture.unet import UNet, build
 from septum.net.engines.protocol import Engine
 from septum.net.engines.torch import torch_engine
 from septum.net.learning.checkpoint import save_model
 from septum.net.learning.objective import get_objective
+from septum.net.learning.pretrained import load_pretrained
 from septum.net.learning.sampling import Sample
 from septum.net.learning.simulated_user import box_around_largest, correct
 from septum.net.learning.train import Outcome, Status, TrainConfig, train
@@ -126,8 +127,10 @@ def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
     def tell(status: Status) -> None:
         context.on_status(TrainStatus(fold=job.place + 1, folds=job.of, **vars(status)))
 
+    network = build(plan.unet)
+    load_pretrained(network, image_channels=plan.channels)
     outcome = train(
-        UNet(plan.unet),
+        network,
         inputs,
         train_config(plan, context.settings, job),
         fabric=fabric,
@@ -164,6 +167,7 @@ def train_config(plan: Plan, settings: TrainSettings, job: FoldJob) -> TrainConf
         until_dice=settings.until_dice,
         seed=plan.seed + 104729 * job.index,
         prompts=plan.prompts,
+        encoder_rate=budget.encoder_rate,
     )
 
 
@@ -234,7 +238,7 @@ def guesses(engine: Engine, sample: Sample, plan: Plan, should_stop: Callable[[]
 
 def keep(outcome: Outcome, plan: Plan, path: Path) -> None:
     """Write weights, curves (CSV, PNG, TensorBoard) and how the run ended."""
-    model = UNet(plan.unet)
+    model = build(plan.unet)
     save_model(path / "weights.pt", model, outcome.weights)
     table = pd.DataFrame(outcome.history)
     write_text(path / "curves.csv", table.to_csv(index=False))

@@ -77,7 +77,9 @@ def describe(plan: Plan, cases: Sequence[Case]) -> str:
     return (
         f"{plan.network}: {plan.unet.ndim}-D U-Net {widths}, patches of {size}, {step}, "
         f"{plan.classes.n_classes - 1} class(es), {len(cases)} annotated case(s), {plan.precision}"
+        + ("" if plan.unet.encoder == "own" else f", encoder {plan.unet.encoder} that has seen ImageNet")
         + ("" if plan.prompts is None else ", with prompts")
+        + (f"; {plan.chosen}" if plan.chosen else "")
     )
 
 
@@ -137,7 +139,12 @@ def measure(
     runs = {job.index: _run(folder, job.index) for job in jobs if job.index in trained}
     provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
     write_json(folder.path / "provenance.json", provenance)
-    notes = [*data.notes, *plan.classes.notes, *dict.fromkeys(job.fold.note for job in jobs if job.fold.note)]
+    notes = [
+        *([plan.chosen] if plan.chosen else []),
+        *data.notes,
+        *plan.classes.notes,
+        *dict.fromkeys(job.fold.note for job in jobs if job.fold.note),
+    ]
     if not scores:
         notes.append("No case was held out: this report shows how the training went, not how good the model is.")
     dice = mean_dice(scores) if scores else None
