@@ -55,9 +55,9 @@ def test_segment_writes_what_the_pipeline_does_not_say(septum, dataset, tmp_path
 
 
 def test_suggest_and_classifier_have_settings_of_their_own(septum, dataset, tmp_path):
-    refused = septum("segment", "--suggest", dataset, "-o", tmp_path / "out", *given(tmp_path, "job = 2\n"))
+    refused = septum("segment", "--suggest", dataset, "-o", tmp_path / "out", *given(tmp_path, "worker = 2\n"))
     assert refused.code == 2
-    assert "did you mean 'jobs'?" in refused.err
+    assert "did you mean 'workers'?" in refused.err
     wrong = septum(
         "segment", dataset / "images", "--classifier", tmp_path / "k.npz", "-o", tmp_path / "out",
         *given(tmp_path, 'seeds = ["1,1"]\n'),
