@@ -68,9 +68,9 @@ class ModelFolder:
             ConfigError: when a fold is asked for that was not trained.
         """
         plan = self.read_plan()
-        return plan, tuple(load_model(self.weights(index)) for index in self.chosen_folds(folds))
+        return plan, tuple(load_model(self.weights(index)) for index in self.wanted_folds(folds))
 
-    def chosen_folds(self, folds: str = "all") -> tuple[int, ...]:
+    def wanted_folds(self, folds: str = "all") -> tuple[int, ...]:
         """The numbers of the trained folds that "all" or numbers such as "0,2" name; raises as `load` does."""
         trained = self.trained_folds()
         if not trained:

@@ -46,7 +46,7 @@ def predict(
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     segmenter = open_segmenter(folder, settings)
     output.mkdir(parents=True, exist_ok=True)
-    networks = len(folder.chosen_folds(settings.folds))
+    networks = len(folder.wanted_folds(settings.folds))
     on_note(f"{len(jobs)} images, {networks} network(s); research software, not a medical device")
     grades = read_quality(folder.quality, plan)
     if grades is None:
