@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import http.client
 import io as streams
 import json
+import sqlite3
 import threading
 
 import pandas as pd
@@ -282,3 +284,24 @@ def test_every_parameter_of_every_subcommand_has_a_help_text():
     commands = typer.main.get_command(app).commands["review"].commands
     assert set(commands) == {"create", "rate", "status", "export", "import", "report"}
     assert all(p.help for command in commands.values() for p in command.params if p.name != "help")
+
+
+@pytest.mark.parametrize("listed", ["../key/key.csv", "../key.csv", "../study.json", "..%2fstudy.json"])
+def test_a_database_that_lists_other_files_does_not_make_the_server_show_them(folder, listed):
+    with contextlib.closing(sqlite3.connect(folder / review.DATABASE)) as database, database:
+        for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {trigger}")  # a stranger's database need not keep what it was told
+        database.execute("UPDATE item SET pictures = ?", [json.dumps([listed, listed])])
+    with review.open_study(folder) as study, ReviewServer(study, "anna") as found:
+        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        connection = http.client.HTTPConnection("127.0.0.1", found.server_port, timeout=10)
+        connection.request("GET", f"/{found.token}/pictures/{listed}")
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        found.shutdown()
+        thread.join()
+    assert answer.status == 404
+    assert b"format" not in content
+    assert b"code" not in content

@@ -136,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "":
             self._send_page()
         elif path == "state":
-            self._send_json(_state(study, self.server.reader))
+            self._send_json(review.page_state(study, self.server.reader))
         elif path.startswith("pictures/"):
             name = path.removeprefix("pictures/")
             try:
@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if not all(isinstance(text, str) for text in (code, value, comment)):
                     raise RefusedError(HTTPStatus.BAD_REQUEST, "code, value and comment must be text")
                 review.rate(study, reader, code, value, comment=comment, origin="page")
-            self._send_json(_state(study, reader))
+            self._send_json(review.page_state(study, reader))
 
     def _body(self) -> dict[str, Any]:
         """The JSON object of a request; refused before it is read when it is too large."""
@@ -206,17 +206,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
-
-
-def _state(study: Study, reader: str) -> dict[str, Any]:
-    """What the page shows: question, answers, progress and the item; nothing that only the key may say."""
-    item = review.next_item(study, reader)
-    done = review.progress(study, reader)
-    return {
-        "question": study.scale.question,
-        "choices": [{"value": c.value, "key": c.key, "text": c.text} for c in study.scale.choices],
-        "reader": done.reader,
-        "rated": done.rated,
-        "total": done.total,
-        "item": None if item is None else {"code": item.code, "pictures": list(item.pictures)},
-    }

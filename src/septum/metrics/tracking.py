@@ -190,6 +190,7 @@ class _Seen:
     together: list[tuple[set[int], set[int]]] = field(default_factory=list)
 
     def add(self, overlap: InstanceOverlap) -> None:
+        """Take the next frame: which predicted object covers which reference, and what is missed, extra or merged."""
         frame = len(self.reference)
         pair = np.flatnonzero(_covered(overlap))
         n_covered = np.bincount(overlap.column[pair], minlength=overlap.n_prediction)

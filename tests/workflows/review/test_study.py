@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,3 +124,49 @@ def test_real_images_become_a_study(realdata, tmp_path, name):
             with Picture.open(outlined) as first, Picture.open(plain) as second:
                 assert np.any(np.asarray(first) != np.asarray(second))
             assert not any(word in outlined.read_bytes() for word in names)
+
+
+@pytest.fixture
+def hostile(folder):
+    """A study as a stranger may hand it over: its items list files that are no pictures of it."""
+    secret = folder.parent / "secret.png"
+    secret.write_bytes(b"\x89PNG\r\n\x1a\n secret")
+    (folder / review.PICTURES / "link.png").symlink_to(secret)
+    (folder / review.PICTURES / "text.png").write_text("secret", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "../key/key.csv",
+        "../key.csv",
+        "..\\key.csv",
+        "/etc/passwd",
+        "",
+        ".",
+        "link.png",
+        "text.png",
+        "gone.png",
+        "a/../b.png",
+    ],
+)
+def test_a_study_from_outside_cannot_show_any_file(hostile, listed):
+    with review.open_study(hostile) as study:
+        changed = replace(study, items=(replace(study.items[0], pictures=(listed, listed)),))
+        with pytest.raises(ConfigError, match="picture"):
+            review.read_picture(changed, listed)
+
+
+def test_its_own_pictures_are_shown_and_no_others(hostile):
+    with review.open_study(hostile) as study:
+        names = [name for item in study.items for name in item.pictures]
+        assert all(review.read_picture(study, name).startswith(b"\x89PNG") for name in names)
+        with pytest.raises(ConfigError, match="one that the study lists"):
+            review.read_picture(study, "link.png")
+
+
+def test_a_picture_of_unreasonable_size_is_refused(study, monkeypatch):
+    monkeypatch.setattr(review, "LARGEST_PICTURE", 100)
+    with pytest.raises(ConfigError, match="must be a PNG of at most"):
+        review.read_picture(study, study.items[0].pictures[0])

@@ -80,6 +80,7 @@ class _InstanceNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients to the input `(N, C, *spatial)`, the weight and the bias `(C,)`, sample by sample."""
         x, weight, mean, rstd = ctx.saved_tensors
         mean, rstd = mean.to(weight.dtype), rstd.to(weight.dtype)
         to_x = torch.empty_like(x)

@@ -44,12 +44,14 @@ class OutputGrid:
         self.shape = source if coordinates is None else tuple(len(axis) for axis in coordinates)
 
     def output(self, block: Box) -> Box:
+        """The output voxels, as a box, whose coordinates lie in a block of the source."""
         if self.coordinates is None:
             return block
         bounds = zip(self.coordinates, block, strict=True)
         return tuple((int(np.searchsorted(c, low)), int(np.searchsorted(c, high))) for c, (low, high) in bounds)
 
     def is_empty(self, block: Box) -> bool:
+        """Whether no output voxel has its coordinates in the block."""
         return any(low >= high for low, high in self.output(block))
 
     def needed(self, block: Box) -> Box:

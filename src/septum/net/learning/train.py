@@ -197,6 +197,7 @@ class _Run:
         self.losses: list[float] = []
 
     def go(self, should_stop: Callable[[], bool], resume: bool) -> Outcome:
+        """Step until the budget is spent, a person stops, or validation says it is enough."""
         if resume:
             self.load()
         started = time.monotonic() - self.state.elapsed
@@ -345,6 +346,7 @@ class _Run:
         self.losses = self.losses[-50:]
 
     def emit(self, message: str) -> None:
+        """Tell the caller where the training is."""
         state, share = self.state, max(self.progress, 1e-9)
         steps = self.config.steps or max(state.step, round(state.step / share))
         recent = self.losses[-50:] or [float("nan")]
@@ -396,6 +398,7 @@ class _Run:
         self.emit("")
 
     def end_reason(self, should_stop: Callable[[], bool]) -> str:
+        """Why the loop ends after this step, the same on every rank; empty while it goes on."""
         config, state = self.config, self.state
         reason = ""
         if self.progress >= 1:

@@ -31,7 +31,7 @@ def state(desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     if not (desk.project.reports / FOLDER).is_dir():
         return {"available": False}
     with _study(desk) as study:
-        return _state(study, sender.author)
+        return _shown(study, sender.author)
 
 
 @router.post("/rate")
@@ -39,7 +39,7 @@ def rate(body: RatingBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]
     """Rate an item; a later rating supersedes it, and none is ever lost."""
     with _study(desk) as study:
         review.rate(study, sender.author, body.code, body.value, comment=body.comment, origin="page")
-        return _state(study, sender.author)
+        return _shown(study, sender.author)
 
 
 @router.post("/undo")
@@ -47,7 +47,7 @@ def undo(body: Strict, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Take the reader's last rating back."""
     with _study(desk) as study:
         review.undo(study, sender.author, origin="page")
-        return _state(study, sender.author)
+        return _shown(study, sender.author)
 
 
 @router.get("/pictures/{name}", response_class=Response)
@@ -93,15 +93,5 @@ def _study(desk: Desk) -> Iterator[Study]:
         yield found
 
 
-def _state(study: Study, reader: str) -> dict[str, Any]:
-    """What the page shows: nothing that only the key may say."""
-    item, done = review.next_item(study, reader), review.progress(study, reader)
-    return {
-        "available": True,
-        "question": study.scale.question,
-        "choices": [{"value": c.value, "key": c.key, "text": c.text} for c in study.scale.choices],
-        "reader": done.reader,
-        "rated": done.rated,
-        "total": done.total,
-        "item": None if item is None else {"code": item.code, "pictures": list(item.pictures)},
-    }
+def _shown(study: Study, reader: str) -> dict[str, Any]:
+    return {"available": True, **review.page_state(study, reader)}

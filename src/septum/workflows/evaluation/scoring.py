@@ -167,4 +167,5 @@ def ignored_samples(reference: NDArray[Any], ignore: int | None) -> NDArray[np.b
 
 
 def without_ignored(values: NDArray[Any], ignored: NDArray[np.bool_] | None, background: int) -> NDArray[Any]:
+    """The values with background where samples are ignored; `ignored` as of `ignored_samples`."""
     return values if ignored is None else np.where(ignored, background, values)

@@ -31,10 +31,12 @@ class ModelFolder:
 
     @property
     def plan(self) -> Path:
+        """What was decided before the training."""
         return self.path / "plan.json"
 
     @property
     def quality(self) -> Path:
+        """What later masks are graded by."""
         return self.path / "quality.json"
 
     @property

@@ -183,6 +183,19 @@ def next_item(study: Study, reader: str) -> ItemRecord | None:
     return None if code is None else study.item(code)
 
 
+def page_state(study: Study, reader: str) -> dict[str, Any]:
+    """What a page shows a reader: question, answers, progress and the next item; nothing that only the key may say."""
+    item, done = next_item(study, reader), progress(study, reader)
+    return {
+        "question": study.scale.question,
+        "choices": [{"value": c.value, "key": c.key, "text": c.text} for c in study.scale.choices],
+        "reader": done.reader,
+        "rated": done.rated,
+        "total": done.total,
+        "item": None if item is None else {"code": item.code, "pictures": list(item.pictures)},
+    }
+
+
 def read_picture(study: Study, name: str) -> bytes:
     """A picture that a study lists, as PNG.
 
