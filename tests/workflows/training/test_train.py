@@ -374,3 +374,21 @@ def test_a_block_of_a_training_image_teaches_nothing_about_quality(tmp_path: Pat
     content = json.loads((tmp_path / "model" / "quality.json").read_text())
     assert content["held_out"] == []
     assert [one["alone"] for one in content["classes"]] == [None, None]
+
+
+def test_an_encoder_that_has_seen_images_is_trained_kept_and_resumed_with_its_weights(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 3, (64, 72))
+    notes: list[str] = []
+    train(data, tmp_path / "model", network="encoder", folds="none", notes=notes)
+    assert any("encoder efficientnet-lite0" in note for note in notes)
+    plan, (model,) = ModelFolder(tmp_path / "model").load()
+    assert plan.unet.encoder == "efficientnet-lite0"
+    learnt = dict(model.encoder.state_dict())
+    from septum.net.architecture.efficientnet import adapted
+    from septum.net.learning.pretrained import published_weights, weights_file
+
+    published = adapted(published_weights(weights_file()), in_channels=1, image_channels=1)
+    assert np.allclose(learnt["blocks.9.widen.weight"], published["blocks.9.widen.weight"], atol=0.05)
+    assert not np.array_equal(learnt["blocks.9.widen.weight"], published["blocks.9.widen.weight"])
+    predict(tmp_path / "model", [data / "images" / "case0.tif"], tmp_path / "masks")
+    assert io.read_labels(tmp_path / "masks" / "case0.tif").array.shape == (64, 72)
