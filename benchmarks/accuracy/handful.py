@@ -124,11 +124,11 @@ def write(folder: Path, name: str, array: NDArray[Any], labels: NDArray[Any], gr
 
 def write_data(name: str, data: Path) -> Path:
     """The small training images, test images and spoiled copies of a set; once for all versions that are compared."""
-    from septum.workflows.quality.spoil import WAYS, spoil
-
     folder, chosen = RUNS / name, SETS[name]
     if (folder / "test.csv").is_file():
         return folder
+    from septum.workflows.quality.spoil import WAYS, spoil  # an earlier version has none, and needs none any more
+
     training, test = chosen.divide(data)
     ways = [*WAYS, "blank"]
     made: dict[str, Pairs] = {"train": [], "test": []}

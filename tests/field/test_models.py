@@ -131,5 +131,5 @@ def test_training_refuses_an_image_of_nothing(small_model: tuple[Path, Path], tm
     image = io.read_image(tmp_path / "data" / "images" / "s1.tif")
     io.write_image(tmp_path / "data" / "images" / "s1.tif", Image(np.full_like(image.array, np.nan), image.grid))
     case = load_dataset(tmp_path / "data").case("s1")
-    with pytest.raises(DatasetError, match="s1.*finite samples"):
+    with pytest.raises(DatasetError, match=r"s1.*finite samples"):
         to_sample(case, ModelFolder(small_model[1]).read_plan())

@@ -28,6 +28,7 @@ from septum.cli.commands import (
     instances,
     interpolate,
     lesson,
+    measure,
     new,
     pixels,
     predict,
@@ -35,6 +36,7 @@ from septum.cli.commands import (
     review,
     segment,
     serve,
+    track,
     train,
 )
 from septum.cli.stopping import STOPPED
@@ -69,6 +71,8 @@ app.command("edit", short_help="Edit labels by a script of steps.")(edit.edit)
 app.command("interpolate", short_help="Fill the slices between drawn ones.")(interpolate.interpolate)
 app.command("evaluate", short_help="Compare masks with references.")(evaluate.evaluate)
 app.command("instances", short_help="Split masks into single objects.")(instances.instances)
+app.command("measure", short_help="Count, measure and compare objects.")(measure.measure)
+app.command("track", short_help="Follow objects through a movie.")(track.track)
 app.command("quality", short_help="Grade masks without their references.")(quality.quality)
 app.add_typer(review.app, name="review", short_help="A blinded reader study of masks.")
 app.command("lesson", short_help="The lecture, computed step by step.")(lesson.lesson)

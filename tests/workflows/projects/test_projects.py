@@ -17,8 +17,9 @@ from septum.workflows.data.cases import load_image
 from septum.workflows.projects import schema
 from septum.workflows.projects.annotations import compare, read_annotation, save_annotation
 from septum.workflows.projects.create import create_project
-from septum.workflows.projects.learning import looked_at, queue_of, training_data
+from septum.workflows.projects.learning import looked_at, training_data
 from septum.workflows.projects.project import Label, Project, open_project
+from septum.workflows.projects.queue import queue_of
 from septum.workflows.projects.store import CaseRecord, Lease, MissingError
 
 GRID = Grid.from_spacing((6, 8, 10), (3.0, 1.0, 1.0))

@@ -22,7 +22,8 @@ import { drawToolbar } from "./side/toolbar.js";
 import { attempt, state, subscribe, update } from "./store.js";
 import { client, flush, get, idle, Refused, send } from "./transport.js";
 
-const RENEW_MS = 20000;
+/** A case that somebody else has, or a server that is gone, is asked for at every tick; a lease is renewed each few. */
+const TICK_MS = 5000, RENEW_TICKS = 4;
 
 /** @param {string} id */
 async function open(id) {
@@ -49,7 +50,8 @@ async function hold(take = false) {
     const { revision, epoch } = await send(`${here()}/lease`, { take });
     const restarted = epoch !== state.opened.epoch;
     if (restarted) { Object.assign(state.opened, { revision, epoch }); reload(); }
-    if (state.locked || restarted) update({ locked: "", message: "" });
+    if (state.locked) reload();
+    if (state.locked || restarted) update({ locked: "", message: state.locked ? "The case is free: you can draw" : "" });
   } catch (error) {
     if (!(error instanceof Refused) || error.code !== "leased") throw error;
     const who = error.said.lease?.author ?? "Somebody else";
@@ -103,7 +105,8 @@ function draw() {
 
 /** Keeps the lease while the page is open, and gives it back when it is left. */
 function keepLease() {
-  setInterval(() => { if (state.opened) void hold().catch(() => update({ lost: true, message: "No connection; what you draw is kept and sent again" })); }, RENEW_MS);
+  let ticks = 0;
+  setInterval(() => { if (state.opened && (state.locked || state.lost || ++ticks % RENEW_TICKS === 0)) void hold().catch(() => update({ lost: true, message: "No connection; what you draw is kept and sent again" })); }, TICK_MS);
   addEventListener("pagehide", () => { if (state.opened) navigator.sendBeacon(`/api${here()}/lease/release`, new Blob([JSON.stringify({ client })], { type: "application/json" })); });
 }
 

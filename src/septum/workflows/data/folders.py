@@ -37,6 +37,14 @@ SPLIT_FOLDERS = {
 }  # fmt: skip
 
 
+PAGE_FOLDER = "septum-page"
+"""Pictures of the page that a run writes beside its masks."""
+
+
+_BESIDE_MASKS = ("probabilities", "uncertainty")
+"""Folders that `septum segment` writes beside masks; they hold no masks."""
+
+
 _SINGLE_FRAME = (".png", ".jpg", ".jpeg", ".bmp")
 
 
@@ -56,10 +64,12 @@ def entries(folder: Path) -> list[Entry]:
     """Images below `folder`, in natural order; hidden files and macOS companions (`._*`) are left out.
 
     A sub-folder with DICOM files is one entry; other sub-folders are walked, and their names join the entry's name.
+    What Septum itself writes beside masks (pictures of the page, probabilities, uncertainty) is left out.
     """
     found: list[Entry] = []
+    own = {PAGE_FOLDER, *(_BESIDE_MASKS if (folder / "septum-segment.json").is_file() else ())}
     for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
-        if path.name.startswith((".", "__MACOSX")):
+        if path.name.startswith((".", "__MACOSX")) or (path.name in own and path.is_dir()):
             continue
         if path.is_dir() and not io.is_image(path):
             found += [Entry(f"{path.name}_{e.name}", e.path, path.name) for e in entries(path)]

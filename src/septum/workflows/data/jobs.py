@@ -25,10 +25,11 @@ _CHANNEL = re.compile(r"^(.+)_(\d{4})$")
 
 @dataclass(frozen=True)
 class JobsResult:
-    """Masks that were written, and (name, reason) of every image that failed."""
+    """Masks that were written, (name, reason) of every image that failed, and the page that shows them, if any."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]
+    page: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from septum.workflows.doctor.checks import (
     Opened,
     facts_of,
 )
+from septum.workflows.doctor.patients import check_patients
 
 _RASTER = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
@@ -67,7 +68,7 @@ def examine_cases(dataset: Dataset, *, on_progress: Callable[[str, float], None]
         facts += [fact] if fact else []
         if on_progress:
             on_progress(case.id, (number + 1) / len(dataset.cases))
-    for check in DATASET_CHECKS:
+    for check in (*DATASET_CHECKS, check_patients):
         findings += check(facts, dataset)
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 

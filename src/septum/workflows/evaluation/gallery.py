@@ -84,4 +84,6 @@ def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bo
         from_zero(guess, coding.background),
         reference.grid.known_spacing,
         reference.grid.letters,
+        dict(coding.labels) if coding.background == 0 else {},
+        objects,
     )

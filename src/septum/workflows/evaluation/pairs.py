@@ -106,11 +106,9 @@ def pair_up(dataset: Dataset, predictions: Sequence[Case]) -> Pairing:
         prediction, case_id = next((p, c) for p, c in match.items() if p != c)
         notes.append(f"Predictions were paired with references by {rule}, for example {prediction} with {case_id}.")
     if missing:
-        notes.append(
-            f"{len(missing)} of {len(labelled)} references have no prediction and are not scored: {some(missing)}."
-        )
+        notes.append(f"{len(missing)} of {len(labelled)} references have no prediction and are not scored.")
     if surplus:
-        notes.append(f"{len(surplus)} predictions have no reference and are not scored: {some(surplus)}.")
+        notes.append(f"{len(surplus)} predictions have no reference and are not scored.")
     return pairs, missing, surplus, notes
 
 
@@ -155,9 +153,8 @@ def on_one_lattice(opened: Sequence[Opened], *, background: int) -> tuple[LabelM
     first = opened[0].reference
     starts = [one.start or (0,) * first.grid.ndim for one in opened]
     start = tuple(map(min, zip(*starts, strict=True)))
-    ends = [
-        [a + n for a, n in zip(s, one.reference.grid.shape, strict=True)] for s, one in zip(starts, opened, strict=True)
-    ]
+    shapes = [one.reference.grid.shape for one in opened]
+    ends = [[a + n for a, n in zip(*own, strict=True)] for own in zip(starts, shapes, strict=True)]
     shape = tuple(max(stops) - a for stops, a in zip(zip(*ends, strict=True), start, strict=True))
 
     def placed(labels: LabelMap, own: tuple[int, ...]) -> LabelMap:
@@ -186,9 +183,8 @@ def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | str
     reference = opened.reference
     table = joint_table(reference.array, opened.prediction.array)
     summary = _summary(pair, reference, table, background)
-    return Measured(
-        pair.case, table.without(UNANNOTATED), summary, reference.grid, opened.resampled, opened.outside, opened.missed
-    )
+    grid, counted = reference.grid, table.without(UNANNOTATED)
+    return Measured(pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed)
 
 
 def measure(

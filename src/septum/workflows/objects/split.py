@@ -125,7 +125,9 @@ def images_of(cases: Sequence[Case], images: Path | None) -> Mapping[str, Case]:
     """
     if images is None:
         return {}
-    found = {case.id: case for case in find_cases([images], axes=None)}
+    plain = images.is_dir() and not io.is_image(images)  # as masks are found, sub-folders and all
+    listed = mask_cases(images, None) if plain else find_cases([images], axes=None)
+    found = {case.id: case for case in listed}
     if len(found) == len(cases) == 1:
         return {cases[0].id: next(iter(found.values()))}
     match = match_stems(list(found), [case.id for case in cases])

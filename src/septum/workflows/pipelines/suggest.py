@@ -375,6 +375,7 @@ def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], 
     labels = dict(list(zip(classes.values, classes.names, strict=True))[1:])
     scores: list[Score] = []
     examples: list[Example] = []
+    names = dict(enumerate(classes.names))
     for unit, pipeline in zip(found.units, found.pipelines, strict=True):
         case = unit.case
         image, reference = load_pair(case)
@@ -395,7 +396,7 @@ def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], 
         shown, drawn = _drawn(truth, classes), _drawn(guess, classes)
         if unit.block is not None:  # what is not scored is not drawn
             drawn[truth == UNANNOTATED] = 0
-        examples.append(Example(name, image.array, shown, drawn, image.grid.known_spacing, image.grid.letters))
+        examples.append(Example(name, image.array, shown, drawn, image.grid.known_spacing, image.grid.letters, names))
     return scores, examples
 
 

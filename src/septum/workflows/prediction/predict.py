@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from septum import io
 from septum.geometry import Image, LabelMap
 from septum.net.inference.decide import Sink
 from septum.net.prompts import Prompts
-from septum.workflows.data.cases import load_image
+from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.jobs import Job, JobsResult, work_through
 from septum.workflows.data.slices import write_slices
 from septum.workflows.model.plan import Plan
@@ -24,6 +25,21 @@ from septum.workflows.prediction.network import predict_prepared
 from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, unheeded, with_prompts
 from septum.workflows.quality.looks import Look
 from septum.workflows.runs.hooks import Hooks
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who hears of each case.
+
+    Args:
+        image: of its name and image, when it is read.
+        look: of its name and what image and mask look like, once the mask is written.
+        mask: of the case, its image and its mask, once the mask is written.
+    """
+
+    image: Callable[[str, Image], None] = lambda case, image: None
+    look: Callable[[str, Look], None] = lambda case, look: None
+    mask: Callable[[Case, Image, LabelMap], None] = lambda case, image, labels: None
 
 
 def segment(
@@ -77,8 +93,7 @@ def run_jobs(
     model: Segmenter,
     *,
     hooks: Hooks,
-    on_image: Callable[[str, Image], None] = lambda case, image: None,
-    on_look: Callable[[str, Look], None] = lambda case, look: None,
+    watch: Watch | None = None,
 ) -> JobsResult:
     """Segment every job's image; failures are collected, a wish to stop ends the run after the masks written so far.
 
@@ -86,19 +101,20 @@ def run_jobs(
         jobs: what to read, and where masks go.
         model: of `open_segmenter`.
         hooks: progress and a wish to stop.
-        on_image: is given each case's name and image when it is read.
-        on_look: is given each case's name and what its image and mask look like, once the mask is written.
+        watch: who hears of each case.
     """
+    told = watch or Watch()
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image, look = load_image(job.case), Look(model.plan.classes.n_classes)
-        on_image(job.case.id, image)
+        told.image(job.case.id, image)
         prompts = read_prompts(model.settings, job.case, image.grid, model.plan) if model.settings.prompted else None
-        segment(
+        labels = segment(
             image, model, prompts=prompts, look=look, output=job.output, on_progress=tell,
             should_stop=hooks.should_stop,
         )  # fmt: skip
-        on_look(job.case.id, look)
+        told.look(job.case.id, look)
+        told.mask(job.case, image, labels)
 
     return work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
 

@@ -16,7 +16,7 @@ from septum.workflows.runs.files import write_json
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import unstructure, write_settings
 
-SETTINGS = "septum-predict.toml"
+SETTINGS, RECORD = "septum-predict.toml", "septum-predict.json"
 
 
 def record_prediction(
@@ -34,7 +34,7 @@ def record_prediction(
     weights = {f"fold {i}": digest(Source(folder.weights(i))) for i in folder.trained_folds()}
     write_settings(output / SETTINGS, model.settings)
     write_json(
-        output / "septum-predict.json",
+        output / RECORD,
         describe_run(
             settings=unstructure(_without_folders(model.settings)),
             model=weights,

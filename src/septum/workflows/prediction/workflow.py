@@ -7,15 +7,16 @@ from pathlib import Path
 
 from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import find_cases, plan_jobs
+from septum.workflows.looking.page import Row, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction.engine import open_segmenter
-from septum.workflows.prediction.predict import run_jobs
+from septum.workflows.prediction.predict import Watch, run_jobs
 from septum.workflows.prediction.prompts import check_prompts
-from septum.workflows.prediction.record import record_prediction
+from septum.workflows.prediction.record import RECORD, record_prediction
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.grade import grade, promise, read_quality
 from septum.workflows.quality.looks import Look
-from septum.workflows.quality.worklist import Estimate, GradedResult, worst_first, write_list
+from septum.workflows.quality.worklist import Estimate, GradedResult, read_list, worst_first, write_list
 from septum.workflows.runs.hooks import Hooks, Note, Progress
 
 
@@ -54,10 +55,16 @@ def predict(
     def on_look(case: str, look: Look) -> None:
         found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold, folds=folds))
 
-    doubts = Doubts(on_note)
-    hooks = Hooks(on_progress, on_note, should_stop)
-    result = run_jobs(jobs, segmenter, hooks=hooks, on_image=doubts.hear, on_look=on_look)
+    doubts, page = Doubts(on_note), mask_page(output, wanted=settings.page)
+    watch = Watch(doubts.hear, on_look, adder(page))
+    result = run_jobs(jobs, segmenter, hooks=Hooks(on_progress, on_note, should_stop), watch=watch)
     record_prediction(output, folder, segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
-    return GradedResult(result.written, result.failures, tuple(worst_first(found)), promise(grades))
+    shown = write_page(page, result.failures, rows=_rows(output), links=("quality.csv", RECORD))
+    return GradedResult(result.written, result.failures, tuple(worst_first(found)), promise(grades), shown)
+
+
+def _rows(output: Path) -> list[Row]:
+    """The list of estimates in its order, as the page shows it."""
+    return [Row(e.case, e.name, e.verdict, e.dice, e.low, e.high, e.reasons) for e in read_list(output)]

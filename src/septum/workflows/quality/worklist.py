@@ -68,12 +68,14 @@ class Estimate:
 @dataclass(frozen=True)
 class GradedResult:
     """Masks that were looked at, (name, reason) of every one that failed, how good the masks are likely to be (worst
-    first; empty where nothing can be said), and in one sentence what the figures are worth (empty: what they say)."""
+    first; empty where nothing can be said), in one sentence what the figures are worth (empty: what they say), and the
+    page that shows the masks, if any."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]
     estimates: tuple[Estimate, ...] = ()
     limits: str = ""
+    page: Path | None = None
 
 
 def verdict_of(dice: float, low: float, high: float, threshold: float) -> str:

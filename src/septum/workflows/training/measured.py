@@ -19,6 +19,7 @@ import pandas as pd
 from septum import io
 from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
+from septum.io import naming
 from septum.net.engines.torch import compared_with
 from septum.net.learning.train import Outcome
 from septum.report.figures.overlay import Example
@@ -67,14 +68,15 @@ class Measurement:
     limits: str
 
 
-def describe(plan: Plan, cases: int) -> str:
+def describe(plan: Plan, cases: Sequence[Case]) -> str:
     """One line about what is going to be trained."""
     size = " x ".join(str(n) for n in plan.patch)
-    step = "own resolution" if plan.spacing is None else " x ".join(f"{s:.3g}" for s in plan.spacing) + " mm"
+    unit = "px" if all(naming.suffix(case.images[0].path) in naming.RASTER for case in cases) else "mm"
+    step = "own resolution" if plan.spacing is None else " x ".join(f"{s:.3g}" for s in plan.spacing) + f" {unit}"
     widths = "-".join(str(n) for n in plan.unet.features)
     return (
         f"{plan.network}: {plan.unet.ndim}-D U-Net {widths}, patches of {size}, {step}, "
-        f"{plan.classes.n_classes - 1} class(es), {cases} annotated case(s), {plan.precision}"
+        f"{plan.classes.n_classes - 1} class(es), {len(cases)} annotated case(s), {plan.precision}"
         + ("" if plan.unet.encoder == "own" else f", encoder {plan.unet.encoder} that has seen ImageNet")
         + ("" if plan.prompts is None else ", with prompts")
         + (f"; {plan.chosen}" if plan.chosen else "")
@@ -85,6 +87,23 @@ def describe_end(job: FoldJob, outcome: Outcome) -> str:
     """One line about how a fold ended."""
     dice = "" if outcome.val_dice is None else f", validation Dice {outcome.val_dice:.4f}"
     return f"fold {job.index}: {outcome.steps} steps in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
+
+
+PASSES = 20
+"""Times that a network should see each image before a person judges it: the estimate of `describe_need` rests on it."""
+
+
+def describe_need(plan: Plan, outcome: Outcome, cases: int) -> str:
+    """A sentence where a run saw its images too few times to be judged: how long more would take; else empty."""
+    seen = outcome.steps * plan.budget.batch / max(cases, 1)
+    if outcome.reason == "stopped" or outcome.steps == 0 or seen >= PASSES:
+        return ""
+    minutes = outcome.seconds / 60 * PASSES / seen
+    long = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.0f} minutes"
+    return (
+        f"only {outcome.steps} steps: a patch of each image was seen {seen:.1f} times; {PASSES} times would take this "
+        f"network about {long} here (--minutes {math.ceil(minutes)})"
+    )
 
 
 def finished(folder: ModelFolder, index: int) -> bool:
@@ -149,7 +168,8 @@ def measure(
         methods=methods,
         extras=Extras(sections=quality_sections(quality, plan)),
     )
-    write_text(folder.path / "card.md", _card(folder, plan, len(cases), scores, dice, promise(quality)))
+    folds = [job.fold for job in jobs if job.index in trained]
+    write_text(folder.path / "card.md", _card(folder, plan, folds, scores, dice, promise(quality)))
     return Measurement(report, dice, len({score.case for score in scores}), promise(quality))
 
 
@@ -249,7 +269,7 @@ def _measure_case(
     if fold.block is None:  # of a block, the image shows what training saw
         dice = [score.dice for score in found]
         into.rows.extend(held_out_rows(case.id, look, dice, plan, seen=known.seen(look, bench)))
-    return found, _example(case, image, _shown(truth, plan), _shown(guess, plan))
+    return found, _example(case, image, _shown(truth, plan), _shown(guess, plan))._replace(names=_names(plan))
 
 
 def _example(case: Case, image: Image, truth: Any, guess: Any) -> Example:
@@ -276,6 +296,11 @@ def _shown(values: Any, plan: Plan) -> Any:
     return classes
 
 
+def _names(plan: Plan) -> dict[int, str]:
+    """Of the class numbers."""
+    return dict(enumerate(plan.classes.names))
+
+
 def _curves(folder: ModelFolder, folds: Sequence[int]) -> pd.DataFrame | None:
     tables = []
     for index in folds:
@@ -292,7 +317,17 @@ def _run(folder: ModelFolder, index: int) -> Any:
         return None
 
 
-def _card(folder: ModelFolder, plan: Plan, cases: int, scores: Sequence[Score], dice: float | None, limits: str) -> str:
+def _card(
+    folder: ModelFolder,
+    plan: Plan,
+    folds: Sequence[Fold],
+    scores: Sequence[Score],
+    dice: float | None,
+    limits: str,
+) -> str:
+    """What a person should know of the model; it counts what trained, not what was there."""
+    cases = len({case for fold in folds for case in fold.train})
+    unlearnt = set.intersection(*(set(fold.unlearnt) for fold in folds)) if folds else set()
     held_out = len({score.case for score in scores})
     result = (
         "not measured on held-out images"
@@ -301,7 +336,8 @@ def _card(folder: ModelFolder, plan: Plan, cases: int, scores: Sequence[Score], 
     )
     prompts = "" if plan.prompts is None else " and prompts"
     labels = "\n".join(
-        f"- {value}: {name}" for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
+        f"- {value}: {name}" + (" (not learnt: no training case holds it)" if name in unlearnt else "")
+        for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
     )
     return f"""# {folder.path.resolve().name}
 

@@ -33,7 +33,7 @@ function marks(ctx, plane) {
   }
   for (const p of state.points) if (p[axis] === at) dot(ctx, spot(p), cssOf(state.label));
   ctx.lineWidth = 2; ctx.strokeStyle = cssOf(state.label);
-  for (const [a, b] of state.boxes) if (a[axis] <= at && b[axis] >= at) corners(ctx, spot(a), spot(b));
+  for (const [a, b] of state.boxes) if (a[axis] <= at && b[axis] > at) corners(ctx, plane.view.screen(a[ra], a[ca]), plane.view.screen(b[ra], b[ca]));
 }
 
 /** @param {CanvasRenderingContext2D} ctx @param {number[]} at @param {string} colour */

@@ -196,7 +196,7 @@ function endMarks({ plane, erase }, kind) {
 /** @param {Plane} plane @param {number[][]} box */
 const low = (plane, [a, b]) => clamped(plane.voxel([Math.min(a[0], b[0]), Math.min(a[1], b[1])]), plane.grid);
 /** @param {Plane} plane @param {number[][]} box */
-const high = (plane, [a, b]) => clamped(plane.voxel([Math.max(a[0], b[0]), Math.max(a[1], b[1])]), plane.grid);
+const high = (plane, [a, b]) => clamped(plane.voxel([Math.max(a[0], b[0]), Math.max(a[1], b[1])]), plane.grid).map((v) => v + 1);
 
 /** Goes to the slice that a proposal would change most. */
 export function goToProposal() {

@@ -73,12 +73,3 @@ export function ghost(out, wanted, cols, table) {
 export function inRange(out, values, low, high) {
   for (let i = 0; i < out.length; i++) out[i] = values[i] >= low && values[i] <= high ? 0x60a779cc : 0;
 }
-
-/** A probability from 0 to 1 as heat, clear where it is small. @param {Uint32Array} out @param {Values} values @param {number} opacity */
-export function heat(out, values, opacity) {
-  for (let i = 0; i < out.length; i++) {
-    const p = Math.max(0, Math.min(1, values[i]));
-    const r = Math.min(255, 510 * p) | 0, g = Math.max(0, 510 * p - 255) | 0, b = Math.max(0, 128 - 256 * Math.abs(p - 0.25)) | 0;
-    out[i] = r | (g << 8) | (b << 16) | (Math.round(255 * opacity * Math.min(1, 2 * p)) << 24);
-  }
-}

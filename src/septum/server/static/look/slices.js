@@ -192,7 +192,6 @@ export class Slices {
     const out = this.image.sized(this.rows, this.cols);
     const parts = state.channels.flatMap((c, k) => { const held = this.parts.get(k); return held && c.on ? [{ values: held.values, centre: c.centre, width: c.width, colour: packed(c.colour) }] : []; });
     if (this.opened.rgb) compose.colour(out, { ...parts[0], values: /** @type {Slice} */ (this.parts.get(0)).values, centre: state.channels[0].centre, width: state.channels[0].width }, state.invert);
-    else if (parts.length === 1 && state.channels.length === 1) compose.grey(out, parts[0], state.invert);
     else if (parts.length === 1) compose.grey(out, parts[0], state.invert);
     else compose.mixed(out, parts, state.invert);
     this.image.show();
@@ -208,8 +207,7 @@ export class Slices {
       this.overlays.set(name, picture);
       if (picture.key === key) continue;
       const out = picture.sized(this.rows, this.cols);
-      if (name.startsWith("probability:")) compose.heat(out, held.values, opacity);
-      else if (style === "difference") compose.difference(out, labels, Uint32Array.from(held.values), opacity);
+      if (style === "difference") compose.difference(out, labels, Uint32Array.from(held.values), opacity);
       else compose.tint(out, Uint32Array.from(held.values), this, this.whole, { table, opacity, outline: style === "outline" });
       picture.show();
       picture.key = key;

@@ -7,6 +7,10 @@
 import { el } from "../dom.js";
 import { subscribe, update } from "../store.js";
 import { listenToServer } from "./events.js";
+import { measurePanel } from "./measure.js";
+import { methodsPanel } from "./methods.js";
+import { reviewPanel } from "./review.js";
+import { trainPanel } from "./train.js";
 
 /** What the drawing part offers to the panels.
  * @typedef {object} Desk
@@ -14,15 +18,19 @@ import { listenToServer } from "./events.js";
  * @property {(preview:any) => void} propose shows a server's Preview as a ghost that Enter accepts and Escape drops
  * @property {() => void} refresh fetches the open case's facts and labels anew (they changed on the server)
  */
-/** @typedef {{name:string, what:string, draw:(host:HTMLElement, desk:Desk) => void, begin?:(desk:Desk) => void, keys?:(desk:Desk) => [string,string,() => void][]}} Panel */
+/** @typedef {{name:string, what:string, draw:(host:HTMLElement, desk:Desk) => void, begin?:(desk:Desk) => void, leave?:() => void, keys?:(desk:Desk) => [string,string,() => void][]}} Panel */
 
 /** @type {Panel[]} */
-export const PANELS = [];
+export const PANELS = [trainPanel, methodsPanel, measurePanel, reviewPanel];
 
 let shown = "";
 
 /** Opens a panel by name; the empty name is drawing. @param {string} name */
-export const show = (name) => { shown = name; update(); };
+export const show = (name) => {
+  PANELS.find((panel) => panel.name === shown)?.leave?.();
+  shown = name;
+  update();
+};
 
 /** Rows for the table of keys. @param {Desk} desk @returns {[string,string,() => void][]} */
 export const panelKeys = (desk) => PANELS.flatMap((panel) => panel.keys?.(desk) ?? []);

@@ -27,7 +27,7 @@ export const STAR = "M12 4v16M4 12h16M6.500 6.500l11 11M17.500 6.500l-11 11";
 /** A line drawing on a grid of 24. @param {string} path */
 export function icon(path) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  svg.setAttribute("viewBox", "0 0 24 24"); svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("viewBox", "0 0 24 24"); svg.setAttribute("class", "icon"); svg.setAttribute("aria-hidden", "true");
   line.setAttribute("d", path);
   svg.append(line);
   return svg;

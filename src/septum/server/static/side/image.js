@@ -43,8 +43,7 @@ export function drawLayers() {
   by("layers-none").hidden = state.layers.length > 0;
   redraw(by("layers"), state.layers, () => state.layers.map((layer) => {
     const set = (/** @type {Partial<import("../store.js").Layer>} */ change) => update({ layers: state.layers.map((one) => (one.name === layer.name ? { ...one, ...change } : one)) });
-    const heat = layer.name.startsWith("probability:");
-    const style = el("select", { "aria-label": `Show ${layer.name}`, onchange: () => set({ style: style.value }) }, ...(heat ? [["off", "off"], ["fill", "heat"]] : [["off", "off"], ["outline", "outline"], ["fill", "fill"], ["difference", "difference"]]).map(([value, word]) => el("option", { value }, word)));
+    const style = el("select", { "aria-label": `Show ${layer.name}`, onchange: () => set({ style: style.value }) }, ...["off", "outline", "fill", "difference"].map((value) => el("option", { value }, value)));
     style.value = layer.style;
     const opacity = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: layer.opacity, "aria-label": `Opacity of ${layer.name}`, onchange: () => set({ opacity: Number(opacity.value) }) });
     return el("div", { className: "layer" }, el("span", { title: layer.name }, layer.name.replace(":", " ")), style, ...(layer.style === "off" ? [] : [opacity]));
