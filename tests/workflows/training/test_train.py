@@ -376,3 +376,21 @@ def test_the_block_of_a_single_image_that_was_held_out_gives_figures_without_an_
     assert {row["case"] for row in content["held_out"]} == {"case0"}
     assert all(one["alone"]["width"] is None for one in content["classes"] if one["alone"])
     assert not any(row["seen"] for row in content["held_out"])
+
+
+def test_an_encoder_that_has_seen_images_is_trained_and_kept(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 3, (64, 72))
+    notes: list[str] = []
+    train(data, tmp_path / "model", network="encoder", folds="none", notes=notes)
+    assert any("encoder efficientnet-lite0" in note for note in notes)
+    plan, (model,) = ModelFolder(tmp_path / "model").load()
+    assert plan.unet.encoder == "efficientnet-lite0"
+    learnt = dict(model.encoder.state_dict())
+    from septum.net.architecture.efficientnet import adapted
+    from septum.net.learning.pretrained import published_weights, weights_file
+
+    published = adapted(published_weights(weights_file()), in_channels=1, image_channels=1)
+    assert np.allclose(learnt["blocks.9.widen.weight"], published["blocks.9.widen.weight"], atol=0.05)
+    assert not np.array_equal(learnt["blocks.9.widen.weight"], published["blocks.9.widen.weight"])
+    predict(tmp_path / "model", [data / "images" / "case0.tif"], tmp_path / "masks")
+    assert io.read_labels(tmp_path / "masks" / "case0.tif").array.shape == (64, 72)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -126,6 +126,8 @@ class UNet(nn.Module):
     >>> network.margin, network.output_size((572, 572))
     ((92, 92), (388, 388))
     """
+
+    encoder: Any  # blocks, finest first, or one module that returns all maps
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -291,7 +293,7 @@ class EncoderUNet(UNet):
         config = self.config
         still, finest = (1,) * config.ndim, config.features[0]
         self.detail = ConvUnit(config, config.in_channels, finest, config.kernels[0], still)
-        self.encoder = efficientnet.EfficientNet(config.in_channels)  # type: ignore[assignment]
+        self.encoder = efficientnet.EfficientNet(config.in_channels)
         return (finest, *efficientnet.WIDTHS)
 
     def _encode(self, x: Tensor) -> list[Tensor]:
