@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from septum.report.figures.objects import id_colours
 from septum.report.figures.plots import render
 
-_MOST_DRAWN = 400
-
 
 def tree_rows(lineage: NDArray[np.int64]) -> dict[int, float]:
     """Row of each track, leaves on whole numbers, parents in the middle of their children.
@@ -47,7 +45,7 @@ def tree_rows(lineage: NDArray[np.int64]) -> dict[int, float]:
 def lineage_plot(
     lineage: NDArray[np.int64], *, merged_into: Mapping[int, int] | None = None, image_format: str = "svg"
 ) -> bytes:
-    """The tree of `(tracks, 4)` rows `L B E P`; of very many tracks those of the largest trees.
+    """The tree of `(tracks, 4)` rows `L B E P`, with dotted lines where tracks merge.
 
     >>> lineage_plot(np.array([[1, 0, 3, 0]]))[:5]
     b'<?xml'

@@ -38,7 +38,7 @@ def find_movie(path: Path, *, axes: str | None = None) -> Movie:
         files = sorted((p for p in path.iterdir() if io.is_image(p)), key=lambda p: natural_key(p.name))
         if len(files) == 1:
             return find_movie(files[0], axes=axes)
-        return Movie(tuple(Source(p, axes=axes) for p in files), _checked(path, files))
+        return Movie(tuple(Source(p, axes=fitting_axes(p, axes)) for p in files), _checked(path, files))
     if not path.exists():
         raise DatasetError(f"the movie must exist, got {path}; check the path")
     fitting = fitting_axes(path, axes)

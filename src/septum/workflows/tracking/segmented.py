@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from septum.errors import Cancelled, ConfigError, DatasetError
@@ -22,7 +21,9 @@ def track_movie(movie: Path, output: Path, *, model: Path, settings: TrackSettin
     """
     if (output / LINEAGE).exists() and not settings.overwrite:
         raise ConfigError(f"{output} already holds {LINEAGE}; choose another folder or use --overwrite")
-    wanted = PredictSettings(axes=settings.axes, overwrite=settings.overwrite)
+    wanted = PredictSettings(
+        axes=settings.axes, page=False, overwrite=settings.overwrite
+    )  # the folder holds frames only
     made = predict(
         model,
         [movie],
@@ -37,5 +38,4 @@ def track_movie(movie: Path, output: Path, *, model: Path, settings: TrackSettin
     if made.failures:
         name, reason = made.failures[0]
         raise DatasetError(f"every frame must be segmented, got {len(made.failures)} failures, first {name}: {reason}")
-    found = replace(settings, axes=None)  # masks are written as what they are
-    return track(output / MASKS, output, images=movie, settings=replace(found, axes=settings.axes), hooks=hooks)
+    return track(output / MASKS, output, images=movie, settings=settings, hooks=hooks)

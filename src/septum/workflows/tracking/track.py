@@ -30,7 +30,6 @@ from septum.workflows.tracking.movie import Movie, find_movie
 from septum.workflows.tracking.show import show_tracks
 
 SETTINGS, RECORD, LINEAGE = "septum-track.toml", "septum-track.json", "res_track.txt"
-_MOST_TRACKS = 2**31
 
 
 @dataclass(frozen=True)
