@@ -22,6 +22,12 @@ def make_engine(plan: Plan, models: Sequence[UNet], settings: PredictSettings, f
     flips = mirrors(plan.mirrors if settings.tta else ())
     if settings.engine == "torch":
         machine = measure_machine(settings.devices, settings.precision)
-        return torch_engine(models, device=torch.device(machine.device), precision=machine.precision, flips=flips)
+        return torch_engine(
+            models,
+            device=torch.device(machine.device),
+            precision=machine.precision,
+            flips=flips,
+            n_maps=plan.n_maps,
+        )
     make = {"onnx": onnx_engine, "openvino": openvino_engine}[settings.engine]
-    return make(models, folder=folder, flips=flips)
+    return make(models, folder=folder, flips=flips, n_maps=plan.n_maps)

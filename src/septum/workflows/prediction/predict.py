@@ -19,6 +19,7 @@ from septum.workflows.data.slices import write_slices
 from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import to_network
 from septum.workflows.prediction.network import predict_prepared
+from septum.workflows.prediction.objects import segment_objects, write_objects
 from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, with_prompts
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.looks import Look
@@ -38,9 +39,15 @@ def segment(
 ) -> LabelMap:
     """The mask of an image, on the image's own grid, in the label values of the training data.
 
+    A model of single objects gives their ids; `septum.workflows.prediction.objects` tells more about them.
+
     look: is told what can be seen of image and mask without knowing the truth.
     prompts: what a person marked, on the image's own grid; only for a model that was trained with prompts.
     """
+    if plan.instances is not None:
+        return segment_objects(
+            image, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, look=look
+        ).labels
     array, placement = to_network(image, plan)
     given = Prompts() if prompts is None else prompts.placed(placement)
     inputs = with_prompts(array, plan, prompts=given, spacing=placement.spacing)
@@ -99,6 +106,12 @@ def run_job(
     """Read, segment, write; what image and mask look like."""
     image, look = load_image(job.case), Look(plan.classes.n_classes)
     on_image(job.case.id, image)
+    if plan.instances is not None:
+        found = segment_objects(
+            image, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, look=look
+        )
+        write_objects(job.output, found, image, settings)
+        return look
     prompts = read_prompts(settings, job.case, image.grid, plan) if settings.prompted else None
     if not settings.probabilities:
         labels = segment(
