@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,9 +95,14 @@ class _Scores:
         chosen = start
         for _ in range(ROUNDS):
             for name, values in CHOICES.items():
-                tried = [chosen, *(replace(chosen, **{name: value}) for value in values)]
+                tried = [chosen, *(_with(chosen, name, value) for value in values)]
                 chosen = max(tried, key=lambda one: _mean(self.of(one)[list(rows)]))
         return chosen
+
+
+def _with(decoding: Decoding, name: str, value: float) -> Decoding:
+    changed: dict[str, Any] = {name: value}
+    return replace(decoding, **changed)
 
 
 def tune_decoding(
