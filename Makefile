@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
-.PHONY: setup fmt check test coverage mutants bench docs serve demo release clean
+.PHONY: setup fmt check test browser coverage mutants bench docs serve demo release clean
 
 setup: $(STAMP)
 
@@ -24,9 +24,14 @@ check: setup
 	$(BIN)/ruff check src tests benchmarks tools docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/page_types.py
 
 test: setup
-	$(BIN)/pytest
+	@$(BIN)/python tools/browser.py || true
+	$(BIN)/pytest $(PYTEST_FLAGS)
+
+browser: setup
+	@$(BIN)/python tools/browser.py
 
 coverage: setup
 	$(BIN)/pytest --cov=septum --cov-report=html --cov-report=term:skip-covered
@@ -44,6 +49,7 @@ bench: setup
 
 docs: setup
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/notebooks.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 

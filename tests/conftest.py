@@ -26,6 +26,13 @@ ROOT = Path(__file__).resolve().parents[1]
 ABSENT = "real data is absent: no folder shared/data beside the repository"
 
 
+NO_BROWSER = "no browser: "
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--need-browser", action="store_true", help="fail where a browser's test would be skipped")
+
+
 def find_realdata() -> Path | None:
     """The folder `shared/data` beside the repository or beside one of the folders that contain it."""
     for parent in ROOT.parents:
@@ -52,7 +59,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if ABSENT in str(report.longrepr)]
-    if skipped:
-        terminalreporter.section("REAL DATA ABSENT", yellow=True, bold=True)
-        terminalreporter.line(f"{len(skipped)} tests on real data were skipped: {ABSENT}", yellow=True, bold=True)
+    for title, reason in (("REAL DATA ABSENT", ABSENT), ("NO BROWSER", NO_BROWSER)):
+        skipped = [report for report in terminalreporter.stats.get("skipped", ()) if reason in str(report.longrepr)]
+        if skipped:
+            terminalreporter.section(title, yellow=True, bold=True)
+            terminalreporter.line(f"{len(skipped)} tests were skipped: {reason}".rstrip(": "), yellow=True, bold=True)

@@ -9,11 +9,13 @@ the page, by the comment `<!-- not run: REASON -->` before it, and is counted.
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -185,3 +187,56 @@ def parse(line: str) -> None:
 def test_a_misspelt_command_or_option_is_found(line: str) -> None:
     with pytest.raises(LookupError, match=r"trian|--minuets"):
         parse(line)
+
+
+def _pictures(page: Path) -> list[tuple[str, str]]:
+    return re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+
+
+def test_every_picture_is_there_is_described_and_is_drawn_by_code() -> None:
+    drawn = {path.name for path in (ROOT / "docs" / "assets" / "pictures").glob("*.png")}
+    code = (ROOT / "docs" / "pictures.py").read_text(encoding="utf-8")
+    used = set()
+    for page in PAGES:
+        for described, target in _pictures(page):
+            assert (page.parent / target).is_file(), f"{page.name} shows {target}, which is not there"
+            assert len(described) > 20, f"{page.name} does not say what {target} shows"
+            if "pictures/" in target:
+                used.add(Path(target).name)
+                assert f'"{Path(target).stem}"' in code, f"nothing draws {target}"
+    assert used == drawn
+    assert _pictures(ROOT / "README.md"), "the first page must show something"
+
+
+def test_the_words_of_the_glossary_are_explained_on_every_page() -> None:
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    found = hooks["words"](hooks["WORDS"].read_text(encoding="utf-8"))
+    assert {"Dice", "patch", "fold", "precision", "coverage", "held out"} <= set(found)
+    assert all(len(explained) < 300 and "\n" not in explained for explained in found.values())
+    page = SimpleNamespace(file=SimpleNamespace(src_path="how-to/train.md"))
+    shown = hooks["on_page_markdown"]("A fold.", page=page, config=None, files=None)
+    assert f"*[fold]: {found['fold']}" in shown
+
+
+def test_pages_load_nothing_from_elsewhere() -> None:
+    hooks = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+    foreign = '<script src="https://unpkg.com/x"></script><script src="../assets/javascripts/bundle.1.js"></script>'
+    mended = hooks["on_post_page"](foreign, page=None, config=None)
+    assert "unpkg" not in mended
+    assert mended.index("../assets/search-from-files.js") < mended.index("bundle.1.js")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_what_a_page_says_to_install_can_be_installed(page: Path) -> None:
+    lines = re.findall(r"pip install [^`\n)]+", page.read_text(encoding="utf-8"))
+    assert not [line for line in lines if re.search(r'"?septum\b', line)], (
+        "Septum is on no package index: say pip install ."
+    )
+
+
+def test_the_page_of_questions_names_every_command_that_a_person_types() -> None:
+    text = (ROOT / "docs" / "start" / "which-command.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`septum (\S+?)[ `]", text))
+    left_out = {"new", "import-keras", "serve"} - named
+    commands_known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert commands_known - named <= left_out

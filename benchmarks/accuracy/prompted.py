@@ -34,7 +34,7 @@ from septum.metrics.summary import summarise
 from septum.net.learning.simulated_user import box_around_largest, correct
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.settings import TrainSettings
-from septum.workflows.prediction.engine import make_engine
+from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.live import PromptedModel
 from septum.workflows.prediction.predict import segment
 from septum.workflows.prediction.settings import PredictSettings
@@ -92,13 +92,12 @@ Shown = list[tuple[Image, LabelMap, dict[str, NDArray[Any]]]]
 def measured(test: list[tuple[Path, Path]]) -> tuple[dict[str, list[float]], Shown]:
     """Dice of every test image by what was prompted, and some of the masks."""
     network = PromptedModel(RUNS / "prompted", settings=CPU)
-    plan, models = ModelFolder(RUNS / "plain").load()
-    engine = make_engine(plan, models, CPU, RUNS)
+    plain = open_segmenter(ModelFolder(RUNS / "plain"), CPU)
     scores: dict[str, list[float]] = {}
     shown = []
     for number, (image_path, labels_path) in enumerate(test):
         image, labels = io.read_image(image_path), io.read_labels(labels_path)
-        states = {"plain": segment(image, engine, plan, CPU).array, **dict(clicked(network, image, labels))}
+        states = {"plain": segment(image, plain).array, **dict(clicked(network, image, labels))}
         states["1 box"] = boxed(network, image, labels)
         for name, state in states.items():
             scores.setdefault(name, []).append(score(labels.array, state))

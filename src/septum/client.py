@@ -119,6 +119,11 @@ class Workbench:
         """Start a training on the annotated cases; the masks of the others are predicted after it."""
         return self._ask("POST", "jobs", {"kind": "train", "minutes": minutes, **settings})
 
+    def jobs(self) -> list[dict[str, Any]]:
+        """All jobs, the oldest first."""
+        found: list[dict[str, Any]] = self._ask("GET", "jobs")["jobs"]
+        return found
+
     def wait(self, job: dict[str, Any], *, every_s: float = 1.0) -> dict[str, Any]:
         """The job when it has ended.
 

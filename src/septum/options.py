@@ -11,11 +11,11 @@ import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from septum.errors import ConfigError
 
-STAGES = ("image", "segment", "clean")
+Stage = Literal["image", "segment", "clean", "tool", "edit"]
 KINDS = ("number", "integer", "choice", "flag", "numbers", "text")
 
 
@@ -93,7 +93,7 @@ class Method:
     Args:
         name: what the user types.
         function: called as `function(array, *, **given, **options)`.
-        stage: "image", "segment" or "clean".
+        stage: "image", "segment" or "clean" of a method; "tool" or "edit" where a person acts.
         what: one line for people.
         library: which library runs.
         options: what it can be told.
@@ -108,7 +108,7 @@ class Method:
 
     name: str
     function: Callable[..., Any]
-    stage: str
+    stage: Stage
     what: str
     library: str
     options: tuple[Option, ...] = ()

@@ -1,18 +1,14 @@
-"""A Chromium that is found (the system's, else Playwright's own) and a server on a project of one brain."""
+"""A server on a project of one brain, and a page on it."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from tests.browser.person import Person
+from tests.browser.phantoms import phantom_project
+from tests.browser.serving import Server, chromium, serving, watched
 
 from septum import io
 from septum.geometry import Image
@@ -20,33 +16,26 @@ from septum.workflows.data.template import find_template
 from septum.workflows.projects.create import create_project
 from septum.workflows.projects.project import PALETTE, Label
 
-try:
-    from playwright import sync_api as playwright
-except ImportError:  # an optional tool: without it the tests here are skipped, and counted
-    playwright = None
-
-TOKEN = "browser-test-token-0001"
-START = "import sys; from septum.cli.main import main; sys.exit(main())"
-SYSTEM = ("chromium", "chromium-browser", "google-chrome")
-
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address, with its token, of a server in its own process."""
-    folder = tmp_path_factory.mktemp("workbench")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", START, "serve", str(_project(folder)), "--no-browser"]
-    command += ["--port", str(port), "--token", TOKEN]
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=dict(os.environ))
-    try:
-        _wait(process, port, folder / "server.log")
-        yield f"http://127.0.0.1:{port}/?token={TOKEN}"
-    finally:
-        process.terminate()
-        process.wait(20)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server in its own process on the sample's brain."""
+    with serving(_project(tmp_path_factory.mktemp("workbench"))) as found:
+        yield found
+
+
+@pytest.fixture
+def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A Chromium; the test is skipped, and counted, where none can be had."""
+    with chromium(request) as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Any, server: Server) -> Iterator[Any]:
+    """A page that fails its test on a console error or a request that leaves the machine."""
+    with watched(browser, server) as found:
+        yield found
 
 
 def _project(folder: Path) -> Path:
@@ -60,38 +49,22 @@ def _project(folder: Path) -> Path:
     return folder / "project"
 
 
-def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    for _ in range(240):
-        if process.poll() is not None:
-            pytest.fail(f"the server ended at once: {log.read_text()}")
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1):
-                return
-        except (urllib.error.URLError, TimeoutError):
-            time.sleep(0.25)
-    pytest.fail(f"the server did not answer within a minute: {log.read_text()}")
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on phantoms with known answers: a volume with a bright ball, two channels, a large photograph."""
+    with serving(phantom_project(tmp_path_factory.mktemp("studio"))) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def seat(request: pytest.FixtureRequest, studio: Server) -> Iterator[Person]:
+    """A person before the phantoms, for all tests of a file: opening a page takes longer than most of them."""
+    with chromium(request) as found, watched(found, studio) as page:
+        yield Person(page, studio)
 
 
 @pytest.fixture
-def page(server: str) -> Iterator["playwright.Page"]:
-    """A page that fails its test on a console error or a request that leaves the machine."""
-    if playwright is None:
-        pytest.skip("Playwright for Python is not installed")
-    wrong: list[str] = []
-    home = ("data:", server.split("?")[0])
-    with playwright.sync_playwright() as player:
-        found = next((path for name in SYSTEM if (path := shutil.which(name))), None)
-        try:
-            browser = player.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no Chromium was found: {str(error).splitlines()[0]}")
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda sent: None if sent.url.startswith(home) else wrong.append(sent.url))
-        page.goto(server)
-        page.wait_for_selector("canvas")
-        page.wait_for_selector("#cases .case[aria-pressed=true]")
-        yield page
-        browser.close()
-    assert wrong == []
+def person(seat: Person) -> Person:
+    """The person with the brush in hand, nothing locked, nothing proposed."""
+    seat.reset()
+    return seat

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
+playwright = pytest.importorskip("playwright.sync_api", reason="no browser: Playwright for Python is not installed")
 
 VOLUME = """async () => {
   const {cases} = await (await fetch('/api/cases')).json();

@@ -10,7 +10,7 @@ import pytest
 
 from septum.classical.methods import METHODS, find
 from septum.errors import ConfigError, DatasetError
-from septum.options import KINDS, STAGES, Option
+from septum.options import KINDS, Option
 
 TWO_VALUES_ARE_TOO_FEW = {
     *("intermodes", "minimum", "multi-otsu", "hysteresis"),
@@ -27,7 +27,6 @@ def test_every_row_fits_its_function(method):
     assert set(names) <= set(parameters)
     assert set(method.given) <= set(parameters) & GIVEN
     assert set(method.needs) <= set(method.given)
-    assert method.stage in STAGES
     assert set(method.dimensions) <= {2, 3}
     assert method.channels in ("one", "any")
     assert method.result in ("mask", "classes", "objects")

@@ -274,3 +274,11 @@ def test_impossible_input_is_refused() -> None:
         watershed.watershed(image, spacing=(0, 1))
     with pytest.raises(DatasetError, match="finite"):
         watershed.watershed(image * np.nan)
+
+
+def test_bodies_thinner_than_the_depth_are_objects_too():
+    mask = np.zeros((12, 30), bool)
+    mask[1:11, 2:12], mask[4:6, 16:18], mask[5, 22] = True, True, True
+    found = watershed.distance_watershed(mask, depth_mm=2.0)
+    assert np.array_equal(found > 0, mask)
+    assert found.max() == 3

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
 import pytest
 from tests import phantoms
 from tests.cli import conftest
+from tests.cli.conftest import write_dataset
 
-from septum import Grid, Image, io
+from septum import Grid, Image, LabelMap, io
 from septum.cli.commands.evaluate import score_lines
 from septum.cli.progress import Reporter
 from septum.workflows.training import train as workflow
@@ -51,13 +53,24 @@ def test_info_of_a_movie_shows_frames_and_axes_can_be_declared(septum, tmp_path)
     assert movie["frames"].startswith("5,")
 
 
-def test_info_of_a_data_set_shows_cases_and_the_first_of_them(septum, dataset):
+def test_info_of_a_data_set_lists_every_case_once(septum, dataset):
     result = septum("info", dataset)
     found = rows(result.out)
     assert found["data set"] == "folders"
     assert found["cases"] == "4, 4 with a label"
-    assert result.out.count("first case: ") == 2
-    assert "label 1" in found
+    lines = [line.split() for line in result.out.splitlines()]
+    assert ["case", "shape", "spacing", "channels", "type", "labels"] in lines
+    for name in "abcd":
+        assert [name, "48", "x", "48", "1", "x", "1", "px", "1", "uint8", "1"] in lines
+
+
+def test_info_takes_numbers_of_objects_for_objects(septum, tmp_path):
+    array = np.zeros((20, 20), np.uint8)
+    array[::4, ::4] = np.arange(1, 26).reshape(5, 5)
+    io.write_labels(tmp_path / "cells.png", LabelMap(array, Grid.from_spacing((20, 20), (1.0, 1.0))))
+    out = septum("info", tmp_path / "cells.png").out
+    assert rows(out)["objects?"] == "25, of 1 to 1 pixels, if these are no classes"
+    assert "label 1" not in rows(out)
 
 
 def test_info_of_a_table_shows_the_data_set(septum, dataset):
@@ -76,6 +89,30 @@ def test_info_of_a_broken_table_says_what_is_wrong(septum, tmp_path):
 def test_info_of_several_paths_shows_each(septum, dataset):
     result = septum("info", dataset / "images" / "a.png", dataset / "images" / "b.png")
     assert result.out.count("format") == 2
+
+
+def test_doctor_names_one_fault_of_many_files_once(septum, tmp_path):
+    folder = write_dataset(tmp_path / "many", tuple("abcdefgh"))
+    for path in (folder / "labels").glob("*.png"):
+        io.write_labels(path, LabelMap(np.zeros((48, 40), np.uint8), Grid.from_spacing((48, 40), (1.0, 1.0))))
+    out = septum("doctor", folder).out
+    assert out.count("[shape-mismatch]") == 1
+    assert "8 cases, such as a," in out
+    assert "also: b, c, d, e, f, g, h" in out
+
+
+def test_doctor_suspects_patients_in_names(septum, tmp_path):
+    folder = write_dataset(tmp_path / "names", ("STS_002_CT", "STS_002_PET", "STS_012_CT", "STS_012_PET"))
+    out = septum("doctor", folder).out
+    assert "4 images seem to show 2 patients or specimens, such as STS_002 (CT, PET)" in out
+    assert "image,label,group" in out
+
+
+def test_a_mended_copy_without_labels_is_no_success(septum, dataset, tmp_path):
+    shutil.rmtree(dataset / "labels")
+    result = septum("doctor", dataset, "--fix", tmp_path / "out")
+    assert result.code == 1
+    assert "the copy holds no labels" in result.err
 
 
 def test_doctor_is_content_with_a_sound_data_set(septum, dataset):
@@ -179,8 +216,9 @@ def test_other_engines_write_the_same_masks(septum, model, dataset, tmp_path, en
 def test_predict_names_the_masks_to_look_at_on_the_error_stream(septum, model, dataset, tmp_path):
     result = septum("predict", model, dataset / "images" / "a.png", "-o", tmp_path / "out")
     assert result.out.split() == [str(tmp_path / "out" / "a.png")]
-    assert "quality 0 pass, 1 look, 0 fail" in result.err
-    assert "look  a" in result.err
+    assert "quality 0 pass, " in result.err
+    assert "  a, " in result.err
+    assert "note    no image was held out" in result.err
     assert str(tmp_path / "out" / "quality.csv") in result.err
 
 

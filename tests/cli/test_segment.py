@@ -106,7 +106,7 @@ def test_the_list_holds_every_method_and_explains_one(septum):
         (["a.png", "-m", "otsu", "-o", "out"], "does not exist"),
         (["a.png", "-m", "confidence-connected", "-o", "out"], "--seeds"),
         (["--suggest", "data", "-o", "out"], "does not exist"),
-        (["--suggest", "data", "-o", "out", "--jobs", "0"], "jobs must be at least 1"),
+        (["--suggest", "data", "-o", "out", "--workers", "0"], "workers must be auto"),
     ],
 )
 def test_wrong_usage_exits_with_2_and_says_what_to_do(septum, tmp_path, monkeypatch, arguments, words):
@@ -130,7 +130,7 @@ def test_seeds_outside_the_image_are_named(septum, dataset, tmp_path):
 def test_the_comparison_prints_a_table_and_writes_a_pipeline(septum, dataset, tmp_path, monkeypatch):
     grid = tuple(Candidate((make_step(name),), name, False) for name in ("otsu", "triangle"))
     monkeypatch.setattr(suggestion, "first_stage", lambda **given: grid)
-    result = septum("segment", "--suggest", dataset, "-o", tmp_path / "out", "--jobs", "1")
+    result = septum("segment", "--suggest", dataset, "-o", tmp_path / "out", "--workers", "1")
     assert result.code == 0, result.err
     assert "otsu" in result.out
     assert "best of all" in result.out
@@ -167,3 +167,46 @@ def test_training_reports_what_the_network_gained_over_classical_methods(septum,
     assert (word == "gained") == (float(dice) >= float(best))
     assert float(gain) == pytest.approx(abs(float(dice) - float(best)), abs=0.0015)
     assert "triangle" in page
+
+
+def test_a_folder_of_grey_and_colour_is_segmented_with_a_note_and_one_of_colour_alone_is_not(septum, dataset, tmp_path):
+    red = np.zeros((3, 48, 48), np.uint8)
+    red[0, 10:30, 10:30] = 255
+    grid = Grid.from_spacing((48, 48), (1.0, 1.0))
+    io.write_image(dataset / "images" / "red.png", Image(red, grid))
+    result = septum("segment", dataset / "images", "-m", "otsu", "-o", tmp_path / "out")
+    assert result.code == 0
+    assert "grey and colour images, such as red, lie together" in result.err
+    assert io.read_labels(tmp_path / "out" / "red.png").array[20, 20] == 1
+    assert 'do = "channel"' in (tmp_path / "out" / "pipeline.toml").read_text()
+    (tmp_path / "colour").mkdir()
+    io.write_image(tmp_path / "colour" / "red.png", Image(red, grid))
+    assert septum("segment", tmp_path / "colour", "-m", "otsu", "-o", tmp_path / "no").code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed"),
+    [
+        (["-m", "split-touching"], "--method otsu --clean split-touching"),
+        (["-m", "gaussian"], "--method otsu --smooth gaussian"),
+        (["-m", "otsu", "--clean", "gaussian"], "--smooth gaussian"),
+        (["-m", "otsu", "--clean", "otsu"], "--method otsu"),
+    ],
+)
+def test_a_step_in_the_wrong_place_is_answered_with_what_to_type(septum, dataset, tmp_path, arguments, typed):
+    result = septum("segment", dataset / "images", *arguments, "-o", tmp_path / "out")
+    assert result.code == 2
+    assert f"type {typed}" in result.err
+
+
+def test_the_page_is_written_unless_told_otherwise_and_its_address_is_said(septum, dataset, tmp_path):
+    result = septum("segment", dataset / "images", "-m", "otsu", "-o", tmp_path / "out")
+    assert f"look at it: {(tmp_path / 'out' / 'index.html').as_uri()}" in result.err
+    assert (tmp_path / "out" / "septum-page" / "contact-sheet.png").is_file()
+    assert "Research software" in (tmp_path / "out" / "index.html").read_text()
+    septum("segment", dataset / "images", "-m", "otsu", "-o", tmp_path / "plain", "--no-page")
+    assert not (tmp_path / "plain" / "index.html").exists()
+    assert not (tmp_path / "plain" / "septum-page").exists()
+    again = septum("evaluate", tmp_path / "out", dataset, "-o", tmp_path / "report")
+    assert again.code == 0
+    assert "no reference" not in again.err

@@ -50,14 +50,14 @@ def test_evaluate_takes_a_file_and_flags_over_it_and_its_own_file_again(septum, 
 def test_segment_writes_what_the_pipeline_does_not_say(septum, dataset, tmp_path):
     words = ("segment", dataset / "images" / "a.png", "-m", "confidence-connected", "-o", tmp_path / "out")
     assert septum(*words, *given(tmp_path, 'seeds = ["24,24"]\naxes = "YX"\n')).code == 0
-    assert written(tmp_path / "out" / "septum-segment.toml") == {"seeds": [], "axes": "YX"}
+    assert written(tmp_path / "out" / "septum-segment.toml") == {"seeds": [], "axes": "YX", "page": True}
     assert written(tmp_path / "out" / "pipeline.toml")["seeds"] == ["24,24"]
 
 
 def test_suggest_and_classifier_have_settings_of_their_own(septum, dataset, tmp_path):
-    refused = septum("segment", "--suggest", dataset, "-o", tmp_path / "out", *given(tmp_path, "job = 2\n"))
+    refused = septum("segment", "--suggest", dataset, "-o", tmp_path / "out", *given(tmp_path, "worker = 2\n"))
     assert refused.code == 2
-    assert "did you mean 'jobs'?" in refused.err
+    assert "did you mean 'workers'?" in refused.err
     wrong = septum(
         "segment", dataset / "images", "--classifier", tmp_path / "k.npz", "-o", tmp_path / "out",
         *given(tmp_path, 'seeds = ["1,1"]\n'),

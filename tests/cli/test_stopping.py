@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from septum.cli.stopping import StopRequest
+from septum.errors import Cancelled
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -44,3 +45,12 @@ def test_outside_the_main_thread_no_handler_is_set():
     thread.start()
     thread.join()
     assert outcome == [False]
+
+
+def test_before_the_work_asks_for_the_first_time_a_stop_is_obeyed_at_once(capfd):
+    with StopRequest(at_once=True), pytest.raises(Cancelled):
+        os.kill(os.getpid(), signal.SIGTERM)
+    with StopRequest(at_once=True) as stop:
+        assert not stop.requested()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested()

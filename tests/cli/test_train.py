@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from septum.workflows.model.settings import TrainSettings
+from septum.workflows.training import early
 from septum.workflows.training import train as workflow
 
 
@@ -21,10 +27,12 @@ def called(monkeypatch):
         for note in seen.get("notes", ()):
             options["on_note"](note)
         return SimpleNamespace(
-            model=output, report=output / "report" / "index.html", stopped=seen.get("stop", False), mean_dice=0.87654
-        )
+            model=output, report=output / "report" / "index.html", stopped=seen.get("stop", False), mean_dice=0.87654,
+            held_out=("a", "b"),
+        )  # fmt: skip
 
     monkeypatch.setattr(workflow, "train", train)
+    monkeypatch.setattr(early, "look_first", lambda dataset, output, **how: None)
     return seen
 
 
@@ -76,6 +84,68 @@ def test_results_go_to_stdout_and_notes_to_stderr(septum, called):
     assert result.out.splitlines() == [
         "model   model",
         f"report  {Path('model/report/index.html')}",
-        "Dice    0.8765 (mean on the images that were held out)",
+        "Dice    0.877 (mean of the 2 images that were held out: a, b)",
     ]
     assert result.err == "starting\n2 of 10 images have no label\n"
+
+
+def test_how_many_images_were_held_out_is_said_with_their_dice(septum, called):
+    out = septum("train", "data", "-o", "model").out
+    assert "Dice    0.877 (mean of the 2 images that were held out: a, b)" in out
+
+
+WITHOUT_TORCH = """
+import sys
+from septum.cli.main import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("torch" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("wrong", ["no data", "empty", "no labels", "not empty", "no plan"])
+def test_wrong_paths_and_data_are_refused_before_pytorch_is_loaded(dataset, tmp_path, wrong):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "held").mkdir()
+    (tmp_path / "held" / "thesis.txt").touch()
+    given = {
+        "no data": [tmp_path / "nothing", "-o", tmp_path / "m"],
+        "empty": [tmp_path / "empty", "-o", tmp_path / "m"],
+        "no labels": [dataset, "-o", tmp_path / "m"],
+        "not empty": [dataset, "-o", tmp_path / "held"],
+        "no plan": [dataset, "-o", tmp_path / "m", "--plan", tmp_path / "plan.json"],
+    }[wrong]
+    if wrong == "no labels":
+        shutil.rmtree(dataset / "labels")
+    command = [sys.executable, "-c", WITHOUT_TORCH, "train", *map(str, given)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout.strip() == "False"
+    assert not (tmp_path / "m").exists()
+
+
+SLOW = """
+import time
+from septum.cli.main import main
+from septum.workflows.data import cases
+from septum.workflows.training import train
+def slow(*given, **named):
+    print("reading", flush=True)
+    time.sleep(60)
+train.planned_machine = slow
+main(["train", {data!r}, "-o", {model!r}])
+"""
+
+
+def test_a_cluster_that_ends_the_job_while_data_is_read_is_obeyed_within_two_seconds(dataset, tmp_path):
+    code = SLOW.format(data=str(dataset), model=str(tmp_path / "m"))
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "reading\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - began < 2
+    assert process.returncode == 130
+    assert "nothing is trained yet" in errors

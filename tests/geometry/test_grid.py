@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nibabel.orientations import aff2axcodes
 
 from septum.errors import GeometryError
-from septum.geometry import Grid, Image, LabelMap
+from septum.geometry import Grid, Image, LabelMap, Placement
 
 ORIENTATIONS = list(itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3)))
 
@@ -143,3 +143,31 @@ def test_a_boolean_mask_becomes_labels_0_and_1() -> None:
     labels = LabelMap(np.eye(3, dtype=bool), Grid.from_spacing((3, 3), (1, 1)), {1: "diagonal"})
     assert labels.array.dtype == np.uint8
     assert labels.names == {1: "diagonal"}
+
+
+def test_the_unit_and_whether_places_are_known_travel_with_the_grid() -> None:
+    grid = Grid.pixels((6, 8, 10))
+    assert (grid.unit, grid.positioned, grid.spacing) == ("px", False, (1.0, 1.0, 1.0))
+    place = Placement.plan(grid, (2.0, 1.0, 1.0), reorient=False)
+    for other in (grid.crop((1, 1, 1), (3, 3, 3)), place.canonical, place.target):
+        assert (other.unit, other.positioned) == ("px", False)
+    assert (grid.known_spacing, grid.letters, grid.anatomical) == (None, None, False)
+
+
+def test_directions_in_a_patient_need_a_volume_whose_file_holds_them() -> None:
+    volume, plane = Grid.from_spacing((4, 5, 6), (3, 1, 1)), Grid.from_spacing((5, 6), (1, 1))
+    assert (volume.letters, volume.known_spacing) == ("SAR", (3.0, 1.0, 1.0))
+    assert (plane.letters, plane.anatomical) == (None, False)
+    assert not Grid.from_spacing((4, 5, 6), (3, 1, 1), positioned=False).anatomical
+
+
+def test_grids_that_know_less_are_not_equal_but_match() -> None:
+    known, unknown = Grid.from_spacing((4, 5), (1, 1)), Grid.pixels((4, 5))
+    assert known != unknown
+    assert hash(known) != hash(unknown)
+    assert known.matches(unknown)
+
+
+def test_another_unit_is_refused() -> None:
+    with pytest.raises(GeometryError, match='"mm" or "px", got \'cm\''):
+        Grid((4, 5), np.eye(3), unit="cm")

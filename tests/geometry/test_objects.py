@@ -69,3 +69,12 @@ def test_an_image_elsewhere_is_refused() -> None:
     other = Image(np.zeros((1, *PAIR.array.shape)), Grid.from_spacing(PAIR.array.shape, (1.0, 1.0, 1.0)))
     with pytest.raises(GeometryError, match="must lie on one grid"):
         PAIR.labels.objects(other)
+
+
+def test_objects_of_unknown_size_are_measured_in_pixels() -> None:
+    labels = LabelMap(np.array([[1, 1, 0], [1, 1, 2]]), Grid.pixels((2, 3)))
+    table = labels.objects()
+    assert table["area_px2"].tolist() == [4.0, 1.0]
+    assert "equivalent_diameter_px" in table
+    assert not [name for name in table if "mm" in name]
+    assert repr(labels) == "LabelMap(2 × 3, no physical size, int64)"

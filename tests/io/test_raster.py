@@ -225,3 +225,24 @@ def test_pictures_that_would_lose_something_are_not_written(
     image = Image(array, Grid.from_spacing(array.shape[1:], (1.0,) * (array.ndim - 1)))
     with pytest.raises(FormatError, match=words):
         io.write_image(tmp_path / name, image)
+
+
+def test_written_labels_are_colours_in_every_viewer_and_stay_their_own_indices(tmp_path: Path) -> None:
+    array = np.array([[0, 1, 2], [7, 8, 255]], np.uint8)
+    io.write_labels(tmp_path / "m.png", LabelMap(array, Grid.from_spacing((2, 3), (1, 1))))
+    with PIL.Image.open(tmp_path / "m.png") as picture:  # Pillow is the oracle: the indices, and what a viewer shows
+        assert picture.mode == "P"
+        np.testing.assert_array_equal(np.asarray(picture), array)
+        shown = np.asarray(picture.convert("RGB"))
+    assert shown[0, 0].tolist() == [0, 0, 0]
+    assert all(np.ptp(shown[array == label][0]) > 60 for label in (1, 2, 7, 8, 255)), "every label must be a colour"
+    assert len({tuple(shown[array == label][0]) for label in (1, 2, 7, 8)}) == 4
+    back = io.read_labels(tmp_path / "m.png")
+    np.testing.assert_array_equal(back.array, array)
+    assert back.notes == ()
+
+
+def test_labels_beyond_a_palette_are_written_with_16_bits(tmp_path: Path) -> None:
+    array = np.array([[0, 256]], np.uint16)
+    io.write_labels(tmp_path / "m.png", LabelMap(array, Grid.from_spacing((1, 2), (1, 1))))
+    np.testing.assert_array_equal(io.read_labels(tmp_path / "m.png").array, array)

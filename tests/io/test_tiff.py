@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -219,7 +220,7 @@ def test_written_labels_are_compressed_ome_tiff_with_size_and_exact(tmp_path: Pa
     labels = LabelMap(np.zeros((6, 90, 110), np.uint8), grid)
     io.write_labels(tmp_path / "m.tif", labels)
     assert (tmp_path / "m.tif").stat().st_size < 20_000
-    assert io.read_labels(tmp_path / "m.tif").grid == grid
+    assert io.read_labels(tmp_path / "m.tif").grid == replace(grid, positioned=False)
     with tifffile.TiffFile(tmp_path / "m.tif") as file:
         assert file.is_ome
         assert file.series[0].axes == "ZYX"

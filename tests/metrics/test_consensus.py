@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +15,7 @@ from tests import phantoms
 from septum.errors import ConfigError, GeometryError
 from septum.metrics import confusion_counts, dice
 from septum.metrics.consensus import (
-    IdenticalReaders,
-    identical_readers,
     majority_vote,
-    pairwise_dice,
     staple,
     vote_patterns,
     voxel_agreement,
@@ -81,15 +77,6 @@ def test_majority_equals_the_label_voting_of_simpleitk(masks: list[np.ndarray]) 
 
 
 @given(readings)
-def test_pairwise_dice_equals_dice_of_each_pair(masks: list[np.ndarray]) -> None:
-    table = pairwise_dice(masks, label=2)
-    for i, a in enumerate(masks):
-        for j, b in enumerate(masks):
-            (counts,) = confusion_counts(a, b, classes=[2])
-            assert table[i, j] == pytest.approx(dice(counts), nan_ok=True)
-
-
-@given(readings)
 def test_patterns_tell_every_voxel_what_each_reader_said(masks: list[np.ndarray]) -> None:
     patterns = vote_patterns(masks)
     said = patterns.labels[patterns.votes[patterns.pattern]]  # (*shape, R)
@@ -118,48 +105,9 @@ def test_readers_who_agree_are_their_own_consensus() -> None:
 
 def test_ignored_voxels_count_nowhere() -> None:
     masks = [np.array([1, 1, 0, 0]), np.array([1, 0, 0, 1])]
-    assert pairwise_dice(masks, ignore=np.array([False, True, False, True]))[0, 1] == 1.0
-    assert math.isnan(pairwise_dice([[0, 0], [0, 0]])[0, 1])
+    assert voxel_agreement(vote_patterns(masks, ignore=np.array([False, True, False, True]))).cohen[0, 1] == 1.0
     with pytest.raises(ConfigError, match="a voxel that is not ignored"):
         staple(masks, ignore=np.ones(4, bool))
-
-
-def test_copies_are_found_over_all_cases_whatever_their_type() -> None:
-    rng = np.random.default_rng(2)
-    cases = []
-    for k in range(4):
-        gold = rng.integers(0, 2, (6, 7))
-        case = {"gold": gold.astype(np.int64), "copy": gold.astype(bool), "near": gold.astype(np.uint8)}
-        if k == 2:
-            case["near"][0, 0] = 1 - case["near"][0, 0]
-        if k == 3:
-            del case["copy"]
-        cases.append(case)
-    assert identical_readers(iter(cases)) == (IdenticalReaders("copy", "gold", 3),)
-
-
-def test_two_readers_who_leave_the_same_picture_empty_are_not_copies() -> None:
-    empty = np.zeros((4, 4), int)
-    assert identical_readers([{"a": empty, "b": empty}]) == ()
-
-
-def test_the_copies_among_real_readers_are_found(realdata: Path) -> None:
-    from PIL import Image
-
-    folder = realdata / "multirater-bubil-cells"
-    readers = {"gold": folder / "labels"} | {p.name: p for p in sorted((folder / "readers").iterdir())}
-
-    def cells(path: Path) -> np.ndarray:
-        array = np.asarray(Image.open(path))
-        return (array if array.ndim == 2 else array[..., 0]) == 0
-
-    names = sorted(p.name for p in (folder / "labels").glob("*.png"))[:2]
-    found = identical_readers({who: cells(where / name) for who, where in readers.items()} for name in names)
-    assert [(pair.first, pair.second) for pair in found] == [
-        ("Person2_Amira", "Person2_ImageJ"),
-        ("Person2_Amira", "gold"),
-        ("Person2_ImageJ", "gold"),
-    ]
 
 
 def test_kappa_of_voxels_equals_scikit_learn_and_statsmodels() -> None:
@@ -201,10 +149,10 @@ def test_bad_masks_are_refused() -> None:
     with pytest.raises(ConfigError, match="at least two readers, got 1"):
         majority_vote([np.zeros(3, int)])
     with pytest.raises(GeometryError, match=r"same shape, got \[\(2,\), \(3,\)\]"):
-        pairwise_dice([[0, 1], [0, 1, 1]])
+        vote_patterns([[0, 1], [0, 1, 1]])
     with pytest.raises(GeometryError, match="integer labels, got float64"):
         staple([[0.5], [0.5]])
     with pytest.raises(GeometryError, match="ignore must have the shape"):
-        pairwise_dice([[0, 1], [0, 1]], ignore=[True])
+        vote_patterns([[0, 1], [0, 1]], ignore=[True])
     with pytest.raises(ConfigError, match="max_iterations must be at least 1"):
         staple([[0, 1], [0, 1]], max_iterations=0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -153,3 +155,33 @@ def test_labels_that_nobody_named_get_a_row_of_the_table(client: TestClient, fol
     client.app.state.desk._close("volume")
     labels(client)
     assert {one["value"]: one["name"] for one in client.get("/api/project").json()["labels"]}[40] == "label 40"
+
+
+def test_a_prompted_network_is_told_clicks_scribbles_and_boxes(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    class Network:
+        """Answers with the first label of what it is told, everywhere."""
+
+        def __init__(self, folder: Path, *, grid: Any) -> None:
+            asked.update(folder=folder, grid=grid)
+
+        def __call__(self, image: Any, *, strokes: Any, boxes: Any, region: Any, **rest: Any) -> Any:
+            asked.update(strokes=[(len(one.points), one.label) for one in strokes], boxes=boxes)
+            return np.full(region.shape, 2)
+
+    monkeypatch.setattr("septum.workflows.prediction.live.PromptedModel", Network)
+    model = SimpleNamespace(name="model-1", prompts=True)
+    monkeypatch.setattr("septum.server.proposing.models_of", lambda project: [model])
+    found = tool(
+        client, "prompted", options={"model": "model-1", "label": 2}, points=[INSIDE],
+        strokes=[{"points": [OUTSIDE, [4, 2, 4]], "label": 0}],
+        boxes=[{"region": [[3, 8, 8], [6, 12, 12]], "label": 2}],
+    )  # fmt: skip
+    assert found.status_code == 200, found.text
+    assert found.json()["changed"] > 0
+    assert asked["folder"].name == "model-1"
+    assert asked["strokes"] == [(3, 0), (1, 2)]
+    assert [(box.start, box.stop, label) for box, label in asked["boxes"]] == [((3, 8, 8), (6, 12, 12), 2)]

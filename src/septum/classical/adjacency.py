@@ -38,6 +38,7 @@ def connected_parts(labels: NDArray[Any], *, full: bool = False) -> tuple[NDArra
         line = np.where(flat != 0, np.cumsum(begins), 0).astype(np.uint32)
         return line.reshape(labels.shape), int(np.count_nonzero(begins))
     reach = (8 if full else 4) if labels.ndim == 2 else (26 if full else 6)
+    labels = np.require(labels, requirements="W")  # files may be mapped for reading; cc3d takes none of those
     parts, count = cc3d.connected_components(labels, connectivity=reach, return_N=True)
     return parts, int(count)
 

@@ -429,5 +429,10 @@ def find(name: str, *, stage: str | None = None) -> Method:
     method = table[name]
     if stage is not None and method.stage != stage:
         purpose = {"image": "prepares an image", "segment": "segments an image", "clean": "mends a mask"}
-        raise ConfigError(f"{name} {purpose[method.stage]}, and a method that {purpose[stage]} was expected")
+        typed = {"image": "--smooth {}", "segment": "--method {}", "clean": "--clean {}"}[method.stage].format(name)
+        if stage == "segment":
+            typed = f"--method otsu {typed}"
+        raise ConfigError(
+            f"{name} {purpose[method.stage]}, and a method that {purpose[stage]} was expected; type {typed}"
+        )
     return method

@@ -125,7 +125,7 @@ def distance_watershed(
     inside = np.ascontiguousarray(inside[box])
     far = edt.edt(inside, anisotropy=step, black_border=False)
     far = np.minimum(far, np.float32(sum(n * s for n, s in zip(inside.shape, step, strict=True))))  # no background
-    start = summits(far, depth=depth) if given is None else given[box]
+    start = _with_every_part(summits(far, depth=depth), inside) if given is None else given[box]
     ground = _TOP - heights(far)
     out[box] = flood(ground, markers=np.where(inside, start, 0).astype(np.uint32), mask=inside, lines=lines)
     return out
@@ -296,6 +296,16 @@ def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
         hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
         box.append(slice(max(int(hit[0]) - 1, 0), min(int(hit[-1]) + 2, mask.shape[axis])))
     return tuple(box)
+
+
+def _with_every_part(markers: Labels, mask: NDArray[np.bool_]) -> Labels:
+    """The markers, and each part of the mask that has none as one more: bodies thinner than the depth are bodies."""
+    markers = connected_parts(np.where(mask, markers, 0))[0].astype(np.uint32)  # a constant distance is one summit
+    parts, count = connected_parts(mask)
+    bare = np.ones(count + 1, bool)
+    bare[parts[markers > 0]] = bare[0] = False
+    number = np.where(bare, np.cumsum(bare) + markers.max(), 0).astype(np.uint32)
+    return np.asarray(np.maximum(markers, number[parts]))
 
 
 def _reached(labels: Labels, markers: Labels, mask: NDArray[np.bool_]) -> Labels:

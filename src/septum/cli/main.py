@@ -25,8 +25,10 @@ from septum.cli.commands import (
     evaluate,
     import_keras,
     info,
+    instances,
     interpolate,
     lesson,
+    measure,
     new,
     pixels,
     predict,
@@ -34,6 +36,7 @@ from septum.cli.commands import (
     review,
     segment,
     serve,
+    track,
     train,
 )
 from septum.cli.stopping import STOPPED
@@ -47,7 +50,8 @@ app = typer.Typer(
     help="Biomedical image segmentation from a handful of annotations.\n\n"
     "Look at images (info), check a data set (doctor), segment without training (segment), "
     "learn from scribbles (pixels), edit labels (edit), train a U-Net (train), segment with it (predict), "
-    "measure (evaluate), grade masks without references (quality), let people rate (review), "
+    "score masks (evaluate), split them into objects (instances), count and measure those (measure), "
+    "follow them through a movie (track), grade masks without references (quality), let people rate (review), "
     "or do it all in the browser (serve); learn how it works (lesson)."
     f"\n\n{NOTICE}",
     no_args_is_help=True,
@@ -66,6 +70,9 @@ app.command("pixels", short_help="Train a pixel classifier from scribbles.")(pix
 app.command("edit", short_help="Edit labels by a script of steps.")(edit.edit)
 app.command("interpolate", short_help="Fill the slices between drawn ones.")(interpolate.interpolate)
 app.command("evaluate", short_help="Compare masks with references.")(evaluate.evaluate)
+app.command("instances", short_help="Split masks into single objects.")(instances.instances)
+app.command("measure", short_help="Count, measure and compare objects.")(measure.measure)
+app.command("track", short_help="Follow objects through a movie.")(track.track)
 app.command("quality", short_help="Grade masks without their references.")(quality.quality)
 app.add_typer(review.app, name="review", short_help="A blinded reader study of masks.")
 app.command("lesson", short_help="The lecture, computed step by step.")(lesson.lesson)

@@ -42,6 +42,7 @@ Foreground = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that the output folder already holds.")]
+NoPage = Annotated[bool, typer.Option("--no-page", help="Write the masks without the page that shows them.")]
 Devices = Annotated[
     str | None,
     typer.Option(metavar="WHICH", help="auto, cpu, cuda, mps, or a number of devices.", show_default="auto"),

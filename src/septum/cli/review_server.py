@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from septum.errors import SeptumError
+from septum.errors import ConfigError, SeptumError
 from septum.workflows.review import study as review
 from septum.workflows.review.study import Study
 
@@ -139,9 +139,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(_state(study, self.server.reader))
         elif path.startswith("pictures/"):
             name = path.removeprefix("pictures/")
-            if not any(name in item.pictures for item in study.items):
-                raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such picture in the study")
-            self._send((study.folder / review.PICTURES / name).read_bytes(), "image/png")
+            try:
+                content = review.read_picture(study, name)
+            except ConfigError as error:
+                raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such picture in the study") from error
+            self._send(content, "image/png")
         else:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such page")
 

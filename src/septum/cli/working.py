@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import typer
 
+from septum.cli import options
 from septum.cli.stopping import STOPPED, WAITING, StopRequest
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ def until_stopped(work: Callable[..., Result]) -> Result:
             pass
     typer.echo("stopped before the end; nothing was written", err=True)
     raise typer.Exit(STOPPED)
+
+
+def say_page(page: Path | None) -> None:
+    """Where the page that a command wrote can be opened, on the error stream; nothing where there is none."""
+    if page is not None and options.is_first_process():
+        typer.echo(f"look at it: {page.resolve().as_uri()}", err=True)
 
 
 def finish_masks(result: Listed, *, stopped: bool) -> None:

@@ -124,7 +124,7 @@ def to_xarray(array: NDArray[Any], grid: Grid, *, channels: tuple[str, ...] | No
     if channels is not None:
         coordinates["channel"] = list(channels)
         names = ("channel", *names)
-    attributes = {"affine": grid.affine.tolist(), "units": "mm"}
+    attributes = {"affine": grid.affine.tolist(), "units": grid.unit, "positioned": grid.positioned}
     return xarray.DataArray(array, dims=names, coords=coordinates, attrs=attributes)
 
 
@@ -144,7 +144,9 @@ def from_xarray(data: Any) -> tuple[NDArray[Any], Grid, tuple[str, ...]]:
     names = tuple(map(str, data.coords["channel"].values)) if has_channels and "channel" in data.coords else ()
     array = array if has_channels else array[None]
     if "affine" in data.attrs:
-        return array, Grid(array.shape[1:], np.asarray(data.attrs["affine"], dtype=np.float64)), names
+        affine = np.asarray(data.attrs["affine"], dtype=np.float64)
+        unit, positioned = data.attrs.get("units", "mm"), bool(data.attrs.get("positioned", True))
+        return array, Grid(array.shape[1:], affine, unit=unit, positioned=positioned), names
     axes = wanted[1:] if has_channels else wanted
     return array, Grid.from_spacing(array.shape[1:], [_step(data, name) for name in axes]), names
 

@@ -8,14 +8,17 @@ Conventions, everywhere in Septum:
 * array axes run slowest first: `(z, y, x)` for volumes, `(y, x)` for planes;
 * the affine maps **array indices in array order** to world millimetres; in 3-D the world is RAS+ (x grows to the
   patient's right, y to the front, z to the head), in 2-D it is the image's own plane `(y, x)`;
-* index `(0, 0, 0)` is the *centre* of the first voxel.
+* index `(0, 0, 0)` is the *centre* of the first voxel;
+* what a file does not say is a fact, too: `unit` is "px" where it gives no size of a sample (spacing is then 1), and
+  `positioned` is False where its format holds neither origin nor orientation. The reader decides both, once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum.errors import GeometryError
 
 Floats = NDArray[np.float64]
+Unit = Literal["mm", "px"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +36,12 @@ class Grid:
     Args:
         shape: number of samples along each array axis, all at least 1.
         affine: `(ndim + 1, ndim + 1)` matrix from array index (array order) to world millimetres.
+        unit: of the spacing: "mm", or "px" where nothing is known but the samples.
+        positioned: whether origin and directions mean something; False for pictures and TIFF stacks.
 
     Raises:
-        GeometryError: when the shape or affine is impossible (not 2-D or 3-D, empty axis, singular or not finite).
+        GeometryError: when the shape or affine is impossible (not 2-D or 3-D, empty axis, singular or not finite), or
+            the unit unknown.
 
     >>> grid = Grid.from_spacing((20, 64, 48), (3.0, 0.5, 0.5))
     >>> grid.spacing
@@ -43,6 +50,9 @@ class Grid:
 
     shape: tuple[int, ...]
     affine: Floats
+    _: KW_ONLY
+    unit: Unit = "mm"
+    positioned: bool = True
 
     def __post_init__(self) -> None:
         shape = tuple(int(n) for n in self.shape)
@@ -59,13 +69,17 @@ class Grid:
         lengths = np.linalg.norm(affine[:-1, :-1], axis=0)
         if (lengths <= 0).any() or abs(np.linalg.det(affine[:-1, :-1] / np.where(lengths > 0, lengths, 1))) < 1e-4:
             raise GeometryError(f"the axes of a grid must span space, got affine {affine[:-1, :-1].round(4).tolist()}")
+        if self.unit not in ("mm", "px"):
+            raise GeometryError(f'the unit of a grid must be "mm" or "px", got {self.unit!r}')
         affine.flags.writeable = False
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "affine", affine)
 
     @classmethod
-    def from_spacing(cls, shape: Sequence[int], spacing: Sequence[float]) -> Grid:
-        """An axis-aligned grid at the origin; `spacing` in mm per array axis, all positive.
+    def from_spacing(
+        cls, shape: Sequence[int], spacing: Sequence[float], *, unit: Unit = "mm", positioned: bool = True
+    ) -> Grid:
+        """An axis-aligned grid at the origin; `spacing` in mm (or px, see `unit`) per array axis, all positive.
 
         In 3-D the array axes `(z, y, x)` point to superior, anterior and right.
         """
@@ -75,7 +89,12 @@ class Grid:
         affine = np.eye(len(shape) + 1)
         linear = np.diag(step)
         affine[:-1, :-1] = linear[::-1] if len(shape) == 3 else linear
-        return cls(tuple(shape), affine)
+        return cls(tuple(shape), affine, unit=unit, positioned=positioned)
+
+    @classmethod
+    def pixels(cls, shape: Sequence[int]) -> Grid:
+        """The grid of samples of which neither size nor place is known: a picture's, or a bare array's."""
+        return cls.from_spacing(shape, (1.0,) * len(shape), unit="px", positioned=False)
 
     @property
     def ndim(self) -> int:
@@ -86,6 +105,11 @@ class Grid:
     def spacing(self) -> tuple[float, ...]:
         """Distance in mm between neighbouring samples along each array axis."""
         return tuple(float(s) for s in np.linalg.norm(self.affine[:-1, :-1], axis=0))
+
+    @property
+    def known_spacing(self) -> tuple[float, ...] | None:
+        """The spacing in mm, or None where no physical size is known: what a scale bar or a volume in mL needs."""
+        return self.spacing if self.unit == "mm" else None
 
     @property
     def origin(self) -> tuple[float, ...]:
@@ -111,6 +135,16 @@ class Grid:
         """
         letters = ("LR", "PA", "IS") if self.ndim == 3 else (("-Y", "Y"), ("-X", "X"))
         return "".join(letters[world][int(sign > 0)] for world, sign in self.closest_axes())
+
+    @property
+    def anatomical(self) -> bool:
+        """Whether the axes have directions in a patient; pictures and stacks of sections have none."""
+        return self.ndim == 3 and self.positioned
+
+    @property
+    def letters(self) -> str | None:
+        """The orientation, or None where the axes have no directions in a patient."""
+        return self.orientation if self.anatomical else None
 
     def closest_axes(self) -> tuple[tuple[int, int], ...]:
         """For each array axis: the world axis it runs along most closely, and the sign. No world axis occurs twice."""
@@ -143,7 +177,7 @@ class Grid:
         """The grid of `array[start : start + shape]`; a negative start or a larger shape extends the grid (padding)."""
         affine = self.affine.copy()
         affine[:-1, -1] = self.index_to_world(start)
-        return Grid(tuple(shape), affine)
+        return replace(self, shape=tuple(shape), affine=affine)
 
     def corner_difference(self, other: Grid) -> float:
         """Largest distance between matching corners, in voxels of this grid; infinite when the shapes differ."""
@@ -157,7 +191,11 @@ class Grid:
         return self.corner_difference(other) <= tolerance
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Grid) and self.shape == other.shape and np.array_equal(self.affine, other.affine)
+        return (
+            isinstance(other, Grid)
+            and (self.shape, self.unit, self.positioned) == (other.shape, other.unit, other.positioned)
+            and np.array_equal(self.affine, other.affine)
+        )
 
     def __hash__(self) -> int:
-        return hash((self.shape, self.affine.tobytes()))
+        return hash((self.shape, self.affine.tobytes(), self.unit, self.positioned))

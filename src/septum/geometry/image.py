@@ -65,7 +65,7 @@ class Image:
     def _repr_html_(self) -> str:
         from septum.geometry import picture
 
-        png = picture.draw(self.array, None, spacing=self.grid.spacing, orientation=_anatomy(self.grid))
+        png = picture.draw(self.array, None, spacing=self.grid.spacing, orientation=self.grid.letters)
         return _figure(png, repr(self))
 
     def to_simpleitk(self) -> Any:
@@ -135,14 +135,17 @@ class LabelMap:
     def _repr_html_(self) -> str:
         from septum.geometry import picture
 
-        png = picture.draw(None, self.array, spacing=self.grid.spacing, orientation=_anatomy(self.grid))
+        png = picture.draw(None, self.array, spacing=self.grid.spacing, orientation=self.grid.letters)
         return _figure(png, repr(self), picture.legend(self._sizes(), self.names))
 
     def _sizes(self) -> dict[int, str]:
         """How much of each label there is, as text."""
         values, counts = np.unique(self.array, return_counts=True)
         size = self.grid.voxel_volume
-        volume, unit = (size / 1000, "ml") if self.grid.ndim == 3 else (size, "mm²")
+        if self.grid.unit == "px":
+            volume, unit = 1.0, "voxels" if self.grid.ndim == 3 else "pixels"
+        else:
+            volume, unit = (size / 1000, "ml") if self.grid.ndim == 3 else (size, "mm²")
         return {int(v): f"{n * volume:.3g} {unit}" for v, n in zip(values, counts, strict=True) if v != 0}
 
     def objects(self, image: Image | None = None) -> pd.DataFrame:
@@ -150,7 +153,8 @@ class LabelMap:
 
         Columns: `label`, `name`, `voxels`, `volume_mm3` (`area_mm2` in 2-D), `equivalent_diameter_mm`, the centroid in
         voxels (`centroid_z`, …, array order) and in mm of the world (`world_…`), the bounding box in voxels; with an
-        image, mean, standard deviation, least and largest intensity of each channel.
+        image, mean, standard deviation, least and largest intensity of each channel. Where the size of a sample is not
+        known, the names end in `px3`, `px2` and `px`.
 
         Args:
             image: intensities on the same grid.
@@ -219,15 +223,11 @@ def _single(array: NDArray[Any], grid: Grid) -> tuple[NDArray[Any], Grid]:
     return labels, grid
 
 
-def _anatomy(grid: Grid) -> str | None:
-    return grid.orientation if grid.ndim == 3 else None
-
-
 def _place(grid: Grid) -> list[str]:
     """Shape, spacing, and in 3-D the orientation of a grid, for one line."""
     shape = " × ".join(str(n) for n in grid.shape)
     spacing = " × ".join(f"{s:.3g}" for s in grid.spacing) + " mm"
-    return [shape, spacing, *([grid.orientation] if grid.ndim == 3 else [])]
+    return [shape, spacing if grid.unit == "mm" else "no physical size", *([grid.letters] if grid.letters else [])]
 
 
 def _figure(png: bytes, text: str, below: str = "") -> str:

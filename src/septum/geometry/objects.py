@@ -42,7 +42,7 @@ def object_table(
     chosen = np.flatnonzero(values != 0)
     flat = place.reshape(labels.shape)
     axes = "zyx"[-grid.ndim :]
-    size, power = ("volume_mm3", 3) if grid.ndim == 3 else ("area_mm2", 2)
+    size, power = (f"volume_{grid.unit}3", 3) if grid.ndim == 3 else (f"area_{grid.unit}2", 2)
     volumes = counts[chosen] * grid.voxel_volume
     centres = np.array(ndimage.center_of_mass(np.ones(labels.shape, np.uint8), flat, chosen)).reshape(-1, grid.ndim)
     found = ndimage.find_objects(flat + 1)  # once for all objects
@@ -52,7 +52,7 @@ def object_table(
         "name": [names.get(int(value), "") for value in values[chosen]],
         "voxels": counts[chosen],
         size: volumes,
-        "equivalent_diameter_mm": _diameter(volumes, power),
+        f"equivalent_diameter_{grid.unit}": _diameter(volumes, power),
         **{f"centroid_{axis}": centres[:, i] for i, axis in enumerate(axes)},
     }
     world = grid.index_to_world(centres)

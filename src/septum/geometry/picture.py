@@ -18,8 +18,9 @@ from PIL import Image as Picture
 
 from septum.errors import GeometryError
 
-COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#F0E442", "#0072B2", "#999999")
-"""Colours of labels, in turn: those of Okabe and Ito, which people with colour-blindness tell apart."""
+COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#F0E442", "#0072B2", "#882255")
+"""Colours of labels, in turn: those of Okabe and Ito, which people with colour-blindness tell apart, and a wine red in
+the place of their black: on a grey image every label must be a colour."""
 
 _SHORTEST_PX, _LONGEST_PX = 256, 640
 
@@ -31,6 +32,16 @@ def colour_of(label: int) -> str:
     ('#E69F00', '#E69F00')
     """
     return COLOURS[(label - 1) % len(COLOURS)]
+
+
+def rgb_of(label: int) -> tuple[int, int, int]:
+    """The colour of a label as bytes.
+
+    >>> rgb_of(1)
+    (230, 159, 0)
+    """
+    colour = colour_of(label)
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def draw(
@@ -88,7 +99,7 @@ def _png(shown: NDArray[np.uint8], marked: NDArray[Any], aspect: float, opacity:
     canvas = np.array(Picture.fromarray(np.ascontiguousarray(shown)).resize(size[::-1], smooth))
     spots = marked[np.ix_(_nearest(rows, size[0]), _nearest(columns, size[1]))]
     for label in np.unique(spots[spots != 0]).tolist():
-        colour = np.array([int(colour_of(label)[k : k + 2], 16) for k in (1, 3, 5)])
+        colour = np.array(rgb_of(label))
         inside = spots == label
         canvas[inside] = ((1 - opacity) * canvas[inside] + opacity * colour).astype(np.uint8)
         canvas[outline(np.where(marked == label, 1, 0), size, width_px=1)] = colour

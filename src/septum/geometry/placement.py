@@ -9,7 +9,7 @@ image covers stays the same, so nothing is lost at the rim and the inverse needs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -83,7 +83,7 @@ class Placement:
         signs = np.where(self.flips, -1.0, 1.0)
         affine[:-1, :-1] = self.source.affine[:-1, :-1][:, list(self.axes)] * signs
         affine[:-1, -1] = self.source.index_to_world(first)
-        return Grid(shape, affine)
+        return replace(self.source, shape=shape, affine=affine)
 
     @cached_property
     def target(self) -> Grid:
@@ -93,7 +93,7 @@ class Placement:
         affine = canonical.affine.copy()
         affine[:-1, :-1] = canonical.affine[:-1, :-1] * ratio
         affine[:-1, -1] = canonical.index_to_world(0.5 * ratio - 0.5)
-        return Grid(self.shape, affine)
+        return replace(self.source, shape=self.shape, affine=affine)
 
     def reorient(self, array: NDArray[Any]) -> NDArray[Any]:
         """View of `array` (`(..., *source.shape)`) with its last axes in canonical order and direction."""

@@ -7,6 +7,8 @@ until the sheared box fits into it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from septum.geometry.grid import Grid
@@ -54,7 +56,7 @@ def rectangular(grid: Grid) -> Grid:
     normal = np.cross(affine[:3, first], affine[:3, second])
     normal /= np.linalg.norm(normal)
     affine[:3, third] = normal * float(grid.affine[:3, third] @ normal)
-    straight = Grid(grid.shape, affine)
+    straight = replace(grid, affine=affine)
     corners = straight.world_to_index(grid.corners())
     low = np.floor(corners.min(axis=0) + 1e-6).astype(int)
     high = np.ceil(corners.max(axis=0) - 1e-6).astype(int)

@@ -66,8 +66,10 @@ def resample_image(image: Image, grid: Grid, *, order: int = 1, outside: float |
     return Image(result, grid, image.channels, image.notes)
 
 
-def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
-    """Labels at the samples of `grid`, nearest neighbour; beyond the source's voxels 0. The integer type is kept.
+def resample_labels(labels: LabelMap, grid: Grid, *, outside: int = 0) -> LabelMap:
+    """Labels at the samples of `grid`, nearest neighbour; beyond the source's voxels `outside`.
+
+    The integer type is kept where it holds `outside`.
 
     Raises:
         GeometryError: when the grids differ in the number of axes.
@@ -79,14 +81,14 @@ def resample_labels(labels: LabelMap, grid: Grid) -> LabelMap:
     to_source = _index_map(labels.grid, grid)
     if _is_identity(to_source, labels.grid, grid):
         return LabelMap(labels.array, grid, labels.names, labels.notes)
-    result = np.empty(grid.shape, dtype=labels.array.dtype)
+    result = np.empty(grid.shape, dtype=np.promote_types(labels.array.dtype, np.min_scalar_type(outside)))
     for slab, matrix, offset in _slabs(grid.shape, to_source):
         index = [axis.astype(np.intp) for axis in _rounded(result[slab].shape, matrix, offset)]
         valid = np.ones(result[slab].shape, dtype=bool)
         for axis, n in zip(index, labels.grid.shape, strict=True):
             valid &= (axis >= 0) & (axis < n)
             np.clip(axis, 0, n - 1, out=axis)
-        result[slab] = np.where(valid, labels.array[tuple(np.broadcast_arrays(*index))], 0)
+        result[slab] = np.where(valid, labels.array[tuple(np.broadcast_arrays(*index))], result.dtype.type(outside))
     return LabelMap(result, grid, labels.names, labels.notes)
 
 

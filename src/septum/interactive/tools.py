@@ -18,9 +18,9 @@ from septum.interactive.pixels.features import LARGEST, SCALES
 from septum.interactive.slices import fill as between
 from septum.interactive.slices.interpolate import METHODS
 from septum.interactive.slices.shape_based import ENDS
-from septum.options import Method, Option, nearest
+from septum.options import Method, Option, Stage, nearest
 
-STAGE = "tool"
+STAGE: Stage = "tool"
 LABEL = Option("label", "integer", 1, "the label that is set", low=0, high=2**32 - 1)
 SHAPE = Option("label", "integer", 1, "the label whose shape moves", low=1, high=2**32 - 1)
 SMOOTHING = Option("sigma_mm", "number", 0.0, "Gaussian smoothing before", low=0, unit="mm")

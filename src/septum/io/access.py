@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from septum.errors import FormatError
 from septum.geometry import Image, LabelMap
@@ -38,7 +43,15 @@ def read_image(path: Path | str, *, axes: str | None = None, frame: int | None =
     """
     path = Path(path)
     found = find_format(path).read(path, axes=axes, frame=frame, labels=False)
-    return Image(found.array, found.grid, found.channels, found.doubts)
+    return Image(found.array, found.grid, found.channels, (*found.doubts, *_holes(found.array)))
+
+
+def _holes(array: NDArray[Any]) -> tuple[str, ...]:
+    """A sentence about samples that are NaN or infinite, where there are any."""
+    if array.dtype.kind != "f" or math.isfinite(float(array.sum(dtype=np.float64))):
+        return ()
+    wrong = array.size - int(np.count_nonzero(np.isfinite(array)))
+    return (f"{100 * wrong / array.size:.3g} % of the samples are NaN or infinite",) if wrong else ()
 
 
 def read_labels(path: Path | str, *, axes: str | None = None, frame: int | None = None) -> LabelMap:

@@ -40,7 +40,6 @@ class Decoded:
     modality: str = ""
     axes: str = ""
     frames: int = 1
-    units: str = "mm"
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 

@@ -68,8 +68,8 @@ def describe(path: Path | str, *, axes: str | None = None) -> Description:
     channels = found.channels or tuple(f"channel {number}" for number in range(count))
     return Description(
         format=found.format, modality=found.modality, shape=shape, axes=found.axes, channels=channels,
-        dtype=str(found.array.dtype), spacing=grid.spacing, units=found.units,
-        orientation=grid.orientation if grid.ndim == 3 and found.units == "mm" else "", minimum=low, maximum=high,
+        dtype=str(found.array.dtype), spacing=grid.spacing, units=grid.unit,
+        orientation=grid.letters or "", minimum=low, maximum=high,
         frames=found.frames, labels=counts, names=found.names, voxel_volume=grid.voxel_volume,
         notes=(*found.doubts, *found.notes, *notes, *more),
     )  # fmt: skip

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from septum.errors import FormatError
 from septum.geometry import Grid, Image, LabelMap
+from septum.geometry.picture import rgb_of
 from septum.io import decoded as limits
 from septum.io.decoded import Decoded, check_size, collapse_grey, compact, drop_alpha, native, pick_frame
 from septum.io.naming import suffix
@@ -24,6 +25,8 @@ from septum.io.safe import reading, replacing
 _RGB = ("red", "green", "blue")
 _CHANNELS = {1: ("grey",), 2: ("grey", "alpha"), 3: _RGB, 4: (*_RGB, "alpha")}
 _ORIENTATION = 0x0112  # EXIF tag
+_PALETTE = bytes((0, 0, 0)) + b"".join(bytes(rgb_of(label)) for label in range(1, 256))
+"""Of written labels: all 256 entries, so that every file has 8 bits per sample."""
 
 
 def read(path: Path, *, axes: str | None = None, frame: int | None = None, labels: bool = False) -> Decoded:
@@ -51,10 +54,10 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     if labels and array.shape[-1] == 4 and _alpha_is_mask(array):
         array, notes = array[..., 3:], [*notes, "the colours are constant: labels are read from the transparency"]
     planes = native(np.moveaxis(array, -1, 0))
-    grid = Grid.from_spacing(planes.shape[1:], (1.0, 1.0))
+    grid = Grid.pixels(planes.shape[1:])
     letters = ("T" if frames > 1 else "") + ("YXC" if len(planes) > 1 else "YX")
     result = Decoded(
-        planes, grid, _CHANNELS[len(planes)], format=name, axes=letters, frames=frames, units="px", notes=tuple(notes),
+        planes, grid, _CHANNELS[len(planes)], format=name, axes=letters, frames=frames, notes=tuple(notes),
         doubts=tuple(doubts),
     )  # fmt: skip
     if len(planes) in (2, 4):
@@ -79,6 +82,27 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
             return _frames(picture)
 
 
+def is_colour(path: Path) -> bool:
+    """Whether a picture shows anything but greys; one that cannot be read does not (reading it says why).
+
+    >>> import tempfile
+    >>> image = Image(np.ones((1, 4, 5), np.uint8), Grid.from_spacing((4, 5), (1.0, 1.0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.png"), image)
+    ...     is_colour(Path(folder, "a.png"))
+    False
+    """
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(path, formats=("PNG", "JPEG", "BMP", "GIF")) as picture:
+            if picture.mode in ("1", "L", "LA", "I", "I;16", "F"):
+                return False
+        return len(read(path).array) > 1
+    except (OSError, FormatError, PIL.Image.DecompressionBombError):
+        return False
+
+
 def check_axes(path: Path, axes: str | None) -> None:
     """Rows, columns and colours are fixed in these formats; only a wrong declaration can be told.
 
@@ -89,7 +113,10 @@ def check_axes(path: Path, axes: str | None) -> None:
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
-    """Write a plane of labels as grey PNG, 8 or 16 bits.
+    """Write a plane of labels as PNG: up to 255 with a colour palette, so that every viewer shows them, else 16 bits.
+
+    The indices are the labels, as in the masks of PASCAL VOC: index 0 is black, label n has the colour that pages and
+    notebooks give it. A reader that turns palettes into colours must be told not to; Pillow's `Image.open` keeps them.
 
     Raises:
         FormatError: for volumes, negative labels, labels above 65535 and formats that would change labels.
@@ -107,7 +134,7 @@ def write_labels(path: Path, labels: LabelMap) -> None:
     if array.dtype.kind == "i" or array.dtype.itemsize > 2:
         low, high = int(array.min()), int(array.max())
         raise FormatError(f"PNG labels must be 0 to 65535, got {low} to {high}; write {path.name} as .tif")
-    _write(path, array, labels.grid)
+    _write(path, array, labels.grid, palette=_PALETTE if array.dtype == np.uint8 else None)
 
 
 def write_image(path: Path, image: Image) -> None:
@@ -134,12 +161,14 @@ def write_image(path: Path, image: Image) -> None:
     _write(path, array[0] if len(array) == 1 else np.moveaxis(array, 0, -1), image.grid)
 
 
-def _write(path: Path, array: NDArray[Any], grid: Grid) -> None:
+def _write(path: Path, array: NDArray[Any], grid: Grid, *, palette: bytes | None = None) -> None:
     import PIL.Image
 
     if grid.ndim != 2:
         raise FormatError(f"{path.name} must be a plane, got shape {grid.shape}; write volumes as .nii.gz or .tif")
     picture = PIL.Image.fromarray(np.ascontiguousarray(array))
+    if palette is not None:
+        picture.putpalette(palette)
     name = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}.get(suffix(path))
     if name is None:
         raise FormatError(f"{path.name} cannot be written in this format; use .png or .tif")

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import FormatError
-from septum.geometry import Grid, Image, LabelMap
+from septum.geometry import Grid, Image, LabelMap, Unit
 from septum.io import axes as lettered
 from septum.io.decoded import Decoded, check_size, collapse_grey, compact, drop_alpha, native, pick_frame
 from septum.io.omexml import check_planes, check_xml, ome_pixels
@@ -52,7 +52,7 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
         stored = _frame(path, series, letters, chosen)
         page = series.keyframe
         array = lettered.arrange(stored, letters.replace("T", "1"))
-        spacing, units, doubts = _spacing(file, page, "Z" in letters)
+        spacing, unit, doubts = _spacing(file, page, "Z" in letters)
         names = _channel_names(file, len(array), letters, page)
         notes += _page_notes(file)
         array, names, more = colours(array, names, page, labels=labels)
@@ -60,9 +60,10 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
             array, spacing, turning = turned(array, spacing, page)
             more += turning
     spatial = array.shape[1:]
+    grid = Grid.from_spacing(spatial, spacing[-len(spatial) :], unit=unit, positioned=False)
     result = Decoded(
-        native(array), Grid.from_spacing(spatial, spacing[-len(spatial) :]), names, format=_format(file),
-        axes=lettered.understood(letters), frames=frames, units=units, notes=(*notes, *more), doubts=tuple(doubts),
+        native(array), grid, names, format=_format(file), axes=lettered.understood(letters), frames=frames,
+        notes=(*notes, *more), doubts=tuple(doubts),
     )  # fmt: skip
     if names and names[-1] == "alpha":
         result = drop_alpha(result)
@@ -125,7 +126,7 @@ def _write(path: Path, array: NDArray[Any], grid: Grid, channels: tuple[str, ...
     colour = channels == _RGB and array.dtype in (np.uint8, np.uint16) and grid.ndim == 2
     letters = ("ZYX" if grid.ndim == 3 else "YX") if len(array) == 1 else ("CZYX" if grid.ndim == 3 else "CYX")
     metadata: dict[str, Any] = {"axes": "YXS" if colour else letters}
-    if any(abs(step - 1.0) > 1e-12 for step in grid.spacing):
+    if grid.unit == "mm":
         for letter, step in zip("ZYX"[-grid.ndim :], grid.spacing, strict=True):
             metadata |= {f"PhysicalSize{letter}": step, f"PhysicalSize{letter}Unit": "mm"}
     if channels and not colour:
@@ -231,7 +232,7 @@ def _frame(path: Path, series: Any, letters: str, frame: int) -> NDArray[Any]:
     return np.asarray(series.asarray())[pick]
 
 
-def _spacing(file: Any, page: Any, volume: bool) -> tuple[tuple[float, float, float], str, list[str]]:
+def _spacing(file: Any, page: Any, volume: bool) -> tuple[tuple[float, float, float], Unit, list[str]]:
     """`(z, y, x)` in mm where the file gives a physical size, otherwise 1 pixel; and doubts about units."""
     sizes: tuple[float | None, ...] = (None, None, None)
     doubts: list[str] = []

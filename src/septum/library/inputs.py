@@ -64,7 +64,7 @@ def as_label_map(given: LabelsLike, *, spacing: Sequence[float] | None = None, n
 
 
 def _grid(shape: tuple[int, ...], spacing: Sequence[float] | None) -> Grid:
-    return Grid.from_spacing(shape, (1.0,) * len(shape) if spacing is None else spacing)
+    return Grid.pixels(shape) if spacing is None else Grid.from_spacing(shape, spacing)
 
 
 def _refuse_spacing(given: object, spacing: Sequence[float] | None) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from septum.net.engines.protocol import Engine
     from septum.workflows.model.plan import Plan
+    from septum.workflows.prediction.engine import Segmenter
 
 T = TypeVar("T")
 
@@ -93,13 +93,12 @@ class Model:
         return len(self._measured)
 
     @cached_property
-    def _engine(self) -> Engine:
+    def _segmenter(self) -> Segmenter:
         from septum.workflows.model.folder import ModelFolder
-        from septum.workflows.prediction.engine import make_engine
+        from septum.workflows.prediction.engine import open_segmenter
         from septum.workflows.prediction.settings import PredictSettings
 
-        plan, networks = ModelFolder(self.path).load()
-        return make_engine(plan, networks, PredictSettings(), self.path / "exported")
+        return open_segmenter(ModelFolder(self.path), PredictSettings())
 
     def predict(self, image: ImageLike, *, spacing: Sequence[float] | None = None) -> LabelMap:
         """The labels of one image, on its own grid; the network stays loaded for the next one.
@@ -113,17 +112,10 @@ class Model:
             GeometryError, FormatError: an array or a file that is no such image.
         """
         from septum.workflows.prediction.predict import segment
-        from septum.workflows.prediction.settings import PredictSettings
 
         found = as_image(image, spacing=spacing, channels=self.plan.channels)
         with _shown() as reporter:
-            return segment(
-                found,
-                self._engine,
-                self.plan,
-                PredictSettings(),
-                on_progress=lambda share: reporter.work("predicting", share),
-            )
+            return segment(found, self._segmenter, on_progress=lambda share: reporter.work("predicting", share))
 
 
 def load_model(path: str | PathLike[str]) -> Model:
@@ -132,11 +124,9 @@ def load_model(path: str | PathLike[str]) -> Model:
     Raises:
         CheckpointError: no model folder, or one without trained weights.
     """
-    from septum.workflows.model.folder import ModelFolder
-
-    folder = ModelFolder(Path(path))
-    folder.load()
-    return Model(folder.path)
+    model = Model(Path(path))
+    model._segmenter  # noqa: B018 - loaded now, so that a bad folder is refused here and the first image is quick
+    return model
 
 
 def train(

@@ -31,6 +31,7 @@ from septum.metrics.summary import (
     empty_case,
     empty_value,
     summarise,
+    without_few,
 )
 from septum.metrics.surface import (
     SURFACE_SCORES,
@@ -86,4 +87,5 @@ __all__ = [
     "volume_difference_ml",
     "volume_difference_percent",
     "weighted_dice",
+    "without_few",
 ]

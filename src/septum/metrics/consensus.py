@@ -7,9 +7,7 @@ which pairwise Dice is a sum and expectation–maximisation takes microseconds a
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -90,15 +88,6 @@ class VoxelAgreement:
     voxels: int
 
 
-@dataclass(frozen=True)
-class IdenticalReaders:
-    """Two readers whose masks are equal in all of the `n_cases` that both read: copies, not independent readers."""
-
-    first: str
-    second: str
-    n_cases: int
-
-
 def vote_patterns(masks: Sequence[ArrayLike], *, ignore: ArrayLike | None = None) -> VotePatterns:
     """The distinct votes of a case, in linear time and about three integer copies of one mask.
 
@@ -133,31 +122,6 @@ def vote_patterns(masks: Sequence[ArrayLike], *, ignore: ArrayLike | None = None
         counted = pattern[~hidden.reshape(-1)]
     n = np.bincount(counted, minlength=len(votes)).astype(np.int64)
     return VotePatterns(labels, votes, n, pattern.reshape(arrays[0].shape))
-
-
-def pairwise_dice(
-    masks: Sequence[ArrayLike], *, label: int = 1, ignore: ArrayLike | None = None
-) -> NDArray[np.float64]:
-    """Dice of every reader with every other, `(R, R)` in [0, 1], symmetric; nan where both masks are empty.
-
-    Args:
-        masks: one integer or boolean array per reader, all of one shape.
-        label: the class that is compared.
-        ignore: boolean array: voxels left out.
-
-    Raises:
-        ConfigError: fewer than two readers.
-        GeometryError: shapes that differ, or arrays that are not integer.
-
-    >>> pairwise_dice([[0, 1, 1], [0, 1, 0]]).round(3).tolist()
-    [[1.0, 0.667], [0.667, 1.0]]
-    """
-    patterns = vote_patterns(masks, ignore=ignore)
-    said = (patterns.labels[patterns.votes] == label).astype(np.int64)  # (M, R)
-    shared = (said * patterns.n[:, None]).T @ said
-    size = np.diag(shared)
-    total = size[:, None] + size[None, :]
-    return np.where(total > 0, 2 * shared / np.maximum(total, 1), np.nan)
 
 
 def voxel_agreement(patterns: VotePatterns) -> VoxelAgreement:
@@ -260,38 +224,6 @@ def staple(masks: Sequence[ArrayLike], *, ignore: ArrayLike | None = None, max_i
     return Staple(best[patterns.pattern], patterns.labels, performance, converged, weights, patterns.pattern)
 
 
-def identical_readers(cases: Iterable[Mapping[str, ArrayLike]]) -> tuple[IdenticalReaders, ...]:
-    """Pairs of readers (or of a reader and a consensus) whose masks are equal in every case that both read.
-
-    Args:
-        cases: per case, the mask of each reader by name; one case is held at a time, and a reader may lack some.
-
-    Returns:
-        Pairs in order of names. A pair must be equal in at least one case in which its mask is not constant: that two
-        readers leave the same pictures empty is no sign of a copy.
-
-    Raises:
-        GeometryError: arrays that are not integer.
-
-    >>> identical_readers([{"anna": [0, 1], "ben": [0, 1], "gold": [1, 1]}])
-    (IdenticalReaders(first='anna', second='ben', n_cases=1),)
-    """
-    equal: defaultdict[tuple[str, str], int] = defaultdict(int)
-    telling: set[tuple[str, str]] = set()
-    different: set[tuple[str, str]] = set()
-    for case in cases:
-        prints = {name: _fingerprint(mask) for name, mask in case.items()}
-        for pair in combinations(sorted(prints), 2):
-            (one, varied), (other, _) = prints[pair[0]], prints[pair[1]]
-            if one != other:
-                different.add(pair)
-                continue
-            equal[pair] += 1
-            if varied:
-                telling.add(pair)
-    return tuple(IdenticalReaders(*pair, equal[pair]) for pair in sorted(telling - different))
-
-
 def _truth(
     said: NDArray[np.float64], prior: NDArray[np.float64], performance: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -311,14 +243,6 @@ def _performance(said: NDArray[np.float64], n: NDArray[np.int64], weights: NDArr
 
 def _tied(tally: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray((tally == tally.max(axis=1)[:, None]).sum(axis=1) > 1)
-
-
-def _fingerprint(mask: ArrayLike) -> tuple[bytes, bool]:
-    """Digest of shape and values, whatever the integer type, and whether the mask holds more than one value."""
-    array = _integer(mask)
-    low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
-    array = np.ascontiguousarray(array, dtype=np.uint8 if low >= 0 and high < 256 else np.int64)
-    return hashlib.sha256(repr(array.shape).encode() + array.dtype.char.encode() + array.tobytes()).digest(), low < high
 
 
 def _check(masks: Sequence[ArrayLike]) -> list[NDArray[np.integer]]:

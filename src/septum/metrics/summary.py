@@ -17,10 +17,10 @@ asks for the same: decide, say so, and count.)
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields, replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -187,6 +187,33 @@ class Summary:
     q3: float
     minimum: float
     maximum: float
+
+
+FEWEST_FOR_INTERVAL = 6
+"""Groups below which a report shows no interval: of five normal values the interval that says 95 % holds the mean they
+come from in 84 % of trials, of three in 75 % (4000 trials, seed 0), and it reads as a promise."""
+
+
+class _Grouped(Protocol):
+    @property
+    def n_groups(self) -> int: ...
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+Result = TypeVar("Result", bound=_Grouped)
+
+
+def without_few(result: Result) -> Result:
+    """A summary, comparison or agreement as a report shows it: no interval of fewer than six groups.
+
+    >>> without_few(summarise([0.9, 0.8, 0.7])).mean_ci_low
+    nan
+    """
+    if result.n_groups >= FEWEST_FOR_INTERVAL:
+        return result
+    intervals = [one.name for one in fields(result) if one.name.endswith(("_ci_low", "_ci_high"))]
+    return replace(result, **dict.fromkeys(intervals, UNDEFINED))
 
 
 def summarise(

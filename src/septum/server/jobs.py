@@ -16,7 +16,8 @@ from typing import Any
 from septum.errors import ConfigError
 from septum.server.events import Events
 from septum.server.working import work
-from septum.workflows.projects.learning import models_of
+from septum.workflows.projects.learning import measurable, models_of
+from septum.workflows.projects.pipelines import PREFIX, find_pipeline
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import ENDED, JobRecord, now_text
 
@@ -79,6 +80,7 @@ class JobRunner:
 
         Raises:
             ConfigError: a prediction or measurement without a model.
+            MissingError: a segmentation by a pipeline that the project does not keep.
         """
         if kind == "train":
             taken = {job.model for job in self._project.store.jobs()}
@@ -86,8 +88,12 @@ class JobRunner:
             while f"model-{number}" in taken or (self._project.models / f"model-{number}").exists():
                 number += 1
             settings = {**settings, "model": f"model-{number}"}
+        elif kind == "segment":
+            pipeline = str(settings.get("pipeline") or "")
+            find_pipeline(self._project, pipeline)
+            settings = {**settings, "model": PREFIX + pipeline}
         else:
-            known = [one.name for one in models_of(self._project)]
+            known = measurable(self._project) if kind == "evaluate" else [m.name for m in models_of(self._project)]
             name = settings.get("model") or (known[-1] if known else None)
             if name not in known:
                 raise ConfigError(f"model must be one of {', '.join(known) or 'none yet: train first'}, got {name!r}")

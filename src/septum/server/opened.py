@@ -212,10 +212,10 @@ class OpenCase:
             if any(number > revision and client != sender.client for number, client in self._log):
                 raise StaleError("somebody else changed these labels; fetch them again, then draw")
 
-    def save(self, author: str, note: str = "", *, origin: str | None = None) -> Version | None:
-        """A new version of the annotation; None when nothing changed since the last one."""
+    def save(self, author: str, note: str = "", *, origin: str | None = None, always: bool = False) -> Version | None:
+        """A new version of the annotation; None when nothing changed since the last one, unless `always`."""
         with self.lock:
-            if not self.dirty:
+            if not self.dirty and not always:
                 return None
             revision = self.session.revision
             record = self.project.store.case(self.id)

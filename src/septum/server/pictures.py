@@ -13,7 +13,7 @@ from septum.geometry import Image
 from septum.server.opened import OpenCase
 from septum.workflows.data.cases import load_labels
 from septum.workflows.projects.annotations import read_annotation
-from septum.workflows.projects.learning import prediction_of
+from septum.workflows.projects.masks import prediction_of
 from septum.workflows.projects.store import MissingError
 
 TILE = 512

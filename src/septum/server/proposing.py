@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,21 @@ BETWEEN = "fill-between-slices"
 REFUSED = ("mask-image",)
 
 
-def begin(case: OpenCase, tool: str, body: ToolBody, sender: Sender) -> Proposal:
+def begin(case: OpenCase, tool: str, body: ToolBody, sender: Sender, *, letter: str = "") -> Proposal:
     """A new proposal of a page; the one before it is dropped, and cancelled where it is at work."""
     with case.lock:
-        for old in [one for one in case.proposals.values() if one.client == sender.client]:
-            drop(case, old.id)
-        letter = "i" if tool == BETWEEN else "d"
+        forget(case, sender)
+        letter = letter or ("i" if tool == BETWEEN else "d")
         found = Proposal(secrets.token_hex(6), sender.client, tool, rules_of(body.rules), letter, body.axis)
         case.proposals[found.id] = found
         return found
+
+
+def forget(case: OpenCase, sender: Sender) -> None:
+    """Drop what a page has been proposed."""
+    with case.lock:
+        for old in [one for one in case.proposals.values() if one.client == sender.client]:
+            drop(case, old.id)
 
 
 def drop(case: OpenCase, proposal: str) -> bool:
@@ -91,13 +97,15 @@ def run(
     }
     if step.tool.name == BETWEEN and options["slices"] is None:
         options |= _drawn(case, options["axis"])
-    function = _SPECIAL.get(step.tool.name, step.tool.function)
+    function = step.tool.function
     if step.tool.name == "live-wire" and not options["filled"]:
         function = _path_alone
     try:
         with case.lock:
             case.used = time.monotonic()
             given = shown(case.session, step, case.image.grid)
+        if "network" in step.tool.given:
+            given["network"] = partial(_opened_model, grid=case.image.grid)
         channel = step.channel if isinstance(step.channel, int) else None
         change = case.session.propose(
             function, channel=channel, on_preview=on_preview, cancelled=lambda: proposal.cancelled, **options, **given
@@ -215,36 +223,17 @@ def _model(project: Project, name: Any) -> str:
     return str(project.models / str(name))
 
 
-def _prompted(image: Any, labels: Any, *, model: str, grid: Any, seeds: Any = None, **given: Any) -> Change:
-    """As `septum.workflows.editing.prompted_step.prompted`, with the model kept in memory."""
-    from septum.interactive.marks.prompted import prompted_network
-    from septum.interactive.tool import UNMARKED, Stroke, points_inside
-
-    marked = (
-        [] if seeds is None else [Stroke(np.argwhere(seeds == v), int(v)) for v in np.unique(seeds) if v != UNMARKED]
-    )
-    points, label = given.pop("points", None), given.pop("label", 1)
-    if points is not None:
-        marked.append(Stroke(points_inside(points, grid.shape), label))
-    return prompted_network(
-        image, labels, predict=_opened_model(model, grid), strokes=marked, boxes=given.pop("boxes", ()), **given
-    )
-
-
 def _path_alone(image: Any, labels: Any, **given: Any) -> Change:
     """The live-wire's path on empty labels: it is shown where the label is set already, too."""
     return live_wire(image, np.zeros(labels.shape, np.uint8), **given)
 
 
 @lru_cache(maxsize=2)
-def _opened_model(folder: str, grid: Any) -> Any:
+def _opened_model(folder: Path, grid: Any) -> Any:
     from septum.workflows.prediction.live import PromptedModel
 
-    return PromptedModel(Path(folder), grid=grid)
+    return PromptedModel(folder, grid=grid)
 
 
 def _plain(value: float) -> float | None:
     return round(float(value), 4) if np.isfinite(value) else None
-
-
-_SPECIAL: dict[str, Callable[..., Change]] = {"prompted": _prompted}

@@ -189,13 +189,46 @@ class JobBody(Strict):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"kind": "evaluate"}]})
 
-    kind: Literal["train", "predict", "evaluate"]
+    kind: Literal["train", "predict", "evaluate", "segment"]
     minutes: Annotated[float, Field(gt=0, le=10_000)] | None = None
     steps: Annotated[int, Field(gt=0, le=10_000_000)] | None = None
     network: Literal["auto", "lecture", "paper"] = "auto"
     prompts: bool = False
     predict: bool = True
     model: Annotated[str, Field(max_length=80)] | None = None
+    pipeline: Annotated[str, Field(max_length=60)] | None = None
+
+
+class StepBody(Strict):
+    """A step of a pipeline: a classical method and its options."""
+
+    do: Annotated[str, Field(max_length=60)]
+    options: dict[str, Any] = {}
+
+
+class PipelineBody(Strict):
+    """A pipeline to be tried on a case; seeds are voxels in array order."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"client": "a1b2c3d4e5", "steps": [{"do": "otsu"}, {"do": "fill-holes"}]}]},
+    )
+
+    client: Client
+    sequence: Annotated[int, Field(ge=0, le=10**15)] = 0
+    steps: Annotated[list[StepBody], Field(min_length=1, max_length=40)]
+    seeds: Annotated[list[Annotated[list[Index], Field(min_length=2, max_length=3)]], Field(max_length=1000)] = []
+    label: Annotated[int, Field(ge=1, le=2**32 - 1)] = 1
+    rules: RulesBody | None = None
+    apply: bool = False
+
+
+class KeepBody(Strict):
+    """A pipeline to be kept."""
+
+    name: Annotated[str, Field(max_length=60)]
+    steps: Annotated[list[StepBody], Field(min_length=1, max_length=40)]
+    label: Annotated[int, Field(ge=1, le=2**32 - 1)] = 1
 
 
 class DecisionBody(Strict):
@@ -211,6 +244,13 @@ class RatingBody(Strict):
     code: Annotated[str, Field(max_length=32)]
     value: Annotated[str, Field(max_length=64)]
     comment: Annotated[str, Field(max_length=2000)] = ""
+
+
+class StudyBody(Strict):
+    """A reader study to be made: whose masks, and of how many cases."""
+
+    model: Annotated[str, Field(max_length=80)]
+    cases: Annotated[int, Field(ge=1, le=1000)] = 30
 
 
 def rules_of(body: RulesBody | None) -> Rules:

@@ -41,14 +41,14 @@ def _run(
     import math
 
     from septum.workflows.model.settings import TrainSettings, TrainStatus
-    from septum.workflows.projects import learning
+    from septum.workflows.projects import learning, masks, pipelines
     from septum.workflows.projects.project import open_project
 
     def on_status(status: TrainStatus) -> None:
         plain = {k: v for k, v in vars(status).items() if not isinstance(v, float) or math.isfinite(v)}
         tell({"status": plain, "progress": min(1.0, status.step / max(1, status.steps))})
 
-    told = learning.Told(
+    told = masks.Told(
         on_status, lambda what, share: tell({"message": what, "progress": share}), lambda note: tell({"message": note}),
         stop,
     )  # fmt: skip
@@ -62,6 +62,8 @@ def _run(
             return learning.train_model(project, settings["model"], chosen, told)
         if kind == "predict":
             return learning.predict_others(project, settings["model"], told, lambda case: tell({"case": case}))
+        if kind == "segment":
+            return pipelines.segment_others(project, settings["pipeline"], told, lambda case: tell({"case": case}))
         return learning.evaluate_model(project, settings["model"], told)
     finally:
         project.close()

@@ -149,7 +149,7 @@ def _write_slices(sources: dict[str, Path], output: Path) -> None:
         values[name] = volume[wanted, ::-1].astype(np.float32) / np.float32(volume.max())
     heads = dict(zip(wanted, np.round(255 * values["t1"]).astype(np.uint8), strict=True))
     labels = dict(zip(wanted, tissue_labels(values["gm"], values["wm"]), strict=True))
-    grid = Grid.from_spacing(heads[wanted[0]].shape, (1.0, 1.0))
+    grid = Grid.pixels(heads[wanted[0]].shape)
     for part, slices in (("training", TRAINING_SLICES), ("test", TEST_SLICES)):
         for kind in ("images", "labels"):
             (output / part / kind).mkdir(parents=True, exist_ok=True)

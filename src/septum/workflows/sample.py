@@ -50,7 +50,7 @@ def _write(sources: dict[str, Path], work: Path) -> None:
     labels = tissue_labels(scaled["gm"], scaled["wm"])
     rows = [{"id": "brain", "image": "brain.nii.gz", "label": ""}]
     io.write_image(work / "brain.nii.gz", Image(head[None], t1.grid, ("T1",)))
-    grid = Grid.from_spacing(head.shape[1:], (1.0, 1.0))
+    grid = Grid.pixels(head.shape[1:])
     for index in (*ANNOTATED, *WAITING):
         name = f"slice-{index:03d}"
         io.write_image(work / f"{name}.png", Image(head[None, index, ::-1].copy(), grid, ("T1",)))

@@ -83,7 +83,7 @@ def test_agreement_is_the_mean_dice_over_pairs_of_networks_and_mirrored_copies()
 
 def test_one_network_and_one_copy_have_nobody_to_agree_with() -> None:
     engine, evidence = torch_engine([small_net(0)]), Evidence(3)
-    assert watched_by(engine, evidence) is engine
+    assert watched_by(engine, None) is engine
     predict_classes(engine, image(), settings=TileSettings(patch=(16, 16)), evidence=evidence)
     assert np.isnan(evidence.agreement).all()
     evidence.voted([torch.zeros(1, 4, 4)])

@@ -11,8 +11,10 @@ from PIL import Image as Picture
 from tests import phantoms
 
 from septum.errors import GeometryError
+from septum.geometry.picture import colour_of
 from septum.report.figures import overlay
-from septum.report.figures.overlay import Example, choose_plane, outline, panels, scale_bar
+from septum.report.figures.marking import CONFUSED, CORRECT, EXTRA, MISSED
+from septum.report.figures.overlay import Example, choose_plane, outline, scale_bar, thumbnail
 
 
 def colours(panel: overlay.Panel) -> set[tuple[int, int, int]]:
@@ -24,26 +26,30 @@ def rgb(colour: str) -> tuple[int, ...]:
     return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
-def near(colour: str, found: set[tuple[int, int, int]]) -> bool:
-    return any(max(abs(a - b) for a, b in zip(rgb(colour), one, strict=True)) <= 8 for one in found)
+def near(colour: str, found: set[tuple[int, int, int]], *, within: int = 24) -> bool:
+    return any(max(abs(a - b) for a, b in zip(rgb(colour), one, strict=True)) <= within for one in found)
 
 
-def test_panels_are_image_reference_and_prediction_in_their_colours() -> None:
-    box = phantoms.box((40, 50))
-    shifted = np.roll(box.array, 5, axis=1)
-    example = Example("case 1", np.zeros((1, 40, 50), np.uint8), box.array, shifted)
-    image, reference, prediction = panels(example)
-    assert [p.title for p in (image, reference, prediction)] == ["Image", "Reference", "Prediction"]
-    assert not near(overlay.REFERENCE_COLOUR, colours(image))
-    assert near(overlay.REFERENCE_COLOUR, colours(reference))
-    assert not near(overlay.PREDICTION_COLOUR, colours(reference))
-    assert near(overlay.PREDICTION_COLOUR, colours(prediction))
-    assert "case 1" in prediction.alt
+def test_a_thumbnail_shows_what_is_right_missed_too_much_and_of_another_class() -> None:
+    reference, prediction = np.zeros((40, 80), int), np.zeros((40, 80), int)
+    reference[5:35, 5:40], prediction[5:35, 20:60] = 1, 1
+    reference[5:35, 65:75], prediction[5:35, 65:75] = 1, 2
+    found = colours(thumbnail(Example("case 1", np.zeros((1, 40, 80), np.uint8), reference, prediction)))
+    for code in (CORRECT, MISSED, EXTRA, CONFUSED):
+        assert near(colour_of(code), found), code
+    nothing = colours(thumbnail(Example("case 1", np.zeros((1, 40, 80), np.uint8), reference, reference)))
+    assert not near(colour_of(MISSED), nothing)
 
 
-def test_without_an_image_only_the_outlines_are_shown() -> None:
-    mask = phantoms.box((10, 12)).array
-    assert [p.title for p in panels(Example("a", None, mask, mask))] == ["Reference", "Prediction"]
+def test_of_objects_both_outlines_are_drawn_whatever_their_numbers() -> None:
+    box = phantoms.box((40, 50)).array.astype(int)
+    panel = thumbnail(
+        Example("case 1", np.zeros((1, 40, 50), np.uint8), box, np.roll(7 * box, 5, axis=1), objects=True)
+    )
+    assert near(overlay.REFERENCE_COLOUR, colours(panel), within=40)
+    assert near(overlay.PREDICTION_COLOUR, colours(panel), within=40)
+    assert "outlines" in panel.alt
+    assert "case 1" in panel.alt
 
 
 def test_a_volume_is_cut_where_the_reference_is_largest() -> None:
@@ -68,7 +74,7 @@ def test_a_coarse_axis_is_cut_across_and_its_neighbours_keep_their_proportions()
     assert plane.reference.shape == (12, 16)
     assert plane.aspect == 0.5
     assert plane.column_mm == 1.0
-    panel = panels(Example("a", None, mask, mask, spacing=(0.5, 1.0, 5.0)))[0]
+    panel = thumbnail(Example("a", None, mask, mask, spacing=(0.5, 1.0, 5.0)))
     picture = Picture.open(io.BytesIO(panel.data))
     assert picture.height / picture.width == pytest.approx(12 * 0.5 / 16, abs=0.01)
 
@@ -136,9 +142,10 @@ def test_scale_bars_are_round_and_at_most_a_third_of_the_picture(width: float, l
     assert text == name
 
 
-def test_planes_of_spacing_one_have_no_known_size() -> None:
+def test_only_a_known_spacing_gives_a_size() -> None:
     mask = phantoms.box((10, 12)).array
-    assert choose_plane(Example("a", None, mask, mask, (1.0, 1.0))).column_mm is None
+    assert choose_plane(Example("a", None, mask, mask, None)).column_mm is None
+    assert choose_plane(Example("a", None, mask, mask, (1.0, 1.0))).column_mm == 1.0
     assert choose_plane(Example("a", None, mask, mask, (0.5, 0.25))).column_mm == 0.25
 
 
@@ -156,15 +163,15 @@ def test_colour_images_keep_their_colours_and_others_are_windowed() -> None:
 
 def test_a_constant_image_and_a_single_sample_can_be_drawn() -> None:
     mask = np.ones((1, 1), np.uint8)
-    assert len(panels(Example("a", np.full((1, 1, 1), 7.0), mask, mask, (0.5, 0.5)))) == 3
+    assert thumbnail(Example("a", np.full((1, 1, 1), 7.0), mask, mask, (0.5, 0.5))).media == "image/jpeg"
 
 
 def test_long_thin_and_large_images_stay_small_files() -> None:
     rng = np.random.default_rng(0)
     wide = rng.integers(0, 255, (1, 20, 2000), dtype=np.uint8)
-    panel = panels(Example("a", wide, np.zeros((20, 2000), int), np.zeros((20, 2000), int)))[0]
-    assert Picture.open(io.BytesIO(panel.data)).size == (720, 24)
-    assert len(panel.data) < 100_000
+    panel = thumbnail(Example("a", wide, np.zeros((20, 2000), int), np.zeros((20, 2000), int)))
+    assert Picture.open(io.BytesIO(panel.data)).size == (280, 24)
+    assert len(panel.data) < 20_000
 
 
 def test_arrays_that_do_not_share_a_shape_are_refused() -> None:

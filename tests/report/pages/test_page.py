@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -10,9 +11,11 @@ import pandas as pd
 import pytest
 from tests import phantoms
 
+from septum.geometry.picture import colour_of
 from septum.metrics import EMPTY_CASES
 from septum.report.figures.overlay import Example
 from septum.report.pages.page import Content, Shown, inline_svg, number, render_page
+from septum.report.pages.sections import Section
 
 HOSTILE = '<script>alert("1")</script><img src=x onerror=alert(2)>"\'&'
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -106,7 +109,7 @@ def test_hostile_names_stay_text() -> None:
     page = render_page(content(HOSTILE, HOSTILE, title=HOSTILE, **FULL))
     elements = Elements(page)
     assert elements.open == []
-    assert len(elements.find("script")) == 1
+    assert len(elements.find("script")) == 3  # the data of the pictures, what shows them, what sorts the table
     assert all("onerror" not in attributes for _, attributes in elements.tags)
     assert all((image["src"] or "").startswith("data:image/") for image in elements.find("img"))
     assert HOSTILE in "".join(elements.texts)
@@ -114,11 +117,55 @@ def test_hostile_names_stay_text() -> None:
 
 def test_every_picture_and_figure_is_described() -> None:
     elements = Elements(render_page(content(**FULL)))
-    assert len(elements.find("img")) == 3
+    assert len(elements.find("img")) == 1  # without scripts; with them, the pictures in the data are shown
     assert all(image["alt"] for image in elements.find("img"))
     figures = elements.find("svg")
     assert len(figures) == 3
     assert all(figure["role"] == "img" and figure["aria-label"] for figure in figures)
+
+
+def looks(page: str) -> list[dict[str, object]]:
+    """What the script of the page shows of its cases."""
+    found: list[dict[str, object]] = json.loads(re.search(r'id="looks-data">(.*?)</script>', page, re.S).group(1))  # type: ignore[union-attr]
+    return found
+
+
+def test_a_case_is_shown_with_its_reference_prediction_and_errors_each_with_a_legend() -> None:
+    truth, guess = np.zeros((20, 24), int), np.zeros((20, 24), int)
+    truth[2:18, 2:12], guess[2:18, 6:20] = 1, 2
+    example = Example("case 1", np.zeros((1, 20, 24)), truth, guess, names={1: "liver", 2: "spleen"})
+    (one,) = looks(render_page(content(shown=[Shown("worst", 0.1, example)])))
+    assert set(one["views"][0]["layers"]) == {"reference", "prediction", "errors"}  # type: ignore[index]
+    legend = one["legend"]
+    assert legend["reference"] == [{"name": "liver", "colour": colour_of(1)}]  # type: ignore[index]
+    assert legend["prediction"] == [{"name": "spleen", "colour": colour_of(2)}]  # type: ignore[index]
+    assert [part["name"] for part in legend["errors"]] == ["missed", "too much", "another class"]  # type: ignore[index]
+
+
+def test_a_volume_is_shown_in_three_planes_and_a_case_without_image_says_so() -> None:
+    box = phantoms.box((12, 16, 10)).array
+    (one,) = looks(render_page(content(shown=[Shown("worst", 0.1, Example("a", None, box, box, orientation="SAR"))])))
+    assert [view["title"] for view in one["views"]] == ["axial", "coronal", "sagittal"]  # type: ignore[attr-defined, index]
+    assert one["image"] is False
+
+
+def test_what_was_asked_for_is_a_card_and_a_comparison_comes_first() -> None:
+    rows = [summary_row("liver"), summary_row("liver", "panoptic_quality") | {"mean": 0.4321}]
+    sections = [Section("Later"), Section("Comparison of methods", first=True)]
+    page = render_page(
+        content(summary=pd.DataFrame(rows), cards=("panoptic_quality",), sections=sections, pictured="ours",
+                titles={"panoptic_quality": "panoptic quality"})
+    )  # fmt: skip
+    cards = re.search(r'<dl class="facts">(.*?)</dl>', page, re.S).group(1)  # type: ignore[union-attr]
+    assert "Panoptic quality, mean (ours)" in cards
+    assert "0.432" in cards
+    assert page.index("Comparison of methods") < page.index("distribution") < page.index("Later")
+
+
+def test_a_table_scrolls_with_the_page_not_inside_it() -> None:
+    page = render_page(content(**FULL))
+    assert "max-height: 32rem" not in page
+    assert 'class="scroll tall"' not in page
 
 
 def test_ids_are_unique_though_figures_share_the_page() -> None:
@@ -162,7 +209,7 @@ def test_an_interval_that_does_not_exist_is_one_dash() -> None:
 
 def test_plan_and_provenance_can_be_unfolded() -> None:
     elements = Elements(render_page(content(**FULL)))
-    assert len(elements.find("details")) == 2
+    assert len(elements.find("details")) == 3
     assert any('"patch"' in text for text in elements.texts)
 
 

@@ -46,7 +46,7 @@ class TestFolders:
     def test_an_image_without_a_label_is_kept_for_prediction_and_noted(self, tmp_path):
         write_image(planes(tmp_path) / "images/extra.png", picture(9))
         dataset = load_dataset(tmp_path)
-        assert [case.id for case in dataset.unlabelled] == ["extra"]
+        assert [case.id for case in dataset.cases if case.label is None] == ["extra"]
         assert any("extra" in note for note in dataset.notes)
 
     def test_a_label_without_an_image_is_refused_by_name(self, tmp_path):

@@ -37,7 +37,7 @@ class TestNnunet:
         dataset = load_dataset(self.make(tmp_path))
         assert dataset.kind == "nnunet"
         assert len(dataset.labelled) == 3
-        assert [case.split for case in dataset.unlabelled] == ["test"] * 3
+        assert [case.split for case in dataset.cases if case.label is None] == ["test"] * 3
         assert dict(dataset.label_names) == {0: "background", 1: "liver"}
         assert dataset.ignore_value == 2
         assert load_image(dataset.labelled[0]).channels == ("T1", "T2")
@@ -95,7 +95,7 @@ class TestDecathlon:
         assert len(dataset.labelled) == 3
         assert dataset.label_names[1] == "hippocampus"
         assert load_image(dataset.labelled[0]).channels == ("MRI",)
-        assert [case.split for case in dataset.unlabelled] == ["test"]
+        assert [case.split for case in dataset.cases if case.label is None] == ["test"]
 
     def test_companion_files_of_a_mac_archive_are_skipped(self, tmp_path):
         self.make(tmp_path, test=["./imagesTs/._late.nii.gz"])

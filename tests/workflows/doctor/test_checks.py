@@ -108,9 +108,7 @@ def copied_labels(root):
 
 def channels(root):
     array = np.random.default_rng(0).integers(0, 255, (24, 32, 2), np.uint8)
-    io.write_image(
-        planes(root) / "images/case9.tif", Image(array.transpose(2, 0, 1), Grid.from_spacing((24, 32), (1, 1)))
-    )
+    io.write_image(planes(root) / "images/case9.tif", Image(array.transpose(2, 0, 1), Grid.pixels((24, 32))))
     write_labels(root / "labels/case9.png", mask(5))
 
 
@@ -120,7 +118,7 @@ def colour_among_grey(root):
 
 
 def dimensions(root):
-    write_image(planes(root) / "images/v.tif", picture(0, VOLUME.shape))
+    write_image(planes(root) / "images/v.tif", picture(0, VOLUME.shape), Grid.pixels(VOLUME.shape))
     write_labels(root / "labels/v.tif", mask(0, VOLUME.shape))
 
 

@@ -101,8 +101,8 @@ def test_missing_cases_on_either_side_are_listed_everywhere(tmp_path: Path) -> N
     result = run(tmp_path, {"a": square(), "new": square()}, {"a": square(), "lost": square()})
     assert result.missing_predictions == ("lost",)
     assert result.missing_references == ("new",)
-    assert "1 of 2 references have no prediction and are not scored: lost" in said(result)
-    assert "1 predictions have no reference and are not scored: new" in said(result)
+    assert "1 of 2 references have no prediction and are not scored." in said(result)
+    assert "1 predictions have no reference and are not scored." in said(result)
     cases = pd.read_csv(tmp_path / "out" / "cases.csv").set_index("case")
     assert cases["status"].to_dict() == {"a": "scored", "lost": "no prediction", "new": "no reference"}
     page = result.report.read_text()
@@ -373,9 +373,9 @@ def test_images_beside_the_labels_are_shown(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 255, (1, *SHAPE), dtype=np.uint8)
     io.write_image(tmp_path / "data" / "images" / "a.png", Image(image, Grid.from_spacing(SHAPE, (1.0, 1.0))))
     predictions = save(tmp_path / "pred", {"a": square(start=3)})
-    assert "Image of a&#34;" in of(predictions, labels, tmp_path / "out").report.read_text().replace('"', "&#34;")
+    assert '"case": "a", "image": true' in of(predictions, labels, tmp_path / "out").report.read_text()
     chosen = of(predictions, labels, tmp_path / "two", images=tmp_path / "data" / "images")
-    assert "<figcaption>Image</figcaption>" in chosen.report.read_text()
+    assert '"image": true' in chosen.report.read_text()
 
 
 def test_images_that_were_asked_for_must_exist(tmp_path: Path) -> None:
@@ -495,3 +495,34 @@ def test_weights_of_labels_that_are_not_scored_are_refused(
     with pytest.raises(ConfigError, match=hint):
         run(tmp_path, {"a": two_labels(8)}, {"a": two_labels(8)}, weights=weights)
     assert not (tmp_path / "out").exists()
+
+
+def test_only_the_worst_third_are_called_the_worst_cases(tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(9)]
+    references = save(tmp_path / "ref", dict.fromkeys(names, square()))
+    predictions = save(tmp_path / "pred", {name: square(start=1 + i // 3) for i, name in enumerate(names)})
+    page = of(predictions, references, tmp_path / "out").report.read_text()
+    assert page.count("<figcaption>c") == 3
+    three = save(tmp_path / "three", {name: square(start=2) for name in names[:3]})
+    assert "Worst cases" not in of(three, references, tmp_path / "few").report.read_text()
+
+
+def test_no_interval_and_no_statistics_where_there_are_too_few_cases(tmp_path: Path) -> None:
+    references = save(tmp_path / "ref", {"a": square()})
+    first, second = (save(tmp_path / name, {"a": square(start=i)}) for i, name in ((2, "one"), (3, "two")))
+    result = of({"one": first, "two": second}, references, tmp_path / "out")
+    assert result.lines == ()
+    assert "no statistics compare them" in said(result)
+    assert result.summary["mean_ci_low"].isna().all()
+    assert "one and two against ref" in result.report.read_text()
+
+
+def test_membrane_scores_of_the_membranes_instead_of_the_cells_are_doubted(tmp_path: Path) -> None:
+    cells = np.full(SHAPE, 255, np.uint8)
+    cells[::4] = 0
+    references, predictions = save(tmp_path / "ref", {"a": cells}), save(tmp_path / "pred", {"a": cells})
+    wanted: dict[str, Any] = {"metrics": ("overlap", "em")}
+    assert "wrong side" not in said(of(predictions, references, tmp_path / "out", **wanted))
+    assert "--background" not in said(of(predictions, references, tmp_path / "out2", **wanted))
+    swapped = of(predictions, references, tmp_path / "out3", background=255, **wanted)
+    assert "the scores would be of the wrong side" in said(swapped)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from septum import io
 from septum.errors import DatasetError
@@ -59,3 +61,33 @@ def test_planes_and_volumes_together_are_refused(tmp_path: Path) -> None:
     scan = make_case(tmp_path, "scan", (8, 20, 20), (1.0, 1.0, 1.0), suffix=".nii.gz")
     with pytest.raises(DatasetError, match="planes or volumes"):
         take_fingerprint([plane, scan], TWO)
+
+
+def _pictures(folder: Path, make: Callable[[np.random.Generator], NDArray[np.float64]]) -> list[Case]:
+    """Six pictures of 64 × 48 with one label each."""
+    rng = np.random.default_rng(0)
+    cases = []
+    for index in range(6):
+        case = make_case(folder, f"p{index}", (64, 48), (1.0, 1.0), suffix=".tif")
+        io.write_image(
+            case.images[0].path, Image(make(rng)[None].astype(np.float32), Grid.from_spacing((64, 48), (1, 1)))
+        )
+        cases.append(case)
+    return cases
+
+
+def test_pictures_that_grow_brighter_downwards_have_an_up_and_a_down_but_no_left(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 1, 64)[:, None]
+    found = take_fingerprint(_pictures(tmp_path, lambda rng: ramp + 0.1 * rng.normal(size=(64, 48))), TWO)
+    assert found.directed[0] > 1.5  # a ramp and its mirror image correlate by -1
+    assert abs(found.directed[1]) < 0.1
+
+
+def test_pictures_of_noise_have_no_direction_and_one_picture_tells_nothing(tmp_path: Path) -> None:
+    cases = _pictures(tmp_path, lambda rng: rng.normal(size=(64, 48)))
+    assert max(abs(value) for value in take_fingerprint(cases, TWO).directed) < 0.3
+    assert take_fingerprint(cases[:1], TWO).directed == ()
+
+
+def test_constant_pictures_have_no_direction(tmp_path: Path) -> None:
+    assert take_fingerprint(_pictures(tmp_path, lambda rng: np.ones((64, 48))), TWO).directed == (0.0, 0.0)

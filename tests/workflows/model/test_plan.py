@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from septum.errors import CheckpointError, ConfigError
-from septum.net.architecture.unet import UNet
+from septum.net.architecture.unet import UNet, build
 from septum.workflows.data.classes import ClassMap
+from septum.workflows.model import machine as machine_module
 from septum.workflows.model import plan as plan_module
 from septum.workflows.model.fingerprint import Fingerprint
 from septum.workflows.model.machine import Machine, measure_machine
@@ -55,11 +56,12 @@ CPU = Machine("cpu", "32-true")
 STEPS = TrainSettings(steps=10)
 
 
-@pytest.mark.parametrize("network", ["auto", "lecture", "paper"])
+@pytest.mark.parametrize("network", ["auto", "encoder", "lecture", "paper"])
 @pytest.mark.parametrize("data", [PLANES, VOLUMES], ids=["planes", "volumes"])
 def test_every_plan_fits_its_own_network_and_survives_json(tmp_path: Path, network: str, data: Fingerprint) -> None:
     plan = make_plan(data, TWO, replace(STEPS, network=network), CPU)
-    UNet(replace(plan.unet, features=(1,) * len(plan.unet.features))).output_size(plan.patch)
+    narrow = plan.unet if plan.unet.encoder != "own" else replace(plan.unet, features=(1,) * len(plan.unet.features))
+    build(narrow).output_size(plan.patch)
     (tmp_path / "plan.json").write_text(plan_json(plan))
     assert read_plan(tmp_path / "plan.json") == plan
 
@@ -93,7 +95,7 @@ def test_images_of_one_resolution_are_not_resampled_and_mixed_ones_go_to_the_med
 
 
 def test_structures_larger_than_the_patch_are_segmented_at_a_coarser_resolution() -> None:
-    plan = make_plan(replace(PLANES, shape_median=(2048, 2048), thickness=400.0), TWO, STEPS, CPU)
+    plan = make_plan(replace(PLANES, shape_median=(4096, 4096), thickness=400.0), TWO, STEPS, CPU)
     assert plan.spacing is not None
     assert 2 < plan.spacing[0] <= 4
     assert make_plan(PLANES, TWO, STEPS, CPU).spacing is None
@@ -190,6 +192,50 @@ def test_plans_that_are_newer_damaged_or_something_else_are_refused(tmp_path: Pa
             read_plan(path)
 
 
-def test_the_machine_is_measured_unless_the_precision_is_given() -> None:
+def test_the_precision_follows_from_the_processor_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert measure_machine("cpu", "32-true") == Machine("cpu", "32-true")
-    assert measure_machine("cpu").precision in ("32-true", "bf16-mixed")
+    for able, precision in ((True, "bf16-mixed"), (False, "32-true")):
+        monkeypatch.setattr(machine_module, "multiplies_bfloat16", lambda able=able: able)
+        assert measure_machine("cpu").precision == precision
+
+
+def test_a_processor_that_multiplies_wrongly_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    assert machine_module.multiplies_bfloat16()
+    monkeypatch.setattr(machine_module, "BFLOAT16_ERROR", 0.0)
+    assert not machine_module.multiplies_bfloat16()
+
+
+LARGE = replace(PLANES, thickness=150.0, directed=(0.9, 0.0))
+
+
+def test_large_structures_are_shown_whole_to_an_encoder_that_has_seen_images_and_the_plan_says_why() -> None:
+    plan = make_plan(LARGE, TWO, STEPS, CPU)
+    assert plan.unet.encoder == "efficientnet-lite0"
+    assert plan.patch == (256, 256)
+    assert plan.spacing == pytest.approx((512 / 288, 512 / 288))
+    assert "29% of the image's side" in plan.chosen
+    assert make_plan(replace(LARGE, thickness=50.0), TWO, STEPS, CPU).unet.encoder == "own"
+
+
+def test_images_are_mirrored_only_along_axes_without_an_up_and_a_down() -> None:
+    plan = make_plan(LARGE, TWO, STEPS, CPU)
+    assert plan.augment.spatial.flips == (False, True)
+    assert not plan.augment.spatial.quarter_turns
+    assert plan.mirrors == (1,)
+    free = make_plan(replace(LARGE, directed=(0.1, 0.0)), TWO, STEPS, CPU)
+    assert free.augment.spatial.flips == (True, True)
+    assert free.augment.spatial.quarter_turns
+    assert make_plan(replace(LARGE, directed=()), TWO, STEPS, CPU).augment.spatial.flips == (False, False)
+
+
+def test_small_images_volumes_and_prompts_keep_a_network_from_random_weights() -> None:
+    tiny = replace(LARGE, shape_median=(96, 96), thickness=40.0)
+    assert make_plan(tiny, TWO, STEPS, CPU).unet.encoder == "own"
+    assert make_plan(VOLUMES, TWO, STEPS, CPU).unet.encoder == "own"
+    assert make_plan(LARGE, TWO, replace(STEPS, prompts=True), CPU).unet.encoder == "own"
+    assert make_plan(VOLUMES, TWO, replace(STEPS, network="encoder"), CPU).slices
+
+
+def test_a_plan_with_an_encoder_of_its_own_does_not_mention_another() -> None:
+    assert "encoder" not in plan_json(make_plan(PLANES, TWO, replace(STEPS, network="lecture"), CPU))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from septum.workflows.data.cases import load_image
 from septum.workflows.projects import schema
 from septum.workflows.projects.annotations import compare, read_annotation, save_annotation
 from septum.workflows.projects.create import create_project
-from septum.workflows.projects.learning import looked_at, queue_of, training_data
+from septum.workflows.projects.learning import looked_at, training_data
 from septum.workflows.projects.project import Label, Project, open_project
+from septum.workflows.projects.queue import queue_of
 from septum.workflows.projects.store import CaseRecord, Lease, MissingError
 
 GRID = Grid.from_spacing((6, 8, 10), (3.0, 1.0, 1.0))
@@ -140,6 +142,19 @@ def test_a_newer_database_is_refused_and_an_empty_one_is_migrated(project: Proje
         open_project(project.folder)
 
 
+def test_a_database_of_the_first_version_keeps_its_cases_and_gets_the_place_in_the_queue(project: Project) -> None:
+    project.close()
+    with sqlite3.connect(project.folder / "project.sqlite") as raw:
+        before = raw.execute("SELECT id FROM project_case ORDER BY position").fetchall()
+        raw.execute("ALTER TABLE project_case DROP COLUMN urgency")
+        raw.execute("DELETE FROM project_schema WHERE version > 1")
+    again = open_project(project.folder)
+    assert [(one.id,) for one in again.store.cases()] == before
+    again.store.change_case(before[0][0], urgency=0.5)
+    assert again.store.cases()[0].urgency == 0.5
+    again.close()
+
+
 def test_a_database_that_is_none_is_said(project: Project) -> None:
     project.close()
     for path in project.folder.glob("project.sqlite*"):
@@ -178,5 +193,10 @@ def test_the_queue_puts_the_worst_prediction_first_and_what_was_skipped_last() -
     assert [(one.case, one.rank) for one in found] == [("c1", 1), ("c0", 2), ("c2", 3)]
     assert "correction" in found[0].reason
     assert "accept" in found[1].reason
+    strange = replace(record(4, None), urgency=-0.2, reason="unlike the training images (dark)")
+    wide, sure = replace(record(5, 0.9), urgency=6.4), replace(record(6, 0.8), urgency=6.75)
+    order = queue_of([sure, wide, strange])
+    assert [one.case for one in order] == ["c4", "c5", "c6"]
+    assert order[0].reason == "no figure: unlike the training images (dark)"
     new = [record(n, None, status="new" if n else "drawn") for n in range(5)]
     assert [one.case for one in queue_of(new)] == ["c4", "c2", "c1", "c3"]

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from septum.workflows.quality.grade import (
-    References,
-)
+from septum.workflows.quality.learn import References
 from septum.workflows.quality.looks import (
     ImageReference,
     ShapeReference,

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from tests.workflows.quality.estimates import make_plan, references, simulated
 
 from septum.workflows.quality.calibration import FEWEST, calibrate
-from septum.workflows.quality.grade import (
-    HeldOut,
-    make_quality,
-)
+from septum.workflows.quality.grade import HeldOut
+from septum.workflows.quality.learn import make_quality
 
 
 def test_a_regular_overconfidence_is_learnt_from_twenty_cases() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.workflows.quality.estimates import make_plan, picture, references, simulated
 
@@ -16,14 +17,16 @@ from septum.workflows.quality.calibration import Calibration
 from septum.workflows.quality.grade import (
     ClassQuality,
     HeldOut,
+    NetworkReference,
     Quality,
     grade,
-    held_out_rows,
-    make_quality,
+    promise,
     read_quality,
     write_quality,
 )
+from septum.workflows.quality.learn import held_out_rows, make_quality
 from septum.workflows.quality.looks import (
+    ImageReference,
     Look,
     Shape,
     image_features,
@@ -60,22 +63,45 @@ def test_an_interval_above_the_threshold_passes_below_fails_and_across_is_to_be_
     assert (good.verdict, good.reasons) == ("pass", ())
     assert good.dice == pytest.approx(0.9)
     assert (good.low, good.high) == pytest.approx((0.9 - 0.2 * 0.15, 0.9 + 0.2 * 0.15))
-    assert middling.verdict == "look"
-    assert "0.72" in middling.reasons[0]
-    assert bad.verdict == "fail"
+    assert (middling.verdict, middling.reasons) == ("look", ("the interval holds the threshold",))
+    assert (bad.verdict, bad.reasons) == ("fail", ("the estimate lies below the threshold",))
     assert graded(seen(0.9), threshold=0.95).verdict == "fail"
 
 
-def test_whatever_is_unusual_is_never_passed() -> None:
+def test_an_image_unlike_those_of_the_training_gets_no_figure_however_sure_the_network_is() -> None:
     strange = seen(0.95)
     strange.features = strange.features + 3
     coarse = seen(0.95)
     coarse.spacing = (1.0, 4.0)
-    for look in (strange, coarse, seen(0.95, volume=5000)):
+    for look, why in ((strange, "nearest training image"), (coarse, "voxels of 4")):
         one = graded(look)
-        assert one.verdict == "look"
-        assert len(one.reasons) == 1
-        assert one.dice == pytest.approx(0.95)
+        assert one.verdict == "unknown"
+        assert [math.isnan(value) for value in (one.dice, one.low, one.high)] == [True] * 3
+        assert one.reasons[0].startswith("unlike the training images (")
+        assert why in one.reasons[0]
+
+
+def test_an_image_that_only_the_network_finds_strange_gets_no_figure() -> None:
+    plan, usual = make_plan(), np.random.default_rng(0).normal(size=(8, 6))
+    network = NetworkReference(2, ImageReference.of(list(usual)))
+    found = references(plan)
+    quality = Quality(2, (ClassQuality(1, SURE, None, None),), found.images, (), (network,), 3.0, 2.0)
+    for offset, verdict in ((0.0, "pass"), (50.0, "unknown")):
+        look = seen(0.95)
+        look.evidence.sums, look.evidence.voxels = {0: usual[0, :3] + offset}, {0: 1}
+        look.evidence.squares = {0: (usual[0, :3] + offset) ** 2 + usual[0, 3:] ** 2}
+        (one,) = grade("case", look, plan, quality, folds=(2,))
+        assert one.verdict == verdict
+        (other,) = grade("case", look, plan, quality, folds=(0,))  # a network that nothing is known about
+        assert other.verdict == "pass"
+    assert "network's own features" in one.reasons[0]
+
+
+def test_a_mask_of_unusual_shape_is_never_passed() -> None:
+    one = graded(seen(0.95, volume=5000))
+    assert one.verdict == "look"
+    assert len(one.reasons) == 1
+    assert one.dice == pytest.approx(0.95)
 
 
 def test_networks_that_disagree_fail_a_mask_however_sure_each_of_them_is() -> None:
@@ -85,19 +111,48 @@ def test_networks_that_disagree_fail_a_mask_however_sure_each_of_them_is() -> No
     assert graded(seen(0.95, agreement=0.9)).verdict == "pass"
 
 
-def test_an_empty_mask_and_a_model_without_held_out_cases_are_to_be_looked_at() -> None:
+def test_an_empty_mask_is_to_be_looked_at_and_fails_where_no_training_mask_was_empty() -> None:
     empty = graded(seen(0.9, volume=0))
     assert (empty.verdict, empty.reasons) == ("look", ("the mask is empty",))
     assert math.isnan(empty.dice)
+    plan = make_plan()
+    quality = Quality(2, (ClassQuality(1, SURE, None, None, always=True),), references(plan).images, ())
+    (one,) = grade("case", seen(0.9, volume=0), plan, quality)
+    assert one.verdict == "fail"
+
+
+def test_without_held_out_cases_there_is_neither_a_figure_nor_a_pass() -> None:
     unknown = graded(seen(0.95), None)
-    assert unknown.verdict == "look"
-    assert "no held-out case" in unknown.reasons[0]
-    few = graded(seen(0.95), replace(SURE, width=None))
-    assert (few.verdict, few.dice) == ("look", pytest.approx(0.95))
-    assert "too few" in few.reasons[0]
+    assert (unknown.verdict, unknown.reasons) == ("look", ())
+    assert math.isnan(unknown.dice)
     (old,) = grade("case", seen(0.95), make_plan(), None)
-    assert old.verdict == "look"
-    assert "no held-out case" in old.reasons[0]
+    assert (old.verdict, old.reasons) == ("look", ())
+    plan = make_plan()
+    quality = Quality(2, (ClassQuality(1, None, None, None, rough=SURE),), references(plan).images, ())
+    (kept,), (bad,) = (grade("case", seen(promise), plan, quality) for promise in (0.95, 0.5))
+    assert (kept.verdict, bad.verdict) == ("look", "fail")
+    assert math.isnan(bad.dice)
+    assert "trained on" in bad.reasons[0]
+
+
+def test_few_held_out_cases_give_a_figure_without_an_interval_and_fail_what_is_far_below() -> None:
+    few = replace(SURE, width=None)
+    good, bad = graded(seen(0.95), few), graded(seen(0.3), few)
+    assert (good.verdict, good.dice) == ("look", pytest.approx(0.95))
+    assert math.isnan(good.low)
+    assert bad.verdict == "fail"
+
+
+def test_what_cannot_be_promised_is_said_in_one_sentence_with_the_remedy() -> None:
+    def of(n: int) -> Quality:
+        plan = make_plan()
+        return make_quality([HeldOut(f"c{i}", 1, 0.9, None, 0.8) for i in range(n)], references(plan), plan)
+
+    assert "--folds none" in promise(None)
+    assert "--folds none" in promise(of(0))
+    assert "only 1 held-out image judged" in promise(of(1))
+    assert "annotate 2 more" in promise(of(4))
+    assert promise(of(6)) == ""
 
 
 def test_agreement_calibrates_where_the_model_learnt_it() -> None:
@@ -129,6 +184,26 @@ def stored(tmp_path: Path) -> tuple[Path, Quality]:
     return tmp_path / "quality.json", quality
 
 
+def test_a_file_of_the_first_format_still_grades(stored: tuple[Path, Quality]) -> None:
+    path, quality = stored
+    content = json.loads(path.read_text())
+    content["format"] = 1
+    for name in ("networks", "image_limit", "network_limit"):
+        del content[name]
+    for row in content["held_out"]:
+        for name in ("way", "image_far", "network_far", "seen"):
+            del row[name]
+    for one in content["classes"]:
+        del one["rough"], one["always"]
+    path.write_text(json.dumps(content))
+    old = read_quality(path, make_plan())
+    assert old is not None
+    assert old.classes == quality.classes
+    assert (old.image_limit, old.networks) == (1.5, ())
+    (one,) = grade("case", seen(0.9), make_plan(), old)
+    assert one.low < one.dice < one.high
+
+
 def test_a_calibration_comes_back_from_its_file_as_it_was(stored: tuple[Path, Quality]) -> None:
     path, quality = stored
     assert read_quality(path, make_plan()) == quality
@@ -138,7 +213,8 @@ def test_a_calibration_comes_back_from_its_file_as_it_was(stored: tuple[Path, Qu
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda c: c.update(format=2), "format 1"),
+        (lambda c: c.update(format=3), "at most format 2"),
+        (lambda c: c.update(image_limit=math.inf), "no sense"),
         (lambda c: c.update(more=1), "more"),
         (lambda c: c["classes"][0].update(label=5), "labels"),
         (lambda c: c["classes"][0]["alone"].update(slope=math.inf), "no sense"),

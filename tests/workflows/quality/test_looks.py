@@ -33,7 +33,7 @@ def test_images_of_the_same_kind_are_usual_and_spoiled_ones_are_not() -> None:
     for array in spoiled.values():
         reasons = known.unusual(image_features(array))
         assert len(reasons) == 1
-        assert "unlike the training images" in reasons[0]
+        assert "from the nearest training image" in reasons[0]
 
 
 def test_a_mixture_of_kinds_is_usual_at_each_of_its_kinds_and_unusual_between() -> None:

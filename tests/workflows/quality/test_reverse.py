@@ -50,7 +50,7 @@ def write(folder: Path, name: str, image: np.ndarray, mask: np.ndarray | None) -
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Grader]:
     root = tmp_path_factory.mktemp("references")
-    cases = [write(root, f"ref{seed}", *scene(seed)) for seed in range(5)]
+    cases = [write(root, f"ref{seed}", *scene(seed)) for seed in range(6)]
     return root, Grader.of(cases, CLASSES)
 
 

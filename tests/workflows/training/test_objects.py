@@ -124,8 +124,8 @@ def test_new_images_get_ids_a_table_outlines_and_classes(cells: tuple[Path, Path
         assert np.hypot(middle[0] - 0.5 - row.centroid_x, middle[1] - 0.5 - row.centroid_y) < 4
 
 
-def test_mirrored_copies_turn_the_vectors_back(cells: tuple[Path, Path], tmp_path: Path) -> None:
-    data, model = cells
+def test_mirrored_copies_turn_the_vectors_back(cells: tuple[Path, Path]) -> None:
+    _, model = cells
     plan, models = ModelFolder(model).load()
     from septum.net.engines.torch import torch_engine
 

@@ -344,11 +344,12 @@ def test_a_model_without_held_out_cases_says_so_and_predicts(folds: tuple[Path, 
     data, model = folds
     shutil.copytree(model, tmp_path / "old")
     (tmp_path / "old" / "quality.json").unlink()
-    predict(tmp_path / "old", [data / "images" / "case1.tif"], tmp_path / "out")
+    result = predict(tmp_path / "old", [data / "images" / "case1.tif"], tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "quality.csv")
-    assert set(table["verdict"]) == {"look"}
+    assert "pass" not in set(table["verdict"])
     assert table["dice"].isna().all()
-    assert table["reasons"].str.contains("no held-out case").all()
+    assert table["expected"].isna().all()
+    assert "no image was held out" in result.limits
     (tmp_path / "old" / "quality.json").write_text("{}")
     with pytest.raises(CheckpointError, match=r"quality\.json"):
         predict(tmp_path / "old", [data / "images" / "case1.tif"], tmp_path / "out2")
@@ -368,9 +369,10 @@ def test_networks_of_one_fold_and_mirrored_copies_tell_how_far_they_agree(tmp_pa
     assert all(0 < row["agreement"] <= 1 for row in rows)
 
 
-def test_a_block_of_a_training_image_teaches_nothing_about_quality(tmp_path: Path) -> None:
+def test_the_block_of_a_single_image_that_was_held_out_gives_figures_without_an_interval(tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "data", 1)
     train(data, tmp_path / "model")
     content = json.loads((tmp_path / "model" / "quality.json").read_text())
-    assert content["held_out"] == []
-    assert [one["alone"] for one in content["classes"]] == [None, None]
+    assert {row["case"] for row in content["held_out"]} == {"case0"}
+    assert all(one["alone"]["width"] is None for one in content["classes"] if one["alone"])
+    assert not any(row["seen"] for row in content["held_out"])

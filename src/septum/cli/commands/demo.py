@@ -9,6 +9,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import STOPPED, StopRequest
+from septum.cli.working import say_page
 
 
 def demo(
@@ -46,3 +47,4 @@ def demo(
     if result.mean_dice is not None:
         typer.echo(f"Dice     {result.mean_dice:.4f} (mean of grey and white matter on the other block)")
     typer.echo(f"report   {result.report}")
+    say_page(result.report)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from septum.workflows.doctor.checks import Finding
 
 
+FEW = 3
+"""Cases with one fault that are named one by one; more are told together."""
+
+
 def doctor(
     dataset: options.Dataset,
     fix: Annotated[
@@ -30,22 +34,43 @@ def doctor(
     from septum.cli.progress import Reporter
     from septum.workflows.doctor.examine import examine
     from septum.workflows.doctor.mend import mend
+    from septum.workflows.runs.words import some
 
     with Reporter() as reporter:
         findings = examine(dataset, axes=axes, on_progress=reporter.work)
-    for finding in findings:
-        typer.echo(f"{finding.severity:<8} {finding.case}  {finding.message}  [{finding.code}]")
-        typer.echo(f"{'':<8} {finding.mend}")
+    for first, cases in _together(findings):
+        where = first.case if len(cases) == 1 else f"{len(cases)} cases, such as {first.case},"
+        typer.echo(f"{first.severity:<8} {where}  {first.message}  [{first.code}]")
+        typer.echo(f"{'':<8} {first.mend}")
+        if len(cases) > 1:
+            typer.echo(f"{'':<8} also: {some(cases[1:], 12)}")
     typer.echo(_verdict(findings))
     if fix is not None:
         with Reporter() as reporter:
             log = mend(dataset, fix, findings, axes=axes, overwrite=overwrite, on_progress=reporter.work)
         typer.echo(log)
         typer.echo(f"mended copy  {log.output}")
+        if not (log.output / "labels").is_dir():
+            typer.echo("the copy holds no labels: none could be mended, so that nothing can be trained on it", err=True)
+            raise typer.Exit(1)
     elif any(finding.severity == "error" for finding in findings):
         if any(finding.fixable for finding in findings):
             typer.echo("--fix OUT writes a mended copy", err=True)
         raise typer.Exit(1)
+
+
+def _together(findings: Sequence[Finding]) -> list[tuple[Finding, list[str]]]:
+    """Findings that say one thing of many cases (same check, same way to mend it) once, with the cases; in order."""
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.severity, finding.code, finding.mend), []).append(finding)
+    found: list[tuple[Finding, list[str]]] = []
+    for group in groups.values():
+        if len(group) > FEW:
+            found.append((group[0], [one.case for one in group]))
+        else:
+            found += [(one, [one.case]) for one in group]
+    return found
 
 
 def _verdict(findings: Sequence[Finding]) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import StopRequest
-from septum.cli.working import hooks_of
+from septum.cli.working import hooks_of, say_page
 
 _MOST_NAMES = 20  # of cases without a partner that go to stderr
 
@@ -186,12 +186,14 @@ def evaluate(
         for line in tracks.lines:
             typer.echo(line)
         typer.echo(f"report  {tracks.report}")
+        say_page(tracks.report)
         return
-    for line in [*score_lines(result.summary.to_dict("records")), *result.lines]:
+    for line in [*score_lines(result.summary.to_dict("records"), asked=result.asked), *result.lines]:
         typer.echo(line)
     _list(result.missing_predictions, "no prediction for")
     _list(result.missing_references, "no reference for")
     typer.echo(f"report  {result.report}")
+    say_page(result.report)
 
 
 def _list(names: Sequence[str], what: str) -> None:
@@ -273,16 +275,32 @@ def _as_mapping(named: Path | dict[str, Path]) -> dict[str, Path]:
     return {named.resolve().name: named} if isinstance(named, Path) else named
 
 
-def score_lines(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
-    """The table on stdout: name, n, mean, interval and median of every Dice (and weighted Dice) in the summary."""
-    chosen = [dict(row) for row in rows if row["metric"] in ("dice", "weighted_dice")]
-    for row in chosen:
-        row["name"] = "weighted" if row["metric"] == "weighted_dice" else row["name"]
-        row["name"] = " · ".join(part for part in (str(row.get("method", "")), str(row["name"])) if part)
-    width = max([len(str(row["name"])) for row in chosen] + [4])
-    lines = [f"{'Dice':<{width}}  {'n':>5}  {'mean':>6}  {'95 % interval':>15}  {'median':>6}"]
-    for row in chosen:
-        known = math.isfinite(row["mean_ci_low"])  # one case has no interval
+def score_lines(rows: Iterable[Mapping[Any, Any]], *, asked: Sequence[str] = ()) -> list[str]:
+    """The tables on stdout: name, n, mean, interval and median of every Dice (and weighted Dice) in the summary, then
+    of every score that was asked for."""
+    from septum.workflows.scores.measures import titles
+
+    named, every = titles(unit="mm or px"), [dict(row) for row in rows]
+    dice = [row for row in every if row["metric"] in ("dice", "weighted_dice")]
+    lines = _block("Dice", [row | {"name": _with_method(row)} for row in dice])
+    for metric in asked:
+        found = [row | {"name": _with_method(row)} for row in every if row["metric"] == metric]
+        if found and metric != "weighted_dice":
+            lines += _block(named[metric], found)
+    return lines
+
+
+def _with_method(row: Mapping[Any, Any]) -> str:
+    name = "weighted" if row["metric"] == "weighted_dice" else str(row["name"])
+    return " · ".join(part for part in (str(row.get("method", "")), name) if part)
+
+
+def _block(title: str, rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """A heading and a line per row."""
+    width = max([len(str(row["name"])) for row in rows] + [len(title)])
+    lines = [f"{title:<{width}}  {'n':>5}  {'mean':>6}  {'95 % interval':>15}  {'median':>6}"]
+    for row in rows:
+        known = math.isfinite(row["mean_ci_low"])  # fewer than six cases have no interval
         interval = f"{row['mean_ci_low']:.3f} to {row['mean_ci_high']:.3f}" if known else "-"
         name = f"{row['name']!s:<{width}}"
         lines.append(f"{name}  {row['n']:>5}  {row['mean']:>6.3f}  {interval:>15}  {row['median']:>6.3f}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from septum.io import Description
-    from septum.workflows.data.cases import Dataset
+    from septum.workflows.data.cases import Case, Dataset
 
 
 _LABEL_WIDTH = 14
@@ -80,7 +80,15 @@ def describe_rows(found: Description) -> list[tuple[str, str]]:
         ("orientation", found.orientation),
         ("values", f"{found.minimum:.6g} to {found.maximum:.6g}"),
     ]
-    for value, count in (found.labels or {}).items():
+    counts = dict(found.labels or {})
+    objects = [n for value, n in counts.items() if value]
+    if not found.names and looks_like_objects(list(counts)):
+        unit = "pixels" if len(spatial) == 2 else "voxels"
+        rows.append(
+            ("objects?", f"{len(objects)}, of {min(objects)} to {max(objects)} {unit}, if these are no classes")
+        )
+        counts = {value: n for value, n in counts.items() if not value}
+    for value, count in counts.items():
         name = found.names.get(value, "")
         size = f"{count} {'pixels' if len(spatial) == 2 else 'voxels'}{_physical_size(found, count)}"
         rows.append((f"label {value}", f"{size}  {name}".rstrip()))
@@ -123,11 +131,72 @@ def _print_folder(path: Path, axes: str | None) -> None:
         return
     typer.echo(path)
     _print_rows(dataset_rows(dataset))
-    if dataset.cases:
-        first = dataset.cases[0]
-        for source in (*first.images, *([first.label] if first.label else [])):
-            typer.echo(f"\nfirst case: {source.path}")
-            _print_rows(describe_rows(io.describe(source.path, axes=source.axes)))
+    for line in case_lines(dataset):
+        typer.echo(line)
+
+
+MOST_CASES = 30
+"""Cases of a data set that are listed; each is read for it."""
+
+
+def case_lines(dataset: Dataset) -> list[str]:
+    """A table with a line per case: shape, spacing, channels and type of the image, and what its labels are."""
+    if not dataset.cases:
+        return []
+    rows = [("case", "shape", "spacing", "channels", "type", "labels")]
+    rows += [_case_row(case, dataset) for case in dataset.cases[:MOST_CASES]]
+    widths = [max(len(row[k]) for row in rows) for k in range(6)]
+    lines = [
+        "",
+        *("  " + "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows),
+    ]
+    left = len(dataset.cases) - MOST_CASES
+    return [*lines, f"  … and {left} more"] if left > 0 else lines
+
+
+def _case_row(case: Case, dataset: Dataset) -> tuple[str, str, str, str, str, str]:
+    from septum import io
+    from septum.errors import SeptumError
+
+    source = case.images[0] if case.images else None
+    try:
+        if source is None:
+            return (case.id, "", "", "", "", _labels_of(case, dataset))
+        found = io.describe(source.path, axes=source.axes)
+    except SeptumError as error:
+        return (case.id, f"cannot be read: {error}", "", "", "", "")
+    shape = " x ".join(str(n) for n in found.shape[-len(found.spacing) :])
+    spacing = " x ".join(f"{step:.4g}" for step in found.spacing) + f" {found.units}"
+    channels = str(len(case.images)) if len(case.images) > 1 else str(len(found.channels))
+    return (case.id, shape, spacing, channels, found.dtype, _labels_of(case, dataset))
+
+
+def _labels_of(case: Case, dataset: Dataset) -> str:
+    """The label values of a case, or how many objects it has."""
+    from septum.errors import SeptumError
+    from septum.workflows.data.cases import UNANNOTATED, load_labels
+    from septum.workflows.data.classes import summarise_labels
+
+    if case.label is None:
+        return "none"
+    try:
+        summary = summarise_labels(case.id, load_labels(case))
+    except SeptumError as error:
+        return f"cannot be read: {error}"
+    values = [value for value in summary.counts if value not in (0, UNANNOTATED)]
+    if dataset.instances or (not dataset.label_names and looks_like_objects(values)):
+        return f"{len(values)} objects{'' if dataset.instances else '?'}"
+    return ", ".join(map(str, values)) if values else "background only"
+
+
+def looks_like_objects(values: Sequence[int]) -> bool:
+    """Whether undeclared label values are rather numbers of objects than classes: five or more, nearly without gaps.
+
+    >>> looks_like_objects([1, 2, 3, 4, 5, 6]), looks_like_objects([1, 2, 4])
+    (True, False)
+    """
+    found = [value for value in values if value > 0]
+    return len(found) >= 5 and max(found) <= 1.5 * len(found)
 
 
 def dataset_rows(dataset: Dataset) -> list[tuple[str, str]]:

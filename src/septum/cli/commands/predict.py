@@ -10,7 +10,7 @@ import typer
 from septum.cli import options
 from septum.cli.commands.quality import say_quality
 from septum.cli.stopping import WAITING, StopRequest
-from septum.cli.working import finish_masks
+from septum.cli.working import finish_masks, say_page
 
 
 def predict(
@@ -87,13 +87,14 @@ def predict(
     devices: options.Devices = None,
     precision: options.Precision = None,
     settings: options.Settings = None,
+    no_page: options.NoPage = False,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Segment images: one mask per image, on the image's own grid, in its own format family.
 
     One bad file does not stop the rest: it is listed at the end, and the exit code is 1 (2 when every file failed).
     Beside the masks, quality.csv lists them worst first, with the Dice that each is likely to have and pass, look or
-    fail. Research software, not a medical device.
+    fail, and index.html shows every image with its outlines. Research software, not a medical device.
     """
     given: dict[str, Any] = {
         "folds": folds,
@@ -112,6 +113,7 @@ def predict(
         "axes": axes,
         "devices": devices,
         "precision": precision,
+        "page": False if no_page else None,
         "overwrite": overwrite or None,
     }
     from septum.cli.progress import Reporter
@@ -133,4 +135,7 @@ def predict(
     for path in result.written:
         typer.echo(path)
     say_quality(result.estimates, output)
+    if result.limits and result.written:
+        typer.echo(f"note    {result.limits}", err=True)
+    say_page(result.page)
     finish_masks(result, stopped=stop.requested())

@@ -12,6 +12,7 @@ import typer
 from septum.cli import options
 from septum.cli.stopping import WAITING, StopRequest
 from septum.cli.working import finish, hooks_of
+from septum.errors import ConfigError
 
 if TYPE_CHECKING:
     from septum.workflows.quality.worklist import Estimate
@@ -23,14 +24,26 @@ MOST_SAID = 8
 
 def quality(
     masks: Annotated[Path, typer.Argument(metavar="MASKS", help="Folder of masks (or one mask) to be graded.")],
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGES", help="The images they belong to: files, folders, a DATASET.")
-    ],
-    references: Annotated[
-        Path,
-        typer.Option(metavar="DATASET", help="A few other images with labels that are right; two at least, ten do."),
-    ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for quality.csv.")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGES", help="The images they belong to: files, folders, a DATASET."),
+    ] = None,
+    references: Annotated[
+        Path | None,
+        typer.Option(metavar="DATASET", help="A few other images with labels that are right; two at least, ten do."),
+    ] = None,
+    watching: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Chart a series of predictions instead: MASKS and IMAGES are folders of `septum predict`, oldest "
+            "first.",
+        ),
+    ] = False,
+    baseline: Annotated[
+        int, typer.Option(metavar="N", help="With --watch: cases at the beginning that say what is usual.")
+    ] = 20,
     threshold: Annotated[
         float | None, typer.Option(metavar="DICE", help="Dice from which a mask counts as good.", show_default="0.7")
     ] = None,
@@ -47,6 +60,11 @@ def quality(
     classification accuracy); what its success means is learnt from references that are damaged on purpose. Masks of
     `septum predict` have a sharper estimate beside them already. Research software, not a medical device.
     """
+    if watching:
+        _watch([masks, *(images or [])], output, baseline=baseline, overwrite=overwrite)
+        return
+    if not images or references is None:
+        raise ConfigError("quality must have IMAGES and --references, got one of them alone; give both, or --watch")
     given: dict[str, Any] = {
         "threshold": threshold,
         "background": background,
@@ -69,13 +87,23 @@ def quality(
     finish(result, "stopped before the end; the masks graded so far are listed" if stop.requested() else None)
 
 
+def _watch(folders: Sequence[Path], output: Path, *, baseline: int, overwrite: bool) -> None:
+    """Chart a series of predictions and say what left its usual range."""
+    from septum.workflows.quality.watch import watch
+
+    found = watch(folders, output, baseline=baseline, overwrite=overwrite)
+    typer.echo(found.written)
+    for alarm in found.alarms or ("nothing left its usual range",):
+        typer.echo(f"watch   {alarm}", err=True)
+
+
 def say_quality(estimates: Sequence[Estimate], output: Path) -> None:
     """The worst few masks, on the error stream: the output stream holds the names of files."""
-    from septum.workflows.quality.worklist import VERDICTS
+    from septum.workflows.quality.worklist import VERDICTS, urgency, worst_first
 
     worst: dict[str, Estimate] = {}
-    for one in estimates:
-        if one.case not in worst or VERDICTS.index(one.verdict) < VERDICTS.index(worst[one.case].verdict):
+    for one in worst_first(estimates):
+        if one.case not in worst or urgency(one) < urgency(worst[one.case]):
             worst[one.case] = one
     if not worst:
         return
@@ -83,7 +111,14 @@ def say_quality(estimates: Sequence[Estimate], output: Path) -> None:
     typer.echo("quality " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()), err=True)
     doubtful = [one for one in worst.values() if one.verdict != "pass"]
     for one in doubtful[:MOST_SAID]:
-        likely = "?" if math.isnan(one.dice) else f"{one.dice:.2f}"
-        typer.echo(f"  {one.verdict}  {one.case}, {one.name}: Dice {likely}; {'; '.join(one.reasons)}", err=True)
+        typer.echo(f"  {one.verdict}  {one.case}, {one.name}: {_figure(one)}", err=True)
     left = len(doubtful) - MOST_SAID
     typer.echo(f"  {f'{left} more, ' if left > 0 else ''}all in {output / 'quality.csv'}, worst first", err=True)
+
+
+def _figure(one: Estimate) -> str:
+    """The likely Dice and its interval, where there are any, and the reasons."""
+    words = []
+    if not math.isnan(one.dice):
+        words.append(f"Dice {one.dice:.2f}" + ("" if math.isnan(one.low) else f" ({one.low:.2f} to {one.high:.2f})"))
+    return "; ".join([*words, *one.reasons]) or "no figure"

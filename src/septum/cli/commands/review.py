@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from septum.cli import options
+from septum.cli.working import say_page
 
 if TYPE_CHECKING:
     from septum.workflows.review.study import Study
@@ -238,6 +239,7 @@ def report(
     for note in outcome.notes:
         typer.echo(note, err=True)
     typer.echo(f"report  {page}")
+    say_page(page)
 
 
 def _named(pairs: Iterable[str], option: str, *, bare: bool = False) -> dict[str, str]:

@@ -13,7 +13,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import STOPPED, WAITING, StopRequest
-from septum.cli.working import finish_masks, hooks_of
+from septum.cli.working import finish_masks, hooks_of, say_page
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -85,8 +85,9 @@ def segment(
         bool,
         typer.Option("--uncertainty", help="With --classifier: write how unsure each voxel is, say where to scribble."),
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Processes for --suggest.", show_default="one per processor")
+    workers: Annotated[
+        str | None,
+        typer.Option(metavar="N|ADDRESS", help="For --suggest: processes, or a Dask scheduler.", show_default="auto"),
     ] = None,
     list_methods: Annotated[
         bool, typer.Option("--list-methods", help="List every method with its options, or those of --method, and exit.")
@@ -95,12 +96,13 @@ def segment(
     foreground: options.Foreground = None,
     axes: options.Axes = None,
     settings: options.Settings = None,
+    no_page: options.NoPage = False,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Segment images by classical methods (thresholds, regions, watersheds, clustering) or by a pixel classifier.
 
     One mask per image, on the image's own grid, in its own format family, and pipeline.toml, which repeats the steps;
-    the other settings are in septum-segment.toml.
+    the other settings are in septum-segment.toml. index.html shows every image with its outlines.
     Sizes are in mm; a sample of an image without a physical size counts as 1 mm. Research software, not a medical
     device.
     """
@@ -110,6 +112,7 @@ def segment(
     if output is None:
         raise ConfigError("the output folder must be given, got none; add -o OUT")
     given: dict[str, Any] = {"axes": axes, "overwrite": overwrite or None}
+    paged = {"page": False if no_page else None}
     if suggest is not None:
         if images or method or pipeline:
             raise ConfigError(
@@ -117,7 +120,7 @@ def segment(
             )
         from septum.workflows.pipelines.suggest import SuggestSettings
 
-        given |= {"background": background, "foreground": foreground, "jobs": jobs}
+        given |= {"background": background, "foreground": foreground, "workers": workers}
         _suggest(suggest, output, options.resolve(SuggestSettings, settings, given))
         return
     if classifier is not None:
@@ -127,7 +130,11 @@ def segment(
             )
         from septum.workflows.pipelines.pixels import ApplySettings, apply_classifier
 
-        given |= {"clean": clean or None, "probabilities": probabilities or None, "uncertainty": uncertainty or None}
+        given |= paged | {
+            "clean": clean or None,
+            "probabilities": probabilities or None,
+            "uncertainty": uncertainty or None,
+        }
         wanted = options.resolve(ApplySettings, settings, given)
         _finish(_work(apply_classifier, images or [], output, classifier=classifier, settings=wanted))
         return
@@ -136,7 +143,9 @@ def segment(
     chosen = _resolve(method, set_, channel, bias_correct, smooth, clean, pipeline)
     from septum.workflows.pipelines import segment as segmentation
 
-    how = options.resolve(segmentation.SegmentSettings, settings, given | {"seeds": seeds or None, "markers": markers})
+    how = options.resolve(
+        segmentation.SegmentSettings, settings, given | paged | {"seeds": seeds or None, "markers": markers}
+    )
     _finish(_work(segmentation.segment, images or [], output, pipeline=chosen, settings=how))
 
 
@@ -184,6 +193,7 @@ def _finish(outcome: tuple[JobsResult, bool]) -> None:
     result, stopped = outcome
     for path in result.written:
         typer.echo(path)
+    say_page(result.page)
     finish_masks(result, stopped=stopped)
 
 
@@ -201,6 +211,7 @@ def _suggest(dataset: Path, output: Path, settings: SuggestSettings) -> None:
     typer.echo(f"best      {result.best.pipeline.describe()}")
     typer.echo(f"pipeline  {result.pipeline}")
     typer.echo(f"report    {result.report}")
+    say_page(result.report)
 
 
 def _print_methods(name: str | None) -> None:

@@ -7,22 +7,30 @@ one place only.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import STOPPED, StopRequest
+from septum.cli.stopping import STOPPED, StopRequest, leave_at_once
+from septum.cli.working import say_page
+from septum.errors import Cancelled
+
+if TYPE_CHECKING:
+    from septum.cli.progress import Reporter
+    from septum.workflows.model.settings import TrainSettings
+    from septum.workflows.training.train import TrainResult
 
 
 def train(
     dataset: options.Dataset,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="Folder for the model.")],
     network: Annotated[
-        Literal["auto", "lecture", "paper"] | None,
+        Literal["auto", "encoder", "lecture", "paper"] | None,
         typer.Option(
-            metavar="auto|lecture|paper",
-            help="auto: configured from the data and the machine; lecture, paper: the classic U-Nets.",
+            metavar="auto|encoder|lecture|paper",
+            help="auto: configured from the data and the machine; encoder: starts from weights that have seen "
+            "photographs (planes and slices); lecture, paper: the classic U-Nets.",
             show_default="auto",
         ),
     ] = None,
@@ -37,8 +45,9 @@ def train(
         str | None,
         typer.Option(
             metavar="FOLDS",
-            help="one: hold one fold out; all: train every fold; 0,2: these; none: train on every labelled case.",
-            show_default="one",
+            help="one: hold one fold out; thirds: three networks, each without a third; all: train every fold; 0,2: "
+            "these; none: train on every labelled case; auto: thirds for fewer than 30 cases, else one.",
+            show_default="auto",
         ),
     ] = None,
     members: Annotated[
@@ -129,25 +138,49 @@ def train(
     from septum.workflows.model.settings import TrainSettings
 
     chosen = options.resolve(TrainSettings, settings, given, either=("minutes", "steps"))
-    with StopRequest() as stop, Reporter() as reporter:
-        from septum.workflows.training import train as workflow
-
-        result = workflow.train(
-            dataset,
-            output,
-            settings=chosen,
-            on_status=reporter.training,
-            on_note=reporter.note,
-            on_progress=reporter.work,
-            should_stop=stop.requested,
-            resume=resume,
-            overwrite=overwrite,
-        )
+    try:
+        with StopRequest(at_once=True) as stop, Reporter() as reporter:
+            result = _train(dataset, output, chosen, stop, reporter, resume=resume, overwrite=overwrite)
+    except Cancelled:
+        typer.echo("stopped while the data was read; nothing is trained yet", err=True)
+        leave_at_once()
     options.say(f"model   {result.model}")
     if result.report is not None:
         options.say(f"report  {result.report}")
+        say_page(result.report)
     if result.mean_dice is not None:
-        options.say(f"Dice    {result.mean_dice:.4f} (mean on the images that were held out)")
+        options.say(f"Dice    {result.mean_dice:.3f} (mean of the {_held_out(result.held_out)})")
     if result.stopped and stop.requested():
         typer.echo("stopped before the end; continue with the same command and --resume", err=True)
         raise typer.Exit(STOPPED)
+
+
+def _train(
+    dataset: Path, output: Path, settings: TrainSettings, stop: StopRequest, reporter: Reporter, **how: bool
+) -> TrainResult:
+    """Train; paths and data are looked at before PyTorch is loaded."""
+    from septum.workflows.training.early import look_first
+
+    look_first(dataset, output, axes=settings.axes, plan=settings.plan, **how)
+    from septum.workflows.training import train as workflow
+
+    return workflow.train(
+        dataset,
+        output,
+        settings=settings,
+        on_status=reporter.training,
+        on_note=reporter.note,
+        on_progress=reporter.work,
+        should_stop=stop.requested,
+        **how,
+    )
+
+
+def _held_out(names: tuple[str, ...]) -> str:
+    """How many images were held out, and which where they are few.
+
+    >>> _held_out(("a", "b"))
+    '2 images that were held out: a, b'
+    """
+    count = f"{len(names)} image{'' if len(names) == 1 else 's'} that {'was' if len(names) == 1 else 'were'} held out"
+    return f"{count}: {', '.join(names)}" if len(names) <= 3 else count

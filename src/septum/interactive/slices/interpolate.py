@@ -62,8 +62,9 @@ def interpolate(
         labels: `(Z, Y, X)` label map in which only the drawn slices count; what stands elsewhere is replaced. 0 on a
             drawn slice is drawn background.
         drawn: drawn slices per array axis, such as `{0: [3, 9, 15]}`; None finds them along one axis
-            (`find_drawn`). Slices drawn along several axes are all kept, and between them the interpolations along
-            the axes are averaged, the nearer drawn slices with more weight.
+            (`find_drawn`), and labels that are on every slice stay as they are (`find_complete`). Slices drawn along
+            several axes are all kept, and between them the interpolations along the axes are averaged, the nearer
+            drawn slices with more weight.
         method: one of `METHODS`.
         image: `(Z, Y, X)`, for the method `image`.
         spacing: mm per axis.
@@ -93,6 +94,14 @@ def interpolate(
     one_of(ends, ENDS, "ends")
     picture = _picture(image, method, given.shape)
     planes = checked_drawn(given, drawn)
+    complete = find_complete(given, next(iter(planes))) if drawn is None else []
+    if complete:
+        whole = np.isin(given, complete)
+        sparse = interpolate(
+            np.where(whole, given.dtype.type(0), given), drawn=planes, method=method, image=image, spacing=spacing,
+            ends=ends, settings=settings, cancelled=cancelled,
+        )  # fmt: skip
+        return _beside_complete(given, sparse, whole)
     if len(planes) > 1:
         return _several(given, planes, method=method, picture=picture, step=step, ends=ends, cancelled=cancelled)
     out = given.copy()
@@ -110,8 +119,9 @@ def interpolate(
 def find_drawn(labels: ArrayLike) -> dict[int, list[int]]:
     """The drawn slices of a sparse label map, along the one axis that they lie on.
 
-    A slice counts as drawn where it holds a label. The axis is the one with the fewest such slices that still leave
-    slices between them; a slice that was drawn as empty cannot be seen in the labels and has to be named.
+    A slice counts as drawn where it holds a label that leaves slices out; a label on every slice says nothing
+    (`find_complete`). The axis is the one along which some label is sparsest, in single slices rather than in two
+    blocks. A slice that was drawn as empty cannot be seen in the labels and has to be named.
 
     Raises:
         GeometryError: not a volume.
@@ -122,19 +132,59 @@ def find_drawn(labels: ArrayLike) -> dict[int, list[int]]:
     {0: [2, 6]}
     """
     given = _volume(labels)
-    found: dict[int, list[int]] = {}
-    for axis in range(3):
-        hit = np.flatnonzero((given > 0).any(axis=tuple(a for a in range(3) if a != axis)))
-        if not len(hit):
-            raise ConfigError("labels must have at least two drawn slices, got no label at all; draw the object first")
-        found[axis] = [int(i) for i in hit]
-    gaps = {axis: (max(s) - min(s) + 1) / len(s) for axis, s in found.items()}
-    axis = max(gaps, key=lambda a: (gaps[a], -a))
-    if gaps[axis] == 1:
-        if any(len(s) == 1 for s in found.values()):
-            raise ConfigError("labels must have at least two drawn slices, got one; draw another")
-        raise ConfigError("labels must leave slices between the drawn ones, got none; nothing is left to interpolate")
-    return {axis: found[axis]}
+    each = [_slices_of(given == value) for value in np.unique(given[given > 0])]
+    if not each:
+        raise ConfigError("labels must have at least two drawn slices, got no label at all; draw the object first")
+    union = tuple(sorted(set().union(*(one[axis] for one in each))) for axis in range(3))
+    for candidates in (each, [union]):  # labels by themselves; else together, such as two drawn on one slice each
+        scores = [max(_sparseness(one[axis]) for one in candidates) for axis in range(3)]
+        axis = max(range(3), key=lambda a: (scores[a], -a))
+        if scores[axis]:
+            whole = [one[axis] for one in each if _is_complete(one[axis], each, axis)]
+            kept = [one[axis] for one in each if one[axis] not in whole]
+            return {axis: sorted(set().union(*kept))}
+    if any(len(slices) == 1 for slices in union):
+        raise ConfigError("labels must have at least two drawn slices, got one; draw another")
+    raise ConfigError("labels must leave slices between the drawn ones, got none; nothing is left to interpolate")
+
+
+def find_complete(labels: ArrayLike, axis: int) -> list[int]:
+    """The labels that are drawn on every slice while others are not: nothing of them is to be filled in.
+
+    Such a label is on three slices or more without a gap, and on one that no sparse label is on.
+
+    >>> both = np.zeros((9, 4, 8), np.uint8); both[:, 1:3, 1:3] = 1; both[[2, 6], 1:3, 5:7] = 2
+    >>> find_drawn(both), find_complete(both, 0)
+    ({0: [2, 6]}, [1])
+    """
+    given = _volume(labels)
+    each = {int(value): _slices_of(given == value) for value in np.unique(given[given > 0])}
+    return [value for value, one in each.items() if _is_complete(one[axis], list(each.values()), axis)]
+
+
+Where = tuple[list[int], list[int], list[int]]
+
+
+def _slices_of(mask: NDArray[np.bool_]) -> Where:
+    """Per axis the slices on which a mask has a voxel."""
+    plane, front = np.any(mask, axis=0), np.any(mask, axis=1)
+    hits = (np.any(front, axis=1), np.any(plane, axis=1), np.any(plane, axis=0))
+    z, y, x = ([int(i) for i in np.flatnonzero(hit)] for hit in hits)
+    return z, y, x
+
+
+def _sparseness(slices: Sequence[int]) -> float:
+    """0 without a gap; else how sparse the slices are: two objects side by side leave a gap, but in long runs."""
+    span, runs = slices[-1] - slices[0] + 1, 1 + sum(b - a > 1 for a, b in pairwise(slices))
+    return 0.0 if span == len(slices) else span / len(slices) * runs / len(slices)
+
+
+def _is_complete(own: Sequence[int], each: Sequence[Where], axis: int) -> bool:
+    """Whether three slices or more follow each other without a gap, and not only those of labels that have gaps."""
+    if _sparseness(own) or len(own) < 3:
+        return False
+    sparse = [one[axis] for one in each if _sparseness(one[axis])]
+    return bool(sparse) and not set(own) <= set().union(*sparse)
 
 
 def checked_drawn(labels: Labels, drawn: Drawn | None) -> dict[int, list[int]]:
@@ -209,6 +259,20 @@ def update_after(
     start, stop = [0, 0, 0], list(given.shape)
     start[axis], stop[axis] = near[0], near[-1] + 1
     return Change(Box(tuple(start), tuple(stop)), part)
+
+
+def _beside_complete(given: Labels, filled: Labels, whole: NDArray[np.bool_]) -> Labels:
+    """Filled labels beside the complete ones, which keep their voxels, unless a label lies mostly inside them.
+
+    A tumour in an organ: the organ was drawn over it on the slices between, and there the tumour takes its place back.
+    """
+    out = np.where(whole, given, filled)
+    new = (filled != given) & (filled > 0)
+    for value in np.unique(filled[new]):
+        own = new & (filled == value)
+        if 2 * np.count_nonzero(own & whole) > np.count_nonzero(own):
+            out[own] = value
+    return out
 
 
 def _volume(labels: ArrayLike) -> Labels:

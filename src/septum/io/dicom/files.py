@@ -80,7 +80,7 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     letters = ("T" if len(layout.frames) > 1 else "") + "ZYX"[-layout.grid.ndim :] + ("C" if len(array) > 1 else "")
     result = Decoded(
         native(array), layout.grid, _RGB if len(array) == 3 else ("intensity",), format="DICOM",
-        modality=series.modality, axes=letters, frames=len(layout.frames), units="mm" if layout.physical else "px",
+        modality=series.modality, axes=letters, frames=len(layout.frames),
         notes=(*notes, *layout.notes, *more), doubts=(*layout.doubts, *doubts),
     )  # fmt: skip
     return collapse_grey(result)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import FormatError
-from septum.geometry import Grid
+from septum.geometry import Grid, Unit
 from septum.io.naming import DICOM, suffix
 
 Vector = NDArray[np.float64]
@@ -88,7 +88,6 @@ class Layout:
 
     frames: tuple[tuple[Plane, ...], ...]
     grid: Grid
-    physical: bool
     notes: tuple[str, ...]
     doubts: tuple[str, ...] = ()
 
@@ -194,8 +193,7 @@ def arrange(name: str, series: Series, axes: str | None = None) -> Layout:
     if len(frames) > 1:
         notes.append(f"{len(frames)} images at every position are read as {len(frames)} frames in time")
     step, more = _slice_step(name, frames[0])
-    grid, physical = _volume_grid(frames[0], step)
-    return Layout(frames, grid, physical, tuple(notes), (*doubts, *more))
+    return Layout(frames, _volume_grid(frames[0], step), tuple(notes), (*doubts, *more))
 
 
 def _without_positions(planes: list[Plane], series: Series, notes: tuple[str, ...], axes: str | None) -> Layout:
@@ -206,17 +204,16 @@ def _without_positions(planes: list[Plane], series: Series, notes: tuple[str, ..
     if axes is not None:
         volume = "Z" in axes.upper()
     if not volume:
-        grid, physical = _flat_grid(first)
-        return Layout(tuple((plane,) for plane in planes), grid, physical, notes)
+        return Layout(tuple((plane,) for plane in planes), _flat_grid(first), notes)
     step = first.step or 1.0
     rows, columns = first.spacing or (1.0, 1.0)
-    grid = Grid.from_spacing((len(planes), *first.shape), (step, rows, columns))
+    grid = Grid.from_spacing((len(planes), *first.shape), (step, rows, columns), unit=_unit_of(first), positioned=False)
     size = f"{step:g} mm apart" if first.step else "their distance is unknown, 1 mm is assumed"
     doubt = (
         f"the {len(planes)} images have no positions: they are read as a volume in the order of their numbers, {size}; "
         "which way is up is a guess"
     )
-    return Layout((tuple(planes),), grid, first.spacing is not None, notes, (doubt,))
+    return Layout((tuple(planes),), grid, notes, (doubt,))
 
 
 def _one_line(name: str, planes: list[Plane]) -> tuple[list[Plane], list[str]]:
@@ -484,7 +481,7 @@ def _aside(places: Vector, normal: Vector) -> Vector:
     return np.asarray(step - normal * (step @ normal), dtype=np.float64)
 
 
-def _volume_grid(stack: Sequence[Plane], step: Vector) -> tuple[Grid, bool]:
+def _volume_grid(stack: Sequence[Plane], step: Vector) -> Grid:
     first = stack[0]
     rows, columns = first.spacing or (1.0, 1.0)
     affine = np.eye(4)
@@ -493,8 +490,12 @@ def _volume_grid(stack: Sequence[Plane], step: Vector) -> tuple[Grid, bool]:
     affine[:3, 2] = first.row * columns
     affine[:3, 3] = first.position
     affine[:2] *= -1  # LPS to RAS
-    return Grid((len(stack), *first.shape), affine), first.spacing is not None
+    return Grid((len(stack), *first.shape), affine, unit=_unit_of(first))
 
 
-def _flat_grid(plane: Plane) -> tuple[Grid, bool]:
-    return Grid.from_spacing(plane.shape, plane.spacing or (1.0, 1.0)), plane.spacing is not None
+def _flat_grid(plane: Plane) -> Grid:
+    return Grid.from_spacing(plane.shape, plane.spacing or (1.0, 1.0), unit=_unit_of(plane))
+
+
+def _unit_of(plane: Plane) -> Unit:
+    return "px" if plane.spacing is None else "mm"

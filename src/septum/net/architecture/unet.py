@@ -4,7 +4,7 @@ The insight: the three forms differ in a handful of choices (padding, normalisat
 so one configuration describes them all, and every size question (which inputs are admissible, how large is the output,
 how wide is the lost margin) is answered by walking the same arithmetic that the network performs.
 
-The file needs torch, the exception tree and `InstanceNorm` only, and reads from top to bottom.
+The file needs torch, the exception tree, `InstanceNorm` and `EfficientNet` only, and reads from top to bottom.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from septum.errors import ConfigError
+from septum.net.architecture import efficientnet
 from septum.net.architecture.norm import InstanceNorm
 
 LEAK = 0.01  # negative slope of leaky ReLU, as in nnU-Net
@@ -45,9 +46,15 @@ class UNetConfig:
     dropout: float = 0.0  # at the end of the contracting path: the two deepest levels, as in the authors' release
     activation_out: Literal["softmax", "sigmoid"] = "softmax"  # applied outside the network, by `probabilities`
     deep_supervision: int = 0  # extra, coarser heads used in training only
+    encoder: Literal["own", "efficientnet-lite0"] = "own"  # the latter: five halvings, see `EncoderUNet`
 
     def __post_init__(self) -> None:
         _check_config(self)
+
+    @property
+    def divisor(self) -> tuple[int, ...]:
+        """Per axis: same padding needs inputs that are multiples of this (valid: the step between admissible sizes)."""
+        return tuple(math.prod(stride[axis] for stride in self.strides) for axis in range(self.ndim))
 
 
 def _check_config(config: UNetConfig) -> None:
@@ -60,6 +67,7 @@ def _check_config(config: UNetConfig) -> None:
         "activation": ("relu", "leaky_relu"),
         "down": ("maxpool", "strided"),
         "activation_out": ("softmax", "sigmoid"),
+        "encoder": ("own", "efficientnet-lite0"),
     }
     for name, allowed in choices.items():
         if getattr(config, name) not in allowed:
@@ -89,6 +97,23 @@ def _check_config(config: UNetConfig) -> None:
         )
     if not 0.0 <= config.dropout < 1.0:
         raise ConfigError(f"dropout must be in [0, 1), got {config.dropout}; the paper uses 0.5")
+    if config.encoder != "own":
+        _check_encoder(config)
+
+
+def _check_encoder(config: UNetConfig) -> None:
+    """Refuse what does not go with an encoder that was made elsewhere."""
+    halvings, bottom = len(efficientnet.WIDTHS), efficientnet.WIDTHS[-1]
+    if config.ndim != 2 or config.strides != ((2, 2),) * halvings or config.features[-1] != bottom:
+        raise ConfigError(
+            f"with encoder {config.encoder!r} ndim must be 2, strides {halvings} times (2, 2) and the last feature "
+            f"count {bottom}, got {config.ndim}, {config.strides} and {config.features[-1]}; set encoder='own'"
+        )
+    if config.padding != "same" or config.residual or config.dropout:
+        raise ConfigError(
+            f"with encoder {config.encoder!r} padding must be 'same', residual False and dropout 0, got "
+            f"{config.padding!r}, {config.residual}, {config.dropout}; set encoder='own'"
+        )
 
 
 class UNet(nn.Module):
@@ -106,18 +131,13 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         widths = config.features
-        levels = len(widths)
         still = (1,) * config.ndim
-        encoder, ups, decoder = [], [], []
-        for level in range(levels):
-            into = config.in_channels if level == 0 else widths[level - 1]
-            stride = config.strides[level - 1] if level and config.down == "strided" else still
-            block = ResidualBlock if config.residual else DoubleConv
-            encoder.append(block(config, into, widths[level], config.kernels[level], stride))
-        for level in range(levels - 1):
+        skips = self._make_encoder()
+        ups, decoder = [], []
+        for level in range(len(widths) - 1):
             ups.append(_up_convolution(config, widths[level + 1], widths[level], config.strides[level]))
-            decoder.append(DoubleConv(config, 2 * widths[level], widths[level], config.kernels[level], still))
-        self.encoder = nn.ModuleList(encoder)
+            into = widths[level] + skips[level]
+            decoder.append(DoubleConv(config, into, widths[level], config.kernels[level], still))
         self.ups = nn.ModuleList(ups)
         self.decoder = nn.ModuleList(decoder)
         self.head = _convolution(config.ndim)(widths[0], config.out_channels, 1)
@@ -130,6 +150,19 @@ class UNet(nn.Module):
         # the default layout, 512 × 512 at the paper's width took 1.97 s of one core, this way 0.85 s (float32: 3.41 s).
         layout = torch.channels_last if config.ndim == 2 else torch.channels_last_3d
         self.to(memory_format=layout)  # type: ignore[call-overload]
+
+    def _make_encoder(self) -> tuple[int, ...]:
+        """Make the contracting path; returns the channels of its maps, finest first."""
+        config = self.config
+        widths, still = config.features, (1,) * config.ndim
+        encoder = []
+        for level in range(len(widths)):
+            into = config.in_channels if level == 0 else widths[level - 1]
+            stride = config.strides[level - 1] if level and config.down == "strided" else still
+            block = ResidualBlock if config.residual else DoubleConv
+            encoder.append(block(config, into, widths[level], config.kernels[level], stride))
+        self.encoder = nn.ModuleList(encoder)
+        return widths
 
     # -- computation ---------------------------------------------------------------------------------------------------
 
@@ -148,30 +181,34 @@ class UNet(nn.Module):
     def _decode(self, x: Tensor) -> list[Tensor]:
         """Decoder outputs, finest first; the last one is the bottom of the U."""
         self.check_input_shape(x.shape)
+        skips = self._encode(x)
+        maps = [skips.pop()]
+        for level in reversed(range(len(skips))):
+            x = self.ups[level](maps[0])  # (N, f[level], *size * stride)
+            skip = _crop_to(skips.pop(), x)  # (N, channels of the skip, *same size as x)
+            x = torch.cat([x, skip], dim=1)  # (N, both, *size)
+            maps.insert(0, self.decoder[level](x))  # (N, f[level], *size); valid: minus twice (kernel - 1)
+        return maps
+
+    def _encode(self, x: Tensor) -> list[Tensor]:
+        """Maps of the contracting path, finest first."""
         config = self.config
-        depth = len(config.features)
-        skips: list[Tensor] = []
+        maps: list[Tensor] = []
         for level, block in enumerate(self.encoder):
             if level and config.down == "maxpool":
                 x = _max_pool(x, config.strides[level - 1])  # (N, f[level-1], *size / stride)
             x = block(x)  # (N, f[level], *size); valid: minus twice (kernel - 1)
-            if config.dropout and level >= depth - 2:
+            if config.dropout and level >= len(config.features) - 2:
                 x = F.dropout(x, config.dropout, self.training)
-            skips.append(x)
-        maps = [skips.pop()]
-        for level in reversed(range(depth - 1)):
-            x = self.ups[level](maps[0])  # (N, f[level], *size * stride)
-            skip = _crop_to(skips.pop(), x)  # (N, f[level], *same size as x)
-            x = torch.cat([x, skip], dim=1)  # (N, 2 f[level], *size)
-            maps.insert(0, self.decoder[level](x))  # (N, f[level], *size); valid: minus twice (kernel - 1)
+            maps.append(x)
         return maps
 
     # -- sizes ---------------------------------------------------------------------------------------------------------
 
     @property
     def divisor(self) -> tuple[int, ...]:
-        """Per axis: same padding needs inputs that are multiples of this (valid: the step between admissible sizes)."""
-        return tuple(math.prod(stride[axis] for stride in self.config.strides) for axis in range(self.config.ndim))
+        """As `UNetConfig.divisor`."""
+        return self.config.divisor
 
     @property
     def margin(self) -> tuple[int, ...]:
@@ -240,6 +277,30 @@ class UNet(nn.Module):
         crop = f" or crop it to {below}" if all(b >= f for b, f in zip(below, first, strict=True)) else ""
         rule = " + ".join(["a multiple of " + str(self.divisor)] + ([] if first == self.divisor else [str(first)]))
         return f"input size must be {rule}, got {sizes}; pad it to {above}{crop}"
+
+
+class EncoderUNet(UNet):
+    """A U-Net whose contracting path is EfficientNet-lite0; one convolution of the image itself joins at full size.
+
+    >>> network = build(encoder_unet(1, 2))
+    >>> network.divisor, network.output_size((64, 96))
+    ((32, 32), (64, 96))
+    """
+
+    def _make_encoder(self) -> tuple[int, ...]:
+        config = self.config
+        still, finest = (1,) * config.ndim, config.features[0]
+        self.detail = ConvUnit(config, config.in_channels, finest, config.kernels[0], still)
+        self.encoder: nn.Module = efficientnet.EfficientNet(config.in_channels)
+        return (finest, *efficientnet.WIDTHS)
+
+    def _encode(self, x: Tensor) -> list[Tensor]:
+        return [self.detail(x), *self.encoder(x)]  # (N, f[0], *size), then (N, WIDTHS[i], *size / 2^(i + 1))
+
+
+def build(config: UNetConfig) -> UNet:
+    """The network that `config` describes, with random weights."""
+    return UNet(config) if config.encoder == "own" else EncoderUNet(config)
 
 
 class DoubleConv(nn.Module):
@@ -347,7 +408,7 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.ConvTranspose2d | nn.ConvTranspose3d):
         incoming = module.in_channels  # kernel equals stride: one voxel of each input channel reaches an output voxel
     elif isinstance(module, nn.Conv2d | nn.Conv3d):
-        incoming = module.in_channels * math.prod(module.kernel_size)
+        incoming = math.prod(module.weight.shape[1:])  # of a depthwise convolution, one channel
     else:
         return
     nn.init.normal_(module.weight, std=math.sqrt(2.0 / incoming))
@@ -391,6 +452,29 @@ def paper(
         kernels=((3,) * ndim,) * len(features),
         padding="valid",
         dropout=0.5,
+    )
+
+
+def encoder_unet(
+    in_channels: int, out_channels: int, *, features: tuple[int, ...] = (16, 24, 48, 64, 128)
+) -> UNetConfig:
+    """A 2-D U-Net on EfficientNet-lite0; `features` are those of the expanding path, finest first.
+
+    >>> build(encoder_unet(3, 2)).output_size((64, 64))
+    (64, 64)
+    """
+    halvings = len(efficientnet.WIDTHS)
+    return UNetConfig(
+        ndim=2,
+        in_channels=in_channels,
+        out_channels=out_channels,
+        features=(*features, efficientnet.WIDTHS[-1]),
+        strides=((2, 2),) * halvings,
+        kernels=((3, 3),) * (halvings + 1),
+        norm="instance",
+        activation="leaky_relu",
+        down="strided",
+        encoder="efficientnet-lite0",
     )
 
 

@@ -1,7 +1,8 @@
 """What a network tells about its own mask, added up while the mask is made.
 
 The one insight: everything that predicts a mask's quality is a *sum over voxels*: the probability that the mask holds,
-the probability in all, the voxels on which two networks agree. Sums stream with the tiles; no probability map is kept.
+the probability in all, the voxels on which two networks agree, the network's own features. Sums stream with the tiles;
+no map of them is kept.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Evidence:
     shared, marked: over all pairs of views (networks, mirrored copies), the voxels on which both decide for a class,
     and the mean of the voxels that they mark; 0 where there is one view only. They are sums over tiles, in which voxels
     under several tiles count several times.
+    sums, squares, voxels: by network, its last feature map before the head, (F,), and how many voxels were summed.
     """
 
     def __init__(self, n_classes: int) -> None:
@@ -31,6 +33,9 @@ class Evidence:
         self.doubtful: FloatArray = np.zeros(n_classes)
         self.shared: FloatArray = np.zeros(n_classes)
         self.marked: FloatArray = np.zeros(n_classes)
+        self.sums: dict[int, FloatArray] = {}
+        self.squares: dict[int, FloatArray] = {}
+        self.voxels: dict[int, int] = {}
 
     @torch.inference_mode()
     def decided(self, chances: Tensor, winner: Tensor) -> None:
@@ -54,6 +59,25 @@ class Evidence:
             each = (stack == index).sum(0, dtype=torch.float64)
             self.shared[index] += float((each * (each - 1) / 2).sum())
             self.marked[index] += float(each.sum()) / len(votes) * pairs
+
+    @torch.inference_mode()
+    def felt(self, network: int, features: Tensor) -> None:
+        """Features (N, F, *out) of tiles by one of the networks, the image as it is (not mirrored)."""
+        axes = [0, *range(2, features.ndim)]
+        norm = torch.linalg.vector_norm(features, dim=axes, dtype=torch.float64)  # without a copy of the features
+        self.sums[network] = self.sums.get(network, 0.0) + _numpy(features.sum(axes, dtype=torch.float64))
+        self.squares[network] = self.squares.get(network, 0.0) + _numpy(norm) ** 2
+        self.voxels[network] = self.voxels.get(network, 0) + features.numel() // features.shape[1]
+
+    @property
+    def signatures(self) -> tuple[FloatArray, ...]:
+        """Mean and deviation of each feature over the image, (2 F,), one row per network; none without voxels."""
+        found = []
+        for network in sorted(self.voxels):
+            mean = self.sums[network] / self.voxels[network]
+            spread = np.sqrt(np.maximum(self.squares[network] / self.voxels[network] - mean**2, 0.0))
+            found.append(np.concatenate([mean, spread]))
+        return tuple(found)
 
     @property
     def expected_dice(self) -> FloatArray:

@@ -84,9 +84,13 @@ class TorchEngine:
         inputs = torch.from_numpy(batch).to(self.device)
         scale = 1.0 / (len(self.models) * len(self.flips))
         votes: list[Tensor] = []
-        for model, flip in itertools.product(self.models, self.flips):
+        views = len(self.models) * (len(self.flips) + len(self.compared))
+        voting = self.witness if views > 1 else None
+        for (network, model), flip in itertools.product(enumerate(self.models), self.flips):
             vote: tuple[Tensor, Tensor] | None = None
             features = _features(model, inputs, [axis + 2 for axis in flip], self.autocast)
+            if self.witness is not None and not flip:
+                self.witness.felt(network, features)
             voxels = features.shape[0] * int(np.prod(features.shape[2:]))
             chunk = max(1, _PART_BYTES // (4 * voxels))
             outputs = self.n_classes + self.n_maps
@@ -94,16 +98,16 @@ class TorchEngine:
             for start in range(0, outputs, chunk):
                 classes = slice(start, min(start + chunk, outputs))
                 logits = _head(model.head, features, classes, signs[classes].to(self.device))
-                if self.witness is not None and start < self.n_classes:
+                if voting is not None and start < self.n_classes:
                     vote = _better(vote, logits[:, : self.n_classes - start], start)
                 yield classes, logits
             del features
             if vote is not None:
                 votes.append(vote[1])
-        if self.witness is not None:
+        if voting is not None:
             others = itertools.product(self.models, self.compared)
             votes += [self._vote(model, inputs, flip) for model, flip in others]
-            self.witness.voted(votes)
+            voting.voted(votes)
 
     def _vote(self, model: UNet, inputs: Tensor, flip: tuple[int, ...]) -> Tensor:
         """Classes (N, *out) by one network of one mirrored copy, which has no share in the logits."""
@@ -134,9 +138,8 @@ def compared_with(engine: Engine, flips: Sequence[tuple[int, ...]]) -> Engine:
 
 
 def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
-    """An engine that also tells the evidence what each of its networks and mirrored copies decides by itself.
-
-    Other engines than PyTorch's, and those of one network and one copy, are returned as they are: nobody to compare.
+    """An engine that also tells the evidence its networks' features, and what each network and mirrored copy decides by
+    itself where there are several. Other engines than PyTorch's are returned as they are: they show neither.
 
     >>> from septum.net.architecture.unet import lecture
     >>> engine = torch_engine([UNet(lecture(2, 1, 2, features=(4, 8)))])
@@ -144,8 +147,6 @@ def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
     True
     """
     if evidence is None or not isinstance(engine, TorchEngine):
-        return engine
-    if len(engine.models) * (len(engine.flips) + len(engine.compared)) < 2:
         return engine
     watched = copy.copy(engine)
     watched.witness = evidence

@@ -6,6 +6,7 @@ made slab by slab and handed over at once.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from septum.errors import SeptumError
 from septum.net.engines.evidence import Evidence
 from septum.net.inference.tiles import Box, split_box
 
@@ -84,9 +86,13 @@ def decide_block(
 
     n_maps: of the K outputs, the last so many are no classes: they decide nothing, and reach the sink as they are.
     activation: "softmax" or "sigmoid", how interpolated logits become probabilities.
+
+    Raises:
+        SeptumError: logits that are NaN or infinite.
     """
     if grid.is_empty(block):
         return
+    _refuse_not_finite(logits)
     whole = sink is None and evidence is None
     n_classes = len(logits) - n_maps
     limit = _SLAB_VOXELS if whole else max(1, _SLAB_FLOATS // len(logits))
@@ -106,6 +112,17 @@ def decide_block(
             evidence.decided(chances, winner)
         if sink is not None:
             sink(place, (torch.cat([chances, stacked[n_classes:]]) if n_maps else chances).cpu().numpy())
+
+
+def _refuse_not_finite(logits: Tensor) -> None:
+    """An arg-max of NaN is class 0 or whatever was there: it would look like a mask. One sum finds them all."""
+    if not all(math.isfinite(float(one.sum())) for one in logits):
+        wrong = int((~torch.isfinite(logits)).sum())
+        if wrong:
+            raise SeptumError(
+                f"the network's output must be finite, got {wrong} NaN or infinite values; the model's weights or its "
+                "normalisation are broken, or the precision is too low: try --precision 32-true, or train again"
+            )
 
 
 def _running_best(values: Iterator[Tensor]) -> Tensor:

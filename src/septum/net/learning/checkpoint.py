@@ -1,5 +1,8 @@
 """Weights and training state on disk: no pickle, written whole or not at all, refused loudly when too new.
 
+A digest of the content travels in the file and is checked: a byte that flipped on a disk would still be a network, and
+its masks would look like masks.
+
 Everything is read with `torch.load(..., weights_only=True)`, which admits tensors and plain containers only, so a model
 folder from a stranger cannot run code. The network's configuration travels inside the weights file, which stands alone.
 """
@@ -7,15 +10,17 @@ folder from a stranger cannot run code. The network's configuration travels insi
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from septum.errors import CheckpointError
-from septum.net.architecture.unet import UNet, UNetConfig
+from septum.net.architecture.unet import UNet, UNetConfig, build
 
 FORMAT_VERSION = 1
 
@@ -35,7 +40,7 @@ def save_tensors(path: Path, content: dict[str, Any]) -> None:
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
-            torch.save({"format_version": FORMAT_VERSION, **content}, file)
+            torch.save({"format_version": FORMAT_VERSION, **content, "digest": digest_of(content)}, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -49,7 +54,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
     """Read what `save_tensors` wrote, onto the CPU.
 
     Raises:
-        CheckpointError: when the file is missing, damaged, or of a newer format version.
+        CheckpointError: when the file is missing, damaged (also by a single byte), or of a newer format version.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_tensors(Path(folder, "state.pt"), {"weights": torch.ones(2)})
@@ -71,7 +76,42 @@ def load_tensors(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} has format version {version}, this Septum reads up to {FORMAT_VERSION}; upgrade Septum"
         )
+    kept = content.pop("digest", None)  # files of earlier versions have none
+    if kept is not None and kept != digest_of({k: v for k, v in content.items() if k != "format_version"}):
+        raise CheckpointError(f"{path} is damaged: its content is not what was written; copy it again or train again")
     return content
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """SHA-256 (hexadecimal) of tensors and plain containers: names, types, shapes and every byte, in their order.
+
+    >>> digest_of({"a": torch.zeros(2)}) == digest_of({"a": torch.zeros(3)})
+    False
+    """
+    found = hashlib.sha256()
+    for part in _bytes_of(content):
+        found.update(part)
+    return found.hexdigest()
+
+
+def _bytes_of(value: Any) -> Iterator[Any]:
+    """Nothing that differs gives the same bytes: each part is preceded by what it is and how long it is."""
+    if isinstance(value, torch.Tensor):
+        plain = value.detach().cpu().contiguous()
+        yield f"tensor {plain.dtype} {tuple(plain.shape)};".encode()
+        yield plain.reshape(-1).view(torch.uint8).numpy().data if plain.numel() else b""
+    elif isinstance(value, Mapping):
+        yield f"map {len(value)};".encode()
+        for key, inner in value.items():
+            yield from _bytes_of(key)
+            yield from _bytes_of(inner)
+    elif isinstance(value, (list, tuple)):
+        yield f"list {len(value)};".encode()
+        for inner in value:
+            yield from _bytes_of(inner)
+    else:
+        text = repr(value).encode()
+        yield f"{type(value).__name__} {len(text)};".encode() + text
 
 
 def save_model(path: Path, model: UNet, weights: dict[str, torch.Tensor] | None = None) -> None:
@@ -91,7 +131,7 @@ def load_model(path: Path) -> UNet:
     """Rebuild the network that `save_model` wrote, in evaluation mode.
 
     Raises:
-        CheckpointError: as `load_tensors`, and when weights and configuration do not fit.
+        CheckpointError: as `load_tensors`, when weights and configuration do not fit, or weights are not finite.
 
     >>> from septum.net.architecture.unet import lecture
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -101,8 +141,20 @@ def load_model(path: Path) -> UNet:
     """
     content = load_tensors(path)
     try:
-        model = UNet(UNetConfig(**content["unet"]))
+        model = build(UNetConfig(**content["unet"]))
         model.load_state_dict(content["weights"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path}: configuration and weights do not fit together ({error})") from error
+    wrong = not_finite(model.state_dict())
+    if wrong:
+        raise CheckpointError(f"{path}: weights must be finite, got NaN or infinity in {wrong}; train again")
     return model.eval()
+
+
+def not_finite(weights: Mapping[str, torch.Tensor]) -> str:
+    """The name of the first tensor that holds NaN or infinity; empty when all are finite.
+
+    >>> not_finite({"a": torch.ones(2), "b": torch.tensor([1.0, float("nan")])})
+    'b'
+    """
+    return next((name for name, tensor in weights.items() if not bool(torch.isfinite(tensor).all())), "")

@@ -11,8 +11,7 @@ Every loss takes logits (N, K, *spatial) of any floating type and a class map (N
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -117,15 +116,6 @@ def objects_loss(outputs: Tensor, target: Tensor, *, ignore: int = IGNORE, weigh
 
 
 Loss = Callable[..., Tensor]
-
-
-LOSSES: Mapping[str, Loss] = MappingProxyType(
-    {
-        "dice_cross_entropy": dice_cross_entropy,
-        "dice_binary_cross_entropy": dice_binary_cross_entropy,
-        "weighted_cross_entropy": weighted_cross_entropy,
-    }
-)
 
 
 def supervise(

@@ -65,6 +65,7 @@ class TrainConfig:
         checkpoint_seconds: longest time between two saved states.
         seed: seed of patches and augmentation.
         prompts: what the robot user gives with the patches; None for a network without prompts.
+        encoder_rate: factor on the learning rate of an encoder that has seen images, which has less to learn.
     """
 
     patch: tuple[int, ...]
@@ -85,6 +86,7 @@ class TrainConfig:
     checkpoint_seconds: float = 45.0
     seed: int = 0
     prompts: PromptConfig | None = None
+    encoder_rate: float = 1.0
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.seconds is None):
@@ -232,7 +234,9 @@ class _Run:
         rise = max(share, 0.01) / warmup if share < warmup else 1.0
         fall = 0.5 * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup))) if share >= warmup else 1.0
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * self.state.scale * min(rise, 1.0) * max(fall, 1e-3)
+            group["lr"] = (
+                group["share"] * self.config.learning_rate * self.state.scale * min(rise, 1.0) * max(fall, 1e-3)
+            )
 
     def one_step(self) -> float:
         """One optimisation step; returns the loss (or the last one, after a step that had to be taken back)."""
@@ -436,9 +440,14 @@ class _Run:
 
 def _optimiser(model: UNet, config: TrainConfig) -> torch.optim.Optimizer:
     # Norms and biases are one-dimensional: decaying them only fights the normalisation.
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    free = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    learnt = [] if model.config.encoder == "own" else list(model.encoder.parameters())
+    known = {id(p) for p in learnt}
+    groups: list[dict[str, Any]] = []
+    for share, ours in ((1.0, [p for p in model.parameters() if id(p) not in known]), (config.encoder_rate, learnt)):
+        decayed, free = [p for p in ours if p.ndim > 1], [p for p in ours if p.ndim <= 1]
+        groups.append({"params": decayed, "weight_decay": config.weight_decay, "share": share})
+        groups.append({"params": free, "weight_decay": 0.0, "share": share})
+    groups = [group for group in groups if group["params"]]
     if config.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))

@@ -1,7 +1,8 @@
-"""A case as three pictures: image, reference, prediction.
+"""A case as a picture: the plane that says most, and what is right and wrong on it.
 
-The outlines run along voxel *edges*, so what is drawn is exactly what was measured: no interpolation makes a coarse
-mask look smooth, and one pass over the picture outlines all labels at once.
+What is drawn lies on voxel *edges*, so it is exactly what was measured: no interpolation makes a coarse mask look
+smooth. Where classes are compared the errors are drawn, not two lines that the reader must compare; of objects, whose
+numbers need not agree, both outlines are.
 
 Volumes are shown as the plane with the most reference, turned the way radiologists read it (the patient's right on the
 left, head or front up) when the orientation is known, and in true proportions.
@@ -10,8 +11,9 @@ left, head or front up) when the orientation is known, and in true proportions.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,12 +23,10 @@ from PIL import ImageDraw, ImageFont
 
 from septum.errors import GeometryError
 from septum.geometry.picture import outline, slice_axis, thicker, turn, viewing, windowed
+from septum.report.figures.marking import blend, differences, mark
 from septum.report.figures.plots import ORANGE, SKY
 
 REFERENCE_COLOUR, PREDICTION_COLOUR = ORANGE, SKY
-
-
-_PANEL_PX, _LARGEST_PX = 520, 720  # longer side of a panel: small images are enlarged, large ones reduced
 
 
 _TEXT_PX = 22
@@ -40,9 +40,10 @@ class Example(NamedTuple):
         image: `(C, *spatial)`, or None where no image is at hand (the outlines are then drawn on black).
         reference: `spatial` integer labels, 0 = not shown.
         prediction: `spatial` integer labels, 0 = not shown.
-        spacing: mm per array axis, or None where the physical size is not known (no scale bar); planes of spacing 1
-            come from files without a physical size and are taken as unknown too.
+        spacing: mm per array axis, or None where the physical size is not known (no scale bar).
         orientation: as `Grid.orientation` (such as `"SAR"`), or None to show arrays as they are stored.
+        names: of the label values, where they are known.
+        objects: labels are numbers of objects, which need not agree between reference and prediction.
     """
 
     case: str
@@ -51,6 +52,8 @@ class Example(NamedTuple):
     prediction: NDArray[Any]
     spacing: tuple[float, ...] | None = None
     orientation: str | None = None
+    names: Mapping[int, str] = MappingProxyType({})
+    objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,31 +84,8 @@ class Panel:
     alt: str
 
 
-def panels(example: Example) -> tuple[Panel, ...]:
-    """Image (where there is one), reference outline, and prediction outline over a thin reference outline.
-
-    Raises:
-        GeometryError: arrays that do not share one 2-D or 3-D shape.
-    """
-    plane = choose_plane(example)
-    where = f"{example.case}, {plane.position}" if plane.position else example.case
-    reference = ((plane.reference, REFERENCE_COLOUR, 2),)
-    both = ((plane.reference, REFERENCE_COLOUR, 1), (plane.prediction, PREDICTION_COLOUR, 2))
-    described = (
-        ("Image", (), f"Image of {where}"),
-        ("Reference", reference, f"Image of {where} with the outline of the reference"),
-        (
-            "Prediction",
-            both,
-            f"Image of {where} with the outline of the prediction, and thinner the outline of the reference",
-        ),
-    )
-    first = 1 if example.image is None else 0
-    return tuple(Panel(title, *_draw(plane, lines), alt) for title, lines, alt in described[first:])
-
-
 def thumbnail(example: Example, *, longest_px: int = 280) -> Panel:
-    """One small picture: image, outline of the reference, and over it the outline of the prediction.
+    """One small picture: what is right, missed, too much and of another class; of objects, the outlines of both.
 
     Args:
         example: the case.
@@ -115,9 +95,11 @@ def thumbnail(example: Example, *, longest_px: int = 280) -> Panel:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
     """
     plane = choose_plane(example)
-    both = ((plane.reference, REFERENCE_COLOUR, 2), (plane.prediction, PREDICTION_COLOUR, 1))
-    alt = f"Image of {example.case} with the outlines of reference and prediction"
-    return Panel(example.case, *_draw(plane, both, longest_px=longest_px), alt)
+    if example.objects:
+        alt = f"Image of {example.case} with the outlines of reference and prediction"
+    else:
+        alt = f"Image of {example.case} with what the prediction has right, misses, and marks too much"
+    return Panel(example.case, _draw(plane, longest_px, objects=example.objects), "image/jpeg", alt)
 
 
 def choose_plane(example: Example) -> Plane:
@@ -152,8 +134,7 @@ def cut(example: Example, *, axis: int, index: int) -> Plane:
     transpose, flips, edges = viewing(letters)
     turned = [turn(array, transpose, flips) for array in (shown, reference, prediction)]
     row, column = spacing[::-1] if transpose else spacing
-    sized = example.spacing is not None and not (len(example.spacing) == 2 and set(example.spacing) == {1.0})
-    known = float(column) if sized else None
+    known = None if example.spacing is None else float(column)
     return Plane(turned[0], turned[1], turned[2], float(row / column), edges, known, position)
 
 
@@ -180,40 +161,33 @@ def scale_bar(width: float) -> tuple[float, str]:
     return float(length), f"{length / 1e-6:g} nm"
 
 
-def _draw(
-    plane: Plane, outlines: Sequence[tuple[NDArray[Any], str, int]], *, longest_px: int | None = None
-) -> tuple[bytes, str]:
-    """The picture of a plane, and its media type; small ones carry no letters and no scale bar."""
+def _draw(plane: Plane, longest_px: float, *, objects: bool) -> bytes:
+    """The JPEG of a plane; small ones carry no letters and no scale bar."""
     rows, columns = plane.reference.shape
-    height, width = rows * plane.aspect, float(columns)
-    longest = longest_px or float(np.clip(max(height, width), _PANEL_PX, _LARGEST_PX))
-    scale = longest / max(height, width)
-    size = (max(round(height * scale), 24), max(round(width * scale), 24))
-    enlarged = scale >= 2
-    smooth = Picture.Resampling.NEAREST if enlarged else Picture.Resampling.BICUBIC
+    scale = longest_px / max(rows * plane.aspect, columns)
+    size = (max(round(rows * plane.aspect * scale), 24), max(round(columns * scale), 24))
+    smooth = Picture.Resampling.NEAREST if scale >= 2 else Picture.Resampling.BICUBIC
     canvas = np.array(Picture.fromarray(np.ascontiguousarray(plane.image)).resize(size[::-1], smooth))
-    for labels, colour, width_px in outlines:
+    if objects:
+        _outline_both(canvas, plane, enlarged=scale >= 2)
+    else:
+        canvas = blend(canvas, mark(differences(plane.reference, plane.prediction), size))
+    buffer = io.BytesIO()
+    Picture.fromarray(canvas).save(buffer, format="JPEG", quality=80, subsampling=0)
+    return buffer.getvalue()
+
+
+def _outline_both(canvas: NDArray[np.uint8], plane: Plane, *, enlarged: bool) -> None:
+    """The outline of the reference, and over it that of the prediction. Changes `canvas`."""
+    size = canvas.shape[:2]
+    for labels, colour, width_px in (
+        (plane.reference, REFERENCE_COLOUR, 2),
+        (plane.prediction, PREDICTION_COLOUR, 1),
+    ):
         line = outline(labels, size, width_px=width_px)
         line = thicker(line) if enlarged else line
         canvas[thicker(line) & ~line] //= 2  # a dark rim keeps the line visible on bright tissue
         canvas[line] = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
-    picture = Picture.fromarray(canvas)
-    if longest_px is not None:
-        buffer = io.BytesIO()
-        picture.save(buffer, format="JPEG", quality=80, subsampling=0)
-        return buffer.getvalue(), "image/jpeg"
-    annotate(picture, plane)
-    return _encoded(picture)
-
-
-def _encoded(picture: Picture.Image) -> tuple[bytes, str]:
-    """The smaller of a PNG with 256 colours and a JPEG without colour subsampling, and its media type."""
-    png, jpeg = io.BytesIO(), io.BytesIO()
-    picture.quantize(256, method=Picture.Quantize.MEDIANCUT, dither=Picture.Dither.NONE).save(png, format="PNG")
-    picture.save(jpeg, format="JPEG", quality=85, subsampling=0)
-    if len(png.getvalue()) <= len(jpeg.getvalue()):
-        return png.getvalue(), "image/png"
-    return jpeg.getvalue(), "image/jpeg"
 
 
 def annotate(picture: Picture.Image, plane: Plane) -> None:

@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from septum.metrics.summary import POLICIES
 from septum.report.figures import overlay, plots
+from septum.report.pages.compared import compared
 from septum.report.pages.explorer import Explorer, picture_uri
 from septum.report.pages.sections import Cell, Drawing, Section
 
@@ -64,6 +65,8 @@ class Content:
             pipeline`, and `gain` where a network is compared with them.
         policy: for empty masks, a name in `metrics.POLICIES`.
         titles: metric to the name that is shown.
+        cards: metrics that are shown large beside Dice, because they were asked for.
+        pictured: the method that the page's own figures show, where several are compared.
     """
 
     title: str
@@ -84,20 +87,25 @@ class Content:
     methods: pd.DataFrame | None = None
     policy: str = "undefined"
     titles: Mapping[str, str] = field(default_factory=dict)
+    cards: Sequence[str] = ()
+    pictured: str = ""
 
 
 def render_page(content: Content) -> str:
     """The report as one HTML document (UTF-8 text) that needs no other file."""
+    parts = [section_parts(section, number) for number, section in enumerate(content.sections)]
     return template("page.html.j2").render(
         content=content,
         headline=_headline(content),
         summary=_summary_rows(content.summary),
         n_groups=_groups(content.summary),
         figures=_distribution(content) + _curves(content.curves),
-        sections=[section_parts(section, number) for number, section in enumerate(content.sections)],
+        cards=_cards(content),
+        first=[part for part, section in zip(parts, content.sections, strict=True) if section.first],
+        sections=[part for part, section in zip(parts, content.sections, strict=True) if not section.first],
         explorer=None if content.explorer is None else content.explorer.payload(),
-        shown=[(shown, overlay.panels(shown.example)) for shown in content.shown],
-        colours=(overlay.REFERENCE_COLOUR, overlay.PREDICTION_COLOUR),
+        shown=[(shown, overlay.thumbnail(shown.example)) for shown in content.shown],
+        compared=[compared(shown.example) for shown in content.shown],
         empty_rows=_empty_rows(content.scores, content.policy),
         table=_case_table(content),
         methods=[] if content.methods is None else _summary_rows(content.methods),
@@ -186,6 +194,13 @@ def _headline(content: Content) -> Mapping[str, Any]:
     """The row of the mean Dice over labels: what is read first."""
     dice = content.summary[content.summary["metric"] == "dice"]
     return {} if dice.empty else dict(dice.iloc[0])
+
+
+def _cards(content: Content) -> list[tuple[str, dict[str, Any]]]:
+    """`(title, row of the summary)` of the scores that were asked for beyond Dice."""
+    rows = {(row["metric"], row["name"]): row for row in reversed(_summary_rows(content.summary))}
+    by_metric = {metric: row for (metric, _), row in rows.items()}
+    return [(content.titles.get(name, name), by_metric[name]) for name in content.cards if name in by_metric]
 
 
 def _summary_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:

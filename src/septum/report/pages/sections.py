@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from septum.metrics import without_few
 from septum.metrics.statistics import BlandAltman, PairedComparison, Ranking, bland_altman
 from septum.report.figures import agreement, overlay, plots
 
@@ -60,13 +61,14 @@ class Tile:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report."""
+    """A part of the report; `first` says that it comes before everything else."""
 
     title: str
     text: str = ""
     drawings: Sequence[Drawing] = ()
     tables: Sequence[Table] = ()
     tiles: Sequence[Tile] = ()
+    first: bool = False
 
 
 def p_text(p: float) -> str:
@@ -131,6 +133,7 @@ def comparison_section(
         _comparison_text(score_name, pairs, ranking),
         drawings,
         (_ranking_table(score_name, ranking, f"ranking-{key}"), pair_table(pairs, f"comparison-{key}")),
+        first=True,
     )
 
 
@@ -209,7 +212,8 @@ def agreement_section(
         groups: one key per case, for the intervals.
     """
     found = {
-        name: (ref, pred, bland_altman(pred, ref, groups=groups)) for name, (ref, pred) in list(volumes.items())[:6]
+        name: (ref, pred, without_few(bland_altman(pred, ref, groups=groups)))
+        for name, (ref, pred) in list(volumes.items())[:6]
     }
     drawings = [
         Drawing(

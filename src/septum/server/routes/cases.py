@@ -26,8 +26,10 @@ from septum.server.schemas import (
     TimeBody,
 )  # fmt: skip
 from septum.workflows.projects.annotations import compare, read_annotation
-from septum.workflows.projects.learning import models_of, queue_of
+from septum.workflows.projects.learning import measurable
+from septum.workflows.projects.masks import prediction_file
 from septum.workflows.projects.project import Label
+from septum.workflows.projects.queue import queue_of
 from septum.workflows.projects.store import STATUSES, CaseRecord, Lease, Version
 
 router = APIRouter(prefix="/api", tags=["cases"])
@@ -262,7 +264,8 @@ def _details(desk: Desk, found: OpenCase) -> dict[str, Any]:
 
 def _layers(desk: Desk, found: OpenCase) -> list[str]:
     reference = ["reference"] if desk.project.case(found.id).label is not None else []
-    predicted = [f"prediction:{m.name}" for m in models_of(desk.project) if m.has_prediction(desk.project, found.id)]
+    names = measurable(desk.project)
+    predicted = [f"prediction:{one}" for one in names if prediction_file(desk.project, found.id, one) is not None]
     return ["current", *reference, *predicted]
 
 

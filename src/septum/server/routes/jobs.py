@@ -1,4 +1,4 @@
-"""The loop: train, predict, and what a person decides about each prediction; events of all kinds."""
+"""Long work: train, predict, measure; and events of all kinds."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 
 from septum.errors import ConfigError
-from septum.interactive.edits.rules import Rules
-from septum.interactive.tool import Box, Change
 from septum.server.jobs import JobRunner
-from septum.server.routes.cases import listed
-from septum.server.routes.common import DeskHere, SenderHere, numbered
-from septum.server.schemas import DecisionBody, JobBody
-from septum.workflows.projects.learning import models_of, prediction_of, queue_of
+from septum.server.routes.common import DeskHere
+from septum.server.schemas import JobBody
+from septum.workflows.projects.learning import models_of
 
-router = APIRouter(prefix="/api", tags=["loop"])
+router = APIRouter(prefix="/api", tags=["jobs"])
 Number = Annotated[int, InPath(ge=1, le=2**31)]
 
 
@@ -62,48 +59,12 @@ def models(desk: DeskHere) -> dict[str, Any]:
     return {"models": [vars(one) for one in models_of(desk.project)]}
 
 
-@router.get("/queue")
-def queue(desk: DeskHere) -> dict[str, Any]:
-    """Cases that wait for a person, the one that would help most first, and why."""
-    records = {one.id: one for one in desk.project.store.cases()}
-    waiting = queue_of(list(records.values()))
-    return {"queue": [{**vars(one), "predicted_dice": records[one.case].predicted_dice} for one in waiting]}
-
-
 @router.get("/curve")
 def curve(desk: DeskHere) -> dict[str, Any]:
     """Dice on held-out cases after each round, against annotated cases and minutes of work."""
     rounds = [job.result for job in desk.project.store.jobs() if job.kind == "train" and job.result]
     keys = ("model", "cases", "minutes", "work_minutes", "dice")
     return {"rounds": [{key: one.get(key) for key in keys} for one in rounds]}
-
-
-@router.post("/cases/{case_id}/decision")
-def decide(case_id: str, body: DecisionBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
-    """Accept a prediction as it is, take it over to correct it, or skip the case for now."""
-    record = desk.project.store.case(case_id)
-    who = numbered(sender, body.client)
-    if body.decision == "skip":
-        desk.project.store.change_case(case_id, skipped=record.skipped + 1)
-    else:
-        if record.prediction is None:
-            raise ConfigError(
-                f"case {case_id} must have a prediction to be accepted, got none; train and predict first"
-            )
-        found = desk.case(case_id)
-        desk.hold(case_id, who)
-        labels = prediction_of(desk.project, case_id, record.prediction, found.image.grid)
-        found.edit(
-            lambda: Change(Box.whole(found.shape), labels), what=f"prediction of {record.prediction}", sender=who,
-            rules=Rules(), letter="p", axis=0,
-        )  # fmt: skip
-        if body.decision == "accept":
-            found.save(who.author, "accepted as predicted", origin="predicted")
-        desk.project.store.change_case(case_id, status="reviewed" if body.decision == "accept" else "corrected")
-    case = listed(desk, case_id)
-    desk.events.publish("case", case)
-    waiting = [one.case for one in queue_of(desk.project.store.cases()) if one.case != case_id]
-    return {"case": case, "next": waiting[0] if waiting else None}
 
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Response
 
 from septum.errors import FormatError
 from septum.server.routes.common import DeskHere
+from septum.workflows.projects.learning import measurable
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
 
@@ -24,7 +25,7 @@ def measured(desk: DeskHere) -> dict[str, Any]:
     """The scores of the newest measurement, worst first."""
     done = [job for job in desk.project.store.jobs() if job.kind == "evaluate" and job.state == "done" and job.result]
     if not done:
-        return {"available": False, "scores": [], "report": None, "model": None}
+        return {"available": False, "scores": [], "report": None, "model": None, "models": measurable(desk.project)}
     model = str(done[-1].model)
     worst = (done[-1].result or {}).get("worst", {})
     rows = _rows(desk.project.reports / model / "cases.csv")
@@ -39,13 +40,20 @@ def measured(desk: DeskHere) -> dict[str, Any]:
         for row in rows
     ]
     scores.sort(key=lambda one: -1.0 if one["dice"] is None else float(one["dice"]))
-    return {"available": True, "scores": scores, "report": f"/api/measure/report/{model}/index.html", "model": model}
+    address = f"/api/measure/report/{model}/index.html"
+    models = measurable(desk.project)
+    return {"available": True, "scores": scores, "report": address, "model": model, "models": models}
 
 
 @router.get("/report/{model}/{name}", response_class=Response)
 def report(model: str, name: str, desk: DeskHere) -> Response:
     """A file of the report, one that the project's folder lists."""
-    path = _listed(desk.project, model, name)
+    return report_answer(desk.project, model, name)
+
+
+def report_answer(project: Project, folder: str, name: str) -> Response:
+    """A file of one of the project's reports, shown without any rights."""
+    path = _listed(project, folder, name)
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     policy += "sandbox allow-scripts"

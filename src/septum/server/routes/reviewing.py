@@ -12,15 +12,17 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from septum.errors import ConfigError
 from septum.server.desk import Desk
 from septum.server.routes.common import DeskHere, SenderHere
-from septum.server.schemas import RatingBody, Strict
+from septum.server.routes.measuring import report_answer
+from septum.server.schemas import RatingBody, Strict, StudyBody
+from septum.workflows.projects.reading import FOLDER, REPORT, make_study, report_reading
 from septum.workflows.projects.store import MissingError
 from septum.workflows.review import study as review
 from septum.workflows.review.study import Study
 
 router = APIRouter(prefix="/api/review", tags=["review"])
-FOLDER = "review"
 
 
 @router.get("")
@@ -52,10 +54,32 @@ def undo(body: Strict, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
 def picture(name: str, desk: DeskHere) -> Response:
     """A picture that the study lists."""
     with _study(desk) as study:
-        if not any(name in item.pictures for item in study.items):
-            raise MissingError("there is no such picture in the study")
-        content = (study.folder / review.PICTURES / name).read_bytes()
+        try:
+            content = review.read_picture(study, name)
+        except ConfigError as error:
+            raise MissingError(str(error)) from error
     return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
+
+
+@router.post("/create")
+def create(body: StudyBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+    """Make a study of a model's masks; one that is there is never replaced."""
+    make_study(desk.project, body.model, body.cases)
+    return state(desk, sender)
+
+
+@router.post("/report")
+def report(body: Strict, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+    """Write the unblinded report with its two-panel figure, once everybody who began has rated all."""
+    with _study(desk) as study:
+        report_reading(desk.project, study)
+        return _state(study, sender.author)
+
+
+@router.get("/report/{name}", response_class=Response)
+def report_file(name: str, desk: DeskHere) -> Response:
+    """A file of the report, one that its folder lists."""
+    return report_answer(desk.project, REPORT, name)
 
 
 @contextmanager

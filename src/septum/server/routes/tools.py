@@ -55,7 +55,7 @@ def propose(
     expected = proposing.expected_of(found, step)
     if not body.apply:
         return proposing.described(found, proposal, seconds, expected)
-    return {**_accept(desk, found, proposal, who), "expected": expected}
+    return {**accepted(desk, found, proposal, who), "expected": expected}
 
 
 @router.post("/cases/{case_id}/methods/{method}")
@@ -76,7 +76,7 @@ def try_method(case_id: str, method: str, body: ToolBody, desk: DeskHere, sender
     proposal = proposing.begin(found, method, body, who)
     proposing.keep(found, proposal, Change(Box.whole(found.shape), labels))
     if body.apply:
-        return _accept(desk, found, proposal, who)
+        return accepted(desk, found, proposal, who)
     return proposing.described(found, proposal, time.perf_counter() - began)
 
 
@@ -91,7 +91,7 @@ def accept(case_id: str, preview: str, body: AcceptBody, desk: DeskHere, sender:
         raise MissingError(
             "the proposal must be there to be accepted, got one that was dropped; let the tool run again"
         )
-    return _accept(desk, found, proposal, who)
+    return accepted(desk, found, proposal, who)
 
 
 @router.delete("/cases/{case_id}/previews/{preview}")
@@ -100,7 +100,8 @@ def drop(case_id: str, preview: str, desk: DeskHere) -> dict[str, bool]:
     return {"dropped": proposing.drop(desk.case(case_id), preview)}
 
 
-def _accept(desk: Any, found: Any, proposal: Any, who: Any) -> dict[str, Any]:
+def accepted(desk: Any, found: Any, proposal: Any, who: Any) -> dict[str, Any]:
+    """The answer when a proposal becomes an edit; None stands for one that was accepted before."""
     nothing = Change(Box.whole(found.shape), found.session.labels())
     outcome = found.edit(
         lambda: nothing if proposal is None or proposal.box is None else proposal.change(found.session.labels()),

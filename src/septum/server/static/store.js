@@ -1,26 +1,45 @@
 // @ts-check
 /** The one state of the page. Views subscribe; at most one rendering happens per frame. */
 /** @typedef {{value:number,name:string,color:string}} Label */
-/** @typedef {{id:string,name:string,status:string,shape:number[]|null,ndim:number,predicted_dice:number|null}} Case */
+/** @typedef {{author:string,client:string,until:string|number}} Lease */
+/** @typedef {{id:string,name:string,status:string,shape:number[]|null,ndim:number|null,predicted_dice:number|null,version:number,saved:string|null,author:string|null,lease:Lease|null,seconds:number,split:string|null,queue:{rank:number,reason:string}|null}} Case */
 /** @typedef {{letters:string[],mm:number,size:number}} Axis */
-/** @typedef {Case & {axes:Axis[],rgb:boolean,tiled:boolean,channels:{low:number,high:number,window:number[]}[],revision:number,epoch:string,undo:string[],redo:string[]}} Opened */
-/** @typedef {{name:string,kind:string,default:any,what:string,low:number|null,high:number|null,choices:string[]}} Option */
-/** @typedef {{name:string,what:string,options:Option[],dimensions:number[]}} Tool */
-/** @typedef {"brush"|"erase"|"point"|"look"} Mode */
+/** @typedef {{name:string,low:number,high:number,window:number[]}} ChannelFacts */
+/** @typedef {Omit<Case,"ndim"> & {ndim:number,axes:Axis[],rgb:boolean,tiled:boolean,modality:string,levels:{scale:number,shape:number[]}[],channels:ChannelFacts[],layers:string[],provenance:Record<string,string>,affine:number[][],revision:number,epoch:string,undo:string[],redo:string[]}} Opened */
+/** @typedef {{name:string,kind:string,default:any,what:string,low:number|null,high:number|null,unit:string|null,choices:string[]}} Option */
+/** @typedef {{name:string,stage:string,what:string,needs:string[],given:string[],options:Option[],dimensions:number[]}} Tool */
+/** @typedef {{name:string,low:number,high:number,auto:number[],centre:number,width:number,colour:string,on:boolean}} Channel */
+/** @typedef {"off"|"fill"|"outline"|"difference"} LayerStyle */
+/** @typedef {{name:string,style:LayerStyle,opacity:number}} Layer */
+/** @typedef {{points:number[][],label:number,radius_mm:number}} Mark */
+/** @typedef {{id:string,what:string,changed:number,text:string}} Preview */
 
 export const state = {
-  project: "", notice: "",
+  project: "", notice: "", instances: false,
   labels: /** @type {Label[]} */ ([]),
   cases: /** @type {Case[]} */ ([]),
-  search: "",
+  models: /** @type {{name:string,prompts:boolean}[]} */ ([]),
+  search: "", only: "", sort: "name",
   opened: /** @type {Opened|null} */ (null),
+  /** Why the open case cannot be edited; empty when it can. */
+  locked: "",
   tools: /** @type {Tool[]} */ ([]),
+  /** Always z, y, x; a plane is slice 0 of a volume of one slice. */
   position: [0, 0, 0],
-  mode: /** @type {Mode} */ ("brush"),
-  label: 1, radius: 4, opacity: 0.5, hidden: false, emptyOnly: false,
-  centre: 0, width: 1,
-  points: /** @type {number[][]} */ ([]),
-  preview: /** @type {string|null} */ (null),
+  tool: "brush",
+  label: 1, labelBefore: 0, radius: 4, ball: false,
+  hidden: /** @type {number[]} */ ([]), protected: /** @type {number[]} */ ([]),
+  opacity: 0.5, style: /** @type {"fill"|"outline"|"off"} */ ("fill"), veiled: false,
+  smooth: false, invert: false, crosshair: true, single: -1,
+  channels: /** @type {Channel[]} */ ([]), channel: 0,
+  layers: /** @type {Layer[]} */ ([]),
+  overwrite: /** @type {"all"|"none"} */ ("all"),
+  area: /** @type {"everywhere"|"inside"|"outside"} */ ("everywhere"), areaLabel: 0,
+  ranged: false, rangeLow: 0, rangeHigh: 1,
+  points: /** @type {number[][]} */ ([]), marks: /** @type {Mark[]} */ ([]), boxes: /** @type {number[][][]} */ ([]),
+  live: true,
+  preview: /** @type {Preview|null} */ (null), busy: "",
+  painting: false, lost: false,
   expected: "", message: "", saved: "",
 };
 /** @type {Set<() => void>} */
@@ -37,3 +56,6 @@ export function update(change = {}) {
   asked = true;
   requestAnimationFrame(() => { asked = false; for (const view of views) view(); });
 }
+
+/** Does work and says what went wrong instead of failing in silence. @param {() => Promise<any>} work */
+export const attempt = (work) => void work().catch((error) => update({ message: error.message, busy: "" }));

@@ -10,7 +10,8 @@ that `load_labels` returns; `ClassMap` turns them into the ignored class, so the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from septum import io
 from septum.errors import DatasetError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
 from septum.io import naming
+from septum.workflows.data.kept import kept
 
 UNANNOTATED = -1
 """Label value of samples that nobody annotated; no file needs to hold it."""
@@ -109,11 +111,6 @@ class Dataset:
         """Cases that have labels, in order."""
         return tuple(case for case in self.cases if case.label is not None)
 
-    @property
-    def unlabelled(self) -> tuple[Case, ...]:
-        """Cases without labels, kept for prediction."""
-        return tuple(case for case in self.cases if case.label is None)
-
     def case(self, case_id: str) -> Case:
         """The case of this id; `DatasetError` when there is none."""
         for case in self.cases:
@@ -167,7 +164,10 @@ def load_labels(case: Case) -> LabelMap:
     """
     if case.label is None:
         raise DatasetError(f"case {case.id} has no labels; annotate it or leave it out of training")
-    source = case.label
+    return kept(case, partial(_read_labels, case, case.label))
+
+
+def _read_labels(case: Case, source: Source) -> LabelMap:
     if source.slices:
         labels = _load_sparse(case, source)
     else:
@@ -199,7 +199,7 @@ def _like_image(labels: LabelMap, case: Case) -> LabelMap:
     if flat and grid.ndim == 2:
         return LabelMap(
             labels.array[0],
-            Grid.from_spacing(labels.grid.shape[1:], labels.grid.spacing[1:]),
+            Grid.from_spacing(labels.grid.shape[1:], labels.grid.spacing[1:], unit=labels.grid.unit),
             labels.names,
             labels.notes,
         )
@@ -301,7 +301,7 @@ def _reoriented(grid: Grid, like: Grid) -> Grid:
         affine[:, target] = column if sign == wanted_sign else -column
         if sign != wanted_sign:
             affine[:, -1] += column * (grid.shape[axis] - 1)
-    return Grid(tuple(shape), affine)
+    return replace(grid, shape=tuple(shape), affine=affine)
 
 
 def _describe(grid: Grid) -> str:

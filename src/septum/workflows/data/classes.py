@@ -395,8 +395,6 @@ def _ids_reason(dataset: Dataset, summaries: Sequence[LabelSummary], background:
     if varies and gapless >= 0.8 * len(sets):
         return "they run from 1 to a number that differs between images"
     union: set[int] = set().union(*sets)
-    if gapless >= 0.8 * len(sets) and min(len(values) for values in sets) != largest:
-        return "they run from 1 to a number that differs between images"
     if len(union) >= max(50, 5 * largest):
         return "hardly any value occurs in two images"
     return ""

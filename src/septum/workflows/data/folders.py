@@ -37,6 +37,14 @@ SPLIT_FOLDERS = {
 }  # fmt: skip
 
 
+PAGE_FOLDER = "septum-page"
+"""Pictures of the page that a run writes beside its masks."""
+
+
+_BESIDE_MASKS = ("probabilities", "uncertainty")
+"""Folders that `septum segment` writes beside masks; they hold no masks."""
+
+
 _SINGLE_FRAME = (".png", ".jpg", ".jpeg", ".bmp")
 
 
@@ -56,10 +64,12 @@ def entries(folder: Path) -> list[Entry]:
     """Images below `folder`, in natural order; hidden files and macOS companions (`._*`) are left out.
 
     A sub-folder with DICOM files is one entry; other sub-folders are walked, and their names join the entry's name.
+    What Septum itself writes beside masks (pictures of the page, probabilities, uncertainty) is left out.
     """
     found: list[Entry] = []
+    own = {PAGE_FOLDER, *(_BESIDE_MASKS if (folder / "septum-segment.json").is_file() else ())}
     for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
-        if path.name.startswith((".", "__MACOSX")):
+        if path.name.startswith((".", "__MACOSX")) or (path.name in own and path.is_dir()):
             continue
         if path.is_dir() and not io.is_image(path):
             found += [Entry(f"{path.name}_{e.name}", e.path, path.name) for e in entries(path)]
@@ -118,8 +128,10 @@ def from_folders(root: Path, axes: str | None, *, split: str | None = None) -> D
     labels = entries(labels_dir) if labels_dir else []
     images = _as_series(images, images_dir, labels, root)
     notes = _folder_notes(root, images_dir, labels_dir, roi_dir)
+    images, labels, same = own_names(images, labels)
     grouped = _group_channels(images, {e.name for e in labels})
     cases, more, problems = pair(grouped, labels, axes, split=split)
+    problems = [*same, *problems]
     if roi_dir:
         cases, roi_notes = _add_roi(cases, entries(roi_dir), roi_dir)
         more += roi_notes
@@ -171,13 +183,31 @@ def _group_channels(images: Sequence[Entry], label_names: set[str]) -> dict[str,
     return stems
 
 
+def own_names(images: Sequence[Entry], labels: Sequence[Entry]) -> tuple[list[Entry], list[Entry], list[Problem]]:
+    """Images of one name (`a.png`, `a.jpg`) told apart by their suffix (`a_png`, `a_jpg`), so that none is lost.
+
+    Nobody can say which of them a label `a` belongs to: such labels are left out, and a problem names the files.
+    """
+    counts = Counter(e.name for e in images)
+    repeated = {name for name, n in counts.items() if n > 1}
+    if not repeated:
+        return list(images), list(labels), []
+    named = [replace(e, name=f"{e.name}_{_suffix(e.path)}") if e.name in repeated and _suffix(e.path) else e
+             for e in images]  # fmt: skip
+    still = sorted(name for name, n in Counter(e.name for e in named).items() if n > 1)
+    if still:
+        raise DatasetError(f"every image must have its own name, got several called {some(still)}; rename the files")
+    claimed = repeated & {e.name for e in labels}
+    problems = repeated_names([e for e in images if e.name in claimed], "images")
+    return named, [e for e in labels if e.name not in repeated], problems
+
+
 def pair(
     images: Mapping[str, Sequence[Entry]], labels: Sequence[Entry], axes: str | None, *, split: str | None = None
 ) -> tuple[list[Case], tuple[str, ...], list[Problem]]:
     """Cases from images (entries per case, one per channel) and labels; with notes, and problems such as a label
     without an image. An image without a label is an unlabelled case."""
-    repeated = sorted(name for name, n in Counter(e.name for e in labels).items() if n > 1)
-    problems = [_repeated(name, [e for e in labels if e.name == name]) for name in repeated]
+    problems = repeated_names(labels, "labels")
     by_name = {e.name: e for e in labels}
     movie_labels = _frame_labels([name for name in by_name if name not in images], images)
     used = {label for found in movie_labels.values() for label in found.values()}
@@ -232,9 +262,17 @@ def _orphan(entry: Entry, images: Sequence[str]) -> Problem:
     )
 
 
-def _repeated(name: str, found: Sequence[Entry]) -> Problem:
-    files = some([e.path.name for e in found])
-    return Problem(name, "repeated-name", f"several labels have one name: {files}", "keep one of them")
+def repeated_names(found: Sequence[Entry], what: str) -> list[Problem]:
+    """One problem per name that several of the entries have."""
+    files: dict[str, list[str]] = {}
+    for entry in found:
+        files.setdefault(entry.name, []).append(entry.path.name)
+    mend = "keep one of them, or rename them"
+    return [
+        Problem(name, "repeated-name", f"several {what} have one name: {some(paths)}", mend)
+        for name, paths in sorted(files.items())
+        if len(paths) > 1
+    ]
 
 
 def expand_frames(
@@ -280,8 +318,12 @@ def _split_of(case: Case) -> str:
 
 
 def _suffix_of(case: Case) -> str:
-    path = case.images[0].path
-    return path.name.removeprefix(io.stem(path)).strip(".")
+    return _suffix(case.images[0].path)
+
+
+def _suffix(path: Path) -> str:
+    """What makes a file differ from another of its stem: `png`, `nii.gz`; nothing for a folder."""
+    return "" if path.is_dir() else path.name.removeprefix(io.stem(path)).strip(".")
 
 
 def _folder_of(case: Case) -> str:
@@ -308,12 +350,13 @@ def recognise_flat(root: Path, axes: str | None) -> Dataset | None:
         return None
     names = {e.name for e in found}
     labels = [replace(e, name=label_of(e.name) or "") for e in found if (label_of(e.name) or "") in names]
-    images = {e.name: [e] for e in found if e.path not in {label.path for label in labels}}
-    cases, notes, problems = pair(images, labels, axes)
+    named = {label.path for label in labels}
+    found, kept, same = own_names([e for e in found if e.path not in named], labels)
+    cases, notes, problems = pair({e.name: [e] for e in found}, kept, axes)
     if labels:
         notes = (f"{len(labels)} files named like labels (such as {labels[0].path.name}) are labels", *notes)
     declared, ignore, instances = declared_labels(root)
-    return Dataset(root, "flat", unique_ids(cases), declared, ignore, instances, notes, tuple(problems))
+    return Dataset(root, "flat", unique_ids(cases), declared, ignore, instances, notes, (*same, *problems))
 
 
 def recognise_series(root: Path, axes: str | None) -> Dataset | None:

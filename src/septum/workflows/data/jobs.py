@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from septum import io
@@ -25,10 +25,11 @@ _CHANNEL = re.compile(r"^(.+)_(\d{4})$")
 
 @dataclass(frozen=True)
 class JobsResult:
-    """Masks that were written, and (name, reason) of every image that failed."""
+    """Masks that were written, (name, reason) of every image that failed, and the page that shows them, if any."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]
+    page: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,20 @@ def find_cases(images: Sequence[Path], *, axes: str | None, channels: int = 1) -
             cases += _frames(path, axes)
     if not cases:
         raise DatasetError(f"no image found in {', '.join(map(str, images))}; give image files or folders")
-    seen: dict[str, int] = {}
+    return _own_ids(_join_channels(cases, channels) if channels > 1 else cases)
+
+
+def _own_ids(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Cases whose names occur again get the first number that makes a name of its own."""
+    taken, given = {case.id for case in cases}, set()
     unique = []
-    for case in _join_channels(cases, channels) if channels > 1 else cases:
-        seen[case.id] = seen.get(case.id, 0) + 1
-        number = seen[case.id]
-        unique.append(case if number == 1 else Case(f"{case.id}_{number}", case.images))
+    for case in cases:
+        name, number = case.id, 1
+        while name in given or (number > 1 and name in taken):
+            number += 1
+            name = f"{case.id}_{number}"
+        given.add(name)
+        unique.append(replace(case, id=name))
     return tuple(unique)
 
 

@@ -24,6 +24,7 @@ from septum.workflows.data.folders import (
     recognise_flat,
     recognise_folders,
     recognise_series,
+    repeated_names,
     unique_ids,
 )
 from septum.workflows.data.table import names_images, recognise_table
@@ -163,13 +164,18 @@ def _nnunet_cases(
     """Cases of imagesTr/labelsTr or imagesTs/labelsTs."""
     images = root / f"images{suffix}"
     labels = root / f"labels{suffix}"
-    label_for = {e.name: e for e in entries(labels) if e.path.name.endswith(ending)} if labels.is_dir() else {}
+    named, problems = [], []
+    for folder in (images, labels):
+        found = [e for e in entries(folder) if e.path.name.endswith(ending)] if folder.is_dir() else []
+        named.append({e.name: e for e in found})
+        problems += repeated_names(found, f"files of {folder.name}")
+    label_for = named[1]
     by_case: dict[str, dict[int, Entry]] = {}
-    for entry in entries(images) if images.is_dir() else []:
-        found = re.match(r"^(.+)_(\d{4})$", entry.name)
-        if found and entry.path.name.endswith(ending):
-            by_case.setdefault(found.group(1), {})[int(found.group(2))] = entry
-    cases, problems = [], []
+    for entry in named[0].values():
+        match = re.match(r"^(.+)_(\d{4})$", entry.name)
+        if match:
+            by_case.setdefault(match.group(1), {})[int(match.group(2))] = entry
+    cases = []
     for name, files in by_case.items():
         if len(files) != max(n_channels, 1) and len(files) != 1:
             problems.append(

@@ -67,7 +67,7 @@ class Facts:
     case: str
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
-    units: str
+    unit: str
     channels: int
     image_hash: str
     label_hash: str
@@ -75,7 +75,7 @@ class Facts:
     grey: bool
 
 
-def facts_of(opened: Opened, units: str) -> Facts:
+def facts_of(opened: Opened) -> Facts:
     """The numbers and hashes of a case that are compared with those of other cases."""
     image, summary = opened.image, opened.summary
     counts = {} if summary is None else {v: n for v, n in summary.counts.items() if v != UNANNOTATED}
@@ -84,7 +84,7 @@ def facts_of(opened: Opened, units: str) -> Facts:
         opened.case.id,
         image.grid.shape,
         image.grid.spacing,
-        units,
+        image.grid.unit,
         len(image.channels),
         pixel_hash(image.array),
         label_hash,
@@ -298,9 +298,9 @@ def check_alike(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
 
 def check_spacing(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
     """Spacings in other units than most (micrometres for millimetres), and images that know no size."""
-    sized = [f for f in facts if f.units == "mm"]
+    sized = [f for f in facts if f.unit == "mm"]
     if sized and len(sized) < len(facts):
-        unsized = [f.case for f in facts if f.units != "mm"]
+        unsized = [f.case for f in facts if f.unit != "mm"]
         message = f"{len(unsized)} of {len(facts)} images do not say how large a sample is (such as {unsized[0]})"
         mend = "store the sample size in all of them, or resampling to one size is not possible"
         yield Finding(ALL, "warning", "units-mixed", message, mend)

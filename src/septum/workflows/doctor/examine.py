@@ -29,6 +29,7 @@ from septum.workflows.doctor.checks import (
     Opened,
     facts_of,
 )
+from septum.workflows.doctor.patients import check_patients
 
 _RASTER = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
@@ -67,7 +68,7 @@ def examine_cases(dataset: Dataset, *, on_progress: Callable[[str, float], None]
         facts += [fact] if fact else []
         if on_progress:
             on_progress(case.id, (number + 1) / len(dataset.cases))
-    for check in DATASET_CHECKS:
+    for check in (*DATASET_CHECKS, check_patients):
         findings += check(facts, dataset)
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
@@ -84,15 +85,7 @@ def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], Facts | N
     opened = Opened(case, image, labels, summary)
     for check in CASE_CHECKS:
         findings += check(opened, dataset)
-    return findings, facts_of(opened, _units(case))
-
-
-def _units(case: Case) -> str:
-    """`"mm"` when the image's file says how large a sample is, else `"px"`."""
-    path = case.images[0].path
-    if path.suffix.lower() in _RASTER:
-        return "px"
-    return io.describe(path, axes=case.images[0].axes).units
+    return findings, facts_of(opened)
 
 
 def _open_labels(case: Case) -> tuple[LabelMap | None, list[Finding]]:

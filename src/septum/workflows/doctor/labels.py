@@ -191,7 +191,7 @@ def _nearest(array: NDArray[Any], sound: NDArray[np.bool_]) -> NDArray[Any]:
 
 
 def _on_unit_grid(array: NDArray[Any]) -> LabelMap:
-    return LabelMap(array, Grid.from_spacing(array.shape, (1.0,) * array.ndim))
+    return LabelMap(array, Grid.pixels(array.shape))
 
 
 def _place(case: Case, labels: LabelMap, done: list[tuple[str, str]]) -> LabelMap:

@@ -62,6 +62,10 @@ class EditResult:
     kept: tuple[Path, ...]
 
 
+MUCH = 0.5
+"""Share of the image that a tool started by a click rarely marks on purpose."""
+
+
 def edit(
     image: Path,
     labels: Path | None,
@@ -91,6 +95,13 @@ def edit(
     before = label_sizes(session.labels())
     hooks.on_note(f"{len(script.steps)} steps on {image.name}; research software, not a medical device")
     steps = run_script(session, script, picture, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    for number, (step, result) in enumerate(zip(script.steps, steps, strict=True), start=1):
+        share = result.changed / session.labels().size
+        if share > MUCH and "points" in step.tool.given and step.tool.stage != "edit":
+            hooks.on_note(
+                f"step {number} ({step.tool.name}) marked {share:.0%} of the image: it ran out of the structure; "
+                "give it a smaller tolerance, a region, or one slice"
+            )
     after = label_sizes(session.labels())
     if settings.dry_run:
         return EditResult(steps, before, after, (), ())

@@ -17,7 +17,7 @@ from septum import io
 from septum.errors import ConfigError, GeometryError
 from septum.geometry import LabelMap
 from septum.interactive.slices.held_out import Estimate, leave_one_slice_out
-from septum.interactive.slices.interpolate import checked_drawn, interpolate
+from septum.interactive.slices.interpolate import checked_drawn, find_complete, interpolate
 from septum.workflows.data.cases import Source
 from septum.workflows.data.digests import digest
 from septum.workflows.data.marks import on_grid
@@ -77,17 +77,23 @@ def interpolate_file(
     how = settings.method or ("distance" if picture is None else "image")
     known = read_slices(mask, found.array.shape) if drawn is None else None
     planes = checked_drawn(found.array, drawn or (drawn_slices(known) if known else None))
+    found_them = drawn is None and not known
+    complete = find_complete(found.array, next(iter(planes))) if found_them else []
+    if complete:
+        names = ", ".join(map(str, complete))
+        hooks.on_note(f"label {names} is on every slice and stays as it is; the others are filled")
     options: dict[str, Any] = {
-        "drawn": planes, "method": how, "image": picture if how == "image" else None, "spacing": found.grid.spacing,
+        "method": how, "image": picture if how == "image" else None, "spacing": found.grid.spacing,
         "ends": settings.ends, "cancelled": hooks.should_stop,
     }  # fmt: skip
     hooks.on_note(f"drawn: {_listed(planes)}; method {how}; research software, not a medical device")
     hooks.on_progress("interpolate", 0.0)
-    filled = interpolate(found.array, **options)
+    filled = interpolate(found.array, drawn=None if found_them else planes, **options)
     estimate = None
     if max(len(places) for places in planes.values()) >= 3:
         hooks.on_progress("leave one slice out", 0.3)
-        estimate = leave_one_slice_out(found.array, **options)
+        sparse = np.where(np.isin(found.array, complete), found.array.dtype.type(0), found.array)
+        estimate = leave_one_slice_out(sparse, drawn=planes, **options)
     before = {mask.name: digest(Source(mask))}
     target.parent.mkdir(parents=True, exist_ok=True)
     kept = keep_old(target)

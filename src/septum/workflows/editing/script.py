@@ -53,9 +53,6 @@ MAX_SCRIPT = 64 << 20
 SHOWN = ("points", "points_mm", "strokes", "seeds_layer", "seeds_background", "boxes", "region", "region_mm")
 
 
-NAMED = ("do", "layer", "other", "channel", "rules")
-
-
 _KEYS = ("format", "about", "rules", "step")
 
 

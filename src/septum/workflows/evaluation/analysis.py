@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from septum.metrics import summarise
+from septum.metrics import summarise, without_few
 from septum.metrics.statistics import PairedComparison, compare_all, rank_methods
 from septum.report.figures.overlay import Panel
 from septum.report.pages import sections
@@ -65,11 +65,21 @@ class Analysis:
             other.explorer or self.explorer,
         )
 
-    def extras(self, scores: Sequence[Score], drawn: Mapping[str, Panel], *, gallery: int, policy: str) -> Extras:
-        """All of it for the report, with the pictures."""
-        failures = failure_section(scores, drawn, most=gallery)
+    def extras(
+        self,
+        scores: Sequence[Score],
+        drawn: Mapping[str, Panel],
+        *,
+        gallery: int,
+        policy: str,
+        objects: bool = False,
+        cards: Sequence[str] = (),
+    ) -> Extras:
+        """All of it for the report, with the pictures; `objects` says that those outline objects, `cards` which scores
+        are shown large."""
+        failures = failure_section(scores, drawn, most=gallery, objects=objects)
         explorer = self.explorer and replace(self.explorer, pictures=drawn)
-        return Extras((*failures, *self.sections), explorer, self.tables, policy)
+        return Extras((*failures, *self.sections), explorer, self.tables, policy, tuple(cards))
 
 
 @dataclass(frozen=True)
@@ -153,12 +163,14 @@ def compare_methods(scored: Scored) -> Analysis:
         parts += [("dice", name, label) for label, name in labels.items()]
     found, rows, ranks, lines = [], [], [], []
     cases, groups, names = scored.cases, scored.groups, titles(unit=length_unit(scored.scores))
+    if len(cases) < 2:
+        return Analysis(notes=("One case: the methods are listed, and no statistics compare them.",))
     for metric, name, label in parts:
         values = {m: per_case(scored.of(m), metric, cases, label=label) for m in scored.methods}
         if not any(np.isfinite(v).any() for v in values.values()):
             continue
         measure, shown = MEASURES[metric], names[metric]
-        pairs = compare_all(values, groups=groups)
+        pairs = [without_few(pair) for pair in compare_all(values, groups=groups)]
         ranking = rank_methods(values, larger_is_better=measure.better >= 0, groups=groups)
         rows += [{"metric": metric, "name": name, **row} for row in sections.as_records(pairs)]
         for row in sections.as_records(ranking.methods):
@@ -208,7 +220,7 @@ def stratified(scored: Scored, columns: Sequence[str], table: CaseTable | None) 
 
 
 def _stratum_row(value: str, scores: Any, groups: Sequence[str]) -> tuple[Any, ...]:
-    s = summarise(scores, groups=list(groups))
+    s = without_few(summarise(scores, groups=list(groups)))
     interval = sections.interval_text(s.mean_ci_low, s.mean_ci_high)
     return (value, s.n, s.n_undefined, s.mean, interval, s.median, s.minimum)
 
@@ -222,11 +234,13 @@ def agreement_of_sizes(scored: Scored) -> Analysis:
     for name in dict.fromkeys(score.name for score in main):
         own = [score for score in main if score.name == name]
         sizes = [1.0 if math.isnan(s.sample_size) or unit in ("voxels", "px") else s.sample_size * factor for s in own]
+        if len(own) < 2:  # one case has no limits of agreement
+            continue
         volumes[name] = (
             np.array([s.counts.reference * size for s, size in zip(own, sizes, strict=True)]),
             np.array([s.counts.prediction * size for s, size in zip(own, sizes, strict=True)]),
         )
-    if not volumes or len(main) < 2:
+    if not volumes:
         return Analysis()
     section = sections.agreement_section(volumes, unit=unit, groups=groups)
     return Analysis((section,), {"agreement": section.tables[0].frame()})
@@ -239,13 +253,22 @@ def _unit(scores: Sequence[Score], ndim: int) -> tuple[str, float]:
     return ("ml", 1e-3) if ndim == 3 else ("mm²", 1.0)
 
 
-def failure_section(scores: Sequence[Score], drawn: Mapping[str, Panel], *, most: int) -> tuple[Section, ...]:
-    """The worst cases as pictures."""
-    ranked = [(case, mean) for case, mean in worst_first(scores)[:most] if case in drawn]
-    if not ranked:
+def failure_section(
+    scores: Sequence[Score], drawn: Mapping[str, Panel], *, most: int, objects: bool = False
+) -> tuple[Section, ...]:
+    """The worst cases as pictures: at most `most`, and at most a third of all; of three cases or fewer none."""
+    ranked = worst_first(scores)
+    ranked = [(case, mean) for case, mean in ranked[: min(most, len(ranked) // 3)] if case in drawn]
+    if not ranked or len(worst_first(scores)) < 4:
         return ()
     tiles = [Tile(case, f"Dice {mean:.3f}", drawn[case]) for case, mean in ranked]
-    text = "The cases with the lowest mean Dice: reference in orange, prediction in blue."
+    if objects:
+        text = "The cases with the lowest mean Dice: outlines of the reference in orange, of the prediction in blue."
+    else:
+        text = (
+            "The cases with the lowest mean Dice: what is right in green, missed in vermilion, too much in blue, taken "
+            "for another class in purple."
+        )
     return (Section("Worst cases", text, tiles=tiles),)
 
 

@@ -149,8 +149,11 @@ def _named(value: int, names: Mapping[int, str]) -> str:
     return f"{value} ({name})" if name and not name.startswith("label ") else str(value)
 
 
-def suspicions(scores: Sequence[Score], coding: Coding) -> list[str]:
-    """Sentences about masks that are probably not what the user thinks they are."""
+def suspicions(scores: Sequence[Score], coding: Coding, *, membranes: bool = False) -> list[str]:
+    """Sentences about masks that are probably not what the user thinks they are.
+
+    membranes: scores of electron microscopy are wanted, for which the scored label is the inside of cells.
+    """
     notes = []
     if len({score.case for score in scores}) > 1 and all(s.counts.fp == s.counts.fn == 0 for s in scores):
         notes.append(
@@ -170,6 +173,14 @@ def suspicions(scores: Sequence[Score], coding: Coding) -> list[str]:
             "Check which value marks the structure."
         )
     covered = [s.counts.reference / s.counts.total for s in scores if s.counts.total]
+    if membranes:
+        if covered and float(np.median(covered)) < 0.5:
+            notes.append(
+                f"V_rand and V_info take the scored label {value} ({name}) for the inside of cells, but it covers only "
+                f"{100 * float(np.median(covered)):.0f} % of the image in the median case: these look like the "
+                "membranes, and the scores would be of the wrong side. Exchange the background (--background)."
+            )
+        return notes
     if covered and float(np.median(covered)) > 0.6:
         notes.append(
             f"The scored label {value} ({name}) covers {100 * float(np.median(covered)):.0f} % of the image in the "

@@ -29,7 +29,7 @@ from septum.metrics import joint_table
 from septum.metrics.consensus import VoxelAgreement, majority_vote, staple, vote_patterns, voxel_agreement
 from septum.workflows.evaluation.coding import Coding
 from septum.workflows.evaluation.methods import Method
-from septum.workflows.evaluation.pairs import Pair, read_pair
+from septum.workflows.evaluation.pairs import Pair, on_one_lattice, read_pair
 from septum.workflows.evaluation.scoring import ignored_samples
 from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.runs.hooks import Hooks
@@ -178,11 +178,9 @@ def read_case(case: ReadCase, *, codings: Mapping[str, Coding], resample: bool, 
     that dwarfs the structure would make every reader look perfect.
     """
     coding = codings[case.readers[0]]
-    masks: list[NDArray[Any]] = []
-    for name, pair in zip(case.readers, case.pairs, strict=True):
-        opened = read_pair(pair, resample=resample)
-        masks.append(codings[name].prediction(opened.prediction.array))
-    reference = opened.reference
+    opened = [read_pair(pair, resample=resample, background=coding.background) for pair in case.pairs]
+    reference, read = on_one_lattice(opened, background=coding.background)
+    masks = [codings[name].prediction(mask.array) for name, mask in zip(case.readers, read, strict=True)]
     hidden = ignored_samples(reference.array, coding.ignore)
     agreement = voxel_agreement(vote_patterns(masks, ignore=hidden))
     found = {"majority": majority_vote(masks, undecided=coding.background)}

@@ -25,7 +25,7 @@ from septum.workflows.evaluation.consensus import check_consensus
 from septum.workflows.evaluation.gallery import choose_pictures, draw_cases, example_of
 from septum.workflows.evaluation.membranes import membrane_curves
 from septum.workflows.evaluation.methods import Method, pair_sets
-from septum.workflows.evaluation.pairs import Measured, image_cases, measure, reference_cases
+from septum.workflows.evaluation.pairs import Measured, beyond_the_edges, image_cases, measure, reference_cases
 from septum.workflows.evaluation.readers import reader_ceiling
 from septum.workflows.evaluation.scoring import plan_scoring, score_method
 from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
@@ -43,7 +43,7 @@ class EvaluationResult:
     """What an evaluation found: the report, scores per case and label, and what could not be scored.
 
     `scores` are those of all methods, in their order; `missing_*` are case names, with the method where there are
-    several; `lines` are what the comparison found, in words.
+    several; `lines` are what the comparison found, in words; `asked` the scores that were asked for beyond the usual.
     """
 
     report: Path
@@ -53,6 +53,7 @@ class EvaluationResult:
     missing_references: tuple[str, ...]
     summary: pd.DataFrame = field(repr=False, compare=False)
     lines: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
     @property
     def mean_dice(self) -> float:
@@ -102,7 +103,7 @@ def evaluate(
         plan = plan_scoring(coding, counted, settings)
         found = [score_method(m, c, plan, settings, hooks, table, pool) for m, c in zip(methods, counted, strict=True)]
         scores = tuple(score for method in found for score in method)
-        notes += [*more, *about, *_odd(methods, found, coding)]
+        notes += [*more, *about, *_odd(methods, found, coding, membranes="em" in families_of(settings.metrics))]
         ndim = counted[0][0].grid.ndim
         analysis = analyse(scores, methods, stratify=settings.stratify, table=table, ndim=ndim)
         if readers:
@@ -119,7 +120,7 @@ def evaluate(
     write_settings(output / SETTINGS, settings)
     missing = tuple(_of(method, case, methods) for method in methods for case in method.missing)
     surplus = tuple(_of(method, case, methods) for method in methods for case in method.surplus)
-    return EvaluationResult(report, scores, tuple(notes), missing, surplus, summary, analysis.lines)
+    return EvaluationResult(report, scores, tuple(notes), missing, surplus, summary, analysis.lines, settings.asked)
 
 
 def _check(output: Path, settings: EvaluateSettings) -> None:
@@ -166,6 +167,7 @@ def _decide(
                 f"{len(resampled)} predictions{whose} were resampled onto the grid of their references (nearest "
                 f"neighbour), for example {resampled[0]}."
             )
+            notes += beyond_the_edges(measured, whose)
     return unite(codings), notes
 
 
@@ -178,10 +180,12 @@ def _case_table(settings: EvaluateSettings, method: Method) -> tuple[CaseTable |
     return table, list(table.notes)
 
 
-def _odd(methods: Sequence[Method], found: Sequence[Sequence[Score]], codings: Mapping[str, Coding]) -> list[str]:
+def _odd(
+    methods: Sequence[Method], found: Sequence[Sequence[Score]], codings: Mapping[str, Coding], *, membranes: bool
+) -> list[str]:
     notes = []
     for method, scores in zip(methods, found, strict=True):
-        said = suspicions(scores, codings[method.name])
+        said = suspicions(scores, codings[method.name], membranes=membranes)
         notes += [f"{method.name}: {note}" if method.name else note for note in said]
     return notes
 
@@ -224,11 +228,11 @@ def _write(
     draw = partial(example_of, coding=codings[main.name], resample=settings.resample, objects=objects)
     drawn = draw_cases([pairs[case] for case in wanted], pictures, draw, hooks.on_progress, hooks.should_stop)
     chosen = {case for _, case in pick_examples(scores)}
-    whose = f"{main.name} against" if main.name else f"{_name(main)} against"
+    whose = " and ".join(method.name for method in methods if not method.reader) or _name(main)
     return write_report(
         output,
         [score for method in found for score in method],
-        title=f"Evaluation: {whose} {references.name}",
+        title=f"Evaluation: {whose} against {references.name}",
         examples=[draw(pairs[case], pictures.get(case)) for case in pairs if case in chosen],
         provenance=_provenance(methods, references, codings[main.name], settings),
         notes=notes,
@@ -238,7 +242,9 @@ def _write(
             for cases, reason in ((method.missing, "no prediction"), (method.surplus, "no reference"))
             for case in cases
         ],
-        extras=analysis.extras(scores, drawn, gallery=settings.gallery, policy=settings.policy),
+        extras=analysis.extras(
+            scores, drawn, gallery=settings.gallery, policy=settings.policy, objects=objects, cards=settings.asked
+        ),
         summary=summary,
     )
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from septum.errors import Cancelled
-from septum.io import naming
+from septum.geometry.resample import resample_image
 from septum.report.figures import overlay
 from septum.report.figures.overlay import Example, Panel
 from septum.workflows.data.cases import Case, load_image
@@ -65,7 +65,7 @@ def draw_cases(
 
 def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bool, objects: bool = False) -> Example:
     """The arrays of one case for the report, with the background as 0: scored values, or `objects` as they are."""
-    opened = read_pair(pair, resample=resample)
+    opened = read_pair(pair, resample=resample, background=coding.background)
     reference, prediction = opened.reference, opened.prediction
     hidden = np.isin(reference.array, list(coding.unscored))
     shown, guess = np.where(hidden, coding.background, reference.array), prediction.array
@@ -73,17 +73,17 @@ def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bo
         shown, guess = coding.reference(shown), coding.prediction(guess)
     image = None
     if picture is not None:
-        found = load_image(replace(picture, label=None)).array
-        image = found if found.shape[1:] == reference.grid.shape else None
-    suffix = naming.suffix(pair.case.label.path) if pair.case.label else ""
-    unit = set(reference.grid.spacing) == {1.0}
-    sized = suffix not in naming.RASTER and not (suffix in naming.TIFF and unit)
-    anatomy = reference.grid.ndim == 3 and suffix not in naming.RASTER + naming.TIFF  # a stack of sections has no left
+        found = load_image(replace(picture, label=None))
+        if opened.start and any(opened.start) and found.grid.ndim == reference.grid.ndim:
+            found = resample_image(found, reference.grid)  # the reference was continued beyond its edges
+        image = found.array if found.array.shape[1:] == reference.grid.shape else None
     return Example(
         pair.case.id,
         image,
         from_zero(shown, coding.background),
         from_zero(guess, coding.background),
-        reference.grid.spacing if sized else None,
-        reference.grid.orientation if anatomy else None,
+        reference.grid.known_spacing,
+        reference.grid.letters,
+        dict(coding.labels) if coding.background == 0 else {},
+        objects,
     )

@@ -242,6 +242,7 @@ def example_of_frame(movie: Movie, number: int, errors: FrameErrors, images: Pat
         image,
         np.where(np.isin(reference, errors.reference_labels), reference, 0),
         np.where(np.isin(prediction, errors.prediction_labels), prediction, 0),
+        objects=True,
     )
 
 

@@ -8,7 +8,7 @@ refused together, with how far they lie apart, never resampled in silence.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from septum import io
 from septum.errors import DatasetError, GeometryError, SeptumError
 from septum.geometry import Grid, LabelMap
 from septum.geometry.resample import resample_labels
-from septum.io import naming
 from septum.metrics import JointTable, joint_table
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, Source, load_labels
 from septum.workflows.data.classes import LabelSummary, summarise_labels
@@ -26,10 +25,9 @@ from septum.workflows.data.folders import LABEL_FOLDERS
 from septum.workflows.data.load import load_dataset
 from septum.workflows.data.masks import _has_images_beside, is_plain, mask_cases
 from septum.workflows.data.matching import match_stems
+from septum.workflows.evaluation.covering import cover, padded
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.runs.words import some
-
-_NO_POSITION = naming.RASTER + naming.TIFF  # formats that hold no origin and often no spacing: shapes decide
 
 
 @dataclass(frozen=True)
@@ -43,25 +41,32 @@ class Pair:
 @dataclass(frozen=True)
 class Measured:
     """One pass over a pair: its joint table without unannotated voxels, what its reference looks like, the reference's
-    grid, and whether the grid's spacing is a physical size (pictures have none)."""
+    grid."""
 
     case: Case
     table: JointTable
     summary: LabelSummary
     grid: Grid
-    sized: bool
     resampled: bool = False
+    outside: int = 0
+    missed: int = 0
 
 
 @dataclass(frozen=True)
 class Opened:
     """Both sides of a pair; `difference` says how their grids differ (empty where they do not, or where the prediction
-    was `resampled` onto the reference's grid)."""
+    was `resampled` onto the reference's lattice, which then begins at sample `start` of the reference's file).
+
+    `outside` and `missed` count marked samples of the prediction beyond the reference's edges, and the reverse.
+    """
 
     reference: LabelMap
     prediction: LabelMap
     difference: str = ""
     resampled: bool = False
+    start: tuple[int, ...] = ()
+    outside: int = 0
+    missed: int = 0
 
 
 def reference_cases(path: Path, axes: str | None) -> Dataset:
@@ -101,11 +106,9 @@ def pair_up(dataset: Dataset, predictions: Sequence[Case]) -> Pairing:
         prediction, case_id = next((p, c) for p, c in match.items() if p != c)
         notes.append(f"Predictions were paired with references by {rule}, for example {prediction} with {case_id}.")
     if missing:
-        notes.append(
-            f"{len(missing)} of {len(labelled)} references have no prediction and are not scored: {some(missing)}."
-        )
+        notes.append(f"{len(missing)} of {len(labelled)} references have no prediction and are not scored.")
     if surplus:
-        notes.append(f"{len(surplus)} predictions have no reference and are not scored: {some(surplus)}.")
+        notes.append(f"{len(surplus)} predictions have no reference and are not scored.")
     return pairs, missing, surplus, notes
 
 
@@ -119,23 +122,48 @@ def read_mask(source: Source) -> LabelMap:
     return io.read_labels(source.path, axes=source.axes, frame=source.frame)
 
 
-def read_pair(pair: Pair, *, resample: bool = False) -> Opened:
+def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> Opened:
     """Reference and prediction of a pair.
 
     Args:
         pair: what to read.
         resample: put a prediction on another grid onto the reference's, nearest neighbour. Where a format holds no
-            position, both are taken to show the same field of view.
+            position, both are taken to show the same field of view. What it marks outside the reference counts: the
+            reference is continued there with background.
+        background: the value of the background on both sides.
     """
     reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
-    difference = grid_difference(pair, reference.grid, prediction.grid)
+    difference = grid_difference(reference.grid, prediction.grid)
     if not difference or not resample or reference.grid.ndim != prediction.grid.ndim:
         return Opened(reference, prediction, difference)
-    grid = prediction.grid
-    if not _positioned(pair):
-        grid = _same_view(reference.grid, grid.shape)
-    moved = resample_labels(LabelMap(prediction.array, grid, prediction.names), reference.grid)
-    return Opened(reference, moved, resampled=True)
+    if not (reference.grid.positioned and prediction.grid.positioned):
+        grid = _same_view(reference.grid, prediction.grid.shape)
+        moved = resample_labels(LabelMap(prediction.array, grid, prediction.names), reference.grid)
+        return Opened(reference, moved, resampled=True)
+    found = cover(reference, prediction, background=background)
+    if isinstance(found, str):
+        return Opened(reference, prediction, f"{difference}: {found}")
+    return Opened(
+        found.reference, found.prediction, resampled=True, start=found.start, outside=found.outside, missed=found.missed
+    )
+
+
+def on_one_lattice(opened: Sequence[Opened], *, background: int) -> tuple[LabelMap, list[LabelMap]]:
+    """One reference and several predictions of it on a common grid: each may have continued the reference elsewhere."""
+    first = opened[0].reference
+    starts = [one.start or (0,) * first.grid.ndim for one in opened]
+    start = tuple(map(min, zip(*starts, strict=True)))
+    shapes = [one.reference.grid.shape for one in opened]
+    ends = [[a + n for a, n in zip(*own, strict=True)] for own in zip(starts, shapes, strict=True)]
+    shape = tuple(max(stops) - a for stops, a in zip(zip(*ends, strict=True), start, strict=True))
+
+    def placed(labels: LabelMap, own: tuple[int, ...]) -> LabelMap:
+        offset = tuple(a - b for a, b in zip(start, own, strict=True))
+        grid = labels.grid if shape == labels.grid.shape else labels.grid.crop(offset, shape)
+        return padded(labels, grid, offset, background=background)
+
+    masks = [placed(one.prediction, own) for one, own in zip(opened, starts, strict=True)]
+    return placed(first, starts[0]), masks
 
 
 def _same_view(reference: Grid, shape: tuple[int, ...]) -> Grid:
@@ -144,19 +172,19 @@ def _same_view(reference: Grid, shape: tuple[int, ...]) -> Grid:
     affine = reference.affine.copy()
     affine[:-1, :-1] = reference.affine[:-1, :-1] * scale
     affine[:-1, -1] = reference.index_to_world((scale - 1) / 2)
-    return Grid(shape, affine)
+    return replace(reference, shape=shape, affine=affine)
 
 
 def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | str:
     """Read and count a pair; how its grids differ where they do."""
-    opened = read_pair(pair, resample=resample)
+    opened = read_pair(pair, resample=resample, background=background)
     if opened.difference:
         return opened.difference
     reference = opened.reference
     table = joint_table(reference.array, opened.prediction.array)
     summary = _summary(pair, reference, table, background)
-    sized = _is_sized(pair, reference.grid)
-    return Measured(pair.case, table.without(UNANNOTATED), summary, reference.grid, sized, opened.resampled)
+    grid, counted = reference.grid, table.without(UNANNOTATED)
+    return Measured(pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed)
 
 
 def measure(
@@ -184,12 +212,34 @@ def measure(
     refused = [f"{p.case.id} ({difference})" for p, difference in zip(pairs, found, strict=True)
                if isinstance(difference, str)]  # fmt: skip
     if refused:
+        mend = "check that they belong together"
+        if not resample:
+            mend += ", then resample the predictions with --resample (`resample_labels` in Python)"
         raise GeometryError(
             f"cannot compare: reference and prediction lie on different grids in {len(refused)} of {len(pairs)} cases: "
-            f"{'; '.join(refused[:5])}{' …' if len(refused) > 5 else ''}; check that they belong together, then "
-            "resample the predictions with --resample (`resample_labels` in Python)"
+            f"{'; '.join(refused[:5])}{' …' if len(refused) > 5 else ''}; {mend}"
         )
     return [one for one in found if isinstance(one, Measured)]
+
+
+def beyond_the_edges(measured: Sequence[Measured], whose: str) -> list[str]:
+    """How much of the masks lies where the other side has no samples, in words; it counts as wrong."""
+    notes = []
+    outside = {m.case.id: m.outside for m in measured if m.outside}
+    missed = {m.case.id: m.missed for m in measured if m.missed}
+    if outside:
+        worst = max(outside, key=lambda case: outside[case])
+        notes.append(
+            f"{len(outside)} predictions{whose} mark samples beyond the edges of their references, most in {worst} "
+            f"({outside[worst]} samples): there is background in the reference, and they count as false positives."
+        )
+    if missed:
+        worst = max(missed, key=lambda case: missed[case])
+        notes.append(
+            f"{len(missed)} references mark samples beyond the edges of the predictions{whose}, most in {worst} "
+            f"({missed[worst]} samples): they count as missed."
+        )
+    return notes
 
 
 def name_of(pair: Pair) -> str:
@@ -197,32 +247,17 @@ def name_of(pair: Pair) -> str:
     return pair.case.id
 
 
-def _files(pair: Pair) -> list[Path]:
-    return [pair.prediction.path] + ([pair.case.label.path] if pair.case.label else [])
-
-
-def _positioned(pair: Pair) -> bool:
-    """Whether both files are of formats that say where in space their samples lie."""
-    return not any(naming.suffix(file) in _NO_POSITION for file in _files(pair))
-
-
-def _is_sized(pair: Pair, grid: Grid) -> bool:
-    """Whether the reference's file says how large a sample is."""
-    suffix = naming.suffix(pair.case.label.path) if pair.case.label else ""
-    unit = set(grid.spacing) == {1.0}
-    return suffix not in naming.RASTER and not (suffix in naming.TIFF and unit)
-
-
-def grid_difference(pair: Pair, reference: Grid, prediction: Grid) -> str:
-    """How two grids differ, or an empty string. Shapes decide where a file format holds no position."""
+def grid_difference(reference: Grid, prediction: Grid) -> str:
+    """How two grids differ, or an empty string. Shapes decide where either file holds no position."""
+    positioned = reference.positioned and prediction.positioned
     if reference.shape != prediction.shape:
         text = f"shapes {reference.shape} and {prediction.shape}"
-        if reference.ndim != prediction.ndim or not _positioned(pair):
+        if reference.ndim != prediction.ndim or not positioned:
             return text
         corners = np.stack(np.meshgrid(*[(0, n - 1) for n in reference.shape], indexing="ij"), -1)
         offset = reference.world_to_index(prediction.corners()) - corners.reshape(-1, reference.ndim)
         return f"{text}, corners differ by {np.abs(offset).max():.1f} voxels"
-    if not _positioned(pair):
+    if not positioned:
         return ""
     voxels = reference.corner_difference(prediction)
     return "" if voxels <= 0.1 else f"corners differ by {voxels:.1f} voxels"

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import DatasetError, FormatError, GeometryError
 from septum.geometry import Grid
-from septum.workflows.data.cases import Case, Source, load_labels
+from septum.workflows.data.cases import Case, load_labels
 from septum.workflows.data.folders import entries
 from septum.workflows.data.masks import PROBABILITY
 from septum.workflows.data.matching import match_stems
 from septum.workflows.evaluation.coding import Coding
-from septum.workflows.evaluation.pairs import Pair, grid_difference
+from septum.workflows.evaluation.pairs import grid_difference
 from septum.workflows.evaluation.scoring import ignored_samples
 from septum.workflows.runs.words import some
 
@@ -144,7 +144,7 @@ def _read(case: Case, path: Path, grid: Grid) -> NDArray[np.float32]:
     image = io.read_image(path)
     if image.array.shape[0] != 1:
         raise FormatError(f"{path} must hold one probability per sample, got {image.array.shape[0]} channels")
-    if difference := grid_difference(Pair(case, Source(path)), grid, image.grid):
+    if difference := grid_difference(grid, image.grid):
         raise GeometryError(
             f"cannot compare: reference and probability map of {case.id} lie on different grids ({difference}); "
             f"predict again, or resample {path.name}"

@@ -115,7 +115,7 @@ def score_method(
         counts = scores_from_table(
             one.case.id, wanted.coding.apply(one.table), labels=wanted.coding.labels, group=group
         )
-        size = one.grid.voxel_volume if one.sized else float("nan")
+        size = one.grid.voxel_volume if one.grid.unit == "mm" else float("nan")
         by_label = {score.label: score.counts for score in counts}
         whole = whole_values(by_label, weights=wanted.weights, policy=settings.policy)
         for score in counts:
@@ -126,7 +126,7 @@ def score_method(
 
 def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]:
     """The scores of one pair that need more than counts, by label; runs on any process."""
-    opened = read_pair(pair, resample=scoring.resample)
+    opened = read_pair(pair, resample=scoring.resample, background=scoring.coding.background)
     reference, prediction = opened.reference, opened.prediction
     coding, labels = scoring.coding, list(scoring.coding.labels)
     ignored = ignored_samples(reference.array, coding.ignore)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from septum.errors import ConfigError
+from septum.workflows.scores.measures import asked
 
 SETTINGS = "settings.toml"  # in the report folder
 
@@ -51,6 +52,13 @@ class EvaluateSettings:
     workers: str = "auto"
     gallery: int = 12
     overwrite: bool = False
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The scores that are printed and shown large beside Dice: those that somebody asked for."""
+        usual = ("overlap", "surface")
+        more = [name for name in self.metrics if name not in usual] if set(usual) <= set(self.metrics) else self.metrics
+        return asked(more)
 
     def __post_init__(self) -> None:
         if not self.metrics:

@@ -18,13 +18,16 @@ from septum.errors import DatasetError
 from septum.geometry.placement import Placement
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
-from septum.workflows.data.physical import is_anatomical
 
 MOST_CASES = 40
 """A fingerprint is taken from at most so many cases, spread evenly: its medians do not change with more."""
 
 
 MOST_VOXELS = 4_000_000
+
+
+SMALL_SIDE = 8
+"""Blocks per side of the small copies by which images are compared with their mirror images."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class Fingerprint:
         thickness: median over the cases of the thickest structure, in samples of the finest axis.
         median_voxels: samples per image.
         grey: share of the cases that are grey although others have colours.
+        directed: per axis, how much more alike the images are to each other than to their mirror images along it:
+            about 0 where an image and its mirror image are equally likely (tissue, skin, the inside of a bowel), 0.2
+            and more where one side is always up (radiographs, ultrasound). Difference of correlations of small copies.
     """
 
     cases: int
@@ -69,6 +75,7 @@ class Fingerprint:
     thickness: float
     median_voxels: int
     grey: float = 0.0
+    directed: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class _Look:
     counts: NDArray[np.int64]
     brighter: bool
     thickness: float
+    small: NDArray[np.float64]
 
 
 def take_fingerprint(
@@ -131,6 +139,7 @@ def take_fingerprint(
         thickness=float(np.median([look.thickness for look in looks])),
         median_voxels=int(np.median(shapes.prod(axis=1))),
         grey=float(np.mean([len(look.values) == 1 < channels for look in looks])),
+        directed=_directed([look.small for look in looks]),
     )
 
 
@@ -150,7 +159,7 @@ def _look(case: Case, classes: ClassMap) -> _Look:
     return _Look(
         shape=target.shape,
         spacing=spacing,
-        anatomical=is_anatomical(case, image.grid),
+        anatomical=image.grid.anatomical,
         values=values,
         minimum=float(np.nanmin(array[(slice(None), *cut)])),
         zero_share=float(np.mean(array[0][cut] == 0)),
@@ -159,7 +168,39 @@ def _look(case: Case, classes: ClassMap) -> _Look:
         ].astype(np.int64),
         brighter=bool(values[0].mean() > np.nanmean(array[0][cut][small == 0])) if (small == 0).any() else True,
         thickness=thin * _thickness(small, classes, spacing),
+        small=_small(array[0]),
     )
+
+
+def _small(channel: NDArray[Any]) -> NDArray[np.float64]:
+    """Means of `SMALL_SIDE` blocks along each axis, shifted and scaled to mean 0 and norm 1 (0 when constant)."""
+    small = channel
+    for axis, size in enumerate(channel.shape):
+        starts = np.linspace(0, size, SMALL_SIDE, endpoint=False).astype(int)
+        blocks = [
+            small.take(range(a, max(b, a + 1)), axis).mean(axis, dtype=np.float64)
+            for a, b in zip(starts, [*starts[1:], size], strict=True)
+        ]
+        small = np.nan_to_num(np.stack(blocks, axis))
+    small = small - small.mean()
+    norm = float(np.linalg.norm(small))
+    return small / norm if norm > 0 else small
+
+
+def _directed(copies: Sequence[NDArray[np.float64]]) -> tuple[float, ...]:
+    """Per axis: mean correlation of each small copy with the mean of the others, less that of its mirror image."""
+    if len(copies) < 2:
+        return ()
+    total = np.sum(copies, axis=0)
+    found = []
+    for axis in range(total.ndim):
+        gains = []
+        for copy in copies:
+            others = total - copy
+            others = others / max(float(np.linalg.norm(others)), 1e-12)
+            gains.append(float(np.sum((copy - np.flip(copy, axis)) * others)))
+        found.append(round(float(np.mean(gains)), 4))
+    return tuple(found)
 
 
 def _thickness(target: NDArray[Any], classes: ClassMap, spacing: tuple[float, ...]) -> float:

@@ -68,6 +68,15 @@ class ModelFolder:
             ConfigError: when a fold is asked for that was not trained.
         """
         plan = self.read_plan()
+        return plan, tuple(load_model(self.weights(index)) for index in self.wanted_folds(folds))
+
+    def wanted_folds(self, folds: str = "all") -> tuple[int, ...]:
+        """Numbers of the folds asked for, in the order of the networks that `load` gives.
+
+        Raises:
+            CheckpointError: no weights yet.
+            ConfigError: when a fold is asked for that was not trained.
+        """
         trained = self.trained_folds()
         if not trained:
             raise CheckpointError(f"{self.path} holds no trained weights yet; finish `septum train` (--resume)")
@@ -75,7 +84,7 @@ class ModelFolder:
         missing = sorted(set(wanted) - set(trained))
         if missing:
             raise ConfigError(f"folds must be among {list(trained)}, got {missing}; train them or leave them out")
-        return plan, tuple(load_model(self.weights(index)) for index in wanted)
+        return wanted
 
 
 def parse_folds(text: str) -> tuple[int, ...]:
@@ -89,5 +98,5 @@ def parse_folds(text: str) -> tuple[int, ...]:
     except ValueError:
         numbers = ()
     if not numbers or min(numbers) < 0:
-        raise ConfigError(f"folds must be a word (one, all, none) or numbers such as 0,2, got {text!r}")
+        raise ConfigError(f"folds must be a word (auto, one, thirds, all, none) or numbers such as 0,2, got {text!r}")
     return numbers

@@ -18,7 +18,7 @@ from septum.errors import CheckpointError, ConfigError
 from septum.geometry import Grid
 from septum.geometry.placement import Placement
 from septum.instances.decode import Decoding
-from septum.net.architecture.unet import UNet, UNetConfig, lecture, paper
+from septum.net.architecture.unet import UNet, UNetConfig, encoder_unet, lecture, paper
 from septum.net.augment import augment
 from septum.net.augment.augment import AugmentConfig
 from septum.net.learning.objective import get_objective
@@ -82,6 +82,31 @@ COARSEN_FROM = 0.5
 """Structures thicker than this share of the patch are segmented at a coarser resolution, to fit into the view."""
 
 
+ENCODER_RATE = 0.3
+"""Share of the learning rate for the encoder that has seen images."""
+
+
+LARGE = 0.12
+"""From this share of the image's side on (root of its area), structures are large: what they are is told by the whole
+image, and `auto` shows it whole, coarsely, to an encoder that has seen images. On the training images at hand, polyps,
+skin lesions, lungs, nerves and vessels in ultrasound have 0.2 to 0.44; nuclei, cells, membranes and retinal vessels
+0.02 to 0.08."""
+
+
+SEEN_SIDE = 128
+"""Images with a shorter side than this many pixels are left to the U-Net from random weights: five halvings leave
+nothing of them, and the encoder has seen photographs of 224 pixels."""
+
+
+WHOLE_SIDE = 288
+"""Side of the square that has as many pixels as the whole image for the encoder; the patch is a little smaller, so that
+it is cut at varying places."""
+
+
+DIRECTED = 0.5
+"""From this on (`Fingerprint.directed`) images have an up and a down (or a left and a right) and are not mirrored."""
+
+
 @dataclass(frozen=True)
 class Normalisation:
     """How intensities become what the network expects.
@@ -115,6 +140,7 @@ class Budget:
     warmup: float = 0.03
     ema: float = 0.998
     oversample: float = 0.5
+    encoder_rate: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -122,7 +148,7 @@ class Plan:
     """See the module; `spacing` None keeps each image's own resolution, axes are (z, y, x) or (y, x).
 
     Args:
-        network: "auto", "lecture" or "paper".
+        network: "auto", "encoder", "lecture" or "paper".
         unet: the architecture.
         objective: a name of `septum.net.learning.objective`.
         classes: label values and names by class.
@@ -138,9 +164,10 @@ class Plan:
         fingerprint: what the plan was derived from.
         prompts: how clicks, scribbles and boxes look to the network; None for a network that takes none.
         instances: how single objects are read from the network's outputs; None for a network of classes only.
+        chosen: what "auto" chose and why, in a sentence.
     """
 
-    network: Literal["auto", "lecture", "paper"]
+    network: Literal["auto", "encoder", "lecture", "paper"]
     unet: UNetConfig
     objective: str
     classes: ClassMap
@@ -160,6 +187,7 @@ class Plan:
     format_version: int = FORMAT_VERSION
     prompts: PromptConfig | None = None
     instances: Decoding | None = None
+    chosen: str = ""
 
     @property
     def n_maps(self) -> int:
@@ -187,11 +215,40 @@ def make_plan(fingerprint: Fingerprint, classes: ClassMap, settings: TrainSettin
         raise ConfigError("a 3-D network needs volumes, got planes; leave --dim out")
     slices = fingerprint.ndim == 3 and _works_on_slices(fingerprint, settings)
     ndim = 2 if slices else fingerprint.ndim
-    spacing = _spacing(fingerprint, ndim, machine)
+    form, chosen = _form(fingerprint, settings)
+    whole = form == "encoder" and _share(fingerprint) >= LARGE
+    spacing = _whole_spacing(fingerprint, ndim) if whole else _spacing(fingerprint, ndim, machine)
     shape, step = _resampled(fingerprint, spacing)
-    build = {"auto": _auto, "lecture": _lecture, "paper": _paper}[settings.network]
+    build = {"auto": _auto, "encoder": _encoder, "lecture": _lecture, "paper": _paper}[form]
     plan = build(_Basis(fingerprint, classes, settings, machine, shape[-ndim:], step[-ndim:]))
-    return replace(plan, spacing=spacing, slices=slices)
+    return replace(plan, spacing=spacing, slices=slices, chosen=chosen)
+
+
+def _share(fingerprint: Fingerprint) -> float:
+    """Thickness of the structures as a share of the image's side."""
+    return fingerprint.thickness / math.sqrt(math.prod(fingerprint.shape_median[-2:]))
+
+
+def _form(fingerprint: Fingerprint, settings: TrainSettings) -> tuple[str, str]:
+    """The form of network, and the sentence that says why; a rule, not a trial, so that no clock has a say."""
+    if settings.network != "auto" or fingerprint.ndim == 3:
+        return settings.network, ""
+    share = _share(fingerprint)
+    why = f"the structures are {share:.0%} of the image's side thick, and {LARGE:.0%} counts as large"
+    if settings.prompts:
+        return "auto", "chosen: a U-Net from random weights, because a network with prompts was not measured otherwise"
+    if min(fingerprint.shape_median) < SEEN_SIDE:
+        return "auto", ""
+    if share < LARGE:
+        return "auto", f"chosen: a U-Net from random weights on patches, because {why}"
+    return "encoder", f"chosen: an encoder that has seen images, on the whole image, because {why}"
+
+
+def _whole_spacing(fingerprint: Fingerprint, ndim: int) -> tuple[float, ...]:
+    """The resolution at which the median image has the area of a square of `WHOLE_SIDE` (its own if it has less)."""
+    middle = fingerprint.spacing_median
+    coarser = max(1.0, math.sqrt(math.prod(fingerprint.shape_median[-2:])) / WHOLE_SIDE)
+    return (*middle[:-2], *(s * coarser for s in middle[-2:])) if ndim == 2 else middle
 
 
 @dataclass(frozen=True)
@@ -300,7 +357,7 @@ def _auto(basis: _Basis) -> Plan:
             activation="leaky_relu",
         )
 
-    patch = _round(wanted, UNet(unet(4)).divisor)
+    patch = _round(wanted, unet(4).divisor)
     batch = 4 if ndim == 2 else 2
     total = fingerprint.cases * math.prod(shape) * (fingerprint.shape_median[0] if fingerprint.ndim > ndim else 1)
     width, steps = _width(unet, patch, batch, basis, few=total < FEW_VOXELS)
@@ -308,6 +365,32 @@ def _auto(basis: _Basis) -> Plan:
     plan = _plan(basis, unet(width), patch, budget, _objective(basis, "dice + cross entropy"))
     passes = steps * batch * math.prod(patch) / total
     return replace(plan, augment=augment.stronger(plan.augment)) if passes > MANY_PASSES else plan
+
+
+def _encoder(basis: _Basis) -> Plan:
+    """An encoder that has seen images; turned, scaled and coloured strongly, for it could learn ten images by heart."""
+    unet = encoder_unet(_inputs(basis), _outputs(basis))
+    patch = _round(_patch([round(0.9 * n) for n in basis.shape], basis.step, basis.machine), unet.divisor)
+    budget = Budget(
+        basis.settings.minutes, basis.settings.steps, 4, "adamw", learning_rate=2e-3, encoder_rate=ENCODER_RATE
+    )
+    plan = _plan(basis, unet, patch, budget, _objective(basis, "dice + cross entropy"))
+    strong = augment.stronger(plan.augment)
+    flips = _flips(basis)
+    spatial = replace(strong.spatial, flips=flips, quarter_turns=all(flips))
+    return replace(
+        plan,
+        augment=replace(strong, spatial=spatial),
+        mirrors=tuple(axis for axis, flip in enumerate(flips) if flip),
+    )
+
+
+def _flips(basis: _Basis) -> tuple[bool, ...]:
+    """Axes along which an image and its mirror image are equally likely; with patients' orientation, none."""
+    fingerprint = basis.fingerprint
+    if fingerprint.anatomical or len(fingerprint.directed) < len(basis.shape):
+        return (False,) * len(basis.shape)
+    return tuple(value < DIRECTED for value in fingerprint.directed[-len(basis.shape) :])
 
 
 def _width(
@@ -333,7 +416,8 @@ def _width(
 
 def _members(settings: TrainSettings) -> int:
     """How many networks share the minutes, as far as the settings say."""
-    return settings.members * {"all": 5, "one": 1, "none": 1}.get(settings.folds, settings.folds.count(",") + 1)
+    words = {"all": 5, "thirds": 3, "auto": 1, "one": 1, "none": 1}
+    return settings.members * words.get(settings.folds, settings.folds.count(",") + 1)
 
 
 def _inputs(basis: _Basis) -> int:
@@ -353,7 +437,7 @@ def _outputs(basis: _Basis) -> int:
 
 def _lecture(basis: _Basis) -> Plan:
     unet = lecture(len(basis.shape), _inputs(basis), basis.classes.n_classes)
-    patch = _round(basis.patch(), UNet(unet).divisor)
+    patch = _round(basis.patch(), unet.divisor)
     batch = 4 if unet.ndim == 2 else 2
     budget = Budget(basis.settings.minutes, basis.settings.steps, batch, "adamw", learning_rate=1e-3)
     return _plan(basis, unet, patch, budget, "dice + sigmoid per class")
@@ -380,7 +464,7 @@ def _paper(basis: _Basis) -> Plan:
 
 
 def _plan(basis: _Basis, unet: UNetConfig, patch: tuple[int, ...], budget: Budget, objective: str) -> Plan:
-    """What the three forms have in common."""
+    """What the four forms have in common."""
     fingerprint, machine, settings = basis.fingerprint, basis.machine, basis.settings
     ranges = _ranges(basis, patch)
     return Plan(
@@ -436,8 +520,7 @@ def prediction_tile(plan: Plan) -> tuple[int, ...]:
     """Input size of the network in prediction, in voxels: the patch, and for padded 2-D networks `WHOLE_PLANE`."""
     if plan.unet.ndim == 3 or plan.unet.padding == "valid":
         return plan.patch
-    narrow = UNet(replace(plan.unet, features=(1,) * len(plan.unet.features)))
-    return tuple(max(n, -(-WHOLE_PLANE // unit) * unit) for n, unit in zip(plan.patch, narrow.divisor, strict=True))
+    return tuple(max(n, -(-WHOLE_PLANE // unit) * unit) for n, unit in zip(plan.patch, plan.unet.divisor, strict=True))
 
 
 def plan_json(plan: Plan) -> str:
@@ -446,6 +529,10 @@ def plan_json(plan: Plan) -> str:
     for part in ("prompts", "instances"):
         if getattr(plan, part) is None:
             del content[part]
+    if plan.unet.encoder == "own":  # readable to a Septum that knows no other
+        del content["unet"]["encoder"], content["budget"]["encoder_rate"]
+    if not plan.chosen:
+        del content["chosen"]
     return json.dumps(content, indent=2) + "\n"
 
 

@@ -104,7 +104,7 @@ def to_network(image: Image, plan: Plan) -> tuple[NDArray[np.float32], Placement
         `(C, *placement.shape)` float32, and the record of what was done.
 
     Raises:
-        DatasetError: when dimension or channels are not those of training.
+        DatasetError: when dimension or channels are not those of training, or a channel holds no finite sample.
     """
     if image.grid.ndim != plan.fingerprint.ndim:
         kinds = {2: "planes", 3: "volumes"}
@@ -112,8 +112,19 @@ def to_network(image: Image, plan: Plan) -> tuple[NDArray[np.float32], Placement
             f"this model was trained on {kinds[plan.fingerprint.ndim]}, got an image of shape {image.grid.shape}; "
             "give images of the same kind (or declare the axes with --axes)"
         )
+    refuse_empty(image)
     placement = plan.placement(image.grid)
     return placement.apply(normalise(match_channels(image, plan.channels), plan.normalisation)), placement
+
+
+def refuse_empty(image: Image) -> None:
+    """Raise `DatasetError` for a channel without a single finite sample: a mask of it would look like an answer."""
+    for name, channel in zip(image.channels, image.array, strict=True):
+        if channel.dtype.kind == "f" and not np.isfinite(channel).any():
+            raise DatasetError(
+                f"images must hold finite samples, got a channel {name!r} of NaN or infinity only; "
+                "export the image again from its source"
+            )
 
 
 def to_sample(case: Case, plan: Plan) -> Sample:
@@ -123,8 +134,8 @@ def to_sample(case: Case, plan: Plan) -> Sample:
         DatasetError, GeometryError, FormatError: as `load_pair`; label values that are not in the plan.
     """
     image, labels = load_pair(case)
-    array, placement = to_network(image, plan)
     try:
+        array, placement = to_network(image, plan)
         placed = placement.apply_labels(labels.array)
         target = plan.classes.to_classes(placed)
     except DatasetError as error:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from septum.errors import ConfigError
 
-NETWORKS = ("auto", "lecture", "paper")
+NETWORKS = ("auto", "encoder", "lecture", "paper")
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,12 @@ class TrainSettings:
     """What `septum train` can be told.
 
     Args:
-        network: "auto" (configured from the data), "lecture" or "paper".
+        network: "auto" (configured from the data), "encoder" (an encoder that has seen images), "lecture" or "paper".
         minutes: training time, shared by all folds; `steps` per fold replaces it. Ten minutes when both are None.
-        folds: "one" holds one fold out, "all" trains every fold, "none" trains on every labelled case, "0,2" trains
-            those folds.
+        folds: "one" holds one fold out, "thirds" trains three networks, each without a third of the cases, "all" trains
+            every fold, "none" trains on every labelled case, "0,2" trains those folds. "auto" is "thirds" where the
+            budget is minutes and there are fewer than 30 cases, so that enough of them are held out to judge masks by,
+            else "one".
         members: networks trained on the same cases from different seeds, averaged in prediction (with folds "one" or
             "none"); they share the minutes.
         seed: seed of the division, the weights, the patches and the augmentation.
@@ -38,10 +40,10 @@ class TrainSettings:
             values, connected pieces of each class for objects; False learns classes only; None decides by the labels.
     """
 
-    network: Literal["auto", "lecture", "paper"] = "auto"
+    network: Literal["auto", "encoder", "lecture", "paper"] = "auto"
     minutes: float | None = None
     steps: int | None = None
-    folds: str = "one"
+    folds: str = "auto"
     members: int = 1
     seed: int = 0
     background: int = 0
@@ -63,7 +65,7 @@ class TrainSettings:
             raise ConfigError(f"network must be one of {', '.join(NETWORKS)}, got {self.network!r}")
         if self.minutes is not None and self.steps is not None:
             raise ConfigError("the budget must be minutes or steps, got both; leave one out")
-        if self.members < 1 or (self.members > 1 and self.folds not in ("one", "none")):
+        if self.members < 1 or (self.members > 1 and self.folds not in ("auto", "one", "none")):
             raise ConfigError(f"members must be at least 1, and folds one or none for more, got {self.members}")
         for name in ("minutes", "steps"):
             value = getattr(self, name)
@@ -75,7 +77,7 @@ class TrainSettings:
             raise ConfigError(f"ndim must be 2 or 3, got {self.ndim}")
         if self.instances and (self.prompts or self.network == "lecture"):
             raise ConfigError(
-                "instances must be learnt by the network auto or paper, and without prompts, "
+                "instances must be learnt by the network auto, encoder or paper, and without prompts, "
                 f"got network {self.network}, prompts {self.prompts}; leave one out"
             )
         if self.seed < 0:

@@ -7,17 +7,14 @@ arithmetic on tables. So cross-validation costs nothing, and is done for every m
 
 from __future__ import annotations
 
-import concurrent.futures
 import itertools
 import json
 import math
-import multiprocessing
-import signal
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,14 +27,13 @@ from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.folds import Fold, block_slices
 from septum.workflows.pipelines.candidates import Candidate
 from septum.workflows.pipelines.pipeline import advance, as_labels
+from septum.workflows.runs.hooks import Hooks
+from septum.workflows.runs.parallel import CasePool
 
 Table = NDArray[np.int64]
 
 
 Block = tuple[int, int, int]
-
-
-_POOL_PAYS = 8.0  # seconds of work from which on starting processes is worth it
 
 
 _MOST_MAPPINGS = 2000
@@ -58,10 +54,6 @@ class Measured:
     table: Table
     seconds: float
     failure: str = ""
-
-
-Results = Mapping[str, Sequence[Measured]]
-"""What each candidate found on every unit, by `key_of`."""
 
 
 def units_of(cases: Sequence[Case], folds: Sequence[Fold]) -> tuple[Unit, ...]:
@@ -87,104 +79,44 @@ def key_of(candidate: Candidate) -> str:
 
 
 def run_candidates(
-    candidates: Sequence[Candidate],
-    units: Sequence[Unit],
-    classes: ClassMap,
-    *,
-    jobs: int,
-    on_progress: Callable[[float], None],
-    should_stop: Callable[[], bool],
+    candidates: Sequence[Candidate], units: Sequence[Unit], *, classes: ClassMap, workers: str, hooks: Hooks
 ) -> dict[str, list[Measured]] | None:
-    """Every candidate on every unit; None when the user asked to stop.
-
-    The first image runs here and is timed; the others are shared among `jobs` processes where that pays.
-    """
+    """Every candidate on every unit; None when the user asked to stop. `workers` as `CasePool` takes them."""
     unique = {key_of(candidate): candidate for candidate in candidates}
     chosen = [unique[key] for key in sorted(unique)]  # so that candidates with the same first steps are neighbours
-    by_case = [(case, [u for u in units if u.case == case]) for case in dict.fromkeys(unit.case for unit in units)]
-    found: dict[Unit, list[Measured]] = {}
+    by_case = [[u for u in units if u.case == case] for case in dict.fromkeys(unit.case for unit in units)]
+    run = partial(_run_case, candidates=chosen, classes=classes)
     try:
-        for done, finished in enumerate(_work(by_case, chosen, classes, jobs, on_progress, should_stop), start=1):
-            found.update(finished)
-            on_progress(done / len(by_case))
+        with CasePool(workers) as pool:
+            finished = pool.map(
+                partial(_in_worker, run),
+                by_case,
+                inline=partial(run, should_stop=hooks.should_stop),
+                name_of=lambda own: own[0].case.id,
+                on_progress=hooks.on_progress,
+                should_stop=hooks.should_stop,
+            )
     except Cancelled:
         return None
+    found = {unit: measured for own in finished for unit, measured in own.items()}
     return {key: [found[unit][i] for unit in units] for i, key in enumerate(sorted(unique))}
 
 
-def _work(
-    by_case: Sequence[tuple[Case, list[Unit]]],
-    candidates: Sequence[Candidate],
-    classes: ClassMap,
-    jobs: int,
-    on_progress: Callable[[float], None],
-    should_stop: Callable[[], bool],
-) -> Iterator[dict[Unit, list[Measured]]]:
-    """What was found on each image as it is done; `Cancelled` when the user asked to stop."""
-    began = time.perf_counter()
-    for number, (_, units) in enumerate(by_case):
-        left = len(by_case) - number
-        if number == 1 and jobs > 1 and (time.perf_counter() - began) * left >= _POOL_PAYS:
-            yield from _share([units for _, units in by_case[1:]], candidates, classes, min(jobs, left), should_stop)
-            return
-
-        def tell(share: float, number: int = number) -> None:
-            on_progress((number + share) / len(by_case))
-
-        yield _run_case(units, candidates, classes, tell, should_stop)
-
-
-def _share(
-    cases: Sequence[list[Unit]],
-    candidates: Sequence[Candidate],
-    classes: ClassMap,
-    workers: int,
-    should_stop: Callable[[], bool],
-) -> Iterator[dict[Unit, list[Measured]]]:
-    """`_run_case` on every case in several processes, which a shared flag tells to stop."""
-    context = multiprocessing.get_context("spawn")
-    flag = context.Event()
-    pool = concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_prepare_worker, initargs=(flag,)
-    )
-    try:
-        waiting = {pool.submit(_run_in_worker, units, candidates, classes) for units in cases}
-        while waiting:
-            done, waiting = concurrent.futures.wait(waiting, timeout=0.5, return_when="FIRST_COMPLETED")
-            if should_stop():
-                raise Cancelled
-            for future in done:
-                yield future.result()
-    finally:
-        flag.set()
-        pool.shutdown(cancel_futures=True)
-
-
-_asked: list[Event] = []  # in a worker: the flag by which its parent asks it to stop
-
-
-def _prepare_worker(flag: Event) -> None:
-    """A worker leaves Ctrl-C to its parent and uses one thread: there is one worker per processor."""
+def _in_worker(run: Callable[..., dict[Unit, list[Measured]]], units: Sequence[Unit]) -> dict[Unit, list[Measured]]:
+    """A worker uses one thread: there is one worker per processor."""
     import SimpleITK
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    _asked[:] = [flag]
-
-
-def _run_in_worker(
-    units: Sequence[Unit], candidates: Sequence[Candidate], classes: ClassMap
-) -> dict[Unit, list[Measured]]:
-    return _run_case(units, candidates, classes, lambda share: None, _asked[0].is_set)
+    return run(units, lambda share: None)
 
 
 def _run_case(
     units: Sequence[Unit],
+    tell: Callable[[float], None],
+    *,
     candidates: Sequence[Candidate],
     classes: ClassMap,
-    tell: Callable[[float], None],
-    should_stop: Callable[[], bool],
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[Unit, list[Measured]]:
     """All candidates on one image; first steps that candidates share run once."""
     image, labels = load_pair(units[0].case)

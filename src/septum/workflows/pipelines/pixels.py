@@ -7,7 +7,7 @@ background must be said. And what is printed about a classifier is what it does 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from septum.workflows.data.cases import Case, Source, load_image
 from septum.workflows.data.digests import digest
 from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.marks import find_beside, markers_of, seeds_from
+from septum.workflows.looking.page import adder, mask_page, write_page
 from septum.workflows.pipelines.pipeline import Step, advance, as_labels, parse_spec
 from septum.workflows.pipelines.segment import RECORD, SETTINGS
 from septum.workflows.runs.files import write_json
@@ -75,6 +76,7 @@ class ApplySettings:
         probabilities: write the probability of each label too.
         uncertainty: write how unsure each voxel is.
         axes: meaning of the files' axes where they do not say.
+        page: write a page of pictures beside the masks.
         overwrite: replace files that exist.
     """
 
@@ -82,6 +84,7 @@ class ApplySettings:
     probabilities: bool = False
     uncertainty: bool = False
     axes: str | None = None
+    page: bool = True
     overwrite: bool = False
 
     def steps(self) -> tuple[Step, ...]:
@@ -216,6 +219,7 @@ def apply_classifier(
     for folder in (output, *(output / what for what in _wanted(settings))):
         folder.mkdir(parents=True, exist_ok=True)
     unsure: dict[str, tuple[int, ...]] = {}
+    page = mask_page(output, wanted=settings.page)
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image = load_image(job.case)
@@ -223,14 +227,16 @@ def apply_classifier(
         for step in steps:
             given = {"spacing": image.grid.spacing, "names": image.channels, "seeds": None, "markers": None}
             labels = as_labels(advance(step, image.array, labels, given)[1])
-        io.write_labels(job.output, LabelMap(labels, image.grid))
+        mask = LabelMap(labels, image.grid)
+        io.write_labels(job.output, mask)
+        adder(page)(job.case, image, mask)
 
     result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     for name, place in unsure.items():
         hooks.on_note(f"{name}: scribble next near voxel {','.join(map(str, place))}")
     write_settings(output / SETTINGS, settings)
     _record(output, classifier, learned, settings, jobs, result, unsure)
-    return result
+    return replace(result, page=write_page(page, result.failures, links=(RECORD,)))
 
 
 def _segment(

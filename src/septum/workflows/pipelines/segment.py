@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import ConfigError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
-from septum.workflows.data.cases import load_image
+from septum.io import naming
+from septum.io.raster import is_colour
+from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.digests import digest
 from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.marks import markers_of
-from septum.workflows.pipelines.pipeline import Pipeline, run_pipeline
+from septum.workflows.looking.page import adder, mask_page, write_page
+from septum.workflows.pipelines.pipeline import Pipeline, make_step, run_pipeline
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
@@ -38,12 +41,14 @@ class SegmentSettings:
         seeds: points such as "12,40,33" (voxels, array order) or "10.5,-20,33mm" (world); added to the pipeline's.
         markers: a label file, or a folder with one of the name of each image: seeds, and markers of watersheds.
         axes: meaning of the files' axes where they do not say.
+        page: write a page of pictures beside the masks.
         overwrite: replace masks that exist.
     """
 
     seeds: tuple[str, ...] = ()
     markers: Path | None = None
     axes: str | None = None
+    page: bool = True
     overwrite: bool = False
 
 
@@ -66,12 +71,16 @@ def segment(
     chosen = replace(pipeline, seeds=(*pipeline.seeds, *settings.seeds))
     refuse_missing(chosen, settings)
     cases = find_cases(images, axes=settings.axes)
+    if takes_one_channel(chosen) and (colour := first_in_colour(cases)):
+        chosen = replace(chosen, steps=(make_step("channel", {"use": "grey"}), *chosen.steps))
+        hooks.on_note(f"grey and colour images, such as {colour}, lie together: colours are turned into grey values")
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     hooks.on_note(f"{len(jobs)} images, {chosen.describe()}; research software, not a medical device")
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / PIPELINE, chosen.to_toml())
 
     doubts = Doubts(hooks.on_note)
+    page = mask_page(output, wanted=settings.page)
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image = load_image(job.case)
@@ -79,13 +88,14 @@ def segment(
         tell(0.2)
         labels = segment_image(image, chosen, markers=markers_of(settings.markers, job.case, image.grid))
         io.write_labels(job.output, labels)
+        adder(page)(job.case, image, labels)
         if not labels.array.any():
             hooks.on_note(f"{job.case.id}: the mask is empty")
 
     result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     write_settings(output / SETTINGS, replace(settings, seeds=()))  # the pipeline holds them
     _record(output, chosen, settings, jobs, result, doubts)
-    return result
+    return replace(result, page=write_page(page, result.failures, links=(PIPELINE, RECORD)))
 
 
 def segment_image(image: Image, pipeline: Pipeline, *, markers: NDArray[np.integer] | None = None) -> LabelMap:
@@ -105,6 +115,26 @@ def segment_image(image: Image, pipeline: Pipeline, *, markers: NDArray[np.integ
         pipeline, image.array, spacing=image.grid.spacing, channels=image.channels, seeds=seeds, markers=markers
     )
     return LabelMap(labels, image.grid)
+
+
+def takes_one_channel(pipeline: Pipeline) -> bool:
+    """Whether the steps segment one channel and none of them chooses it."""
+    return not any(step.method.name == "channel" or step.method.channels == "any" for step in pipeline.steps)
+
+
+def first_in_colour(cases: Sequence[Case]) -> str | None:
+    """The first image in colour of a set that holds grey ones too; None where all are of one kind.
+
+    Only pictures (PNG, JPEG …) are looked at: images of other formats say what their channels are.
+    """
+    kinds: dict[bool, str] = {}
+    for case in cases:
+        path = case.images[0].path
+        if len(case.images) == 1 and naming.suffix(path) in naming.RASTER:
+            kinds.setdefault(is_colour(path), case.id)
+        if len(kinds) == 2:
+            return kinds[True]
+    return None
 
 
 def read_seed(text: str, grid: Grid) -> NDArray[np.int64]:

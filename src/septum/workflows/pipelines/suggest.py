@@ -8,9 +8,8 @@ and scored on the held-out ones; the row "best of all" chooses the method that w
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from septum.errors import ConfigError, DatasetError
+from septum.errors import DatasetError
 from septum.metrics import Summary, summarise
 from septum.report.figures.overlay import Example
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_image, load_pair
@@ -26,7 +25,6 @@ from septum.workflows.data.classes import ClassMap, infer_classes
 from septum.workflows.data.digests import digest_cases
 from septum.workflows.data.folds import Fold, block_slices, make_folds
 from septum.workflows.data.load import load_dataset
-from septum.workflows.data.physical import is_anatomical
 from septum.workflows.pipelines.candidates import Candidate, first_stage, mended
 from septum.workflows.pipelines.comparison import (
     Measured,
@@ -43,6 +41,7 @@ from septum.workflows.pipelines.pipeline import Pipeline, make_step
 from septum.workflows.pipelines.segment import PIPELINE, SETTINGS, segment_image
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
+from septum.workflows.runs.parallel import check_workers
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
 from septum.workflows.scores.report_folder import refuse_results, write_report
@@ -63,19 +62,18 @@ class SuggestSettings:
         background: label value of the background.
         foreground: treat every other value as one class; None decides as training does.
         axes: meaning of the files' axes where they do not say.
-        jobs: processes; None is one per processor.
+        workers: "auto", a number of processes, or the address of a Dask scheduler.
         overwrite: replace a comparison that exists.
     """
 
     background: int = 0
     foreground: bool | None = None
     axes: str | None = None
-    jobs: int | None = None
+    workers: str = "auto"
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        if self.jobs is not None and self.jobs < 1:
-            raise ConfigError(f"jobs must be at least 1, got {self.jobs}; leave it out for one per processor")
+        check_workers(self.workers)
 
 
 @dataclass(frozen=True)
@@ -152,9 +150,7 @@ def suggest(
     notes = [*data.notes, *classes.notes, *dict.fromkeys(fold.note for fold in folds if fold.note)]
     for note in notes:
         hooks.on_note(note)
-    found = compare(
-        cases, classes, folds, jobs=settings.jobs, on_progress=hooks.on_progress, should_stop=hooks.should_stop
-    )
+    found = compare(cases, classes, folds=folds, workers=settings.workers, hooks=hooks)
     if found is None:
         return None
     made = _write(output, data, cases, classes, found, notes)
@@ -165,11 +161,10 @@ def suggest(
 def compare(
     cases: Sequence[Case],
     classes: ClassMap,
-    folds: Sequence[Fold],
     *,
-    jobs: int | None = None,
-    on_progress: Callable[[str, float], None],
-    should_stop: Callable[[], bool],
+    folds: Sequence[Fold],
+    workers: str = "auto",
+    hooks: Hooks,
 ) -> Comparison | None:
     """Every method, chosen on the training part of each fold and scored on its held-out part; None when stopped.
 
@@ -177,14 +172,12 @@ def compare(
         cases: annotated cases.
         classes: what their label values mean.
         folds: divisions; the first may be one of several blocks of one single case.
-        jobs: processes; None is one per processor.
-        on_progress: takes what is done and its share.
-        should_stop: whether the user asked to stop.
+        workers: as `CasePool` takes them.
+        hooks: progress, and a wish to stop.
 
     Raises:
         DatasetError: no candidate for these images.
     """
-    workers = jobs or os.cpu_count() or 1
     units = units_of(cases, make_folds(cases) if folds[0].block is not None else folds)
     spacing, channels = _typical(cases)
     stage = first_stage(spacing=spacing, channels=channels, n_classes=classes.n_classes)
@@ -195,14 +188,8 @@ def compare(
     divisions = [members(fold, units) for fold in folds] + [(list(range(len(units))), [])]
 
     def run(candidates: Sequence[Candidate], what: str) -> dict[str, list[Measured]] | None:
-        return run_candidates(
-            candidates,
-            units,
-            classes,
-            jobs=workers,
-            on_progress=lambda share: on_progress(what, share),
-            should_stop=should_stop,
-        )
+        told = replace(hooks, on_progress=lambda case, share: hooks.on_progress(what, share))
+        return run_candidates(candidates, units, classes=classes, workers=workers, hooks=told)
 
     results = run(stage, f"comparing {len(stage)} settings")
     if results is None:
@@ -388,6 +375,7 @@ def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], 
     labels = dict(list(zip(classes.values, classes.names, strict=True))[1:])
     scores: list[Score] = []
     examples: list[Example] = []
+    names = dict(enumerate(classes.names))
     for unit, pipeline in zip(found.units, found.pipelines, strict=True):
         case = unit.case
         image, reference = load_pair(case)
@@ -408,10 +396,7 @@ def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], 
         shown, drawn = _drawn(truth, classes), _drawn(guess, classes)
         if unit.block is not None:  # what is not scored is not drawn
             drawn[truth == UNANNOTATED] = 0
-        anatomical = is_anatomical(case, image.grid)
-        sized = anatomical or image.grid.spacing != (1.0,) * image.grid.ndim
-        letters = image.grid.orientation if anatomical else None
-        examples.append(Example(name, image.array, shown, drawn, image.grid.spacing if sized else None, letters))
+        examples.append(Example(name, image.array, shown, drawn, image.grid.known_spacing, image.grid.letters, names))
     return scores, examples
 
 

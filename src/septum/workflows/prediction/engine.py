@@ -1,8 +1,10 @@
-"""The engine that runs the networks of a model: PyTorch, ONNX Runtime or OpenVINO."""
+"""A model made ready for images: the engine that runs its networks (PyTorch, ONNX Runtime or OpenVINO), its plan, the
+settings of the run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,22 +14,51 @@ from septum.net.engines.onnx import onnx_engine
 from septum.net.engines.openvino import openvino_engine
 from septum.net.engines.protocol import Engine, mirrors
 from septum.net.engines.torch import torch_engine
+from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.machine import measure_machine
 from septum.workflows.model.plan import Plan
 from septum.workflows.prediction.settings import PredictSettings
 
 
-def make_engine(plan: Plan, models: Sequence[UNet], settings: PredictSettings, folder: Path) -> Engine:
+@dataclass(frozen=True)
+class Segmenter:
+    """What `segment` needs beside an image; loaded once, used for many images.
+
+    Args:
+        engine: runs the networks.
+        plan: how images are prepared and what the classes are.
+        settings: of the run; `precision` is the one that the engine uses.
+    """
+
+    engine: Engine
+    plan: Plan
+    settings: PredictSettings
+
+
+def open_segmenter(model: ModelFolder, settings: PredictSettings) -> Segmenter:
+    """The networks of the folds that the settings name, on their engine.
+
+    Raises:
+        CheckpointError: a model that cannot be used.
+        ConfigError: a fold that was not trained, a device or an engine that is not there.
+    """
+    plan, networks = model.load(settings.folds)
+    if settings.engine == "torch":  # the record says which precision it was
+        settings = replace(settings, precision=measure_machine(settings.devices, settings.precision).precision)
+    return Segmenter(_engine(networks, plan, settings, folder=model.path / "exported"), plan, settings)
+
+
+def _engine(networks: Sequence[UNet], plan: Plan, settings: PredictSettings, *, folder: Path) -> Engine:
     """The engine that runs the networks; exported networks are made in `folder`."""
     flips = mirrors(plan.mirrors if settings.tta else ())
     if settings.engine == "torch":
         machine = measure_machine(settings.devices, settings.precision)
         return torch_engine(
-            models,
+            networks,
             device=torch.device(machine.device),
             precision=machine.precision,
             flips=flips,
             n_maps=plan.n_maps,
         )
     make = {"onnx": onnx_engine, "openvino": openvino_engine}[settings.engine]
-    return make(models, folder=folder, flips=flips, n_maps=plan.n_maps)
+    return make(networks, folder=folder, flips=flips, n_maps=plan.n_maps)

@@ -44,12 +44,11 @@ class PromptedModel:
     """
 
     def __init__(self, folder: Path, *, settings: PredictSettings | None = None, grid: Grid | None = None) -> None:
-        from septum.workflows.prediction.engine import make_engine
+        from septum.workflows.prediction.engine import open_segmenter
 
-        chosen = settings or PredictSettings()
-        self.plan, models = ModelFolder(folder).load(chosen.folds)
+        self.plan = ModelFolder(folder).read_plan()
         _refuse_without(self.plan)
-        self._engine = make_engine(self.plan, models, chosen, folder / "exported")
+        self._engine = open_segmenter(ModelFolder(folder), settings or PredictSettings()).engine
         self._grid = grid
         self._open: tuple[NDArray[Any], tuple[float, ...], NDArray[np.float32], Placement] | None = None
 

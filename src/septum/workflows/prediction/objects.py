@@ -25,10 +25,10 @@ from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
 from septum.instances.decode import Decoding, ObjectMaps, Objects, decode
 from septum.instances.outlines import outlines
-from septum.net.engines.protocol import Engine
 from septum.net.prompts import Prompts
 from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import to_network
+from septum.workflows.prediction.engine import Segmenter
 from septum.workflows.prediction.network import predict_prepared
 from septum.workflows.prediction.prompts import with_prompts
 from septum.workflows.prediction.settings import PredictSettings
@@ -49,22 +49,19 @@ class SegmentedObjects:
 
 def segment_objects(
     image: Image,
-    engine: Engine,
-    plan: Plan,
-    settings: PredictSettings,
+    model: Segmenter,
     *,
+    look: Look | None = None,
     on_progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-    look: Look | None = None,
 ) -> SegmentedObjects:
     """The single objects of an image, by a model that learnt them (`plan.instances`).
 
     Raises:
         Cancelled: `should_stop` said so.
     """
-    maps, classes, placement = object_maps(
-        image, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, look=look
-    )
+    maps, classes, placement = object_maps(image, model, look=look, on_progress=on_progress, should_stop=should_stop)
+    plan = model.plan
     spacing = [image.grid.spacing[axis] for axis in placement.axes]
     found = decode(maps, plan.instances or Decoding(), spacing=spacing, should_stop=should_stop)
     kinds = _class_of(found, classes, plan)
@@ -81,15 +78,14 @@ def segment_objects(
 
 def object_maps(
     image: Image,
-    engine: Engine,
-    plan: Plan,
-    settings: PredictSettings,
+    model: Segmenter,
     *,
+    look: Look | None = None,
     on_progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-    look: Look | None = None,
 ) -> tuple[ObjectMaps, NDArray[Any], Placement]:
     """What the network says of an image, at its own voxels in the network's orientation; classes; the way back."""
+    plan, settings = model.plan, model.settings
     array, placement = to_network(image, plan)
     inputs = with_prompts(array, plan, prompts=Prompts(), spacing=placement.spacing)
     maps = ObjectMaps.empty(placement.canonical.shape)
@@ -99,7 +95,7 @@ def object_maps(
         maps.put(place, 1 - block[0], block[n_classes:])
 
     classes = predict_prepared(
-        engine,
+        model.engine,
         inputs,
         plan,
         coordinates=placement.coordinates(),

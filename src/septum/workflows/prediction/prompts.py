@@ -119,6 +119,28 @@ def read_prompts(settings: PredictSettings, case: Case, grid: Grid, plan: Plan) 
     return ImagePrompts(Prompts(tuple(marks), tuple(boxes)))
 
 
+def unheeded(classes: NDArray[Any], prompts: ImagePrompts) -> tuple[str, ...]:
+    """Which prompts the mask does not follow, in words: a network may take a click and change nothing.
+
+    Args:
+        classes: the mask, in class numbers, on the grid of the prompts.
+        prompts: what was given; of a scribble, half of the voxels must have been followed.
+    """
+    found = []
+    for mark in prompts.prompts.marks:
+        kept = float(np.mean(classes[tuple(mark.points.T)] == mark.index))
+        if kept < 0.5:
+            where = ",".join(str(v) for v in mark.points[0])
+            what = f"the click at {where}" if len(mark.points) == 1 else f"the scribble from {where} on"
+            found.append(f"{what} did not help: the mask does not follow it")
+    for box in prompts.prompts.boxes:
+        inside = classes[tuple(slice(a, b) for a, b in zip(box.start, box.stop, strict=True))]
+        if not (inside == box.index).any():
+            where = ",".join(str(v) for v in box.start)
+            found.append(f"the box from {where} on did not help: the mask holds nothing in it")
+    return tuple(found)
+
+
 def class_of(label: int, classes: ClassMap) -> int:
     """The class of a label value; 0 is the background where it is no other label's value.
 

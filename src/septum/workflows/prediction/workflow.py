@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import find_cases, plan_jobs
+from septum.workflows.looking.page import Row, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
-from septum.workflows.model.machine import measure_machine
-from septum.workflows.prediction.engine import make_engine
-from septum.workflows.prediction.predict import run_jobs
+from septum.workflows.prediction.engine import open_segmenter
+from septum.workflows.prediction.predict import Watch, run_jobs
 from septum.workflows.prediction.prompts import check_prompts
-from septum.workflows.prediction.record import record_prediction
+from septum.workflows.prediction.record import RECORD, record_prediction
 from septum.workflows.prediction.settings import PredictSettings
-from septum.workflows.quality.grade import grade, read_quality
+from septum.workflows.quality.grade import grade, promise, read_quality
 from septum.workflows.quality.looks import Look
-from septum.workflows.quality.worklist import Estimate, GradedResult, worst_first, write_list
-from septum.workflows.runs.hooks import Note, Progress
+from septum.workflows.quality.worklist import Estimate, GradedResult, read_list, worst_first, write_list
+from septum.workflows.runs.hooks import Hooks, Note, Progress
 
 
 def predict(
@@ -41,29 +40,31 @@ def predict(
             are given that do not fit the model or the images.
         DatasetError: when no image is found.
     """
-    plan, models = ModelFolder(model).load(settings.folds)
+    folder = ModelFolder(model)
+    plan = folder.read_plan()
     cases = find_cases(images, axes=settings.axes, channels=plan.channels)
     check_prompts(settings, plan, len(cases))
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
+    segmenter = open_segmenter(folder, settings)
     output.mkdir(parents=True, exist_ok=True)
-    on_note(f"{len(jobs)} images, {len(models)} network(s); research software, not a medical device")
-    grades = read_quality(ModelFolder(model).quality, plan)
-    if grades is None:
-        on_note("this model has no held-out cases to grade its masks by: quality.csv says `look` for all of them")
-    if settings.engine == "torch":  # the record says which precision it was
-        settings = replace(settings, precision=measure_machine(settings.devices, settings.precision).precision)
-    engine = make_engine(plan, models, settings, model / "exported")
+    folds = folder.wanted_folds(settings.folds)
+    on_note(f"{len(jobs)} images, {len(folds)} network(s); research software, not a medical device")
+    grades = read_quality(folder.quality, plan)
     found: list[Estimate] = []
 
     def on_look(case: str, look: Look) -> None:
-        found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold))
+        found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold, folds=folds))
 
-    doubts = Doubts(on_note)
-    result = run_jobs(
-        jobs, engine, plan, settings, on_progress=on_progress, should_stop=should_stop, on_look=on_look,
-        on_image=doubts.hear,
-    )  # fmt: skip
-    record_prediction(output, model, plan, settings, jobs, result, notes=doubts.cases)
+    doubts, page = Doubts(on_note), mask_page(output, wanted=settings.page)
+    watch = Watch(doubts.hear, on_look, adder(page))
+    result = run_jobs(jobs, segmenter, hooks=Hooks(on_progress, on_note, should_stop), watch=watch)
+    record_prediction(output, folder, segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
-    return GradedResult(result.written, result.failures, tuple(worst_first(found)))
+    shown = write_page(page, result.failures, rows=_rows(output), links=("quality.csv", RECORD))
+    return GradedResult(result.written, result.failures, tuple(worst_first(found)), promise(grades), shown)
+
+
+def _rows(output: Path) -> list[Row]:
+    """The list of estimates in its order, as the page shows it."""
+    return [Row(e.case, e.name, e.verdict, e.dice, e.low, e.high, e.reasons) for e in read_list(output)]

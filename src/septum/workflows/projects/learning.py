@@ -1,5 +1,4 @@
-"""The loop of a project: annotated cases become training data, a model's masks become predictions, and a queue says
-which case to look at next and why.
+"""The loop of a project: annotated cases become training data, and a model's masks become predictions.
 
 The insight: what a person did not look at is not background. A volume of which a few slices were drawn is trained on in
 those slices alone (the region of interest of the data set's table); only a case that was said to be done counts whole.
@@ -7,8 +6,6 @@ those slices alone (the region of interest of the data set's table); only a case
 
 from __future__ import annotations
 
-import csv
-import io as text_io
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,25 +16,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum import io
-from septum.errors import DatasetError, FormatError
+from septum.errors import DatasetError
 from septum.geometry import Grid, LabelMap
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.evaluation.evaluate import evaluate
 from septum.workflows.evaluation.settings import EvaluateSettings
-from septum.workflows.model.settings import TrainSettings, TrainStatus
+from septum.workflows.model.settings import TrainSettings
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
 from septum.workflows.projects.annotations import compare, read_annotation
+from septum.workflows.projects.masks import (
+    Told,
+    images_of,
+    offer,
+    prediction_file,
+    prediction_of,
+    table_of,
+    telling_each,
+    waiting_cases,
+    write_table,
+)
 from septum.workflows.projects.project import Project
-from septum.workflows.projects.store import CaseRecord, MissingError
-from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training.train import train
 
 ANNOTATED = ("drawn", "corrected", "reviewed")
 COMPLETE = ("corrected", "reviewed")
-LOOK = 0.9
-"""Estimated Dice above which the queue says that accepting is likely."""
 
 
 @dataclass(frozen=True)
@@ -50,29 +55,6 @@ class Model:
     minutes: float
     dice: float | None
     prompts: bool
-
-    def has_prediction(self, project: Project, case_id: str) -> bool:
-        """Whether the model's mask of a case is there."""
-        return prediction_file(project, case_id, self.name) is not None
-
-
-@dataclass(frozen=True)
-class Queued:
-    """A case that waits for a person: its place, from 1, and why it stands there."""
-
-    case: str
-    rank: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Told:
-    """Whom long work tells how it goes, and asks whether to stop."""
-
-    on_status: Callable[[TrainStatus], None]
-    on_progress: Callable[[str, float], None]
-    on_note: Callable[[str], None]
-    should_stop: Callable[[], bool]
 
 
 def train_model(project: Project, name: str, settings: TrainSettings, told: Told) -> dict[str, Any]:
@@ -122,7 +104,7 @@ def training_data(project: Project, name: str) -> tuple[Path, int]:
     names = {one.value: one.name for one in project.facts.labels}
     named = {"background": 0, **{names.get(v, f"label {v}"): v for v in sorted(values | set(names)) if v}}
     write_json(folder / "dataset.json", {"instances": True} if project.facts.instances else {"labels": named})
-    _write_table(folder / "cases.csv", rows)
+    write_table(folder / "cases.csv", rows)
     return folder / "cases.csv", len(rows)
 
 
@@ -143,27 +125,20 @@ def looked_at(shape: Sequence[int], slices: Mapping[int, str], *, complete: bool
 
 def predict_others(project: Project, model: str, told: Told, on_case: Callable[[str], None]) -> dict[str, Any]:
     """Masks of a model for every case that nobody annotated; each case is told as soon as its mask is there."""
-    waiting = [one for one in project.store.cases() if one.status in ("new", "predicted")]
+    waiting = waiting_cases(project)
     if not waiting:
         return {"model": model, "predicted": 0, "failures": []}
-    folder = project.folder / "rounds" / f"{model}-predict"
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [{"id": one.id, "image": _images(folder, one.id, project.case(one.id))} for one in waiting]
-    _write_table(folder / "cases.csv", rows)
-    output = project.predictions / model
+    table = table_of(project, model, waiting)
+    on_progress = telling_each(project, model, waiting, told.on_progress, on_case)
     result = predict(
-        project.models / model, [folder / "cases.csv"], output, settings=PredictSettings(overwrite=True),
-        on_progress=told.on_progress, on_note=told.on_note, should_stop=told.should_stop,
+        project.models / model, [table], project.predictions / model, settings=PredictSettings(overwrite=True),
+        on_progress=on_progress, on_note=told.on_note, should_stop=told.should_stop,
     )  # fmt: skip
     estimates: dict[str, list[Any]] = {}
     for one in result.estimates:
         estimates.setdefault(one.case, []).append(one)
-    written = {io.stem(path) for path in result.written}
-    for record in waiting:
-        if record.id in written:
-            _predicted(project, record, model, estimates.get(record.id, []))
-            on_case(record.id)
-    return {"model": model, "predicted": len(written), "failures": [list(pair) for pair in result.failures]}
+    predicted = offer(project, model, waiting, result.written, estimates, on_case)
+    return {"model": model, "predicted": predicted, "failures": [list(pair) for pair in result.failures]}
 
 
 def evaluate_model(project: Project, model: str, told: Told) -> dict[str, Any]:
@@ -212,83 +187,12 @@ def models_of(project: Project) -> list[Model]:
     return found
 
 
-def prediction_file(project: Project, case_id: str, model: str) -> Path | None:
-    """A model's mask of a case, found in the folder's listing; None where there is none."""
-    folder = project.predictions / model
-    if not model or "/" in model or "\\" in model or model.startswith(".") or not folder.is_dir():
-        return None
-    return next((p for p in folder.iterdir() if io.stem(p) == case_id and io.is_image(p)), None)
-
-
-def prediction_of(project: Project, case_id: str, model: str, grid: Grid) -> NDArray[Any]:
-    """The labels that a model gave a case.
-
-    Raises:
-        MissingError: it gave none.
-        FormatError: the file is damaged, or of another shape.
-    """
-    path = prediction_file(project, case_id, model)
-    if path is None:
-        raise MissingError(f"the model {model[:80]!r} has no mask of {case_id}; predict first")
-    labels = io.read_labels(path).array
-    if labels.size != np.prod(grid.shape):
-        raise FormatError(f"{path.name} must have the image's shape {grid.shape}, got {labels.shape}; predict again")
-    return labels.reshape(grid.shape)
-
-
-def queue_of(records: Sequence[CaseRecord]) -> list[Queued]:
-    """Cases that wait for a person, the one that would help most first.
-
-    With predictions: the mask that is likely worst first. Without: cases spread over the data set, because neighbours
-    are often alike, each as far as possible from those annotated and those before it.
-    """
-    waiting = [one for one in records if one.status in ("new", "predicted")]
-    graded = sorted((one for one in waiting if one.predicted_dice is not None), key=_worst_first)
-    rest = _spread([one for one in waiting if one.predicted_dice is None], records)
-    ordered = [(one, _reason(one)) for one in graded] + [(one, _far) for one in rest]
-    ordered.sort(key=lambda pair: pair[0].skipped)
-    return [Queued(one.id, rank, reason) for rank, (one, reason) in enumerate(ordered, start=1)]
-
-
-_far = "far from the cases that are annotated already"
-
-
-def _worst_first(record: CaseRecord) -> tuple[float, int]:
-    return (1.0 if record.predicted_dice is None else record.predicted_dice, record.position)
-
-
-def _reason(record: CaseRecord) -> str:
-    dice = record.predicted_dice or 0.0
-    words = "likely good: accept it with one key" if dice >= LOOK else "a correction would help"
-    detail = f" ({record.reason})" if record.reason else ""
-    return f"expected Dice {dice:.2f}: {words}{detail}"
-
-
-def _spread(waiting: Sequence[CaseRecord], records: Sequence[CaseRecord]) -> list[CaseRecord]:
-    """Farthest first by position in the data set."""
-    if not waiting:
-        return []
-    positions = np.array([one.position for one in waiting], dtype=np.float64)
-    done = [one.position for one in records if one.status in ANNOTATED]
-    distance = np.full(len(waiting), np.inf)
-    for place in done:
-        distance = np.minimum(distance, np.abs(positions - place))
-    order = []
-    for _ in waiting:
-        best = int(np.argmax(distance))
-        order.append(waiting[best])
-        distance = np.minimum(distance, np.abs(positions - positions[best]))
-        distance[[i for i, one in enumerate(waiting) if one in order]] = -1
-    return order
-
-
-def _predicted(project: Project, record: CaseRecord, model: str, estimates: Sequence[Any]) -> None:
-    found = [one.dice for one in estimates if np.isfinite(one.dice)]
-    reasons = list(dict.fromkeys(reason for one in estimates for reason in one.reasons))
-    project.store.change_case(
-        record.id, status="predicted", prediction=model, predicted_dice=min(found) if found else None,
-        reason="; ".join(reasons)[:300],
-    )  # fmt: skip
+def measurable(project: Project) -> list[str]:
+    """Who made masks of the project's cases: pipelines, then models, the newest last."""
+    folder = project.predictions
+    trained = [one.name for one in models_of(project)]
+    made = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
+    return [*sorted(made - set(trained)), *(name for name in trained if name in made)]
 
 
 def _row(
@@ -299,7 +203,7 @@ def _row(
     path = folder / "labels" / f"{case_id}{suffix}"
     io.write_labels(path, LabelMap(labels, grid))
     row = {
-        "id": case_id, "image": _images(folder, case_id, case), "label": str(path), "group": case.group or "",
+        "id": case_id, "image": images_of(folder, case_id, case), "label": str(path), "group": case.group or "",
         "split": case.split or "", "roi": "",
     }  # fmt: skip
     if not seen.all():
@@ -308,22 +212,3 @@ def _row(
         io.write_labels(roi, LabelMap(seen.astype(np.uint8), grid))
         row["roi"] = str(roi)
     return row
-
-
-def _images(folder: Path, case_id: str, case: Case) -> str:
-    """The case's image files in one field; a frame of a movie is written as a file of its own."""
-    if all(source.frame is None and source.axes is None for source in case.images):
-        return ";".join(str(source.path) for source in case.images)
-    image = load_image(case)
-    path = folder / "images" / f"{case_id}{'.nii.gz' if image.grid.ndim == 3 else '.ome.tif'}"
-    path.parent.mkdir(exist_ok=True)
-    io.write_image(path, image)
-    return str(path)
-
-
-def _write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    stream = text_io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, stream.getvalue())

@@ -35,6 +35,7 @@ CASE = sql.Table(
     sql.Column("predicted_dice", sql.Float),
     sql.Column("reason", sql.Text, nullable=False, default=""),
     sql.Column("skipped", sql.Integer, nullable=False, default=0),
+    sql.Column("urgency", sql.Float),  # of the mask in the queue, the smallest first; NULL without one
 )
 
 ANNOTATION = sql.Table(
@@ -89,7 +90,12 @@ def _first(connection: Connection) -> None:
             connection.exec_driver_sql(statement)
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (_first,)
+def _with_urgency(connection: Connection) -> None:
+    if all(column["name"] != "urgency" for column in sql.inspect(connection).get_columns(CASE.name)):
+        connection.execute(sql.text("ALTER TABLE project_case ADD COLUMN urgency FLOAT"))
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (_first, _with_urgency)
 """What leads from version `i` of the tables to version `i + 1`."""
 
 

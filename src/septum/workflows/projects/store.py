@@ -40,6 +40,7 @@ class CaseRecord:
     predicted_dice: float | None
     reason: str
     skipped: int
+    urgency: float | None = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ COVERAGE = 0.9
 """Share of cases whose Dice the interval is meant to hold."""
 
 
-FEWEST = 4
+FEWEST = 6
 """Held-out cases below which no interval is given."""
 
 
@@ -75,6 +75,7 @@ def calibrate(
     *,
     agreement: ArrayLike | None = None,
     groups: Sequence[object] | None = None,
+    weights: ArrayLike | None = None,
 ) -> tuple[Calibration, Floats]:
     """The calibration that held-out cases show, and what it says of each of them when fitted on the others.
 
@@ -82,7 +83,8 @@ def calibrate(
         expected: Dice that the probabilities promise, one per case, in 0 to 1.
         dice: the true Dice.
         agreement: mean Dice between networks or mirrored copies, to be used too.
-        groups: cases of one group (an image with several classes, a patient) are held out together.
+        groups: cases of one group (an image with several classes, its spoiled copies, a patient) are held out together.
+        weights: how much each case counts, positive; 1 each where not given.
 
     Raises:
         ValueError: when no case is given, or a number is not finite.
@@ -94,35 +96,43 @@ def calibrate(
     z = np.full(len(x), np.nan) if agreement is None else np.asarray(agreement, dtype=np.float64)
     if not len(d) or not all(np.isfinite(v).all() for v in (x, d, *((z,) if agreement is not None else ()))):
         raise ValueError("calibrate needs at least one case and finite numbers")
+    w = np.ones(len(d)) if weights is None else np.asarray(weights, dtype=np.float64)
     use = agreement is not None
     kinds = np.unique(np.array([str(g) for g in (groups or range(len(d)))]), return_inverse=True)[1]
-    held_out = _held_out(x, z, d, kinds, agreement=use)
+    held_out = _held_out(x, z, d, w, kinds, agreement=use)
     n = int(kinds.max()) + 1
-    misses = np.sort(np.abs(held_out - d) / _scale(held_out))
-    rank = min(len(d), math.ceil((len(d) + 1) * COVERAGE))
-    shift, slope, weight = _fit(x, z, use, d)
+    misses, coverage = np.abs(held_out - d) / _scale(held_out), min(COVERAGE, n / (n + 1))
+    shift, slope, weight = _fit(x, z, use, d, w)
     found = Calibration(
         float(shift),
         float(slope),
         float(weight),
-        width=float(misses[rank - 1]) if n >= FEWEST else None,
-        coverage=min(COVERAGE, n / (n + 1)),
+        width=_quantile(misses, w, coverage) if n >= FEWEST else None,
+        coverage=coverage,
         cases=len(d),
-        error=float(np.abs(held_out - d).mean()),
+        error=float(np.average(np.abs(held_out - d), weights=w)),
     )
     return found, held_out
 
 
-def _held_out(x: Floats, z: Floats, d: Floats, kinds: NDArray[np.intp], *, agreement: bool) -> Floats:
+def _quantile(misses: Floats, weights: Floats, share: float) -> float:
+    """The miss that a share of the cases and one more do not exceed, by weight; the largest where there are too few."""
+    order = np.argsort(misses)
+    reached = np.cumsum(weights[order])
+    place = int(np.searchsorted(reached, share * (reached[-1] + 1) - 1e-9))
+    return float(misses[order][min(place, len(order) - 1)])
+
+
+def _held_out(x: Floats, z: Floats, d: Floats, w: Floats, kinds: NDArray[np.intp], *, agreement: bool) -> Floats:
     """The estimate of each case by a fit on the other groups; of the only group by the prior."""
     out = np.empty(len(d))
     for kind in range(int(kinds.max()) + 1):
         mine = kinds == kind
-        out[mine] = _curve(_fit(x[~mine], z[~mine], agreement, d[~mine]), x[mine], z[mine])
+        out[mine] = _curve(_fit(x[~mine], z[~mine], agreement, d[~mine], w[~mine]), x[mine], z[mine])
     return out
 
 
-def _fit(x: Floats, z: Floats, agreement: bool, d: Floats) -> Floats:
+def _fit(x: Floats, z: Floats, agreement: bool, d: Floats, w: Floats) -> Floats:
     """Shift, slope and weight; the prior where there is no case."""
     centre = np.array([0.0, 1.0, 0.0])
     if not len(d):
@@ -132,7 +142,7 @@ def _fit(x: Floats, z: Floats, agreement: bool, d: Floats) -> Floats:
     def misfit(p: Floats) -> Floats:
         full = np.append(p, centre[free:])
         miss = (_curve(full, x, z) - d) / _TOLERANCE
-        soft = np.sign(miss) * np.sqrt(2 * (np.sqrt(1 + miss**2) - 1))
+        soft = np.sign(miss) * np.sqrt(2 * w * (np.sqrt(1 + miss**2) - 1))
         return np.concatenate([soft, np.sqrt(_PRIOR[:free]) * (p - centre[:free])])
 
     low, high = np.array([-5.0, 0.0, 0.0])[:free], np.array([5.0, 5.0, 5.0])[:free]

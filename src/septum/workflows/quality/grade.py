@@ -1,8 +1,9 @@
 """Quality without ground truth: how good a mask is likely to be, and which masks a person should look at first.
 
-The insight: an estimate is worth something only where it was tested. The held-out cases of the training are that test:
-each was segmented by a network that had not seen it and then compared with its reference, so the model folder can keep
-what the network promised beside what came of it (`MODEL/quality.json`), and every later mask is graded by that.
+The insight: an estimate is worth something only where it was tested. The held-out cases of the training, and copies of
+them that were spoiled on purpose, are that test (`learn`): each was segmented by a network that had not seen it and
+then compared with its reference. The model folder keeps what came of it (`MODEL/quality.json`); every later mask is
+graded by that, and an image unlike all of them gets no figure.
 """
 
 from __future__ import annotations
@@ -10,35 +11,40 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from septum.errors import CheckpointError, ConfigError
-from septum.net.learning.sampling import Sample
 from septum.workflows.model.plan import Plan
-from septum.workflows.quality.calibration import FEWEST, Calibration, calibrate
-from septum.workflows.quality.looks import ImageReference, Look, ShapeReference, image_features, shapes, unusual_spacing
-from septum.workflows.quality.worklist import THRESHOLD, Estimate
+from septum.workflows.quality.calibration import FEWEST, Calibration
+from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeReference, unusual_spacing
+from septum.workflows.quality.worklist import THRESHOLD, Estimate, verdict_of
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.settings import structure, unstructure
 
-FORMAT = 1
+FORMAT = 2
+"""Of `quality.json`; 1 knew neither spoiled copies nor networks' features."""
 
 
 _LARGEST_FILE = 64 << 20
 
 
-_GAIN = 0.95  # of the error: how much better the estimate must become for the agreement to be used
-
-
-_MOST_IMAGES = 200  # training images whose features are kept, spread evenly
-
-
 @dataclass(frozen=True)
 class HeldOut:
-    """A class of a held-out case: what the network promised, what came of it, and the estimate without this case."""
+    """A class of a held-out case: what the network promised, what came of it, and the estimate without this case.
+
+    Args:
+        case, label: whose.
+        expected, agreement: as `Evidence` says them.
+        dice: the truth.
+        estimate: of a calibration on the other cases.
+        way: how the image was spoiled (`spoil.WAYS`); empty for the image itself.
+        image_far, network_far: how far the image lies from those of the training, in intensities and in the features of
+            the networks (`ImageReference.distance`).
+        seen: the networks were trained on the image, so that the truth is better than it would be.
+    """
 
     case: str
     label: int
@@ -46,6 +52,10 @@ class HeldOut:
     agreement: float | None
     dice: float
     estimate: float = 0.0
+    way: str = ""
+    image_far: float | None = None
+    network_far: float | None = None
+    seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,78 +67,38 @@ class ClassQuality:
         alone: from the probabilities; None where no held-out case has it.
         together: from the probabilities and the agreement between networks, where that is better; else None.
         shape: of the training masks; None where none holds it.
+        rough: as `alone`, from spoiled copies of images that the networks saw, where nothing was held out: too kind, so
+            that it can fail a mask and never pass one.
+        always: every training mask holds it, and there are enough of them for an empty mask to be a failure.
     """
 
     label: int
     alone: Calibration | None
     together: Calibration | None
     shape: ShapeReference | None
+    rough: Calibration | None = None
+    always: bool = False
+
+
+@dataclass(frozen=True)
+class NetworkReference:
+    """The training images as one network sees them: its features, averaged over each image; `fold` says which."""
+
+    fold: int
+    images: ImageReference
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What `MODEL/quality.json` holds."""
+    """What `MODEL/quality.json` holds; beyond the limits an image is unlike those of the training."""
 
     format: int
     classes: tuple[ClassQuality, ...]
     images: ImageReference
     held_out: tuple[HeldOut, ...]
-
-
-@dataclass(frozen=True)
-class References:
-    """What the training images and masks look like."""
-
-    images: ImageReference
-    shapes: tuple[ShapeReference | None, ...]
-
-    @classmethod
-    def of(cls, samples: Sequence[Sample], plan: Plan) -> References:
-        """From prepared samples, spread evenly where there are many."""
-        chosen = samples[:: max(1, -(-len(samples) // _MOST_IMAGES))]
-        n = plan.classes.n_classes
-        found = [shapes(np.asarray(sample.labels), n, sample.spacing) for sample in chosen]
-        each = tuple(ShapeReference.of([one[index] for one in found]) for index in range(n - 1))
-        return cls(ImageReference.of([image_features(sample.image) for sample in chosen]), each)
-
-
-def held_out_rows(case: str, look: Look, dice: Sequence[float], plan: Plan) -> list[HeldOut]:
-    """What a held-out case teaches: one row per class whose mask is not empty and whose Dice is defined."""
-    rows = []
-    for index, (label, score) in enumerate(zip(plan.classes.values[1:], dice, strict=True), start=1):
-        expected, agreement = float(look.evidence.expected_dice[index]), float(look.evidence.agreement[index])
-        if math.isfinite(expected) and math.isfinite(score):
-            rows.append(
-                HeldOut(case, int(label), expected, agreement if math.isfinite(agreement) else None, float(score))
-            )
-    return rows
-
-
-def make_quality(rows: Sequence[HeldOut], references: References, plan: Plan) -> Quality:
-    """Calibrate every class on the held-out cases; a class with few of them on those of all classes."""
-    classes, graded = [], []
-    for label, shape in zip(plan.classes.values[1:], references.shapes, strict=True):
-        own = [row for row in rows if row.label == label]
-        alone, together, estimates = _calibrations(own if len(own) >= FEWEST else rows)
-        classes.append(ClassQuality(int(label), alone, together, shape))
-        if len(own) < FEWEST:
-            estimates = [one for row, one in zip(rows, estimates, strict=True) if row.label == label]
-        graded += [replace(row, estimate=one) for row, one in zip(own, estimates, strict=True)]
-    return Quality(FORMAT, tuple(classes), references.images, tuple(graded))
-
-
-def _calibrations(rows: Sequence[HeldOut]) -> tuple[Calibration | None, Calibration | None, list[float]]:
-    """Without and (where it is better) with agreement, and the held-out estimates of the better one."""
-    if not rows:
-        return None, None, []
-    expected, dice, cases = [r.expected for r in rows], [r.dice for r in rows], [r.case for r in rows]
-    alone, estimates = calibrate(expected, dice, groups=cases)
-    agreement = [r.agreement for r in rows if r.agreement is not None]
-    if len(agreement) == len(rows) and len(set(cases)) >= FEWEST:
-        together, better = calibrate(expected, dice, agreement=agreement, groups=cases)
-        if together.error < _GAIN * alone.error:
-            return alone, together, list(map(float, better))
-    return alone, None, list(map(float, estimates))
+    networks: tuple[NetworkReference, ...] = ()
+    image_limit: float = FAR
+    network_limit: float = FAR
 
 
 def write_quality(path: Path, quality: Quality) -> None:
@@ -149,8 +119,8 @@ def read_quality(path: Path, plan: Plan) -> Quality | None:
         raise CheckpointError(f"{path} must be smaller than {_LARGEST_FILE >> 20} MB; {advice}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise CheckpointError(f"{path} must have format {FORMAT}; update Septum, or {advice}")
+        if not isinstance(content, dict) or content.get("format") not in range(1, FORMAT + 1):
+            raise CheckpointError(f"{path} must have at most format {FORMAT}; update Septum, or {advice}")
         found = structure(content, Quality, what=str(path))
         _check(found, plan)
     except (OSError, ValueError, ConfigError) as error:
@@ -161,54 +131,141 @@ def read_quality(path: Path, plan: Plan) -> Quality | None:
 def _check(found: Quality, plan: Plan) -> None:
     if [one.label for one in found.classes] != [int(value) for value in plan.classes.values[1:]]:
         raise ValueError("its labels are not those of the model")
-    columns = len(found.images.spread)
-    numbers = [*found.images.spread, *(v for row in found.images.features for v in row), found.images.limit]
+    numbers = [found.image_limit, found.network_limit]
+    for table in (found.images, *(network.images for network in found.networks)):
+        numbers += [*table.spread, *(v for row in table.features for v in row), table.limit]
+        if any(len(row) != len(table.spread) for row in table.features):
+            raise ValueError("it holds numbers that make no sense")
+        if not table.features or min(table.spread, default=0.0) <= 0:
+            raise ValueError("it holds no training image")
     for one in found.classes:
-        for fit in (one.alone, one.together):
+        for fit in (one.alone, one.together, one.rough):
             numbers += [] if fit is None else [fit.shift, fit.slope, fit.weight, fit.width or 0.0, fit.coverage]
-    if not all(map(math.isfinite, numbers)) or any(len(row) != columns for row in found.images.features):
+    if not all(map(math.isfinite, numbers)):
         raise ValueError("it holds numbers that make no sense")
-    if not found.images.features or min(found.images.spread, default=0.0) <= 0:
-        raise ValueError("it holds no training image")
 
 
 def grade(
-    case: str, look: Look, plan: Plan, quality: Quality | None, *, threshold: float = THRESHOLD
+    case: str,
+    look: Look,
+    plan: Plan,
+    quality: Quality | None,
+    *,
+    threshold: float = THRESHOLD,
+    folds: Sequence[int] = (),
 ) -> list[Estimate]:
-    """The likely Dice of every class of a mask, with a verdict and its reasons."""
-    general = unusual_spacing(look.spacing, plan.fingerprint.spacing_min, plan.fingerprint.spacing_max)
-    if quality is not None:
-        general += quality.images.unusual(look.features)
+    """The likely Dice of every class of a mask, with a verdict and its reasons.
+
+    Args:
+        case: its name.
+        look: at the image and its mask.
+        plan: of the model.
+        quality: what the model knows of itself; None where it knows nothing.
+        threshold: Dice from which a mask counts as good.
+        folds: numbers of the networks that made the mask, in their order.
+    """
+    far = distances(look, quality, folds)
+    unlike = unlikeness(look, plan, quality, far)
     found = []
     for index, (label, name) in enumerate(zip(plan.classes.values[1:], plan.classes.names[1:], strict=True), start=1):
         expected, agreement = float(look.evidence.expected_dice[index]), float(look.evidence.agreement[index])
         one = None if quality is None else quality.classes[index - 1]
-        reasons = [*general, *(() if one is None or one.shape is None else one.shape.unusual(look.shapes[index - 1]))]
-        dice, low, high = _estimate(one, expected, agreement)
-        if math.isnan(expected):
-            reasons.append("the mask is empty")
-        elif math.isnan(dice):
-            reasons.append("no held-out case of the training tells how good this model is")
-        elif math.isnan(low):
-            reasons.append("too few held-out cases for an interval")
-        torn = agreement < threshold
-        if torn:
-            reasons.append(f"the networks agree with each other to a Dice of {agreement:.2f} only")
-            dice, low = min(dice, agreement), min(low, agreement)
-        if high < threshold or (torn and not math.isnan(expected)):
-            verdict = "fail"
-        else:
-            verdict = "pass" if low >= threshold and not reasons else "look"
-        if verdict != "pass" and not reasons:
-            reasons.append(f"an estimate of {dice:.2f} ({low:.2f} to {high:.2f})")
-        found.append(Estimate(case, int(label), name, dice, low, high, verdict, tuple(reasons), expected, agreement))
+        shape = () if one is None or one.shape is None else one.shape.unusual(look.shapes[index - 1])
+        figure, verdict, reasons = _judge(one, expected, agreement, unlike, threshold)
+        reasons = (*reasons, *shape, *look.unheeded)
+        if verdict == "pass" and (shape or look.unheeded):
+            verdict = "look"
+        if verdict == "look" and not reasons and not math.isnan(figure[1]):
+            reasons = ("the interval holds the threshold",)
+        found.append(Estimate(case, int(label), name, *figure, verdict, reasons, expected, agreement, *far))
     return found
 
 
-def _estimate(one: ClassQuality | None, expected: float, agreement: float) -> tuple[float, float, float]:
+_Figure = tuple[float, float, float]
+
+
+_NONE: _Figure = (math.nan, math.nan, math.nan)
+
+
+def _judge(
+    one: ClassQuality | None, expected: float, agreement: float, unlike: Sequence[str], threshold: float
+) -> tuple[_Figure, str, tuple[str, ...]]:
+    """Estimate with its interval, verdict and reasons, before the shape of the mask is looked at."""
+    empty = math.isnan(expected)
+    if unlike:
+        why = (f"unlike the training images ({'; '.join(unlike)})",)
+        return _NONE, "unknown", (*why, "the mask is empty") if empty else why
+    if empty:
+        always = one is not None and one.always
+        return _NONE, *(
+            ("fail", ("the mask is empty, as none of the training is",)) if always else ("look", ("the mask is empty",))
+        )
+    dice, low, high = _estimate(one, expected, agreement)
+    if agreement < threshold:
+        why = (f"the networks agree with each other to a Dice of {agreement:.2f} only",)
+        return (min(dice, agreement), min(low, agreement), high) if dice == dice else _NONE, "fail", why
+    if math.isnan(dice):
+        return _NONE, *_without_figure(one, expected, threshold)
+    verdict = verdict_of(dice, low, high, threshold)
+    return (dice, low, high), verdict, ("the estimate lies below the threshold",) if verdict == "fail" else ()
+
+
+def _without_figure(one: ClassQuality | None, expected: float, threshold: float) -> tuple[str, tuple[str, ...]]:
+    """Where nothing was held out, spoiled copies of training images can still tell a failure."""
+    if one is None or one.rough is None or one.rough.estimate(expected) >= threshold:
+        return "look", ()
+    return "fail", ("even of images that it was trained on, the network makes bad masks when it is as unsure",)
+
+
+def distances(look: Look, quality: Quality | None, folds: Sequence[int]) -> tuple[float, float]:
+    """How far an image lies from those of the training, in intensities and in the networks' features; nan: unknown."""
+    if quality is None:
+        return math.nan, math.nan
+    return quality.images.distance(look.features), network_distance(look, quality.networks, folds)
+
+
+def unlikeness(look: Look, plan: Plan, quality: Quality | None, far: tuple[float, float]) -> tuple[str, ...]:
+    """Why an image is outside the range in which the model was judged, in words; empty where it is inside."""
+    reasons = unusual_spacing(look.spacing, plan.fingerprint.spacing_min, plan.fingerprint.spacing_max)
+    if quality is None:
+        return reasons
+    reasons += quality.images.unusual(look.features, far=quality.image_limit)
+    if far[1] > quality.network_limit:
+        reasons += (f"in the network's own features, {far[1]:.1f} times as far as training images from each other",)
+    return reasons
+
+
+def network_distance(look: Look, networks: Sequence[NetworkReference], folds: Sequence[int]) -> float:
+    """How far an image lies from those of the training in the features of the networks that saw it, on average; nan
+    where no network tells."""
+    known = {network.fold: network.images for network in networks}
+    found = [
+        known[fold].distance(seen) for fold, seen in zip(folds, look.evidence.signatures, strict=False) if fold in known
+    ]
+    return float(np.mean(found)) if found else math.nan
+
+
+def _estimate(one: ClassQuality | None, expected: float, agreement: float) -> _Figure:
     """Estimate and interval; nan where unknown."""
     if one is None or one.alone is None or math.isnan(expected):
-        return math.nan, math.nan, math.nan
+        return _NONE
     fit = one.alone if one.together is None or math.isnan(agreement) else one.together
     dice = fit.estimate(expected, agreement)
     return (dice, *fit.interval(dice))
+
+
+def promise(quality: Quality | None) -> str:
+    """One sentence about what the figures of a model are worth and how to get better ones; empty where all is said by
+    the intervals themselves."""
+    own = {row.case for row in quality.held_out if not row.way and not row.seen} if quality is not None else set()
+    if not own:
+        return (
+            "no image was held out when this model was trained, so its masks get no figure and none is passed: train "
+            "on two images or more without --folds none, or measure it with `septum evaluate`"
+        )
+    if len(own) < FEWEST:
+        return (
+            f"only {len(own)} held-out image{'s' if len(own) > 1 else ''} judged this model, so its figures have no "
+            f"interval and no mask is passed: annotate {FEWEST - len(own)} more, or train with --folds all"
+        )
+    return ""

@@ -30,7 +30,9 @@ _FLOOR = 0.05  # least spread of a feature: smaller differences between images m
 _SPACING = 1.5  # a voxel size so much finer or coarser than any of the training is remarkable
 
 
-_FAR = 1.5  # times the largest distance between a training image and its nearest neighbour
+FAR = 1.5
+"""Times the largest distance of a training image from its nearest neighbour, beyond which an image is unlike them where
+no held-out image has taught another limit."""
 
 
 _MOST_PARTS = 4_000_000  # samples of a mask on which its parts are counted
@@ -70,11 +72,11 @@ def _channel(channel: NDArray[np.floating]) -> Floats:
 
 @dataclass(frozen=True)
 class ImageReference:
-    """The training images, in numbers.
+    """The training images, in numbers: what `image_features` says of them, or a network's own features.
 
     Args:
-        features: one row per image (`image_features`).
-        spread: of each feature over the images, at least 0.05.
+        features: one row per image.
+        spread: of each feature over the images, with a floor.
         limit: largest distance of a training image from its nearest neighbour; 0 below four images.
     """
 
@@ -82,11 +84,18 @@ class ImageReference:
     spread: tuple[float, ...]
     limit: float
 
+    def distance(self, features: ArrayLike) -> float:
+        """How far an image lies from its nearest training image, in units of `limit`; nan where that is unknown."""
+        values, table, spread = np.asarray(features, dtype=np.float64), np.array(self.features), np.array(self.spread)
+        if not self.limit or values.shape != spread.shape:
+            return math.nan
+        return float(np.sqrt((((table - values) / spread) ** 2).mean(-1)).min() / self.limit)
+
     @classmethod
-    def of(cls, features: Sequence[ArrayLike]) -> ImageReference:
-        """From the features of at least one training image."""
+    def of(cls, features: Sequence[ArrayLike], *, floor: float = _FLOOR) -> ImageReference:
+        """From the features of at least one training image; smaller differences than the floor mean nothing."""
         table = np.array([np.asarray(row, dtype=np.float64) for row in features])
-        spread = np.maximum(table.std(axis=0), _FLOOR)
+        spread = np.maximum(table.std(axis=0), floor)
         limit = 0.0
         if len(table) >= _ENOUGH:
             far = np.sqrt((((table[:, None] - table[None]) / spread) ** 2).mean(-1))
@@ -94,20 +103,19 @@ class ImageReference:
             limit = float(far.min(axis=1).max())
         return cls(tuple(tuple(map(float, row)) for row in table), tuple(map(float, spread)), limit)
 
-    def unusual(self, features: ArrayLike) -> tuple[str, ...]:
-        """Why an image is unlike those of the training, in words; empty when it is like one of them."""
+    def unusual(self, features: ArrayLike, *, far: float = FAR) -> tuple[str, ...]:
+        """Why an image is more than `far` times `limit` from those of the training, in words; else empty."""
         values, table, spread = np.asarray(features, dtype=np.float64), np.array(self.features), np.array(self.spread)
         if not self.limit or values.shape != spread.shape:
             return ()
         offsets = np.abs(table - values) / spread
         nearest = int(np.argmin((offsets**2).mean(-1)))
         ratio = float(np.sqrt((offsets[nearest] ** 2).mean())) / self.limit
-        if ratio <= _FAR:
+        if ratio <= far:
             return ()
         name = image_names(len(spread) // (len(QUANTILES) + 2))[int(offsets[nearest].argmax())]
         return (
-            f"unlike the training images, most in {name} ({ratio:.1f} times as far from the nearest as they are from "
-            "each other)",
+            f"most in {name} ({ratio:.1f} times as far from the nearest training image as those are from each other)",
         )
 
 
@@ -191,7 +199,8 @@ class Look:
     """What one image and its mask look like; `project.prediction.segment` fills it.
 
     evidence: what the network tells about the mask. features: of the image as the network saw it. spacing: of the
-    image, in the network's order of axes. shapes: of the classes from 1 on.
+    image, in the network's order of axes. shapes: of the classes from 1 on. unheeded: prompts that the mask does not
+    follow, in words.
     """
 
     def __init__(self, n_classes: int) -> None:
@@ -199,6 +208,7 @@ class Look:
         self.features: Floats = np.zeros(0)
         self.spacing: tuple[float, ...] = ()
         self.shapes: tuple[Shape, ...] = ()
+        self.unheeded: tuple[str, ...] = ()
 
     def see(
         self,

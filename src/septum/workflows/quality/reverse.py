@@ -24,9 +24,8 @@ from septum.interactive.pixels.features import FeatureSettings, FilterBank, bloc
 from septum.interactive.tool import Box
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
-from septum.workflows.data.physical import is_anatomical
 from septum.workflows.quality.calibration import Calibration, calibrate
-from septum.workflows.quality.worklist import Estimate
+from septum.workflows.quality.worklist import Estimate, verdict_of
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -82,7 +81,7 @@ class Pool:
 def make_pool(image: Image, classes: NDArray[np.integer], case: Case, *, seed: int = 0) -> Pool:
     """Voxels drawn at random, half of them in and near the structures; features are relative to the image's own mean
     and deviation; volumes of patients are turned to one orientation, and their relative position is a feature."""
-    anatomical = is_anatomical(case, image.grid)
+    anatomical = image.grid.anatomical
     place = Placement.plan(image.grid, None, reorient=anatomical)
     array = np.stack([_standard(channel) for channel in place.reorient(image.array)])
     target = np.ascontiguousarray(place.reorient(classes))
@@ -234,7 +233,7 @@ class Grader:
         """
         if len(cases) < 2:
             raise DatasetError(
-                f"references must be at least two labelled images, got {len(cases)}; annotate one more, from 4 on "
+                f"references must be at least two labelled images, got {len(cases)}; annotate one more, from 6 on "
                 "estimates have intervals"
             )
         chosen = list(cases)[:: -(-len(cases) // MOST_REFERENCES)]
@@ -317,10 +316,7 @@ def _estimate(case: str, value: int, name: str, fit: Calibration | None, score: 
     else:
         dice = fit.estimate(score)
         low, high = fit.interval(dice)
-    if high < threshold:
-        verdict = "fail"
-    else:
-        verdict = "pass" if low >= threshold else "look"
+    verdict = verdict_of(dice, low, high, threshold)
     if verdict != "pass" and not reasons:
         reasons.append(f"an estimate of {dice:.2f} ({low:.2f} to {high:.2f})" if not math.isnan(low) else
                        "too few references for an interval")  # fmt: skip

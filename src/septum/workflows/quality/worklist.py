@@ -1,4 +1,9 @@
-"""The list of masks to look at, worst first: `quality.csv` and `quality.json` beside the masks."""
+"""The list of masks to look at, worst first: `quality.csv` and `quality.json` beside the masks.
+
+The insight: a person has time for the top of the list only, so one order holds wherever it is shown. What nothing is
+known about comes before all, then masks without a figure, then the lower end of the interval decides: a good estimate
+that may be wrong by much is no better than a middling one that is sure.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,11 @@ THRESHOLD = 0.7
 """Dice from which a mask counts as good where nobody says otherwise."""
 
 
-VERDICTS = ("fail", "look", "pass")
+FAR_BELOW = 0.2
+"""Dice that an estimate without an interval must lie below the threshold for a mask to fail."""
+
+
+VERDICTS = ("unknown", "fail", "look", "pass")
 
 
 COLUMNS = ("case", "label", "name", "verdict", "dice", "low", "high", "reasons", "expected", "agreement")
@@ -33,10 +42,13 @@ class Estimate:
     Args:
         case, label, name: whose.
         dice, low, high: estimate and interval; nan where there is none.
-        verdict: "pass": the interval lies above the threshold, and nothing is unusual. "fail": it lies below, or the
-            networks agree with each other less than the threshold. "look": everything else.
+        verdict: "unknown": the image is unlike those of the training, so there is no figure. "pass": the interval lies
+            above the threshold, and nothing is unusual. "fail": it lies below, or the networks agree with each other
+            less than the threshold, or the mask is empty where it never was. "look": everything else.
         reasons: why not pass, in words.
-        expected, agreement: what it rests on; nan where unknown.
+        expected, agreement: what it rests on; nan where unknown. `expected` is no figure where `dice` is nan.
+        image_far, network_far: how far the image lies from those of the training, in its intensities and in the
+            features of the networks, in units of their own distances; nan where unknown.
     """
 
     case: str
@@ -49,28 +61,55 @@ class Estimate:
     reasons: tuple[str, ...]
     expected: float
     agreement: float
+    image_far: float = math.nan
+    network_far: float = math.nan
 
 
 @dataclass(frozen=True)
 class GradedResult:
-    """Masks that were looked at, (name, reason) of every one that failed, and how good the masks are likely to be
-    (worst first; empty where nothing can be said)."""
+    """Masks that were looked at, (name, reason) of every one that failed, how good the masks are likely to be (worst
+    first; empty where nothing can be said), in one sentence what the figures are worth (empty: what they say), and the
+    page that shows the masks, if any."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]
     estimates: tuple[Estimate, ...] = ()
+    limits: str = ""
+    page: Path | None = None
+
+
+def verdict_of(dice: float, low: float, high: float, threshold: float) -> str:
+    """What an estimate and its interval say about a mask, before anything unusual is looked at; nan where unknown.
+
+    >>> verdict_of(0.9, 0.8, 1.0, 0.7), verdict_of(0.9, 0.6, 1.0, 0.7), verdict_of(0.4, math.nan, math.nan, 0.7)
+    ('pass', 'look', 'fail')
+    """
+    if math.isnan(low):
+        return "fail" if dice < threshold - FAR_BELOW else "look"
+    return "fail" if high < threshold else "pass" if low >= threshold else "look"
 
 
 def worst_first(estimates: Sequence[Estimate]) -> list[Estimate]:
-    """Cases by their worst class (fail before look before pass, then by the estimate), their classes together."""
-
-    def rank(one: Estimate) -> tuple[int, float]:
-        return VERDICTS.index(one.verdict), -1.0 if math.isnan(one.dice) else one.dice
-
+    """Cases by their worst class, their classes together, in the one order of `urgency`."""
     worst: dict[str, tuple[int, float]] = {}
     for one in estimates:
-        worst[one.case] = min(worst.get(one.case, (len(VERDICTS), 2.0)), rank(one))
+        worst[one.case] = min(worst.get(one.case, (len(VERDICTS), 2.0)), urgency(one))
     return sorted(estimates, key=lambda one: (*worst[one.case], one.case, one.label))
+
+
+def urgency(one: Estimate) -> tuple[int, float]:
+    """The place of a mask in every list, the smallest first: unknown, then without a figure (the least sure first),
+    then by the lower end of the interval, or by the estimate where there is no interval.
+
+    >>> nothing = dict(label=1, name="", reasons=(), expected=math.nan, agreement=math.nan)
+    >>> wide = Estimate("a", dice=0.9, low=0.5, high=1.0, verdict="look", **nothing)
+    >>> urgency(wide) < urgency(Estimate("b", dice=0.7, low=0.6, high=0.8, verdict="look", **nothing))
+    True
+    """
+    if one.verdict != "unknown" and not math.isnan(one.dice):
+        return 2, one.dice if math.isnan(one.low) else one.low
+    sure = [value for value in (one.expected, one.agreement) if not math.isnan(value)]
+    return int(one.verdict != "unknown"), min(sure, default=-1.0)
 
 
 def write_list(folder: Path, estimates: Sequence[Estimate], *, threshold: float) -> Path:
@@ -83,6 +122,7 @@ def write_list(folder: Path, estimates: Sequence[Estimate], *, threshold: float)
     records = [_record(one) for one in rows]
     table = pd.DataFrame(records, columns=list(COLUMNS))
     table["reasons"] = ["; ".join(one.reasons) for one in rows]
+    table["expected"] = [math.nan if math.isnan(one.dice) else one.expected for one in rows]  # else read as a figure
     write_text(folder / "quality.csv", table.to_csv(index=False, float_format="%.4f"))
     write_json(folder / "quality.json", {"format": 1, "threshold": threshold, "notice": NOTICE, "cases": records})
     return folder / "quality.csv"
@@ -97,8 +137,11 @@ def read_list(folder: Path) -> list[Estimate]:
         return []
 
 
+_NUMBERS = ("dice", "low", "high", "expected", "agreement", "image_far", "network_far")
+
+
 def _record(one: Estimate) -> dict[str, Any]:
-    numbers = {name: getattr(one, name) for name in ("dice", "low", "high", "expected", "agreement")}
+    numbers = {name: getattr(one, name) for name in _NUMBERS}
     plain = {name: None if math.isnan(value) else round(value, 6) for name, value in numbers.items()}
     return {
         "case": one.case,
@@ -111,10 +154,8 @@ def _record(one: Estimate) -> dict[str, Any]:
 
 
 def _estimate(row: dict[str, Any]) -> Estimate:
-    numbers = {
-        name: math.nan if row[name] is None else float(row[name])
-        for name in ("dice", "low", "high", "expected", "agreement")
-    }
+    given = {name: row.get(name) if name in _NUMBERS[5:] else row[name] for name in _NUMBERS}  # the last are newer
+    numbers = {name: math.nan if value is None else float(value) for name, value in given.items()}
     if row["verdict"] not in VERDICTS:
         raise ValueError(f"unknown verdict {row['verdict']!r}")
     return Estimate(

@@ -19,8 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import ConfigError, DatasetError
-from septum.geometry import Image, LabelMap
-from septum.io import naming
 from septum.report.figures.montage import COLOURS, montage
 from septum.workflows.data.cases import Case, Source, load_pair
 from septum.workflows.data.classes import from_zero
@@ -196,17 +194,8 @@ def render(drawn: Drawn, *, background: int, window: tuple[float, float] | None 
         FormatError: a file that cannot be read.
     """
     image, labels = load_pair(drawn.case)
-    spacing, orientation = _physical(image, labels, drawn.case)
     shown = _small(from_zero(labels.array, background))
-    return montage(image.array, shown, spacing=spacing, orientation=orientation, window=window)
-
-
-def _physical(image: Image, labels: LabelMap, case: Case) -> tuple[tuple[float, ...] | None, str | None]:
-    """Spacing and orientation where the format of the image holds them."""
-    suffix = naming.suffix(case.images[0].path)
-    sized = suffix not in naming.RASTER and not (suffix in naming.TIFF and set(image.grid.spacing) == {1.0})
-    anatomy = labels.grid.ndim == 3 and suffix not in naming.RASTER + naming.TIFF
-    return (image.grid.spacing if sized else None), (image.grid.orientation if anatomy else None)
+    return montage(image.array, shown, spacing=image.grid.known_spacing, orientation=image.grid.letters, window=window)
 
 
 def _small(array: NDArray[Any]) -> NDArray[Any]:

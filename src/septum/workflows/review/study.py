@@ -18,6 +18,7 @@ import getpass
 import hashlib
 import io
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,11 @@ FORMAT = 1  # of study.json and key.csv
 
 
 PICTURES, KEY, DATABASE = "pictures", "key", "ratings.sqlite"
+
+
+LARGEST_PICTURE = 64 << 20
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}\.png")
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 KEY_COLUMNS = ("code", "case", "source", "showing")
@@ -175,6 +181,33 @@ def next_item(study: Study, reader: str) -> ItemRecord | None:
     order = reading_order(study.items, reader=reader, seed=study.order_seed)
     code = next((code for code in order if code not in rated), None)
     return None if code is None else study.item(code)
+
+
+def read_picture(study: Study, name: str) -> bytes:
+    """A picture that a study lists, as PNG.
+
+    A study may come from somebody else, so what it lists is not trusted: the name must be plain, and the file one of
+    its own folder of pictures, not a link that leads out of it. The key to the blinding is never among them.
+
+    Raises:
+        ConfigError: no such picture in the study, or one that lies elsewhere.
+    """
+    listed = any(name in item.pictures for item in study.items)
+    folder = (study.folder / PICTURES).resolve()
+    if not listed or not _PLAIN.fullmatch(name) or (folder / name).resolve() != folder / name:
+        raise ConfigError(f"picture must be one that the study lists and holds, got {name[:60]!r}")
+    try:
+        with (folder / name).open("rb") as file:
+            content = file.read(LARGEST_PICTURE + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"picture {name} of the study cannot be read: {error.strerror}; copy the study anew"
+        ) from error
+    if not content.startswith(_PNG) or len(content) > LARGEST_PICTURE:
+        raise ConfigError(
+            f"picture {name} of the study must be a PNG of at most {LARGEST_PICTURE >> 20} MiB; copy it anew"
+        )
+    return content
 
 
 def rate(study: Study, reader: str, code: str, value: str, *, comment: str = "", origin: str = "python") -> Rating:

@@ -86,6 +86,7 @@ class CasePool:
         function: Callable[[Item], Result],
         items: Sequence[Item],
         *,
+        inline: Callable[[Item, Callable[[float], None]], Result] | None = None,
         name_of: Callable[[Item], str] = str,
         on_progress: Callable[[str, float], None] = lambda case, fraction: None,
         should_stop: Callable[[], bool] = lambda: False,
@@ -96,6 +97,8 @@ class CasePool:
             function: called with one item; must be importable by name (a `functools.partial` of such a one is too) and
                 return something small.
             items: one per case.
+            inline: does the same in this process where it can say how far it is: called with an item, and with a
+                function for the share of it that is done.
             name_of: the name of an item for the progress.
             on_progress: called with the name of a finished item and the fraction done.
             should_stop: asked between items; True raises `Cancelled`.
@@ -111,9 +114,12 @@ class CasePool:
             if should_stop():
                 raise Cancelled
 
+        def share_of(item: Item, done: int) -> Callable[[float], None]:
+            return lambda share: on_progress(name_of(item), (done + share) / len(items))
+
         for item in items if self._begins_inline(len(items)) else ():
             stop_if_asked()
-            results.append(function(item))
+            results.append(function(item) if inline is None else inline(item, share_of(item, len(results))))
             on_progress(name_of(item), len(results) / len(items))
             if len(results) == 1:
                 started = time.monotonic()  # the first case also pays for imports

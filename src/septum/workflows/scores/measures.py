@@ -90,7 +90,14 @@ FAMILIES: Mapping[str, str] = {
 }
 
 
-PERCENTILE = 95.0
+CARDS: Mapping[str, tuple[str, ...]] = {
+    "surface": ("surface_dice", "hausdorff_percentile"),
+    "boundary": ("boundary_iou",),
+    "vessels": ("cl_dice",),
+    "instances": ("objects_f1", "panoptic_quality"),
+    "em": ("v_rand", "v_info"),
+}
+"""What is printed and shown large of a family that somebody asked for."""
 
 
 WHOLE_CASE = ("generalised_dice", "weighted_dice")
@@ -100,6 +107,16 @@ WHOLE_CASE = ("generalised_dice", "weighted_dice")
 def titles(*, unit: str) -> dict[str, str]:
     """Column to the name that people read; `unit` of lengths: "mm", or "px" where files hold no physical size."""
     return {name: m.title.format(unit=unit) for name, m in MEASURES.items()} | {"pixel_error": "pixel error"}
+
+
+def asked(metrics: Sequence[str]) -> tuple[str, ...]:
+    """The scores that are printed and shown large beside Dice: single scores by name, and the main ones of families.
+
+    >>> asked(["overlap", "instances", "cl_dice"])
+    ('objects_f1', 'panoptic_quality', 'cl_dice')
+    """
+    found = [name for one in metrics for name in CARDS.get(one, (one,) if one in MEASURES else ())]
+    return tuple(dict.fromkeys(name for name in found if name != "dice"))
 
 
 def families_of(metrics: Sequence[str]) -> tuple[str, ...]:

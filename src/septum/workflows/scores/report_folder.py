@@ -46,12 +46,14 @@ class Extras:
         explorer: the interactive plot.
         tables: further tables, file name without suffix to table; written as CSV and LaTeX, and into evaluation.json.
         policy: for empty masks, a name in `metrics.POLICIES`.
+        cards: scores that are shown large beside Dice.
     """
 
     sections: Sequence[Section] = ()
     explorer: Explorer | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     policy: str = "undefined"
+    cards: Sequence[str] = ()
 
 
 def write_report(
@@ -116,6 +118,8 @@ def write_report(
         explorer=extras.explorer,
         policy=extras.policy,
         titles=names,
+        cards=extras.cards,
+        pictured=first[0] if first else "",
     )
     cases = score_table(rows, not_scored=not_scored)
     publish(folder, _files(content, cases, summary, case_means(main), extras))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from septum.metrics import EMPTY_CASES, SCORES, summarise
+from septum.metrics import EMPTY_CASES, SCORES, summarise, without_few
 from septum.workflows.runs.words import natural_key
 from septum.workflows.scores.measures import WHOLE_CASE
 from septum.workflows.scores.scores import Score
@@ -129,7 +129,7 @@ def _summary_row(
     unit: pd.Series[Any],
     empties: pd.Series[Any] | None = None,
 ) -> dict[str, Any]:
-    summary = summarise(values.to_numpy(dtype=float), groups=list(unit))
+    summary = without_few(summarise(values.to_numpy(dtype=float), groups=list(unit)))
     met = {f"n_{row.name.replace(' ', '_')}": _met(empties, row.name) for row in EMPTY_CASES}
     return {"label": label, "name": name, "metric": metric, **dataclasses.asdict(summary), **met}
 

@@ -19,7 +19,26 @@ from septum.workflows.model.settings import TrainSettings
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.hooks import Note, Progress
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.training.early import refuse_output
 from septum.workflows.training.folds import FoldJob
+
+FEW_CASES = 30
+"""Labelled cases below which one fold of five holds fewer than six out: too few for an interval around an estimate."""
+
+
+def settle_folds(settings: TrainSettings, cases: Sequence[Case]) -> TrainSettings:
+    """The settings with "auto" replaced by the division that these cases get.
+
+    With a handful of cases three networks share the minutes, each without a third of the cases: every case is then
+    held out once. A budget of steps is a promise of the work of one network and is not divided; a declared split, a
+    single case, several members and prompts keep one fold.
+    """
+    if settings.folds != "auto":
+        return settings
+    groups = {case.group if case.group is not None else ("", case.id) for case in cases}
+    divided = any(case.split == "val" for case in cases) or len(cases) < 2 or len(groups) < 2
+    once = settings.steps is not None or settings.members > 1 or settings.prompts or divided
+    return replace(settings, folds="one" if once or len(cases) >= FEW_CASES else "thirds")
 
 
 def claim(output: Path, *, resume: bool, overwrite: bool) -> ModelFolder:
@@ -28,18 +47,11 @@ def claim(output: Path, *, resume: bool, overwrite: bool) -> ModelFolder:
     Raises:
         ConfigError: when it holds something and neither `resume` nor `overwrite` is given, or nothing to resume.
     """
+    refuse_output(output, resume=resume, overwrite=overwrite)
     folder = ModelFolder(output)
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"the model must be a folder, got the file {output}; choose another name")
     if resume:
-        if not folder.plan.is_file():
-            raise ConfigError(f"{output} holds no run to resume; leave --resume out")
         return folder
     if output.is_dir() and any(output.iterdir()):
-        if not overwrite:
-            raise ConfigError(f"{output} is not empty; choose another folder, --resume the run in it, or --overwrite")
-        if not folder.plan.is_file():
-            raise ConfigError(f"{output} holds other files than a model; choose another folder")
         shutil.rmtree(output)
     output.mkdir(parents=True, exist_ok=True)
     return folder
@@ -113,7 +125,12 @@ def derive_plan(
 
 def _of_objects(classes: ClassMap, settings: TrainSettings) -> bool:
     """Whether labels were taken for ids of objects although nobody asked for one foreground class."""
-    return classes.foreground and settings.foreground is None and settings.network == "auto" and not settings.prompts
+    return (
+        classes.foreground
+        and settings.foreground is None
+        and settings.network in ("auto", "encoder")
+        and not settings.prompts
+    )
 
 
 def choose_folds(cases: Sequence[Case], plan: Plan, settings: TrainSettings, on_note: Note) -> tuple[FoldJob, ...]:
@@ -128,7 +145,10 @@ def choose_folds(cases: Sequence[Case], plan: Plan, settings: TrainSettings, on_
         everything = Fold(tuple(case.id for case in cases), ())
         return tuple(FoldJob(index, index, len(members), everything) for index in members)
     folds = make_folds(cases, seed=plan.seed)
-    if settings.folds == "one":
+    if settings.folds == "thirds":
+        folds = make_folds(cases, k=min(3, len(folds)), seed=plan.seed) if len(folds) > 1 else folds
+        chosen = list(enumerate(folds))
+    elif settings.folds in ("auto", "one"):
         chosen = [(index, folds[0]) for index in members]
     else:
         numbers = tuple(range(len(folds))) if settings.folds == "all" else parse_folds(settings.folds)

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from septum.errors import ConfigError, SeptumError
 from septum.metrics import confusion_counts, dice
-from septum.net.architecture.unet import UNet
+from septum.net.architecture.unet import UNet, build
 from septum.net.engines.protocol import Engine
 from septum.net.engines.torch import torch_engine
 from septum.net.learning.checkpoint import save_model
 from septum.net.learning.objective import get_objective
+from septum.net.learning.pretrained import load_pretrained
 from septum.net.learning.sampling import Sample
 from septum.net.learning.simulated_user import box_around_largest, correct
 from septum.net.learning.train import Outcome, Status, TrainConfig, train
@@ -40,6 +41,9 @@ from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.prediction.network import predict_prepared
 from septum.workflows.prediction.prompts import with_prompts
 from septum.workflows.runs.files import write_json, write_text
+
+JUDGED = 0.1
+"""Share of the minutes that is kept for judging the networks by spoiled copies of held-out images, at the end."""
 
 MOST_VALIDATED = 8
 """Whole images that validation during training looks at; the report afterwards looks at all of them."""
@@ -123,8 +127,10 @@ def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
     def tell(status: Status) -> None:
         context.on_status(TrainStatus(fold=job.place + 1, folds=job.of, **vars(status)))
 
+    network = build(plan.unet)
+    load_pretrained(network, image_channels=plan.channels)
     outcome = train(
-        UNet(plan.unet),
+        network,
         inputs,
         train_config(plan, context.settings, job),
         fabric=fabric,
@@ -143,13 +149,13 @@ def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
 
 
 def train_config(plan: Plan, settings: TrainSettings, job: FoldJob) -> TrainConfig:
-    """The plan's budget as the training loop takes it; minutes are shared by the folds."""
+    """The plan's budget as the training loop takes it; minutes are shared by the folds and their judging."""
     budget = plan.budget
     return TrainConfig(
         patch=plan.patch,
         batch=budget.batch,
         steps=budget.steps,
-        seconds=None if budget.minutes is None else budget.minutes * 60 / job.of,
+        seconds=None if budget.minutes is None else budget.minutes * 60 * (1 - JUDGED) / job.of,
         optimiser=budget.optimiser,
         learning_rate=budget.learning_rate,
         weight_decay=budget.weight_decay,
@@ -161,6 +167,7 @@ def train_config(plan: Plan, settings: TrainSettings, job: FoldJob) -> TrainConf
         until_dice=settings.until_dice,
         seed=plan.seed + 104729 * job.index,
         prompts=plan.prompts,
+        encoder_rate=budget.encoder_rate,
     )
 
 
@@ -234,7 +241,7 @@ def guesses(engine: Engine, sample: Sample, plan: Plan, should_stop: Callable[[]
 
 def keep(outcome: Outcome, plan: Plan, path: Path) -> None:
     """Write weights, curves (CSV, PNG, TensorBoard) and how the run ended."""
-    model = UNet(plan.unet)
+    model = build(plan.unet)
     save_model(path / "weights.pt", model, outcome.weights)
     table = pd.DataFrame(outcome.history)
     write_text(path / "curves.csv", table.to_csv(index=False))

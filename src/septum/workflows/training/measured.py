@@ -7,8 +7,10 @@ training, on prepared arrays, is for steering only.
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +19,33 @@ import pandas as pd
 from septum import io
 from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
+from septum.io import naming
 from septum.net.engines.torch import compared_with
 from septum.net.learning.train import Outcome
 from septum.report.figures.overlay import Example
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_pair
 from septum.workflows.data.digests import digest_cases
 from septum.workflows.data.folds import Fold, block_slices
-from septum.workflows.data.physical import is_anatomical
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan, plan_json
 from septum.workflows.model.settings import TrainSettings
-from septum.workflows.prediction.engine import make_engine
+from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import segment_objects, write_objects
 from septum.workflows.prediction.predict import segment
 from septum.workflows.prediction.settings import PredictSettings
-from septum.workflows.quality.grade import HeldOut, References, held_out_rows, make_quality, write_quality
+from septum.workflows.quality.grade import HeldOut, NetworkReference, promise, write_quality
+from septum.workflows.quality.learn import References, held_out_rows, make_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.report_section import quality_sections
 from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import unstructure
 from septum.workflows.scores.measures import object_values
 from septum.workflows.scores.report_folder import Extras, write_report
 from septum.workflows.scores.scores import Score, mean_dice, pick_examples, score_case
-from septum.workflows.training.folds import FoldJob
+from septum.workflows.training.folds import JUDGED, FoldJob
+from septum.workflows.training.judge import Bench, Known, judge_copies, know
 from septum.workflows.training.objects import Tuned, reference_ids, tune_decoding
 
 REASONS = {
@@ -55,16 +60,30 @@ MOST_KEPT = 60
 """Cases whose arrays are kept in memory for the pictures of the report; later ones are left out of the pictures."""
 
 
-def describe(plan: Plan, cases: int) -> str:
+@dataclass(frozen=True)
+class Measurement:
+    """The report, the mean Dice on held-out cases and how many they are, and one sentence about what later masks can be
+    told (`promise`)."""
+
+    report: Path
+    dice: float | None
+    held_out: int
+    limits: str
+
+
+def describe(plan: Plan, cases: Sequence[Case]) -> str:
     """One line about what is going to be trained."""
     size = " x ".join(str(n) for n in plan.patch)
-    step = "own resolution" if plan.spacing is None else " x ".join(f"{s:.3g}" for s in plan.spacing) + " mm"
+    unit = "px" if all(naming.suffix(case.images[0].path) in naming.RASTER for case in cases) else "mm"
+    step = "own resolution" if plan.spacing is None else " x ".join(f"{s:.3g}" for s in plan.spacing) + f" {unit}"
     widths = "-".join(str(n) for n in plan.unet.features)
     return (
         f"{plan.network}: {plan.unet.ndim}-D U-Net {widths}, patches of {size}, {step}, "
-        f"{plan.classes.n_classes - 1} class(es), {cases} annotated case(s), {plan.precision}"
+        f"{plan.classes.n_classes - 1} class(es), {len(cases)} annotated case(s), {plan.precision}"
+        + ("" if plan.unet.encoder == "own" else f", encoder {plan.unet.encoder} that has seen ImageNet")
         + ("" if plan.prompts is None else ", with prompts")
         + ("" if plan.instances is None else ", single objects")
+        + (f"; {plan.chosen}" if plan.chosen else "")
     )
 
 
@@ -72,6 +91,23 @@ def describe_end(job: FoldJob, outcome: Outcome) -> str:
     """One line about how a fold ended."""
     dice = "" if outcome.val_dice is None else f", validation Dice {outcome.val_dice:.4f}"
     return f"fold {job.index}: {outcome.steps} steps in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
+
+
+PASSES = 20
+"""Times that a network should see each image before a person judges it: the estimate of `describe_need` rests on it."""
+
+
+def describe_need(plan: Plan, outcome: Outcome, cases: int) -> str:
+    """A sentence where a run saw its images too few times to be judged: how long more would take; else empty."""
+    seen = outcome.steps * plan.budget.batch / max(cases, 1)
+    if outcome.reason == "stopped" or outcome.steps == 0 or seen >= PASSES:
+        return ""
+    minutes = outcome.seconds / 60 * PASSES / seen
+    long = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.0f} minutes"
+    return (
+        f"only {outcome.steps} steps: a patch of each image was seen {seen:.1f} times; {PASSES} times would take this "
+        f"network about {long} here (--minutes {math.ceil(minutes)})"
+    )
 
 
 def finished(folder: ModelFolder, index: int) -> bool:
@@ -91,7 +127,7 @@ def measure(
     references: References,
     on_progress: Callable[[str, float], None],
     should_stop: Callable[[], bool] = lambda: False,
-) -> tuple[Path, float | None]:
+) -> Measurement:
     """Segment the held-out cases of every trained fold, score them, write report, grades, provenance and card."""
     plan = folder.read_plan()
     trained = set(folder.trained_folds())
@@ -100,22 +136,24 @@ def measure(
         tuned = tune_decoding(folder, data, jobs, on_progress)
         plan = replace(plan, instances=tuned.decoding)
         write_text(folder.plan, plan_json(plan))
-    scores: list[Score] = []
-    examples: list[Example] = []
-    rows: list[HeldOut] = []
-    for fold in dict.fromkeys(job.fold for job in jobs):
+    found = _Measured([], [], [], [])
+    folds = list(dict.fromkeys(job.fold for job in jobs))
+    minutes = plan.budget.minutes if plan.budget.steps is None else None
+    seconds = math.inf if minutes is None else minutes * 60 * JUDGED / len(folds)
+    for fold in folds:
         members = [job.index for job in jobs if job.fold == fold and job.index in trained]
         if members:
-            found, shown, graded = _measure_fold(
-                folder, data, fold, members, on_progress, room=MOST_KEPT - len(examples)
-            )
-            scores += found
-            examples += shown
-            rows += graded
+            _measure_fold(folder, data, fold, members, found, on_progress, should_stop, seconds=seconds)
+    scores, examples = found.scores, found.examples
     runs = {job.index: _run(folder, job.index) for job in jobs if job.index in trained}
     provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
     write_json(folder.path / "provenance.json", provenance)
-    notes = [*data.notes, *plan.classes.notes, *dict.fromkeys(job.fold.note for job in jobs if job.fold.note)]
+    notes = [
+        *([plan.chosen] if plan.chosen else []),
+        *data.notes,
+        *plan.classes.notes,
+        *dict.fromkeys(job.fold.note for job in jobs if job.fold.note),
+    ]
     if not scores:
         notes.append("No case was held out: this report shows how the training went, not how good the model is.")
     if tuned is not None:
@@ -126,8 +164,9 @@ def measure(
         folds = [job.fold for job in jobs if job.index in trained]
         methods, remark = _baselines(cases, plan, list(dict.fromkeys(folds)), dice, on_progress, should_stop)
         notes.append(remark)
-    quality = make_quality(rows, references, plan)
+    quality = make_quality(found.rows, references, plan, networks=found.networks)
     write_quality(folder.quality, quality)
+    notes += [f"Of later masks: {said}." for said in [promise(quality)] if said]
     report = write_report(
         folder.path / "report",
         scores,
@@ -140,8 +179,8 @@ def measure(
         methods=methods,
         extras=Extras(sections=quality_sections(quality, plan)),
     )
-    write_text(folder.path / "card.md", _card(folder, plan, len(cases), scores, dice))
-    return report, dice
+    write_text(folder.path / "card.md", _card(folder, plan, len(cases), scores, dice, promise(quality)))
+    return Measurement(report, dice, len({score.case for score in scores}), promise(quality))
 
 
 def _about_objects(tuned: Tuned) -> str:
@@ -174,7 +213,8 @@ def _baselines(
     if should_stop():
         return None, "The comparison with classical methods was left out: the training was stopped."
     try:
-        found = compare(cases, plan.classes, folds, on_progress=on_progress, should_stop=should_stop)
+        hooks = Hooks(on_progress, should_stop=should_stop)
+        found = compare(cases, plan.classes, folds=folds, hooks=hooks)
     except DatasetError as error:
         return None, f"No classical method to compare with: {error}."
     if found is None:
@@ -190,60 +230,83 @@ def _baselines(
     )
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What the measurement of the folds adds up."""
+
+    scores: list[Score]
+    examples: list[Example]
+    rows: list[HeldOut]
+    networks: list[NetworkReference]
+
+
 def _measure_fold(
     folder: ModelFolder,
     data: Dataset,
     fold: Fold,
     members: Sequence[int],
+    into: _Measured,
     on_progress: Callable[[str, float], None],
+    should_stop: Callable[[], bool],
     *,
-    room: int,
-) -> tuple[list[Score], list[Example], list[HeldOut]]:
-    """The held-out cases of a fold, segmented by the networks that did not see them (several members together)."""
-    plan, models = folder.load(",".join(str(index) for index in members))
-    settings = PredictSettings(precision=plan.precision)
-    engine = make_engine(plan, models, settings, folder.path / "exported")
-    if len(models) == 1 and plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
-        engine = compared_with(engine, [(plan.mirrors[-1],)])
-    labels = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
-    target = folder.fold(members[0]) / "validation"
-    target.mkdir(exist_ok=True)
-    scores: list[Score] = []
+    seconds: float,
+) -> None:
+    """The held-out cases of a fold, segmented by the networks that did not see them (several members together), and
+    within `seconds` their spoiled copies."""
+    folds = ",".join(str(index) for index in members)
+    model = open_segmenter(folder, PredictSettings(folds=folds, precision=folder.read_plan().precision))
+    if len(members) == 1 and model.plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
+        model = replace(model, engine=compared_with(model.engine, [(model.plan.mirrors[-1],)]))
+    bench = Bench(model, tuple(members), model.plan.seed + members[0])
+    started = time.monotonic()
+    known = know(data, fold, bench, should_stop)
+    left = seconds - (time.monotonic() - started)
+    into.networks.extend(known.networks)
+    room = MOST_KEPT - len(into.examples)
     examples: list[Example] = []
-    graded: list[HeldOut] = []
+    scores: list[Score] = []
     for number, name in enumerate(fold.val):
-        case = data.case(name)
-        image, reference = load_pair(case)
-        look = Look(plan.classes.n_classes)
-        path = target / f"{name}{io.label_suffix(case.images[0].path)}"
-        values: Mapping[str, float] = {}
-        if plan.instances is None:
-            prediction = segment(image, engine, plan, settings, look=look)
-            io.write_labels(path, prediction)
-        else:
-            objects = segment_objects(image, engine, plan, settings, look=look)
-            write_objects(path, objects, image, settings)
-            prediction = objects.semantic
-            ids = reference_ids(plan, reference, fold)
-            values = object_values(ids, objects.labels.array.astype("int64"), ignored=ids < 0)
-        truth, guess = _comparable(plan, reference, prediction, fold)
-        found = score_case(name, truth, guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
-        found = (replace(found[0], values=values), *found[1:])
+        found, example = _measure_case(folder, data.case(name), fold, bench, known, into)
         scores += found
-        if fold.block is None:  # of a block, the image shows what training saw
-            graded += held_out_rows(name, look, [score.dice for score in found], plan)
         if len(examples) < room:
-            examples.append(_example(case, image, _shown(truth, plan), _shown(guess, plan)))
+            examples.append(example)
         on_progress(f"measuring {name}", (number + 1) / len(fold.val))
+    into.rows.extend(judge_copies(data, fold, bench, known, seconds=left, should_stop=should_stop))
+    into.scores.extend(scores)
     kept = {case for _, case in pick_examples(scores)}
-    return scores, [example for example in examples if example.case in kept or room > len(examples)], graded
+    into.examples.extend(example for example in examples if example.case in kept or room > len(examples))
+
+
+def _measure_case(
+    folder: ModelFolder, case: Case, fold: Fold, bench: Bench, known: Known, into: _Measured
+) -> tuple[Sequence[Score], Example]:
+    """A held-out case: its mask is written and scored, and teaches how to grade later ones."""
+    plan = bench.plan
+    labels = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
+    target = folder.fold(bench.members[0]) / "validation"
+    target.mkdir(exist_ok=True)
+    image, reference = load_pair(case)
+    look = Look(plan.classes.n_classes)
+    output = target / f"{case.id}{io.label_suffix(case.images[0].path)}"
+    values: Mapping[str, float] = {}
+    if plan.instances is None:
+        prediction = segment(image, bench.model, look=look, output=output)
+    else:
+        objects = segment_objects(image, bench.model, look=look)
+        write_objects(output, objects, image, bench.model.settings)
+        prediction, ids = objects.semantic, reference_ids(plan, reference, fold)
+        values = object_values(ids, objects.labels.array.astype("int64"), ignored=ids < 0)
+    truth, guess = _comparable(plan, reference, prediction, fold)
+    found = score_case(case.id, truth, guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
+    found = (replace(found[0], values=values), *found[1:])
+    if fold.block is None:  # of a block, the image shows what training saw
+        dice = [score.dice for score in found]
+        into.rows.extend(held_out_rows(case.id, look, dice, plan, seen=known.seen(look, bench)))
+    return found, _example(case, image, _shown(truth, plan), _shown(guess, plan))._replace(names=_names(plan))
 
 
 def _example(case: Case, image: Image, truth: Any, guess: Any) -> Example:
-    anatomical = is_anatomical(case, image.grid)
-    sized = anatomical or image.grid.spacing != (1.0,) * image.grid.ndim
-    spacing, letters = image.grid.spacing if sized else None, image.grid.orientation if anatomical else None
-    return Example(case.id, image.array, truth, guess, spacing, letters)
+    return Example(case.id, image.array, truth, guess, image.grid.known_spacing, image.grid.letters)
 
 
 def _comparable(plan: Plan, reference: LabelMap, prediction: LabelMap, fold: Fold) -> tuple[Any, Any]:
@@ -266,6 +329,11 @@ def _shown(values: Any, plan: Plan) -> Any:
     return classes
 
 
+def _names(plan: Plan) -> dict[int, str]:
+    """Of the class numbers."""
+    return dict(enumerate(plan.classes.names))
+
+
 def _curves(folder: ModelFolder, folds: Sequence[int]) -> pd.DataFrame | None:
     tables = []
     for index in folds:
@@ -282,10 +350,12 @@ def _run(folder: ModelFolder, index: int) -> Any:
         return None
 
 
-def _card(folder: ModelFolder, plan: Plan, cases: int, scores: Sequence[Score], dice: float | None) -> str:
+def _card(folder: ModelFolder, plan: Plan, cases: int, scores: Sequence[Score], dice: float | None, limits: str) -> str:
     held_out = len({score.case for score in scores})
     result = (
-        "not measured on held-out cases" if dice is None else f"mean Dice {dice:.3f} on {held_out} held-out case(s)"
+        "not measured on held-out images"
+        if dice is None
+        else f"Dice {dice:.3f} on {held_out} held-out image{'' if held_out == 1 else 's'}"
     )
     prompts = "" if plan.prompts is None else " and prompts"
     labels = "\n".join(
@@ -296,7 +366,7 @@ def _card(folder: ModelFolder, plan: Plan, cases: int, scores: Sequence[Score], 
 Research software, not a medical device: a person must check every mask before it is used for anything that matters.
 
 - network: {plan.network}, {plan.unet.ndim}-D U-Net, features {", ".join(str(n) for n in plan.unet.features)}
-- trained on {cases} annotated case(s); {result}
+- trained on {cases} annotated case(s); {result}{f"{chr(10)}- of later masks: {limits}" if limits else ""}
 - input: {plan.channels} channel(s){prompts}, {plan.fingerprint.ndim}-D, shapes like {plan.fingerprint.shape_median}
 
 Label values it writes:

@@ -22,7 +22,7 @@ from septum.workflows.data.folds import Fold, block_slices
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import object_ids
-from septum.workflows.prediction.engine import make_engine
+from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import object_maps
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.training.folds import FoldJob
@@ -136,13 +136,11 @@ def _held_out(
         members = [job.index for job in jobs if job.fold == fold and job.index in trained]
         if not members:
             continue
-        _, models = folder.load(",".join(map(str, members)))
-        settings = PredictSettings(precision=plan.precision)
-        engine = make_engine(plan, models, settings, folder.path / "exported")
+        model = open_segmenter(folder, PredictSettings(folds=",".join(map(str, members)), precision=plan.precision))
         most = max(1, MOST_CASES // len(folds))
         for name in fold.val[:: max(1, -(-len(fold.val) // most))]:
             image, reference = load_pair(data.case(name))
-            maps, _, placement = object_maps(image, engine, plan, settings)
+            maps, _, placement = object_maps(image, model)
             ids = placement.reorient(reference_ids(plan, reference, fold))
             spacing = tuple(image.grid.spacing[axis] for axis in placement.axes)
             found.append(_Case(name, maps, np.ascontiguousarray(ids), spacing))

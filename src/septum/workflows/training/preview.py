@@ -63,5 +63,5 @@ def augment_preview(
             )
         )
     sheet = contact_sheet(rows)
-    io.write_image(output, Image(np.moveaxis(sheet, -1, 0), Grid.from_spacing(sheet.shape[:2], (1.0, 1.0))))
+    io.write_image(output, Image(np.moveaxis(sheet, -1, 0), Grid.pixels(sheet.shape[:2])))
     return output

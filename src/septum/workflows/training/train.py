@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from septum.workflows.data.load import load_dataset
+from septum.errors import Cancelled
+from septum.net.learning.sampling import Sample
+from septum.workflows.data.cases import Case
+from septum.workflows.data.kept import labels_kept
 from septum.workflows.model.folder import ModelFolder
-from septum.workflows.model.plan import parse_plan, plan_json
+from septum.workflows.model.plan import Plan, parse_plan, plan_json
 from septum.workflows.model.prepare import prepare_cases
 from septum.workflows.model.settings import TrainSettings, TrainStatus
-from septum.workflows.quality.grade import References
+from septum.workflows.quality.learn import References
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Note, Progress
 from septum.workflows.training import measured as outcome
-from septum.workflows.training.begin import choose_folds, claim, planned_machine, resolve_plan
+from septum.workflows.training.begin import choose_folds, claim, planned_machine, resolve_plan, settle_folds
+from septum.workflows.training.early import look_first
 from septum.workflows.training.folds import FoldContext, from_first, make_fabric, train_fold
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the model and its report lie, whether it was stopped early, and the mean Dice on held-out cases."""
+    """Where the model and its report lie, whether it was stopped early, the mean Dice on held-out cases, and these."""
 
     model: Path
     report: Path | None
     stopped: bool
     mean_dice: float | None
+    held_out: tuple[str, ...]
 
 
+@labels_kept()
 def train(
     dataset: Path,
     output: Path,
@@ -49,12 +55,13 @@ def train(
         ConfigError: when a setting is wrong, or `output` holds a model and neither `resume` nor `overwrite` is given.
     """
     settings = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
-    machine = planned_machine(settings, output, resume=resume)
-    fabric = make_fabric(settings, machine.precision)
-    data = load_dataset(dataset, axes=settings.axes)
+    data = look_first(dataset, output, axes=settings.axes, plan=settings.plan, resume=resume, overwrite=overwrite)
     for note in data.notes:
         on_note(note)
+    machine = planned_machine(settings, output, resume=resume)
+    fabric = make_fabric(settings, machine.precision)
     cases = [case for case in data.labelled if case.split != "test"]
+    settings = settle_folds(settings, cases)
     folder = ModelFolder(output)
 
     def begin() -> str:
@@ -64,8 +71,8 @@ def train(
     plan = parse_plan(from_first(fabric, begin), what="the plan")
     jobs = choose_folds(cases, plan, settings, on_note)
     prepared = folder.path / "prepared" / str(fabric.global_rank)
-    samples = {s.name: s for s in prepare_cases(cases, plan, prepared, on_progress=on_progress)}
-    on_note(outcome.describe(plan, len(cases)))
+    samples = _prepared(cases, plan, prepared, on_progress)
+    on_note(outcome.describe(plan, cases))
     stopped = False
     for job in jobs:
         if stopped or (resume and outcome.finished(folder, job.index)):
@@ -73,12 +80,26 @@ def train(
         context = FoldContext(plan, cases, samples, folder, settings, fabric, on_status, should_stop, resume)
         ended = train_fold(job, context)
         on_note(outcome.describe_end(job, ended))
+        if need := outcome.describe_need(plan, ended, len(job.fold.train)):
+            on_note(need)
         stopped = ended.reason == "stopped"
     references = References.of(list(samples.values()), plan) if fabric.is_global_zero else None
     del samples
     shutil.rmtree(prepared, ignore_errors=True)
     if references is None:
-        return TrainResult(folder.path, None, stopped, None)
+        return TrainResult(folder.path, None, stopped, None, ())
     write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
-    report, dice = outcome.measure(folder, data, cases, jobs, settings, references, on_progress, should_stop)
-    return TrainResult(folder.path, report, stopped, dice)
+    found = outcome.measure(folder, data, cases, jobs, settings, references, on_progress, should_stop)
+    if found.limits:
+        on_note(found.limits)
+    held_out = tuple(dict.fromkeys(name for job in jobs for name in job.fold.val))
+    return TrainResult(folder.path, found.report, stopped, found.dice, held_out)
+
+
+def _prepared(cases: Sequence[Case], plan: Plan, folder: Path, on_progress: Progress) -> dict[str, Sample]:
+    """The samples by name; files that were begun go when somebody stops the run meanwhile."""
+    try:
+        return {sample.name: sample for sample in prepare_cases(cases, plan, folder, on_progress=on_progress)}
+    except Cancelled:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

@@ -1,0 +1,358 @@
+"""Objects linked over time: who continues, who divides, who merges, who comes and goes, decided all at once.
+
+The insight: every object has exactly one past (it continues another, is a daughter, was merged, or appears) and one
+future (it goes on, divides, merges, or disappears). Each thing that can happen is a column that covers some pasts and
+futures at a cost, and a tracking is the cheapest set of columns that covers each exactly once: one integer programme
+(set partitioning) over the whole movie, so that no early choice spoils a later one.
+
+Costs are in units of the movie's own scatter: how far objects of consecutive frames move, and how much their size and
+brightness change, is measured on pairs that are each other's nearest; so one set of weights fits cells and animals.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from septum.errors import ConfigError
+from septum.instances.detections import Detections, Frame, detect
+
+Floats = NDArray[np.float64]
+_NO_OVERLAP = 2.0  # a link between objects that share nothing costs this much more than between equal ones
+_NEIGHBOURS = 6  # candidates per object and frame
+_LEAST_FOR_DRIFT = 8  # fewer pairs say nothing about a common movement
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """Weights of what can happen, in the movie's own scatter, and what is allowed.
+
+    Args:
+        max_distance: farthest that an object moves in a frame, in the unit of the spacing; None: 6 standard deviations
+            of the movements, at least 1.5 diameters.
+        gap: how many frames an object may be missing, 0 to 5.
+        divisions, merges: whether objects divide, and run together.
+        coming, division, merge, missing: costs of appearing (and of disappearing) away from the edge, of a division, of
+            a merge, and of each frame in which an object is missing.
+        at_edge: cost of appearing and disappearing at the edge of the frame.
+    """
+
+    max_distance: float | None = None
+    gap: int = 1
+    divisions: bool = True
+    merges: bool = False
+    coming: float = 4.0
+    division: float = 3.0
+    merge: float = 4.0
+    missing: float = 1.5
+    at_edge: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.max_distance is not None and not self.max_distance > 0:
+            raise ConfigError(f"max_distance must be above 0, got {self.max_distance}; leave it out to measure it")
+        if not 0 <= self.gap <= 5:
+            raise ConfigError(f"gap must lie between 0 and 5 frames, got {self.gap}")
+        for name in ("coming", "division", "merge", "missing", "at_edge"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """The tracking of a movie.
+
+    Args:
+        detections: the objects.
+        track: the track of each object, from 1, in the order in which tracks begin.
+        lineage: `(tracks, 4)` rows `L B E P` as in the Cell Tracking Challenge: label, first and last frame, parent (0:
+            none). A track has an object in each of its frames: after a gap the same object goes on under a new label
+            with the old one as parent.
+        cell: of each track, the label of the first track of the same object: gaps do not change it, divisions do.
+        merged_into: track to the track that it runs into.
+        scatter: standard deviation of movements, of the logarithm of sizes, of brightness.
+    """
+
+    detections: Detections
+    track: NDArray[np.int64]
+    lineage: NDArray[np.int64]
+    cell: NDArray[np.int64]
+    merged_into: dict[int, int]
+    scatter: tuple[float, float, float]
+
+    def divisions(self) -> list[tuple[int, tuple[int, ...]]]:
+        """Parent and daughters of every division."""
+        found: dict[int, list[int]] = {}
+        for label, _, _, parent in self.lineage.tolist():
+            if parent and self.cell[label - 1] != self.cell[parent - 1]:
+                found.setdefault(parent, []).append(label)
+        return [(parent, tuple(daughters)) for parent, daughters in found.items()]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Something that can happen: which futures and which pasts it covers, at what cost."""
+
+    ends: tuple[int, ...]
+    begins: tuple[int, ...]
+    cost: float
+
+
+def track_objects(
+    frames: Iterable[Frame], *, spacing: Sequence[float] | None = None, options: TrackOptions | None = None
+) -> Tracks:
+    """Link the objects of a movie over time.
+
+    Args:
+        frames: pairs of a label map (ids per frame mean nothing) and its image of one channel or None, in order.
+        spacing: size of a sample along each axis, in any unit.
+        options: weights, and what is allowed.
+
+    Raises:
+        GeometryError: frames of different shapes.
+        ConfigError: no solution within the time limit of the solver.
+
+    Source: set partitioning solved by HiGHS (Huangfu and Hall 2018, Mathematical Programming Computation 10:119);
+    divisions as joint events after Jug et al. 2014, BAMBI.
+
+    >>> a, b = np.zeros((9, 20), int), np.zeros((9, 20), int)
+    >>> a[3:6, 3:6], b[3:6, 4:7] = 1, 5
+    >>> track_objects([(a, None), (b, None)]).lineage.tolist()
+    [[1, 0, 1, 0]]
+    """
+    chosen = options or TrackOptions()
+    found = detect(frames, spacing=spacing, gap=chosen.gap)
+    scatter, drift = measure_scatter(found)
+    columns = _columns(found, scatter, drift, chosen)
+    taken = _solve(columns, len(found.frame))
+    return _assemble(found, [columns[i] for i in taken], scatter)
+
+
+def measure_scatter(found: Detections) -> tuple[tuple[float, float, float], Floats]:
+    """Standard deviations of movements (per axis), of the logarithm of sizes and of brightness between frames, measured
+    on pairs that are each other's nearest; and the common movement `(frames, ndim)` towards each frame.
+
+    >>> found = detect([(np.array([[1, 1, 0, 0]]), None), (np.array([[0, 1, 1, 0]]), None)])
+    >>> measure_scatter(found)[1].tolist()
+    [[0.0, 0.0], [0.0, 0.0]]
+    """
+    ndim = found.centre.shape[1]
+    drift = np.zeros((found.n_frames, ndim))
+    moves, sizes, lights = [], [], []
+    for frame in range(1, found.n_frames):
+        a, b = found.of_frame(frame - 1), found.of_frame(frame)
+        if not len(a) or not len(b):
+            continue
+        to = np.asarray(cKDTree(found.centre[b]).query(found.centre[a])[1])
+        back = np.asarray(cKDTree(found.centre[a]).query(found.centre[b])[1])
+        mutual = back[to] == np.arange(len(a))
+        one, two = a[mutual], b[to[mutual]]
+        move = found.centre[two] - found.centre[one]
+        if len(move) >= _LEAST_FOR_DRIFT:
+            drift[frame] = np.median(move, axis=0)
+        moves.append(np.linalg.norm(move - drift[frame], axis=1))
+        sizes.append(np.log(found.size[two] / found.size[one]))
+        lights.append(found.brightness[two] - found.brightness[one])
+    diameter = float(np.median(_diameter(found.size, ndim))) if len(found.size) else 1.0
+    move = np.concatenate(moves) if moves else np.zeros(0)
+    width = float(np.median(move)) / math.sqrt(ndim - 0.6) if move.size else 0.0  # median of a chi distribution
+    light = 1.4826 * float(np.median(np.abs(np.concatenate(lights)))) if lights else math.nan
+    spread = float(np.std(found.brightness)) if len(found.brightness) else math.nan
+    return (
+        max(width, 0.15 * diameter),
+        max(1.4826 * float(np.median(np.abs(np.concatenate(sizes)))) if sizes else 0.0, 0.1),
+        max(light, 0.05 * spread) if spread > 0 else math.nan,
+    ), drift
+
+
+def _diameter(size: Floats, ndim: int) -> Floats:
+    return np.asarray(2 * np.sqrt(size / math.pi) if ndim == 2 else np.cbrt(6 * size / math.pi))
+
+
+def _columns(
+    found: Detections, scatter: tuple[float, float, float], drift: Floats, options: TrackOptions
+) -> list[_Column]:
+    """Everything that can happen in the movie."""
+    ndim = found.centre.shape[1]
+    diameter = float(np.median(_diameter(found.size, ndim))) if len(found.size) else 1.0
+    reach = options.max_distance or max(6 * scatter[0] * math.sqrt(ndim), 1.5 * diameter)
+    costs = _Costs(found, scatter, np.cumsum(drift, axis=0))
+    columns: list[_Column] = []
+    for frame in range(found.n_frames):
+        here = found.of_frame(frame)
+        columns += _comings(found, here, reach, options)
+        for skip in range(1, options.gap + 2):
+            after = found.of_frame(frame + skip) if frame + skip < found.n_frames else here[:0]
+            near = costs.near(here, after, reach * math.sqrt(skip))
+            columns += [
+                _Column((i,), (j,), costs.link(i, j) + options.missing * (skip - 1)) for i, js in near for j in js
+            ]
+            if skip == 1 and options.divisions:
+                columns += [
+                    _Column((i,), pair, options.division + costs.division(i, pair))
+                    for i, js in near
+                    for pair in itertools.combinations(js, 2)
+                ]
+            if skip == 1 and options.merges:
+                columns += [
+                    _Column(pair, (j,), options.merge + costs.division(j, pair))
+                    for j, pairs in _turned(near)
+                    for pair in itertools.combinations(pairs, 2)
+                ]
+    return columns
+
+
+def _comings(found: Detections, here: NDArray[np.int64], reach: float, options: TrackOptions) -> list[_Column]:
+    """Appearing and disappearing: nothing at the ends of the movie, little at the edge of the frame."""
+    columns = []
+    radius = _diameter(found.size[here], found.centre.shape[1]) / 2
+    for i, margin in zip(here.tolist(), (found.edge[here] - radius).tolist(), strict=True):
+        cost = options.at_edge if margin < reach / 3 else options.coming
+        frame = int(found.frame[i])
+        columns.append(_Column((), (i,), 0.0 if frame == 0 else cost))
+        columns.append(_Column((i,), (), 0.0 if frame == found.n_frames - 1 else cost))
+    return columns
+
+
+def _turned(near: list[tuple[int, list[int]]]) -> list[tuple[int, list[int]]]:
+    """From "whom each may become" to "who may become each"."""
+    back: dict[int, list[int]] = {}
+    for i, js in near:
+        for j in js:
+            back.setdefault(j, []).append(i)
+    return list(back.items())
+
+
+@dataclass(frozen=True, eq=False)
+class _Costs:
+    """Costs of links in units of the movie's scatter; `shift` is the common movement since the first frame."""
+
+    found: Detections
+    scatter: tuple[float, float, float]
+    shift: Floats
+
+    def near(self, here: NDArray[np.int64], after: NDArray[np.int64], reach: float) -> list[tuple[int, list[int]]]:
+        """For each row of a frame the nearest rows of a later one within reach, and those that it overlaps."""
+        if not len(here) or not len(after):
+            return []
+        centres = self.found.centre - self.shift[self.found.frame]
+        k = min(_NEIGHBOURS, len(after))
+        far, place = cKDTree(centres[after]).query(centres[here], k=k, distance_upper_bound=reach)
+        far, place = np.reshape(far, (len(here), k)), np.reshape(place, (len(here), k))
+        return [
+            (int(i), [int(after[p]) for d, p in zip(ds, ps, strict=True) if math.isfinite(d)])
+            for i, ds, ps in zip(here, far, place, strict=True)
+        ]
+
+    def link(self, i: int, j: int) -> float:
+        """Row i becomes row j."""
+        f, (move, size, light) = self.found, self.scatter
+        steps = float(f.frame[j] - f.frame[i])
+        cost = _rise(self._distance(f.centre[i], i, f.centre[j], j) / (move * math.sqrt(steps)))
+        cost += 0.5 * _unlikeness(math.log(f.size[j] / f.size[i]) / size)
+        if math.isfinite(light):
+            cost += 0.5 * _unlikeness((f.brightness[j] - f.brightness[i]) / light)
+        return cost + _NO_OVERLAP * (1 - self._share(i, j))
+
+    def division(self, one: int, pair: tuple[int, ...]) -> float:
+        """One row and two of the next (of the previous, for a merge) frame: the middle of the two lies where the one
+        is, their sizes add up to its size, and they are alike."""
+        f, (move, size, light) = self.found, self.scatter
+        a, b = pair
+        total = f.size[a] + f.size[b]
+        middle = (f.size[a] * f.centre[a] + f.size[b] * f.centre[b]) / total
+        cost = _rise(self._distance(f.centre[one], one, middle, a) / move)
+        cost += 0.5 * _unlikeness(math.log(total / f.size[one]) / (2 * size))
+        cost += 0.5 * _unlikeness(math.log(f.size[a] / f.size[b]) / (2 * size))
+        if math.isfinite(light):
+            cost += 0.5 * _unlikeness((f.brightness[a] - f.brightness[b]) / (2 * light))
+        return cost + _NO_OVERLAP * (1 - max(self._share(one, a), self._share(one, b)))
+
+    def _distance(self, first: Floats, i: int, second: Floats, j: int) -> float:
+        common = self.shift[self.found.frame[j]] - self.shift[self.found.frame[i]]
+        return float(np.linalg.norm(second - first - common))
+
+    def _share(self, i: int, j: int) -> float:
+        return self.found.overlaps.get((min(i, j), max(i, j)), 0.0)
+
+
+def _rise(deviations: float) -> float:
+    """Quadratic for small deviations, linear for large ones: one bad outline must not break a track."""
+    return math.sqrt(1 + deviations * deviations) - 1
+
+
+def _unlikeness(deviations: float) -> float:
+    """Quadratic for small deviations, logarithmic for large ones: a dividing nucleus lights up tenfold and stays it."""
+    return math.log1p(deviations * deviations / 2)
+
+
+def _solve(columns: list[_Column], count: int) -> list[int]:
+    """The cheapest columns that cover each past and each future exactly once."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import coo_array
+
+    if not count:
+        return []
+    row = [end for c in columns for end in c.ends] + [count + begin for c in columns for begin in c.begins]
+    column = [k for k, c in enumerate(columns) for _ in c.ends] + [k for k, c in enumerate(columns) for _ in c.begins]
+    matrix = coo_array((np.ones(len(row)), (row, column)), shape=(2 * count, len(columns))).tocsc()
+    solved: Any = milp(
+        np.array([c.cost for c in columns]),
+        integrality=np.ones(len(columns), np.uint8),
+        bounds=Bounds(0, 1),
+        constraints=LinearConstraint(matrix, 1, 1),
+        options={"mip_rel_gap": 0.0},
+    )
+    if solved.x is None:
+        raise ConfigError(f"the assignment must have a solution, got none ({solved.message}); allow fewer gaps")
+    return [int(k) for k in np.flatnonzero(solved.x > 0.5)]
+
+
+def _assemble(found: Detections, taken: list[_Column], scatter: tuple[float, float, float]) -> Tracks:
+    """Tracks of what happens: they begin at comings, daughters, merged objects and after gaps."""
+    past: dict[int, tuple[int, bool]] = {}  # row: the row before, and whether it is the same object
+    merged: dict[int, int] = {}
+    for column in taken:
+        for begin in column.begins:
+            if len(column.ends) == 1:
+                past[begin] = (column.ends[0], len(column.begins) == 1)
+            elif column.ends:  # the larger goes on, the other runs into it
+                larger, other = sorted(column.ends, key=lambda i: -found.size[i])
+                past[begin] = (larger, True)
+                merged[other] = begin
+    track = np.zeros(len(found.frame), np.int64)
+    rows: list[list[int]] = []
+    cell: list[int] = []
+    for row, frame in enumerate(found.frame.tolist()):
+        before, same = past.get(row, (-1, False))
+        if same and found.frame[before] == frame - 1:
+            track[row] = track[before]
+            rows[track[row] - 1][2] = frame
+            continue
+        track[row] = len(rows) + 1
+        rows.append([len(rows) + 1, frame, frame, int(track[before]) if before >= 0 else 0])
+        cell.append(cell[track[before] - 1] if same else len(rows))
+    lineage = np.array(rows, np.int64).reshape(-1, 4)
+    into = {int(track[i]): int(track[j]) for i, j in merged.items()}
+    return Tracks(found, track, lineage, np.array(cell, np.int64), into, scatter)
+
+
+def relabelled(labels: NDArray[Any], tracks: Tracks, frame: int) -> NDArray[np.uint32]:
+    """The label map of a frame with the numbers of tracks as labels.
+
+    >>> movie = [np.array([[7, 7, 0]]), np.array([[0, 9, 9]])]
+    >>> found = track_objects([(labels, None) for labels in movie])
+    >>> relabelled(movie[1], found, 1).tolist()
+    [[0, 1, 1]]
+    """
+    rows = tracks.detections.of_frame(frame)
+    values, place = np.unique(labels, return_inverse=True)
+    table = np.zeros(len(values), np.uint32)
+    table[np.searchsorted(values, tracks.detections.label[rows])] = tracks.track[rows]
+    return table[place].reshape(labels.shape)

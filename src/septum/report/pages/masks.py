@@ -1,0 +1,107 @@
+"""The page beside masks: every image with what was segmented, the doubtful ones first.
+
+The insight: a mask file is black in most viewers, and a list of estimates says which mask to look at but not what to
+see. The page is a small index; pictures lie in a folder beside it and are loaded when they are looked at, so that
+thousands of images open as fast as ten, from a disk, without a server.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from septum.geometry.picture import COLOURS
+from septum.report.pages.page import template
+
+
+@dataclass(frozen=True)
+class ShownView:
+    """A picture or a stack of slices by its files, relative to the page; the rest as `figures.views.View` has it."""
+
+    image: str
+    marks: str
+    cell: tuple[int, int]
+    columns: int
+    slices: tuple[int, ...]
+    total: int
+    first: int
+    letters: str
+    title: str
+
+
+@dataclass(frozen=True)
+class ShownLabel:
+    """A label of a mask: its value, its name (may be empty), and how much of it there is, in words."""
+
+    value: int
+    name: str
+    size: str
+
+
+@dataclass(frozen=True)
+class ShownEstimate:
+    """What is said about a class of a mask; numbers are nan where nothing can be said."""
+
+    name: str
+    verdict: str
+    dice: float
+    low: float
+    high: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ShownMask:
+    """An image of the page.
+
+    Args:
+        case: its name.
+        verdict: one word about it, such as "look"; "failed" where there is no mask; empty where nothing is estimated.
+        thumbnail: file of its small picture, relative to the page; empty where it failed.
+        views: its pictures.
+        labels: what the mask holds; of many objects only a summary.
+        estimates: the rows of the list of estimates, as they are.
+        note: why it failed, or what a reader should know.
+    """
+
+    case: str
+    verdict: str = ""
+    thumbnail: str = ""
+    views: tuple[ShownView, ...] = ()
+    labels: tuple[ShownLabel, ...] = ()
+    estimates: tuple[ShownEstimate, ...] = ()
+    note: str = ""
+
+
+def render_masks(
+    masks: Sequence[ShownMask], *, title: str, version: str, created: str = "", links: Sequence[str] = ()
+) -> str:
+    """The page as one HTML document, images in the order given.
+
+    Args:
+        masks: what to show.
+        title: heading of the page.
+        version: of Septum.
+        created: date and time, as text.
+        links: files beside the page that it leads to.
+    """
+    return template("masks.html.j2").render(
+        masks=[_plain(asdict(mask)) for mask in masks],
+        verdicts=[v for v in dict.fromkeys(mask.verdict for mask in masks) if v],
+        title=title,
+        version=version,
+        created=created,
+        links=list(links),
+        colours=COLOURS,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Undefined numbers become null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

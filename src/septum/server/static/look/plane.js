@@ -1,0 +1,92 @@
+// @ts-check
+/** One plane of the open image: two canvases, pixels below and marks above, so that a moving cursor costs nothing. */
+import { el } from "../dom.js";
+import { state, update } from "../store.js";
+import { clamped, colAxis, rowAxis, voxel } from "./geometry.js";
+import { drawMarks } from "./overlay.js";
+import { Slices } from "./slices.js";
+import { Tiles } from "./tiles.js";
+import { View } from "./view.js";
+
+const NAMES = ["Axial", "Coronal", "Sagittal"];
+const LETTERS = /** @type {Record<string,string>} */ ({ d: "#009e73", c: "#0072b2", i: "#e69f00", p: "#cc79a7" });
+
+export class Plane {
+  /** @param {HTMLElement} parent @param {import("../store.js").Opened} opened @param {import("./geometry.js").Grid} grid @param {number} axis */
+  constructor(parent, opened, grid, axis) {
+    this.grid = grid; this.axis = axis;
+    this.name = grid.volume ? NAMES[axis] : "Image";
+    this.cursor = /** @type {number[]|null} */ (null);
+    this.below = el("canvas", { className: "pixels", "aria-hidden": "true" });
+    this.canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { tabIndex: 0, "aria-label": `${this.name} plane`, "data-axis": axis, role: "application" }));
+    this.slider = /** @type {HTMLInputElement} */ (el("input", { type: "range", min: 0, max: grid.size[axis] - 1, "aria-label": `${this.name} slice`, oninput: () => this.go(Number(this.slider.value)) }));
+    this.strip = /** @type {HTMLCanvasElement} */ (el("canvas", { className: "strip", title: "Slices: green drawn, blue corrected, orange interpolated, pink predicted" }));
+    this.large = el("button", { className: "large", title: "Show this plane alone, or all three (double click)", "aria-label": `Enlarge ${this.name}`, onclick: () => this.enlarge() }, "⤢");
+    this.figure = el("figure", {}, this.below, this.canvas, el("div", { className: "scrub" }, this.strip, this.slider), this.large);
+    this.slider.parentElement?.toggleAttribute("hidden", !grid.volume);
+    this.large.hidden = !grid.volume;
+    parent.append(this.figure);
+    const ra = rowAxis(axis), ca = colAxis(axis);
+    this.view = new View(this.canvas, {
+      rows: grid.size[ra], cols: grid.size[ca], mmRow: grid.mm[ra], mmCol: grid.mm[ca],
+      flipRows: ["I", "P"].includes(grid.letters[ra][0]), flipCols: ["L", "P"].includes(grid.letters[ca][0]),
+    });
+    this.view.foot = grid.volume ? 32 : 0;
+    this.source = opened.tiled ? new Tiles(opened, grid, this.view) : new Slices(opened, grid, axis);
+    this.painted = ""; this.marked = "";
+  }
+
+  enlarge() { if (this.grid.volume) update({ single: state.single === this.axis ? -1 : this.axis }); }
+  ready() { return this.source.ready(); }
+
+  /** @param {number} index */
+  go(index) {
+    const position = [...state.position];
+    position[this.axis] = index;
+    update({ position: clamped(position, this.grid) });
+  }
+
+  /** Row and column, not rounded, under a pointer. @param {{offsetX:number,offsetY:number}} at */
+  locate(at) { return this.view.locate(at.offsetX, at.offsetY); }
+  /** @param {number[]} place row and column */
+  voxel(place) { return voxel(this.axis, this.source.index, place[0], place[1]); }
+
+  draw() {
+    const { canvas, below } = this, dpr = devicePixelRatio, w = Math.round(canvas.clientWidth * dpr), h = Math.round(canvas.clientHeight * dpr);
+    if (!w || !h) return;
+    for (const one of [canvas, below]) if (one.width !== w || one.height !== h) { one.width = w; one.height = h; this.painted = ""; }
+    this.source.load();
+    const f = this.view.frame(), s = this.source;
+    const looks = JSON.stringify([f, s.version, s.shown, state.channels, state.opacity, state.style, state.veiled, state.smooth, state.invert, state.layers, state.labels, state.hidden, state.preview, state.ranged && [state.rangeLow, state.rangeHigh, state.channel]]);
+    if (looks !== this.painted) {
+      const ctx = /** @type {CanvasRenderingContext2D} */ (below.getContext("2d", { alpha: false }));
+      ctx.setTransform(dpr, 0, 0, dpr, 0, 0);
+      ctx.fillStyle = "#000"; ctx.fillRect(0, 0, w, h);
+      this.view.enter(ctx);
+      s.paint(ctx, f.sx);
+      this.painted = looks;
+    }
+    const over = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    over.setTransform(dpr, 0, 0, dpr, 0, 0);
+    over.clearRect(0, 0, w, h);
+    drawMarks(over, this);
+    if (this.grid.volume) this.drawStrip();
+  }
+
+  /** Where the slices come from, along the slider. */
+  drawStrip() {
+    this.slider.value = String(state.position[this.axis]);
+    this.slider.setAttribute("aria-valuetext", `slice ${state.position[this.axis] + 1} of ${this.grid.size[this.axis]}`);
+    const text = state.opened?.provenance[this.axis] ?? "", key = `${text}${this.strip.clientWidth}`;
+    if (key === this.marked) return;
+    this.marked = key;
+    const { strip } = this, n = this.grid.size[this.axis], wide = strip.width = Math.max(1, strip.clientWidth);
+    strip.height = 6;
+    const ctx = /** @type {CanvasRenderingContext2D} */ (strip.getContext("2d")), thumb = 8, room = wide - 2 * thumb;
+    for (let k = 0; k < text.length; k++) {
+      if (!LETTERS[text[k]]) continue;
+      ctx.fillStyle = LETTERS[text[k]];
+      ctx.fillRect(thumb + (n > 1 ? (k / (n - 1)) * room : 0) - Math.max(1, room / n / 2), 0, Math.max(2, room / n), 6);
+    }
+  }
+}

@@ -1,0 +1,216 @@
+// @ts-check
+/** The slices of one plane: fetched as raw values, kept for a while, and turned into pictures only when they changed. */
+import { state, update } from "../store.js";
+import { slice, waiting } from "../transport.js";
+import { colourKey, lookUp, packed } from "./colours.js";
+import * as compose from "./compose.js";
+import { colAxis, rowAxis } from "./geometry.js";
+import { proposed } from "./proposal.js";
+import { Picture } from "./pictures.js";
+
+/** @typedef {import("../transport.js").Slice} Slice */
+/** @typedef {import("./geometry.js").Box} Box */
+const KEPT = 64, AHEAD = 2;
+/** Counts what is painted in any plane: labels that were asked for before are older than it. */
+const clock = { edits: 0 };
+
+export class Slices {
+  /** @param {import("../store.js").Opened} opened @param {import("./geometry.js").Grid} grid @param {number} axis */
+  constructor(opened, grid, axis) {
+    this.opened = opened; this.grid = grid; this.axis = axis;
+    this.rows = grid.size[rowAxis(axis)]; this.cols = grid.size[colAxis(axis)];
+    this.shown = -1; this.version = 0; this.asked = ""; this.stale = false; this.loading = false;
+    this.labels = /** @type {Uint32Array|null} */ (null);
+    this.parts = /** @type {Map<number, Slice>} */ (new Map());
+    this.layers = /** @type {Map<string, Slice>} */ (new Map());
+    this.cache = /** @type {Map<string, Slice>} */ (new Map());
+    this.image = new Picture(); this.tints = new Picture(); this.ghosts = new Picture(); this.range = new Picture();
+    this.overlays = /** @type {Map<string, Picture>} */ (new Map());
+    this.dirty = /** @type {import("./compose.js").Rect|null} */ (null);
+    this.whole = { x: 0, y: 0, w: this.cols, h: this.rows };
+  }
+
+  get index() { return this.grid.volume ? state.position[this.axis] : 0; }
+  /** True when the slice that is asked for is the one that is seen: only then may it be painted. */
+  ready() { return this.labels !== null && this.shown === this.index; }
+
+  wanted() {
+    const channels = this.opened.rgb ? ["all"] : state.channels.flatMap((c, k) => (c.on || k === state.channel ? [String(k)] : []));
+    const layers = state.layers.filter((layer) => layer.style !== "off").map((layer) => layer.name);
+    return { index: this.index, channels, layers };
+  }
+
+  /** Fetches what the position asks for; while one answer is on its way only the newest wish is remembered. @param {boolean} [again] */
+  load(again = false) {
+    this.stale ||= again;
+    if (state.painting || this.loading || (!this.stale && JSON.stringify(this.wanted()) === this.asked)) return;
+    this.loading = true;
+    void this.run().finally(() => { this.loading = false; });
+  }
+
+  async run() {
+    while (this.stale || JSON.stringify(this.wanted()) !== this.asked) {
+      const wish = this.wanted(), before = clock.edits;
+      this.stale = false;
+      try {
+        const end = `${this.axis}/${wish.index}`, base = `/cases/${this.opened.id}`;
+        const [images, labels, layers] = await Promise.all([
+          Promise.all(wish.channels.map((c) => this.picture(end, c))), slice(`${base}/labels/${end}`),
+          Promise.all(wish.layers.map((name) => slice(`${base}/labels/${end}?layer=${encodeURIComponent(name)}`))),
+        ]);
+        // What was painted or answered meanwhile is newer than what arrived, and stays.
+        if (state.painting || clock.edits !== before) { this.stale = true; if (state.painting) return; continue; }
+        if (this.shown === wish.index && waiting()) { this.asked = JSON.stringify(wish); return; }
+        this.parts = new Map(wish.channels.map((c, k) => [c === "all" ? 0 : Number(c), images[k]]));
+        this.layers = new Map(wish.layers.map((name, k) => [name, layers[k]]));
+        this.labels = Uint32Array.from(labels.values);
+        this.shown = wish.index; this.asked = JSON.stringify(wish);
+        this.touch(null);
+        update();
+      } catch (error) {
+        update({ message: error instanceof TypeError ? "No connection; trying again" : String(error), lost: error instanceof TypeError });
+        await new Promise((wake) => setTimeout(wake, 1000));
+        if (this.opened.id !== state.opened?.id) return;
+        this.stale = true;
+      }
+    }
+    void this.ahead();
+  }
+
+  /** @param {string} end @param {string} channel */
+  async picture(end, channel) {
+    const key = `${end}?channel=${channel}`, held = this.cache.get(key);
+    const found = held ?? await slice(`/cases/${this.opened.id}/slices/${key}`);
+    this.cache.delete(key);
+    this.cache.set(key, found);
+    if (this.cache.size > KEPT) this.cache.delete(/** @type {string} */ (this.cache.keys().next().value));
+    return found;
+  }
+
+  /** Fetches the neighbours, so that the next turn of the wheel finds them here. */
+  async ahead() {
+    const { index, channels } = this.wanted();
+    for (let step = 1; step <= AHEAD; step++) for (const near of [index + step, index - step]) {
+      if (near < 0 || near >= this.grid.size[this.axis] || this.index !== index || this.loading) continue;
+      for (const channel of channels) await this.picture(`${this.axis}/${near}`, channel).catch(() => null);
+    }
+  }
+
+  /** @param {import("./compose.js").Rect|null} rect null is all */
+  touch(rect) {
+    this.version++;
+    if (!rect || this.dirty === this.whole) { this.dirty = this.whole; return; }
+    const x = Math.max(0, rect.x - 1), y = Math.max(0, rect.y - 1);
+    const right = Math.min(this.cols, rect.x + rect.w + 1), bottom = Math.min(this.rows, rect.y + rect.h + 1), d = this.dirty;
+    if (!d) { this.dirty = { x, y, w: right - x, h: bottom - y }; return; }
+    const left = Math.min(d.x, x), top = Math.min(d.y, y);
+    this.dirty = { x: left, y: top, w: Math.max(d.x + d.w, right) - left, h: Math.max(d.y + d.h, bottom) - top };
+  }
+
+  /** Value and label under a row and column, or null. @param {number} row @param {number} col */
+  at(row, col) {
+    const r = Math.floor(row), c = Math.floor(col);
+    if (r < 0 || c < 0 || r >= this.rows || c >= this.cols || !this.labels) return null;
+    const i = r * this.cols + c, part = this.parts.get(this.opened.rgb ? 0 : state.channel);
+    const values = !part ? [] : this.opened.rgb ? Array.from(part.values.slice(3 * i, 3 * i + 3)) : [part.values[i]];
+    return { values, label: this.labels[i] };
+  }
+
+  /** Sets a run along x of the volume where it lies in this slice and the rules allow it.
+   * @param {number} z @param {number} y @param {number} x0 @param {number} x1 @param {number} value @param {import("../draw/rules.js").May} may */
+  write(z, y, x0, x1, value, may) {
+    const { labels, shown, axis, cols } = this;
+    if (!labels) return;
+    if (axis === 2) { if (x0 <= shown && shown < x1) this.set(z, y, y + 1, value, may); return; }
+    if ((axis === 0 ? z : y) === shown) this.set(axis === 0 ? y : z, x0, x1, value, may);
+  }
+
+  /** @param {number} row @param {number} c0 @param {number} c1 @param {number} value @param {import("../draw/rules.js").May} may */
+  set(row, c0, c1, value, may) {
+    clock.edits++;
+    const labels = /** @type {Uint32Array} */ (this.labels), part = this.parts.get(state.channel);
+    for (let i = row * this.cols + c0; i < row * this.cols + c1; i++) {
+      if (labels[i] !== value && may(labels[i], value, part?.values[i])) labels[i] = value;
+    }
+    this.touch({ x: c0, y: row, w: c1 - c0, h: 1 });
+  }
+
+  /** Takes the labels of a box as the server has them. @param {Box} box @param {Uint32Array} flat */
+  put(box, flat) {
+    const { axis, shown, labels } = this, { start, stop } = box;
+    if (!labels || shown < start[axis] || shown >= stop[axis]) return;
+    clock.edits++;
+    const size = stop.map((v, a) => v - start[a]), ra = rowAxis(axis), ca = colAxis(axis), pace = [size[1] * size[2], size[2], 1];
+    for (let r = start[ra]; r < stop[ra]; r++) {
+      let from = (shown - start[axis]) * pace[axis] + (r - start[ra]) * pace[ra];
+      for (let c = start[ca]; c < stop[ca]; c++, from += pace[ca]) labels[r * this.cols + c] = flat[from];
+    }
+    this.touch({ x: start[ca], y: start[ra], w: size[ca], h: size[ra] });
+  }
+
+  /** A part of the slice as it is now. @param {number[]} from row and column @param {number[]} to */
+  copy(from, to) {
+    const out = new Uint32Array((to[0] - from[0]) * (to[1] - from[1])), wide = to[1] - from[1];
+    for (let r = from[0]; r < to[0]; r++) out.set(/** @type {Uint32Array} */ (this.labels).subarray(r * this.cols + from[1], r * this.cols + to[1]), (r - from[0]) * wide);
+    return out;
+  }
+
+  /** Draws all pictures; one unit of the context is one voxel. @param {CanvasRenderingContext2D} ctx @param {number} scale CSS pixels per voxel */
+  paint(ctx, scale) {
+    if (!this.labels) return;
+    this.refresh(this.labels);
+    ctx.imageSmoothingEnabled = state.smooth || scale < 1;
+    ctx.drawImage(this.image.canvas, 0, 0);
+    ctx.imageSmoothingEnabled = scale < 1;
+    if (state.ranged) ctx.drawImage(this.range.canvas, 0, 0);
+    if (state.veiled) return;
+    if (state.style !== "off") ctx.drawImage(this.tints.canvas, 0, 0);
+    for (const picture of this.overlays.values()) ctx.drawImage(picture.canvas, 0, 0);
+    if (state.preview) ctx.drawImage(this.ghosts.canvas, 0, 0);
+  }
+
+  /** @param {Uint32Array} labels */
+  refresh(labels) {
+    const colours = colourKey(), table = lookUp(), { rows, cols } = this;
+    const looks = JSON.stringify([this.asked, this.shown, state.channels, state.invert]);
+    if (this.image.key !== looks) { this.image.key = looks; this.develop(); }
+    const style = `${colours}${state.style}${state.opacity}`, changed = this.tints.key !== style;
+    if (changed || this.dirty) {
+      const rect = changed || !this.dirty ? this.whole : this.dirty;
+      compose.tint(this.tints.sized(rows, cols), labels, this, rect, { table, opacity: state.opacity, outline: state.style === "outline" });
+      this.tints.show(rect);
+      this.tints.key = style; this.dirty = null;
+    }
+    const { ranged, rangeLow, rangeHigh } = state, range = `${looks}${rangeLow}:${rangeHigh}`, part = this.parts.get(state.channel);
+    if (ranged && part && this.range.key !== range) { compose.inRange(this.range.sized(rows, cols), part.values, rangeLow, rangeHigh); this.range.show(); this.range.key = range; }
+    this.overlay(labels, table, colours);
+    const ghost = `${state.preview?.id}${state.preview?.changed}/${this.shown}${colours}`;
+    if (state.preview && this.ghosts.key !== ghost) { compose.ghost(this.ghosts.sized(rows, cols), proposed(this.axis, this.shown, rows, cols), cols, table); this.ghosts.show(); this.ghosts.key = ghost; }
+  }
+
+  develop() {
+    const out = this.image.sized(this.rows, this.cols);
+    const parts = state.channels.flatMap((c, k) => { const held = this.parts.get(k); return held && c.on ? [{ values: held.values, centre: c.centre, width: c.width, colour: packed(c.colour) }] : []; });
+    if (this.opened.rgb) compose.colour(out, { ...parts[0], values: /** @type {Slice} */ (this.parts.get(0)).values, centre: state.channels[0].centre, width: state.channels[0].width }, state.invert);
+    else if (parts.length === 1) compose.grey(out, parts[0], state.invert);
+    else compose.mixed(out, parts, state.invert);
+    this.image.show();
+  }
+
+  /** @param {Uint32Array} labels @param {Int32Array} table @param {string} colours */
+  overlay(labels, table, colours) {
+    for (const name of this.overlays.keys()) if (!this.layers.has(name)) this.overlays.delete(name);
+    for (const { name, style, opacity } of state.layers) {
+      const held = this.layers.get(name);
+      if (!held || style === "off") { this.overlays.delete(name); continue; }
+      const picture = this.overlays.get(name) ?? new Picture(), key = `${style}${opacity}${this.version}${colours}`;
+      this.overlays.set(name, picture);
+      if (picture.key === key) continue;
+      const out = picture.sized(this.rows, this.cols);
+      if (style === "difference") compose.difference(out, labels, Uint32Array.from(held.values), opacity);
+      else compose.tint(out, Uint32Array.from(held.values), this, this.whole, { table, opacity, outline: style === "outline" });
+      picture.show();
+      picture.key = key;
+    }
+  }
+}

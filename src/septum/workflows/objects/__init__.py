@@ -1,0 +1,1 @@
+"""Single objects on files: masks split into objects, and a folder of objects measured."""

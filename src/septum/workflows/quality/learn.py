@@ -1,0 +1,175 @@
+"""What the end of a training teaches about later masks: calibrations, and the limits beyond which nothing is known.
+
+The insight: an image is unlike those of the training in a way that matters when the network's promise no longer holds
+there, and only images with a truth can say where that begins. Held-out images, and copies of them that were spoiled on
+purpose, have one: the limits are put where beyond them most promises were broken, and inside them all rows calibrate,
+the failures among them too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from septum.net.learning.sampling import Sample
+from septum.workflows.model.plan import Plan
+from septum.workflows.quality.calibration import FEWEST, Calibration, calibrate
+from septum.workflows.quality.grade import FORMAT, ClassQuality, HeldOut, NetworkReference, Quality
+from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeReference, image_features, shapes
+
+Floats = NDArray[np.float64]
+
+
+_GAIN = 0.95  # of the error: how much better the estimate must become for the agreement to be used
+
+
+_MOST_IMAGES = 200  # training images whose features are kept, spread evenly
+
+
+_ALWAYS = 4  # training masks, all of which hold a class, from which on an empty mask is a failure
+
+
+_BROKEN = 0.15  # Dice by which a promise must miss the truth to count as broken
+
+
+_SLACK = 1.25  # of the farthest held-out image: the next ordinary one may lie a little farther
+
+
+_SPOILED = 0.25  # weight of a spoiled copy beside a held-out image as it is
+
+
+@dataclass(frozen=True)
+class References:
+    """What the training images and masks look like; `always`: whether every one of them holds a class."""
+
+    images: ImageReference
+    shapes: tuple[ShapeReference | None, ...]
+    always: tuple[bool, ...] = ()
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], plan: Plan) -> References:
+        """From prepared samples, spread evenly where there are many."""
+        chosen = samples[:: max(1, -(-len(samples) // _MOST_IMAGES))]
+        n = plan.classes.n_classes
+        found = [shapes(np.asarray(sample.labels), n, sample.spacing) for sample in chosen]
+        each = tuple(ShapeReference.of([one[index] for one in found]) for index in range(n - 1))
+        always = tuple(one is not None and one.masks == len(chosen) >= _ALWAYS for one in each)
+        return cls(ImageReference.of([image_features(sample.image) for sample in chosen]), each, always)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A case as the networks saw it when they were judged: how it was spoiled, how far it lies from the training images
+    of these networks, and whether it is one of them."""
+
+    way: str = ""
+    image_far: float = math.nan
+    network_far: float = math.nan
+    trained_on: bool = False
+
+
+def held_out_rows(case: str, look: Look, dice: Sequence[float], plan: Plan, *, seen: Seen = Seen()) -> list[HeldOut]:
+    """What a case with a truth teaches: one row per class whose mask is not empty and whose Dice is defined."""
+    rows = []
+    for index, (label, score) in enumerate(zip(plan.classes.values[1:], dice, strict=True), start=1):
+        expected, agreement = float(look.evidence.expected_dice[index]), float(look.evidence.agreement[index])
+        if math.isfinite(expected) and math.isfinite(score):
+            rows.append(
+                HeldOut(
+                    case,
+                    int(label),
+                    expected,
+                    _known(agreement),
+                    float(score),
+                    way=seen.way,
+                    image_far=_known(seen.image_far),
+                    network_far=_known(seen.network_far),
+                    seen=seen.trained_on,
+                )
+            )
+    return rows
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def make_quality(
+    rows: Sequence[HeldOut], references: References, plan: Plan, *, networks: Sequence[NetworkReference] = ()
+) -> Quality:
+    """Learn the limits, then calibrate every class on the rows inside them; a class with few cases on those of all."""
+    image_limit, network_limit = limits(rows)
+    inside = [row for row in rows if not row.seen and _within(row, image_limit, network_limit)]
+    classes, graded = [], []
+    always = references.always or (False,) * len(references.shapes)
+    for label, shape, full in zip(plan.classes.values[1:], references.shapes, always, strict=True):
+        own = [row for row in inside if row.label == label]
+        few = len({row.case for row in own if not row.way}) < FEWEST
+        alone, together, estimates = _calibrations(inside if few else own)
+        rough = _rough([row for row in rows if row.seen and row.label == label]) if alone is None else None
+        classes.append(ClassQuality(int(label), alone, together, shape, rough, full))
+        told = zip(inside if few else own, estimates, strict=True)
+        graded += [replace(row, estimate=one) for row, one in told if row.label == label]
+    # rows outside the limits have no estimate; they stay for whoever wants to know what the limits rest on
+    return Quality(
+        FORMAT, tuple(classes), references.images, tuple(graded), tuple(networks), image_limit, network_limit
+    )
+
+
+def _within(row: HeldOut, image_limit: float, network_limit: float) -> bool:
+    return (row.image_far or 0.0) <= image_limit and (row.network_far or 0.0) <= network_limit
+
+
+def limits(rows: Sequence[HeldOut]) -> tuple[float, float]:
+    """How far an image may lie from those of the training, in intensities and in the networks' features.
+
+    A promise is judged by the calibration of the images as they are. Without rows that tell, `FAR`.
+    """
+    plain = [row for row in rows if not row.way and not row.seen] or [row for row in rows if not row.way]
+    if not plain:
+        return FAR, FAR
+    fit = calibrate([r.expected for r in plain], [r.dice for r in plain], groups=[r.case for r in plain])[0]
+    broken = np.array([fit.estimate(row.expected) - row.dice > _BROKEN for row in rows])
+    usual = np.array([not row.way for row in rows])
+    image = np.array([math.nan if row.image_far is None else row.image_far for row in rows])
+    network = np.array([math.nan if row.network_far is None else row.network_far for row in rows])
+    return _limit(image, broken, usual), _limit(network, broken, usual)
+
+
+def _limit(far: Floats, broken: NDArray[np.bool_], usual: NDArray[np.bool_]) -> float:
+    """The limit beyond which broken promises outnumber kept ones most; no image as it is lies near it, and it is never
+    farther than all that were tried."""
+    known = np.isfinite(far)
+    far, broken, usual = far[known], broken[known], usual[known]
+    if not usual.any():
+        return FAR
+    least = max(FAR, _SLACK * float(far[usual].max()))
+    places = np.unique(np.append(far[far > least], least))
+    gains = [int(broken[far > place].sum()) - int((~broken[far > place]).sum()) for place in places]
+    return float(places[int(np.argmax(gains))])
+
+
+def _calibrations(rows: Sequence[HeldOut]) -> tuple[Calibration | None, Calibration | None, list[float]]:
+    """Without and (where it is better) with agreement, and the held-out estimates of the better one."""
+    if not any(not row.way for row in rows):
+        return None, None, [math.nan] * len(rows)
+    expected, dice, cases = [r.expected for r in rows], [r.dice for r in rows], [r.case for r in rows]
+    weights = [_SPOILED if row.way else 1.0 for row in rows]
+    alone, estimates = calibrate(expected, dice, groups=cases, weights=weights)
+    agreement = [r.agreement for r in rows if r.agreement is not None]
+    if len(agreement) == len(rows) and len(set(cases)) >= FEWEST:
+        together, better = calibrate(expected, dice, agreement=agreement, groups=cases, weights=weights)
+        if together.error < _GAIN * alone.error:
+            return alone, together, list(map(float, better))
+    return alone, None, list(map(float, estimates))
+
+
+def _rough(rows: Sequence[HeldOut]) -> Calibration | None:
+    """From images that the networks were trained on and their spoiled copies; None without any."""
+    if not rows:
+        return None
+    return calibrate([r.expected for r in rows], [r.dice for r in rows], groups=[r.case for r in rows])[0]

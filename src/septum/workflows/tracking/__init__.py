@@ -1,0 +1,1 @@
+"""Movies: objects linked over time, in the files of the Cell Tracking Challenge, as tables, pictures and a page."""

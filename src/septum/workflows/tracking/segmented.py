@@ -1,0 +1,41 @@
+"""`septum track MOVIE --model MODEL`: a movie segmented frame by frame, then tracked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from septum.errors import Cancelled, ConfigError, DatasetError
+from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.prediction.workflow import predict
+from septum.workflows.runs.hooks import Hooks
+from septum.workflows.tracking.track import LINEAGE, TrackResult, TrackSettings, track
+
+MASKS = "segmented"
+
+
+def track_movie(movie: Path, output: Path, *, model: Path, settings: TrackSettings, hooks: Hooks) -> TrackResult:
+    """Segment the frames of a movie into `OUT/segmented`, then track them; errors as `predict` and `track`.
+
+    Raises:
+        DatasetError: a frame that could not be segmented: a movie with a hole is not tracked.
+    """
+    if (output / LINEAGE).exists() and not settings.overwrite:
+        raise ConfigError(f"{output} already holds {LINEAGE}; choose another folder or use --overwrite")
+    wanted = PredictSettings(axes=settings.axes, overwrite=settings.overwrite)
+    made = predict(
+        model,
+        [movie],
+        output / MASKS,
+        settings=wanted,
+        on_progress=hooks.on_progress,
+        on_note=hooks.on_note,
+        should_stop=hooks.should_stop,
+    )
+    if hooks.should_stop():
+        raise Cancelled
+    if made.failures:
+        name, reason = made.failures[0]
+        raise DatasetError(f"every frame must be segmented, got {len(made.failures)} failures, first {name}: {reason}")
+    found = replace(settings, axes=None)  # masks are written as what they are
+    return track(output / MASKS, output, images=movie, settings=replace(found, axes=settings.axes), hooks=hooks)

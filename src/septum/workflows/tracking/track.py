@@ -1,0 +1,240 @@
+"""`septum track`: objects followed through a movie, in the Cell Tracking Challenge's files, as tables, GIF and page.
+
+The insight: tracking needs two passes over the frames, one for the objects and one to write them with their tracks'
+numbers; so a movie of any length needs the memory of a few frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from septum import io
+from septum.errors import Cancelled, ConfigError, DatasetError, GeometryError
+from septum.geometry import LabelMap
+from septum.instances.measure import length_unit
+from septum.instances.split import split_objects
+from septum.instances.track import TrackOptions, Tracks, relabelled, track_objects
+from septum.workflows.objects.measure import is_semantic
+from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.hooks import Hooks
+from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.settings import write_settings
+from septum.workflows.tracking.movie import Movie, find_movie
+from septum.workflows.tracking.show import show_tracks
+
+SETTINGS, RECORD, LINEAGE = "septum-track.toml", "septum-track.json", "res_track.txt"
+_MOST_TRACKS = 2**31
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """What `septum track` can be told; weights as in `septum.instances.track.TrackOptions`.
+
+    Args:
+        max_distance: farthest that an object moves in a frame, in mm or pixels as the files have it.
+        gap: how many frames an object may be missing.
+        divisions, merges: whether objects divide, and run together.
+        coming, division, merge, missing, at_edge: costs, see `TrackOptions`.
+        split: split masks into objects first; None: where they have few values in many parts.
+        axes: meaning of the files' axes where they do not say.
+        most_frames: most frames in the GIF and on the page; longer movies are thinned there, not in the tables.
+        overwrite: replace results.
+    """
+
+    max_distance: float | None = None
+    gap: int = 1
+    divisions: bool = True
+    merges: bool = False
+    coming: float = 4.0
+    division: float = 3.0
+    merge: float = 4.0
+    missing: float = 1.5
+    at_edge: float = 1.0
+    split: bool | None = None
+    axes: str | None = None
+    most_frames: int = 100
+    overwrite: bool = False
+
+    def options(self) -> TrackOptions:
+        """The weights for the array room; errors as its own."""
+        names = TrackOptions.__dataclass_fields__
+        return TrackOptions(**{name: getattr(self, name) for name in names})
+
+    def __post_init__(self) -> None:
+        self.options()
+        if self.most_frames < 2:
+            raise ConfigError(f"most_frames must be at least 2, got {self.most_frames}")
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """The files that were written, and what was found."""
+
+    written: tuple[Path, ...]
+    tracks: Tracks
+
+
+def track(
+    masks: Path, output: Path, *, images: Path | None = None, settings: TrackSettings, hooks: Hooks
+) -> TrackResult:
+    """Track label maps, frame by frame, and write what was found.
+
+    Args:
+        masks: a folder with a label map (or mask) per frame, or one file with frames; ids mean nothing between frames.
+        output: folder for `mask000.tif` …, `res_track.txt`, `tracks.csv`, `objects.csv`, `lineage.png`, `tracks.gif`
+            and `index.html`.
+        images: the movie itself, for brightness and the pictures.
+        settings: weights.
+        hooks: progress, notes, a wish to stop.
+
+    Raises:
+        DatasetError: fewer than two frames, a missing frame, or another number of images.
+        GeometryError: frames of different shapes.
+        ConfigError: results that may not be replaced.
+        Cancelled: when the hooks say stop.
+    """
+    if (output / LINEAGE).exists() and not settings.overwrite:
+        raise ConfigError(f"{output} already holds {LINEAGE}; choose another folder or use --overwrite")
+    movie = find_movie(masks, axes=settings.axes)
+    pictures = None if images is None else find_movie(images, axes=settings.axes)
+    if pictures is not None and len(pictures.frames) != len(movie.frames):
+        raise DatasetError(
+            f"masks and images must have as many frames, got {len(movie.frames)} and {len(pictures.frames)}; "
+            "leave out what has no partner"
+        )
+    hooks.on_note(f"{len(movie.frames)} frames; research software, not a medical device")
+    reader = _Reader(movie, pictures, settings.split, hooks)
+    grid = reader.labels(0).grid
+    found = track_objects(reader.frames("finding objects"), spacing=grid.spacing, options=settings.options())
+    if not len(found.track):
+        hooks.on_note("no frame holds any object: the tracking is empty")
+    _publish(output, reader, found, settings, hooks)
+    return TrackResult(tuple(output / name for name in (LINEAGE, "tracks.csv", "objects.csv", "index.html")), found)
+
+
+class _Reader:
+    """The frames of a movie, read when they are asked for; whether masks are split is decided by the first."""
+
+    def __init__(self, movie: Movie, pictures: Movie | None, split: bool | None, hooks: Hooks) -> None:
+        self.movie, self.pictures, self.hooks = movie, pictures, hooks
+        self.split = False
+        if split is None:
+            self.split = any(is_semantic(self.labels(t).array) for t in (0, len(movie.frames) // 2))
+        else:
+            self.split = split
+        if self.split:
+            hooks.on_note("the masks say which pixels, not which object: they are split by distance and watershed")
+
+    def labels(self, frame: int) -> LabelMap:
+        """The objects of a frame."""
+        source = self.movie.frames[frame]
+        labels = io.read_labels(source.path, axes=source.axes, frame=source.frame)
+        if not self.split:
+            return labels
+        return LabelMap(split_objects(labels.array, spacing=labels.grid.spacing).labels, labels.grid)
+
+    def image(self, frame: int) -> NDArray[Any] | None:
+        """The mean of the image's channels, `(*spatial)`."""
+        if self.pictures is None:
+            return None
+        source = self.pictures.frames[frame]
+        array = io.read_image(source.path, axes=source.axes, frame=source.frame).array
+        return np.asarray(array[0] if len(array) == 1 else array.mean(axis=0))
+
+    def frames(self, what: str) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
+        """All frames with their images, with progress."""
+        for t in range(len(self.movie.frames)):
+            if self.hooks.should_stop():
+                raise Cancelled
+            labels, image = self.labels(t).array, self.image(t)
+            if image is not None and image.shape != labels.shape:
+                raise GeometryError(
+                    f"image and mask of frame {t} must have one shape, got {image.shape} and {labels.shape}; "
+                    "resample one of them"
+                )
+            yield labels, image
+            self.hooks.on_progress(f"{what}, frame {t}", (t + 1) / len(self.movie.frames))
+
+
+def _publish(output: Path, reader: _Reader, found: Tracks, settings: TrackSettings, hooks: Hooks) -> None:
+    """Masks with the numbers of tracks, tables, pictures, and the record."""
+    output.mkdir(parents=True, exist_ok=True)
+    digits = max(3, len(str(len(reader.movie.frames) - 1)))
+    grid = reader.labels(0).grid
+    shown = show_tracks(found, grid, most_frames=settings.most_frames)
+    for t, (labels, image) in enumerate(reader.frames("writing tracks")):
+        numbered = relabelled(labels, found, t)
+        io.write_labels(output / f"mask{t:0{digits}d}.tif", LabelMap(numbered, grid))
+        shown.add(t, numbered, image)
+    rows = "".join(" ".join(map(str, row)) + "\n" for row in found.lineage.tolist())
+    tables = lineage_table(found), object_rows(found, grid)
+    write_text(output / "tracks.csv", tables[0].to_csv(index=False))
+    write_text(output / "objects.csv", tables[1].to_csv(index=False))
+    shown.publish(output, notes(found, reader))
+    write_settings(output / SETTINGS, settings)
+    record = describe_run(
+        frames=len(reader.movie.frames),
+        first_frame_in_files=reader.movie.first,
+        scatter=found.scatter,
+        notice="Research software, not a medical device.",
+    )
+    write_json(output / RECORD, record)
+    write_text(output / LINEAGE, rows)
+    for note in notes(found, reader):
+        hooks.on_note(note)
+
+
+def lineage_table(found: Tracks) -> pd.DataFrame:
+    """One row per track: label, frames, parent, daughters, the object it belongs to across gaps, what it runs into."""
+    daughters = dict(found.divisions())
+    rows = [
+        {
+            "track": label,
+            "first": first,
+            "last": last,
+            "parent": parent,
+            "cell": int(found.cell[label - 1]),
+            "daughters": " ".join(map(str, daughters.get(label, ()))),
+            "merged_into": found.merged_into.get(label, 0),
+        }
+        for label, first, last, parent in found.lineage.tolist()
+    ]
+    columns = ["track", "first", "last", "parent", "cell", "daughters", "merged_into"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def object_rows(found: Tracks, grid: Any) -> pd.DataFrame:
+    """One row per object and frame: track, id in the input, centroid and size with their units, brightness."""
+    d = found.detections
+    unit, factor = length_unit(grid.spacing, grid.unit)
+    size = f"area_{unit}2" if grid.ndim == 2 else f"volume_{unit}3"
+    columns: dict[str, Any] = {"frame": d.frame, "track": found.track, "label": d.label}
+    columns |= {f"centroid_{a}_{unit}": d.centre[:, i] * factor for i, a in enumerate("zyx"[-grid.ndim :])}
+    columns[size] = d.size * factor**grid.ndim
+    if np.isfinite(d.brightness).any():
+        columns["mean_intensity"] = d.brightness
+    return pd.DataFrame(columns)
+
+
+def notes(found: Tracks, reader: _Reader) -> Sequence[str]:
+    """What a reader has to know first."""
+    told = []
+    if reader.split:
+        told.append("The masks said which pixels, not which object: they were split by distance and watershed.")
+    short = int(((found.lineage[:, 2] - found.lineage[:, 1]) < 2).sum())
+    if short > len(found.lineage) / 3:
+        told.append(
+            f"{short} of {len(found.lineage)} tracks last at most two frames: objects may move farther than expected "
+            "(--max-distance), or the masks change from frame to frame."
+        )
+    gaps = int((found.cell != found.lineage[:, 0]).sum())
+    if gaps:
+        told.append(f"{gaps} objects were missing for a frame or more and go on under a new number (column cell).")
+    return told

@@ -1,0 +1,101 @@
+"""The loop as a person goes through it: annotate four images, train, see masks appear, mend one, train again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.browser.cells import cells, make_project, places
+from tests.browser.person import Person
+from tests.browser.serving import TOKEN, Server, serving, watched
+
+from septum.client import Workbench
+
+ANNOTATED = ("cells-00", "cells-03", "cells-06", "cells-09")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on ten images that nobody annotated."""
+    with serving(make_project(tmp_path_factory.mktemp("loop"))) as found:
+        yield found
+
+
+@pytest.fixture
+def bench(lab: Server) -> Iterator[Workbench]:
+    """The same project as a notebook sees it."""
+    with Workbench(lab.home, TOKEN) as found:
+        yield found
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return float(2 * np.count_nonzero(a & b) / max(1, np.count_nonzero(a) + np.count_nonzero(b)))
+
+
+def truth(name: str) -> np.ndarray:
+    return cells(int(name[-2:]))[1] > 0
+
+
+def paint(person: Person, name: str) -> None:
+    """Stamp each cell with a brush of its size."""
+    for row, column, radius in places(int(name[-2:])):
+        person.page.evaluate("async (radius) => (await import('/static/store.js')).update({radius})", radius)
+        person.click(row, column)
+    person.settled()
+
+
+def train(page: Any, bench: Workbench, *, minutes: float) -> dict[str, Any]:
+    """Press the button; the training's job when the masks after it have been predicted, too."""
+    before = len(bench.jobs())
+    page.get_by_label("Minutes of training").fill(str(minutes))
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_selector(".job.running progress", timeout=60_000)
+    trained = bench.wait(bench.jobs()[before])
+    assert trained["state"] == "done", trained
+    page.wait_for_selector(f".job.done[data-kind=predict]:has-text('{trained['model']}')", timeout=180_000)
+    page.wait_for_timeout(500)
+    return trained
+
+
+def test_annotate_train_mend_and_train_again(browser: Any, lab: Server, bench: Workbench, tmp_path: Path) -> None:
+    with watched(browser, lab) as page:
+        person = Person(page, lab)
+        person.reset()
+        for name in ANNOTATED:
+            person.open(name)
+            paint(person, name)
+            assert dice(person.labels() > 0, truth(name)) > 0.85
+        page.get_by_role("tab", name="Train").click()
+        first = train(page, bench, minutes=0.25)
+        page.screenshot(path=tmp_path / "trained.png")
+        assert page.locator(".chart .line.two").first.get_attribute("points")
+        waiting = [one["case"] for one in bench.queue()]
+        assert len(waiting) == 6
+        masks = {name: bench.labels(name, f"prediction:{first['model']}") > 0 for name in waiting}
+        before = {name: dice(masks[name], truth(name)) for name in waiting}
+        assert np.mean(list(before.values())) > 0.5, before
+
+        person.press("j")
+        person.until(f"state.opened.id === '{waiting[0]}' && state.preview")
+        page.screenshot(path=tmp_path / "proposed.png")
+        person.press("m")
+        person.until("state.opened.undo.length === 1 && !state.preview")
+        assert np.array_equal(person.labels() > 0, masks[waiting[0]])
+        paint(person, waiting[0])
+        mended = dice(person.labels() > 0, truth(waiting[0]))
+        assert mended > before[waiting[0]] or mended > 0.95
+        person.press("n")
+        person.until(f"state.opened.id === '{waiting[1]}' && state.preview")
+        person.press("y")
+        person.until(f"state.opened.id === '{waiting[2]}'")
+        assert np.array_equal(bench.labels(waiting[1]) > 0, masks[waiting[1]])
+        statuses = {one["id"]: one["status"] for one in bench.cases()}
+        assert [statuses[one] for one in waiting[:3]] == ["corrected", "reviewed", "predicted"]
+
+        second = train(page, bench, minutes=0.25)
+        page.screenshot(path=tmp_path / "again.png")
+        assert second["result"]["cases"] == 6
+        assert page.locator("[data-part=rounds] circle").count() == 2

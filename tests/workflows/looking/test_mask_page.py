@@ -1,0 +1,160 @@
+"""The page beside masks: what it says of each case, in which order, from which files."""
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from septum.geometry import Grid, Image, LabelMap
+from septum.workflows.data.cases import Case, Source
+from septum.workflows.data.folders import PAGE_FOLDER, entries
+from septum.workflows.looking.page import MOST_LABELS, MaskPage, Row
+
+
+class Reader(HTMLParser):
+    """The texts of a page, its links, and the data of its script."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.data = ""
+        self.text = ""
+        self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "a":
+            self.links.append(found["href"] or "")
+        self._inside = "data" if tag == "script" and found.get("id") == "data" else tag
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "data":
+            self.data += data
+        elif self._inside not in ("script", "style"):
+            self.text += data
+
+
+def case(name: str, suffix: str = ".nii.gz") -> Case:
+    return Case(name, (Source(Path(f"{name}{suffix}")),))
+
+
+def add(page: MaskPage, name: str, labels: np.ndarray, *, suffix: str = ".nii.gz", names: Any = None) -> None:
+    grid = Grid.from_spacing(labels.shape, (2.0,) * labels.ndim)
+    image = np.random.default_rng(0).normal(size=(1, *labels.shape)).astype(np.float32)
+    page.add(case(name, suffix), Image(image, grid), LabelMap(labels, grid, names or {}))
+
+
+def block(shape: tuple[int, ...] = (20, 20), value: int = 1) -> np.ndarray:
+    labels = np.zeros(shape, np.uint8)
+    labels[tuple(slice(5, 15) for _ in shape)] = value
+    return labels
+
+
+def shown(path: Path) -> list[dict[str, Any]]:
+    masks: list[dict[str, Any]] = json.loads(Reader(path.read_text(encoding="utf-8")).data)
+    return masks
+
+
+def row(name: str, verdict: str, dice: float = 0.5, reasons: tuple[str, ...] = ()) -> Row:
+    return Row(name, "cell", verdict, dice, math.nan, math.nan, reasons)
+
+
+def test_failures_come_first_then_the_list_in_its_order_then_the_rest_by_name(tmp_path: Path) -> None:
+    page = MaskPage(tmp_path)
+    for name in ("d", "c", "b", "a"):
+        add(page, name, block())
+    rows = [row("c", "unknown", math.nan, ("unlike the training images",)), row("d", "pass")]
+    masks = shown(page.write(rows, failures=[("x", "it is damaged")], title="Masks"))
+    assert [one["case"] for one in masks] == ["x", "c", "d", "a", "b"]
+    assert [one["verdict"] for one in masks] == ["failed", "unknown", "pass", "", ""]
+    assert masks[0]["note"] == "it is damaged"
+    assert masks[1]["estimates"][0]["reasons"] == ["unlike the training images"]
+    assert masks[1]["estimates"][0]["dice"] is None
+
+
+def test_every_file_that_the_page_names_is_there_and_none_is_named_after_a_case(tmp_path: Path) -> None:
+    page = MaskPage(tmp_path)
+    add(page, "Smith_John", block((20, 20, 20)))
+    (tmp_path / "quality.csv").touch()
+    path = page.write(title="Masks", links=["quality.csv"])
+    (one,) = shown(path)
+    files = [one["thumbnail"], *(view[kind] for view in one["views"] for kind in ("image", "marks"))]
+    assert len(files) == 7
+    assert all((tmp_path / file).is_file() for file in files)
+    assert not any("Smith" in file.name for file in (tmp_path / PAGE_FOLDER).iterdir())
+    assert all((tmp_path / link).is_file() for link in Reader(path.read_text()).links)
+
+
+def test_the_page_says_what_it_is_loads_nothing_from_elsewhere_and_treats_names_as_hostile(tmp_path: Path) -> None:
+    page = MaskPage(tmp_path)
+    hostile = "</script><img src=x onerror=alert(1)>"
+    add(page, hostile, block())
+    text = page.write(title="Masks & <b>more</b>").read_text(encoding="utf-8")
+    assert "Research software, not a medical device" in Reader(text).text
+    assert "<img src=x" not in text
+    assert "<b>more" not in text
+    assert "default-src 'none'" in text
+    assert not re.search(r"https?://", text)
+    assert shown(tmp_path / "index.html")[0]["case"] == hostile
+
+
+def test_a_second_run_into_the_folder_keeps_the_first_and_replaces_what_it_draws_anew(tmp_path: Path) -> None:
+    first = MaskPage(tmp_path)
+    add(first, "a", block())
+    add(first, "b", block())
+    first.write(title="Masks")
+    second = MaskPage(tmp_path)
+    add(second, "b", block(value=2))
+    add(second, "c", block())
+    masks = {one["case"]: one for one in shown(second.write(title="Masks"))}
+    assert sorted(masks) == ["a", "b", "c"]
+    assert masks["b"]["labels"][0]["value"] == 2
+    assert len({one["thumbnail"] for one in masks.values()}) == 3
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"format": 1, "cases": [{"case": 3}]}', '{"format": 9, "cases": []}'])
+def test_a_damaged_index_of_an_earlier_run_does_not_stop_this_one(tmp_path: Path, content: str) -> None:
+    (tmp_path / PAGE_FOLDER).mkdir()
+    (tmp_path / PAGE_FOLDER / "cases.json").write_text(content)
+    page = MaskPage(tmp_path)
+    add(page, "a", block())
+    assert len(shown(page.write(title="Masks"))) == 1
+
+
+def test_sizes_are_in_units_that_the_file_has(tmp_path: Path) -> None:
+    page = MaskPage(tmp_path)
+    add(page, "a", block((20, 20, 20)), names={1: "liver"})
+    add(page, "b", block(), suffix=".png")
+    add(page, "c", np.zeros((20, 20), np.uint8))
+    masks = shown(page.write(title="Masks"))
+    assert masks[0]["labels"] == [{"value": 1, "name": "liver", "size": "8 ml"}]  # 1000 voxels of 8 mm³
+    assert masks[1]["labels"] == [{"value": 1, "name": "label 1", "size": "100 px"}]
+    assert masks[2]["note"] == "the mask is empty"
+
+
+def test_many_objects_are_counted_not_listed(tmp_path: Path) -> None:
+    page = MaskPage(tmp_path)
+    labels = np.zeros((40, 40), np.uint8)
+    labels[::2, ::2] = np.arange(400).reshape(20, 20) % 50
+    add(page, "cells", labels, suffix=".png")
+    (mask,) = shown(page.write(title="Masks"))
+    assert MOST_LABELS < 49
+    assert mask["labels"] == [{"value": 0, "name": "49 objects", "size": "median 8 px"}]
+
+
+def test_pictures_of_the_page_are_no_masks(tmp_path: Path) -> None:
+    page = MaskPage(tmp_path)
+    add(page, "a", block())
+    page.write(title="Masks")
+    (tmp_path / "a.png").touch()
+    (tmp_path / "probabilities").mkdir()
+    (tmp_path / "probabilities" / "a.png").touch()
+    assert [one.name for one in entries(tmp_path)] == ["a", "probabilities_a"]
+    (tmp_path / "septum-segment.json").touch()
+    assert [one.name for one in entries(tmp_path)] == ["a"]
