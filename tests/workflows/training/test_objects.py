@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from septum.workflows.model.plan import parse_plan, plan_json
 from septum.workflows.model.prepare import object_ids
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.prediction import workflow
+from septum.workflows.prediction.objects import check_objects
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.training import train as training
 
@@ -168,6 +170,12 @@ def test_wrong_combinations_are_refused(cells: tuple[Path, Path]) -> None:
     _, model = cells
     with pytest.raises(ConfigError, match="without prompts"):
         TrainSettings(instances=True, prompts=True)
+    image = [cells[0] / "images" / "case0.tif"]
+    with pytest.raises(ConfigError, match="probabilities must go"):
+        predict(model, image, model.parent / "refused", probabilities=True)
+    plan = replace(ModelFolder(model).read_plan(), instances=None)
+    with pytest.raises(ConfigError, match="model of single objects"):
+        check_objects(PredictSettings(semantic=True), plan)
     with pytest.raises(ConfigError, match="outlines must be among"):
         PredictSettings(outlines=("svg",))
     content = json.loads((model / "plan.json").read_text())

@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from septum import io
+from septum.errors import ConfigError
 from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
 from septum.instances.decode import Decoding, ObjectMaps, Objects, decode
@@ -45,6 +46,24 @@ class SegmentedObjects:
     labels: LabelMap
     table: pd.DataFrame
     semantic: LabelMap
+
+
+def check_objects(settings: PredictSettings, plan: Plan) -> None:
+    """Refuse outputs that a model does not have, before any work is done.
+
+    Raises:
+        ConfigError: classes or outlines of a model of classes only; probabilities of a model of single objects.
+    """
+    if plan.instances is None and (settings.semantic or settings.outlines):
+        raise ConfigError(
+            "semantic and outlines must go to a model of single objects, got one of classes only; "
+            "train it with `septum train --instances`, or leave them out"
+        )
+    if plan.instances is not None and settings.probabilities:
+        raise ConfigError(
+            "probabilities must go to a model of classes only, got one of single objects; "
+            "leave them out: the confidence of each object is in its table"
+        )
 
 
 def segment_objects(
