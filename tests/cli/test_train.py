@@ -86,7 +86,8 @@ def test_results_go_to_stdout_and_notes_to_stderr(septum, called):
         f"report  {Path('model/report/index.html')}",
         "Dice    0.877 (mean of the 2 images that were held out: a, b)",
     ]
-    assert result.err == "starting\n2 of 10 images have no label\n"
+    page = Path("model/report/index.html").resolve().as_uri()
+    assert result.err == f"starting\n2 of 10 images have no label\nlook at it: {page}\n"
 
 
 def test_how_many_images_were_held_out_is_said_with_their_dice(septum, called):

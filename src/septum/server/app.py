@@ -28,6 +28,7 @@ from septum.server.opened import StaleError
 from septum.server.routes import cases, deciding, edits, jobs, looking, measuring, pipelines, reviewing, tools
 from septum.server.security import Gate
 from septum.server.settings import ServerSettings
+from septum.server.words import without_paths
 from septum.workflows.projects.project import open_project
 from septum.workflows.projects.store import MissingError
 
@@ -136,5 +137,5 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _told(status: int, code: str, message: str, **more: Any) -> JSONResponse:
-    sound = message.encode("utf-8", "replace").decode("utf-8")
+    sound = without_paths(message).encode("utf-8", "replace").decode("utf-8")
     return JSONResponse({"error": sound, "code": code, **more}, status)

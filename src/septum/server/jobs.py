@@ -15,6 +15,7 @@ from typing import Any
 
 from septum.errors import ConfigError
 from septum.server.events import Events
+from septum.server.words import without_paths
 from septum.server.working import work
 from septum.workflows.projects.learning import measurable, models_of
 from septum.workflows.projects.pipelines import PREFIX, find_pipeline
@@ -118,8 +119,9 @@ class JobRunner:
         live = self._live.get(job.id, Live(progress=1.0 if job.state == "done" else 0.0))
         found = {
             "id": job.id, "kind": job.kind, "state": job.state, "created": job.created, "started": job.started,
-            "ended": job.ended, "progress": round(live.progress, 4), "message": live.message, "status": live.status,
-            "model": job.model, "error": job.error, "result": job.result,
+            "ended": job.ended, "progress": round(live.progress, 4), "message": without_paths(live.message),
+            "status": live.status, "model": job.model, "error": job.error and without_paths(job.error),
+            "result": job.result,
         }  # fmt: skip
         return {**found, "curve": live.curve} if curve else found
 

@@ -36,7 +36,7 @@ def test_progress_reaches_the_end(tmp_path):
     [
         ("em-isbi2012", {"mostly-foreground"}),
         ("phc-t98g-usiigaci", set()),
-        ("petctmr-sts-nifti", set()),
+        ("petctmr-sts-nifti", {"groups-suspected"}),
         ("radiomics-nrrd-pypi", set()),
         ("mri-spinal-cord-sct", {"float-labels", "duplicate-labels"}),
         ("mri-hippocampus-msd/unpaired", {"label-without-image", "no-labels"}),

@@ -105,7 +105,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     for seed in range(6):
         write(root / "data", f"case{seed}", *scene(seed))
     result = fit(root / "data", root / "model", notes, folds="thirds", steps=60)
-    assert result.held_out == 6
+    assert len(result.held_out) == 6
     return root, notes
 
 

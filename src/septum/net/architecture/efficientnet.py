@@ -1,8 +1,8 @@
 """EfficientNet-lite0 as an encoder: the feature maps of a network that has seen a million photographs.
 
 The insight: from ten images nobody learns what an edge, a texture or a glare is; a network that learnt it elsewhere
-only has to learn what the ten images are about. The lite variant (no squeeze-and-excitation, ReLU6 instead of swish) is made
-for processors: 0.4 thousand million multiplications for 224 × 224 pixels.
+only has to learn what the ten images are about. The lite variant (no squeeze-and-excitation, ReLU6 instead of swish) is
+made for processors: 0.4 thousand million multiplications for 224 × 224 pixels.
 
 After Tan & Le 2019 (EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks), with the table of stages
 of the published lite0. The names of the modules are our own; `published_name` maps them to those of the published
@@ -94,7 +94,8 @@ class InvertedResidual(nn.Module):
         y = _depthwise(self.depthwise, y, self.kernel, self.stride)  # (N, wide, y / stride, x / stride)
         y = F.relu6(self.depthwise_norm(y), inplace=True)
         y = self.narrow_norm(self.narrow(y))  # (N, out, y / stride, x / stride)
-        return x + y if self.shortcut else y
+        result: Tensor = x + y if self.shortcut else y
+        return result
 
 
 class EfficientNet(nn.Module):

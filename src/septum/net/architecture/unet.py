@@ -291,7 +291,7 @@ class EncoderUNet(UNet):
         config = self.config
         still, finest = (1,) * config.ndim, config.features[0]
         self.detail = ConvUnit(config, config.in_channels, finest, config.kernels[0], still)
-        self.encoder: nn.Module = efficientnet.EfficientNet(config.in_channels)
+        self.encoder = efficientnet.EfficientNet(config.in_channels)  # type: ignore[assignment]
         return (finest, *efficientnet.WIDTHS)
 
     def _encode(self, x: Tensor) -> list[Tensor]:

@@ -7,7 +7,8 @@ block of a single image, each with a note that says what the measurement is stil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -36,21 +37,31 @@ class Fold:
         block: `(axis, start, stop)` held out of the only labelled image, which is then both in `train` and `val`;
             only that block validates and only the rest trains.
         note: what the user should know about this division, empty when there is nothing.
+        unlearnt: names of classes that no training case holds.
     """
 
     train: tuple[str, ...]
     val: tuple[str, ...]
     block: tuple[int, int, int] | None = None
     note: str = ""
+    unlearnt: tuple[str, ...] = ()
 
 
-def make_folds(cases: Sequence[Case], *, k: int | None = None, seed: int = 0) -> tuple[Fold, ...]:
+Classes = Mapping[str, Mapping[str, int]]
+"""Samples of each class by its name, by case; background left out."""
+
+
+def make_folds(
+    cases: Sequence[Case], *, k: int | None = None, seed: int = 0, classes: Classes | None = None
+) -> tuple[Fold, ...]:
     """Divides the labelled cases into folds; deterministic for a seed, whatever the order of `cases`.
 
     Declared splits win: with `val` cases there is exactly one fold (cases without a split train); `test` cases are in
-    no fold. Otherwise `k` (default: 5, at most the number of groups) folds with whole groups held out, sizes balanced.
-    A case without a group is a group of its own. Cases of one single group are divided into runs of neighbours; one
-    single case is divided into blocks along its longest axis.
+    no fold. Otherwise `k` (default: 5, at most the number of groups) folds with whole groups held out, sizes
+    balanced. With `classes`, a group that alone holds some class always trains, and the others are divided so that
+    every fold has its share of each class and of large and small objects. A case without a group is a group of its
+    own. Cases of one single group are divided into runs of neighbours; one single case is divided into blocks along
+    its longest axis.
 
     Raises:
         ConfigError: `k` below 2, or more than there are groups (or blocks) to hold out.
@@ -75,7 +86,7 @@ def make_folds(cases: Sequence[Case], *, k: int | None = None, seed: int = 0) ->
         groups.setdefault(f"group {case.group}" if case.group is not None else f"case {case.id}", []).append(case.id)
     if len(groups) == 1:
         return _runs([case.id for case in usable], k)
-    return _by_group(list(groups.values()), k, seed)
+    return _by_group(list(groups.values()), k, seed, classes or {})
 
 
 def block_slices(block: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[slice, ...]:
@@ -102,15 +113,38 @@ def _count(k: int | None, available: int, what: str) -> int:
     return k if k is not None else min(MAX_FOLDS, available)
 
 
-def _by_group(groups: list[list[str]], k: int | None, seed: int) -> tuple[Fold, ...]:
-    """Whole groups into `k` folds: largest groups first, each into the smallest fold so far."""
-    k = _count(k, len(groups), "groups")
-    order = np.random.default_rng(seed).permutation(len(groups))
-    shuffled = sorted((groups[i] for i in order), key=len, reverse=True)
-    held_out: list[list[str]] = [[] for _ in range(k)]
-    for group in shuffled:
-        min(held_out, key=len).extend(group)
-    return _folds(held_out)
+def _by_group(groups: list[list[str]], k: int | None, seed: int, classes: Classes) -> tuple[Fold, ...]:
+    """Whole groups into folds, rarest classes and largest groups first, each into the fold with least of its class."""
+    held = [sum((Counter(classes.get(case, {})) for case in group), Counter()) for group in groups]
+    owners = Counter(name for found in held for name in found)
+    always = [i for i, found in enumerate(held) if any(owners[name] == 1 for name in found)]
+    if len(always) == len(groups):
+        always = []
+    k = _count(k, len(groups) - len(always), "groups" if not always else "groups that need not train")
+    free = [int(i) for i in np.random.default_rng(seed).permutation(len(groups)) if i not in always]
+    free.sort(key=lambda i: (min((owners[name] for name in held[i]), default=len(groups)), -len(groups[i])))
+    parts: list[list[int]] = [[] for _ in range(k)]
+
+    def fullness(part: list[int], group: int) -> tuple[int, int, int]:
+        """Cases with the group's rarest class, cases, and labelled samples of a part so far."""
+        rarest = min(held[group], key=lambda name: owners[name], default=None)
+        own = [case for i in part for case in groups[i]]
+        with_it = sum(rarest is None or rarest in classes.get(case, {}) for case in own)
+        return with_it, len(own), sum(held[i].total() for i in part)
+
+    for group in free:
+        min(parts, key=lambda part: fullness(part, group)).append(group)
+    trained = [case for i in always for case in groups[i]]
+    return _folds(
+        [[case for i in part for case in groups[i]] for part in parts], _pinned(always, held, owners), trained
+    )
+
+
+def _pinned(always: Sequence[int], held: Sequence[Mapping[str, int]], owners: Mapping[str, int]) -> str:
+    names = sorted({name for i in always for name in held[i] if owners[name] == 1}, key=natural_key)
+    if not names:
+        return ""
+    return f"{', '.join(names)}: annotated in one case only, which always trains; how well it is found is not measured"
 
 
 def _runs(ids: list[str], k: int | None) -> tuple[Fold, ...]:
@@ -123,8 +157,8 @@ def _runs(ids: list[str], k: int | None) -> tuple[Fold, ...]:
     return _folds([[ids[i] for i in part] for part in parts], note)
 
 
-def _folds(held_out: list[list[str]], note: str = "") -> tuple[Fold, ...]:
-    everyone = sorted((case for part in held_out for case in part), key=natural_key)
+def _folds(held_out: list[list[str]], note: str = "", always: Sequence[str] = ()) -> tuple[Fold, ...]:
+    everyone = sorted([*always, *(case for part in held_out for case in part)], key=natural_key)
     return tuple(
         Fold(tuple(c for c in everyone if c not in set(part)), tuple(sorted(part, key=natural_key)), note=note)
         for part in held_out

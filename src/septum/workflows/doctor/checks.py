@@ -349,10 +349,34 @@ def check_polarity(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding
             yield Finding(case, "warning", "inverted", message, "look at the mask; exchange its two values if need be")
 
 
+def check_rare_classes(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
+    """Classes that one labelled case alone holds: they can be learnt or measured, not both."""
+    labelled = [fact for fact in facts if fact.counts and not fact.grey]
+    where: dict[int, list[str]] = {}
+    for fact in labelled:
+        for value in (set(dataset.label_names) or set(fact.counts)) & set(fact.counts) - {0, dataset.ignore_value}:
+            where.setdefault(value, []).append(fact.case)
+    if all(len(set(fact.counts) - {0, dataset.ignore_value}) < 2 for fact in labelled):
+        return  # one value per case: another coding of the same class, rather than a class of its own
+    if dataset.instances or len(labelled) < 3 or len(where) > MOST_CLASSES:
+        return
+    for value, cases in sorted(where.items()):
+        if len(cases) == 1 and len(where) > 1:
+            name = dataset.label_names.get(value, f"label {value}")
+            message = f"{name} occurs in this case only, of {len(labelled)} with labels"
+            mend = "annotate it in a second case: with one it can be learnt or measured, not both"
+            yield Finding(cases[0], "warning", "rare-class", message, mend)
+
+
+MOST_CLASSES = 12
+"""With more values than this they may be ids of objects, of which each occurs once."""
+
+
 DATASET_CHECKS: tuple[Callable[[Sequence[Facts], Dataset], Iterator[Finding]], ...] = (
     check_duplicates,
     check_alike,
     check_spacing,
     check_coding,
     check_polarity,
+    check_rare_classes,
 )

@@ -184,7 +184,7 @@ def _small(channel: NDArray[Any]) -> NDArray[np.float64]:
         small = np.nan_to_num(np.stack(blocks, axis))
     small = small - small.mean()
     norm = float(np.linalg.norm(small))
-    return small / norm if norm > 0 else small
+    return np.asarray(small / norm if norm > 0 else small, np.float64)
 
 
 def _directed(copies: Sequence[NDArray[np.float64]]) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 MODEL/plan.json            what was decided; read_plan refuses newer versions
 MODEL/settings.toml        what was asked for
+MODEL/data.json            digests of the cases and their division, as the run began
 MODEL/splits.json          which cases trained and which were held out
 MODEL/provenance.json      versions, seed, digests of the data, times
 MODEL/quality.json         how good masks turned out on held-out cases, to grade later masks by (workflows/quality)
@@ -35,6 +36,10 @@ class ModelFolder:
     @property
     def quality(self) -> Path:
         return self.path / "quality.json"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data.json"
 
     def fold(self, index: int) -> Path:
         """Folder of one fold."""

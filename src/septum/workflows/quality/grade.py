@@ -90,7 +90,8 @@ class NetworkReference:
 
 @dataclass(frozen=True)
 class Quality:
-    """What `MODEL/quality.json` holds; beyond the limits an image is unlike those of the training."""
+    """What `MODEL/quality.json` holds; beyond the limits an image is unlike those of the training, and only masks of
+    images that are near pass: on images like those the intervals were tried."""
 
     format: int
     classes: tuple[ClassQuality, ...]
@@ -99,6 +100,8 @@ class Quality:
     networks: tuple[NetworkReference, ...] = ()
     image_limit: float = FAR
     network_limit: float = FAR
+    image_near: float = 1e9
+    network_near: float = 1e9
 
 
 def write_quality(path: Path, quality: Quality) -> None:
@@ -172,8 +175,9 @@ def grade(
         one = None if quality is None else quality.classes[index - 1]
         shape = () if one is None or one.shape is None else one.shape.unusual(look.shapes[index - 1])
         figure, verdict, reasons = _judge(one, expected, agreement, unlike, threshold)
-        reasons = (*reasons, *shape, *look.unheeded)
-        if verdict == "pass" and (shape or look.unheeded):
+        doubts = (*shape, *look.unheeded, *(() if unlike else _outlying(quality, far)))
+        reasons = (*reasons, *doubts)
+        if verdict == "pass" and doubts:
             verdict = "look"
         if verdict == "look" and not reasons and not math.isnan(figure[1]):
             reasons = ("the interval holds the threshold",)
@@ -215,6 +219,13 @@ def _without_figure(one: ClassQuality | None, expected: float, threshold: float)
     if one is None or one.rough is None or one.rough.estimate(expected) >= threshold:
         return "look", ()
     return "fail", ("even of images that it was trained on, the network makes bad masks when it is as unsure",)
+
+
+def _outlying(quality: Quality | None, far: tuple[float, float]) -> tuple[str, ...]:
+    """Whether an image lies between those on which the intervals were tried and those that are unlike the training."""
+    if quality is None or not (far[0] > quality.image_near or far[1] > quality.network_near):
+        return ()
+    return ("the image lies farther from those of the training than held-out images do",)
 
 
 def distances(look: Look, quality: Quality | None, folds: Sequence[int]) -> tuple[float, float]:

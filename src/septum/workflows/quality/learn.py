@@ -103,7 +103,8 @@ def make_quality(
 ) -> Quality:
     """Learn the limits, then calibrate every class on the rows inside them; a class with few cases on those of all."""
     image_limit, network_limit = limits(rows)
-    inside = [row for row in rows if not row.seen and _within(row, image_limit, network_limit)]
+    near = (_near(rows, "image_far", image_limit), _near(rows, "network_far", network_limit))
+    inside = [row for row in rows if not row.seen and _within(row, *near)]
     classes, graded = [], []
     always = references.always or (False,) * len(references.shapes)
     for label, shape, full in zip(plan.classes.values[1:], references.shapes, always, strict=True):
@@ -116,8 +117,14 @@ def make_quality(
         graded += [replace(row, estimate=one) for row, one in told if row.label == label]
     # rows outside the limits have no estimate; they stay for whoever wants to know what the limits rest on
     return Quality(
-        FORMAT, tuple(classes), references.images, tuple(graded), tuple(networks), image_limit, network_limit
+        FORMAT, tuple(classes), references.images, tuple(graded), tuple(networks), image_limit, network_limit, *near
     )
+
+
+def _near(rows: Sequence[HeldOut], measure: str, limit: float) -> float:
+    """How far ordinary images lie: those held out as they are, and a little farther; at least `FAR`."""
+    usual = [getattr(row, measure) or 0.0 for row in rows if not row.way]
+    return min(limit, max(FAR, _SLACK * max(usual, default=0.0)))
 
 
 def _within(row: HeldOut, image_limit: float, network_limit: float) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from septum.errors import ConfigError
+from septum.net.learning.sampling import Sample
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.classes import ClassMap, infer_classes
 from septum.workflows.data.folds import Fold, make_folds
@@ -19,6 +22,7 @@ from septum.workflows.model.settings import TrainSettings
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.hooks import Note, Progress
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.words import some
 from septum.workflows.training.early import refuse_output
 from septum.workflows.training.folds import FoldJob
 
@@ -133,30 +137,60 @@ def _of_objects(classes: ClassMap, settings: TrainSettings) -> bool:
     )
 
 
-def choose_folds(cases: Sequence[Case], plan: Plan, settings: TrainSettings, on_note: Note) -> tuple[FoldJob, ...]:
+def divide(
+    cases: Sequence[Case], plan: Plan, settings: TrainSettings, samples: Mapping[str, Sample]
+) -> tuple[Fold, ...]:
+    """All folds of the cases, by what their prepared `samples` hold; one that holds nothing out with folds "none"."""
+    classes = classes_of(samples, plan)
+    if settings.folds == "none":
+        return (said(Fold(tuple(case.id for case in cases), ()), classes, plan),)
+    folds = make_folds(cases, seed=plan.seed, classes=classes)
+    if settings.folds == "thirds" and len(folds) > 1:
+        folds = make_folds(cases, k=min(3, len(folds)), seed=plan.seed, classes=classes)
+    return tuple(said(fold, classes, plan) for fold in folds)
+
+
+def choose_folds(folds: Sequence[Fold], cases: int, settings: TrainSettings, on_note: Note) -> tuple[FoldJob, ...]:
     """The networks to train: one per fold, or several of different seeds on the same cases.
 
     Raises:
         ConfigError: when a fold is asked for that there is not.
     """
-    members = range(settings.members)
-    if settings.folds == "none":
-        on_note("no case is held out: measure the model on other images with `septum evaluate`")
-        everything = Fold(tuple(case.id for case in cases), ())
-        return tuple(FoldJob(index, index, len(members), everything) for index in members)
-    folds = make_folds(cases, seed=plan.seed)
-    if settings.folds == "thirds":
-        folds = make_folds(cases, k=min(3, len(folds)), seed=plan.seed) if len(folds) > 1 else folds
+    if settings.folds in ("auto", "one", "none"):
+        chosen = [(index, folds[0]) for index in range(settings.members)]
+    elif settings.folds == "thirds":
         chosen = list(enumerate(folds))
-    elif settings.folds in ("auto", "one"):
-        chosen = [(index, folds[0]) for index in members]
     else:
         numbers = tuple(range(len(folds))) if settings.folds == "all" else parse_folds(settings.folds)
         missing = [index for index in numbers if index >= len(folds)]
         if missing:
-            raise ConfigError(f"folds must be below {len(folds)} for these {len(cases)} cases, got {missing}")
+            raise ConfigError(f"folds must be below {len(folds)} for these {cases} cases, got {missing}")
         chosen = [(index, folds[index]) for index in numbers]
+    if settings.folds == "none":
+        on_note("no case is held out: measure the model on other images with `septum evaluate`")
     for note in dict.fromkeys(fold.note for _, fold in chosen):
         if note:
             on_note(note)
     return tuple(FoldJob(index, place, len(chosen), fold) for place, (index, fold) in enumerate(chosen))
+
+
+def classes_of(samples: Mapping[str, Sample], plan: Plan) -> dict[str, dict[str, int]]:
+    """Samples of each class but the background, by its name, by case."""
+    found = {}
+    for case, sample in samples.items():
+        counts = np.bincount(np.asarray(sample.labels).reshape(-1), minlength=plan.classes.n_classes)
+        names = enumerate(plan.classes.names[1:], 1)
+        found[case] = {name: int(counts[index]) for index, name in names if counts[index]}
+    return found
+
+
+def said(fold: Fold, classes: Mapping[str, Mapping[str, int]], plan: Plan) -> Fold:
+    """The fold with the classes that none of its training cases holds, and a note that names them."""
+    seen = {name for case in fold.train for name in classes.get(case, {})}
+    unlearnt = tuple(name for name in plan.classes.names[1:] if name not in seen)
+    if not unlearnt:
+        return fold
+    where = sorted({case for case in fold.val for name in unlearnt if name in classes.get(case, {})})
+    held = f" (held out: {some(where)})" if where else ""
+    note = f"no training case holds {', '.join(unlearnt)}{held}: it is not learnt; annotate it in more cases"
+    return replace(fold, unlearnt=unlearnt, note="; ".join(part for part in (fold.note, note) if part))

@@ -179,7 +179,8 @@ def measure(
         methods=methods,
         extras=Extras(sections=quality_sections(quality, plan)),
     )
-    write_text(folder.path / "card.md", _card(folder, plan, len(cases), scores, dice, promise(quality)))
+    folds = [job.fold for job in jobs if job.index in trained]
+    write_text(folder.path / "card.md", _card(folder, plan, folds, scores, dice, promise(quality)))
     return Measurement(report, dice, len({score.case for score in scores}), promise(quality))
 
 
@@ -350,7 +351,17 @@ def _run(folder: ModelFolder, index: int) -> Any:
         return None
 
 
-def _card(folder: ModelFolder, plan: Plan, cases: int, scores: Sequence[Score], dice: float | None, limits: str) -> str:
+def _card(
+    folder: ModelFolder,
+    plan: Plan,
+    folds: Sequence[Fold],
+    scores: Sequence[Score],
+    dice: float | None,
+    limits: str,
+) -> str:
+    """What a person should know of the model; it counts what trained, not what was there."""
+    cases = len({case for fold in folds for case in fold.train})
+    unlearnt = set.intersection(*(set(fold.unlearnt) for fold in folds)) if folds else set()
     held_out = len({score.case for score in scores})
     result = (
         "not measured on held-out images"
@@ -359,7 +370,8 @@ def _card(folder: ModelFolder, plan: Plan, cases: int, scores: Sequence[Score], 
     )
     prompts = "" if plan.prompts is None else " and prompts"
     labels = "\n".join(
-        f"- {value}: {name}" for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
+        f"- {value}: {name}" + (" (not learnt: no training case holds it)" if name in unlearnt else "")
+        for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
     )
     return f"""# {folder.path.resolve().name}
 

@@ -19,7 +19,15 @@ from septum.workflows.quality.learn import References
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Note, Progress
 from septum.workflows.training import measured as outcome
-from septum.workflows.training.begin import choose_folds, claim, planned_machine, resolve_plan, settle_folds
+from septum.workflows.training.begin import (
+    choose_folds,
+    claim,
+    divide,
+    planned_machine,
+    resolve_plan,
+    settle_folds,
+)
+from septum.workflows.training.continued import continue_run, record_data
 from septum.workflows.training.early import look_first
 from septum.workflows.training.folds import FoldContext, from_first, make_fabric, train_fold
 
@@ -54,6 +62,7 @@ def train(
         DatasetError, GeometryError, FormatError: when the data cannot be used.
         ConfigError: when a setting is wrong, or `output` holds a model and neither `resume` nor `overwrite` is given.
     """
+    asked = settings
     settings = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
     data = look_first(dataset, output, axes=settings.axes, plan=settings.plan, resume=resume, overwrite=overwrite)
     for note in data.notes:
@@ -69,9 +78,16 @@ def train(
         return plan_json(resolve_plan(data, cases, folder, settings, machine, resume, on_note, on_progress))
 
     plan = parse_plan(from_first(fabric, begin), what="the plan")
-    jobs = choose_folds(cases, plan, settings, on_note)
+    went_on = continue_run(folder, asked, plan, cases) if resume else None
+    if went_on:
+        settings = went_on.settings
+        on_note(went_on.note)
     prepared = folder.path / "prepared" / str(fabric.global_rank)
     samples = _prepared(cases, plan, prepared, on_progress)
+    folds = (went_on and went_on.folds) or divide(cases, plan, settings, samples)
+    if fabric.is_global_zero and not (resume and folder.data.is_file()):
+        record_data(folder.data, cases, folds)
+    jobs = choose_folds(folds, len(cases), settings, on_note)
     on_note(outcome.describe(plan, cases))
     stopped = False
     for job in jobs:

@@ -24,14 +24,14 @@ export const curveOf = (id) => curves.get(id) ?? [];
 /** @param {Record<string, any>} what */
 export async function order(what) {
   const job = await send("/jobs", what);
-  known.set(job.id, job);
+  if (!known.has(job.id)) known.set(job.id, job); // the stream may have told of its start before this answer came
   update();
 }
 
 /** @param {number} id */
 export async function stop(id) {
-  const job = await send(`/jobs/${id}/stop`, {});
-  known.set(job.id, job);
+  const job = await send(`/jobs/${id}/stop`, {}), now = known.get(id);
+  if (!now || waits(now)) known.set(job.id, job);
   update();
 }
 
