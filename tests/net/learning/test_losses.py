@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -12,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from septum.errors import ConfigError
+from septum.instances.targets import object_targets
+from septum.net.learning import losses
 from septum.net.learning.losses import IGNORE, SMOOTH, dice_binary_cross_entropy, dice_cross_entropy, supervise
 from septum.net.learning.losses import weighted_cross_entropy as weighted
 
@@ -204,3 +207,49 @@ def test_a_target_of_another_shape_is_refused() -> None:
             loss(logits, target[:, 1:])
         with pytest.raises(ConfigError, match="target must have the shape of the logits"):
             loss(logits, target[:, None])
+
+
+def _object_case() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Two touching squares: perfect outputs (N, 2 + 4, 9, 9), class map, targets."""
+    ids = np.zeros((9, 9), np.int32)
+    ids[2:7, 1:4], ids[2:7, 4:8] = 1, 2
+    targets = torch.from_numpy(object_targets(ids))[None]
+    mask = torch.from_numpy(ids > 0)[None]
+    inside = torch.where(mask, 30.0, -30.0)
+    share = targets[:, :2].clamp(1e-9, 1 - 1e-7)
+    outputs = torch.cat([-inside[:, None], inside[:, None], torch.logit(share), targets[:, 2:]], dim=1)
+    return outputs, mask.long(), targets
+
+
+def test_the_loss_of_objects_is_least_for_right_outputs_in_each_of_its_parts() -> None:
+    outputs, target, targets = _object_case()
+    least = float(losses.objects_loss(outputs, target, weight=targets))
+    for part in (slice(0, 2), slice(2, 3), slice(3, 4), slice(4, 5), slice(5, 6)):
+        worse = outputs.clone()
+        worse[:, part] = -worse[:, part]
+        assert float(losses.objects_loss(worse, target, weight=targets)) > least + 0.1, part
+
+
+def test_what_nobody_annotated_does_not_change_the_loss_of_objects() -> None:
+    outputs, target, targets = _object_case()
+    target[:, :, 5:] = losses.IGNORE
+    before = float(losses.objects_loss(outputs, target, weight=targets))
+    outputs[..., 5:] += 3.0
+    assert float(losses.objects_loss(outputs, target, weight=targets)) == pytest.approx(before)
+
+
+def test_border_weights_raise_the_cost_of_the_gap_only_where_they_are_given() -> None:
+    outputs, target, targets = _object_case()
+    outputs[:, 1, 4, 0] = 40.0  # a background pixel taken for an object
+    plain = float(losses.objects_loss(outputs, target, weight=targets))
+    even = torch.cat([targets, torch.ones(1, 1, 9, 9)], dim=1)
+    assert float(losses.objects_loss(outputs, target, weight=even)) == pytest.approx(plain)
+    even[:, -1, 4, 0] = 5.0
+    more = 4 * 10 / 81  # log-odds of 10 against the truth, four times more of it, over 81 pixels
+    assert float(losses.objects_loss(outputs, target, weight=even)) == pytest.approx(plain + more, rel=1e-4)
+
+
+def test_the_loss_of_objects_without_targets_is_refused() -> None:
+    outputs, target, _ = _object_case()
+    with pytest.raises(ConfigError, match="targets of objects"):
+        losses.objects_loss(outputs, target)

@@ -73,6 +73,16 @@ def predict(
     scribble_background: Annotated[
         int | None, typer.Option(metavar="V", help="Value that marks the background in the scribbles.")
     ] = None,
+    semantic: Annotated[
+        bool, typer.Option("--semantic", help="Of a model of single objects, also write the mask of its classes.")
+    ] = False,
+    outlines: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="imagej|geojson",
+            help="Of a model of single objects, also write outlines of planes: ImageJ ROIs or GeoJSON; repeatable.",
+        ),
+    ] = None,
     axes: options.Axes = None,
     devices: options.Devices = None,
     precision: options.Precision = None,
@@ -98,6 +108,8 @@ def predict(
         "boxes": tuple(box or ()) or None,
         "scribbles": scribbles,
         "scribble_background": scribble_background,
+        "semantic": semantic or None,
+        "outlines": tuple(outlines or ()) or None,
         "axes": axes,
         "devices": devices,
         "precision": precision,

@@ -96,6 +96,15 @@ def train(
             help="Train a network that also takes clicks, scribbles and boxes (`septum predict --click`); slower.",
         ),
     ] = False,
+    instances: Annotated[
+        bool | None,
+        typer.Option(
+            "--instances/--semantic",
+            help="Learn single objects (values are their ids; where the data set names its values, connected pieces of "
+            "each class), or classes only.",
+            show_default="from the labels",
+        ),
+    ] = None,
     settings: options.Settings = None,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -123,6 +132,7 @@ def train(
         "precision": precision,
         "baselines": baselines or None,
         "prompts": prompts or None,
+        "instances": instances,
     }
     from septum.cli.progress import Reporter
     from septum.workflows.model.settings import TrainSettings

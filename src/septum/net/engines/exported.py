@@ -17,7 +17,7 @@ import torch
 
 from septum.errors import ConfigError
 from septum.net.architecture.unet import UNet
-from septum.net.engines.protocol import FloatArray, _check_ensemble
+from septum.net.engines.protocol import FloatArray, _check_ensemble, mirrored_signs
 from septum.net.engines.torch import torch_engine
 
 Run = Callable[[FloatArray], FloatArray]
@@ -27,10 +27,13 @@ Run = Callable[[FloatArray], FloatArray]
 class ExportedEngine:
     """See `onnx_engine` and `openvino_engine`."""
 
-    def __init__(self, runs: Sequence[Run], model: UNet, flips: tuple[tuple[int, ...], ...]) -> None:
+    def __init__(
+        self, runs: Sequence[Run], model: UNet, flips: tuple[tuple[int, ...], ...], *, n_maps: int = 0
+    ) -> None:
         self.runs = tuple(runs)
         self.flips = flips
-        self.n_classes = model.config.out_channels
+        self.n_maps = n_maps
+        self.n_classes = model.config.out_channels - n_maps
         self.margin = tuple(model.margin)
         self.divisor = tuple(model.divisor)
         self.activation: str = model.config.activation_out
@@ -44,6 +47,9 @@ class ExportedEngine:
         for run, flip in itertools.product(self.runs, self.flips):
             axes = tuple(axis + 2 for axis in flip)
             logits = np.flip(run(np.ascontiguousarray(np.flip(tile, axes))), axes)
+            if flip and self.n_maps:
+                signs = mirrored_signs(flip, logits.shape[1], self.n_maps, len(self.margin))
+                logits = logits * signs.reshape(-1, *(1,) * len(self.margin))
             if total is None:
                 total = np.array(logits, dtype=np.float32)
             else:
@@ -61,6 +67,7 @@ def _exported_engine(
     *,
     compile_file: Callable[[Path], Run],
     tolerance: float,
+    n_maps: int = 0,
 ) -> ExportedEngine:
     _check_ensemble(models)
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +79,7 @@ def _exported_engine(
         run = compile_file(path)
         _check_parity(model, run, path, tolerance)
         runs.append(run)
-    return ExportedEngine(runs, models[0], tuple(flips) or ((),))
+    return ExportedEngine(runs, models[0], tuple(flips) or ((),), n_maps=n_maps)
 
 
 def export_onnx(model: UNet, path: Path) -> Path:

@@ -10,13 +10,15 @@ from septum.net.engines.exported import ExportedEngine, Run, _exported_engine, _
 from septum.net.engines.protocol import FloatArray
 
 
-def onnx_engine(models: Sequence[UNet], *, folder: Path, flips: Sequence[tuple[int, ...]] = ((),)) -> "ExportedEngine":
+def onnx_engine(
+    models: Sequence[UNet], *, folder: Path, flips: Sequence[tuple[int, ...]] = ((),), n_maps: int = 0
+) -> "ExportedEngine":
     """Predict with ONNX Runtime on the CPU (float32), from files that are exported into `folder` once.
 
     Needs the extra `engines`; ConfigError says so where it is missing. Each file is compared with its PyTorch model on
     a tile of noise before it is used; ConfigError when they differ.
     """
-    return _exported_engine(models, Path(folder), flips, compile_file=_onnx_run, tolerance=1e-3)
+    return _exported_engine(models, Path(folder), flips, compile_file=_onnx_run, tolerance=1e-3, n_maps=n_maps)
 
 
 def _onnx_run(path: Path) -> Run:

@@ -17,6 +17,7 @@ def openvino_engine(
     folder: Path,
     flips: Sequence[tuple[int, ...]] = ((),),
     precision: str = "32-true",
+    n_maps: int = 0,
 ) -> "ExportedEngine":
     """Predict with OpenVINO on the CPU; as `onnx_engine`, and in bfloat16 where `precision` asks for it."""
     if AUTOCAST.get(precision, torch.float16) not in (None, torch.bfloat16):
@@ -28,7 +29,9 @@ def openvino_engine(
     def compile_file(path: Path) -> Run:
         return _openvino_run(path, "bf16" if low else "f32")
 
-    return _exported_engine(models, Path(folder), flips, compile_file=compile_file, tolerance=0.05 if low else 1e-3)
+    return _exported_engine(
+        models, Path(folder), flips, compile_file=compile_file, tolerance=0.05 if low else 1e-3, n_maps=n_maps
+    )
 
 
 def _openvino_run(path: Path, precision: str) -> Run:

@@ -59,6 +59,26 @@ class PartsEngine(Protocol):
     def parts(self, batch: FloatArray) -> Iterator[tuple[slice, Tensor]]: ...
 
 
+def maps_of(engine: Engine) -> int:
+    """How many outputs an engine has beside those of the classes: its `n_maps`, 0 where it has no such attribute.
+
+    They come after the classes; the last of them are a vector, whose components a mirror turns round.
+    """
+    return int(getattr(engine, "n_maps", 0))
+
+
+def mirrored_signs(flip: Sequence[int], outputs: int, n_maps: int, ndim: int) -> FloatArray:
+    """`(outputs,)` -1 for the components of the vector that mirroring these spatial axes turns round, else 1.
+
+    >>> mirrored_signs((1,), 6, 4, 2).tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, -1.0]
+    """
+    signs = np.ones(outputs, dtype=np.float32)
+    for axis in flip if n_maps else ():
+        signs[outputs - ndim + axis] = -1.0
+    return signs
+
+
 def mirrors(axes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """Every combination of mirrored spatial axes, the image as it is included as the first.
 

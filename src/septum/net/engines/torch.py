@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from septum.errors import ConfigError
 from septum.net.architecture.unet import UNet
 from septum.net.engines.evidence import Evidence
-from septum.net.engines.protocol import AUTOCAST, Engine, FloatArray, _check_ensemble
+from septum.net.engines.protocol import AUTOCAST, Engine, FloatArray, _check_ensemble, mirrored_signs
 
 _PART_BYTES = 32 << 20
 """Logits computed at a time: what more classes may add to the peak of a tile."""
@@ -23,11 +23,13 @@ def torch_engine(
     device: torch.device | str = "cpu",
     precision: str = "32-true",
     flips: Sequence[tuple[int, ...]] = ((),),
+    n_maps: int = 0,
 ) -> "TorchEngine":
     """Predict with PyTorch; the mean of the logits over `models` (an ensemble of folds) and `flips`.
 
     flips: the mirrored copies to average over, each a tuple of spatial axes; () is the image as it is (see `mirrors`).
     precision: a name as in Lightning Fabric; the head always runs in float32, so that bfloat16 does not round logits.
+    n_maps: how many outputs are no classes (see `maps_of`).
     The models are moved to `device` and otherwise left alone: their training mode is restored after each call.
 
     >>> from septum.net.architecture.unet import lecture
@@ -38,7 +40,7 @@ def torch_engine(
     _check_ensemble(models)
     if precision not in AUTOCAST:
         raise ConfigError(f"precision must be one of {', '.join(AUTOCAST)}, got {precision!r}; CHOOSE one of these")
-    return TorchEngine(models, torch.device(device), AUTOCAST[precision], tuple(flips) or ((),))
+    return TorchEngine(models, torch.device(device), AUTOCAST[precision], tuple(flips) or ((),), n_maps=n_maps)
 
 
 class TorchEngine:
@@ -50,12 +52,15 @@ class TorchEngine:
         device: torch.device,
         autocast: torch.dtype | None,
         flips: tuple[tuple[int, ...], ...],
+        *,
+        n_maps: int = 0,
     ) -> None:
         self.models = [model.to(device) for model in models]
         self.device = device
         self.autocast = autocast
         self.flips = flips
-        self.n_classes = models[0].config.out_channels
+        self.n_maps = n_maps
+        self.n_classes = models[0].config.out_channels - n_maps
         self.margin = tuple(models[0].margin)
         self.divisor = tuple(models[0].divisor)
         self.activation: str = models[0].config.activation_out
@@ -67,7 +72,8 @@ class TorchEngine:
         total: Tensor | None = None
         for classes, logits in self.parts(batch):
             if total is None:
-                total = logits.new_zeros((logits.shape[0], self.n_classes, *logits.shape[2:]))
+                outputs = self.n_classes + self.n_maps
+                total = logits.new_zeros((logits.shape[0], outputs, *logits.shape[2:]))
             total[:, classes] += logits
         if total is None:
             raise ConfigError(f"batch must hold at least one tile, got shape {batch.shape}; ADD a tile")
@@ -87,11 +93,13 @@ class TorchEngine:
                 self.witness.felt(network, features)
             voxels = features.shape[0] * int(np.prod(features.shape[2:]))
             chunk = max(1, _PART_BYTES // (4 * voxels))
-            for start in range(0, self.n_classes, chunk):
-                classes = slice(start, min(start + chunk, self.n_classes))
-                logits = _head(model.head, features, classes, scale)
-                if voting is not None:
-                    vote = _better(vote, logits, start)
+            outputs = self.n_classes + self.n_maps
+            signs = scale * torch.from_numpy(mirrored_signs(flip, outputs, self.n_maps, len(self.margin)))
+            for start in range(0, outputs, chunk):
+                classes = slice(start, min(start + chunk, outputs))
+                logits = _head(model.head, features, classes, signs[classes].to(self.device))
+                if voting is not None and start < self.n_classes:
+                    vote = _better(vote, logits[:, : self.n_classes - start], start)
                 yield classes, logits
             del features
             if vote is not None:
@@ -107,7 +115,8 @@ class TorchEngine:
         vote: tuple[Tensor, Tensor] | None = None
         chunk = max(1, _PART_BYTES // (4 * features.shape[0] * int(np.prod(features.shape[2:]))))
         for start in range(0, self.n_classes, chunk):
-            vote = _better(vote, _head(model.head, features, slice(start, start + chunk), 1.0), start)
+            classes = slice(start, min(start + chunk, self.n_classes))
+            vote = _better(vote, _head(model.head, features, classes, torch.ones((), device=self.device)), start)
         assert vote is not None
         return vote[1]
 
@@ -171,8 +180,9 @@ def _features(model: UNet, inputs: Tensor, flip: list[int], autocast: torch.dtyp
 
 
 @torch.inference_mode()
-def _head(head: nn.Module, features: Tensor, classes: slice, scale: float) -> Tensor:
-    """The 1×1 convolution of the head for some of its classes, times `scale`."""
-    weight, bias = head.get_parameter("weight")[classes] * scale, head.get_parameter("bias")[classes] * scale
+def _head(head: nn.Module, features: Tensor, classes: slice, scale: Tensor) -> Tensor:
+    """The 1×1 convolution of the head for some of its outputs, times `scale` (one number, or one for each)."""
+    weight = head.get_parameter("weight")[classes]
+    weight, bias = weight * scale.view(-1, *(1,) * (weight.ndim - 1)), head.get_parameter("bias")[classes] * scale
     convolve = nn.functional.conv2d if features.ndim == 4 else nn.functional.conv3d
     return convolve(features, weight.to(features.dtype), bias.to(features.dtype))

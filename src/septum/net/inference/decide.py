@@ -5,6 +5,7 @@ the best so far; all classes together never exist at the output's size. Probabil
 made slab by slab and handed over at once.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -81,9 +82,11 @@ def decide_block(
     sink: Sink | None = None,
     activation: str = "softmax",
     evidence: Evidence | None = None,
+    n_maps: int = 0,
 ) -> None:
     """Arg-max a block's logits (K, *needed) into `out`, slab by slab; hand probabilities to the sink and the evidence.
 
+    n_maps: of the K outputs, the last so many are no classes: they decide nothing, and reach the sink as they are.
     activation: "softmax" or "sigmoid", how interpolated logits become probabilities.
 
     Raises:
@@ -93,22 +96,24 @@ def decide_block(
         return
     _refuse_not_finite(logits)
     whole = sink is None and evidence is None
+    n_classes = len(logits) - n_maps
     limit = _SLAB_VOXELS if whole else max(1, _SLAB_FLOATS // len(logits))
     for slab in split_box(grid.output(block), min(limit, _SLAB_VOXELS)):
         positions = grid.positions(block, slab)
         place = tuple(slice(low, high) for low, high in slab)
         sampled = (_sample(one, positions) for one in logits)
         if whole:
-            out[place] = _running_best(sampled).cpu().numpy()
+            out[place] = _running_best(itertools.islice(sampled, n_classes)).cpu().numpy()
             continue
         stacked = torch.stack(list(sampled))
-        winner = _running_best(iter(stacked))
+        winner = _running_best(iter(stacked[:n_classes]))
         out[place] = winner.cpu().numpy()
-        chances = stacked.sigmoid_() if activation == "sigmoid" else stacked.softmax(0)
+        classes = stacked[:n_classes]
+        chances = classes.sigmoid() if activation == "sigmoid" else classes.softmax(0)
         if evidence is not None:
             evidence.decided(chances, winner)
         if sink is not None:
-            sink(place, chances.cpu().numpy())
+            sink(place, (torch.cat([chances, stacked[n_classes:]]) if n_maps else chances).cpu().numpy())
 
 
 def _refuse_not_finite(logits: Tensor) -> None:

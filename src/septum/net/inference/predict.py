@@ -17,7 +17,7 @@ from torch import Tensor
 
 from septum.errors import Cancelled, ConfigError, SeptumError
 from septum.net.engines.evidence import Evidence
-from septum.net.engines.protocol import Engine, PartsEngine
+from septum.net.engines.protocol import Engine, PartsEngine, maps_of
 from septum.net.engines.torch import watched_by
 from septum.net.inference.decide import ClassArray, FloatArray, OutputGrid, Sink, decide_block
 from septum.net.inference.tiles import (
@@ -93,7 +93,8 @@ def predict_classes(
     fractional indices into `array` at which the output is wanted (default: at its voxels); logits are interpolated
     linearly there, then decided. Returns uint8 of the output's shape (uint16 beyond 256 classes).
 
-    probabilities: called with (slices, (K, *block) float32) until each output voxel has been handed over once.
+    probabilities: called with (slices, (K, *block) float32) until each output voxel has been handed over once; where
+        an engine has outputs that are no classes, they follow, interpolated but otherwise as they are.
     evidence: adds up what the network tells about its own mask.
     on_progress: called with the fraction done, 0 to 1. should_stop: asked between batches; `Cancelled` is raised.
     When memory runs out, tiles and blocks halve and the block is tried again; `SeptumError` when that ends.
@@ -113,7 +114,7 @@ def predict_classes(
     classes: ClassArray = np.zeros(grid.shape, dtype=np.uint8 if engine.n_classes <= 256 else np.uint16)
     progress = _Progress(float(np.prod(shape)), on_progress, should_stop)
     engine = watched_by(engine, evidence)
-    waiting = _columns(tiling, (settings.memory_mb << 20) // (4 * engine.n_classes), grid.halo)[::-1]
+    waiting = _columns(tiling, (settings.memory_mb << 20) // (4 * _outputs(engine)), grid.halo)[::-1]
     while waiting:
         column = waiting.pop()
         start = column[0][0]
@@ -124,7 +125,14 @@ def predict_classes(
         while (found := _next_unless_out_of_memory(rows)) is not None:
             block, logits = found
             decide_block(
-                logits, block, grid, out=classes, sink=probabilities, activation=engine.activation, evidence=evidence
+                logits,
+                block,
+                grid,
+                out=classes,
+                sink=probabilities,
+                activation=engine.activation,
+                evidence=evidence,
+                n_maps=maps_of(engine),
             )
             column = ((block[0][1], column[0][1]), *column[1:])
             del found, logits
@@ -160,6 +168,10 @@ class _Tiling:
             yield slice(first - low, last - low), slice(first - axis.starts[i], last - axis.starts[i]), share
 
 
+def _outputs(engine: Engine) -> int:
+    return engine.n_classes + maps_of(engine)
+
+
 def _lay(engine: Engine, shape: Sequence[int], patch: tuple[int, ...], overlap: float) -> _Tiling:
     outputs = [length - 2 * side for length, side in zip(patch, engine.margin, strict=True)]
     if max(engine.margin) == 0:
@@ -174,7 +186,7 @@ def _within_budget(engine: Engine, patch: tuple[int, ...], settings: TileSetting
     while not isinstance(engine, PartsEngine):
         outputs = [length - 2 * side for length, side in zip(patch, engine.margin, strict=True)]
         smaller = halve_patch(patch, margin=engine.margin, divisor=engine.divisor)
-        if smaller is None or 8 * engine.n_classes * np.prod(outputs, dtype=float) <= settings.memory_mb << 20:
+        if smaller is None or 8 * _outputs(engine) * np.prod(outputs, dtype=float) <= settings.memory_mb << 20:
             break
         patch = smaller
     return patch
@@ -217,7 +229,7 @@ def _finished_rows(
     layers = tiling.axes[0].touching(top, bottom)
     height = max(min(spans[i][1], bottom) - max(top, spans[i][0] - grid.halo) for i in layers)
     device = engine.device if isinstance(engine, PartsEngine) else torch.device("cpu")
-    logits = torch.zeros((engine.n_classes, height, *(high - low for low, high in across)), device=device)
+    logits = torch.zeros((_outputs(engine), height, *(high - low for low, high in across)), device=device)
     for index, layer in enumerate(layers):
         window: Box = ((top, min(top + height, bottom)), *across)
         tiles = tiling.layer(layer, across)
@@ -283,7 +295,7 @@ def _parts(engine: Engine, batch: FloatArray, tiling: _Tiling) -> Iterator[tuple
     if isinstance(engine, PartsEngine):
         pairs = engine.parts(batch)
     else:
-        pairs = iter([(slice(0, engine.n_classes), torch.as_tensor(engine(batch)))])
+        pairs = iter([(slice(0, _outputs(engine)), torch.as_tensor(engine(batch)))])
     for classes, part in pairs:
         wanted = (len(batch), classes.stop - classes.start, *expected)
         if part.shape != wanted:

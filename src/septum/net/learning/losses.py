@@ -83,6 +83,38 @@ def weighted_cross_entropy(
     return _mean(-log_p_true, valid, count, weight)
 
 
+def objects_loss(outputs: Tensor, target: Tensor, *, ignore: int = IGNORE, weight: Tensor | None = None) -> Tensor:
+    """What is learnt of single objects: classes, borders, distances and vectors, each a mean over annotated voxels.
+
+    Args:
+        outputs: (N, K + 2 + D, *spatial) logits of K classes, of border and distance, and a vector of D axes.
+        target: class map (N, *spatial).
+        ignore: its value where nothing is annotated; it counts in no sum.
+        weight: (N, 2 + D, *spatial) as `septum.instances.targets.object_targets` gives them; one more channel is a
+            weight of the cross entropy of the classes (the border weights of the U-Net paper).
+
+    The loss is soft Dice and cross entropy of the classes, plus the binary cross entropies of border and distance (in
+    [0, 1], so that its mean is learnt), plus the squared error of the vectors inside of objects.
+
+    Raises:
+        ConfigError: without targets.
+    """
+    if weight is None:
+        raise ConfigError("weight must hold the targets of objects, got none; give samples with ids")
+    ndim = target.ndim - 1
+    extra = 2 + ndim
+    classes, (scalars, vectors) = outputs.shape[1] - extra, (outputs[:, -extra:-ndim], outputs[:, -ndim:])
+    border_weight = weight[:, extra] if weight.shape[1] > extra else None
+    loss = dice_cross_entropy(outputs[:, :classes], target, ignore=ignore, weight=border_weight)
+    valid = (target != ignore).to(torch.float32)[:, None]
+    count = valid.sum().clamp(min=1.0)
+    entropy = F.binary_cross_entropy_with_logits(scalars.float(), weight[:, :2].float(), reduction="none")
+    wanted = weight[:, 2:extra].float()
+    inside = valid * (wanted.square().sum(1, keepdim=True) > 0.5)
+    error = ((vectors.float() - wanted).square() * inside).sum() / inside.sum().clamp(min=1.0)
+    return loss + (entropy * valid).sum() / count + 0.5 * error
+
+
 Loss = Callable[..., Tensor]
 
 

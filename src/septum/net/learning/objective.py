@@ -1,7 +1,8 @@
 """What a network learns: maps computed once from a case's labels, and a loss of (output, labels, maps).
 
-This is the seam between tasks. Today there is a class map, with or without the 2015 paper's border weights; borders,
-distances and vectors for instances are further rows of the same table, and the training loop does not change.
+This is the seam between tasks: a class map, with or without the 2015 paper's border weights, or single objects, whose
+borders, distances and vectors are outputs beside those of the classes. What augmentation cannot warp (distances,
+vectors) is made of the warped ids of every patch.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from septum.errors import ConfigError
+from septum.instances.targets import object_targets, target_names
 from septum.net.learning import losses
 from septum.net.learning.border_weights import border_weights
 
@@ -31,10 +33,17 @@ class Objective:
             None when the labels are enough.
         loss: `(output, labels, maps) -> scalar`; `output` is what the network returns in training, `labels` is
             `(N, *patch)` with the ignored class where nothing is annotated, `maps` is `(N, M, *patch)` or None.
+        targets: `(ids, spacing, radii) -> (M, *patch)` float32, computed of the warped ids of each patch in place of
+            `maps`; the network then has `target_names` outputs more than classes.
     """
 
     maps: Callable[[NDArray[Any], tuple[float, ...]], Maps] | None
     loss: Callable[[Any, Tensor, Tensor | None], Tensor]
+    targets: Callable[[NDArray[Any], tuple[float, ...], NDArray[Any]], Maps] | None = None
+
+    def extra_outputs(self, ndim: int) -> int:
+        """How many outputs a network has beside those of the classes."""
+        return 0 if self.targets is None else len(target_names(ndim))
 
 
 def _unweighted(loss: losses.Loss) -> Callable[[Any, Tensor, Tensor | None], Tensor]:
@@ -43,6 +52,20 @@ def _unweighted(loss: losses.Loss) -> Callable[[Any, Tensor, Tensor | None], Ten
 
 def _weighted(loss: losses.Loss) -> Callable[[Any, Tensor, Tensor | None], Tensor]:
     return lambda output, labels, maps: losses.supervise(loss, output, labels, ignore=_ignored(output), weight=maps)
+
+
+def _of_objects(output: Any, labels: Tensor, maps: Tensor | None) -> Tensor:
+    first = output if isinstance(output, Tensor) else output[0]
+    ignore = losses.ignore_class(first.shape[1] - len(target_names(labels.ndim - 1)))
+    return losses.supervise(losses.objects_loss, output, labels, ignore=ignore, weight=maps)
+
+
+def _targets(ids: NDArray[Any], spacing: tuple[float, ...], radii: NDArray[Any]) -> Maps:
+    return object_targets(ids, spacing=spacing, radii=radii)
+
+
+def _weighted_targets(ids: NDArray[Any], spacing: tuple[float, ...], radii: NDArray[Any]) -> Maps:
+    return np.concatenate([_targets(ids, spacing, radii), border_weights(np.maximum(ids, 0))[None]])
 
 
 def _ignored(output: Tensor | Sequence[Tensor]) -> int:
@@ -58,6 +81,8 @@ OBJECTIVES: dict[str, Objective] = {
     "dice + cross entropy": Objective(None, _unweighted(losses.dice_cross_entropy)),
     "dice + sigmoid per class": Objective(None, _unweighted(losses.dice_binary_cross_entropy)),
     "border-weighted cross entropy": Objective(_border_map, _weighted(losses.weighted_cross_entropy)),
+    "objects": Objective(None, _of_objects, _targets),
+    "objects, border-weighted": Objective(None, _of_objects, _weighted_targets),
 }
 
 

@@ -20,6 +20,21 @@ POSITIONS_PER_CLASS = 5000
 
 
 @dataclass(frozen=True, eq=False)
+class Objects:
+    """The single objects of a case.
+
+    Args:
+        ids: `shape` int32, 0 for background, objects from 1 to n, -1 where nothing is annotated.
+        classes: `(n + 2,)` int64 class by id; the last is the ignored class, which the id -1 finds.
+        radii: `(n + 1,)` float32 largest distance from the border by id.
+    """
+
+    ids: NDArray[Any]
+    classes: NDArray[Any]
+    radii: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
 class Sample:
     """One case as the network sees it.
 
@@ -29,6 +44,7 @@ class Sample:
         labels: `shape` class map, `ignore_class` where nothing is annotated.
         spacing: mm per array axis.
         maps: `(M, *shape)` float32 that travel with the labels through augmentation (border weights), or None.
+        objects: the single objects, where they are what is learnt.
     """
 
     name: str
@@ -36,6 +52,7 @@ class Sample:
     labels: NDArray[Any]
     spacing: tuple[float, ...]
     maps: NDArray[Any] | None = None
+    objects: Objects | None = None
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,8 @@ class _Run:
         self.samples, self.config, self.fabric, self.objective = samples, config, fabric, objective
         self.augment, self.validate, self.state_file, self.on_status = augment, validate, state_file, on_status
         self.state = _State()
-        self.sampler = PatchSampler(samples, n_classes=model.config.out_channels, oversample=config.oversample)
+        self.n_classes = model.config.out_channels - objective.extra_outputs(model.config.ndim)
+        self.sampler = PatchSampler(samples, n_classes=self.n_classes, oversample=config.oversample)
         self.layout = torch.channels_last if model.config.ndim == 2 else torch.channels_last_3d
         model = model.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.average = copy.deepcopy(model).to(fabric.device).eval().requires_grad_(False)
@@ -265,7 +266,7 @@ class _Run:
         self, images: Tensor, labels: Tensor, config: PromptConfig, spacings: Sequence[tuple[float, ...]]
     ) -> Tensor:
         """The patches of this step with the robot user's prompts; it corrects the averaged network."""
-        n_classes = self.raw.config.out_channels
+        n_classes = self.n_classes
         key = (self.config.seed, self.fabric.global_rank, self.state.step)
 
         def guess(batch: Tensor) -> Tensor:
@@ -302,7 +303,7 @@ class _Run:
         output = [n - 2 * m for n, m in zip(self.config.patch, self.raw.margin, strict=True)]
         centre = augmentation.inside(draw.centre, patch=output, shape=sample.labels.shape)
         cut = augmentation.apply(drawn, image, labels, centre=centre, extras=sample.maps, device=self.fabric.device)
-        return cut, sample.spacing
+        return with_targets(cut, sample, self.objective), sample.spacing
 
     def update_average(self) -> None:
         # The average is short at first (it would remember the random start), long later.
@@ -455,10 +456,22 @@ def _optimiser(model: UNet, config: TrainConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
 
 
+def with_targets(patch: Patch, sample: Sample, objective: Objective) -> Patch:
+    """A patch whose labels are warped ids, with their classes as labels and the targets made of them; others as is."""
+    if sample.objects is None or objective.targets is None or patch.labels is None:
+        return patch
+    ids = patch.labels.cpu().numpy()
+    maps = objective.targets(ids, sample.spacing, sample.objects.radii)
+    device = patch.image.device
+    classes = torch.from_numpy(sample.objects.classes[ids]).to(device)
+    return Patch(patch.image, classes, torch.from_numpy(maps).to(device))
+
+
 def _on_device(sample: Sample, device: torch.device) -> tuple[Any, Any]:
+    labels = sample.labels if sample.objects is None else sample.objects.ids
     if isinstance(sample.image, np.memmap):
-        return sample.image, sample.labels
-    return torch.as_tensor(sample.image).to(device), torch.as_tensor(sample.labels).to(device)
+        return sample.image, labels
+    return torch.as_tensor(sample.image).to(device), torch.as_tensor(labels).to(device)
 
 
 def _collate(patches: Sequence[Patch], margin: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor | None]:

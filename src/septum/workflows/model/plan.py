@@ -17,9 +17,11 @@ from typing import Literal
 from septum.errors import CheckpointError, ConfigError
 from septum.geometry import Grid
 from septum.geometry.placement import Placement
+from septum.instances.decode import Decoding
 from septum.net.architecture.unet import UNet, UNetConfig, encoder_unet, lecture, paper
 from septum.net.augment import augment
 from septum.net.augment.augment import AugmentConfig
+from septum.net.learning.objective import get_objective
 from septum.net.prompts import PromptConfig, prompt_channels
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.model.fingerprint import Fingerprint
@@ -161,6 +163,7 @@ class Plan:
         seed: seed of everything random.
         fingerprint: what the plan was derived from.
         prompts: how clicks, scribbles and boxes look to the network; None for a network that takes none.
+        instances: how single objects are read from the network's outputs; None for a network of classes only.
         chosen: what "auto" chose and why, in a sentence.
     """
 
@@ -183,7 +186,13 @@ class Plan:
     fingerprint: Fingerprint
     format_version: int = FORMAT_VERSION
     prompts: PromptConfig | None = None
+    instances: Decoding | None = None
     chosen: str = ""
+
+    @property
+    def n_maps(self) -> int:
+        """How many outputs the network has beside those of the classes."""
+        return 0 if self.instances is None else get_objective(self.objective).extra_outputs(self.unet.ndim)
 
     def placement(self, grid: Grid) -> Placement:
         """How an image on `grid` is laid out for the network: turned where the plan says so, at its spacing."""
@@ -340,7 +349,7 @@ def _auto(basis: _Basis) -> Plan:
         return UNetConfig(
             ndim=ndim,
             in_channels=_inputs(basis),
-            out_channels=basis.classes.n_classes,
+            out_channels=_outputs(basis),
             features=tuple(min(width * 2**level, MOST_FEATURES[ndim]) for level in range(len(kernels))),
             strides=strides,
             kernels=kernels,
@@ -353,19 +362,19 @@ def _auto(basis: _Basis) -> Plan:
     total = fingerprint.cases * math.prod(shape) * (fingerprint.shape_median[0] if fingerprint.ndim > ndim else 1)
     width, steps = _width(unet, patch, batch, basis, few=total < FEW_VOXELS)
     budget = Budget(basis.settings.minutes, basis.settings.steps, batch, "adamw", learning_rate=4e-3)
-    plan = _plan(basis, unet(width), patch, budget, "dice + cross entropy")
+    plan = _plan(basis, unet(width), patch, budget, _objective(basis, "dice + cross entropy"))
     passes = steps * batch * math.prod(patch) / total
     return replace(plan, augment=augment.stronger(plan.augment)) if passes > MANY_PASSES else plan
 
 
 def _encoder(basis: _Basis) -> Plan:
     """An encoder that has seen images; turned, scaled and coloured strongly, for it could learn ten images by heart."""
-    unet = encoder_unet(_inputs(basis), basis.classes.n_classes)
+    unet = encoder_unet(_inputs(basis), _outputs(basis))
     patch = _round(_patch([round(0.9 * n) for n in basis.shape], basis.step, basis.machine), unet.divisor)
     budget = Budget(
         basis.settings.minutes, basis.settings.steps, 4, "adamw", learning_rate=2e-3, encoder_rate=ENCODER_RATE
     )
-    plan = _plan(basis, unet, patch, budget, "dice + cross entropy")
+    plan = _plan(basis, unet, patch, budget, _objective(basis, "dice + cross entropy"))
     strong = augment.stronger(plan.augment)
     flips = _flips(basis)
     spatial = replace(strong.spatial, flips=flips, quarter_turns=all(flips))
@@ -416,6 +425,16 @@ def _inputs(basis: _Basis) -> int:
     return basis.fingerprint.channels + (prompt_channels(basis.classes.n_classes) if basis.settings.prompts else 0)
 
 
+def _objective(basis: _Basis, of_classes: str, of_objects: str = "objects") -> str:
+    return of_objects if basis.settings.instances else of_classes
+
+
+def _outputs(basis: _Basis) -> int:
+    """Channels that the network returns: the classes, and what is said about objects."""
+    objective = get_objective(_objective(basis, "dice + cross entropy"))
+    return basis.classes.n_classes + objective.extra_outputs(len(basis.shape))
+
+
 def _lecture(basis: _Basis) -> Plan:
     unet = lecture(len(basis.shape), _inputs(basis), basis.classes.n_classes)
     patch = _round(basis.patch(), unet.divisor)
@@ -426,7 +445,7 @@ def _lecture(basis: _Basis) -> Plan:
 
 def _paper(basis: _Basis) -> Plan:
     """The 2015 paper: one large tile per step, momentum 0.99, border-weighted loss."""
-    unet = paper(len(basis.shape), _inputs(basis), basis.classes.n_classes)
+    unet = paper(len(basis.shape), _inputs(basis), _outputs(basis))
     network = UNet(replace(unet, features=(1,) * len(unet.features)))
     largest = PAPER_OUTPUT[basis.machine.device]
     patch = network.valid_input_size(tuple(min(n, largest) for n in basis.shape))
@@ -439,7 +458,8 @@ def _paper(basis: _Basis) -> Plan:
         weight_decay=0.0,
         oversample=0.0,
     )
-    plan = _plan(basis, unet, patch, budget, "border-weighted cross entropy")
+    objective = _objective(basis, "border-weighted cross entropy", "objects, border-weighted")
+    plan = _plan(basis, unet, patch, budget, objective)
     return replace(plan, augment=augment.paper(patch), overlap=0.0)
 
 
@@ -466,6 +486,7 @@ def _plan(basis: _Basis, unet: UNetConfig, patch: tuple[int, ...], budget: Budge
         seed=settings.seed,
         fingerprint=fingerprint,
         prompts=PromptConfig() if settings.prompts else None,
+        instances=Decoding() if settings.instances else None,
     )
 
 
@@ -503,10 +524,11 @@ def prediction_tile(plan: Plan) -> tuple[int, ...]:
 
 
 def plan_json(plan: Plan) -> str:
-    """The plan as JSON text; a network without prompts has none in its plan."""
+    """The plan as JSON text; a network without prompts, or of classes only, has no such part in its plan."""
     content = unstructure(plan)
-    if plan.prompts is None:
-        del content["prompts"]
+    for part in ("prompts", "instances"):
+        if getattr(plan, part) is None:
+            del content[part]
     if plan.unet.encoder == "own":  # readable to a Septum that knows no other
         del content["unet"]["encoder"], content["budget"]["encoder_rate"]
     if not plan.chosen:
@@ -542,6 +564,7 @@ def parse_plan(text: str, *, what: str) -> Plan:
             f"{what} has format version {version}, this Septum reads up to {FORMAT_VERSION}; upgrade Septum"
         )
     plan = structure(data, Plan, what=what)
+    _check_outputs(plan, what)
     if plan.prompts is not None:
         expected = plan.channels + prompt_channels(plan.classes.n_classes)
         if plan.unet.in_channels != expected:
@@ -550,3 +573,18 @@ def parse_plan(text: str, *, what: str) -> Plan:
                 f"got {plan.unet.in_channels}; correct it, or derive the plan with --prompts"
             )
     return plan
+
+
+def _check_outputs(plan: Plan, what: str) -> None:
+    learnt = get_objective(plan.objective).targets is not None
+    if learnt != (plan.instances is not None):
+        raise ConfigError(
+            f"{what}: instances must stand in a plan whose objective is of objects, and in no other, got objective "
+            f"{plan.objective!r}; correct it, or derive the plan with --instances"
+        )
+    expected = plan.classes.n_classes + plan.n_maps
+    if learnt and plan.unet.out_channels != expected:
+        raise ConfigError(
+            f"{what}: unet.out_channels must be {expected} (classes and what is said about objects), "
+            f"got {plan.unet.out_channels}; correct it, or derive the plan with --instances"
+        )

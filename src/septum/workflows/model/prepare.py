@@ -8,18 +8,22 @@ that the numbers do not depend on the resolution chosen.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import DatasetError
 from septum.geometry import Image
 from septum.geometry.placement import Placement
+from septum.instances.targets import object_radii
 from septum.net.learning.objective import get_objective
-from septum.net.learning.sampling import Sample
+from septum.net.learning.sampling import Objects, Sample
 from septum.workflows.data.cases import Case, load_image, load_pair
+from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.folds import block_slices
 from septum.workflows.model.plan import Normalisation, Plan
 
@@ -139,7 +143,34 @@ def to_sample(case: Case, plan: Plan) -> Sample:
     # Instance ids keep touching objects apart, which is what border weights are about; classes alone would not.
     objects = np.where(target == plan.classes.ignore_class, 0, placed if plan.classes.foreground else target)
     objects[target == 0] = 0
-    return Sample(case.id, array, target, placement.spacing, _maps(objects, placement.spacing, plan))
+    maps = _maps(objects, placement.spacing, plan)
+    single = None if plan.instances is None else _objects(target, placed, placement.spacing, plan)
+    return Sample(case.id, array, target, placement.spacing, maps, single)
+
+
+def object_ids(classes: NDArray[Any], labels: NDArray[Any], class_map: ClassMap) -> NDArray[np.int32]:
+    """Ids of single objects from 1, 0 for background, -1 where nothing is annotated.
+
+    Values are ids where the class map has one foreground class; else every connected piece of a class is an object.
+    """
+    ignored = classes == class_map.ignore_class
+    inside = (classes > 0) & ~ignored
+    if class_map.foreground:
+        values = np.unique(labels[inside])
+        ids = np.where(inside, np.searchsorted(values, labels) + 1, 0).astype(np.int32)
+    else:
+        kinds = np.where(inside, classes, 0).astype(np.int32)
+        ids = cc3d.connected_components(kinds, connectivity=8 if classes.ndim == 2 else 26).astype(np.int32)
+    ids[ignored] = -1
+    return ids
+
+
+def _objects(classes: NDArray[Any], labels: NDArray[Any], spacing: tuple[float, ...], plan: Plan) -> Objects:
+    ids = object_ids(classes, labels, plan.classes)
+    table = np.zeros(max(0, int(ids.max(initial=0))) + 2, dtype=np.int64)
+    table[ids.ravel()] = classes.ravel()
+    table[-1] = plan.classes.ignore_class
+    return Objects(ids, table, object_radii(ids, spacing=spacing))
 
 
 def block_mask(case: Case, plan: Plan, block: tuple[int, int, int]) -> NDArray[np.bool_]:
@@ -181,7 +212,16 @@ def _to_file(sample: Sample, folder: Path) -> Sample:
         path = folder / f"{sample.name}.{kind}.npy"
         np.save(path, array, allow_pickle=False)
         mapped.append(np.load(path, mmap_mode="r", allow_pickle=False))
-    return Sample(sample.name, mapped[0], mapped[1], sample.spacing, sample.maps)
+    return replace(sample, image=mapped[0], labels=mapped[1])
+
+
+def _in_plane(objects: Objects, index: int, spacing: tuple[float, ...]) -> Objects:
+    """The objects of a slice, with their radii there."""
+    ids = objects.ids[index]
+    radii = np.zeros_like(objects.radii)
+    found = object_radii(ids, spacing=spacing)
+    radii[: len(found)] = found
+    return Objects(ids, objects.classes, radii)
 
 
 def as_planes(sample: Sample, ignore: int) -> tuple[Sample, ...]:
@@ -195,6 +235,7 @@ def as_planes(sample: Sample, ignore: int) -> tuple[Sample, ...]:
             plane,
             sample.spacing[1:],
             None if sample.maps is None else sample.maps[:, index],
+            None if sample.objects is None else _in_plane(sample.objects, index, sample.spacing[1:]),
         )
         for index, plane in enumerate(sample.labels)
         if (plane != ignore).any()

@@ -36,6 +36,8 @@ class TrainSettings:
         baselines: compare the network with classical methods on the same held-out cases.
         prompts: train a network that also takes clicks, scribbles and boxes; `until_dice` then means the mean Dice
             alone, after a click and with a box.
+        instances: learn single objects: True takes label values for ids of objects, or, where the data set names its
+            values, connected pieces of each class for objects; False learns classes only; None decides by the labels.
     """
 
     network: Literal["auto", "encoder", "lecture", "paper"] = "auto"
@@ -56,6 +58,7 @@ class TrainSettings:
     ndim: int | None = None
     baselines: bool = False
     prompts: bool = False
+    instances: bool | None = None
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
@@ -72,6 +75,11 @@ class TrainSettings:
             raise ConfigError(f"until_dice must lie between 0 and 1, got {self.until_dice}")
         if self.ndim not in (None, 2, 3):
             raise ConfigError(f"ndim must be 2 or 3, got {self.ndim}")
+        if self.instances and (self.prompts or self.network == "lecture"):
+            raise ConfigError(
+                "instances must be learnt by the network auto, encoder or paper, and without prompts, "
+                f"got network {self.network}, prompts {self.prompts}; leave one out"
+            )
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
 

@@ -53,6 +53,12 @@ def _engine(networks: Sequence[UNet], plan: Plan, settings: PredictSettings, *, 
     flips = mirrors(plan.mirrors if settings.tta else ())
     if settings.engine == "torch":
         machine = measure_machine(settings.devices, settings.precision)
-        return torch_engine(networks, device=torch.device(machine.device), precision=machine.precision, flips=flips)
+        return torch_engine(
+            networks,
+            device=torch.device(machine.device),
+            precision=machine.precision,
+            flips=flips,
+            n_maps=plan.n_maps,
+        )
     make = {"onnx": onnx_engine, "openvino": openvino_engine}[settings.engine]
-    return make(networks, folder=folder, flips=flips)
+    return make(networks, folder=folder, flips=flips, n_maps=plan.n_maps)

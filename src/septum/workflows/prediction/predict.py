@@ -22,6 +22,7 @@ from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import to_network
 from septum.workflows.prediction.engine import Segmenter
 from septum.workflows.prediction.network import predict_prepared
+from septum.workflows.prediction.objects import segment_objects, write_objects
 from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, unheeded, with_prompts
 from septum.workflows.quality.looks import Look
 from septum.workflows.runs.hooks import Hooks
@@ -54,6 +55,8 @@ def segment(
 ) -> LabelMap:
     """The mask of an image, on the image's own grid, in the label values of the training data.
 
+    A model of single objects gives their ids; `septum.workflows.prediction.objects` tells more about them.
+
     Args:
         image: as it was read.
         model: of `open_segmenter`.
@@ -68,6 +71,11 @@ def segment(
         DatasetError: an image of another kind than those of training.
     """
     plan, settings = model.plan, model.settings
+    if plan.instances is not None:
+        found = segment_objects(image, model, look=look, on_progress=on_progress, should_stop=should_stop)
+        if output is not None:
+            write_objects(output, found, image, settings)
+        return found.labels
     array, placement = to_network(image, plan)
     given = Prompts() if prompts is None else prompts.placed(placement)
     inputs = with_prompts(array, plan, prompts=given, spacing=placement.spacing)
@@ -86,6 +94,13 @@ def segment(
         if output is not None:
             _write(output, labels)
     return labels
+
+
+def segment_classes(image: Image, model: Segmenter, *, look: Look | None = None) -> LabelMap:
+    """The mask of classes of an image, by a model of single objects too."""
+    if model.plan.instances is not None:
+        return segment_objects(image, model, look=look).semantic
+    return segment(image, model, look=look)
 
 
 def run_jobs(

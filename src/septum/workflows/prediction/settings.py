@@ -8,6 +8,7 @@ from typing import Literal
 
 from septum.errors import ConfigError
 
+OUTLINES = ("imagej", "geojson")
 ENGINES = ("torch", "onnx", "openvino")
 
 
@@ -33,6 +34,8 @@ class PredictSettings:
             one image.
         scribbles: a label file with 0 where nothing is marked, or a folder with one of the name of each image.
         scribble_background: value that marks the background in the scribbles.
+        semantic: of a model of single objects, also write the mask of its classes.
+        outlines: of a model of single objects, also write the outlines of planes: any of "imagej", "geojson".
     """
 
     folds: str = "all"
@@ -51,6 +54,8 @@ class PredictSettings:
     boxes: tuple[str, ...] = ()
     scribbles: Path | None = None
     scribble_background: int | None = None
+    semantic: bool = False
+    outlines: tuple[str, ...] = ()
 
     @property
     def prompted(self) -> bool:
@@ -58,6 +63,8 @@ class PredictSettings:
         return bool(self.clicks or self.boxes or self.scribbles)
 
     def __post_init__(self) -> None:
+        if not set(self.outlines) <= set(OUTLINES):
+            raise ConfigError(f"outlines must be among {', '.join(OUTLINES)}, got {', '.join(self.outlines)}")
         if not 0 < self.quality_threshold < 1:
             raise ConfigError(f"quality_threshold must lie between 0 and 1, got {self.quality_threshold}")
         if self.engine not in ENGINES:

@@ -10,6 +10,7 @@ from septum.workflows.data.jobs import find_cases, plan_jobs
 from septum.workflows.looking.page import Row, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction.engine import open_segmenter
+from septum.workflows.prediction.objects import check_objects
 from septum.workflows.prediction.predict import Watch, run_jobs
 from septum.workflows.prediction.prompts import check_prompts
 from septum.workflows.prediction.record import RECORD, record_prediction
@@ -44,6 +45,7 @@ def predict(
     plan = folder.read_plan()
     cases = find_cases(images, axes=settings.axes, channels=plan.channels)
     check_prompts(settings, plan, len(cases))
+    check_objects(settings, plan)
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     segmenter = open_segmenter(folder, settings)
     output.mkdir(parents=True, exist_ok=True)

@@ -108,14 +108,33 @@ def derive_plan(
     on_progress: Progress = lambda what, share: None,
 ) -> Plan:
     """Classes, fingerprint and machine make a plan."""
+    ids = settings.instances and not data.label_names
     classes: ClassMap = infer_classes(
-        data, background=settings.background, foreground=settings.foreground, cases=cases, on_progress=on_progress
+        data,
+        background=settings.background,
+        foreground=True if ids else settings.foreground,
+        cases=cases,
+        on_progress=on_progress,
     )
     for note in classes.notes:
         on_note(note)
+    if settings.instances is None:
+        settings = replace(settings, instances=_of_objects(classes, settings))
+        if settings.instances:
+            on_note("single objects are learnt; use --semantic to learn the foreground only")
     fingerprint = take_fingerprint(cases, classes, on_progress=on_progress)
     on_progress("timing this machine", 0.0)
     return make_plan(fingerprint, classes, settings, machine)
+
+
+def _of_objects(classes: ClassMap, settings: TrainSettings) -> bool:
+    """Whether labels were taken for ids of objects although nobody asked for one foreground class."""
+    return (
+        classes.foreground
+        and settings.foreground is None
+        and settings.network in ("auto", "encoder")
+        and not settings.prompts
+    )
 
 
 def divide(

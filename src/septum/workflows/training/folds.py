@@ -182,8 +182,11 @@ def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], lis
     inside = block_mask(case, context.plan, fold.block)
     labels = held_out[0].labels
     rest, block = np.where(inside, ignore, labels), np.where(inside, labels, ignore)
+    objects = training[0].objects
+    if objects is not None:
+        objects = replace(objects, ids=np.where(inside, -1, objects.ids).astype(np.int32))
     return (
-        [replace(training[0], labels=rest.astype(labels.dtype))],
+        [replace(training[0], labels=rest.astype(labels.dtype), objects=objects)],
         [replace(held_out[0], labels=block.astype(labels.dtype))],
     )
 
@@ -197,7 +200,7 @@ def make_validation(
 
     def validate(model: UNet) -> float:
         scores: list[float] = []
-        engine = torch_engine([model], device=fabric.device, precision=plan.precision)
+        engine = torch_engine([model], device=fabric.device, precision=plan.precision, n_maps=plan.n_maps)
         for sample in chosen:
             for prediction in guesses(engine, sample, plan, should_stop):
                 scores += _defined_dice(sample.labels, prediction, plan)

@@ -20,7 +20,7 @@ from septum.workflows.data.cases import Case, Dataset, load_pair
 from septum.workflows.data.folds import Fold, block_slices
 from septum.workflows.model.plan import Plan
 from septum.workflows.prediction.engine import Segmenter
-from septum.workflows.prediction.predict import segment
+from septum.workflows.prediction.predict import segment_classes
 from septum.workflows.quality.grade import HeldOut, NetworkReference, network_distance
 from septum.workflows.quality.learn import Seen, held_out_rows
 from septum.workflows.quality.looks import ImageReference, Look
@@ -67,7 +67,7 @@ class Bench:
     def look(self, image: Image) -> tuple[NDArray[Any], Look]:
         """The mask of an image, in classes, and what can be seen of both."""
         look = Look(self.plan.classes.n_classes)
-        labels = segment(image, self.model, look=look)
+        labels = segment_classes(image, self.model, look=look)
         return self.plan.classes.to_classes(labels.array), look
 
 
