@@ -176,7 +176,7 @@ class JobRunner:
         point = None
         if "status" in said:
             live.status = said["status"]
-            kept = ("step", "loss", "val_dice", "seconds_left")
+            kept = ("fold", "step", "loss", "val_dice", "seconds_left")
             point = {key: live.status.get(key) for key in kept}
             if len(live.curve) < MOST_POINTS:
                 live.curve.append(point)

@@ -4,7 +4,7 @@ import { update } from "../store.js";
 import { get, send } from "../transport.js";
 import { hear } from "./events.js";
 
-/** @typedef {{step:number, loss:number|null, val_dice:number|null, seconds_left:number|null}} Point */
+/** @typedef {{fold:number, step:number, loss:number|null, val_dice:number|null, seconds_left:number|null}} Point */
 /** @typedef {{id:number, kind:string, state:string, progress:number, message:string, status:any, model:string|null, error:string|null, result:any, curve?:Point[]}} Job */
 
 /** @type {Map<number, Job>} */

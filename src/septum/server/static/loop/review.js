@@ -41,7 +41,7 @@ export const reviewPanel = {
 function drawStage() {
   const item = study?.available ? study.item : null;
   if (!item) { by("stage")?.remove(); return; }
-  if (!by("stage")) by("planes").after(el("section", { id: "stage", "aria-label": "Mask to be rated" }));
+  if (!by("stage")) by("planes").append(el("section", { id: "stage", "aria-label": "Mask to be rated" }));
   redraw(by("stage"), [item.code, outlined], () => [el("img", { src: `/api/review/pictures/${item.pictures[outlined ? 0 : 1]}`, alt: `Item ${item.code}, ${outlined ? "with" : "without"} the outline of the mask` })]);
 }
 

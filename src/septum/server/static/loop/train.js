@@ -94,7 +94,7 @@ function detailOf(job) {
 /** Loss and validation Dice of the newest training, while it runs and after. @param {HTMLElement} host */
 function drawCurve(host) {
   const newest = jobs().find((job) => job.kind === "train");
-  const points = newest ? curveOf(newest.id) : [];
+  const all = newest ? curveOf(newest.id) : [], points = all.filter((p) => p.fold === all[all.length - 1].fold); // each network counts its steps anew
   redraw(host, [newest?.id, points.length], () => {
     if (!newest || (!points.length && newest !== atWork())) return [];
     const losses = points.filter((p) => p.loss != null), most = Math.max(1e-9, ...losses.map((p) => p.loss ?? 0));
