@@ -1,0 +1,150 @@
+"""Movies of known lineage are tracked back: TRA at least 0.98, by our scores and by py-ctcmetrics."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+from tests.instances import movies
+
+from septum.errors import ConfigError, GeometryError
+from septum.instances.detections import detect
+from septum.instances.track import TrackOptions, relabelled, track_objects
+from septum.metrics.tracking import score_tracking
+
+
+def score(labels, rows, given, tracks):
+    numbered = [relabelled(frame, tracks, t) for t, frame in enumerate(given)]
+    return score_tracking(
+        list(zip(labels, numbered, strict=True)), reference_lineage=rows, prediction_lineage=tracks.lineage
+    )
+
+
+def tracked(labels, images=None, *, seed=0, spacing=None, **options):
+    given = movies.shuffled(labels, seed)
+    frames = list(zip(given, images or [None] * len(given), strict=True))
+    return given, track_objects(frames, spacing=spacing, options=TrackOptions(**options))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "movie",
+    [{}, {"drift": (3.0, 1.5)}, {"shape": (30, 80, 80), "cells": 4, "divisions": 1}],
+    ids=["2d", "drift", "3d"],
+)
+def test_wandering_dividing_and_leaving_cells(seed, movie):
+    cells = movies.wandering(seed, **movie)
+    labels, images, rows = movies.draw(cells, shape=movie.get("shape", (160, 200)), frames=12)
+    given, tracks = tracked(labels, images, seed=seed)
+    assert score(labels, rows, given, tracks).tra >= 0.98
+    assert len(tracks.divisions()) == len({c.parent for c in cells} - {0})
+
+
+def test_without_the_image_too():
+    cells = movies.wandering(7)
+    labels, _, rows = movies.draw(cells, shape=(160, 200), frames=12)
+    given, tracks = tracked(labels)
+    assert score(labels, rows, given, tracks).tra >= 0.98
+
+
+def test_cells_that_cross_keep_their_identity():
+    labels, images, rows = movies.draw(movies.crossing(), shape=(90, 130), frames=11)
+    given, tracks = tracked(labels, images)
+    assert score(labels, rows, given, tracks).tra == 1.0
+
+
+def test_a_missed_frame_is_bridged_and_named_as_the_same_cell():
+    labels, images, rows = movies.draw(movies.wandering(3, divisions=0), shape=(160, 200), frames=12)
+    label = int(rows[np.argmax(rows[:, 2] - rows[:, 1]), 0])
+    holed = [frame.copy() for frame in labels]
+    holed[5][holed[5] == label] = 0
+    given, tracks = tracked(holed, images)
+    before = tracks.track[tracks.detections.of_frame(4)]
+    piece = {int(t) for t in before if tracks.lineage[t - 1, 2] == 4 and (tracks.lineage[:, 3] == t).any()}
+    assert len(piece) == 1
+    later = int(np.flatnonzero(tracks.lineage[:, 3] == next(iter(piece)))[0])
+    assert tracks.lineage[later, 1] == 6
+    assert tracks.cell[later] == tracks.cell[next(iter(piece)) - 1]
+    assert not tracks.divisions()
+    assert score(labels, rows, given, tracks).tra >= 0.98
+    assert (track_objects([(g, None) for g in given], options=TrackOptions(gap=0)).lineage[:, 3] == 0).all()
+
+
+def test_cells_that_run_together_are_a_merge_and_part_again():
+    labels = [np.zeros((130, 130), np.uint8) for _ in range(6)]
+    for t, gap in enumerate((9, 8, 7, 7, 8, 9)):
+        labels[t][60:74, 60:74], labels[t][60:74, 67 + gap : 81 + gap] = 1, 2
+        if t in (2, 3):
+            labels[t][60:74, 60:88] = 1
+    tracks = track_objects([(frame, None) for frame in labels], options=TrackOptions(merges=True, gap=0))
+    assert len(tracks.merged_into) == 1
+    assert len(tracks.divisions()) == 1
+
+
+def test_py_ctcmetrics_agrees(tmp_path):
+    from ctc_metrics import evaluate_sequence
+
+    from septum import io
+    from septum.geometry import Grid, LabelMap
+
+    labels, images, rows = movies.draw(movies.wandering(2), shape=(160, 200), frames=12)
+    given, tracks = tracked(labels, images)
+    for folder, name, lineage in (("01_GT/TRA", "man_track", rows), ("01_RES", "mask", tracks.lineage)):
+        (tmp_path / folder).mkdir(parents=True)
+        for t, frame in enumerate(labels if name == "man_track" else given):
+            array = frame if name == "man_track" else relabelled(frame, tracks, t)
+            io.write_labels(tmp_path / folder / f"{name}{t:03d}.tif", LabelMap(array, Grid.pixels(array.shape)))
+        text = "".join(" ".join(map(str, row)) + "\n" for row in lineage.tolist())
+        (tmp_path / folder / ("man_track.txt" if name == "man_track" else "res_track.txt")).write_text(text)
+    theirs = evaluate_sequence(str(tmp_path / "01_RES"), str(tmp_path / "01_GT"), metrics=["TRA", "DET"], threads=1)
+    assert theirs["TRA"] >= 0.98
+    assert theirs["TRA"] == pytest.approx(score(labels, rows, given, tracks).tra, abs=1e-9)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32 - 1))
+def test_every_object_has_one_past_and_one_future(seed):
+    rng = np.random.default_rng(seed)
+    frames = [ndimage.label(ndimage.gaussian_filter(rng.standard_normal((40, 40)), 2) > 0.12)[0] for _ in range(4)]
+    tracks = track_objects([(frame, None) for frame in frames], options=TrackOptions(merges=True))
+    assert (tracks.track > 0).all()
+    for frame in range(4):
+        own = tracks.track[tracks.detections.of_frame(frame)]
+        assert len(np.unique(own)) == len(own)
+    for label, first, last, parent in tracks.lineage.tolist():
+        present = tracks.detections.frame[tracks.track == label]
+        assert present.tolist() == list(range(first, last + 1))
+        assert parent == 0 or tracks.lineage[parent - 1, 2] < first
+    parents = tracks.lineage[:, 3]
+    assert np.bincount(parents[parents > 0], minlength=1).max() <= 2
+
+
+@given(st.sampled_from([0.1, 3.0, 1000.0]))
+def test_the_unit_of_the_spacing_changes_nothing(factor):
+    labels, images, _ = movies.draw(movies.wandering(5), shape=(160, 200), frames=8 + 4)
+    _, one = tracked(labels, images)
+    _, other = tracked(labels, images, spacing=(factor, factor))
+    assert np.array_equal(one.lineage, other.lineage)
+
+
+def test_movies_without_objects_or_with_one_that_fills_the_frame():
+    nothing = np.zeros((9, 9), int)
+    assert len(track_objects([(nothing, None)] * 3).lineage) == 0
+    assert track_objects([(nothing + 5, None)] * 3).lineage.tolist() == [[1, 0, 2, 0]]
+    assert len(track_objects([]).lineage) == 0
+
+
+def test_overlaps_are_shares_of_the_smaller_object():
+    a, b = np.zeros((1, 8), int), np.zeros((1, 8), int)
+    a[0, :4], b[0, 2:8] = 70000, 3
+    assert detect([(a, None), (b, None)]).overlaps == {(0, 1): 0.5}
+
+
+def test_frames_of_different_shapes_and_impossible_options_are_refused():
+    with pytest.raises(GeometryError, match="one shape"):
+        track_objects([(np.ones((4, 4), int), None), (np.ones((4, 5), int), None)])
+    with pytest.raises(GeometryError, match="image of frame 0"):
+        track_objects([(np.ones((4, 4), int), np.ones((4, 5)))])
+    for values in ({"gap": 9}, {"max_distance": 0.0}, {"coming": -1.0}):
+        with pytest.raises(ConfigError, match=next(iter(values))):
+            TrackOptions(**values)
