@@ -127,6 +127,7 @@ def test_wrong_paths_and_data_are_refused_before_pytorch_is_loaded(dataset, tmp_
 
 
 SLOW = """
+import sys
 import time
 from septum.cli.main import main
 from septum.workflows.data import cases
@@ -135,7 +136,8 @@ def slow(*given, **named):
     print("reading", flush=True)
     time.sleep(60)
 train.planned_machine = slow
-main(["train", {data!r}, "-o", {model!r}])
+sys.argv = ["septum", "train", {data!r}, "-o", {model!r}]
+main()
 """
 
 

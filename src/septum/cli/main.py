@@ -39,7 +39,7 @@ from septum.cli.commands import (
     track,
     train,
 )
-from septum.cli.stopping import STOPPED
+from septum.cli.stopping import STOPPED, leave_at_once
 from septum.errors import Cancelled, SeptumError
 
 FAILED, BAD_INPUT = 1, 2
@@ -108,6 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         try:
             app(args=words, prog_name="septum")
         except (Cancelled, KeyboardInterrupt):
+            if arguments is None:
+                leave_at_once("septum: stopped")
             _fail("stopped", STOPPED, debug=False)
         except SeptumError as error:
             _fail(str(error), BAD_INPUT, debug=debug)

@@ -21,9 +21,11 @@ STOPPED = 130  # exit code
 WAITING = "stopping; press Ctrl-C again to stop at once"
 
 
-def leave_at_once() -> NoReturn:
-    """End the process with the exit code of a stop, without taking modules apart: with PyTorch loaded that took three
-    seconds on a busy machine, and a cluster that ends a job counts them. For a run that has nothing open to write."""
+def leave_at_once(message: str) -> NoReturn:
+    """Say it and end the process with the exit code of a stop, without taking modules apart: with PyTorch loaded that
+    took three seconds on a busy machine, and a cluster that ends a job counts them. For the process's own way out, when
+    all that was begun is closed."""
+    sys.stderr.write(f"{message}\n")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(STOPPED)

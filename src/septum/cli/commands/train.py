@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import STOPPED, StopRequest, leave_at_once
+from septum.cli.stopping import STOPPED, StopRequest
 from septum.cli.working import say_page
 from septum.errors import Cancelled
 
@@ -143,7 +143,7 @@ def train(
             result = _train(dataset, output, chosen, stop, reporter, resume=resume, overwrite=overwrite)
     except Cancelled:
         typer.echo("stopped while the data was read; nothing is trained yet", err=True)
-        leave_at_once()
+        raise
     options.say(f"model   {result.model}")
     if result.report is not None:
         options.say(f"report  {result.report}")

@@ -73,7 +73,7 @@ def report(body: Strict, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Write the unblinded report with its two-panel figure, once everybody who began has rated all."""
     with _study(desk) as study:
         report_reading(desk.project, study)
-        return _state(study, sender.author)
+        return _shown(study, sender.author)
 
 
 @router.get("/report/{name}", response_class=Response)
