@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
-.PHONY: setup fmt check test browser coverage mutants bench docs serve demo release clean
+.PHONY: setup fmt check test test-long browser coverage mutants bench docs serve demo release clean
 
 setup: $(STAMP)
 
@@ -28,7 +28,11 @@ check: setup
 
 test: setup
 	@$(BIN)/python tools/browser.py || true
-	$(BIN)/pytest $(PYTEST_FLAGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
+
+test-long: setup
+	@$(BIN)/python tools/browser.py || true
+	$(BIN)/pytest -m long
 
 browser: setup
 	@$(BIN)/python tools/browser.py

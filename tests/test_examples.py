@@ -17,6 +17,7 @@ ROOMS = ("classical", "geometry", "interactive", "io", "metrics", "net")
 WITHOUT = {
     "geometry/convert.py:to_xarray": "xarray is not a dependency",
     "geometry/convert.py:from_xarray": "xarray is not a dependency",
+    "net/learning/train.py:with_targets": "needs a sample with objects; see tests/workflows/training/test_objects.py",
     "interactive/compiled.py:compiled": "a decorator: every compiled loop is its example",
     "interactive/session/records.py:read_session": "needs a folder that a session wrote; see `Session`",
     "io/apart.py:header": "starts a process; see tests/field/test_headers.py",

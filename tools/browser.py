@@ -57,7 +57,7 @@ def _from_playwright() -> bool:
 
 def _runs(command: list[str], environment: dict[str, str]) -> bool:
     try:
-        return subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, timeout=600).returncode == 0
+        return subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, timeout=240).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 

@@ -35,6 +35,7 @@ _ROOMS = (
     "client",
     "errors",
     "geometry",
+    "instances",
     "interactive",
     "io",
     "lessons",

@@ -11,6 +11,9 @@ from septum import (
     geometry as geometry,
 )
 from septum import (
+    instances as instances,
+)
+from septum import (
     interactive as interactive,
 )
 from septum import (

@@ -67,6 +67,7 @@ def train(page: Any, bench: Workbench, *, minutes: float) -> dict[str, Any]:
     return trained
 
 
+@pytest.mark.long
 def test_annotate_train_mend_and_train_again(
     request: pytest.FixtureRequest, browser: Any, lab: Server, bench: Workbench, tmp_path: Path
 ) -> None:

@@ -137,7 +137,7 @@ def test_evaluate_prints_the_table_and_the_path(septum, dataset, tmp_path):
     lines = result.out.splitlines()
     assert result.code == 0
     assert lines[0].split() == ["Dice", "n", "mean", "95", "%", "interval", "median"]
-    assert lines[1].split() == ["foreground", "4", "1.000", "1.000", "to", "1.000", "1.000"]
+    assert lines[1].split() == ["foreground", "4", "1.000", "-", "1.000"]
     assert lines[-1] == f"report  {tmp_path / 'report' / 'index.html'}"
 
 
@@ -163,20 +163,25 @@ def test_one_case_has_no_interval():
     assert "nan" not in score_lines([row | {"mean_ci_low": float("nan"), "mean_ci_high": float("nan")}])[1]
 
 
-def test_the_settings_file_gives_way_to_the_command_line(septum, monkeypatch, tmp_path):
+def test_the_settings_file_gives_way_to_the_command_line(septum, dataset, monkeypatch, tmp_path):
     seen = {}
 
     def train(dataset, output, *, settings, **options):
         seen["settings"] = settings
-        return workflow.TrainResult(output, None, False, None)
+        return workflow.TrainResult(output, None, False, None, ())
 
     monkeypatch.setattr(workflow, "train", train)
     (tmp_path / "s.toml").write_text('minutes = 5.0\nseed = 3\nnetwork = "paper"\n')
-    assert septum("train", "d", "-o", "m", "--settings", tmp_path / "s.toml", "--seed", 4, "--steps", 9).code == 0
+    assert (
+        septum(
+            "train", dataset, "-o", tmp_path / "m", "--settings", tmp_path / "s.toml", "--seed", 4, "--steps", 9
+        ).code
+        == 0
+    )
     assert (seen["settings"].seed, seen["settings"].network) == (4, "paper")
     assert (seen["settings"].minutes, seen["settings"].steps) == (None, 9)
     (tmp_path / "s.toml").write_text("minuts = 5.0\n")
-    result = septum("train", "d", "-o", "m", "--settings", tmp_path / "s.toml")
+    result = septum("train", dataset, "-o", tmp_path / "m", "--settings", tmp_path / "s.toml")
     assert result.code == 2
     assert "'minutes'" in result.err
 

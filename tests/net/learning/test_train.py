@@ -234,7 +234,7 @@ def test_another_seed_takes_other_steps(tmp_path: Path) -> None:
     assert any(not torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
 
 
-@pytest.mark.parametrize("name", [name for name in OBJECTIVES if "border" not in name])
+@pytest.mark.parametrize("name", [n for n in OBJECTIVES if "border" not in n and "objects" not in n])
 def test_a_network_learns_a_bright_square(tmp_path: Path, name: str) -> None:
     config = replace(CONFIG, steps=60, learning_rate=1e-2, ema=0.9, patch=(32, 32))
     outcome = run(tmp_path, config, objective=get_objective(name))

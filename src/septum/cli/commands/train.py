@@ -164,11 +164,15 @@ def _train(
     look_first(dataset, output, axes=settings.axes, plan=settings.plan, **how)
     from septum.workflows.training import train as workflow
 
+    def show(status: Any) -> None:
+        stop.requested()  # steps are made: from here on a stop finishes the one at hand
+        reporter.training(status)
+
     return workflow.train(
         dataset,
         output,
         settings=settings,
-        on_status=reporter.training,
+        on_status=show,
         on_note=reporter.note,
         on_progress=reporter.work,
         should_stop=stop.requested,

@@ -170,6 +170,11 @@ def adapted(published: Mapping[str, Tensor], *, in_channels: int, image_channels
 
     Raises:
         CheckpointError: when `published` is not that of an EfficientNet-lite0.
+
+    >>> network = EfficientNet(3)
+    >>> published = {published_name(name): tensor for name, tensor in network.state_dict().items()}
+    >>> tuple(adapted(published, in_channels=1, image_channels=1)["stem.weight"].shape)
+    (32, 1, 3, 3)
     """
     wanted = EfficientNet(3).state_dict()
     found = {name: published.get(published_name(name)) for name in wanted}

@@ -301,7 +301,11 @@ class EncoderUNet(UNet):
 
 
 def build(config: UNetConfig) -> UNet:
-    """The network that `config` describes, with random weights."""
+    """The network that `config` describes, with random weights.
+
+    >>> build(lecture(2, 1, 2)).config.in_channels
+    1
+    """
     return UNet(config) if config.encoder == "own" else EncoderUNet(config)
 
 

@@ -63,6 +63,10 @@ def maps_of(engine: Engine) -> int:
     """How many outputs an engine has beside those of the classes: its `n_maps`, 0 where it has no such attribute.
 
     They come after the classes; the last of them are a vector, whose components a mirror turns round.
+
+    >>> from types import SimpleNamespace
+    >>> maps_of(SimpleNamespace(n_maps=4)), maps_of(SimpleNamespace())
+    (4, 0)
     """
     return int(getattr(engine, "n_maps", 0))
 

@@ -98,6 +98,12 @@ def objects_loss(outputs: Tensor, target: Tensor, *, ignore: int = IGNORE, weigh
 
     Raises:
         ConfigError: without targets.
+
+    >>> wanted = torch.zeros(1, 4, 8, 8)
+    >>> certain = torch.full((1, 6, 8, 8), -20.0)
+    >>> certain[:, 0], certain[:, 4:] = 20.0, 0.0
+    >>> float(objects_loss(certain, torch.zeros(1, 8, 8, dtype=torch.long), weight=wanted).round(decimals=3))
+    0.0
     """
     if weight is None:
         raise ConfigError("weight must hold the targets of objects, got none; give samples with ids")

@@ -29,6 +29,9 @@ def weights_file() -> Path:
 
     Raises:
         CheckpointError: when it is not installed.
+
+    >>> weights_file().name
+    'efficientnet-lite0-57934424.pth'
     """
     found = importlib.util.find_spec(PACKAGE)
     for place in (found.submodule_search_locations or ()) if found else ():
@@ -45,6 +48,9 @@ def published_weights(path: Path) -> dict[str, Tensor]:
 
     Raises:
         CheckpointError: when the file is not the one that is known.
+
+    >>> tuple(published_weights(weights_file())["_conv_stem.weight"].shape)
+    (32, 3, 3, 3)
     """
     try:
         content = path.read_bytes()
@@ -68,6 +74,9 @@ def load_pretrained(network: UNet, *, image_channels: int) -> None:
 
     Raises:
         CheckpointError: when the weights are missing or not the known ones.
+
+    >>> from septum.net.architecture.unet import lecture
+    >>> load_pretrained(UNet(lecture(2, 1, 2)), image_channels=1)  # learns from random weights, as it was
     """
     if network.config.encoder == "own":
         return
