@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
-.PHONY: setup fmt check test test-long browser coverage mutants bench docs serve demo release clean
+.PHONY: setup fmt check test test-browser browser coverage mutants bench docs serve demo release clean
 
 setup: $(STAMP)
 
@@ -27,12 +27,10 @@ check: setup
 	$(BIN)/python tools/page_types.py
 
 test: setup
-	@$(BIN)/python tools/browser.py || true
-	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/browser $(PYTEST_FLAGS)
 
-test-long: setup
-	@$(BIN)/python tools/browser.py || true
-	$(BIN)/pytest -m long
+test-browser: setup browser
+	$(BIN)/pytest -m "long or not long" --need-browser tests/browser
 
 browser: setup
 	@$(BIN)/python tools/browser.py

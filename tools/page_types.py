@@ -40,6 +40,7 @@ def _fetched(compiler: Path) -> bool:
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(PAGE / name, HOME / name)
     arguments = ["ci", "--prefix", str(HOME), "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    arguments += ["--fetch-timeout=20000", "--fetch-retries=1"]
     if npm(arguments) == 0 and compiler.is_file():
         return True
     kept.unlink(missing_ok=True)

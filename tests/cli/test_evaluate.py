@@ -135,7 +135,7 @@ def test_a_remote_scheduler_gives_the_same_tables(septum, dataset, near, tmp_pat
     from distributed import LocalCluster
 
     here = septum("evaluate", near, dataset, "-o", tmp_path / "here", "--workers", "1")
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
         address = cluster.scheduler_address
         there = septum("evaluate", near, dataset, "-o", tmp_path / "there", "--workers", address)
         assert (tmp_path / "there" / "cases.csv").read_text() == (tmp_path / "here" / "cases.csv").read_text()

@@ -130,7 +130,7 @@ def test_half_an_address_is_refused(address: str, hint: str) -> None:
 def test_a_scheduler_by_its_address_does_the_work() -> None:
     from distributed import LocalCluster
 
-    cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None)
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0")
     with cluster, CasePool(cluster.scheduler_address) as pool:
         assert pool.map(double, range(20)) == [2 * i for i in range(20)]
         (worker,) = set(pool.map(call, [os.getpid] * 3))

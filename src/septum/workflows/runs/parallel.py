@@ -173,7 +173,7 @@ def _client(workers: str, n_items: int) -> Iterator[Any]:
             n_workers=min(int(workers), n_items),
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=logging.CRITICAL,
         )
     with cluster, Client(cluster, set_as_default=False) as client:
