@@ -29,8 +29,8 @@ def tracked(labels, images=None, *, seed=0, spacing=None, **options):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     "movie",
-    [{}, {"drift": (3.0, 1.5)}],
-    ids=["2d", "drift"],
+    [{}, {"drift": (3.0, 1.5)}, {"shape": (30, 80, 80), "cells": 4, "divisions": 1}],
+    ids=["2d", "drift", "3d"],
 )
 def test_wandering_dividing_and_leaving_cells(seed, movie):
     cells = movies.wandering(seed, **movie)

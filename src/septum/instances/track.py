@@ -41,7 +41,7 @@ class TrackOptions:
         divisions, merges: whether objects divide, and run together.
         coming, division, merge, missing: costs of appearing (and of disappearing) away from the edge, of a division, of
             a merge, and of each frame in which an object is missing.
-        at_edge: cost of appearing and disappearing at the edge of the frame.
+        at_edge: cost of appearing and disappearing at the edge of the frame; it grows to `coming` over a few movements.
     """
 
     max_distance: float | None = None
@@ -186,7 +186,7 @@ def _columns(
     columns: list[_Column] = []
     for frame in range(found.n_frames):
         here = found.of_frame(frame)
-        columns += _comings(found, here, reach, options)
+        columns += _comings(found, here, scatter[0], options)
         for skip in range(1, options.gap + 2):
             after = found.of_frame(frame + skip) if frame + skip < found.n_frames else here[:0]
             near = costs.near(here, after, reach * math.sqrt(skip))
@@ -208,12 +208,15 @@ def _columns(
     return columns
 
 
-def _comings(found: Detections, here: NDArray[np.int64], reach: float, options: TrackOptions) -> list[_Column]:
-    """Appearing and disappearing: nothing at the ends of the movie, little at the edge of the frame."""
+def _comings(found: Detections, here: NDArray[np.int64], move: float, options: TrackOptions) -> list[_Column]:
+    """Appearing and disappearing: nothing at the ends of the movie, little at the edge of the frame.
+
+    How near the edge is counts in movements: in a thin stack every object is near it, and few leave.
+    """
     columns = []
     radius = _diameter(found.size[here], found.centre.shape[1]) / 2
     for i, margin in zip(here.tolist(), (found.edge[here] - radius).tolist(), strict=True):
-        cost = options.at_edge if margin < reach / 3 else options.coming
+        cost = options.coming - (options.coming - options.at_edge) * math.exp(-max(margin, 0.0) / move)
         frame = int(found.frame[i])
         columns.append(_Column((), (i,), 0.0 if frame == 0 else cost))
         columns.append(_Column((i,), (), 0.0 if frame == found.n_frames - 1 else cost))
