@@ -288,7 +288,7 @@ def _sample_page(folder: Path) -> str:
     for name, array, marks in cases:
         grid = Grid.from_spacing(array.shape, (2.0,) * 3 if array.ndim == 3 else (1.0, 1.0))
         source = Source(Path(f"{name}.nii.gz" if array.ndim == 3 else f"{name}.png"))
-        page.add(Case(name, (source,)), Image(array[None], grid), LabelMap(marks, grid, names))
+        page.add(Case(name, (source,)), Image(array[None], grid), labels=LabelMap(marks, grid, names))
     reason = ("the mask of white matter is larger than any of the training",)
     rows = [Row("head", name, "look", 0.78, 0.62, 0.9, reason) for name in names.values()]
     rows += [Row(f"slice-{k}", name, "pass", 0.9, 0.84, 0.94, ()) for k in (60, 80, 100) for name in names.values()]

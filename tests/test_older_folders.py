@@ -37,7 +37,7 @@ def test_a_model_folder_predicts_the_mask_that_it_predicted_then(older: Path, tm
     result = predict(
         older / "model",
         [older / "data" / "images" / "case0.tif"],
-        tmp_path / "masks",
+        output=tmp_path / "masks",
         settings=PredictSettings(devices="cpu", precision="32-true"),
         on_progress=lambda what, share: None,
         on_note=lambda text: None,
@@ -57,7 +57,7 @@ def test_a_review_study_keeps_its_ratings_and_takes_new_ones(older: Path) -> Non
         answers = [rating.value for rating in study.store.current(study.id)]
         assert sorted(answers) == sorted(2 * ["fail", "pass", "pass", "fail", "pass", "pass"])
         item = review.next_item(study, "carla")
-        review.rate(study, "carla", item.code, "pass")
+        review.rate(study, "carla", code=item.code, value="pass")
         assert len(study.store.current(study.id)) == 13
 
 

@@ -156,7 +156,9 @@ def small_plan(folder: Path, told: dict[str, Any]) -> Path:
     if not path.is_file():
         data = load_dataset(folder / "cases.csv", axes=None)
         settings = TrainSettings(steps=1, **told)
-        plan = derive_plan(data, data.labelled, settings, Machine("cpu", "32-true"), lambda note: None)
+        plan = derive_plan(
+            data, data.labelled, settings=settings, machine=Machine("cpu", "32-true"), on_note=lambda note: None
+        )
         levels = min(3, len(plan.unet.features))
         unet = replace(
             plan.unet, features=(8, 16, 32)[:levels], strides=plan.unet.strides[: levels - 1],
@@ -183,7 +185,7 @@ def study(name: str, data: Path, version: str, folds: str, steps: int) -> dict[s
         on_status=lambda status: None, on_note=print, should_stop=lambda: False,
     )  # fmt: skip
     result = predict(
-        folder / f"model-{version}", [folder / "test.csv"], folder / f"masks-{version}",
+        folder / f"model-{version}", [folder / "test.csv"], output=folder / f"masks-{version}",
         settings=PredictSettings(devices="cpu", precision="32-true"), on_progress=lambda what, share: None,
         on_note=lambda note: None, should_stop=lambda: False,
     )  # fmt: skip
@@ -211,7 +213,7 @@ def compared(estimates: Sequence[Any], folder: Path, version: str, told: dict[st
         truth, mask = io.read_labels(labels[one.case]).array, io.read_labels(masks[one.case]).array
         if told.get("foreground"):
             truth, mask = (truth > 0).astype(int), (mask > 0).astype(int)
-        dice = dice_of((truth == one.label).astype(int), (mask == one.label).astype(int), 2)[0]
+        dice = dice_of((truth == one.label).astype(int), (mask == one.label).astype(int), n_classes=2)[0]
         if math.isfinite(dice):
             spoiled = "-" in one.case and one.case.rsplit("-", 1)[1].isalpha()
             rows.append(

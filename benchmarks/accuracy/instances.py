@@ -80,7 +80,7 @@ def test(model: Path, images: list[Path]) -> dict[str, Any]:
     workflow.predict(
         model,
         images,
-        output,
+        output=output,
         settings=PredictSettings(semantic=True),
         on_progress=lambda what, share: None,
         on_note=lambda text: None,

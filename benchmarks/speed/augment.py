@@ -48,14 +48,14 @@ def measure(patch: tuple[int, ...], batch: int, channels: int, width: int) -> di
             generator = np.random.default_rng((step, index))
             centre = [int(generator.integers(n)) for n in shape]
             drawn = augment.sample(config, patch=patch, spacing=spacing, generator=generator, channels=channels)
-            patches.append(augment.apply(drawn, image, labels, centre=centre))
+            patches.append(augment.apply(drawn, image, labels=labels, centre=centre))
         images = torch.stack([p.image for p in patches])
         target = torch.stack([p.labels for p in patches if p.labels is not None])
         middle = _clocks()
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             output = model(images.contiguous(memory_format=layout))
-        supervise(dice_cross_entropy, output, target).backward()
+        supervise(dice_cross_entropy, output, target=target).backward()
         optimiser.step()
         times.append((*(middle - begin), *(_clocks() - middle)))
     augmenting, augmenting_cpu, training, training_cpu = zip(*times[3:], strict=True)

@@ -30,7 +30,7 @@ from septum.net.learning.losses import dice_cross_entropy, supervise
 
 SEED = 0
 BARS = {"prediction": 2.5, "training": 2.0}
-PAPER_WIDTH = replace(paper(2, 1, 2), padding="same", dropout=0.0)
+PAPER_WIDTH = replace(paper(2, 1, out_channels=2), padding="same", dropout=0.0)
 
 
 def auto_kind(ndim: int, width: int) -> UNetConfig:
@@ -97,7 +97,7 @@ def training(config: UNetConfig, shape: tuple[int, ...]) -> dict[str, Callable[[
             optimiser.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
                 output = model(images)
-            loss = supervise(dice_cross_entropy, output, labels)
+            loss = supervise(dice_cross_entropy, output, target=labels)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             return float(loss.item())

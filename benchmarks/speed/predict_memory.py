@@ -47,7 +47,7 @@ def measure(n_classes: int) -> dict[str, float]:
     settings = TileSettings(PATCH, overlap=0.25)
     look = Look(n_classes)  # what the estimate of quality rests on, as `septum predict` gathers it
     classes = predict_classes(torch_engine([network]), volume, settings=settings, evidence=look.evidence)
-    look.see(volume, classes, (1.0, 1.0, 1.0))
+    look.see(volume, classes, spacing=(1.0, 1.0, 1.0))
     if classes.shape != SHAPE or len(np.unique(classes[::50])) < 2:
         raise SystemExit("the prediction is not what it should be")
     seconds = time.perf_counter() - started

@@ -19,7 +19,7 @@ def show(*masks):
     figure, axes = plt.subplots(1, len(masks), figsize=(5 * len(masks), 4))
     for axis, (name, mask) in zip(np.atleast_1d(axes), masks):
         labels, count = ndimage.label(ndimage.binary_fill_holes(mask))
-        drawing.objects(axis, labels, f"{name}: {count} pieces")
+        drawing.objects(axis, labels, title=f"{name}: {count} pieces")
         axis.axis("off")
 
 

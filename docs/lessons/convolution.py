@@ -48,7 +48,7 @@ for settings in ({}, {"padding": 1}, {"padding": 1, "stride": 2}, {"dilation": 2
 # the sum over all windows of gradient times pixel, which is again a convolution.
 
 # %%
-at_image, at_weights, at_bias = lessons.convolution_gradients(np.ones((1, 2, 2)), image, kernel)
+at_image, at_weights, at_bias = lessons.convolution_gradients(np.ones((1, 2, 2)), image, weights=kernel)
 print("at the image:\n", at_image[0], "\nat the kernel:\n", at_weights[0, 0], "\nat the bias:", at_bias)
 
 # %% [markdown]

@@ -29,10 +29,10 @@ print("semantic: Dice", round(dice(confusion_counts(truth > 0, mask, classes=[1]
 pieces, _ = ndimage.label(mask)
 apart = np.asarray(watershed.distance_watershed(mask, depth_mm=0.75))
 figure, axes = plt.subplots(1, 4, figsize=(14, 3.9))
-drawing.picture(axes[0], picture, "fluorescence (made)")
-drawing.picture(axes[1], ndimage.distance_transform_edt(mask), "distance to the border", cmap="magma")
-drawing.objects(axes[2], pieces, f"connected pieces: {pieces.max()}")
-drawing.objects(axes[3], apart, f"watershed: {apart.max()} of {truth.max()}")
+drawing.picture(axes[0], picture, title="fluorescence (made)")
+drawing.picture(axes[1], ndimage.distance_transform_edt(mask), title="distance to the border", cmap="magma")
+drawing.objects(axes[2], pieces, title=f"connected pieces: {pieces.max()}")
+drawing.objects(axes[3], apart, title=f"watershed: {apart.max()} of {truth.max()}")
 for axis in axes:
     axis.axis("off")
 

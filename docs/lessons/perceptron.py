@@ -35,7 +35,7 @@ gradients = perceptron.backward(network, trace, [[1.0]])
 def loss_with(weight):
     weights = (network.weights[0], np.array([[weight], [-0.6]]))
     moved = Perceptron(weights, network.biases, "sigmoid", "squared error")
-    return perceptron.loss(moved, perceptron.forward(moved, [[1.0, 0.5]]), [[1.0]])
+    return perceptron.loss(moved, perceptron.forward(moved, [[1.0, 0.5]]), targets=[[1.0]])
 
 
 print("by backpropagation:", gradients.weights[1][0, 0])
@@ -70,7 +70,7 @@ marked = scribbles.ravel() > 0
 x, y = features[marked], scribbles.ravel()[marked] - 1
 print(f"{marked.sum()} of {marked.size} pixels are marked")
 start = Perceptron.create((4, 12, 3), generator=np.random.default_rng(0))
-trained, losses = perceptron.train(start, x, y, rate=0.5, steps=1500)
+trained, losses = perceptron.train(start, x, targets=y, rate=0.5, steps=1500)
 found = perceptron.predict(trained, features).reshape(image.shape)
 
 # %%

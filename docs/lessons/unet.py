@@ -44,10 +44,10 @@ from septum.workflows.teaching import pictures
 
 picture, truth = pictures.made_nuclei(1)
 weights = lessons.create_unet(features=(4, 8), classes=2, generator=np.random.default_rng(0))
-trace, pooled = lessons.encoder_block(picture, weights, "encoder.0")
+trace, pooled = lessons.encoder_block(picture, weights, name="encoder.0")
 print("input", picture.shape, "-> enc_layer", trace.maps[1].shape, "-> pooled", pooled.shape)
-bottom, _ = lessons.encoder_block(pooled, weights, "encoder.1")
-joined, out = lessons.decoder_block(bottom.maps[1], trace.maps[1], weights, 0)
+bottom, _ = lessons.encoder_block(pooled, weights, name="encoder.1")
+joined, out = lessons.decoder_block(bottom.maps[1], trace.maps[1], weights=weights, level=0)
 print("bottom", bottom.maps[1].shape, "-> concatenated", joined.image.shape, "-> out", out.shape)
 
 # %% [markdown]

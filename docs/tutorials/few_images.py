@@ -28,7 +28,7 @@ def picture(seed, side=96):
 
 
 image, mask = picture(0)
-sheet = preview(microscopy_2d((64, 64)), image[None], mask, (1.0, 1.0), patch=(64, 64), count=11, seed=0)
+sheet = preview(microscopy_2d((64, 64)), image[None], labels=mask, spacing=(1.0, 1.0), patch=(64, 64), count=11, seed=0)
 plt.figure(figsize=(10, 4))
 plt.imshow(sheet)
 plt.axis("off")

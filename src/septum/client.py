@@ -79,11 +79,11 @@ class Workbench:
 
     def image(self, case_id: str, channel: int = 0) -> NDArray[Any]:
         """A channel of the image, `spatial`, in array order."""
-        return self._volume(case_id, "slices", {"channel": str(channel)})
+        return self._volume(case_id, "slices", parameters={"channel": str(channel)})
 
     def labels(self, case_id: str, layer: str = "current") -> NDArray[Any]:
         """A layer of labels, `spatial`: `current`, `reference`, `version:2`, `prediction:model-1`."""
-        return self._volume(case_id, "labels", {"layer": layer})
+        return self._volume(case_id, "labels", parameters={"layer": layer})
 
     def set_labels(self, case_id: str, labels: ArrayLike, *, what: str = "notebook") -> dict[str, Any]:
         """Make `labels` (integers or booleans of the image's shape) those of the case, as one step that can be undone.
@@ -98,26 +98,28 @@ class Workbench:
         for start in range(0, len(now), 8):  # some slices at a time: a request is bounded
             runs = _runs(given[start : start + 8].astype(np.int64), now[start : start + 8])
             if runs:
-                answer = self._edit(case_id, start, min(start + 8, len(now)), now.shape, runs, what)
+                answer = self._edit(
+                    case_id, start, stop=min(start + 8, len(now)), shape=now.shape, runs=runs, what=what
+                )
         return answer
 
     def tool(self, case_id: str, name: str, **body: Any) -> dict[str, Any]:
         """Run a tool and apply what it proposes: `tool("case-01", "margin", options={"distance_mm": 1.5})`."""
         self._number += 1
         sent = {"client": self._page, "sequence": self._number, "apply": True, **body}
-        return self._ask("POST", f"cases/{quote(case_id, safe='')}/tools/{quote(name, safe='')}", sent)
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/tools/{quote(name, safe='')}", body=sent)
 
     def save(self, case_id: str, *, note: str = "") -> dict[str, Any]:
         """Save a version."""
-        return self._ask("POST", f"cases/{quote(case_id, safe='')}/save", {"client": self._page, "note": note})
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/save", body={"client": self._page, "note": note})
 
     def leave(self, case_id: str) -> dict[str, Any]:
         """Give the lease of a case back, so that others can edit it."""
-        return self._ask("POST", f"cases/{quote(case_id, safe='')}/lease/release", {"client": self._page})
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/lease/release", body={"client": self._page})
 
     def train(self, *, minutes: float = 2.0, **settings: Any) -> dict[str, Any]:
         """Start a training on the annotated cases; the masks of the others are predicted after it."""
-        return self._ask("POST", "jobs", {"kind": "train", "minutes": minutes, **settings})
+        return self._ask("POST", "jobs", body={"kind": "train", "minutes": minutes, **settings})
 
     def jobs(self) -> list[dict[str, Any]]:
         """All jobs, the oldest first."""
@@ -142,14 +144,14 @@ class Workbench:
         return found
 
     def _edit(
-        self, case_id: str, start: int, stop: int, shape: tuple[int, ...], runs: list[int], what: str
+        self, case_id: str, start: int, *, stop: int, shape: tuple[int, ...], runs: list[int], what: str
     ) -> dict[str, Any]:
         self._number += 1
         box = {"start": [start, *[0] * (len(shape) - 1)], "stop": [stop, *shape[1:]]}
         body = {"client": self._page, "sequence": self._number, "what": what, "box": box, "runs": runs}
-        return self._ask("POST", f"cases/{quote(case_id, safe='')}/edits", body)
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/edits", body=body)
 
-    def _volume(self, case_id: str, kind: str, parameters: dict[str, str]) -> NDArray[Any]:
+    def _volume(self, case_id: str, kind: str, *, parameters: dict[str, str]) -> NDArray[Any]:
         shape = self.case(case_id)["shape"]
         count = shape[0] if len(shape) == 3 else 1
         planes = []
@@ -160,7 +162,7 @@ class Workbench:
             planes.append(np.frombuffer(found.content, kind_of).reshape(size))
         return np.stack(planes) if len(shape) == 3 else planes[0].copy()
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, *, body: dict[str, Any] | None = None) -> dict[str, Any]:
         found: dict[str, Any] = self._send(method, path, json=body).json()
         return found
 

@@ -22,7 +22,9 @@ def _written(folder: Path) -> str:
         labels = np.zeros(shape, np.uint8)
         labels[..., 10:30, 10:30] = 1
         grid = Grid.from_spacing(shape, (1.0,) * len(shape))
-        page.add(Case(name, (Source(Path("a.nii.gz")),)), Image(labels[None] * 1.0, grid), LabelMap(labels, grid))
+        page.add(
+            Case(name, (Source(Path("a.nii.gz")),)), Image(labels[None] * 1.0, grid), labels=LabelMap(labels, grid)
+        )
     plane = page._drawn["plane"]
     for number in range(COUNT):  # thousands of cases without drawing thousands of pictures
         page._drawn[f"case{number:04d}"] = replace(plane, case=f"case{number:04d}")

@@ -59,7 +59,7 @@ def test_the_exact_division_is_the_best_of_all(values: list[int], k: int) -> Non
             for a, b in parts
         )
 
-    member = mixture.exact_kmeans(values, weights, k)
+    member = mixture.exact_kmeans(values, weights, k=k)
     ours = cost(tuple(np.flatnonzero(np.diff(member)) + 1))
     best = min(cost(cuts) for cuts in itertools.combinations(range(1, len(values)), k - 1))
     assert member.max() == k - 1
@@ -78,7 +78,7 @@ def test_the_fixed_point_of_fuzzy_c_means_is_met() -> None:
     image, _ = three_tissues()
     values = np.unique(image.astype(int)).astype(float)[:, None]
     weights = np.ones(len(values))
-    members = mixture.fuzzy_members(values, weights, np.array([[10.0], [40.0], [90.0]]))
+    members = mixture.fuzzy_members(values, weights, start=np.array([[10.0], [40.0], [90.0]]))
     means = (members**2 @ values) / (members**2).sum(axis=1, keepdims=True)
     expected = 1 / sum((np.abs(values - means[0]) / np.abs(values - m)) ** 2 for m in means)
     np.testing.assert_allclose(members.sum(axis=0), 1)
@@ -121,11 +121,11 @@ def test_the_criterion_that_chooses_is_the_one_stated() -> None:
     values = np.array([[0.0], [2.0], [10.0], [14.0]])
     found = clustering._kmeans(values, np.ones(4), 2, 0)
     within = (1 + 1 + 4 + 4) / 4
-    assert clustering._score(found, values, np.ones(4)) == pytest.approx(-np.log(2**2 * within), abs=1e-4)
+    assert clustering._score(found, values, weights=np.ones(4)) == pytest.approx(-np.log(2**2 * within), abs=1e-4)
     model = GaussianMixture(2, random_state=0).fit(three_tissues()[0].reshape(-1, 1)[:500])
     sample = three_tissues()[0].reshape(-1, 1)[:500].astype(float)
     ours = clustering.Clusters("mixture", model.means_, model.covariances_, model.weights_)
-    assert -clustering._score(ours, sample, np.ones(500)) == pytest.approx(model.bic(sample), rel=1e-4)
+    assert -clustering._score(ours, sample, weights=np.ones(500)) == pytest.approx(model.bic(sample), rel=1e-4)
 
 
 def energy(labels: np.ndarray, costs: np.ndarray, weights: list[float]) -> float:

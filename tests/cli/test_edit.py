@@ -295,9 +295,9 @@ def test_ctrl_c_leaves_nothing_half_written(septum, files, monkeypatch):
     before = sorted({*(p.name for p in folder.iterdir()), "steps.toml"})
     real = editing._run_step
 
-    def interrupted(*arguments):
+    def interrupted(*arguments, **named):
         os.kill(os.getpid(), signal.SIGINT)
-        return real(*arguments)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(editing, "_run_step", interrupted)
     result = septum(

@@ -32,7 +32,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def folder(data, tmp_path):
     sources = {"human": data / "labels", "model": data / "model"}
-    review.create_study(data / "images", sources, tmp_path / "study", settings=StudySettings(n=3))
+    review.create_study(data / "images", sources, output=tmp_path / "study", settings=StudySettings(n=3))
     return tmp_path / "study"
 
 

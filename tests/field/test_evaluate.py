@@ -25,7 +25,7 @@ def nifti(path: Path, array: np.ndarray, origin: float = 0.0, spacing: float = 1
 
 def scored(folder: Path, **options: object) -> EvaluationResult:
     settings = EvaluateSettings(resample=True, **options)
-    return evaluate(folder / "p", folder / "r", folder / "out", settings=settings)
+    return evaluate(folder / "p", folder / "r", output=folder / "out", settings=settings)
 
 
 def masks() -> tuple[np.ndarray, np.ndarray]:

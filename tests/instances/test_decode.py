@@ -35,7 +35,7 @@ def perfect(labels: np.ndarray, *, noise: float = 0.0, seed: int = 0) -> ObjectM
     maps = ObjectMaps.empty(labels.shape)
     for row in range(0, len(labels), 10):  # as they arrive: in blocks
         place = (slice(row, row + 10),)
-        maps.put(place, (labels[place] > 0).astype(float), outputs[(slice(None), *place)])
+        maps.put(place, (labels[place] > 0).astype(float), outputs=outputs[(slice(None), *place)])
     return maps
 
 
@@ -89,7 +89,7 @@ def test_confidence_is_that_of_probability_and_height() -> None:
 
 def test_a_network_on_slices_says_nothing_about_the_axis_across() -> None:
     maps = ObjectMaps.empty((2, 1, 3))
-    maps.put((slice(0, 1),), np.ones((1, 1, 3)), np.ones((4, 1, 1, 3)))
+    maps.put((slice(0, 1),), np.ones((1, 1, 3)), outputs=np.ones((4, 1, 1, 3)))
     assert (maps.steps[0] == 9 + 6 + 2).all()
 
 

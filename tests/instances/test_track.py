@@ -14,7 +14,7 @@ from septum.metrics.tracking import score_tracking
 
 
 def score(labels, rows, given, tracks):
-    numbered = [relabelled(frame, tracks, t) for t, frame in enumerate(given)]
+    numbered = [relabelled(frame, tracks, frame=t) for t, frame in enumerate(given)]
     return score_tracking(
         list(zip(labels, numbered, strict=True)), reference_lineage=rows, prediction_lineage=tracks.lineage
     )
@@ -92,7 +92,7 @@ def test_py_ctcmetrics_agrees(tmp_path):
     for folder, name, lineage in (("01_GT/TRA", "man_track", rows), ("01_RES", "mask", tracks.lineage)):
         (tmp_path / folder).mkdir(parents=True)
         for t, frame in enumerate(labels if name == "man_track" else given):
-            array = frame if name == "man_track" else relabelled(frame, tracks, t)
+            array = frame if name == "man_track" else relabelled(frame, tracks, frame=t)
             io.write_labels(tmp_path / folder / f"{name}{t:03d}.tif", LabelMap(array, Grid.pixels(array.shape)))
         text = "".join(" ".join(map(str, row)) + "\n" for row in lineage.tolist())
         (tmp_path / folder / ("man_track.txt" if name == "man_track" else "res_track.txt")).write_text(text)

@@ -94,6 +94,6 @@ def test_a_frame_must_be_chosen_before_axes_are_arranged() -> None:
 
 
 def test_a_left_out_axis_must_have_length_one() -> None:
-    assert declared_axes(Path("a"), "zyx", (1, 5, 6, 7), "TZYX") == "1ZYX"
+    assert declared_axes(Path("a"), "zyx", shape=(1, 5, 6, 7), found="TZYX") == "1ZYX"
     with pytest.raises(FormatError, match="slowest axis first"):
-        declared_axes(Path("a"), "ZYX", (2, 5, 6, 7), "TZYX")
+        declared_axes(Path("a"), "ZYX", shape=(2, 5, 6, 7), found="TZYX")

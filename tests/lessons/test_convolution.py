@@ -46,14 +46,14 @@ def test_true_convolution_flips_the_kernel_and_is_scipys():
 def test_it_is_pytorchs(slide, channels, size):
     image, weights, bias = random(channels, 9, 8), random(2, channels, size, size, seed=1), random(2, seed=2)
     expected = F.conv2d(torch.tensor(image)[None], torch.tensor(weights), torch.tensor(bias), **slide)[0]
-    assert np.abs(convolution(image, weights, bias, **slide) - expected.numpy()).max() < 1e-10
+    assert np.abs(convolution(image, weights, bias=bias, **slide) - expected.numpy()).max() < 1e-10
 
 
 @given(slide=slides)
 def test_its_gradients_are_numerical_ones(slide):
     image, weights, bias = random(2, 6, 7), random(3, 2, 2, 3, seed=1), random(3, seed=2)
-    weigh = random(*convolution(image, weights, bias, **slide).shape, seed=3)
-    own = convolution_gradients(weigh, image, weights, **slide)
+    weigh = random(*convolution(image, weights, bias=bias, **slide).shape, seed=3)
+    own = convolution_gradients(weigh, image, weights=weights, **slide)
     for index, array in enumerate((image, weights, bias)):
         arrays = [image, weights, bias]
 

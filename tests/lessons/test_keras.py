@@ -50,7 +50,7 @@ def test_conv2d_transpose_with_same(keras, size, stride):
     layer = keras.layers.Conv2DTranspose(3, (size, size), strides=(stride, stride), padding="same")
     out = first(layer(last(image)).detach().numpy())
     kernel, bias = (np.asarray(w) for w in layer.get_weights())  # (ky, kx, O, C)
-    own = transposed_convolution(image, kernel.transpose(3, 2, 0, 1), bias, stride=stride, padding="same")
+    own = transposed_convolution(image, kernel.transpose(3, 2, 0, 1), bias=bias, stride=stride, padding="same")
     assert own.shape == out.shape
     assert np.abs(out - own).max() < 1e-5
 
@@ -62,7 +62,7 @@ def test_conv2d(keras, stride, dilation, padding):
     layer = keras.layers.Conv2D(4, (3, 3), strides=stride, dilation_rate=dilation, padding=padding)
     out = first(layer(last(image)).detach().numpy())
     kernel, bias = (np.asarray(w) for w in layer.get_weights())  # (ky, kx, C, O)
-    own = convolution(image, kernel.transpose(3, 2, 0, 1), bias, stride=stride, dilation=dilation, padding=padding)
+    own = convolution(image, kernel.transpose(3, 2, 0, 1), bias=bias, stride=stride, dilation=dilation, padding=padding)
     assert np.abs(out - own).max() < 1e-5
 
 

@@ -28,7 +28,7 @@ def test_backpropagation_by_hand():
     one = Perceptron((np.array([[0.5], [-0.25]]),), (np.zeros(1),), "sigmoid", "squared error")
     trace = perceptron.forward(one, [[1.0, 2.0]])
     assert trace.output.tolist() == [[0.5]]
-    assert perceptron.loss(one, trace, [[1.0]]) == 0.125
+    assert perceptron.loss(one, trace, targets=[[1.0]]) == 0.125
     gradients = perceptron.backward(one, trace, [[1.0]])
     assert gradients.weights[0].tolist() == [[-0.125], [-0.25]]
     assert gradients.biases[0].tolist() == [-0.125]
@@ -49,7 +49,7 @@ def test_gradients_are_numerical_ones_at_any_depth(activation, loss, hidden):
 
     def value(weights=net.weights, biases=net.biases, inputs=x):
         moved = Perceptron(weights, biases, activation, loss)
-        return perceptron.loss(moved, perceptron.forward(moved, inputs), targets)
+        return perceptron.loss(moved, perceptron.forward(moved, inputs), targets=targets)
 
     assert_gradients_agree(own.inputs, numerical_gradient(lambda moved: value(inputs=moved), x))
     for layer in range(len(net.weights)):
@@ -83,7 +83,7 @@ def test_gradients_are_pytorchs(activation):
 def test_a_step_down_the_slope_lowers_the_loss_and_leaves_the_network_as_it_was():
     net, x, targets = network(), samples(), [0, 1, 1, 0, 1, 0, 0]
     before = [w.copy() for w in net.weights]
-    _, losses = perceptron.train(net, x, targets, rate=0.1, steps=50)
+    _, losses = perceptron.train(net, x, targets=targets, rate=0.1, steps=50)
     assert (np.diff(losses) < 0).all()
     assert all(np.array_equal(a, b) for a, b in zip(before, net.weights, strict=True))
 
@@ -96,7 +96,7 @@ def test_large_sums_neither_overflow_nor_lose_the_loss():
 def test_it_reads_digits():
     digits = load_digits()
     x, y = digits.data / 16.0, digits.target
-    trained, _ = perceptron.train(network((64, 16, 10)), x[:800], y[:800], rate=1.0, steps=120)
+    trained, _ = perceptron.train(network((64, 16, 10)), x[:800], targets=y[:800], rate=1.0, steps=120)
     assert (perceptron.predict(trained, x[1200:]) == y[1200:]).mean() > 0.85
 
 
@@ -109,10 +109,13 @@ def test_it_reads_digits():
         (lambda: Perceptron((np.ones((2, 3)), np.ones((2, 1))), (np.ones(3), np.ones(1))), "must follow one another"),
         (lambda: perceptron.forward(network(), [[1.0]]), r"inputs must be \(N, 3\)"),
         (lambda: perceptron.forward(network(), [[1.0, np.nan, 0.0]]), "inputs must be finite"),
-        (lambda: perceptron.train(network(), samples(), [0] * 6), "targets must be 7 classes"),
-        (lambda: perceptron.train(network(), samples(), [2] * 7), "targets must be 7 classes"),
-        (lambda: perceptron.train(network(), samples(), [0] * 7, steps=0), "steps must be at least 1"),
-        (lambda: perceptron.train(network(loss="squared error"), samples(), [[0.0]] * 7), r"targets must be \(7, 2\)"),
+        (lambda: perceptron.train(network(), samples(), targets=[0] * 6), "targets must be 7 classes"),
+        (lambda: perceptron.train(network(), samples(), targets=[2] * 7), "targets must be 7 classes"),
+        (lambda: perceptron.train(network(), samples(), targets=[0] * 7, steps=0), "steps must be at least 1"),
+        (
+            lambda: perceptron.train(network(loss="squared error"), samples(), targets=[[0.0]] * 7),
+            r"targets must be \(7, 2\)",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_remedy(call, message):

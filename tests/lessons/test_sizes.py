@@ -49,7 +49,7 @@ def test_every_block_of_the_encoder_and_decoder_slides():
 def test_parameters_are_those_of_the_network_that_segments(depth, channels, classes):
     features = tuple(4 * 2**level for level in range(depth))
     blocks = sizes.unet_blocks((16, 16), features=features, channels=channels, classes=classes)
-    network = UNet(lecture(2, channels, classes, features=features))
+    network = UNet(lecture(2, channels, out_channels=classes, features=features))
     assert sizes.unet_parameters(blocks) == sum(p.numel() for p in network.parameters())
 
 
@@ -75,7 +75,7 @@ def _seen(weights, trace, side):
     for y in range(60, 64):
         gradient = np.zeros((1, side, side))
         gradient[0, y, y] = 1.0
-        _, at_image = unet.unet_backward(weights, trace, gradient)
+        _, at_image = unet.unet_backward(weights, trace, gradient=gradient)
         rows = np.flatnonzero(np.abs(at_image[0]).sum(axis=1))
         widest = max(widest, int(rows[-1] - rows[0] + 1))
     return widest

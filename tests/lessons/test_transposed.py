@@ -51,7 +51,7 @@ def test_its_stamps_add_up_to_the_full_result():
 def test_it_is_pytorchs(stride, padding, size, extra, channels):
     extra = min(extra, stride - 1)
     image, weights, bias = random(channels, 4, 5), random(channels, 2, size, size, seed=1), random(2, seed=2)
-    own = transposed_convolution(image, weights, bias, stride=stride, padding=padding, output_padding=extra)
+    own = transposed_convolution(image, weights, bias=bias, stride=stride, padding=padding, output_padding=extra)
     expected = F.conv_transpose2d(
         torch.tensor(image)[None],
         torch.tensor(weights),
@@ -87,8 +87,8 @@ def test_it_is_the_adjoint_of_the_convolution(stride, padding):
 )
 def test_its_gradients_are_numerical_ones(slide):
     image, weights, bias = random(2, 3, 4), random(2, 2, 3, 3, seed=1), random(2, seed=2)
-    weigh = random(*transposed_convolution(image, weights, bias, **slide).shape, seed=3)
-    own = transposed_convolution_gradients(weigh, image, weights, **slide)
+    weigh = random(*transposed_convolution(image, weights, bias=bias, **slide).shape, seed=3)
+    own = transposed_convolution_gradients(weigh, image, weights=weights, **slide)
     for index, array in enumerate((image, weights, bias)):
         arrays = [image, weights, bias]
 

@@ -28,7 +28,7 @@ def image(*shape):
 
 def test_it_is_the_network_that_segments_with_the_same_weights():
     own = weights(channels=3)
-    network = UNet(lecture(2, 3, 2, features=FEATURES)).double()
+    network = UNet(lecture(2, 3, out_channels=2, features=FEATURES)).double()
     network.load_state_dict({name: torch.tensor(value) for name, value in own.items()})
     x = image(3, 8, 12)
     trace = unet.unet_forward(own, x)
@@ -39,7 +39,7 @@ def test_it_is_the_network_that_segments_with_the_same_weights():
 
 def test_its_gradients_are_those_of_the_network_that_segments():
     own = weights()
-    network = UNet(lecture(2, 1, 2, features=FEATURES)).double()
+    network = UNet(lecture(2, 1, out_channels=2, features=FEATURES)).double()
     network.load_state_dict({name: torch.tensor(value) for name, value in own.items()})
     x, target = image(1, 8, 8), (image(2, 8, 8) > 0).astype(float)
     logits = network(torch.tensor(x)[None])[0]
@@ -47,7 +47,7 @@ def test_its_gradients_are_those_of_the_network_that_segments():
     value.backward()
     trace = unet.unet_forward(own, x)
     loss, gradient = unet.cross_entropy(trace.logits, target)
-    found, _ = unet.unet_backward(own, trace, gradient)
+    found, _ = unet.unet_backward(own, trace, gradient=gradient)
     assert np.isclose(loss, value.item())
     for name, parameter in network.named_parameters():
         assert np.abs(found[name] - parameter.grad.numpy()).max() < 1e-10, name
@@ -61,7 +61,7 @@ def test_every_gradient_of_the_whole_network_is_the_numerical_one():
         return unet.cross_entropy(unet.unet_forward(changed, at).logits, target)[0]
 
     trace = unet.unet_forward(own, x)
-    found, at_image = unet.unet_backward(own, trace, unet.cross_entropy(trace.logits, target)[1])
+    found, at_image = unet.unet_backward(own, trace, gradient=unet.cross_entropy(trace.logits, target)[1])
     assert set(found) == set(own)
     for name in own:
         numerical = numerical_gradient(lambda moved, name=name: value(name, moved), own[name], step=1e-5)
@@ -74,7 +74,7 @@ def test_it_learns_a_tiny_real_image():
     patch = data.coins()[20:116:2, 20:116:2].astype(float)
     target = (patch > 110).astype(float)
     start = unet.create_unet(features=(4, 8), generator=np.random.default_rng(0))
-    trained, losses = unet.train_unet(start, (patch - patch.mean()) / patch.std(), target, steps=40, rate=0.02)
+    trained, losses = unet.train_unet(start, (patch - patch.mean()) / patch.std(), target=target, steps=40, rate=0.02)
     assert losses[-1] < 0.4 * losses[0]
     chance = sigmoid(unet.unet_forward(trained, (patch - patch.mean()) / patch.std()).logits[0])
     mask = chance > 0.5
@@ -92,4 +92,4 @@ def test_what_does_not_fit_is_refused_with_the_remedy():
     with pytest.raises(ConfigError, match="must be positive"):
         unet.create_unet(features=(0, 2), generator=np.random.default_rng(0))
     with pytest.raises(ConfigError, match="steps must be at least 1"):
-        unet.train_unet(own, image(8, 8), np.zeros((8, 8)), steps=0)
+        unet.train_unet(own, image(8, 8), target=np.zeros((8, 8)), steps=0)

@@ -39,16 +39,16 @@ def test_a_model_says_what_it_is_without_loading_its_network(model) -> None:
 
 
 def test_files_with_an_output_give_masks_and_the_list_of_what_they_are_worth(model, tmp_path: Path) -> None:
-    table = septum.predict(model.path, [GOLDEN / "data" / "images"], tmp_path / "out")
+    table = septum.predict(model.path, [GOLDEN / "data" / "images"], output=tmp_path / "out")
     assert (tmp_path / "out" / "case0.tif").is_file()
     assert set(table["case"]) == {"case0"}
     with pytest.raises(ConfigError, match="already holds"):
-        septum.predict(model, GOLDEN / "data" / "images", tmp_path / "out")
-    septum.predict(model, GOLDEN / "data" / "images", tmp_path / "out", overwrite=True)
+        septum.predict(model, GOLDEN / "data" / "images", output=tmp_path / "out")
+    septum.predict(model, GOLDEN / "data" / "images", output=tmp_path / "out", overwrite=True)
     with pytest.raises(ConfigError, match="settings must come with output"):
         septum.predict(model, GOLDEN / "data" / "images" / "case0.tif", tta=True)
     with pytest.raises(ConfigError, match="did you mean 'overlap'"):
-        septum.predict(model, GOLDEN / "data" / "images", tmp_path / "new", overlapp=0.5)
+        septum.predict(model, GOLDEN / "data" / "images", output=tmp_path / "new", overlapp=0.5)
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:

@@ -88,11 +88,11 @@ def test_an_image_with_prompts_reads_like_one_array() -> None:
     painted = Painted(
         rng.integers(0, 3, (6, 7, 8)).astype(np.uint8), (rng.integers(0, 2, (6, 7, 8)) * 2).astype(np.uint32)
     )
-    lazy, whole = PromptedImage(image, painted, 2), np.concatenate([image, unfold(painted, 2)])
+    lazy, whole = PromptedImage(image, painted, n_classes=2), np.concatenate([image, unfold(painted, 2)])
     assert lazy.shape == whole.shape
     assert lazy.ndim == whole.ndim
     for start, size in [((0, 0, 0), (6, 7, 8)), ((-3, 2, 5), (9, 4, 9))]:
-        assert np.array_equal(read_box(lazy, start, size), read_box(whole, start, size))  # type: ignore[arg-type]
+        assert np.array_equal(read_box(lazy, start, shape=size), read_box(whole, start, shape=size))  # type: ignore[arg-type]
     plane = lazy.plane(3)
     assert np.array_equal(plane[:, :, :], whole[:, 3])
 
@@ -135,7 +135,7 @@ def test_prompts_that_do_not_fit_the_image_are_refused(prompts: Prompts, error: 
 
 def test_prompts_painted_on_another_grid_are_refused() -> None:
     with pytest.raises(GeometryError, match="painted on the image's grid"):
-        PromptedImage(np.zeros((1, 4, 4), np.float32), Painted(np.zeros((4, 5), np.uint8)), 2)
+        PromptedImage(np.zeros((1, 4, 4), np.float32), Painted(np.zeros((4, 5), np.uint8)), n_classes=2)
 
 
 # --- the robot user ---------------------------------------------------------------------------------------------------

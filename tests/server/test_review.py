@@ -34,7 +34,7 @@ def test_ratings_go_into_the_store_of_the_study_and_the_key_stays_hidden(
     place = folder / "reports" / "review"
     settings = StudySettings(n=2)
     review.create_study(
-        tmp_path / "data" / "images", {"secretmodel": tmp_path / "secretmodel"}, place, settings=settings
+        tmp_path / "data" / "images", {"secretmodel": tmp_path / "secretmodel"}, output=place, settings=settings
     )
     state = client.get("/api/review")
     assert "secretmodel" not in state.text

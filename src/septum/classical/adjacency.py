@@ -62,7 +62,10 @@ def touching(labels: NDArray[Any], ground: NDArray[Any] | None = None) -> tuple[
     keys, values = np.zeros(0, np.int64), np.zeros(0, np.int64)
     rows = max(_SLAB // max(labels[:1].size, 1), 1)
     for start in range(0, len(labels), rows):
-        found = [_faces(labels[start : start + rows + 1], ground, start, rows, axis) for axis in range(labels.ndim)]
+        found = [
+            _faces(labels[start : start + rows + 1], ground, start=start, rows=rows, axis=axis)
+            for axis in range(labels.ndim)
+        ]
         codes = np.concatenate([keys, *(low * count + high for low, high, _ in found)])
         heights = np.concatenate([values, *(value for _, _, value in found)])
         keys, values = _reduced(codes, heights, lowest=ground is not None)
@@ -70,7 +73,7 @@ def touching(labels: NDArray[Any], ground: NDArray[Any] | None = None) -> tuple[
 
 
 def _faces(
-    labels: NDArray[Any], ground: NDArray[Any] | None, start: int, rows: int, axis: int
+    labels: NDArray[Any], ground: NDArray[Any] | None, *, start: int, rows: int, axis: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Smaller label, larger label and value of every face along one axis between two regions of a slab."""
     slab = labels if axis == 0 else labels[:rows]
@@ -140,7 +143,7 @@ def merge_alike(pairs: Pairs, statistics: Rows, *, likeness: Likeness, limit: fl
         ranked = shuffle.permutation(ranked)
         order = ranked[np.argsort(price[ranked], kind="stable")]
         joining, centre = _stars(pairs[order], len(parent))
-        joined = _gathered(joining, centre, statistics, likeness, limit)
+        joined = _gathered(joining, centre, statistics=statistics, likeness=likeness, limit=limit)
         into = np.arange(len(parent))
         into[joining[joined]] = centre[joined]
         parent = into[parent]
@@ -176,7 +179,7 @@ def _stars(pairs: Pairs, count: int) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def _gathered(
-    joining: NDArray[np.int64], centre: NDArray[np.int64], statistics: Rows, likeness: Likeness, limit: float
+    joining: NDArray[np.int64], centre: NDArray[np.int64], *, statistics: Rows, likeness: Likeness, limit: float
 ) -> NDArray[np.int64]:
     """Which of `joining` (sorted by `centre`) join, all before the first that is too unlike what came together before;
     their statistics are added to those of the centre.

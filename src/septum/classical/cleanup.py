@@ -51,7 +51,7 @@ def components(labels: ArrayLike, *, connectivity: str = "full") -> NDArray[Any]
     [[1, 1, 0, 2]]
     """
     array = label_array(labels)
-    one_of(connectivity, CONNECTIVITY, "connectivity")
+    one_of(connectivity, CONNECTIVITY, name="connectivity")
     return connected_parts(np.ascontiguousarray(array), full=connectivity == "full")[0]
 
 
@@ -62,14 +62,14 @@ def keep_largest(labels: ArrayLike, *, count: int = 1, connectivity: str = "full
     [[1, 1, 0, 0]]
     """
     array = label_array(labels)
-    at_least(count, 1, "count")
+    at_least(count, 1, name="count")
     numbers, sizes, values = _counted(array, connectivity)
     keep = np.zeros(sizes.size, bool)
     order = np.lexsort((np.arange(sizes.size), -sizes, values))
     first = np.flatnonzero(np.diff(values[order], prepend=-1))
     rank = np.arange(order.size) - np.repeat(first, np.diff(first, append=order.size))
     keep[order] = rank < count
-    return _kept(array, numbers, keep)
+    return _kept(array, numbers, keep=keep)
 
 
 def remove_small(
@@ -82,9 +82,9 @@ def remove_small(
     """
     array = label_array(labels)
     voxel = math.prod(spacing_mm(spacing, array.ndim))
-    at_least(minimum_size, 0, "minimum_size")
+    at_least(minimum_size, 0, name="minimum_size")
     numbers, sizes, _ = _counted(array, connectivity)
-    return _kept(array, numbers, sizes * voxel >= minimum_size * (1 - 1e-9))
+    return _kept(array, numbers, keep=sizes * voxel >= minimum_size * (1 - 1e-9))
 
 
 def keep_touching(labels: ArrayLike, *, seeds: ArrayLike, connectivity: str = "full") -> Labels:
@@ -103,7 +103,7 @@ def keep_touching(labels: ArrayLike, *, seeds: ArrayLike, connectivity: str = "f
     [[0, 0, 0, 1]]
     """
     array = label_array(labels)
-    one_of(connectivity, CONNECTIVITY, "connectivity")
+    one_of(connectivity, CONNECTIVITY, name="connectivity")
     voxels = seed_voxels(seeds, array.shape)
     found = connected_to(array, voxels, member=lambda part: part, reach=(0,) * array.ndim, full=connectivity == "full")
     return found if array.dtype == bool else np.where(found, array, 0).astype(array.dtype, copy=False)
@@ -128,7 +128,7 @@ def fill_holes(
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
     planar = per_slice and array.ndim == 3
-    largest = math.inf if maximum_size is None else at_least(maximum_size, 0, "maximum_size")
+    largest = math.inf if maximum_size is None else at_least(maximum_size, 0, name="maximum_size")
     if planar:
         area = math.prod(step[1:])
         return np.stack([_fill(plane, largest / area) for plane in array])
@@ -145,14 +145,14 @@ def smooth_median(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: floa
     """
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
-    ball = _ball(at_least(radius_mm, 0, "radius_mm"), step)
+    ball = _ball(at_least(radius_mm, 0, name="radius_mm"), step)
     reach = [n // 2 for n in ball.shape]
 
     def run(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         share = _box_or_fft(mask, ball)
         return np.asarray(share > ball.sum() / 2)
 
-    return _each(array, run, reach)
+    return _each(array, run, reach=reach)
 
 
 def opening(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> Labels:
@@ -163,12 +163,12 @@ def opening(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.
     >>> opening([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]).tolist()
     [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 0, 0]]
     """
-    array, step, radius = _balls(labels, spacing, radius_mm)
+    array, step, radius = _balls(labels, spacing, radius_mm=radius_mm)
 
     def run(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return _dilate(_erode(mask, step, radius), step, radius) & mask
+        return _dilate(_erode(mask, step, radius=radius), step, radius=radius) & mask
 
-    return _each(array, run, [0] * array.ndim)
+    return _each(array, run, reach=[0] * array.ndim)
 
 
 def closing(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> Labels:
@@ -177,12 +177,12 @@ def closing(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.
     >>> closing([[1, 1, 0, 1, 1]]).tolist()
     [[1, 1, 1, 1, 1]]
     """
-    array, step, radius = _balls(labels, spacing, radius_mm)
+    array, step, radius = _balls(labels, spacing, radius_mm=radius_mm)
 
     def run(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return _erode(_dilate(mask, step, radius), step, radius) | mask
+        return _erode(_dilate(mask, step, radius=radius), step, radius=radius) | mask
 
-    return _each(array, run, _reach(step, radius))
+    return _each(array, run, reach=_reach(step, radius))
 
 
 def smooth_gaussian(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0) -> Labels:
@@ -194,12 +194,12 @@ def smooth_gaussian(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: flo
     """
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
-    sigma = [at_least(sigma_mm, 0, "sigma_mm") / s for s in step]
+    sigma = [at_least(sigma_mm, 0, name="sigma_mm") / s for s in step]
 
     def run(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return filters.gaussian(mask, sigma) >= 0.5 - _ROUNDING
 
-    return _each(array, run, [math.ceil(4 * s) for s in sigma])
+    return _each(array, run, reach=[math.ceil(4 * s) for s in sigma])
 
 
 def smooth_joint(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0) -> Labels:
@@ -213,7 +213,7 @@ def smooth_joint(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: float 
     """
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
-    sigma = [at_least(sigma_mm, 0, "sigma_mm") / s for s in step]
+    sigma = [at_least(sigma_mm, 0, name="sigma_mm") / s for s in step]
     reach = [math.ceil(4 * s) + 1 for s in sigma]
     best = filters.gaussian(array == 0, sigma)
     result = np.zeros_like(array)
@@ -244,9 +244,9 @@ def margin(labels: ArrayLike, *, spacing: Spacing = None, distance_mm: float = 1
         if distance_mm == 0:
             return array.copy()
         if array.dtype == bool:
-            return _erode(array, step, -distance_mm)
+            return _erode(array, step, radius=-distance_mm)
         return np.where(_distance(array, step) > limit, array, 0).astype(array.dtype)
-    return _grow(array, step, distance_mm)
+    return _grow(array, step, distance=distance_mm)
 
 
 def hollow(labels: ArrayLike, *, spacing: Spacing = None, thickness_mm: float = 2.0, side: str = "inside") -> Labels:
@@ -263,8 +263,8 @@ def hollow(labels: ArrayLike, *, spacing: Spacing = None, thickness_mm: float = 
     """
     array = label_array(labels)
     step = spacing_mm(spacing, array.ndim)
-    at_least(thickness_mm, 0, "thickness_mm", above=True)
-    one_of(side, ("inside", "outside", "both"), "side")
+    at_least(thickness_mm, 0, name="thickness_mm", above=True)
+    one_of(side, ("inside", "outside", "both"), name="side")
     inner = {"inside": thickness_mm, "outside": 0.0, "both": thickness_mm / 2}[side]
     outer = thickness_mm - inner
     core = margin(array, spacing=step, distance_mm=-inner)
@@ -288,11 +288,11 @@ def combine(labels: ArrayLike, *, other: ArrayLike, operation: str = "union") ->
     [[1, 0, 0]]
     """
     first, second = label_array(labels), label_array(other, name="other")
-    one_of(operation, ("union", "intersection", "subtract", "difference"), "operation")
+    one_of(operation, ("union", "intersection", "subtract", "difference"), name="operation")
     if first.shape != second.shape:
         raise GeometryError(f"other must have the shape of labels {first.shape}, got {second.shape}; resample it")
     if first.dtype == second.dtype == bool:
-        return _of_masks(first, second, operation)
+        return _of_masks(first, second, operation=operation)
     inside = second != 0
     kept = {"intersection": inside, "subtract": ~inside, "difference": ~inside}.get(operation)
     result = first if kept is None else np.where(kept, first, 0).astype(first.dtype)
@@ -301,7 +301,7 @@ def combine(labels: ArrayLike, *, other: ArrayLike, operation: str = "union") ->
     return np.where((first == 0) & inside, second, result).astype(np.result_type(first, second))
 
 
-def _of_masks(first: NDArray[np.bool_], second: NDArray[np.bool_], operation: str) -> NDArray[np.bool_]:
+def _of_masks(first: NDArray[np.bool_], second: NDArray[np.bool_], *, operation: str) -> NDArray[np.bool_]:
     """Two masks as one: whole-array logic, several times as fast as choosing labels."""
     if operation == "union":
         return first | second
@@ -355,7 +355,7 @@ def _counted(labels: Labels, connectivity: str) -> tuple[NDArray[Any], NDArray[n
     if labels.ndim != 2 or labels.dtype != bool:
         numbers = components(labels, connectivity=connectivity)
         return numbers, *_sizes(numbers, labels)
-    one_of(connectivity, CONNECTIVITY, "connectivity")
+    one_of(connectivity, CONNECTIVITY, name="connectivity")
     parts, sizes = filters.plane_parts(labels, full=connectivity == "full")
     sizes[0] = 0
     return parts, sizes, np.minimum(np.arange(len(sizes)), 1)
@@ -377,7 +377,7 @@ def _sizes(numbers: NDArray[Any], labels: Labels) -> tuple[NDArray[np.int64], ND
     return sizes, values
 
 
-def _kept(labels: Labels, numbers: NDArray[Any], keep: NDArray[np.bool_]) -> Labels:
+def _kept(labels: Labels, numbers: NDArray[Any], *, keep: NDArray[np.bool_]) -> Labels:
     keep[0] = False
     chosen = np.flatnonzero(keep)
     wanted = numbers == chosen[0] if len(chosen) == 1 else keep.take(numbers)
@@ -404,7 +404,7 @@ def _boxes(labels: Labels, reach: Sequence[int]) -> Iterator[tuple[int, tuple[sl
             )
 
 
-def _each(labels: Labels, run: Callable[[NDArray[np.bool_]], NDArray[np.bool_]], reach: Sequence[int]) -> Labels:
+def _each(labels: Labels, run: Callable[[NDArray[np.bool_]], NDArray[np.bool_]], *, reach: Sequence[int]) -> Labels:
     """`run` on the mask of each label in its bounding box, wider by `reach` and one more sample, so that `run` sees
     where the label ends; what it adds is taken from the background only. A small mask is not searched for its box.
     """
@@ -436,9 +436,9 @@ def _fill(labels: Labels, largest: float) -> Labels:
     return result
 
 
-def _balls(labels: ArrayLike, spacing: Spacing, radius_mm: float) -> tuple[Labels, tuple[float, ...], float]:
+def _balls(labels: ArrayLike, spacing: Spacing, *, radius_mm: float) -> tuple[Labels, tuple[float, ...], float]:
     array = label_array(labels)
-    return array, spacing_mm(spacing, array.ndim), at_least(radius_mm, 0, "radius_mm")
+    return array, spacing_mm(spacing, array.ndim), at_least(radius_mm, 0, name="radius_mm")
 
 
 def _reach(step: Sequence[float], radius: float) -> list[int]:
@@ -451,14 +451,14 @@ def _distance(labels: Labels, step: Sequence[float]) -> NDArray[np.float32]:
     return found
 
 
-def _erode(mask: NDArray[np.bool_], step: Sequence[float], radius: float) -> NDArray[np.bool_]:
+def _erode(mask: NDArray[np.bool_], step: Sequence[float], *, radius: float) -> NDArray[np.bool_]:
     ball = _small_ball(radius, step)
     if ball is not None:
         return filters.eroded(mask, ball)
     return np.asarray(_distance(mask, step) > radius + _TOLERANCE * min(step)) & mask
 
 
-def _dilate(mask: NDArray[np.bool_], step: Sequence[float], radius: float) -> NDArray[np.bool_]:
+def _dilate(mask: NDArray[np.bool_], step: Sequence[float], *, radius: float) -> NDArray[np.bool_]:
     ball = _small_ball(radius, step)
     if ball is not None:
         return filters.dilated(mask, ball)
@@ -475,19 +475,19 @@ def _small_ball(radius: float, step: Sequence[float]) -> NDArray[np.bool_] | Non
     return ball if np.count_nonzero(ball) <= filters.SMALL_BALL else None
 
 
-def _grow(labels: Labels, step: Sequence[float], distance: float) -> Labels:
+def _grow(labels: Labels, step: Sequence[float], *, distance: float) -> Labels:
     """The nearest label of each background sample within `distance`.
 
     One label: a dilation. Several: scipy's feature transform, which also says whose it is.
     """
     if labels.dtype == bool:
-        return _dilate(labels, step, distance)
+        return _dilate(labels, step, radius=distance)
     values = [value for value, _ in _boxes(labels, [0] * labels.ndim)]
     limit = distance + _TOLERANCE * min(step)
     if not values:
         return labels.copy()
     if len(values) == 1:
-        near = _dilate(labels != 0, step, distance)
+        near = _dilate(labels != 0, step, radius=distance)
         return np.where(near, values[0], 0).astype(labels.dtype)
     far, index = ndi.distance_transform_edt(labels == 0, sampling=step, return_indices=True)
     return np.where(far <= limit, labels[tuple(index)], 0).astype(labels.dtype)

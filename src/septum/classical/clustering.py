@@ -114,9 +114,9 @@ def cluster(
     """
     array = channels_image(image)
     step = spacing_mm(spacing, array.ndim - 1)
-    one_of(kind, KINDS, "kind")
-    at_least(regularity, 0, "regularity")
-    at_least(position, 0, "position")
+    one_of(kind, KINDS, name="kind")
+    at_least(regularity, 0, name="regularity")
+    at_least(position, 0, name="position")
     tried = _tried(classes, most)
     features = feature_stack(array, spacing=step, smoothed_mm=smoothed_mm or (), position=position)
     found = fit(features, kind=kind, tried=tried, exact=classes != 0, seed=seed)
@@ -142,7 +142,7 @@ def fit(features: Features, *, kind: str, tried: Sequence[int], exact: bool, see
         )
     options = [k for k in tried if k <= distinct] or [1]
     fits = [_FITS[kind](values, weights, k, seed) for k in options]
-    scores = [_score(found, values, weights) for found in fits] if len(fits) > 1 else [0.0]
+    scores = [_score(found, values, weights=weights) for found in fits] if len(fits) > 1 else [0.0]
     best = fits[int(np.argmax(scores))]
     order = np.argsort(features.intensity(best.means), kind="stable")
     return Clusters(best.kind, best.means[order], best.covariances[order], best.weights[order])
@@ -196,24 +196,24 @@ def _distinct(values: Floats, enough: int) -> int:
 
 def _kmeans(values: Floats, weights: Floats, k: int, seed: int) -> Clusters:
     if values.shape[1] == 1:
-        member = mixture.exact_kmeans(values[:, 0], weights, k)
+        member = mixture.exact_kmeans(values[:, 0], weights, k=k)
     else:
         from sklearn.cluster import KMeans
 
         member = KMeans(k, n_init=3, random_state=seed).fit(values).labels_
-    return _from_members(np.eye(k)[member].T * weights, values, "kmeans")
+    return _from_members(np.eye(k)[member].T * weights, values, kind="kmeans")
 
 
 def _fuzzy(values: Floats, weights: Floats, k: int, seed: int) -> Clusters:
     start = _kmeans(values, weights, k, seed).means
-    return _from_members(mixture.fuzzy_members(values, weights, start) * weights, values, "fuzzy")
+    return _from_members(mixture.fuzzy_members(values, weights, start=start) * weights, values, kind="fuzzy")
 
 
 def _mixture(values: Floats, weights: Floats, k: int, seed: int) -> Clusters:
     if values.shape[1] == 1:
         start = _kmeans(values, weights, k, seed)
         means, variances, shares = mixture.normal_mixture(
-            values[:, 0], weights, start.means[:, 0], start.covariances[:, 0, 0], start.weights
+            values[:, 0], weights, means=start.means[:, 0], variances=start.covariances[:, 0, 0], shares=start.weights
         )
         return Clusters("mixture", means[:, None], variances[:, None, None], shares)
     from sklearn.mixture import GaussianMixture
@@ -229,7 +229,7 @@ _FITS: dict[str, Callable[[Floats, Floats, int, int], Clusters]] = {
 }
 
 
-def _from_members(members: Floats, values: Floats, kind: str) -> Clusters:
+def _from_members(members: Floats, values: Floats, *, kind: str) -> Clusters:
     """Means, spreads and shares from (weighted) membership `(k, N)`."""
     if kind == "fuzzy":
         squared = members**2 / np.maximum(members.sum(axis=0), 1e-300)
@@ -250,7 +250,7 @@ def _floor(values: Floats) -> float:
     return 1e-6 * float(((values - values.mean(axis=0)) ** 2).mean()) or 1.0
 
 
-def _score(found: Clusters, values: Floats, weights: Floats) -> float:
+def _score(found: Clusters, values: Floats, *, weights: Floats) -> float:
     """The larger the better: minus Marriott's criterion, log(k² |W|), or minus the Bayesian information criterion."""
     k, dimensions = found.means.shape
     total = float(weights.sum())

@@ -106,7 +106,7 @@ def feature_stack(
     >>> features.channels, len(features.stack), features.shape
     (2, 4, (4, 4))
     """
-    widths = [at_least(float(width), 0, "smoothed_mm", above=True) for width in smoothed_mm]
+    widths = [at_least(float(width), 0, name="smoothed_mm", above=True) for width in smoothed_mm]
     stack = [*image, *(smoothed(channel, spacing=spacing, sigma_mm=width) for width in widths for channel in image)]
     extent = max(n * s for n, s in zip(image.shape[1:], spacing, strict=True))
     axes = tuple(position * s / extent * np.sqrt(12) for s in spacing) if position > 0 else ()

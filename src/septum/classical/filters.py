@@ -43,16 +43,16 @@ def gaussian(array: NDArray[Any], sigma: Sequence[float], *, mode: str = "neares
     kernels = [_kernel(width, truncate) for width in sigma]
     border = _BORDERS[mode]
 
-    def run(plane: Floats, down: Floats, across: Floats) -> Floats:
+    def run(plane: Floats, down: Floats, *, across: Floats) -> Floats:
         return np.asarray(cv2.sepFilter2D(plane, cv2.CV_32F, across, down, borderType=border))
 
     image = _bytes_or_single(array)
     if image.ndim == 2:
-        return run(image, kernels[0], kernels[1])
+        return run(image, kernels[0], across=kernels[1])
     nothing = np.ones(1, np.float32)
     if kernels[0].size > 1:
-        image = run(image.reshape(len(image), -1), kernels[0], nothing).reshape(image.shape)
-    return _planes(image, lambda plane: run(plane, kernels[1], kernels[2]))
+        image = run(image.reshape(len(image), -1), kernels[0], across=nothing).reshape(image.shape)
+    return _planes(image, lambda plane: run(plane, kernels[1], across=kernels[2]))
 
 
 def box_mean(array: NDArray[Any], size: Sequence[int], *, mode: str = "mirror") -> Floats:
@@ -63,14 +63,16 @@ def box_mean(array: NDArray[Any], size: Sequence[int], *, mode: str = "mirror") 
     """
     border = _BORDERS[mode]
 
-    def run(plane: NDArray[Any], down: int, across: int) -> Floats:
+    def run(plane: NDArray[Any], down: int, *, across: int) -> Floats:
         return np.asarray(cv2.boxFilter(plane, cv2.CV_32F, (across, down), borderType=border))
 
     image = _own_or_single(array)
     if image.ndim == 2:
-        return run(image, size[0], size[1])
-    image = _single(image) if size[0] == 1 else run(image.reshape(len(image), -1), size[0], 1).reshape(image.shape)
-    return _planes(image, lambda plane: run(plane, size[1], size[2]))
+        return run(image, size[0], across=size[1])
+    image = (
+        _single(image) if size[0] == 1 else run(image.reshape(len(image), -1), size[0], across=1).reshape(image.shape)
+    )
+    return _planes(image, lambda plane: run(plane, size[1], across=size[2]))
 
 
 def box_extreme(array: NDArray[Any], size: Sequence[int], *, largest: bool) -> NDArray[Any]:
@@ -83,15 +85,15 @@ def box_extreme(array: NDArray[Any], size: Sequence[int], *, largest: bool) -> N
     """
     change = cv2.dilate if largest else cv2.erode
 
-    def run(plane: NDArray[Any], down: int, across: int) -> NDArray[Any]:
+    def run(plane: NDArray[Any], down: int, *, across: int) -> NDArray[Any]:
         return np.asarray(change(plane, np.ones((down, across), np.uint8)))
 
     image = _own_or_single(array)
     if image.ndim == 2:
-        return run(image, size[0], size[1])
+        return run(image, size[0], across=size[1])
     if size[0] > 1:
-        image = run(image.reshape(len(image), -1), size[0], 1).reshape(image.shape)
-    return _planes(image, lambda plane: run(plane, size[1], size[2]))
+        image = run(image.reshape(len(image), -1), size[0], across=1).reshape(image.shape)
+    return _planes(image, lambda plane: run(plane, size[1], across=size[2]))
 
 
 def plane_median(array: NDArray[Any], size: Sequence[int]) -> Floats | None:
@@ -139,7 +141,7 @@ def eroded(mask: Mask, ball: Mask) -> Mask:
     >>> eroded(np.array([[1, 1, 1, 0]], bool), np.ones((1, 3), bool)).tolist()
     [[True, True, False, False]]
     """
-    return _stacked(mask, ball, cv2.erode, np.logical_and)
+    return _stacked(mask, ball, change=cv2.erode, join=np.logical_and)
 
 
 def dilated(mask: Mask, ball: Mask) -> Mask:
@@ -148,7 +150,7 @@ def dilated(mask: Mask, ball: Mask) -> Mask:
     >>> dilated(np.array([[False, True, False, False]]), np.ones((1, 3), bool)).tolist()
     [[True, True, True, False]]
     """
-    return _stacked(mask, ball, cv2.dilate, np.logical_or)
+    return _stacked(mask, ball, change=cv2.dilate, join=np.logical_or)
 
 
 def count_values(array: NDArray[Any], *, low: int, high: int) -> NDArray[np.int64]:
@@ -182,7 +184,7 @@ def plane_parts(mask: Mask, *, full: bool) -> tuple[NDArray[np.int32], NDArray[n
     return np.asarray(numbers), stats[:, cv2.CC_STAT_AREA].astype(np.int64)
 
 
-def _stacked(mask: Mask, ball: Mask, change: Callable[..., Any], join: Callable[..., Any]) -> Mask:
+def _stacked(mask: Mask, ball: Mask, *, change: Callable[..., Any], join: Callable[..., Any]) -> Mask:
     """Plane by plane with the discs that make the ball, joined along the first axis."""
     discs = ball.view(np.uint8)
     pixels = np.ascontiguousarray(mask).view(np.uint8)

@@ -58,11 +58,11 @@ def connected_threshold(
     array = grey_image(image)
     spacing_mm(spacing, array.ndim)
     voxels = seed_voxels(seeds, array.shape)
-    one_of(connectivity, CONNECTIVITY, "connectivity")
+    one_of(connectivity, CONNECTIVITY, name="connectivity")
     return connected_to(
         array,
         voxels,
-        member=lambda part: _between(part, low, high),
+        member=lambda part: _between(part, low, high=high),
         reach=(0,) * array.ndim,
         full=connectivity == "full",
     )
@@ -102,10 +102,10 @@ def neighbourhood_connected(
     if radius_mm is None:
         reach = [1] * array.ndim
     else:
-        reach = [int(at_least(radius_mm, 0, "radius_mm") / s + 1e-9) for s in step]
+        reach = [int(at_least(radius_mm, 0, name="radius_mm") / s + 1e-9) for s in step]
     reach = [min(r, n) for r, n in zip(reach, array.shape, strict=True)]
     return connected_to(
-        array, voxels, member=lambda part: _eroded(_between(part, low, high), reach), reach=reach, full=False
+        array, voxels, member=lambda part: _eroded(_between(part, low, high=high), reach), reach=reach, full=False
     )
 
 
@@ -143,9 +143,9 @@ def confidence_connected(
     array = grey_image(image)
     spacing_mm(spacing, array.ndim)
     voxels = seed_voxels(seeds, array.shape)
-    at_least(multiplier, 0, "multiplier", above=True)
-    at_least(iterations, 0, "iterations")
-    at_least(radius, 0, "radius")
+    at_least(multiplier, 0, name="multiplier", above=True)
+    at_least(iterations, 0, name="iterations")
+    at_least(radius, 0, name="radius")
     found = SimpleITK.ConfidenceConnected(
         SimpleITK.GetImageFromArray(array), voxels[:, ::-1].tolist(), int(iterations), float(multiplier), int(radius), 1
     )
@@ -188,7 +188,7 @@ def fast_marching(
     if contrast is None:
         half = float(slope.mean(dtype=np.float64))
     else:
-        half = at_least(contrast, 0, "contrast", above=True)
+        half = at_least(contrast, 0, name="contrast", above=True)
     if half > 0:
         slope /= half
     np.multiply(slope, slope, out=slope)
@@ -221,8 +221,8 @@ def arrival_times(
     array = grey_image(speed, name="speed")
     step = spacing_mm(spacing, array.ndim)
     voxels = seed_voxels(seeds, array.shape)
-    at_least(stop, 0, "stop", above=True)
-    at_least(float(array.min()), 0, "speed")
+    at_least(stop, 0, name="stop", above=True)
+    at_least(float(array.min()), 0, name="speed")
     medium = SimpleITK.GetImageFromArray(array.astype(np.float32, copy=False))
     medium.SetSpacing(step[::-1])
     # One step beyond the stop, so that every voxel at or before it is final.
@@ -234,7 +234,7 @@ def arrival_times(
     return times
 
 
-def _between(array: NDArray[Any], low: float | None, high: float | None) -> Mask:
+def _between(array: NDArray[Any], low: float | None, *, high: float | None) -> Mask:
     if low is not None and high is not None and not low <= high:
         raise ConfigError(f"low must not be above high, got {low} and {high}; exchange them")
     if low is None:

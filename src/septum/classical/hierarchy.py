@@ -40,7 +40,7 @@ class Basins:
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
-        at_least(1 - at_least(level, 0, "level"), 0, "1 - level")
+        at_least(1 - at_least(level, 0, name="level"), 0, name="1 - level")
         count = int(self.labels.max())
         kept = self.joins[self.depth <= level] - 1
         graph = coo_array((np.ones(len(kept), bool), (kept[:, 0], kept[:, 1])), shape=(count, count))
@@ -70,14 +70,14 @@ def basins(
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
-    one_of(on, LANDSCAPES, "on")
-    ground = heights(landscape_of(array, on, step, sigma_mm))
+    one_of(on, LANDSCAPES, name="on")
+    ground = heights(landscape_of(array, on, step=step, sigma_mm=sigma_mm))
     labels = flood(ground, markers=summits(np.invert(ground), depth=0))
     count = int(labels.max())
     pairs, passes = touching(labels, ground)
     bottom = np.full(count + 1, 65535, np.int64)
     np.minimum.at(bottom, labels.reshape(-1), ground.reshape(-1))
-    joins, drowned = _joins(pairs, passes, bottom)
+    joins, drowned = _joins(pairs, passes, bottom=bottom)
     return Basins(labels, joins, drowned / max(int(ground.max()), 1))
 
 
@@ -105,13 +105,13 @@ def hierarchical_watershed(
     >>> print(*(hierarchical_watershed(pits, on="dark", sigma_mm=0, level=at).max() for at in (0, 0.2, 1)))
     3 2 1
     """
-    at_least(1 - at_least(level, 0, "level"), 0, "1 - level")
+    at_least(1 - at_least(level, 0, name="level"), 0, name="1 - level")
     labels = basins(image, on=on, sigma_mm=sigma_mm, spacing=spacing).at(level)
     return draw_lines(labels) if lines else labels
 
 
 def _joins(
-    pairs: NDArray[np.int64], passes: NDArray[np.int64], bottom: NDArray[np.int64]
+    pairs: NDArray[np.int64], passes: NDArray[np.int64], *, bottom: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The joins along the minimum spanning tree of the passes, lowest first, and the depth that each drowns."""
     from scipy.sparse import coo_array
@@ -125,11 +125,11 @@ def _joins(
     order = np.argsort(tree.data, kind="stable")
     one, other = tree.row[order].astype(np.int64), tree.col[order].astype(np.int64)
     height = tree.data[order].astype(np.int64) - 1
-    drowned = _drown(one.tolist(), other.tolist(), height.tolist(), bottom.tolist())
+    drowned = _drown(one.tolist(), other.tolist(), height=height.tolist(), bottom=bottom.tolist())
     return np.stack([one, other], axis=1), np.array(drowned, np.int64)
 
 
-def _drown(one: list[int], other: list[int], height: list[int], bottom: list[int]) -> list[int]:
+def _drown(one: list[int], other: list[int], *, height: list[int], bottom: list[int]) -> list[int]:
     """Depth of the shallower side of each join, in the order given (union-find with path halving)."""
     root = list(range(len(bottom)))
 

@@ -44,25 +44,25 @@ def count_bins(image: NDArray[Any], *, bins: int) -> tuple[NDArray[np.int64], fl
         return np.array([image.size], dtype=np.int64), low, 0.0
     flat = image.reshape(-1)
     small = image.dtype.kind in "iu" and image.dtype.itemsize <= 2
-    values, counts = _count_values(image, int(low), int(high)) if small else (_few_values(flat, bins), None)
+    values, counts = _count_values(image, int(low), high=int(high)) if small else (_few_values(flat, bins), None)
     width = 0.0 if values is None else _even_step(values, bins)
     size = round((high - low) / width) + 1 if width else bins
     low, width = (low - width / 2, width) if width else (low, (high - low) / bins)
     if counts is not None and values is not None:
-        place = _place(values, low, width, size)
+        place = _place(values, low, width=width, size=size)
         return np.bincount(place, weights=counts, minlength=size).astype(np.int64), low, width
     total = np.zeros(size, dtype=np.int64)
     for start in range(0, flat.size, _CHUNK):
-        total += np.bincount(_place(flat[start : start + _CHUNK], low, width, size), minlength=size)
+        total += np.bincount(_place(flat[start : start + _CHUNK], low, width=width, size=size), minlength=size)
     return total, low, width
 
 
-def _place(values: NDArray[Any], low: float, width: float, size: int) -> NDArray[np.intp]:
+def _place(values: NDArray[Any], low: float, *, width: float, size: int) -> NDArray[np.intp]:
     """The bin of each value."""
     return np.minimum(((values.astype(np.float64) - low) / width + _EDGE).astype(np.intp), size - 1)
 
 
-def _count_values(image: NDArray[Any], low: int, high: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _count_values(image: NDArray[Any], low: int, *, high: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The values that occur of an integer type of one or two bytes, and how often; OpenCV counts."""
     every = filters.count_values(image, low=low, high=high)
     present = np.flatnonzero(every)
@@ -89,10 +89,10 @@ def _even_step(values: NDArray[Any], bins: int) -> float:
     return step if round(whole[-1]) < bins and np.abs(whole - np.rint(whole)).max() < 1e-2 else 0.0
 
 
-def edge_value(index: int, low: float, width: float) -> float:
+def edge_value(index: int, low: float, *, width: float) -> float:
     """The smallest intensity that belongs to the bin after `index`.
 
-    >>> round(edge_value(2, 10.0, 0.5), 3)
+    >>> round(edge_value(2, 10.0, width=0.5), 3)
     11.5
     """
     return low + (index + 1 - _EDGE) * width
@@ -303,10 +303,10 @@ def triangle(counts: NDArray[Any]) -> int:
     peak = int(np.argmax(counts))
     if last - peak >= peak - first:
         index = np.arange(peak, last + 1)
-        far = _distance(counts, peak, last, index)
+        far = _distance(counts, peak, end=last, index=index)
         return int(index[np.argmax(far)]) if far.max() > 0 else peak
     index = np.arange(first, peak + 1)
-    far = _distance(counts, peak, first, index)
+    far = _distance(counts, peak, end=first, index=index)
     return max(int(index[np.argmax(far)]) - 1, first)  # the farthest bin belongs to the class of the peak
 
 
@@ -392,7 +392,7 @@ def _two_peaks(counts: NDArray[Any]) -> tuple[Floats, tuple[int, int]]:
     )
 
 
-def _distance(counts: NDArray[Any], peak: int, end: int, index: NDArray[np.int64]) -> Floats:
+def _distance(counts: NDArray[Any], peak: int, *, end: int, index: NDArray[np.int64]) -> Floats:
     """Height of the line from the peak to `end` above the histogram, up to a factor."""
     slope = (float(counts[end]) - float(counts[peak])) / (end - peak) if end != peak else 0.0
     line: Floats = counts[peak] + slope * (index - peak) - counts[index]

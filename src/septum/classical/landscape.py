@@ -42,7 +42,7 @@ def gradient_magnitude(
     squared = np.zeros_like(smooth)
     for axis, s in enumerate(step):
         if smooth.shape[axis] > 1:
-            slope = _differences(smooth, axis, s)
+            slope = _differences(smooth, axis, step=s)
             slope *= slope
             squared += slope
     return np.sqrt(squared, out=squared)
@@ -56,13 +56,13 @@ def smoothed(array: NDArray[Any], *, spacing: Sequence[float], sigma_mm: float |
     >>> float(blurred[2, 2]) < 1.0, float(blurred[2, 1]) > 0.0
     (True, True)
     """
-    sigma = min(spacing) if sigma_mm is None else at_least(sigma_mm, 0, "sigma_mm")
+    sigma = min(spacing) if sigma_mm is None else at_least(sigma_mm, 0, name="sigma_mm")
     if sigma == 0:
         return array
     return filters.gaussian(array, [sigma / s for s in spacing], truncate=3.0)
 
 
-def _differences(array: NDArray[np.float32], axis: int, step: float) -> NDArray[np.float32]:
+def _differences(array: NDArray[np.float32], axis: int, *, step: float) -> NDArray[np.float32]:
     """Derivative along one axis: (next - previous) / 2 inside, one-sided at the ends."""
     slope = np.empty_like(array)
     view, out = np.moveaxis(array, axis, 0), np.moveaxis(slope, axis, 0)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def exact_kmeans(values: Floats, weights: Floats, k: int) -> NDArray[np.int64]:
+def exact_kmeans(values: Floats, weights: Floats, *, k: int) -> NDArray[np.int64]:
     """The division of ascending values into `k` intervals with the least weighted squared distance to their means.
 
     Args:
@@ -24,7 +24,7 @@ def exact_kmeans(values: Floats, weights: Floats, k: int) -> NDArray[np.int64]:
 
     Dynamic programming over the last interval's start, O(k N²) as whole-array operations (Wang and Song 2011).
 
-    >>> exact_kmeans(np.array([0.0, 1.0, 10.0, 11.0]), np.ones(4), 2).tolist()
+    >>> exact_kmeans(np.array([0.0, 1.0, 10.0, 11.0]), np.ones(4), k=2).tolist()
     [0, 0, 1, 1]
     """
     n = len(values)
@@ -50,13 +50,13 @@ def exact_kmeans(values: Floats, weights: Floats, k: int) -> NDArray[np.int64]:
     return member
 
 
-def fuzzy_members(values: Floats, weights: Floats, start: Floats, *, steps: int = 300) -> Floats:
+def fuzzy_members(values: Floats, weights: Floats, *, start: Floats, steps: int = 300) -> Floats:
     """Membership `(k, N)` of fuzzy c-means with exponent 2 for `(N, F)` values, from start means `(k, F)`.
 
     Each column sums to 1. Iterates until no mean moves by more than 10⁻⁶ of the values' spread (Bezdek 1981, ch. 3).
 
     >>> values = np.array([[0.0], [0.0], [10.0]])
-    >>> fuzzy_members(values, np.ones(3), np.array([[1.0], [9.0]])).round(2).tolist()
+    >>> fuzzy_members(values, np.ones(3), start=np.array([[1.0], [9.0]])).round(2).tolist()
     [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
     means = start
@@ -79,7 +79,7 @@ def _memberships(values: Floats, means: Floats) -> Floats:
 
 
 def normal_mixture(
-    values: Floats, weights: Floats, means: Floats, variances: Floats, shares: Floats, *, steps: int = 500
+    values: Floats, weights: Floats, *, means: Floats, variances: Floats, shares: Floats, steps: int = 500
 ) -> tuple[Floats, Floats, Floats]:
     """Means, variances and shares `(k,)` of the most likely mixture of normal distributions of weighted values `(N,)`.
 
@@ -87,7 +87,8 @@ def normal_mixture(
     stay above 10⁻⁶ of the whole variance, so that no class shrinks to one value (Dempster et al. 1977).
 
     >>> values = np.array([-1.0, 1.0, 99.0, 101.0])
-    >>> found = normal_mixture(values, np.ones(4), np.array([10.0, 80.0]), np.ones(2), np.full(2, 0.5))
+    >>> start = {"means": np.array([10.0, 80.0]), "variances": np.ones(2), "shares": np.full(2, 0.5)}
+    >>> found = normal_mixture(values, np.ones(4), **start)
     >>> found[0].round(3).tolist(), found[1].round(3).tolist(), found[2].round(3).tolist()
     ([0.0, 100.0], [1.003, 1.003], [0.5, 0.5])
     """

@@ -49,14 +49,14 @@ def smooth_classes(
         changed = dict.fromkeys(range(len(slabs)), False)
         for index, slab in enumerate(slabs):
             if any(active.get(near, False) for near in (index - 1, index, index + 1)):
-                changed[index] = _sweep(labels, costs(slab), slab, weights)
+                changed[index] = _sweep(labels, costs(slab), slab=slab, weights=weights)
         active = changed
         if not any(changed.values()):
             break
     return labels
 
 
-def _sweep(labels: NDArray[np.uint8], data: NDArray[np.float32], slab: slice, weights: Sequence[float]) -> bool:
+def _sweep(labels: NDArray[np.uint8], data: NDArray[np.float32], *, slab: slice, weights: Sequence[float]) -> bool:
     """Best class of each voxel of a slab given its neighbours, both colours; whether any changed."""
     shape = labels[slab].shape
     data = data.reshape(len(data), *shape)
@@ -65,7 +65,7 @@ def _sweep(labels: NDArray[np.uint8], data: NDArray[np.float32], slab: slice, we
     for even in (True, False):
         energy = data.copy()
         for k in range(len(data)):
-            _add_agreement(energy[k], labels, slab, weights, k)
+            _add_agreement(energy[k], labels, slab=slab, weights=weights, k=k)
         best = energy.argmin(axis=0).astype(np.uint8)
         current = labels[slab]
         # A voxel changes only for less energy, so that equal energies cannot swing for ever.
@@ -78,7 +78,7 @@ def _sweep(labels: NDArray[np.uint8], data: NDArray[np.float32], slab: slice, we
 
 
 def _add_agreement(
-    energy: NDArray[np.float32], labels: NDArray[np.uint8], slab: slice, weights: Sequence[float], k: int
+    energy: NDArray[np.float32], labels: NDArray[np.uint8], *, slab: slice, weights: Sequence[float], k: int
 ) -> None:
     """Take off the weight of every neighbour that is of class `k` (the same as adding that of every other one)."""
     low, high = max(slab.start - 1, 0), min(slab.stop + 1, labels.shape[0])

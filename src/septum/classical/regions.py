@@ -60,15 +60,15 @@ def split_and_merge(
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
-    measure = _DEVIATION if one_of(criterion, CRITERIA, "criterion") == "deviation" else _RANGE
+    measure = _DEVIATION if one_of(criterion, CRITERIA, name="criterion") == "deviation" else _RANGE
     # Values are taken relative to their middle: sums of squares of large numbers would lose the small differences.
     values = array.astype(np.float32) if array.dtype.itemsize <= 4 else array.astype(np.float64)
     values -= values.mean(dtype=np.float64).astype(values.dtype)
     if tolerance is None:
         limit = 0.5 * float(values.std(dtype=np.float64) if measure is _DEVIATION else np.ptp(values))
     else:
-        limit = at_least(tolerance, 0, "tolerance")
-    leaves, statistics = _split(values, step, measure, limit)
+        limit = at_least(tolerance, 0, name="tolerance")
+    leaves, statistics = _split(values, step, measure=measure, limit=limit)
     pairs, _ = touching(leaves)
     merged = merge_alike(pairs - 1, statistics, likeness=Likeness(measure.cost, measure.totals), limit=limit)
     return _renumbered(leaves, merged)
@@ -89,7 +89,7 @@ class _Measure:
             return [values, values]
         return [np.ones_like(values), values, values * values]
 
-    def reduced(self, part: int, blocks: NDArray[Any], axis: int) -> NDArray[Any]:
+    def reduced(self, part: int, blocks: NDArray[Any], *, axis: int) -> NDArray[Any]:
         """One of the numbers of larger blocks, from pairs of blocks along `axis`."""
         ways = (np.minimum, np.maximum) if self.is_range else (np.add, np.add, np.add)
         return np.asarray(ways[part](blocks.take(0, axis), blocks.take(1, axis)))
@@ -139,7 +139,9 @@ def _factors(shape: tuple[int, ...], step: Sequence[float]) -> list[tuple[int, .
     return factors
 
 
-def _split(values: NDArray[Any], step: Sequence[float], measure: _Measure, limit: float) -> tuple[NDArray[Any], Rows]:
+def _split(
+    values: NDArray[Any], step: Sequence[float], *, measure: _Measure, limit: float
+) -> tuple[NDArray[Any], Rows]:
     """Leaves 1…n of the tree as a label map, and their rows of statistics."""
     factors = _factors(values.shape, step)
     whole = np.prod(np.array(factors, int).reshape(-1, values.ndim), axis=0)
@@ -150,7 +152,7 @@ def _split(values: NDArray[Any], step: Sequence[float], measure: _Measure, limit
     ]
     pyramid = [level]
     for factor in factors:
-        level = [_coarser(measure, part, blocks, factor) for part, blocks in enumerate(level)]
+        level = [_coarser(measure, part, blocks=blocks, factor=factor) for part, blocks in enumerate(level)]
         pyramid.append(level)
     leaves: NDArray[np.int32] = np.zeros(level[0].shape, np.int32)
     rows: list[Rows] = []
@@ -171,11 +173,11 @@ def _split(values: NDArray[Any], step: Sequence[float], measure: _Measure, limit
     return _present(leaves[inside], np.concatenate(rows))
 
 
-def _coarser(measure: _Measure, part: int, blocks: NDArray[Any], factor: tuple[int, ...]) -> NDArray[Any]:
+def _coarser(measure: _Measure, part: int, *, blocks: NDArray[Any], factor: tuple[int, ...]) -> NDArray[Any]:
     for axis, f in enumerate(factor):
         if f == 2:
             shape = (*blocks.shape[:axis], blocks.shape[axis] // 2, 2, *blocks.shape[axis + 1 :])
-            blocks = measure.reduced(part, blocks.reshape(shape), axis + 1)
+            blocks = measure.reduced(part, blocks.reshape(shape), axis=axis + 1)
     return blocks
 
 
@@ -223,9 +225,9 @@ def superpixels(
 
     array = channels_image(image)
     step = spacing_mm(spacing, array.ndim - 1)
-    at_least(size_mm, 0, "size_mm", above=True)
-    at_least(compactness, 0, "compactness", above=True)
-    at_least(iterations, 1, "iterations")
+    at_least(size_mm, 0, name="size_mm", above=True)
+    at_least(compactness, 0, name="compactness", above=True)
+    at_least(iterations, 1, name="iterations")
     scaled = _standardised(array)
     # ITK divides distances along an axis by the cell's voxels along it: cells cubic in mm give distances in mm.
     cell = [max(min(round(size_mm / s), n), 1) for s, n in zip(step, array.shape[1:], strict=True)]
@@ -261,7 +263,7 @@ def merged_superpixels(
     >>> np.unique(merged_superpixels(image, size_mm=4.0)[:, [0, 7]], axis=0).tolist()
     [[1, 2]]
     """
-    at_least(tolerance, 0, "tolerance")
+    at_least(tolerance, 0, name="tolerance")
     array = channels_image(image)
     labels = superpixels(array, size_mm=size_mm, compactness=compactness, spacing=spacing)
     return merge_regions(labels, _standardised(array), tolerance=tolerance)
@@ -290,7 +292,7 @@ def merge_regions(labels: ArrayLike, image: ArrayLike, *, tolerance: float) -> L
             f"labels must be integers of the image's spatial shape {array.shape[1:]}, got {found.dtype} of shape "
             f"{found.shape}; put them on the same grid"
         )
-    at_least(tolerance, 0, "tolerance")
+    at_least(tolerance, 0, name="tolerance")
     values, compact = np.unique(found, return_inverse=True)
     compact = compact.reshape(found.shape) + (0 if values[0] == 0 else 1)
     count = int(compact.max())
@@ -337,9 +339,9 @@ def felzenszwalb(
             f"image must be (channels, Y, X) for this method, got shape {array.shape}; use split-and-merge in 3-D"
         )
     step = spacing_mm(spacing, 2)
-    at_least(scale, 0, "scale", above=True)
-    sigma = 0.8 * min(step) if sigma_mm is None else at_least(sigma_mm, 0, "sigma_mm")
-    fewest = max(round(at_least(smallest_mm2, 0, "smallest_mm2") / (step[0] * step[1])), 1)
+    at_least(scale, 0, name="scale", above=True)
+    sigma = 0.8 * min(step) if sigma_mm is None else at_least(sigma_mm, 0, name="sigma_mm")
+    fewest = max(round(at_least(smallest_mm2, 0, name="smallest_mm2") / (step[0] * step[1])), 1)
     if min(array.shape[1:]) == 1:  # scikit-image takes differences along both axes
         array = np.repeat(array, 2, axis=1 if array.shape[1] == 1 else 2)
     scaled = _standardised(array) / 4

@@ -115,7 +115,7 @@ def connected_to(
         inside = member(array[tuple(map(slice, *wide))])
         inside = np.ascontiguousarray(inside[tuple(map(slice, low - wide[0], high - wide[0]))])
         found = _holding(inside, voxels - low, full=full)
-        if not _touches(found, low > 0, high < shape):
+        if not _touches(found, low > 0, above=high < shape):
             break
         room *= 2
     if found.shape == array.shape:
@@ -125,7 +125,7 @@ def connected_to(
     return mask
 
 
-def _touches(found: Mask, below: NDArray[np.bool_], above: NDArray[np.bool_]) -> bool:
+def _touches(found: Mask, below: NDArray[np.bool_], *, above: NDArray[np.bool_]) -> bool:
     """Whether the region reaches a side of its box beyond which the image goes on."""
     return any(
         bool(open_side and found.take(place, axis).any())

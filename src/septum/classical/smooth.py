@@ -41,7 +41,7 @@ def gaussian(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
-    at_least(sigma_mm, 0, "sigma_mm")
+    at_least(sigma_mm, 0, name="sigma_mm")
     return filters.gaussian(array, [sigma_mm / s for s in step])
 
 
@@ -54,11 +54,11 @@ def median(image: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0)
     1.0
     """
     array = grey_image(image)
-    radius = radius_voxels(at_least(radius_mm, 0, "radius_mm"), spacing_mm(spacing, array.ndim))
+    radius = radius_voxels(at_least(radius_mm, 0, name="radius_mm"), spacing_mm(spacing, array.ndim))
     quick = filters.plane_median(array, [2 * r + 1 for r in radius])
     if quick is not None:
         return quick
-    return _through_sitk(array, None, lambda picture: SimpleITK.Median(picture, radius[::-1]))
+    return _through_sitk(array, None, run=lambda picture: SimpleITK.Median(picture, radius[::-1]))
 
 
 def bilateral(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.5, contrast: float = 0.1) -> Floats:
@@ -79,14 +79,14 @@ def bilateral(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
-    at_least(sigma_mm, 0, "sigma_mm", above=True)
-    at_least(contrast, 0, "contrast", above=True)
+    at_least(sigma_mm, 0, name="sigma_mm", above=True)
+    at_least(contrast, 0, name="contrast", above=True)
     span = float(array.max()) - float(array.min())
     if span == 0:
         return array.astype(np.float32)
     if array.ndim == 2 and math.isclose(*step, rel_tol=1e-3):
         return filters.plane_bilateral(array, sigma=sigma_mm / step[0], contrast=contrast)
-    return _through_sitk(array, step, lambda picture: SimpleITK.Bilateral(picture, sigma_mm, contrast * span))
+    return _through_sitk(array, step, run=lambda picture: SimpleITK.Bilateral(picture, sigma_mm, contrast * span))
 
 
 def diffusion(
@@ -109,14 +109,14 @@ def diffusion(
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
-    at_least(iterations, 1, "iterations")
-    at_least(conductance, 0, "conductance", above=True)
+    at_least(iterations, 1, name="iterations")
+    at_least(conductance, 0, name="conductance", above=True)
     kinds = {"gradient": SimpleITK.GradientAnisotropicDiffusion, "curvature": SimpleITK.CurvatureAnisotropicDiffusion}
-    run = kinds[one_of(kind, tuple(kinds), "kind")]
+    run = kinds[one_of(kind, tuple(kinds), name="kind")]
     if min(array.shape) < 2:
         return array.astype(np.float32)  # one sample along an axis: ITK needs a neighbour
     pace = 0.99 * min(step) / 2 ** (array.ndim + 1)
-    return _through_sitk(array, step, lambda picture: run(picture, pace, conductance, 1, int(iterations)))
+    return _through_sitk(array, step, run=lambda picture: run(picture, pace, conductance, 1, int(iterations)))
 
 
 def bias_correct(image: ArrayLike, *, spacing: Spacing = None, iterations: int = 50, working_mm: float = 4.0) -> Floats:
@@ -136,8 +136,8 @@ def bias_correct(image: ArrayLike, *, spacing: Spacing = None, iterations: int =
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
-    at_least(iterations, 1, "iterations")
-    at_least(working_mm, 0, "working_mm", above=True)
+    at_least(iterations, 1, name="iterations")
+    at_least(working_mm, 0, name="working_mm", above=True)
     low, high = float(array.min()), float(array.max())
     if min(array.shape) < 4 or not high > low:
         return array.astype(np.float32)  # no room for a field
@@ -185,11 +185,11 @@ def ridges(
     if max(step) > 1.1 * min(step):
         sizes = " × ".join(f"{s:g}" for s in step)
         raise ConfigError(f"spacing must be alike along all axes for ridges, got {sizes} mm; resample the image first")
-    sigmas = [at_least(float(s), 0, "sigmas_mm", above=True) / step[0] for s in sigmas_mm]
+    sigmas = [at_least(float(s), 0, name="sigmas_mm", above=True) / step[0] for s in sigmas_mm]
     if min(array.shape) < 3:
         return np.zeros(array.shape, np.float32)
     found = sato(
-        array.astype(np.float32), sigmas=sigmas, black_ridges=one_of(side, ("dark", "bright"), "side") == "dark"
+        array.astype(np.float32), sigmas=sigmas, black_ridges=one_of(side, ("dark", "bright"), name="side") == "dark"
     )
     return np.asarray(found, np.float32)
 
@@ -206,9 +206,9 @@ def subtract_background(
     [[0.0, 0.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0, 0.0]]
     """
     array = grey_image(image)
-    radius = radius_voxels(at_least(radius_mm, 0, "radius_mm", above=True), spacing_mm(spacing, array.ndim))
+    radius = radius_voxels(at_least(radius_mm, 0, name="radius_mm", above=True), spacing_mm(spacing, array.ndim))
     size = [2 * r + 1 for r in radius]
-    dark = one_of(side, ("bright", "dark"), "side") == "dark"
+    dark = one_of(side, ("bright", "dark"), name="side") == "dark"
     ground = filters.box_extreme(filters.box_extreme(array, size, largest=dark), size, largest=not dark)
     first, second = (ground, array) if dark else (array, ground)
     return np.asarray(np.subtract(first, second, dtype=np.float32, casting="unsafe"))
@@ -264,7 +264,7 @@ _MIXTURES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 }
 
 
-def _through_sitk(array: NDArray[Any], step: Sequence[float] | None, run: Callable[[Any], Any]) -> Floats:
+def _through_sitk(array: NDArray[Any], step: Sequence[float] | None, *, run: Callable[[Any], Any]) -> Floats:
     picture = SimpleITK.GetImageFromArray(array.astype(np.float32))
     if step is not None:
         picture.SetSpacing(tuple(step)[::-1])

@@ -51,7 +51,7 @@ def manual(image: ArrayLike, *, low: float | None = None, high: float | None = N
         raise ConfigError(f"low must not be above high, got {low} and {high}; exchange them")
     mask = np.ones(array.shape, bool) if low is None else _at_least(array, float(low))
     if high is not None:
-        mask &= array <= _as_own_type(array, float(high), math.floor)
+        mask &= array <= _as_own_type(array, float(high), rounding=math.floor)
     return mask
 
 
@@ -74,11 +74,11 @@ def automatic_value(image: ArrayLike, *, method: str = "otsu", bins: int = BINS)
     True
     """
     array = grey_image(image)
-    one_of(method, tuple(histogram.METHODS), "method")
+    one_of(method, tuple(histogram.METHODS), name="method")
     counts, low, width = histogram.count_bins(array, bins=_bins(bins))
     if width == 0:
         return None
-    return histogram.edge_value(histogram.METHODS[method](counts), low, width)
+    return histogram.edge_value(histogram.METHODS[method](counts), low, width=width)
 
 
 def automatic(image: ArrayLike, *, method: str = "otsu", side: str = "bright", bins: int = BINS) -> Mask:
@@ -88,7 +88,7 @@ def automatic(image: ArrayLike, *, method: str = "otsu", side: str = "bright", b
     >>> automatic(np.array([[0, 1, 9, 8]])).tolist()
     [[False, False, True, True]]
     """
-    one_of(side, (*SIDES, RARER), "side")
+    one_of(side, (*SIDES, RARER), name="side")
     value = automatic_value(image, method=method, bins=bins)
     if value is None:
         return np.zeros(np.shape(image), bool)
@@ -107,7 +107,7 @@ def multi_otsu_values(image: ArrayLike, *, classes: int = 3, bins: int = BINS) -
     [2.0, 6.0]
     """
     array = grey_image(image)
-    at_least(classes, 2, "classes")
+    at_least(classes, 2, name="classes")
     counts, low, width = histogram.count_bins(array, bins=_bins(bins))
     if width == 0:
         return None
@@ -115,7 +115,7 @@ def multi_otsu_values(image: ArrayLike, *, classes: int = 3, bins: int = BINS) -
     if classes > distinct:
         raise ConfigError(f"classes must be at most the {distinct} different intensities, got {classes}; choose fewer")
     found = histogram.multi_otsu(counts, classes=int(classes))
-    return tuple(histogram.edge_value(index, low, width) for index in found)
+    return tuple(histogram.edge_value(index, low, width=width) for index in found)
 
 
 def multi_otsu(image: ArrayLike, *, classes: int = 3, bins: int = BINS) -> NDArray[np.uint8]:
@@ -152,7 +152,7 @@ def hysteresis(
     [[False, True, True, False, False]]
     """
     array = grey_image(image)
-    one_of(side, SIDES, "side")
+    one_of(side, SIDES, name="side")
     if low is None or high is None:
         found = _two_levels(array, bins)
         if found is None:
@@ -202,7 +202,7 @@ def local_mean(
     """
     x, scale, step = _shifted(image, spacing)
     size = _window(radius_mm, step)
-    return _stands_out(x, filters.box_mean(x, size), offset, side, scale=scale)
+    return _stands_out(x, filters.box_mean(x, size), offset=offset, side=side, scale=scale)
 
 
 def local_gaussian(
@@ -214,9 +214,9 @@ def local_gaussian(
     [[False, False, False, True, True, False]]
     """
     x, scale, step = _shifted(image, spacing)
-    at_least(sigma_mm, 0, "sigma_mm", above=True)
+    at_least(sigma_mm, 0, name="sigma_mm", above=True)
     mean = filters.gaussian(x, [sigma_mm / s for s in step], mode="mirror")
-    return _stands_out(x, mean, offset, side, scale=scale)
+    return _stands_out(x, mean, offset=offset, side=side, scale=scale)
 
 
 def niblack(
@@ -230,7 +230,7 @@ def niblack(
     >>> niblack([[0, 9, 0, 100, 109, 100]], radius_mm=1.0).tolist()
     [[False, True, False, True, True, False]]
     """
-    x, mean, deviation = _statistics(image, spacing, radius_mm, turned=_is_dark(side))
+    x, mean, deviation = _statistics(image, spacing, radius_mm=radius_mm, turned=_is_dark(side))
     return x > mean + np.float32(k) * deviation
 
 
@@ -245,7 +245,7 @@ def sauvola(
     >>> sauvola([[9, 9, 0, 9, 9]], radius_mm=2.0).tolist()
     [[False, False, True, False, False]]
     """
-    x, mean, deviation = _statistics(image, spacing, radius_mm, turned=not _is_dark(side))
+    x, mean, deviation = _statistics(image, spacing, radius_mm=radius_mm, turned=not _is_dark(side))
     return x < mean * (1 + np.float32(k) * (deviation / np.float32(0.5) - 1))
 
 
@@ -266,7 +266,7 @@ def phansalkar(
     >>> phansalkar([[9, 9, 0, 9, 9]], radius_mm=2.0).tolist()
     [[False, False, True, False, False]]
     """
-    x, mean, deviation = _statistics(image, spacing, radius_mm, turned=not _is_dark(side))
+    x, mean, deviation = _statistics(image, spacing, radius_mm=radius_mm, turned=not _is_dark(side))
     lift = np.float32(p) * np.exp(np.float32(-q) * mean)
     mask: Mask = x < mean * (1 + lift + np.float32(k) * (deviation / np.float32(0.5) - 1))
     return mask
@@ -278,7 +278,7 @@ def _bins(bins: int) -> int:
     return int(bins)
 
 
-def _as_own_type(array: NDArray[Any], value: float, rounding: Any) -> Any:
+def _as_own_type(array: NDArray[Any], value: float, *, rounding: Any) -> Any:
     """`value` as an integer for integer images, so that the comparison stays in the image's own type."""
     if array.dtype.kind == "f":
         return value
@@ -287,7 +287,7 @@ def _as_own_type(array: NDArray[Any], value: float, rounding: Any) -> Any:
 
 
 def _at_least(array: NDArray[Any], value: float) -> Mask:
-    mask: Mask = np.asarray(array) >= _as_own_type(array, value, math.ceil)
+    mask: Mask = np.asarray(array) >= _as_own_type(array, value, rounding=math.ceil)
     return mask
 
 
@@ -305,11 +305,11 @@ def _relative(image: ArrayLike, spacing: Spacing) -> tuple[NDArray[np.float32], 
 
 
 def _is_dark(side: str) -> bool:
-    return one_of(side, SIDES, "side") == "dark"
+    return one_of(side, SIDES, name="side") == "dark"
 
 
 def _window(radius_mm: float, step: tuple[float, ...]) -> list[int]:
-    at_least(radius_mm, 0, "radius_mm", above=True)
+    at_least(radius_mm, 0, name="radius_mm", above=True)
     return [2 * r + 1 for r in radius_voxels(radius_mm, step)]
 
 
@@ -328,7 +328,7 @@ def _shifted(image: ArrayLike, spacing: Spacing) -> tuple[NDArray[Any], float, t
     return (array if array.dtype.itemsize <= 2 else array.astype(np.float32)), scale, step
 
 
-def _stands_out(x: NDArray[Any], level: NDArray[np.float32], offset: float, side: str, *, scale: float) -> Mask:
+def _stands_out(x: NDArray[Any], level: NDArray[np.float32], *, offset: float, side: str, scale: float) -> Mask:
     """Above (dark: below) the level by the share `offset` of the range `scale`, and by more than rounding. `level` is
     overwritten."""
     least = np.float32((offset + _ROUNDING) * scale)
@@ -340,7 +340,7 @@ def _stands_out(x: NDArray[Any], level: NDArray[np.float32], offset: float, side
 
 
 def _statistics(
-    image: ArrayLike, spacing: Spacing, radius_mm: float, *, turned: bool
+    image: ArrayLike, spacing: Spacing, *, radius_mm: float, turned: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Relative intensities (turned over where asked for), and mean and standard deviation of each window."""
     x, step = _relative(image, spacing)

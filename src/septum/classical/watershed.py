@@ -70,13 +70,13 @@ def watershed(
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
-    at_least(1 - at_least(depth, 0, "depth"), 0, "1 - depth")
-    inside = None if mask is None else _same_shape(mask, array.shape, "mask") != 0
-    ground = heights(landscape_of(array, on, step, sigma_mm))
+    at_least(1 - at_least(depth, 0, name="depth"), 0, name="1 - depth")
+    inside = None if mask is None else _same_shape(mask, array.shape, name="mask") != 0
+    ground = heights(landscape_of(array, on, step=step, sigma_mm=sigma_mm))
     if markers is None:
         start = summits(np.invert(ground), depth=round(depth * int(ground.max())))
     else:
-        start = _same_shape(markers, array.shape, "markers").astype(np.uint32)
+        start = _same_shape(markers, array.shape, name="markers").astype(np.uint32)
     return flood(ground, markers=start, mask=inside, lines=lines)
 
 
@@ -116,8 +116,8 @@ def distance_watershed(
 
     inside = label_array(mask, name="mask") != 0
     step = spacing_mm(spacing, inside.ndim)
-    depth = min(step) if depth_mm is None else at_least(depth_mm, 0, "depth_mm")
-    given = None if markers is None else _same_shape(markers, inside.shape, "markers").astype(np.uint32)
+    depth = min(step) if depth_mm is None else at_least(depth_mm, 0, name="depth_mm")
+    given = None if markers is None else _same_shape(markers, inside.shape, name="markers").astype(np.uint32)
     out = np.zeros(inside.shape, np.uint32)
     if not inside.any():
         return out
@@ -162,8 +162,8 @@ def compact_watershed(
     """
     array = grey_image(image)
     step = spacing_mm(spacing, array.ndim)
-    at_least(size_mm, 0, "size_mm", above=True)
-    at_least(compactness, 0, "compactness")
+    at_least(size_mm, 0, name="size_mm", above=True)
+    at_least(compactness, 0, name="compactness")
     slope = gradient_magnitude(array, spacing=step, sigma_mm=sigma_mm)
     highest = slope.max()
     if highest > 0:
@@ -171,11 +171,11 @@ def compact_watershed(
     markers = lattice(array.shape, spacing=step, size_mm=size_mm)
     if compactness == 0:
         return flood(heights(slope), markers=markers, lines=lines)
-    labels = _compact(slope, markers, compactness, [s / min(step) for s in step])
+    labels = _compact(slope, markers, compactness=compactness, step=[s / min(step) for s in step])
     return draw_lines(labels) if lines else labels
 
 
-def _compact(slope: NDArray[np.float32], markers: Labels, compactness: float, step: Sequence[float]) -> Labels:
+def _compact(slope: NDArray[np.float32], markers: Labels, *, compactness: float, step: Sequence[float]) -> Labels:
     if max(step) - min(step) > 1e-3:
         from septum.classical.compact import compact_flood
 
@@ -229,7 +229,7 @@ def flood(
         SimpleITK.GetImageFromArray(ground), SimpleITK.GetImageFromArray(markers), lines, False
     )
     labels: Labels = SimpleITK.GetArrayFromImage(regions)
-    return labels if mask is None else _reached(labels, markers, mask)
+    return labels if mask is None else _reached(labels, markers, mask=mask)
 
 
 def heights(landscape: NDArray[Any]) -> NDArray[np.uint16]:
@@ -268,13 +268,13 @@ def draw_lines(labels: Labels) -> Labels:
     return lined
 
 
-def landscape_of(array: NDArray[Any], on: str, step: Sequence[float], sigma_mm: float | None) -> NDArray[Any]:
+def landscape_of(array: NDArray[Any], on: str, *, step: Sequence[float], sigma_mm: float | None) -> NDArray[Any]:
     """What is flooded, lowest where regions begin.
 
-    >>> landscape_of(np.array([[1.0, 5.0]]), "bright", (1.0, 1.0), 0).tolist()
+    >>> landscape_of(np.array([[1.0, 5.0]]), "bright", step=(1.0, 1.0), sigma_mm=0).tolist()
     [[-1.0, -5.0]]
     """
-    if one_of(on, LANDSCAPES, "on") == "gradient":
+    if one_of(on, LANDSCAPES, name="on") == "gradient":
         return gradient_magnitude(array, spacing=step, sigma_mm=sigma_mm)
     smooth = smoothed(array, spacing=step, sigma_mm=sigma_mm)
     if on == "dark":
@@ -282,7 +282,7 @@ def landscape_of(array: NDArray[Any], on: str, step: Sequence[float], sigma_mm: 
     return np.invert(smooth) if smooth.dtype.kind in "iu" else -smooth
 
 
-def _same_shape(labels: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[Any]:
+def _same_shape(labels: ArrayLike, shape: tuple[int, ...], *, name: str) -> NDArray[Any]:
     array = label_array(labels, name=name)
     if array.shape != shape:
         raise GeometryError(f"{name} must have the image's shape {shape}, got {array.shape}; put it on the same grid")
@@ -308,7 +308,7 @@ def _with_every_part(markers: Labels, mask: NDArray[np.bool_]) -> Labels:
     return np.asarray(np.maximum(markers, number[parts]))
 
 
-def _reached(labels: Labels, markers: Labels, mask: NDArray[np.bool_]) -> Labels:
+def _reached(labels: Labels, markers: Labels, *, mask: NDArray[np.bool_]) -> Labels:
     """The flood without the wall, and without parts of the mask that only the flooded wall leads to."""
     parts, count = connected_parts(mask)
     keep = np.zeros(count + 1, bool)

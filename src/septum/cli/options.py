@@ -60,7 +60,7 @@ Settings = Annotated[
 ]
 
 
-def resolve(kind: type[T], file: Path | None, given: Mapping[str, Any], *, either: Sequence[str] = ()) -> T:
+def resolve(kind: type[T], file: Path | None, *, given: Mapping[str, Any], either: Sequence[str] = ()) -> T:
     """The settings of `file` with what was given on top; one of the names `either` replaces the others of the file.
 
     Raises:
@@ -71,7 +71,7 @@ def resolve(kind: type[T], file: Path | None, given: Mapping[str, Any], *, eithe
     chosen = {name: value for name, value in given.items() if value is not None}
     if any(name in chosen for name in either):
         chosen = dict.fromkeys(either) | chosen
-    return load_settings(kind, file, chosen)
+    return load_settings(kind, file, overrides=chosen)
 
 
 def is_first_process() -> bool:

@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
                 code, value, comment = (body.get(name, "") for name in ("code", "value", "comment"))
                 if not all(isinstance(text, str) for text in (code, value, comment)):
                     raise RefusedError(HTTPStatus.BAD_REQUEST, "code, value and comment must be text")
-                review.rate(study, reader, code, value, comment=comment, origin="page")
+                review.rate(study, reader, code=code, value=value, comment=comment, origin="page")
             self._send_json(review.page_state(study, reader))
 
     def _body(self) -> dict[str, Any]:
@@ -192,10 +192,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(text.encode("utf-8"), "text/html; charset=utf-8", policy=policy)
 
     def _send_json(self, content: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
-        self._send(json.dumps(content).encode("utf-8"), "application/json", status)
+        self._send(json.dumps(content).encode("utf-8"), "application/json", status=status)
 
     def _send(
-        self, data: bytes, media: str, status: HTTPStatus = HTTPStatus.OK, *, policy: str = "default-src 'none'"
+        self, data: bytes, media: str, *, status: HTTPStatus = HTTPStatus.OK, policy: str = "default-src 'none'"
     ) -> None:
         self.send_response(status)
         for name, value in {**_HEADERS, "Content-Security-Policy": policy}.items():

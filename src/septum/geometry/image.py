@@ -136,7 +136,7 @@ class LabelMap:
         from septum.geometry import picture
 
         png = picture.draw(None, self.array, spacing=self.grid.spacing, orientation=self.grid.letters)
-        return _figure(png, repr(self), picture.legend(self._sizes(), self.names))
+        return _figure(png, repr(self), below=picture.legend(self._sizes(), self.names))
 
     def _sizes(self) -> dict[int, str]:
         """How much of each label there is, as text."""
@@ -230,7 +230,7 @@ def _place(grid: Grid) -> list[str]:
     return [shape, spacing if grid.unit == "mm" else "no physical size", *([grid.letters] if grid.letters else [])]
 
 
-def _figure(png: bytes, text: str, below: str = "") -> str:
+def _figure(png: bytes, text: str, *, below: str = "") -> str:
     """A picture with a line under it, as a notebook shows it."""
     import html
 

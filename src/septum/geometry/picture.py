@@ -87,10 +87,12 @@ def draw(
         letters = orientation and orientation[:axis] + orientation[axis + 1 :]
     transpose, flips, _ = viewing(letters)
     row, column = spacing[::-1] if transpose else spacing
-    return _png(turn(shown, transpose, flips), turn(marked, transpose, flips), row / column, opacity)
+    return _png(
+        turn(shown, transpose, flips=flips), turn(marked, transpose, flips=flips), aspect=row / column, opacity=opacity
+    )
 
 
-def _png(shown: NDArray[np.uint8], marked: NDArray[Any], aspect: float, opacity: float) -> bytes:
+def _png(shown: NDArray[np.uint8], marked: NDArray[Any], *, aspect: float, opacity: float) -> bytes:
     rows, columns = marked.shape
     longest = max(rows * aspect, columns)
     scale = float(np.clip(longest, _SHORTEST_PX, _LONGEST_PX)) / longest
@@ -176,10 +178,10 @@ def viewing(letters: str | None) -> tuple[bool, tuple[bool, bool], str]:
     return transpose, (vertical != bottom, horizontal != right), left + right + top + bottom
 
 
-def turn(array: NDArray[Any], transpose: bool, flips: tuple[bool, bool]) -> NDArray[Any]:
+def turn(array: NDArray[Any], transpose: bool, *, flips: tuple[bool, bool]) -> NDArray[Any]:
     """The array as `viewing` says: first transposed, then flipped along its two leading axes.
 
-    >>> turn(np.array([[1, 2, 3]]), True, (True, False)).tolist()
+    >>> turn(np.array([[1, 2, 3]]), True, flips=(True, False)).tolist()
     [[3], [2], [1]]
     """
     turned = array.swapaxes(0, 1) if transpose else array

@@ -117,7 +117,9 @@ class Placement:
         canonical = self.reorient(array)
         result = np.empty((len(array), *self.shape), dtype=np.float32)
         counts = canonical.shape[1:]
-        matrices = [_axis_matrix(n, m, order) if n != m else None for n, m in zip(counts, self.shape, strict=True)]
+        matrices = [
+            _axis_matrix(n, m, order=order) if n != m else None for n, m in zip(counts, self.shape, strict=True)
+        ]
         shrink_first = sorted(range(len(counts)), key=lambda axis: self.shape[axis] / counts[axis])
         for channel, out in zip(canonical, result, strict=True):
             data = channel
@@ -125,7 +127,7 @@ class Placement:
                 data = np.nan_to_num(channel, nan=0.0, posinf=0.0, neginf=0.0)
             for axis in shrink_first:
                 matrix = matrices[axis]
-                data = data if matrix is None else _apply_along(matrix, data, axis)
+                data = data if matrix is None else _apply_along(matrix, data, axis=axis)
             out[...] = data
         return result
 
@@ -185,7 +187,7 @@ class _Band:
     weights: NDArray[np.float32]
 
 
-def _axis_matrix(n: int, m: int, order: int) -> list[_Band]:
+def _axis_matrix(n: int, m: int, *, order: int) -> list[_Band]:
     """The `(m, n)` matrix that resamples `n` samples to `m` with aligned edges, cut into dense bands of rows."""
     if order not in (0, 1, 3):
         raise GeometryError(f"order must be 0 (nearest), 1 (linear) or 3 (cubic), got {order}")
@@ -198,7 +200,7 @@ def _axis_matrix(n: int, m: int, order: int) -> list[_Band]:
         centres = (rows.astype(np.float64) + 0.5) * factor - 0.5
         first, last = int(np.floor(centres[0])) - reach, int(np.ceil(centres[-1])) + reach
         taps = np.arange(first, last + 1)
-        weights = _weights(centres[:, None] - taps[None, :], order, sigma)
+        weights = _weights(centres[:, None] - taps[None, :], order, sigma=sigma)
         weights /= weights.sum(axis=1, keepdims=True)
         inside = np.clip(taps, 0, n - 1)
         lo, hi = int(inside[0]), int(inside[-1])
@@ -208,7 +210,7 @@ def _axis_matrix(n: int, m: int, order: int) -> list[_Band]:
     return bands
 
 
-def _weights(distance: NDArray[np.float64], order: int, sigma: float) -> NDArray[np.float64]:
+def _weights(distance: NDArray[np.float64], order: int, *, sigma: float) -> NDArray[np.float64]:
     """Interpolation weights at signed `distance` (in samples), convolved with a Gaussian of `sigma` samples."""
     if sigma > 0:
         steps = np.arange(-int(np.ceil(4 * sigma)), int(np.ceil(4 * sigma)) + 1, dtype=np.float64)
@@ -216,7 +218,7 @@ def _weights(distance: NDArray[np.float64], order: int, sigma: float) -> NDArray
         blur /= blur.sum()
         total = np.zeros_like(distance)
         for step, share in zip(steps, blur, strict=True):
-            total += share * _weights(distance - step, order, 0.0)
+            total += share * _weights(distance - step, order, sigma=0.0)
         return total
     gap = np.abs(distance)
     if order == 3:
@@ -230,7 +232,7 @@ def _weights(distance: NDArray[np.float64], order: int, sigma: float) -> NDArray
     return np.asarray(kernel, dtype=np.float64)
 
 
-def _apply_along(bands: list[_Band], data: NDArray[Any], axis: int) -> NDArray[np.float32]:
+def _apply_along(bands: list[_Band], data: NDArray[Any], *, axis: int) -> NDArray[np.float32]:
     """Multiply one axis of an array by a banded matrix; every product is a dense matrix product."""
     data = np.ascontiguousarray(data, dtype=np.float32)
     rows = sum(len(band.weights) for band in bands)

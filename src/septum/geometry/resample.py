@@ -48,7 +48,7 @@ def resample_image(image: Image, grid: Grid, *, order: int = 1, outside: float |
     if order not in range(6):
         raise GeometryError(f"order must be 0 to 5, got {order}")
     dtype = image.array.dtype if order == 0 else np.dtype(np.float32)
-    if _is_identity(to_source, image.grid, grid):
+    if _is_identity(to_source, image.grid, target=grid):
         return Image(image.array.astype(dtype, copy=False), grid, image.channels, image.notes)
     spline: Any = order  # the stubs of scipy want a literal
     result = np.empty((len(image.array), *grid.shape), dtype=dtype)
@@ -62,7 +62,7 @@ def resample_image(image: Image, grid: Grid, *, order: int = 1, outside: float |
                 data, matrix, offset, output=out[slab], output_shape=out[slab].shape,
                 order=spline, mode="nearest", prefilter=False,
             )  # fmt: skip
-            out[slab][_beyond(out[slab].shape, matrix, offset, source.shape)] = fill
+            out[slab][_beyond(out[slab].shape, matrix, offset=offset, counts=source.shape)] = fill
     return Image(result, grid, image.channels, image.notes)
 
 
@@ -79,11 +79,11 @@ def resample_labels(labels: LabelMap, grid: Grid, *, outside: int = 0) -> LabelM
     [[0, 7, 7, 0]]
     """
     to_source = _index_map(labels.grid, grid)
-    if _is_identity(to_source, labels.grid, grid):
+    if _is_identity(to_source, labels.grid, target=grid):
         return LabelMap(labels.array, grid, labels.names, labels.notes)
     result = np.empty(grid.shape, dtype=np.promote_types(labels.array.dtype, np.min_scalar_type(outside)))
     for slab, matrix, offset in _slabs(grid.shape, to_source):
-        index = [axis.astype(np.intp) for axis in _rounded(result[slab].shape, matrix, offset)]
+        index = [axis.astype(np.intp) for axis in _rounded(result[slab].shape, matrix, offset=offset)]
         valid = np.ones(result[slab].shape, dtype=bool)
         for axis, n in zip(index, labels.grid.shape, strict=True):
             valid &= (axis >= 0) & (axis < n)
@@ -98,7 +98,7 @@ def _index_map(source: Grid, target: Grid) -> NDArray[np.float64]:
     return np.asarray(np.linalg.inv(source.affine) @ target.affine, dtype=np.float64)
 
 
-def _is_identity(to_source: NDArray[np.float64], source: Grid, target: Grid) -> bool:
+def _is_identity(to_source: NDArray[np.float64], source: Grid, *, target: Grid) -> bool:
     return source.shape == target.shape and bool(np.abs(to_source - np.eye(len(to_source))).max() < 1e-6)
 
 
@@ -113,7 +113,7 @@ def _slabs(
 
 
 def _source_axes(
-    shape: tuple[int, ...], matrix: NDArray[np.float64], offset: NDArray[np.float64]
+    shape: tuple[int, ...], matrix: NDArray[np.float64], *, offset: NDArray[np.float64]
 ) -> Iterator[NDArray[np.float64]]:
     """Per source axis its fractional index at every target sample; axes that play no part are left out (size 1)."""
     for row, start in zip(matrix, offset, strict=True):
@@ -126,19 +126,19 @@ def _source_axes(
 
 
 def _rounded(
-    shape: tuple[int, ...], matrix: NDArray[np.float64], offset: NDArray[np.float64]
+    shape: tuple[int, ...], matrix: NDArray[np.float64], *, offset: NDArray[np.float64]
 ) -> Iterator[NDArray[np.float64]]:
     # The nudge keeps exact halves, which rounding noise would scatter, on one side.
-    for axis in _source_axes(shape, matrix, offset):
+    for axis in _source_axes(shape, matrix, offset=offset):
         yield np.floor(axis + 0.5 + 1e-9)
 
 
 def _beyond(
-    shape: tuple[int, ...], matrix: NDArray[np.float64], offset: NDArray[np.float64], counts: tuple[int, ...]
+    shape: tuple[int, ...], matrix: NDArray[np.float64], *, offset: NDArray[np.float64], counts: tuple[int, ...]
 ) -> NDArray[np.bool_]:
     """Which target samples lie beyond the outer faces of the source's voxels."""
     result = np.zeros(shape, dtype=bool)
-    for axis, n in zip(_source_axes(shape, matrix, offset), counts, strict=True):
+    for axis, n in zip(_source_axes(shape, matrix, offset=offset), counts, strict=True):
         result |= (axis < -0.5 - 1e-6) | (axis > n - 0.5 + 1e-6)
     return result
 

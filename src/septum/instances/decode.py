@@ -70,7 +70,7 @@ class ObjectMaps:
         """
         return cls(*(np.zeros(tuple(shape), np.uint8) for _ in range(3)))
 
-    def put(self, place: tuple[slice, ...], foreground: NDArray[Any], outputs: NDArray[Any]) -> None:
+    def put(self, place: tuple[slice, ...], foreground: NDArray[Any], *, outputs: NDArray[Any]) -> None:
         """Enter what the network says about a block.
 
         Args:
@@ -134,7 +134,7 @@ def decode(
     [[1, 1, 2, 2, 2]]
     """
     found = basins_of(maps, decoding, block=block, should_stop=should_stop)
-    return objects_of(found, maps, decoding, spacing=spacing)
+    return objects_of(found, maps, decoding=decoding, spacing=spacing)
 
 
 def basins_of(
@@ -151,7 +151,7 @@ def basins_of(
 
 
 def objects_of(
-    basins: Basins, maps: ObjectMaps, decoding: Decoding, *, spacing: Sequence[float] | None = None
+    basins: Basins, maps: ObjectMaps, *, decoding: Decoding, spacing: Sequence[float] | None = None
 ) -> Objects:
     """The objects that these basins make with the decoding's other thresholds."""
     voxel = math.prod(spacing) if spacing is not None else 1.0

@@ -80,11 +80,11 @@ def detect(frames: Iterable[Frame], *, spacing: Sequence[float] | None = None, g
             )
         shape = labels.shape
         numbers, old = renumbered(labels)
-        rows.append(_rows(numbers, len(old), spacing_mm(spacing, labels.ndim), image))
+        rows.append(_rows(numbers, len(old), step=spacing_mm(spacing, labels.ndim), image=image))
         frame_of.append(np.full(len(old), number))
         ids.append(old)
         for _, before, earlier in held:
-            overlaps |= _shared(earlier, numbers, (before, first))
+            overlaps |= _shared(earlier, numbers, first=(before, first))
         held.append((number, first, numbers))
         first += len(old)
     ndim = len(shape or (1, 1))
@@ -97,7 +97,7 @@ def detect(frames: Iterable[Frame], *, spacing: Sequence[float] | None = None, g
 
 
 def _rows(
-    numbers: NDArray[np.uint32], count: int, step: Sequence[float], image: NDArray[Any] | None
+    numbers: NDArray[np.uint32], count: int, *, step: Sequence[float], image: NDArray[Any] | None
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Centre, size, brightness and distance to the edge of the objects 1…count."""
     places = np.nonzero(numbers)
@@ -113,7 +113,7 @@ def _rows(
 
 
 def _shared(
-    earlier: NDArray[np.uint32], later: NDArray[np.uint32], first: tuple[int, int]
+    earlier: NDArray[np.uint32], later: NDArray[np.uint32], *, first: tuple[int, int]
 ) -> dict[tuple[int, int], float]:
     """Shared part of the smaller object, by pair of rows; `first` are the rows of the objects 1 of both frames."""
     both = (earlier != 0) & (later != 0)

@@ -116,16 +116,16 @@ def find_basins(
     >>> found.labels.tolist(), found.peak.tolist(), found.saddle.tolist()
     ([[1, 1, 1, 2, 2]], [3, 2], [1])
     """
-    _check(altitude, mask, steps)
+    _check(altitude, mask, steps=steps)
     shape = mask.shape
     three = (1,) * (3 - mask.ndim) + shape
     altitude, mask = altitude.reshape(three), mask.reshape(three)
     steps = np.empty((0, 0, 0), np.uint8) if steps is None else steps.reshape(three)
     blocks = list(_blocks(three, _sides(block, len(shape))))
     labels = np.zeros(three, dtype=np.uint32)
-    key, size, links = _number(altitude, mask, steps, labels, blocks, should_stop)
-    name, key, size = _linked(labels, key, size, links)
-    first, second, saddle = _passes(altitude, labels, name, blocks, should_stop)
+    key, size, links = _number(altitude, mask, steps=steps, labels=labels, blocks=blocks, should_stop=should_stop)
+    name, key, size = _linked(labels, key, size=size, links=links)
+    first, second, saddle = _passes(altitude, labels, name=name, blocks=blocks, should_stop=should_stop)
     order = np.lexsort((second, first, -saddle.astype(np.int16)))
     peak = (key >> 48).astype(np.uint8)
     return Basins(labels.reshape(shape), peak, size, first[order], second[order], saddle[order])
@@ -185,6 +185,7 @@ def step_codes(vectors: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 def _number(
     altitude: NDArray[Any],
     mask: NDArray[Any],
+    *,
     steps: NDArray[Any],
     labels: NDArray[np.uint32],
     blocks: Sequence[_Block],
@@ -219,7 +220,7 @@ def _number(
     return np.concatenate(keys), np.concatenate(sizes), np.concatenate(links)
 
 
-def _linked(labels: NDArray[np.uint32], key: Ints, size: Ints, links: Ints) -> tuple[NDArray[np.uint32], Ints, Ints]:
+def _linked(labels: NDArray[np.uint32], key: Ints, *, size: Ints, links: Ints) -> tuple[NDArray[np.uint32], Ints, Ints]:
     """Basins that go on in another block become one; they are named in the order of their summits in the array."""
     count = key.size
     to = labels.reshape(-1)[links[:, 1]].astype(np.int64) - 1
@@ -237,6 +238,7 @@ def _linked(labels: NDArray[np.uint32], key: Ints, size: Ints, links: Ints) -> t
 def _passes(
     altitude: NDArray[Any],
     labels: NDArray[np.uint32],
+    *,
     name: NDArray[np.uint32],
     blocks: Sequence[_Block],
     should_stop: Callable[[], bool] | None,
@@ -247,7 +249,7 @@ def _passes(
     found = [np.empty((0, 3), np.int64)]
     for block in blocks:
         _stop(should_stop)
-        found.append(_passes_of(np.ascontiguousarray(altitude[block.wide]), labels[block.wide], block))
+        found.append(_passes_of(np.ascontiguousarray(altitude[block.wide]), labels[block.wide], block=block))
     pairs = np.concatenate(found)
     pairs = pairs[np.lexsort((pairs[:, 2], pairs[:, 1], pairs[:, 0]))]
     last = np.ones(len(pairs), dtype=bool)
@@ -256,7 +258,7 @@ def _passes(
     return pairs[:, 0], pairs[:, 1], pairs[:, 2].astype(np.uint8)
 
 
-def _passes_of(altitude: NDArray[Any], labels: NDArray[np.uint32], block: _Block) -> Ints:
+def _passes_of(altitude: NDArray[Any], labels: NDArray[np.uint32], *, block: _Block) -> Ints:
     """Rows (basin, basin, altitude) of the passes whose first voxel lies in the block; basins from 0."""
     from septum.instances import compiled
 
@@ -300,7 +302,7 @@ def _stop(should_stop: Callable[[], bool] | None) -> None:
         raise Cancelled("decoding the objects was stopped; start it again to get a result")
 
 
-def _check(altitude: NDArray[Any], mask: NDArray[Any], steps: NDArray[Any] | None) -> None:
+def _check(altitude: NDArray[Any], mask: NDArray[Any], *, steps: NDArray[Any] | None) -> None:
     if mask.ndim not in (2, 3) or not mask.size:
         raise ConfigError(f"mask must be 2-D or 3-D and not empty, got shape {mask.shape}; give an image's mask")
     if altitude.dtype != np.uint8 or mask.dtype != np.bool_:

@@ -86,11 +86,11 @@ def measure_objects(
     if not len(ids):
         return _empty_table(array.ndim, step=spacing, unit=unit, image=image, channels=channels)
     found = regionprops_table(numbers.astype(np.int64), properties=_properties(array.ndim, step), spacing=step)
-    columns = {"label": ids} | _columns(found, step, name)
+    columns = {"label": ids} | _columns(found, step, unit=name)
     columns["touches_edge"] = _touches_edge(found, array.shape)
     columns["pieces"] = _pieces(numbers, len(ids))
     for channel, samples in enumerate([] if image is None else image):
-        columns |= _brightness(numbers, len(ids), samples, _suffix(channels, channel))
+        columns |= _brightness(numbers, len(ids), samples=samples, suffix=_suffix(channels, channel))
     return pd.DataFrame(columns)
 
 
@@ -112,7 +112,7 @@ def _empty_table(
     return measure_objects(made_up, spacing=step, unit=unit, image=samples, channels=channels).iloc[:0]
 
 
-def _columns(found: dict[str, NDArray[Any]], step: Sequence[float], unit: str) -> dict[str, Any]:
+def _columns(found: dict[str, NDArray[Any]], step: Sequence[float], *, unit: str) -> dict[str, Any]:
     """Sizes, shapes and places with their units in the names."""
     ndim = len(step)
     size = found["area"]
@@ -183,7 +183,9 @@ def _suffix(channels: Sequence[str], channel: int) -> str:
     return "" if len(channels) < 2 else f"_{channels[channel]}"
 
 
-def _brightness(numbers: NDArray[np.uint32], count: int, samples: NDArray[Any], suffix: str) -> dict[str, NDArray[Any]]:
+def _brightness(
+    numbers: NDArray[np.uint32], count: int, *, samples: NDArray[Any], suffix: str
+) -> dict[str, NDArray[Any]]:
     """Brightness of the objects 1…count of one channel."""
     inside = numbers != 0
     place, values = numbers[inside] - 1, samples[inside].astype(np.float64)

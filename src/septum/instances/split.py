@@ -68,7 +68,7 @@ def split_objects(
     """
     array = label_array(mask, name="mask")
     step = spacing_mm(spacing, array.ndim)
-    at_least(smallest, 0, "smallest")
+    at_least(smallest, 0, name="smallest")
     labels = np.zeros(array.shape, np.uint32)
     classes: list[int] = []
     for value in np.unique(array[array != 0]).tolist():

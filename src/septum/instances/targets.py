@@ -65,14 +65,14 @@ def object_targets(
         return found
     distance = _distance(ids, step)
     found[0] = (distance > 0) & (distance <= BORDER * min(step))
-    largest = _largest(distance, ids, count)
+    largest = _largest(distance, ids, count=count)
     cut = _cut(ids, count)
     if radii is not None:
         known = np.zeros(count, np.float32)
         known[: min(count, len(radii))] = radii[:count]
         largest = np.where(cut, np.maximum(largest, known), largest)
     np.divide(distance, largest[ids], out=found[1], where=ids > 0)
-    _vectors(np.where(cut[ids], 0, ids), count, step, found[len(SCALARS) :])
+    _vectors(np.where(cut[ids], 0, ids), count, step=step, out=found[len(SCALARS) :])
     return found
 
 
@@ -84,7 +84,7 @@ def object_radii(objects: NDArray[np.integer[Any]], *, spacing: Sequence[float] 
     """
     step = _steps(objects, spacing)
     ids = np.where(objects > 0, objects, 0)
-    return _largest(_distance(ids, step), ids, int(ids.max(initial=0)) + 1)
+    return _largest(_distance(ids, step), ids, count=int(ids.max(initial=0)) + 1)
 
 
 def _steps(objects: NDArray[Any], spacing: Sequence[float] | None) -> tuple[float, ...]:
@@ -108,7 +108,7 @@ def _distance(ids: NDArray[Any], step: tuple[float, ...]) -> NDArray[np.float32]
     return np.where(ids > 0, np.minimum(found, np.float32(reach)), 0).astype(np.float32)
 
 
-def _largest(distance: NDArray[np.float32], ids: NDArray[Any], count: int) -> NDArray[np.float32]:
+def _largest(distance: NDArray[np.float32], ids: NDArray[Any], *, count: int) -> NDArray[np.float32]:
     largest = np.zeros(count, np.float32)
     np.maximum.at(largest, ids.ravel(), distance.ravel())
     return largest
@@ -124,7 +124,7 @@ def _cut(ids: NDArray[Any], count: int) -> NDArray[np.bool_]:
     return cut
 
 
-def _vectors(ids: NDArray[Any], count: int, step: tuple[float, ...], out: NDArray[np.float32]) -> None:
+def _vectors(ids: NDArray[Any], count: int, *, step: tuple[float, ...], out: NDArray[np.float32]) -> None:
     """Unit vectors to the centres, into `out` (ndim, *shape)."""
     places = np.nonzero(ids)
     owner = ids[places]

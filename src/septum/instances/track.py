@@ -129,9 +129,9 @@ def track_objects(
     chosen = options or TrackOptions()
     found = detect(frames, spacing=spacing, gap=chosen.gap)
     scatter, drift = measure_scatter(found)
-    columns = _columns(found, scatter, drift, chosen)
+    columns = _columns(found, scatter, drift=drift, options=chosen)
     taken = _solve(columns, len(found.frame))
-    return _assemble(found, [columns[i] for i in taken], scatter)
+    return _assemble(found, [columns[i] for i in taken], scatter=scatter)
 
 
 def measure_scatter(found: Detections) -> tuple[tuple[float, float, float], Floats]:
@@ -176,7 +176,7 @@ def _diameter(size: Floats, ndim: int) -> Floats:
 
 
 def _columns(
-    found: Detections, scatter: tuple[float, float, float], drift: Floats, options: TrackOptions
+    found: Detections, scatter: tuple[float, float, float], *, drift: Floats, options: TrackOptions
 ) -> list[_Column]:
     """Everything that can happen in the movie."""
     ndim = found.centre.shape[1]
@@ -186,10 +186,10 @@ def _columns(
     columns: list[_Column] = []
     for frame in range(found.n_frames):
         here = found.of_frame(frame)
-        columns += _comings(found, here, scatter[0], options)
+        columns += _comings(found, here, move=scatter[0], options=options)
         for skip in range(1, options.gap + 2):
             after = found.of_frame(frame + skip) if frame + skip < found.n_frames else here[:0]
-            near = costs.near(here, after, reach * math.sqrt(skip))
+            near = costs.near(here, after, reach=reach * math.sqrt(skip))
             columns += [
                 _Column((i,), (j,), costs.link(i, j) + options.missing * (skip - 1)) for i, js in near for j in js
             ]
@@ -208,7 +208,7 @@ def _columns(
     return columns
 
 
-def _comings(found: Detections, here: NDArray[np.int64], move: float, options: TrackOptions) -> list[_Column]:
+def _comings(found: Detections, here: NDArray[np.int64], *, move: float, options: TrackOptions) -> list[_Column]:
     """Appearing and disappearing: nothing at the ends of the movie, little at the edge of the frame.
 
     How near the edge is counts in movements: in a thin stack every object is near it, and few leave.
@@ -240,7 +240,7 @@ class _Costs:
     scatter: tuple[float, float, float]
     shift: Floats
 
-    def near(self, here: NDArray[np.int64], after: NDArray[np.int64], reach: float) -> list[tuple[int, list[int]]]:
+    def near(self, here: NDArray[np.int64], after: NDArray[np.int64], *, reach: float) -> list[tuple[int, list[int]]]:
         """For each row of a frame the nearest rows of a later one within reach, and those that it overlaps."""
         if not len(here) or not len(after):
             return []
@@ -257,7 +257,7 @@ class _Costs:
         """Row i becomes row j."""
         f, (move, size, light) = self.found, self.scatter
         steps = float(f.frame[j] - f.frame[i])
-        cost = _rise(self._distance(f.centre[i], i, f.centre[j], j) / (move * math.sqrt(steps)))
+        cost = _rise(self._distance(f.centre[i], i, second=f.centre[j], j=j) / (move * math.sqrt(steps)))
         cost += 0.5 * _unlikeness(math.log(f.size[j] / f.size[i]) / size)
         if math.isfinite(light):
             cost += 0.5 * _unlikeness((f.brightness[j] - f.brightness[i]) / light)
@@ -270,14 +270,14 @@ class _Costs:
         a, b = pair
         total = f.size[a] + f.size[b]
         middle = (f.size[a] * f.centre[a] + f.size[b] * f.centre[b]) / total
-        cost = _rise(self._distance(f.centre[one], one, middle, a) / move)
+        cost = _rise(self._distance(f.centre[one], one, second=middle, j=a) / move)
         cost += 0.5 * _unlikeness(math.log(total / f.size[one]) / (2 * size))
         cost += 0.5 * _unlikeness(math.log(f.size[a] / f.size[b]) / (2 * size))
         if math.isfinite(light):
             cost += 0.5 * _unlikeness((f.brightness[a] - f.brightness[b]) / (2 * light))
         return cost + _NO_OVERLAP * (1 - max(self._share(one, a), self._share(one, b)))
 
-    def _distance(self, first: Floats, i: int, second: Floats, j: int) -> float:
+    def _distance(self, first: Floats, i: int, *, second: Floats, j: int) -> float:
         common = self.shift[self.found.frame[j]] - self.shift[self.found.frame[i]]
         return float(np.linalg.norm(second - first - common))
 
@@ -317,7 +317,7 @@ def _solve(columns: list[_Column], count: int) -> list[int]:
     return [int(k) for k in np.flatnonzero(solved.x > 0.5)]
 
 
-def _assemble(found: Detections, taken: list[_Column], scatter: tuple[float, float, float]) -> Tracks:
+def _assemble(found: Detections, taken: list[_Column], *, scatter: tuple[float, float, float]) -> Tracks:
     """Tracks of what happens: they begin at comings, daughters, merged objects and after gaps."""
     past: dict[int, tuple[int, bool]] = {}  # row: the row before, and whether it is the same object
     merged: dict[int, int] = {}
@@ -346,12 +346,12 @@ def _assemble(found: Detections, taken: list[_Column], scatter: tuple[float, flo
     return Tracks(found, track, lineage, np.array(cell, np.int64), into, scatter)
 
 
-def relabelled(labels: NDArray[Any], tracks: Tracks, frame: int) -> NDArray[np.uint32]:
+def relabelled(labels: NDArray[Any], tracks: Tracks, *, frame: int) -> NDArray[np.uint32]:
     """The label map of a frame with the numbers of tracks as labels.
 
     >>> movie = [np.array([[7, 7, 0]]), np.array([[0, 9, 9]])]
     >>> found = track_objects([(labels, None) for labels in movie])
-    >>> relabelled(movie[1], found, 1).tolist()
+    >>> relabelled(movie[1], found, frame=1).tolist()
     [[0, 1, 1]]
     """
     rows = tracks.detections.of_frame(frame)

@@ -39,7 +39,7 @@ def header(path: Path, image_io: str) -> dict[str, Any]:
     return _ask(path, {"path": str(path.resolve()), "io": image_io})[0]
 
 
-def samples(path: Path, image_io: str, frame: tuple[int, int] | None) -> NDArray[Any]:
+def samples(path: Path, image_io: str, *, frame: tuple[int, int] | None) -> NDArray[Any]:
     """All samples, or of the axis `frame[0]` only the place `frame[1]` (that axis is kept). Errors as `header`."""
     answer, data = _ask(path, {"path": str(path.resolve()), "io": image_io, "samples": frame})
     return np.frombuffer(data, dtype=answer["dtype"]).reshape(answer["shape"])
@@ -50,7 +50,7 @@ def _ask(path: Path, request: dict[str, Any]) -> tuple[dict[str, Any], bytearray
     with _lock:
         child = _child()
         try:
-            answer, data = _exchange(child, request, time.monotonic() + limit)
+            answer, data = _exchange(child, request, until=time.monotonic() + limit)
         except TimeoutError:
             _end(child)
             raise FormatError(f"{path} must be readable within {limit:.0f} s, it is not; it is damaged") from None
@@ -83,7 +83,7 @@ def _child() -> subprocess.Popen[bytes]:
 
 
 def _exchange(
-    child: subprocess.Popen[bytes], request: dict[str, Any], until: float
+    child: subprocess.Popen[bytes], request: dict[str, Any], *, until: float
 ) -> tuple[dict[str, Any], bytearray]:
     stdin, stdout = child.stdin, child.stdout
     if stdin is None or stdout is None:

@@ -18,7 +18,7 @@ from septum.errors import FormatError
 KNOWN = "TCZYXS"
 
 
-def declared_axes(path: Path, declared: str, shape: Sequence[int], found: str) -> str:
+def declared_axes(path: Path, declared: str, *, shape: Sequence[int], found: str) -> str:
     """The axis letters a user declared, checked against the file's shape; axes of length 1 may be left out.
 
     Args:
@@ -33,7 +33,7 @@ def declared_axes(path: Path, declared: str, shape: Sequence[int], found: str) -
     Raises:
         FormatError: when a letter is unknown or occurs twice, Y or X is missing, or the number does not fit.
 
-    >>> declared_axes(Path("movie.tif"), "TYX", (9, 64, 64), "ZYX")
+    >>> declared_axes(Path("movie.tif"), "TYX", shape=(9, 64, 64), found="ZYX")
     'TYX'
     """
     letters = declared.upper()
@@ -70,10 +70,10 @@ def arrange(array: NDArray[Any], axes: str) -> NDArray[Any]:
     return np.ascontiguousarray(array).reshape(channels, *array.shape[array.ndim - spatial :])
 
 
-def length(axes: str, shape: Sequence[int], letter: str) -> int:
+def length(axes: str, shape: Sequence[int], *, letter: str) -> int:
     """How long the axis with this letter is; 1 when there is none.
 
-    >>> length("TYX", (9, 64, 48), "T"), length("TYX", (9, 64, 48), "C")
+    >>> length("TYX", (9, 64, 48), letter="T"), length("TYX", (9, 64, 48), letter="C")
     (9, 1)
     """
     return int(shape[axes.index(letter)]) if letter in axes else 1

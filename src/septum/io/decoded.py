@@ -44,7 +44,7 @@ class Decoded:
     doubts: tuple[str, ...] = ()
 
 
-def check_bytes(path: Path, need: int, stored: int, *, ratio: int = 1) -> None:
+def check_bytes(path: Path, need: int, *, stored: int, ratio: int = 1) -> None:
     """Refuse a header that promises more than the file can hold, before anything is allocated.
 
     Args:
@@ -78,10 +78,10 @@ def check_size(path: Path, shape: Sequence[int], *, limit: int | None = None) ->
         )
 
 
-def pick_frame(path: Path, frames: int, frame: int | None) -> int:
+def pick_frame(path: Path, frames: int, *, frame: int | None) -> int:
     """The index of the frame to read, checked against the number of frames.
 
-    >>> pick_frame(Path("movie.tif"), 9, 4), pick_frame(Path("scan.tif"), 1, None)
+    >>> pick_frame(Path("movie.tif"), 9, frame=4), pick_frame(Path("scan.tif"), 1, frame=None)
     (4, 0)
     """
     if frame is None:
@@ -160,10 +160,10 @@ def label_array(path: Path, decoded: Decoded) -> NDArray[Any]:
     if labels.dtype.kind != "f":
         raise FormatError(f"{path.name} must hold integer labels, got {labels.dtype}; save them as integers")
     scaled = next((text for text in decoded.doubts if "header scales" in text), "")
-    return _whole_numbers(path, labels, scaled)
+    return _whole_numbers(path, labels, scaled=scaled)
 
 
-def _whole_numbers(path: Path, labels: NDArray[Any], scaled: str = "") -> NDArray[Any]:
+def _whole_numbers(path: Path, labels: NDArray[Any], *, scaled: str = "") -> NDArray[Any]:
     if not np.isfinite(labels).all():
         count = int(np.size(labels) - np.isfinite(labels).sum())
         raise FormatError(f"labels must be whole numbers, {path.name} has {count} that are NaN or infinite; mend them")

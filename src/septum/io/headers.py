@@ -73,19 +73,19 @@ def nrrd(path: Path) -> Header:
         if key in ("data file", "datafile") and value.split()[:1] == ["LIST"]:
             listed = [one.strip() for one in lines[number + 1 :] if one.strip()]
             break
-    sizes = _integers(path, fields.get("sizes", ""), "sizes")
-    if not 1 <= len(sizes) <= 5 or _integers(path, fields.get("dimension", ""), "dimension") != [len(sizes)]:
+    sizes = _integers(path, fields.get("sizes", ""), key="sizes")
+    if not 1 <= len(sizes) <= 5 or _integers(path, fields.get("dimension", ""), key="dimension") != [len(sizes)]:
         raise FormatError(f"dimension of {path.name} must be 1 to 5 and fit its sizes, got {fields.get('dimension')!r}")
     check_size(path, sizes)
     kind = _NRRD_BYTES.get(fields.get("type", "").lower())
     if kind is None:
         raise FormatError(f"type of {path.name} must be a number type, got {fields.get('type', '')[:40]!r}")
     for key in ("space directions", "space origin", "spacings", "measurement frame"):
-        _floats(path, fields.get(key, ""), key)
-    files = _nrrd_files(path, fields, listed)
+        _floats(path, fields.get(key, ""), key=key)
+    files = _nrrd_files(path, fields, listed=listed)
     stored = sum(one.stat().st_size for one in files) if files else max(0, path.stat().st_size - start)
     ratio = {"raw": 1, "gzip": 1100, "gz": 1100}.get(fields.get("encoding", "raw").lower(), 5000)
-    check_bytes(path, math.prod(sizes) * kind, stored, ratio=ratio)
+    check_bytes(path, math.prod(sizes) * kind, stored=stored, ratio=ratio)
     scale, doubts = _nrrd_units(fields, len(sizes))
     return Header(fields, scale, doubts)
 
@@ -104,25 +104,25 @@ def metaimage(path: Path) -> Header:
         if key.lower() == "elementdatafile" and key != "ElementDataFile":
             raise ValueError(f"its line {number + 1} must name ElementDataFile, got {key!r}")
         if key in _META_NUMBERS:
-            _floats(path, value, key)
+            _floats(path, value, key=key)
         fields[key] = value
         if key == "ElementDataFile":
             break
     if "ElementDataFile" not in fields:
         raise ValueError("its header names no ElementDataFile")
-    sizes = _integers(path, fields.get("DimSize", ""), "DimSize")
-    if not 1 <= len(sizes) <= 4 or _integers(path, fields.get("NDims", ""), "NDims") != [len(sizes)]:
+    sizes = _integers(path, fields.get("DimSize", ""), key="DimSize")
+    if not 1 <= len(sizes) <= 4 or _integers(path, fields.get("NDims", ""), key="NDims") != [len(sizes)]:
         raise FormatError(f"NDims of {path.name} must be 1 to 4 and fit DimSize, got {fields.get('NDims')!r}")
-    channels = _integers(path, fields.get("ElementNumberOfChannels", "1"), "ElementNumberOfChannels")
+    channels = _integers(path, fields.get("ElementNumberOfChannels", "1"), key="ElementNumberOfChannels")
     kind = _META_BYTES.get(fields.get("ElementType", "").removesuffix("_ARRAY"))
     if kind is None:
         raise FormatError(f"ElementType of {path.name} must be a number type, got {fields.get('ElementType', '')!r}")
     check_size(path, [*sizes, *channels])
-    files = _meta_files(path, fields["ElementDataFile"], lines)
+    files = _meta_files(path, fields["ElementDataFile"], lines=lines)
     stored = sum(one.stat().st_size for one in files) if files else max(0, path.stat().st_size - end)
     packed = fields.get("CompressedData", "False").lower() in ("true", "1")
     text = fields.get("BinaryData", "True").lower() in ("false", "0")
-    check_bytes(path, math.prod(sizes + channels) * kind, stored, ratio=1100 if packed else 8 if text else 1)
+    check_bytes(path, math.prod(sizes + channels) * kind, stored=stored, ratio=1100 if packed else 8 if text else 1)
     return Header(fields, *_scale([fields.get("DistanceUnits", "")] * len(sizes)))
 
 
@@ -134,7 +134,7 @@ def _lines(path: Path) -> tuple[list[str], int]:
     return [line.rstrip("\r") for line in head.decode("latin-1").split("\n")], found.end() if found else 0
 
 
-def _nrrd_files(path: Path, fields: Mapping[str, str], listed: list[str]) -> list[Path]:
+def _nrrd_files(path: Path, fields: Mapping[str, str], *, listed: list[str]) -> list[Path]:
     name = fields.get("data file", fields.get("datafile"))
     if name is None:
         return []
@@ -144,12 +144,12 @@ def _nrrd_files(path: Path, fields: Mapping[str, str], listed: list[str]) -> lis
     if "%" in name:
         if len(words) not in (4, 5):
             raise FormatError(f"the data files of {path.name} must be a pattern and a range, got {name[:80]!r}")
-        first, last, step = _integers(path, " ".join(words[1:4]), "data file", least=-(10**9))
-        return [beside(path, one) for one in numbered(path, words[0], first, last, step)]
+        first, last, step = _integers(path, " ".join(words[1:4]), key="data file", least=-(10**9))
+        return [beside(path, one) for one in numbered(path, words[0], first=first, last=last, step=step)]
     return [beside(path, name)]
 
 
-def _meta_files(path: Path, name: str, lines: list[str]) -> list[Path]:
+def _meta_files(path: Path, name: str, *, lines: list[str]) -> list[Path]:
     words = name.split()
     if name.upper() in ("LOCAL", "LOCALE"):
         return []
@@ -159,8 +159,8 @@ def _meta_files(path: Path, name: str, lines: list[str]) -> list[Path]:
     if "%" in name:
         if len(words) != 4:
             raise FormatError(f"the data files of {path.name} must be a pattern and a range, got {name[:80]!r}")
-        first, last, step = _integers(path, " ".join(words[1:]), "ElementDataFile", least=-(10**9))
-        return [beside(path, one) for one in numbered(path, words[0], first, last, step)]
+        first, last, step = _integers(path, " ".join(words[1:]), key="ElementDataFile", least=-(10**9))
+        return [beside(path, one) for one in numbered(path, words[0], first=first, last=last, step=step)]
     return [beside(path, name)]
 
 
@@ -179,14 +179,14 @@ def _scale(names: list[str]) -> tuple[tuple[float, ...], tuple[str, ...]]:
     return tuple(millimetres(name) or 1.0 for name in names), tuple(dict.fromkeys(doubts))
 
 
-def _integers(path: Path, text: str, key: str, *, least: int = 1) -> list[int]:
+def _integers(path: Path, text: str, *, key: str, least: int = 1) -> list[int]:
     words = text.split()
     if not words or not all(re.fullmatch(r"[+-]?\d{1,12}", word) and int(word) >= least for word in words):
         raise FormatError(f"{key} of {path.name} must be whole numbers from {least}, got {text[:60]!r}; it is damaged")
     return [int(word) for word in words]
 
 
-def _floats(path: Path, text: str, key: str) -> None:
+def _floats(path: Path, text: str, *, key: str) -> None:
     for word in re.split(r"[\s,()]+", text):
         if not word or word.lower() in ("none", "nan"):
             continue

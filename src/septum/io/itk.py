@@ -38,18 +38,18 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     """
     with reading(path, _name(path)):
         checked, reader = _header(path)
-        letters, shape = _axes(path, reader, axes)
+        letters, shape = _axes(path, reader, declared=axes)
         check_size(path, [n for n, letter in zip(shape, letters, strict=True) if letter != "T"])
-        frames = lettered.length(letters, shape, "T")
-        chosen = pick_frame(path, frames, frame)
+        frames = lettered.length(letters, shape, letter="T")
+        chosen = pick_frame(path, frames, frame=frame)
         meta = reader["meta"]
-        grid, notes = _grid(path, reader, letters, shape, checked.scale)
+        grid, notes = _grid(path, reader, letters=letters, shape=shape, scale=checked.scale)
         pick = (letters.index("T"), chosen) if "T" in letters else None
-        stored = apart.samples(path, _io(path), pick)
+        stored = apart.samples(path, _io(path), frame=pick)
     array = native(lettered.arrange(stored, letters))
-    names = _segments(path, meta, len(array)) if labels or _is_segmentation(meta) else {}
+    names = _segments(path, meta, layers=len(array)) if labels or _is_segmentation(meta) else {}
     result = Decoded(
-        array, grid, _channels(meta, len(array), array.dtype), names, format=_name(path),
+        array, grid, _channels(meta, len(array), dtype=array.dtype), names, format=_name(path),
         axes=lettered.understood(letters), frames=frames, notes=tuple(notes), doubts=checked.doubts,
     )  # fmt: skip
     if result.channels[-1:] == ("alpha",):
@@ -68,8 +68,8 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
     1
     """
     with reading(path, _name(path)):
-        letters, shape = _axes(path, _header(path)[1], axes)
-        return lettered.length(letters, shape, "T")
+        letters, shape = _axes(path, _header(path)[1], declared=axes)
+        return lettered.length(letters, shape, letter="T")
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
@@ -86,8 +86,8 @@ def write_labels(path: Path, labels: LabelMap) -> None:
     if suffix(path) != ".mha":
         for number, (value, name) in enumerate(sorted(labels.names.items())):
             if value != 0:
-                meta |= _segment(number, value, name, labels.grid.shape)
-    _write(path, compact(labels.array)[None], labels.grid, meta)
+                meta |= _segment(number, value, name=name, shape=labels.grid.shape)
+    _write(path, compact(labels.array)[None], grid=labels.grid, meta=meta)
 
 
 def write_image(path: Path, image: Image) -> None:
@@ -101,7 +101,7 @@ def write_image(path: Path, image: Image) -> None:
     (1, 2, 4, 5)
     """
     array = image.array.astype(np.float32) if image.array.dtype == np.float16 else image.array
-    _write(path, array, image.grid, {})
+    _write(path, array, grid=image.grid, meta={})
 
 
 def _name(path: Path) -> str:
@@ -121,7 +121,7 @@ def _header(path: Path) -> tuple[Header, dict[str, Any]]:
     return checked, reader
 
 
-def _axes(path: Path, reader: Mapping[str, Any], declared: str | None) -> tuple[str, tuple[int, ...]]:
+def _axes(path: Path, reader: Mapping[str, Any], *, declared: str | None) -> tuple[str, tuple[int, ...]]:
     """Letters and shape of the stored samples, slowest first, vector samples last as C."""
     size = tuple(int(n) for n in reader["size"])[::-1]
     components = int(reader["components"])
@@ -131,7 +131,7 @@ def _axes(path: Path, reader: Mapping[str, Any], declared: str | None) -> tuple[
     found = "TZYX"[-len(size) :] + ("C" if components > 1 else "")
     if declared is None:
         return found, shape
-    letters = lettered.declared_axes(path, declared, shape, found)
+    letters = lettered.declared_axes(path, declared, shape=shape, found=found)
     space = letters.rstrip("CS") if components > 1 else letters
     if not space.endswith("YX") or ("Z" in space and not space.endswith("ZYX")):
         raise FormatError(f"axes must end with ZYX or YX (and C for vectors) for {path.name}, got {declared!r}")
@@ -139,7 +139,7 @@ def _axes(path: Path, reader: Mapping[str, Any], declared: str | None) -> tuple[
 
 
 def _grid(
-    path: Path, reader: Mapping[str, Any], letters: str, shape: tuple[int, ...], scale: tuple[float, ...]
+    path: Path, reader: Mapping[str, Any], *, letters: str, shape: tuple[int, ...], scale: tuple[float, ...]
 ) -> tuple[Grid, list[str]]:
     size = len(reader["size"])
     ndim = 3 if "Z" in letters else 2
@@ -169,7 +169,7 @@ def _grid(
         raise GeometryError(f"{path.name}: {error}; its header must be mended at the source") from error
 
 
-def _channels(meta: Mapping[str, str], count: int, dtype: np.dtype[Any]) -> tuple[str, ...]:
+def _channels(meta: Mapping[str, str], count: int, *, dtype: np.dtype[Any]) -> tuple[str, ...]:
     if count == 1:
         return ("intensity",)
     kinds = " ".join(value.lower() for key, value in meta.items() if key.startswith("NRRD_kinds"))
@@ -184,7 +184,7 @@ def _is_segmentation(meta: Mapping[str, str]) -> bool:
     return any(re.fullmatch(r"Segment\d+_LabelValue", key) for key in meta)
 
 
-def _segments(path: Path, meta: Mapping[str, str], layers: int) -> dict[int, str]:
+def _segments(path: Path, meta: Mapping[str, str], *, layers: int) -> dict[int, str]:
     """Label names of a 3D Slicer segmentation (`Segment0_Name`, `Segment0_LabelValue`)."""
     if not _is_segmentation(meta):
         return {}
@@ -200,7 +200,7 @@ def _segments(path: Path, meta: Mapping[str, str], layers: int) -> dict[int, str
     return names
 
 
-def _segment(number: int, value: int, name: str, shape: tuple[int, ...]) -> dict[str, str]:
+def _segment(number: int, value: int, *, name: str, shape: tuple[int, ...]) -> dict[str, str]:
     extent = " ".join(f"0 {n - 1}" for n in shape[::-1])
     prefix = f"Segment{number}_"
     return {
@@ -209,7 +209,7 @@ def _segment(number: int, value: int, name: str, shape: tuple[int, ...]) -> dict
     }  # fmt: skip
 
 
-def _write(path: Path, array: NDArray[Any], grid: Grid, meta: Mapping[str, str]) -> None:
+def _write(path: Path, array: NDArray[Any], *, grid: Grid, meta: Mapping[str, str]) -> None:
     import SimpleITK
 
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:

@@ -47,12 +47,12 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     with reading(path, "NIfTI"), _quiet():
         file = _load(path)
         header = _raw_header(path, file)
-        letters, notes = _axes(path, file, header, axes)
+        letters, notes = _axes(path, file, header=header, declared=axes)
         check_size(path, tuple(n for n, a in zip(file.shape[::-1], letters, strict=True) if a != "T"))
-        grid, place_notes = _grid(path, file, header, letters)
-        frames = lettered.length(letters, file.shape[::-1], "T")
-        chosen = pick_frame(path, frames, frame)
-        array, channels = _samples(path, file, letters, chosen, whole=labels)
+        grid, place_notes = _grid(path, file, header=header, letters=letters)
+        frames = lettered.length(letters, file.shape[::-1], letter="T")
+        chosen = pick_frame(path, frames, frame=frame)
+        array, channels = _samples(path, file, letters=letters, frame=chosen, whole=labels)
     unit = int(header["xyzt_units"]) & 7
     if unit in (1, 3):
         place_notes.append(f"positions are stored in {'metres' if unit == 1 else 'microns'}, converted to mm")
@@ -75,8 +75,8 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
     """
     with reading(path, "NIfTI"), _quiet():
         file = _load(path)
-        letters, _ = _axes(path, file, _raw_header(path, file), axes)
-        return lettered.length(letters, file.shape[::-1], "T")
+        letters, _ = _axes(path, file, header=_raw_header(path, file), declared=axes)
+        return lettered.length(letters, file.shape[::-1], letter="T")
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
@@ -89,7 +89,7 @@ def write_labels(path: Path, labels: LabelMap) -> None:
     ...     int(read(Path(folder, "a.nii"), labels=True).array.max())
     1
     """
-    _write(path, compact(labels.array), labels.grid)
+    _write(path, compact(labels.array), grid=labels.grid)
 
 
 def write_image(path: Path, image: Image) -> None:
@@ -105,10 +105,10 @@ def write_image(path: Path, image: Image) -> None:
     array = image.array[0] if len(image.array) == 1 else np.moveaxis(image.array, 0, -1)
     if array.dtype == np.float16:
         array = array.astype(np.float32)
-    _write(path, array, image.grid, vector=len(image.array) > 1)
+    _write(path, array, grid=image.grid, vector=len(image.array) > 1)
 
 
-def _write(path: Path, array: NDArray[Any], grid: Grid, *, vector: bool = False) -> None:
+def _write(path: Path, array: NDArray[Any], *, grid: Grid, vector: bool = False) -> None:
     import nibabel
 
     spatial = array.transpose(*reversed(range(grid.ndim)), *range(grid.ndim, array.ndim))
@@ -183,7 +183,7 @@ def _load(path: Path) -> Any:
         samples *= int(n)
     need = samples * file.get_data_dtype().itemsize
     size = path.stat().st_size
-    check_bytes(path, need, size if packed else max(0, size - offset), ratio=1100 if packed else 1)
+    check_bytes(path, need, stored=size if packed else max(0, size - offset), ratio=1100 if packed else 1)
     return file
 
 
@@ -253,13 +253,13 @@ def _raw_header(path: Path, file: Any) -> Any:
     return kind(start[: kind.template_dtype.itemsize], check=False)  # without the extensions that may follow
 
 
-def _axes(path: Path, file: Any, header: Any, declared: str | None) -> tuple[str, list[str]]:
+def _axes(path: Path, file: Any, *, header: Any, declared: str | None) -> tuple[str, list[str]]:
     """One letter per stored axis, slowest first."""
     shape = tuple(int(n) for n in file.shape)
-    found, notes = _default_axes(path, shape, header)
+    found, notes = _default_axes(path, shape, header=header)
     if declared is None:
         return found, notes
-    letters = lettered.declared_axes(path, declared, shape[::-1], found)
+    letters = lettered.declared_axes(path, declared, shape=shape[::-1], found=found)
     if not letters.endswith("YX") or "Z" in letters[:-3]:
         raise FormatError(
             f"axes must end with ZYX or YX for a NIfTI file, got {declared!r}: its first stored axes are x, y (and z)"
@@ -267,7 +267,7 @@ def _axes(path: Path, file: Any, header: Any, declared: str | None) -> tuple[str
     return letters, []
 
 
-def _default_axes(path: Path, shape: tuple[int, ...], header: Any) -> tuple[str, list[str]]:
+def _default_axes(path: Path, shape: tuple[int, ...], *, header: Any) -> tuple[str, list[str]]:
     if len(shape) == 2:
         return "YX", ["a plane: the file gives it no place in the volume, only pixel sizes are used"]
     if len(shape) == 3:
@@ -284,8 +284,8 @@ def _default_axes(path: Path, shape: tuple[int, ...], header: Any) -> tuple[str,
     return "CZYX", [f"the fourth axis is read as {shape[3]} channels; if it holds frames in time declare axes TZYX"]
 
 
-def _grid(path: Path, file: Any, header: Any, letters: str) -> tuple[Grid, list[str]]:
-    affine, notes = _affine(path, file, header)
+def _grid(path: Path, file: Any, *, header: Any, letters: str) -> tuple[Grid, list[str]]:
+    affine, notes = _affine(path, file, header=header)
     affine[:3] *= millimetres(_UNITS.get(int(header["xyzt_units"]) & 7)) or 1.0
     shape = tuple(int(n) for n in file.shape[:3])
     if "Z" not in letters:
@@ -315,7 +315,7 @@ def _plane(shape: tuple[int, ...], affine: NDArray[np.float64]) -> Grid:
     return Grid.from_spacing(shape[::-1], steps[::-1].tolist())
 
 
-def _affine(path: Path, file: Any, header: Any) -> tuple[NDArray[np.float64], list[str]]:
+def _affine(path: Path, file: Any, *, header: Any) -> tuple[NDArray[np.float64], list[str]]:
     s_code, q_code = int(header["sform_code"]), int(header["qform_code"])
     sizes = np.abs(np.asarray(header["pixdim"][1 : 1 + min(3, len(file.shape))], dtype=np.float64))
     sform = np.asarray(header.get_sform(), dtype=np.float64) if s_code > 0 else None
@@ -330,7 +330,7 @@ def _affine(path: Path, file: Any, header: Any) -> tuple[NDArray[np.float64], li
     qform = _qform(header) if q_code > 0 else None
     if sform is not None:
         if qform is not None:
-            notes.extend(_disagreement(file.shape, sform, qform))
+            notes.extend(_disagreement(file.shape, sform, qform=qform))
         return sform, notes
     if qform is not None:
         return qform, notes
@@ -355,7 +355,7 @@ def _usable(affine: NDArray[np.float64]) -> bool:
     )
 
 
-def _disagreement(shape: tuple[int, ...], sform: NDArray[np.float64], qform: NDArray[np.float64]) -> list[str]:
+def _disagreement(shape: tuple[int, ...], sform: NDArray[np.float64], *, qform: NDArray[np.float64]) -> list[str]:
     counts = np.array([*shape[:3], 1, 1][:3])
     ends = np.stack(np.meshgrid(*[(0, n - 1) for n in counts], indexing="ij"), axis=-1).reshape(-1, 3)
     shift = ends @ (sform - qform)[:3, :3].T + (sform - qform)[:3, 3]
@@ -371,7 +371,7 @@ def _shear_degrees(affine: NDArray[np.float64]) -> float:
     return float(np.degrees(np.arcsin(min(1.0, cosines))))
 
 
-def _samples(path: Path, file: Any, letters: str, frame: int, *, whole: bool) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _samples(path: Path, file: Any, *, letters: str, frame: int, whole: bool) -> tuple[NDArray[Any], tuple[str, ...]]:
     """`(C, *spatial)` of one frame, scaled as the header says."""
     stored = file.get_data_dtype()
     pick: list[Any] = [slice(None)] * len(file.shape)

@@ -39,20 +39,20 @@ def check_xml(path: Path, text: str) -> None:
     for element in root.iter():
         kind = element.tag.rpartition("}")[2]
         if kind == "Pixels":
-            _check_count(path, math.prod(_whole(path, element, f"Size{letter}") for letter in "ZCT"), size)
+            _check_count(path, math.prod(_whole(path, element, key=f"Size{letter}") for letter in "ZCT"), size=size)
         if kind in ("TiffData", "Channel"):
             for key in ("PlaneCount", "NumPlanes", "IFD", "FirstZ", "FirstC", "FirstT", "SamplesPerPixel"):
-                _check_count(path, _whole(path, element, key), size)
+                _check_count(path, _whole(path, element, key=key), size=size)
         if kind.startswith("Along"):
-            _check_steps(path, element, size)
+            _check_steps(path, element, size=size)
 
 
-def check_planes(path: Path, file: Any, series: Any) -> None:
+def check_planes(path: Path, file: Any, *, series: Any) -> None:
     """Refuse a series of which planes are missing or cut short, instead of filling them with zeros."""
     page = series.keyframe
     need = math.prod(series.shape) * series.dtype.itemsize
     if series.dataoffset is not None:
-        check_bytes(path, need, file.filehandle.size - series.dataoffset)
+        check_bytes(path, need, stored=file.filehandle.size - series.dataoffset)
         return
     expected = math.prod(series.shape) // max(1, math.prod(page.shape))
     present = sum(one is not None for one in series)
@@ -65,7 +65,7 @@ def check_planes(path: Path, file: Any, series: Any) -> None:
     stored = sum(int(count) for one in series if one is not None for count in one.databytecounts)
     if compression in _RATIO:
         bits = math.prod(series.shape) * int(page.bitspersample) // 8
-        check_bytes(path, bits, stored, ratio=_RATIO[compression])
+        check_bytes(path, bits, stored=stored, ratio=_RATIO[compression])
 
 
 def ome_pixels(file: Any) -> tuple[Mapping[str, Any], list[Any]]:
@@ -79,14 +79,14 @@ def ome_pixels(file: Any) -> tuple[Mapping[str, Any], list[Any]]:
     return pixels, list(channels) if isinstance(channels, list | tuple) else [channels]
 
 
-def _whole(path: Path, element: Any, key: str) -> int:
+def _whole(path: Path, element: Any, *, key: str) -> int:
     text = element.get(key, "1")
     if not text.strip().isdigit() or len(text) > 18:
         raise FormatError(f"{key} of {path.name} must be a whole number, got {text[:40]!r}; its OME-XML is damaged")
     return int(text)
 
 
-def _check_count(path: Path, count: int, size: int) -> None:
+def _check_count(path: Path, count: int, *, size: int) -> None:
     if count > size:
         raise FormatError(
             f"{path.name} must hold the planes that it declares, got {count:,} planes in {size:,} bytes; "
@@ -94,7 +94,7 @@ def _check_count(path: Path, count: int, size: int) -> None:
         )
 
 
-def _check_steps(path: Path, element: Any, size: int) -> None:
+def _check_steps(path: Path, element: Any, *, size: int) -> None:
     try:
         start, end, step = (float(element.get(key, "1")) for key in ("Start", "End", "Step"))
     except ValueError:

@@ -47,8 +47,8 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
         picture = _open(path)
         with picture:
             frames = _frames(picture)
-            chosen = pick_frame(path, frames, frame)
-            array, notes = _pixels(path, picture, chosen, labels=labels)
+            chosen = pick_frame(path, frames, frame=frame)
+            array, notes = _pixels(path, picture, frame=chosen, labels=labels)
             doubts = _doubts(picture, labels=labels)
             name = str(picture.format)
     if labels and array.shape[-1] == 4 and _alpha_is_mask(array):
@@ -134,7 +134,7 @@ def write_labels(path: Path, labels: LabelMap) -> None:
     if array.dtype.kind == "i" or array.dtype.itemsize > 2:
         low, high = int(array.min()), int(array.max())
         raise FormatError(f"PNG labels must be 0 to 65535, got {low} to {high}; write {path.name} as .tif")
-    _write(path, array, labels.grid, palette=_PALETTE if array.dtype == np.uint8 else None)
+    _write(path, array, grid=labels.grid, palette=_PALETTE if array.dtype == np.uint8 else None)
 
 
 def write_image(path: Path, image: Image) -> None:
@@ -158,10 +158,10 @@ def write_image(path: Path, image: Image) -> None:
         )
     if array.dtype == np.uint16 and (len(array) == 3 or suffix(path) != ".png"):
         raise FormatError(f"16 bits must be grey and PNG, got {len(array)} channels for {path.name}; write it as .tif")
-    _write(path, array[0] if len(array) == 1 else np.moveaxis(array, 0, -1), image.grid)
+    _write(path, array[0] if len(array) == 1 else np.moveaxis(array, 0, -1), grid=image.grid)
 
 
-def _write(path: Path, array: NDArray[Any], grid: Grid, *, palette: bytes | None = None) -> None:
+def _write(path: Path, array: NDArray[Any], *, grid: Grid, palette: bytes | None = None) -> None:
     import PIL.Image
 
     if grid.ndim != 2:
@@ -198,7 +198,7 @@ def _frames(picture: Any) -> int:
     return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
 
 
-def _pixels(path: Path, picture: Any, frame: int, *, labels: bool) -> tuple[NDArray[Any], list[str]]:
+def _pixels(path: Path, picture: Any, *, frame: int, labels: bool) -> tuple[NDArray[Any], list[str]]:
     """`(Y, X, C)` pixels of one frame and what had to be decided."""
     from PIL import ImageOps
 

@@ -98,10 +98,10 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
             f"{path} must fit into memory, but reading it needs more than there is; crop it, or close other programs"
         ) from error
     except Exception as error:  # a decoder may raise anything on a damaged file, its own kinds of error too
-        raise FormatError(_damaged(path, format_name, error)) from error
+        raise FormatError(_damaged(path, format_name, error=error)) from error
 
 
-def _damaged(path: Path, format_name: str, error: Exception) -> str:
+def _damaged(path: Path, format_name: str, *, error: Exception) -> str:
     return (
         f"{path} must be a complete {format_name} file, but it cannot be read ({_first_line(error)}); "
         "it is truncated, damaged or of another format: copy it again from its source"

@@ -44,20 +44,20 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     """
     with reading(path, "TIFF"), _opened(path) as file:
         series = file.series[0]
-        letters, notes = _axes(path, series, axes)
-        frames = lettered.length(letters, series.shape, "T")
+        letters, notes = _axes(path, series, declared=axes)
+        frames = lettered.length(letters, series.shape, letter="T")
         check_size(path, [n for n, letter in zip(series.shape, letters, strict=True) if letter != "T"])
-        check_planes(path, file, series)
-        chosen = pick_frame(path, frames, frame)
-        stored = _frame(path, series, letters, chosen)
+        check_planes(path, file, series=series)
+        chosen = pick_frame(path, frames, frame=frame)
+        stored = _frame(path, series, letters=letters, frame=chosen)
         page = series.keyframe
         array = lettered.arrange(stored, letters.replace("T", "1"))
-        spacing, unit, doubts = _spacing(file, page, "Z" in letters)
-        names = _channel_names(file, len(array), letters, page)
+        spacing, unit, doubts = _spacing(file, page, volume="Z" in letters)
+        names = _channel_names(file, len(array), letters=letters, page=page)
         notes += _page_notes(file)
-        array, names, more = colours(array, names, page, labels=labels)
+        array, names, more = colours(array, names, page=page, labels=labels)
         if not (file.is_ome or file.is_imagej):
-            array, spacing, turning = turned(array, spacing, page)
+            array, spacing, turning = turned(array, spacing, page=page)
             more += turning
     spatial = array.shape[1:]
     grid = Grid.from_spacing(spatial, spacing[-len(spatial) :], unit=unit, positioned=False)
@@ -82,8 +82,8 @@ def count_frames(path: Path, *, axes: str | None = None) -> int:
     """
     with reading(path, "TIFF"), _opened(path) as file:
         series = file.series[0]
-        letters, _ = _axes(path, series, axes)
-        return lettered.length(letters, series.shape, "T")
+        letters, _ = _axes(path, series, declared=axes)
+        return lettered.length(letters, series.shape, letter="T")
 
 
 def write_labels(path: Path, labels: LabelMap) -> None:
@@ -99,7 +99,7 @@ def write_labels(path: Path, labels: LabelMap) -> None:
     array = compact(labels.array)
     if array.dtype.itemsize > 4:
         raise FormatError(f"TIFF labels must fit into 32 bits, got values up to {int(array.max())}; renumber them")
-    _write(path, array[None], labels.grid, ())
+    _write(path, array[None], grid=labels.grid, channels=())
 
 
 def write_image(path: Path, image: Image) -> None:
@@ -117,10 +117,10 @@ def write_image(path: Path, image: Image) -> None:
         array = array.astype(np.float32)
     if array.dtype.kind not in "iuf" or (array.dtype.kind in "iu" and array.dtype.itemsize > 4):
         raise FormatError(f"{path.name} must hold integers of at most 32 bits or floats, got {array.dtype}; convert it")
-    _write(path, array, image.grid, image.channels)
+    _write(path, array, grid=image.grid, channels=image.channels)
 
 
-def _write(path: Path, array: NDArray[Any], grid: Grid, channels: tuple[str, ...]) -> None:
+def _write(path: Path, array: NDArray[Any], *, grid: Grid, channels: tuple[str, ...]) -> None:
     import tifffile
 
     colour = channels == _RGB and array.dtype in (np.uint8, np.uint16) and grid.ndim == 2
@@ -183,20 +183,20 @@ def _format(file: Any) -> str:
     return "OME-TIFF" if file.is_ome else "ImageJ TIFF" if file.is_imagej else "TIFF"
 
 
-def _axes(path: Path, series: Any, declared: str | None) -> tuple[str, list[str]]:
+def _axes(path: Path, series: Any, *, declared: str | None) -> tuple[str, list[str]]:
     """One letter per axis of the series, and what was assumed."""
     letters = str(series.axes)
     shape = tuple(int(n) for n in series.shape)
     notes = [f"the file holds {len(series.parent.series)} images; the first is read"] if _several(series) else []
     if declared is not None:
-        return lettered.declared_axes(path, declared, shape, letters), notes
+        return lettered.declared_axes(path, declared, shape=shape, found=letters), notes
     unknown = [i for i, letter in enumerate(letters) if letter not in lettered.KNOWN and shape[i] > 1]
     letters = "".join(
         "1" if letter not in lettered.KNOWN and n == 1 else letter for letter, n in zip(letters, shape, strict=True)
     )
     if not unknown:
         return letters, notes
-    free = [letter for letter in "ZT" if letter not in letters or lettered.length(letters, shape, letter) == 1]
+    free = [letter for letter in "ZT" if letter not in letters or lettered.length(letters, shape, letter=letter) == 1]
     if len(unknown) > 1 or "Z" not in free:
         raise FormatError(
             f"the axes of {path.name} must be declared: shape {shape}, the file says {series.axes}; "
@@ -214,7 +214,7 @@ def _several(series: Any) -> bool:
     return len(series.parent.series) > 1
 
 
-def _frame(path: Path, series: Any, letters: str, frame: int) -> NDArray[Any]:
+def _frame(path: Path, series: Any, *, letters: str, frame: int) -> NDArray[Any]:
     """The samples of one frame with the time axis kept at length 1; only its own planes are decoded."""
     if "T" not in letters or series.shape[letters.index("T")] == 1:
         return np.asarray(series.asarray())
@@ -232,7 +232,7 @@ def _frame(path: Path, series: Any, letters: str, frame: int) -> NDArray[Any]:
     return np.asarray(series.asarray())[pick]
 
 
-def _spacing(file: Any, page: Any, volume: bool) -> tuple[tuple[float, float, float], Unit, list[str]]:
+def _spacing(file: Any, page: Any, *, volume: bool) -> tuple[tuple[float, float, float], Unit, list[str]]:
     """`(z, y, x)` in mm where the file gives a physical size, otherwise 1 pixel; and doubts about units."""
     sizes: tuple[float | None, ...] = (None, None, None)
     doubts: list[str] = []
@@ -303,7 +303,7 @@ def _ome_sizes(file: Any) -> tuple[tuple[float | None, ...], list[str]]:
     return tuple(sizes), doubts
 
 
-def _channel_names(file: Any, count: int, letters: str, page: Any) -> tuple[str, ...]:
+def _channel_names(file: Any, count: int, *, letters: str, page: Any) -> tuple[str, ...]:
     """Names of the channels; "alpha" only where the ExtraSamples tag says so (1 or 2, not 0: unspecified)."""
     if "S" in letters and "C" not in letters and count in (2, 3, 4) and page.photometric.name != "SEPARATED":
         base = _RGB if count > 2 and page.photometric.name != "MINISBLACK" else ("grey",)

@@ -24,7 +24,7 @@ Spacing = tuple[float, float, float]
 
 
 def colours(
-    array: NDArray[Any], names: tuple[str, ...], page: Any, *, labels: bool
+    array: NDArray[Any], names: tuple[str, ...], *, page: Any, labels: bool
 ) -> tuple[NDArray[Any], tuple[str, ...], list[str]]:
     """`(C, *spatial)` samples as shown, their channel names, and notes. Labels of a palette are its indices.
 
@@ -53,7 +53,7 @@ def colours(
     return array, names, []
 
 
-def turned(array: NDArray[Any], spacing: Spacing, page: Any) -> tuple[NDArray[Any], Spacing, list[str]]:
+def turned(array: NDArray[Any], spacing: Spacing, *, page: Any) -> tuple[NDArray[Any], Spacing, list[str]]:
     """The array with its last two axes as the Orientation tag says, the spacing `(z, y, x)` with them."""
     tag = page.tags.get("Orientation")
     turn = tag.value if tag is not None and isinstance(tag.value, int) else 1

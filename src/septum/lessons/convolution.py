@@ -19,8 +19,8 @@ from septum.lessons.windows import FloatArray, Padding, Slide, Step, as_image, g
 def convolution(
     image: ArrayLike,
     weights: ArrayLike,
-    bias: ArrayLike | None = None,
     *,
+    bias: ArrayLike | None = None,
     stride: int = 1,
     padding: Padding = "valid",
     dilation: int = 1,
@@ -47,7 +47,7 @@ def convolution(
     [[19.0, 25.0], [37.0, 43.0]]
     """
     x, w = as_image(image), _kernels(weights, flip)
-    slide = _slide(x, w, stride, padding, dilation)
+    slide = _slide(x, w, stride=stride, padding=padding, dilation=dilation)
     windows = gather(x, slide)  # (C, Y', X', ky, kx)
     sums = np.tensordot(w, windows, axes=([1, 2, 3], [0, 3, 4]))  # (O, Y', X')
     return sums if bias is None else sums + np.asarray(bias, dtype=np.float64)[:, None, None]
@@ -56,8 +56,8 @@ def convolution(
 def convolution_gradients(
     gradient: FloatArray,
     image: ArrayLike,
-    weights: ArrayLike,
     *,
+    weights: ArrayLike,
     stride: int = 1,
     padding: Padding = "valid",
     dilation: int = 1,
@@ -68,9 +68,9 @@ def convolution_gradients(
     was multiplied by; a weight receives the sum over all windows of gradient times pixel.
     """
     x, w = as_image(image), _kernels(weights, flip=False)
-    slide = _slide(x, w, stride, padding, dilation)
+    slide = _slide(x, w, stride=stride, padding=padding, dilation=dilation)
     to_windows = np.tensordot(w, gradient, axes=([0], [0]))  # (C, ky, kx, Y', X')
-    to_image = scatter(to_windows.transpose(0, 3, 4, 1, 2), slide, x.shape)
+    to_image = scatter(to_windows.transpose(0, 3, 4, 1, 2), slide, shape=x.shape)
     to_weights = np.tensordot(gradient, gather(x, slide), axes=([1, 2], [1, 2]))  # (O, C, ky, kx)
     return to_image, to_weights, gradient.sum(axis=(1, 2))
 
@@ -91,7 +91,7 @@ def convolution_steps(
     '(0 × 0) + (1 × 1) + (3 × 2) + (4 × 3) = 19'
     """
     x, w = as_image(image), _kernels(weights, flip)
-    slide = _slide(x, w, stride, padding, dilation)
+    slide = _slide(x, w, stride=stride, padding=padding, dilation=dilation)
     windows = gather(x, slide)
     kernel = w[channel]
     steps = []
@@ -113,7 +113,7 @@ def _kernels(weights: ArrayLike, flip: bool) -> FloatArray:
     return w[:, :, ::-1, ::-1] if flip else w
 
 
-def _slide(x: FloatArray, w: FloatArray, stride: int, padding: Padding, dilation: int) -> Slide:
+def _slide(x: FloatArray, w: FloatArray, *, stride: int, padding: Padding, dilation: int) -> Slide:
     if w.shape[1] != x.shape[0]:
         raise ConfigError(
             f"weights must have as many input channels as the image ({x.shape[0]}), got {w.shape[1]}; match them"

@@ -39,8 +39,8 @@ class Perceptron:
     loss: str = "cross entropy"
 
     def __post_init__(self) -> None:
-        one_of(self.activation, ACTIVATIONS, "activation")
-        one_of(self.loss, LOSSES, "loss")
+        one_of(self.activation, ACTIVATIONS, name="activation")
+        one_of(self.loss, LOSSES, name="loss")
         if not self.weights or any(a.shape[1] != b.shape[0] for a, b in pairwise(self.weights)):
             shapes = [w.shape for w in self.weights]
             raise ConfigError(f"weights must follow one another (into, out), got {shapes}; match their sizes")
@@ -139,9 +139,9 @@ def forward(network: Perceptron, inputs: ArrayLike) -> Trace:
     return Trace(tuple(seen), tuple(sums), x)
 
 
-def loss(network: Perceptron, trace: Trace, targets: ArrayLike) -> float:
+def loss(network: Perceptron, trace: Trace, *, targets: ArrayLike) -> float:
     """Mean over the samples: cross entropy -log p(class) for classes (N,), half the squared error for (N, outputs)."""
-    wanted = _targets(network, trace, targets)
+    wanted = _targets(network, trace, targets=targets)
     if network.loss == "cross entropy":
         chances = trace.output[wanted.astype(bool)]
         return float(-np.log(np.maximum(chances, 1e-300)).mean())
@@ -153,7 +153,7 @@ def backward(network: Perceptron, trace: Trace, targets: ArrayLike) -> Gradients
 
     For both losses the story begins with output minus target; the squared error's is bent back by the slope.
     """
-    error = (trace.output - _targets(network, trace, targets)) / len(trace.output)
+    error = (trace.output - _targets(network, trace, targets=targets)) / len(trace.output)
     if network.loss == "squared error":
         error = error * slope(trace.sums[-1], network.activation)
     weights, biases, errors = [], [], [error]
@@ -165,30 +165,30 @@ def backward(network: Perceptron, trace: Trace, targets: ArrayLike) -> Gradients
     return Gradients(tuple(weights[::-1]), tuple(biases[::-1]), tuple(errors[-2::-1]), errors[-1])
 
 
-def descend(network: Perceptron, gradients: Gradients, rate: float) -> Perceptron:
+def descend(network: Perceptron, gradients: Gradients, *, rate: float) -> Perceptron:
     """One step down the slope: every weight minus `rate` times its gradient; a new network."""
-    at_least(rate, 0.0, "rate")
+    at_least(rate, 0.0, name="rate")
     weights = tuple(w - rate * g for w, g in zip(network.weights, gradients.weights, strict=True))
     biases = tuple(b - rate * g for b, g in zip(network.biases, gradients.biases, strict=True))
     return Perceptron(weights, biases, network.activation, network.loss)
 
 
 def train(
-    network: Perceptron, inputs: ArrayLike, targets: ArrayLike, *, rate: float = 0.5, steps: int = 200
+    network: Perceptron, inputs: ArrayLike, *, targets: ArrayLike, rate: float = 0.5, steps: int = 200
 ) -> tuple[Perceptron, NDArray[np.float64]]:
     """Gradient descent on all samples at once: the trained network, and the loss before each step (steps,).
 
     >>> xor = [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> start = Perceptron.create((2, 8, 2), generator=np.random.default_rng(0))
-    >>> trained, _ = train(start, xor, [0, 1, 1, 0], steps=500)
+    >>> trained, _ = train(start, xor, targets=[0, 1, 1, 0], steps=500)
     >>> predict(trained, xor).tolist()
     [0, 1, 1, 0]
     """
-    losses = np.empty(int(at_least(steps, 1, "steps")))
+    losses = np.empty(int(at_least(steps, 1, name="steps")))
     for step in range(steps):
         trace = forward(network, inputs)
-        losses[step] = loss(network, trace, targets)
-        network = descend(network, backward(network, trace, targets), rate)
+        losses[step] = loss(network, trace, targets=targets)
+        network = descend(network, backward(network, trace, targets), rate=rate)
     return network, losses
 
 
@@ -208,7 +208,7 @@ def _inputs(network: Perceptron, inputs: ArrayLike) -> FloatArray:
     return x
 
 
-def _targets(network: Perceptron, trace: Trace, targets: ArrayLike) -> FloatArray:
+def _targets(network: Perceptron, trace: Trace, *, targets: ArrayLike) -> FloatArray:
     """Classes (N,) as rows with a single 1, or values (N, outputs) as they are."""
     wanted = np.asarray(targets)
     count, outputs = trace.output.shape

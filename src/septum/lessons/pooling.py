@@ -30,9 +30,9 @@ def pooling(
     >>> pooling(image, size=2)[0].tolist()
     [[9.0, 7.0], [8.0, 6.0]]
     """
-    one_of(kind, KINDS, "kind")
+    one_of(kind, KINDS, name="kind")
     x = as_image(image)
-    windows = gather(x, _slide(x, size, stride, padding), fill=np.nan)
+    windows = gather(x, _slide(x, size, stride=stride, padding=padding), fill=np.nan)
     pooled: FloatArray = (np.nanmax if kind == "max" else np.nanmean)(windows, axis=(3, 4))
     return pooled
 
@@ -51,9 +51,9 @@ def pooling_gradient(
     Max: all of it to the largest pixel of the window, the first in reading order of equal ones. Average: to all
     equally.
     """
-    one_of(kind, KINDS, "kind")
+    one_of(kind, KINDS, name="kind")
     x = as_image(image)
-    slide = _slide(x, size, stride, padding)
+    slide = _slide(x, size, stride=stride, padding=padding)
     windows = gather(x, slide, fill=np.nan)
     if kind == "max":
         flat = np.where(np.isnan(windows), -np.inf, windows).reshape(*windows.shape[:3], -1)
@@ -61,7 +61,7 @@ def pooling_gradient(
     else:
         inside = ~np.isnan(windows)
         share = inside / inside.sum(axis=(3, 4), keepdims=True)
-    return scatter(share * gradient[..., None, None], slide, x.shape)
+    return scatter(share * gradient[..., None, None], slide, shape=x.shape)
 
 
 def global_pooling(image: ArrayLike, *, kind: str = "average") -> FloatArray:
@@ -71,7 +71,7 @@ def global_pooling(image: ArrayLike, *, kind: str = "average") -> FloatArray:
     [3.0]
     """
     x = as_image(image)
-    one_of(kind, KINDS, "kind")
+    one_of(kind, KINDS, name="kind")
     found: FloatArray = (x.max if kind == "max" else x.mean)(axis=(1, 2))
     return found
 
@@ -79,7 +79,7 @@ def global_pooling(image: ArrayLike, *, kind: str = "average") -> FloatArray:
 def global_pooling_gradient(gradient: FloatArray, image: ArrayLike, *, kind: str = "average") -> FloatArray:
     """From the gradient at the output (C,) to the one at the image (C, Y, X)."""
     x = as_image(image)
-    one_of(kind, KINDS, "kind")
+    one_of(kind, KINDS, name="kind")
     flat = x.reshape(len(x), -1)
     share = np.full(flat.shape, 1.0 / flat.shape[1])
     if kind == "max":
@@ -97,7 +97,7 @@ def pooling_steps(
     """
     x = as_image(image)[:1]
     values = pooling(x, size=size, stride=stride, padding=padding, kind=kind)[0]
-    windows = gather(x, _slide(x, size, stride, padding), fill=np.nan)
+    windows = gather(x, _slide(x, size, stride=stride, padding=padding), fill=np.nan)
     steps = []
     for y, column in np.ndindex(*values.shape):
         window = windows[:, y, column]
@@ -108,5 +108,5 @@ def pooling_steps(
     return tuple(steps)
 
 
-def _slide(x: FloatArray, size: int, stride: int | None, padding: Padding) -> Slide:
+def _slide(x: FloatArray, size: int, *, stride: int | None, padding: Padding) -> Slide:
     return Slide.over(x.shape, (size, size), stride=size if stride is None else stride, padding=padding)

@@ -38,7 +38,7 @@ def output_size(length: int, *, size: int, stride: int = 1, padding: int = 0, di
     >>> output_size(5, size=3), output_size(5, size=3, padding=1), output_size(4, size=2, stride=2)
     (3, 5, 2)
     """
-    at_least(stride, 1, "stride")
+    at_least(stride, 1, name="stride")
     found = (length + 2 * padding - dilation * (size - 1) - 1) // stride + 1
     if found < 1:
         raise ConfigError(
@@ -71,10 +71,10 @@ def receptive_field(layers: Sequence[tuple[int, int]]) -> int:
     return field
 
 
-def convolution_parameters(into: int, out: int, size: int) -> int:
+def convolution_parameters(into: int, out: int, *, size: int) -> int:
     """A weight for every kernel pixel of every pair of channels, and a bias per output channel.
 
-    >>> convolution_parameters(1, 16, 3)
+    >>> convolution_parameters(1, 16, size=3)
     160
     """
     return (into * size * size + 1) * out
@@ -104,7 +104,7 @@ def unet_blocks(
     for level, width in enumerate(features):
         field += 4 * distance  # two 3 × 3 convolutions
         shape = (size[0] // distance, size[1] // distance, width)
-        count = convolution_parameters(into, width, 3) + convolution_parameters(width, width, 3)
+        count = convolution_parameters(into, width, size=3) + convolution_parameters(width, width, size=3)
         last = level == depth - 1
         name = "bottom" if last else f"encoder {level + 1}"
         blocks.append(Block(name, "conv 3×3 ReLU, conv 3×3 ReLU", shape, count, field))
@@ -112,21 +112,21 @@ def unet_blocks(
             field += distance  # 2 × 2 max pooling
             distance *= 2
         into = width
-    return (*blocks, *_decoder_blocks(blocks, features, classes, field))
+    return (*blocks, *_decoder_blocks(blocks, features, classes=classes, field=field))
 
 
-def _decoder_blocks(encoder: Sequence[Block], features: Sequence[int], classes: int, field: int) -> list[Block]:
+def _decoder_blocks(encoder: Sequence[Block], features: Sequence[int], *, classes: int, field: int) -> list[Block]:
     """The way up: the up-convolution is seen through one pixel and adds nothing to the view; the convolutions do."""
     blocks = []
     for level in reversed(range(len(features) - 1)):
         width, below = features[level], features[level + 1]
         field += 4 * 2**level
-        count = convolution_parameters(below, width, 2) + convolution_parameters(2 * width, width, 3)
-        count += convolution_parameters(width, width, 3)
+        count = convolution_parameters(below, width, size=2) + convolution_parameters(2 * width, width, size=3)
+        count += convolution_parameters(width, width, size=3)
         layers = "up-conv 2×2, concatenate, conv 3×3 ReLU, conv 3×3 ReLU"
         blocks.append(Block(f"decoder {level + 1}", layers, encoder[level].shape, count, field))
     shape = (*encoder[0].shape[:2], classes)
-    blocks.append(Block("head", "conv 1×1", shape, convolution_parameters(features[0], classes, 1), field))
+    blocks.append(Block("head", "conv 1×1", shape, convolution_parameters(features[0], classes, size=1), field))
     return blocks
 
 

@@ -19,8 +19,8 @@ from septum.lessons.windows import FloatArray, Padding, Slide, Step, as_image, g
 def transposed_convolution(
     image: ArrayLike,
     weights: ArrayLike,
-    bias: ArrayLike | None = None,
     *,
+    bias: ArrayLike | None = None,
     stride: int = 2,
     padding: Padding = "valid",
     output_padding: int = 0,
@@ -47,24 +47,24 @@ def transposed_convolution(
     [[0, 4, 0, 1], [10, 7, 6, 3], [0, 7, 0, 2], [6, 3, 4, 2]]
     """
     x, w = as_image(image), _kernels(weights)
-    slide, shape = _slide(x, w, stride, padding, output_padding)
+    slide, shape = _slide(x, w, stride=stride, padding=padding, output_padding=output_padding)
     stamps = np.tensordot(w, x, axes=([0], [0])).transpose(0, 3, 4, 1, 2)  # (O, Y, X, ky, kx)
-    out = scatter(stamps, slide, shape)
+    out = scatter(stamps, slide, shape=shape)
     return out if bias is None else out + np.asarray(bias, dtype=np.float64)[:, None, None]
 
 
 def transposed_convolution_gradients(
     gradient: FloatArray,
     image: ArrayLike,
-    weights: ArrayLike,
     *,
+    weights: ArrayLike,
     stride: int = 2,
     padding: Padding = "valid",
     output_padding: int = 0,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """From the gradient at the output (O, Y', X') to those at the image, the weights and the bias."""
     x, w = as_image(image), _kernels(weights)
-    slide, _ = _slide(x, w, stride, padding, output_padding)
+    slide, _ = _slide(x, w, stride=stride, padding=padding, output_padding=output_padding)
     windows = gather(gradient, slide)  # (O, Y, X, ky, kx)
     to_image = np.tensordot(w, windows, axes=([1, 2, 3], [0, 3, 4]))
     to_weights = np.tensordot(x, windows, axes=([1, 2], [1, 2]))  # (C, O, ky, kx)
@@ -88,7 +88,7 @@ def transposed_convolution_steps(
     '1 × kernel is added from row 0, column 2'
     """
     x, w = as_image(image), _kernels(weights)
-    slide, _ = _slide(x, w, stride, padding, output_padding)
+    slide, _ = _slide(x, w, stride=stride, padding=padding, output_padding=output_padding)
     kernel = w[0, :1]
     steps = []
     for y, column in np.ndindex(*x.shape[1:]):
@@ -108,7 +108,7 @@ def _kernels(weights: ArrayLike) -> FloatArray:
 
 
 def _slide(
-    x: FloatArray, w: FloatArray, stride: int, padding: Padding, output_padding: int
+    x: FloatArray, w: FloatArray, *, stride: int, padding: Padding, output_padding: int
 ) -> tuple[Slide, tuple[int, int]]:
     """The slide of the convolution that this one transposes, over the output, and the output's size."""
     if w.shape[0] != x.shape[0]:
@@ -117,14 +117,14 @@ def _slide(
         raise ConfigError(
             f"stride must be at least 1 and output_padding from 0 to stride - 1, got {stride} and {output_padding}"
         )
-    pads = [_cut(k, stride, padding, output_padding) for k in w.shape[2:]]
+    pads = [_cut(k, stride, padding=padding, output_padding=output_padding) for k in w.shape[2:]]
     sizes = [(n - 1) * stride + k - sum(cut) for n, k, cut in zip(x.shape[1:], w.shape[2:], pads, strict=True)]
     if min(sizes) < 1:
         raise ConfigError(f"padding must leave an output, got {padding!r} for a kernel of {w.shape[2:]}; take less")
     return Slide((w.shape[2], w.shape[3]), stride, 1, (pads[0], pads[1])), (sizes[0], sizes[1])
 
 
-def _cut(size: int, stride: int, padding: Padding, output_padding: int) -> tuple[int, int]:
+def _cut(size: int, stride: int, *, padding: Padding, output_padding: int) -> tuple[int, int]:
     """Pixels that go at the beginning and the end of an axis; a negative number adds pixels that no stamp reaches."""
     if padding == "same":
         surplus = size - stride

@@ -62,11 +62,11 @@ def create_unet(
     shapes: dict[str, tuple[int, ...]] = {}
     into = channels
     for level, width in enumerate(features):
-        shapes |= _double(f"encoder.{level}", into, width)
+        shapes |= _double(f"encoder.{level}", into, width=width)
         into = width
     for level, (width, below) in enumerate(pairwise(features)):
         shapes[f"ups.{level}.weight"] = (below, width, 2, 2)
-        shapes |= _double(f"decoder.{level}", 2 * width, width)
+        shapes |= _double(f"decoder.{level}", 2 * width, width=width)
     shapes["head.weight"] = (classes, features[0], 1, 1)
     weights: Weights = {}
     for name, shape in shapes.items():
@@ -77,7 +77,7 @@ def create_unet(
     return weights
 
 
-def _double(name: str, into: int, width: int) -> dict[str, tuple[int, ...]]:
+def _double(name: str, into: int, *, width: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.first.conv.weight": (width, into, 3, 3), f"{name}.second.conv.weight": (width, width, 3, 3)}
 
 
@@ -86,17 +86,19 @@ def unet_depth(weights: Mapping[str, FloatArray]) -> int:
     return sum(name.endswith("first.conv.weight") and name.startswith("encoder.") for name in weights)
 
 
-def double_convolution(image: ArrayLike, weights: Mapping[str, FloatArray], name: str) -> BlockTrace:
+def double_convolution(image: ArrayLike, weights: Mapping[str, FloatArray], *, name: str) -> BlockTrace:
     """Two 3 × 3 convolutions, padding "same", each followed by ReLU: the body of every block."""
     x = as_image(image)
-    first = convolution(x, weights[f"{name}.first.conv.weight"], weights[f"{name}.first.conv.bias"], padding=1)
+    first = convolution(x, weights[f"{name}.first.conv.weight"], bias=weights[f"{name}.first.conv.bias"], padding=1)
     bent = np.maximum(first, 0)
-    second = convolution(bent, weights[f"{name}.second.conv.weight"], weights[f"{name}.second.conv.bias"], padding=1)
+    second = convolution(
+        bent, weights[f"{name}.second.conv.weight"], bias=weights[f"{name}.second.conv.bias"], padding=1
+    )
     return BlockTrace(x, (first, second), (bent, np.maximum(second, 0)))
 
 
 def double_convolution_gradients(
-    gradient: FloatArray, trace: BlockTrace, weights: Mapping[str, FloatArray], name: str
+    gradient: FloatArray, trace: BlockTrace, *, weights: Mapping[str, FloatArray], name: str
 ) -> tuple[FloatArray, Weights]:
     """From the gradient at a block's output to the one at its input, and those at its weights."""
     found: Weights = {}
@@ -105,23 +107,23 @@ def double_convolution_gradients(
         key = f"{name}.{part}.conv"
         at_sums = back * (trace.sums[index] > 0)
         back, found[f"{key}.weight"], found[f"{key}.bias"] = convolution_gradients(
-            at_sums, image, weights[f"{key}.weight"], padding=1
+            at_sums, image, weights=weights[f"{key}.weight"], padding=1
         )
     return back, found
 
 
-def encoder_block(image: ArrayLike, weights: Mapping[str, FloatArray], name: str) -> tuple[BlockTrace, FloatArray]:
+def encoder_block(image: ArrayLike, weights: Mapping[str, FloatArray], *, name: str) -> tuple[BlockTrace, FloatArray]:
     """The lecture's encoder block: its trace (the map after it goes to the decoder), and that map max-pooled 2 × 2."""
-    trace = double_convolution(image, weights, name)
+    trace = double_convolution(image, weights, name=name)
     return trace, pooling(trace.maps[1], size=2)
 
 
 def decoder_block(
-    coarse: ArrayLike, skip: FloatArray, weights: Mapping[str, FloatArray], level: int
+    coarse: ArrayLike, skip: FloatArray, *, weights: Mapping[str, FloatArray], level: int
 ) -> tuple[BlockTrace, FloatArray]:
     """The lecture's decoder block: enlarge, concatenate the encoder's map, convolve twice; its trace and its map."""
-    up = transposed_convolution(coarse, weights[f"ups.{level}.weight"], weights[f"ups.{level}.bias"], stride=2)
-    trace = double_convolution(np.concatenate([up, skip]), weights, f"decoder.{level}")
+    up = transposed_convolution(coarse, weights[f"ups.{level}.weight"], bias=weights[f"ups.{level}.bias"], stride=2)
+    trace = double_convolution(np.concatenate([up, skip]), weights, name=f"decoder.{level}")
     return trace, trace.maps[1]
 
 
@@ -138,40 +140,42 @@ def unet_forward(weights: Mapping[str, FloatArray], image: ArrayLike) -> UNetTra
         raise ConfigError(f"image must have sides that are multiples of {step}, got {x.shape[1:]}; pad or crop it")
     encoder: list[BlockTrace] = []
     for level in range(depth - 1):
-        trace, x = encoder_block(x, weights, f"encoder.{level}")
+        trace, x = encoder_block(x, weights, name=f"encoder.{level}")
         encoder.append(trace)
-    encoder.append(double_convolution(x, weights, f"encoder.{depth - 1}"))
+    encoder.append(double_convolution(x, weights, name=f"encoder.{depth - 1}"))
     x = encoder[-1].maps[1]
     decoder: list[BlockTrace] = []
     for level in reversed(range(depth - 1)):
-        trace, x = decoder_block(x, encoder[level].maps[1], weights, level)
+        trace, x = decoder_block(x, encoder[level].maps[1], weights=weights, level=level)
         decoder.insert(0, trace)
-    logits = convolution(x, weights["head.weight"], weights["head.bias"])
+    logits = convolution(x, weights["head.weight"], bias=weights["head.bias"])
     return UNetTrace(tuple(encoder), tuple(decoder), logits)
 
 
 def unet_backward(
-    weights: Mapping[str, FloatArray], trace: UNetTrace, gradient: FloatArray
+    weights: Mapping[str, FloatArray], trace: UNetTrace, *, gradient: FloatArray
 ) -> tuple[Weights, FloatArray]:
     """From the gradient at the logits to those at every weight, and at the image."""
     found: Weights = {}
     last = trace.decoder[0].maps[1] if trace.decoder else trace.encoder[0].maps[1]
-    back, found["head.weight"], found["head.bias"] = convolution_gradients(gradient, last, weights["head.weight"])
+    back, found["head.weight"], found["head.bias"] = convolution_gradients(
+        gradient, last, weights=weights["head.weight"]
+    )
     skips: list[FloatArray] = []
     for level, block in enumerate(trace.decoder):
-        back, some = double_convolution_gradients(back, block, weights, f"decoder.{level}")
+        back, some = double_convolution_gradients(back, block, weights=weights, name=f"decoder.{level}")
         found |= some
         width = weights[f"ups.{level}.weight"].shape[1]
         skips.append(back[width:])
         below = trace.decoder[level + 1] if level + 1 < len(trace.decoder) else trace.encoder[-1]
         back, found[f"ups.{level}.weight"], found[f"ups.{level}.bias"] = transposed_convolution_gradients(
-            back[:width], below.maps[1], weights[f"ups.{level}.weight"], stride=2
+            back[:width], below.maps[1], weights=weights[f"ups.{level}.weight"], stride=2
         )
     for level in reversed(range(len(trace.encoder))):
         block = trace.encoder[level]
         if level < len(skips):
             back = pooling_gradient(back, block.maps[1], size=2) + skips[level]
-        back, some = double_convolution_gradients(back, block, weights, f"encoder.{level}")
+        back, some = double_convolution_gradients(back, block, weights=weights, name=f"encoder.{level}")
         found |= some
     return found, back
 
@@ -192,21 +196,21 @@ def cross_entropy(logits: FloatArray, target: ArrayLike) -> tuple[float, FloatAr
 def train_unet(
     weights: Mapping[str, FloatArray],
     image: ArrayLike,
-    target: ArrayLike,
     *,
+    target: ArrayLike,
     steps: int = 100,
     rate: float = 0.01,
     on_step: Callable[[int, float], None] | None = None,
 ) -> tuple[Weights, FloatArray]:
     """Train on one image by Adam (Kingma & Ba 2015): the weights, and the loss before each step (steps,)."""
-    losses = np.empty(int(at_least(steps, 1, "steps")))
+    losses = np.empty(int(at_least(steps, 1, name="steps")))
     now = {name: np.array(value, dtype=np.float64) for name, value in weights.items()}
     mean = {name: np.zeros_like(value) for name, value in now.items()}
     square = {name: np.zeros_like(value) for name, value in now.items()}
     for step in range(steps):
         trace = unet_forward(now, image)
         losses[step], gradient = cross_entropy(trace.logits, target)
-        gradients, _ = unet_backward(now, trace, gradient)
+        gradients, _ = unet_backward(now, trace, gradient=gradient)
         for name, g in gradients.items():
             mean[name] = 0.9 * mean[name] + 0.1 * g
             square[name] = 0.999 * square[name] + 0.001 * g**2

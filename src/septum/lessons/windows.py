@@ -66,7 +66,9 @@ class Slide:
         for name, value in (("size", min(size)), ("stride", stride), ("dilation", dilation)):
             if value < 1:
                 raise ConfigError(f"{name} must be at least 1, got {value}; give a larger one")
-        pads = [_pad(n, k, stride, padding, dilation) for n, k in zip(shape[-2:], size, strict=True)]
+        pads = [
+            _pad(n, k, stride=stride, padding=padding, dilation=dilation) for n, k in zip(shape[-2:], size, strict=True)
+        ]
         slide = cls((size[0], size[1]), stride, dilation, (pads[0], pads[1]))
         if min(slide.output(shape)) < 1:
             raise ConfigError(
@@ -84,7 +86,7 @@ class Slide:
         return sizes[0], sizes[1]
 
 
-def _pad(length: int, size: int, stride: int, padding: Padding, dilation: int) -> tuple[int, int]:
+def _pad(length: int, size: int, *, stride: int, padding: Padding, dilation: int) -> tuple[int, int]:
     if padding == "same":
         outputs = -(-length // stride)
         total = max(0, (outputs - 1) * stride + dilation * (size - 1) + 1 - length)
@@ -122,7 +124,7 @@ def gather(image: FloatArray, slide: Slide, *, fill: float = 0.0) -> FloatArray:
     return windows[:, :: slide.stride, :: slide.stride, :: slide.dilation, :: slide.dilation]
 
 
-def scatter(windows: FloatArray, slide: Slide, shape: tuple[int, ...]) -> FloatArray:
+def scatter(windows: FloatArray, slide: Slide, *, shape: tuple[int, ...]) -> FloatArray:
     """Add windows (C, Y', X', ky, kx) where `gather` would cut them, and drop the padding: an image of `shape`."""
     (top, bottom), (left, right) = slide.pads
     y, x = shape[-2:]

@@ -97,7 +97,7 @@ def dice(prediction: LabelsLike, reference: LabelsLike, *, label: int | None = N
     """
     from septum import metrics
 
-    first, second = _pair(prediction, reference, None)
+    first, second = _pair(prediction, reference, spacing=None)
     masks = [(a != 0 if label is None else a == label).astype(np.uint8) for a in (second.array, first.array)]
     (counts,) = metrics.confusion_counts(masks[0], masks[1], classes=[1])
     return metrics.dice(counts)
@@ -140,13 +140,16 @@ def evaluate(
     if is_path(prediction) and is_path(reference):
         if spacing is not None:
             raise GeometryError("spacing must come with arrays, got it with files, which have their own; leave it out")
-        return _evaluate_files(Path(prediction), Path(reference), output, chosen)  # type: ignore[arg-type]
+        return _evaluate_files(Path(prediction), Path(reference), output=output, settings=chosen)  # type: ignore[arg-type]
     if output is not None:
         raise ConfigError("output must come with files or folders, got arrays; save them, or leave output out")
-    return _evaluate_arrays(*_pair(prediction, reference, spacing), chosen)
+    found, truth = _pair(prediction, reference, spacing=spacing)
+    return _evaluate_arrays(found, truth, settings=chosen)
 
 
-def _pair(prediction: LabelsLike, reference: LabelsLike, spacing: Sequence[float] | None) -> tuple[LabelMap, LabelMap]:
+def _pair(
+    prediction: LabelsLike, reference: LabelsLike, *, spacing: Sequence[float] | None
+) -> tuple[LabelMap, LabelMap]:
     first = as_label_map(prediction, spacing=spacing, name="prediction")
     second = as_label_map(reference, spacing=spacing, name="reference")
     both_know = isinstance(prediction, LabelMap) and isinstance(reference, LabelMap)
@@ -158,7 +161,7 @@ def _pair(prediction: LabelsLike, reference: LabelsLike, spacing: Sequence[float
     return first, second
 
 
-def _evaluate_arrays(prediction: LabelMap, reference: LabelMap, settings: Any) -> pd.DataFrame:
+def _evaluate_arrays(prediction: LabelMap, reference: LabelMap, *, settings: Any) -> pd.DataFrame:
     import pandas as pd
 
     from septum.workflows.scores.measures import families_of, label_values
@@ -167,7 +170,7 @@ def _evaluate_arrays(prediction: LabelMap, reference: LabelMap, settings: Any) -
     seen = {*np.unique(reference.array).tolist(), *np.unique(prediction.array).tolist()}
     values = sorted(seen - {settings.background})
     names = {value: reference.names.get(value, prediction.names.get(value, "")) for value in values}
-    scores = score_case("", reference.array, prediction.array, labels=names)
+    scores = score_case("", reference.array, prediction=prediction.array, labels=names)
     more = label_values(
         reference.array,
         prediction.array,
@@ -184,7 +187,7 @@ def _evaluate_arrays(prediction: LabelMap, reference: LabelMap, settings: Any) -
 
 
 def _evaluate_files(
-    prediction: Path, reference: Path, output: str | PathLike[str] | None, settings: Any
+    prediction: Path, reference: Path, *, output: str | PathLike[str] | None, settings: Any
 ) -> pd.DataFrame:
     import tempfile
 
@@ -197,7 +200,7 @@ def _evaluate_files(
     with tempfile.TemporaryDirectory(prefix="septum-") as scratch, Reporter() as reporter:
         target = Path(scratch) / "report" if output is None else Path(output)
         hooks = Hooks(reporter.work, reporter.note)
-        result = run(prediction, reference, target, settings=settings, hooks=hooks)
+        result = run(prediction, reference, output=target, settings=settings, hooks=hooks)
     table = score_table(result.scores)
     if output is not None:
         table.attrs["report"] = Report(target / "index.html")

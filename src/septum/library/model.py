@@ -175,8 +175,8 @@ def train(
 def predict(
     model: Model | str | PathLike[str],
     images: ImageLike | Sequence[str | PathLike[str]],
-    output: str | PathLike[str] | None = None,
     *,
+    output: str | PathLike[str] | None = None,
     spacing: Sequence[float] | None = None,
     **settings: Any,
 ) -> LabelMap | pd.DataFrame:
@@ -197,10 +197,10 @@ def predict(
         if settings:
             raise ConfigError(f"settings must come with output, got {', '.join(settings)} without; name a folder")
         return chosen.predict(images, spacing=spacing)  # type: ignore[arg-type]
-    return _predict_files(chosen, images, Path(output), settings)
+    return _predict_files(chosen, images, output=Path(output), settings=settings)
 
 
-def _predict_files(model: Model, images: Any, output: Path, settings: dict[str, Any]) -> pd.DataFrame:
+def _predict_files(model: Model, images: Any, *, output: Path, settings: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     from septum.workflows.prediction import workflow
@@ -211,7 +211,7 @@ def _predict_files(model: Model, images: Any, output: Path, settings: dict[str, 
         result = workflow.predict(
             model.path,
             paths,
-            output,
+            output=output,
             settings=settings_of(PredictSettings, settings),
             on_progress=reporter.work,
             on_note=reporter.note,

@@ -122,7 +122,7 @@ def cohen_kappa(
     >>> round(cohen_kappa([[1, 1], [1, 1], [0, 0], [0, 1]]).value, 3)
     0.5
     """
-    codes, n_categories = _codes(ratings, categories, confidence)
+    codes, n_categories = _codes(ratings, categories, confidence=confidence)
     if codes.shape[1] != 2:
         raise ConfigError(f"ratings must have two columns for Cohen's kappa, got {codes.shape[1]}; use `fleiss_kappa`")
     codes = codes[(codes >= 0).all(axis=1)]
@@ -163,8 +163,8 @@ def fleiss_kappa(
     >>> round(fleiss_kappa([[1, 1, 1], [0, 0, 1], [0, 0, 0]]).value, 3)
     0.55
     """
-    codes, n_categories = _codes(ratings, categories, confidence)
-    return _chance_corrected(codes, n_categories, confidence, guess="fleiss")
+    codes, n_categories = _codes(ratings, categories, confidence=confidence)
+    return _chance_corrected(codes, n_categories, confidence=confidence, guess="fleiss")
 
 
 def gwet_ac1(ratings: ArrayLike, *, categories: Sequence[float] | None = None, confidence: float = 0.95) -> Agreement:
@@ -186,8 +186,8 @@ def gwet_ac1(ratings: ArrayLike, *, categories: Sequence[float] | None = None, c
     >>> round(agreement.observed, 3), round(agreement.value, 3)
     (0.9, 0.89)
     """
-    codes, n_categories = _codes(ratings, categories, confidence)
-    return _chance_corrected(codes, n_categories, confidence, guess="gwet")
+    codes, n_categories = _codes(ratings, categories, confidence=confidence)
+    return _chance_corrected(codes, n_categories, confidence=confidence, guess="gwet")
 
 
 def intraclass_correlation(
@@ -231,12 +231,12 @@ def intraclass_correlation(
         return IntraclassCorrelation(1.0, 1.0, 1.0, n, k, n_dropped)
     tail = (1 + confidence) / 2
     interval = _interval_absolute if model == "2,1" else _interval_consistency
-    low, high = interval(between, raters, max(residual, scale), value, n, k, tail)
+    low, high = interval(between, raters, residual=max(residual, scale), value=value, n=n, k=k, tail=tail)
     return IntraclassCorrelation(value, low, high, n, k, n_dropped)
 
 
 def _chance_corrected(
-    codes: NDArray[np.int64], n_categories: int, confidence: float, *, guess: Literal["fleiss", "gwet"]
+    codes: NDArray[np.int64], n_categories: int, *, confidence: float, guess: Literal["fleiss", "gwet"]
 ) -> Agreement:
     """Fleiss' κ and AC1 differ in `chance`, the agreement that a rating of each category expects by chance."""
     n_raters = codes.shape[1]
@@ -291,7 +291,7 @@ def _mean_squares(table: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _interval_consistency(
-    between: float, raters: float, residual: float, value: float, n: int, k: int, tail: float
+    between: float, raters: float, *, residual: float, value: float, n: int, k: int, tail: float
 ) -> tuple[float, float]:
     ratio = between / residual
     free = (n - 1) * (k - 1)
@@ -301,7 +301,7 @@ def _interval_consistency(
 
 
 def _interval_absolute(
-    between: float, raters: float, residual: float, value: float, n: int, k: int, tail: float
+    between: float, raters: float, *, residual: float, value: float, n: int, k: int, tail: float
 ) -> tuple[float, float]:
     """Satterthwaite's degrees of freedom for the sum of two mean squares."""
     bias, rest = k * value * raters / residual, n * (1 + (k - 1) * value) - k * value
@@ -314,7 +314,9 @@ def _interval_absolute(
     )
 
 
-def _codes(ratings: ArrayLike, categories: Sequence[float] | None, confidence: float) -> tuple[NDArray[np.int64], int]:
+def _codes(
+    ratings: ArrayLike, categories: Sequence[float] | None, *, confidence: float
+) -> tuple[NDArray[np.int64], int]:
     """Positions `(subjects, raters)` in the list of categories, -1 where missing, and the length of that list."""
     _check_confidence(confidence)
     table = _table(ratings)

@@ -191,7 +191,7 @@ def _nothing() -> CalibrationCounts:
 
 def _count(confidence: NDArray[np.float64], event: NDArray[np.bool_]) -> CalibrationCounts:
     _check(confidence)
-    return _binned(confidence, event, float(((confidence - event) ** 2).sum()))
+    return _binned(confidence, event, squared=float(((confidence - event) ** 2).sum()))
 
 
 def _count_classes(prob: NDArray[np.float64], labels: NDArray[np.int64]) -> CalibrationCounts:
@@ -205,10 +205,10 @@ def _count_classes(prob: NDArray[np.float64], labels: NDArray[np.int64]) -> Cali
     voxel = np.arange(labels.size)
     # Σ_c (p_c − y_c)² = Σ p_c² − 2 p_y + 1: no one-hot array.
     squared = float((prob**2).sum() - 2 * prob[labels, voxel].sum() + labels.size)
-    return _binned(prob[best, voxel], best == labels, squared)
+    return _binned(prob[best, voxel], best == labels, squared=squared)
 
 
-def _binned(confidence: NDArray[np.float64], event: NDArray[np.bool_], squared: float) -> CalibrationCounts:
+def _binned(confidence: NDArray[np.float64], event: NDArray[np.bool_], *, squared: float) -> CalibrationCounts:
     place = np.minimum((confidence * FINE_BINS).astype(np.int64), FINE_BINS - 1)
     return CalibrationCounts(
         np.bincount(place, minlength=FINE_BINS),

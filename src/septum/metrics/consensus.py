@@ -212,20 +212,20 @@ def staple(masks: Sequence[ArrayLike], *, ignore: ArrayLike | None = None, max_i
     prior = np.maximum((patterns.n @ said.mean(axis=1)) / patterns.n.sum(), _LEAST)
     tally, decided = patterns.tally, ~_tied(patterns.tally)
     start = np.where(decided[:, None], tally == tally.max(axis=1)[:, None], tally / said.shape[1])
-    performance, converged = _performance(said, patterns.n, start), False
+    performance, converged = _performance(said, patterns.n, weights=start), False
     for _ in range(max_iterations):
         before = performance
-        performance = _performance(said, patterns.n, _truth(said, prior, performance))
+        performance = _performance(said, patterns.n, weights=_truth(said, prior, performance=performance))
         converged = bool(np.abs(performance - before).max() < _STEP)
         if converged:
             break
-    weights = _truth(said, prior, performance)
+    weights = _truth(said, prior, performance=performance)
     best = patterns.labels[weights.argmax(axis=1)]
     return Staple(best[patterns.pattern], patterns.labels, performance, converged, weights, patterns.pattern)
 
 
 def _truth(
-    said: NDArray[np.float64], prior: NDArray[np.float64], performance: NDArray[np.float64]
+    said: NDArray[np.float64], prior: NDArray[np.float64], *, performance: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """`(M, L)`: probability of each true label, given the votes (the E step)."""
     chance = np.log(np.maximum(performance, _LEAST))
@@ -235,7 +235,9 @@ def _truth(
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def _performance(said: NDArray[np.float64], n: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _performance(
+    said: NDArray[np.float64], n: NDArray[np.int64], *, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """`(R, L, L)`: how often each reader says s where t is true (the M step)."""
     mass = weights * n[:, None]
     return np.asarray(np.einsum("mrs,mt->rst", said, mass) / np.maximum(mass.sum(axis=0), _LEAST), dtype=np.float64)

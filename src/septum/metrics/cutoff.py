@@ -89,7 +89,7 @@ def separating_cutoff(
     if not n_pass or not n_fail:
         return Cutoff(*(nothing,) * 8, n_pass, n_fail, 0)
     value, sensitivity, specificity = _best(values, outcome)
-    cuts, areas = _resampled(values, outcome, member, n_bootstrap=n_bootstrap, seed=seed)
+    cuts, areas = _resampled(values, outcome, member=member, n_bootstrap=n_bootstrap, seed=seed)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     low, high = np.quantile(cuts, tails) if cuts.size else (nothing, nothing)
     area_low, area_high = np.quantile(areas, tails) if areas.size else (nothing, nothing)
@@ -123,7 +123,7 @@ def _area(values: Floats, passed: NDArray[np.bool_]) -> float:
 
 
 def _resampled(
-    values: Floats, passed: NDArray[np.bool_], member: NDArray[np.intp], *, n_bootstrap: int, seed: int
+    values: Floats, passed: NDArray[np.bool_], *, member: NDArray[np.intp], n_bootstrap: int, seed: int
 ) -> tuple[Floats, Floats]:
     """Cuts and areas of resamples of whole groups."""
     generator = np.random.default_rng(seed)

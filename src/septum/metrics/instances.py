@@ -211,7 +211,9 @@ def match_instances(overlap: InstanceOverlap, *, threshold: float = 0.5) -> Matc
         raise ConfigError(f"threshold must be above 0 and at most 1, got {threshold}; 0.5 is customary")
     iou = overlap.iou
     candidates = np.flatnonzero(iou >= threshold)
-    chosen = candidates[_assign(overlap.row[candidates], overlap.column[candidates], iou[candidates], count_first=True)]
+    chosen = candidates[
+        _assign(overlap.row[candidates], overlap.column[candidates], iou=iou[candidates], count_first=True)
+    ]
     chosen = chosen[np.argsort(overlap.row[chosen])]
     return Matching(
         threshold=threshold,
@@ -251,7 +253,7 @@ def aggregated_jaccard(overlap: InstanceOverlap, *, one_to_one: bool = False) ->
     """
     iou = overlap.iou
     if one_to_one:
-        chosen = _assign(overlap.row, overlap.column, iou, count_first=False)
+        chosen = _assign(overlap.row, overlap.column, iou=iou, count_first=False)
     else:
         order = np.lexsort((overlap.column, -iou, overlap.row))
         first = np.ones(order.size, dtype=bool)
@@ -297,7 +299,7 @@ def splits_and_merges(overlap: InstanceOverlap, *, inside: float = 0.5) -> Split
 
 
 def _assign(
-    row: NDArray[np.int64], column: NDArray[np.int64], iou: NDArray[np.float64], *, count_first: bool
+    row: NDArray[np.int64], column: NDArray[np.int64], *, iou: NDArray[np.float64], count_first: bool
 ) -> NDArray[np.intp]:
     """Positions of the pairs of the best one-to-one assignment: largest sum of IoU, or first the most pairs."""
     if not row.size:

@@ -246,12 +246,12 @@ def warping_error(reference: ArrayLike, prediction: ArrayLike, *, mask: ArrayLik
     inside = np.ones(truth.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
     if inside.shape != truth.shape:
         raise GeometryError(f"mask must have the shape {truth.shape} of the reference, got {inside.shape}")
-    warped = _warp(truth, guess, inside)
+    warped = _warp(truth, guess, inside=inside)
     n_errors, n_compared = int(((warped != guess) & inside).sum()), int(inside.sum())
     return Warping(n_errors / n_compared if n_compared else UNDEFINED, n_errors, n_compared, warped)
 
 
-def _warp(truth: NDArray[np.bool_], guess: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _warp(truth: NDArray[np.bool_], guess: NDArray[np.bool_], *, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     padded = np.pad(truth, 1)
     strides = [int(np.prod(padded.shape[axis + 1 :])) for axis in range(padded.ndim)]
     steps = [sum(o * s for o, s in zip(offset, strides, strict=True)) for offset in _neighbours(truth.ndim)]

@@ -182,7 +182,7 @@ def dice(counts: Counts, *, policy: str = "undefined") -> float:
     >>> dice(Counts(tp=2, fp=1, fn=1, tn=0))
     0.6666666666666666
     """
-    return _ratio("dice", counts, policy, 2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
+    return _ratio("dice", counts, policy=policy, above=2 * counts.tp, below=2 * counts.tp + counts.fp + counts.fn)
 
 
 def iou(counts: Counts, *, policy: str = "undefined") -> float:
@@ -191,7 +191,7 @@ def iou(counts: Counts, *, policy: str = "undefined") -> float:
     >>> iou(Counts(tp=2, fp=1, fn=1, tn=0))
     0.5
     """
-    return _ratio("iou", counts, policy, counts.tp, counts.tp + counts.fp + counts.fn)
+    return _ratio("iou", counts, policy=policy, above=counts.tp, below=counts.tp + counts.fp + counts.fn)
 
 
 def precision(counts: Counts, *, policy: str = "undefined") -> float:
@@ -200,7 +200,7 @@ def precision(counts: Counts, *, policy: str = "undefined") -> float:
     >>> precision(Counts(tp=3, fp=1, fn=2, tn=0))
     0.75
     """
-    return _ratio("precision", counts, policy, counts.tp, counts.tp + counts.fp)
+    return _ratio("precision", counts, policy=policy, above=counts.tp, below=counts.tp + counts.fp)
 
 
 def sensitivity(counts: Counts, *, policy: str = "undefined") -> float:
@@ -209,7 +209,7 @@ def sensitivity(counts: Counts, *, policy: str = "undefined") -> float:
     >>> sensitivity(Counts(tp=3, fp=1, fn=2, tn=0))
     0.6
     """
-    return _ratio("sensitivity", counts, policy, counts.tp, counts.tp + counts.fn)
+    return _ratio("sensitivity", counts, policy=policy, above=counts.tp, below=counts.tp + counts.fn)
 
 
 def specificity(counts: Counts) -> float:
@@ -271,7 +271,7 @@ OVERLAP_SCORES: dict[str, Callable[[Counts], float]] = {
 }
 
 
-def _ratio(name: str, counts: Counts, policy: str, above: int, below: int) -> float:
+def _ratio(name: str, counts: Counts, *, policy: str, above: int, below: int) -> float:
     decided = empty_value(name, counts.empty, policy=policy)
     return above / below if decided is None else decided
 
@@ -323,9 +323,9 @@ def _count(ref: NDArray[Any], pred: NDArray[Any]) -> JointTable:
         return _count_bytes(ref, pred)
     rows, columns = present(ref), present(pred)
     if rows.size * columns.size <= _DENSE:
-        codes, voxels = _count_dense(ref, pred, rows, columns)
+        codes, voxels = _count_dense(ref, pred, rows=rows, columns=columns)
     else:
-        codes, voxels = _count_sparse(ref, pred, rows, columns)
+        codes, voxels = _count_sparse(ref, pred, rows=rows, columns=columns)
     return JointTable(rows[codes // columns.size], columns[codes % columns.size], voxels)
 
 
@@ -360,7 +360,9 @@ def _count_bytes(ref: NDArray[np.uint8], pred: NDArray[np.uint8]) -> JointTable:
 Codes = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def _count_dense(ref: NDArray[Any], pred: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Codes:
+def _count_dense(
+    ref: NDArray[Any], pred: NDArray[Any], *, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> Codes:
     table = np.zeros(rows.size * columns.size, dtype=np.int64)
     for part in _chunks(ref.size):
         codes = _ranks(ref[part], rows) * columns.size + _ranks(pred[part], columns)
@@ -369,7 +371,9 @@ def _count_dense(ref: NDArray[Any], pred: NDArray[Any], rows: NDArray[np.int64],
     return codes, table[codes]
 
 
-def _count_sparse(ref: NDArray[Any], pred: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Codes:
+def _count_sparse(
+    ref: NDArray[Any], pred: NDArray[Any], *, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> Codes:
     codes, voxels = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     for part in _chunks(ref.size):
         more, n = np.unique(_ranks(ref[part], rows) * columns.size + _ranks(pred[part], columns), return_counts=True)

@@ -190,7 +190,7 @@ def compare_paired(
         return PairedComparison(*names, 0, undefined, 0, *[UNDEFINED] * 8)
     difference = one[defined] - two[defined]
     sizes, means = _group_means(difference, keys[defined])
-    weights = _resamples(means.size, seed, n_bootstrap)
+    weights = _resamples(means.size, seed, n_bootstrap=n_bootstrap)
     mean_ci = _interval([(w @ (sizes * means)) / (w @ sizes) for w in weights], confidence)
     effect_ci = _interval([_rank_biserial(means, w) for w in weights], confidence)
     p = _wilcoxon(means)
@@ -281,9 +281,16 @@ def rank_methods(
         return Ranking(unknown, 0, size, 0, UNDEFINED)
     table, keys = table[:, defined], np.unique(keys[defined], return_inverse=True)[1]
     n_groups = int(keys.max()) + 1
-    blocks = _resamples(n_groups, seed, n_bootstrap, width=max(n_groups, keys.size))
+    blocks = _resamples(n_groups, seed, n_bootstrap=n_bootstrap, width=max(n_groups, keys.size))
     means = np.concatenate([_weighted_means(table, weights[:, keys]) for weights in blocks])
-    return _ranking(list(scores), table, means, 1.0 if larger_is_better else -1.0, (size, n_groups), confidence)
+    return _ranking(
+        list(scores),
+        table,
+        drawn=means,
+        sign=1.0 if larger_is_better else -1.0,
+        sizes=(size, n_groups),
+        confidence=confidence,
+    )
 
 
 def bland_altman(
@@ -330,7 +337,7 @@ def bland_altman(
     if groups is None or n_groups == n:
         bias_ci, lower_ci, upper_ci = _agreement_intervals(difference, confidence)
     else:
-        blocks = _resamples(n_groups, seed, n_bootstrap, width=max(n_groups, n))
+        blocks = _resamples(n_groups, seed, n_bootstrap=n_bootstrap, width=max(n_groups, n))
         drawn = np.concatenate([_weighted_agreement(difference, weights[:, keys]) for weights in blocks])
         bias_ci, lower_ci, upper_ci = (
             _interval([drawn[:, column]], confidence) if n_groups > 1 else (UNDEFINED, UNDEFINED) for column in range(3)
@@ -375,7 +382,7 @@ def _group_means(values: Floats, keys: NDArray[np.intp]) -> tuple[Floats, Floats
     return sizes, np.bincount(codes, weights=values) / sizes
 
 
-def _resamples(n_groups: int, seed: int, n_bootstrap: int, *, width: int | None = None) -> list[NDArray[np.int64]]:
+def _resamples(n_groups: int, seed: int, *, n_bootstrap: int, width: int | None = None) -> list[NDArray[np.int64]]:
     """Blocks `(resamples, groups)` of how often each group is drawn; none where there are fewer than two groups."""
     if n_groups < 2:
         return [np.ones((1, n_groups), np.int64)]
@@ -432,7 +439,7 @@ def _places(means: Floats) -> NDArray[np.int64]:
 
 
 def _ranking(
-    names: list[str], table: Floats, drawn: Floats, sign: float, sizes: tuple[int, int], confidence: float
+    names: list[str], table: Floats, *, drawn: Floats, sign: float, sizes: tuple[int, int], confidence: float
 ) -> Ranking:
     from scipy import stats
 

@@ -245,7 +245,7 @@ def summarise(
     (3, 1, 0.8)
     """
     scores = np.asarray(values, dtype=np.float64)
-    _check_settings(scores, groups, n_bootstrap, confidence)
+    _check_settings(scores, groups, n_bootstrap=n_bootstrap, confidence=confidence)
     defined = ~np.isnan(scores)
     n_undefined = int(scores.size - defined.sum())
     if not defined.any():
@@ -272,7 +272,7 @@ def summarise(
     )
 
 
-def _check_settings(scores: NDArray[Any], groups: Sequence[Any] | None, n_bootstrap: int, confidence: float) -> None:
+def _check_settings(scores: NDArray[Any], groups: Sequence[Any] | None, *, n_bootstrap: int, confidence: float) -> None:
     if scores.ndim != 1:
         raise ConfigError(
             f"values must be a 1-D list of scores, got shape {scores.shape}; summarise one score at a time"
@@ -307,7 +307,7 @@ def _bootstrap(
     means, medians = np.empty(n_bootstrap), np.empty(n_bootstrap)
     step = max(1, 2_000_000 // scores.size)  # resamples at a time: bounds memory to a few tens of MB
     start = 0
-    for drawn in _draws(n_groups, n_bootstrap, seed, step=step):
+    for drawn in _draws(n_groups, n_bootstrap, seed=seed, step=step):
         part = slice(start, start + len(drawn))
         times = drawn[:, keys]
         running = np.cumsum(times, axis=1, dtype=np.int64)
@@ -323,10 +323,10 @@ def _bootstrap(
     return (float(mean_low), float(mean_high)), (float(median_low), float(median_high))
 
 
-def _draws(n_groups: int, n_bootstrap: int, seed: int, *, step: int) -> Iterator[NDArray[np.integer]]:
+def _draws(n_groups: int, n_bootstrap: int, *, seed: int, step: int) -> Iterator[NDArray[np.integer]]:
     """Blocks `(resamples, groups)` of how often each group is drawn; the same for every score of the same cases."""
     if n_groups < 1 << 16 and n_groups * n_bootstrap <= _MOST_KEPT:
-        kept = _kept_draws(n_groups, n_bootstrap, seed)
+        kept = _kept_draws(n_groups, n_bootstrap, seed=seed)
         for start in range(0, n_bootstrap, step):
             yield kept[start : start + step]
         return
@@ -336,7 +336,7 @@ def _draws(n_groups: int, n_bootstrap: int, seed: int, *, step: int) -> Iterator
 
 
 @lru_cache(maxsize=2)
-def _kept_draws(n_groups: int, n_bootstrap: int, seed: int) -> NDArray[np.integer]:
+def _kept_draws(n_groups: int, n_bootstrap: int, *, seed: int) -> NDArray[np.integer]:
     """All draws of a seed, two bytes each: one score of a table after the other asks for them."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_bootstrap).astype(np.uint16)

@@ -95,7 +95,7 @@ def surface_distances(reference: ArrayLike, prediction: ArrayLike, *, spacing: S
     ref, pred = as_masks(reference, prediction)
     step = _check_spacing(spacing, ref.ndim)
     around = union_box([bounding_box(ref), bounding_box(pred)], ndim=ref.ndim)
-    return _measure(ref[around], pred[around], step, _diagonal(ref.shape, step))
+    return _measure(ref[around], pred[around], spacing=step, diagonal=_diagonal(ref.shape, step))
 
 
 def label_surfaces(
@@ -144,7 +144,7 @@ def label_surfaces(
 
     def one(label: int, place: tuple[Slices | None, Slices | None]) -> SurfaceDistances:
         around = union_box(place, ndim=ref.ndim)
-        return _measure(ref[around] == label, pred[around] == label, step, diagonal)
+        return _measure(ref[around] == label, pred[around] == label, spacing=step, diagonal=diagonal)
 
     if workers == 1:
         return {label: one(label, place) for label, place in zip(chosen, places, strict=True)}
@@ -161,7 +161,7 @@ def hausdorff(distances: SurfaceDistances, *, policy: str = "undefined") -> floa
     >>> hausdorff(surface_distances(square, np.roll(square, 2, axis=1), spacing=(1.0, 0.5)))
     1.0
     """
-    decided = _decided("hausdorff", distances, policy)
+    decided = _decided("hausdorff", distances, policy=policy)
     if decided is not None:
         return decided
     return float(max(distances.reference_to_prediction_mm.max(), distances.prediction_to_reference_mm.max()))
@@ -187,11 +187,11 @@ def hausdorff_percentile(distances: SurfaceDistances, percentile: float = 95.0, 
     """
     if not 0 <= percentile <= 100:
         raise ConfigError(f"percentile must lie between 0 and 100, got {percentile}; 95 is customary")
-    decided = _decided("hausdorff_percentile", distances, policy)
+    decided = _decided("hausdorff_percentile", distances, policy=policy)
     if decided is not None:
         return decided
-    there = _quantile(distances.reference_to_prediction_mm, distances.reference_sizes, percentile / 100)
-    back = _quantile(distances.prediction_to_reference_mm, distances.prediction_sizes, percentile / 100)
+    there = _quantile(distances.reference_to_prediction_mm, distances.reference_sizes, fraction=percentile / 100)
+    back = _quantile(distances.prediction_to_reference_mm, distances.prediction_sizes, fraction=percentile / 100)
     return max(there, back)
 
 
@@ -203,7 +203,7 @@ def average_surface_distance(distances: SurfaceDistances, *, policy: str = "unde
     >>> average_surface_distance(surface_distances(one, other, spacing=(1.0, 1.0)))
     (2.5, 2.5)
     """
-    decided = _decided("average_surface_distance", distances, policy)
+    decided = _decided("average_surface_distance", distances, policy=policy)
     if decided is not None:
         return decided, decided
     return (
@@ -222,7 +222,7 @@ def average_symmetric_surface_distance(distances: SurfaceDistances, *, policy: s
     >>> average_symmetric_surface_distance(surface_distances(one, other, spacing=(1.0, 1.0)))
     2.5
     """
-    decided = _decided("average_symmetric_surface_distance", distances, policy)
+    decided = _decided("average_symmetric_surface_distance", distances, policy=policy)
     if decided is not None:
         return decided
     total = distances.reference_to_prediction_mm @ distances.reference_sizes
@@ -240,7 +240,7 @@ def mean_absolute_surface_distance(distances: SurfaceDistances, *, policy: str =
     >>> mean_absolute_surface_distance(surface_distances(one, other, spacing=(1.0, 1.0)))
     2.5
     """
-    decided = _decided("mean_absolute_surface_distance", distances, policy)
+    decided = _decided("mean_absolute_surface_distance", distances, policy=policy)
     return sum(average_surface_distance(distances)) / 2 if decided is None else decided
 
 
@@ -265,7 +265,7 @@ def surface_dice(distances: SurfaceDistances, *, tolerance_mm: float, policy: st
     """
     if not tolerance_mm >= 0:
         raise ConfigError(f"tolerance_mm must be at least 0, got {tolerance_mm}; take about a voxel or more")
-    decided = _decided("surface_dice", distances, policy)
+    decided = _decided("surface_dice", distances, policy=policy)
     if decided is not None:
         return decided
     within = tolerance_mm * (1 + _SLACK)
@@ -283,11 +283,11 @@ SURFACE_SCORES: dict[str, Callable[..., float]] = {
 }
 
 
-def _decided(name: str, distances: SurfaceDistances, policy: str) -> float | None:
+def _decided(name: str, distances: SurfaceDistances, *, policy: str) -> float | None:
     return empty_value(name, distances.empty, policy=policy, worst=distances.diagonal_mm)
 
 
-def _quantile(distances: NDArray[np.float64], sizes: NDArray[np.float64], fraction: float) -> float:
+def _quantile(distances: NDArray[np.float64], sizes: NDArray[np.float64], *, fraction: float) -> float:
     """The smallest distance within which a share `fraction` of the area lies, reached up to the rounding of the sums.
 
     Without that allowance a share met exactly (half of the outline, say) would depend on the unit of the spacing.
@@ -299,7 +299,7 @@ def _quantile(distances: NDArray[np.float64], sizes: NDArray[np.float64], fracti
 
 
 def _measure(
-    ref: NDArray[np.bool_], pred: NDArray[np.bool_], spacing: tuple[float, ...], diagonal: float
+    ref: NDArray[np.bool_], pred: NDArray[np.bool_], *, spacing: tuple[float, ...], diagonal: float
 ) -> SurfaceDistances:
     """Distances of two masks cropped to the box around both."""
     sizes = element_sizes(spacing)
@@ -307,13 +307,13 @@ def _measure(
     shape = codes[0].shape
     places = [np.flatnonzero(on_surface(code, ndim=ref.ndim)) for code in codes]
     areas = [sizes[code.reshape(-1)[place]] for code, place in zip(codes, places, strict=True)]
-    there = _nearest(places[0], places[1], shape, spacing)
-    back = _nearest(places[1], places[0], shape, spacing)
+    there = _nearest(places[0], places[1], shape=shape, spacing=spacing)
+    back = _nearest(places[1], places[0], shape=shape, spacing=spacing)
     return SurfaceDistances(there, back, areas[0], areas[1], diagonal)
 
 
 def _nearest(
-    start: NDArray[np.intp], goal: NDArray[np.intp], shape: tuple[int, ...], spacing: tuple[float, ...]
+    start: NDArray[np.intp], goal: NDArray[np.intp], *, shape: tuple[int, ...], spacing: tuple[float, ...]
 ) -> NDArray[np.float64]:
     """Distance in mm from each grid corner of `start` to the nearest one of `goal`, both as flat places."""
     if not goal.size or not start.size:

@@ -154,14 +154,14 @@ def score_tracking(
     seen = _Seen()
     for reference, prediction in frames:
         seen.add(instance_overlap(reference, prediction))
-    truth = _edges(seen.reference, reference_lineage, "reference_lineage")
+    truth = _edges(seen.reference, reference_lineage, name="reference_lineage")
     guess = {
         (seen.partner[start], seen.partner[end]): division
-        for (start, end), division in _edges(seen.prediction, prediction_lineage, "prediction_lineage").items()
+        for (start, end), division in _edges(seen.prediction, prediction_lineage, name="prediction_lineage").items()
         if start in seen.partner and end in seen.partner
     }
     n_vertices = sum(len(labels) for labels in seen.reference)
-    errors = _frame_errors(seen, truth, guess)
+    errors = _frame_errors(seen, truth, guess=guess)
     names = ("splits", "missed", "extra", "edges_extra", "edges_missed", "edges_wrong")
     edits = {name: sum(getattr(frame, name) for frame in errors) for name in names}
     detection = SPLIT * edits["splits"] + MISSED * edits["missed"] + EXTRA * edits["extra"]
@@ -218,7 +218,7 @@ def _labels(labels: NDArray[np.int64]) -> set[int]:
 
 
 def _frame_errors(
-    seen: _Seen, truth: dict[tuple[Vertex, Vertex], bool], guess: dict[tuple[Vertex, Vertex], bool]
+    seen: _Seen, truth: dict[tuple[Vertex, Vertex], bool], *, guess: dict[tuple[Vertex, Vertex], bool]
 ) -> tuple[FrameErrors, ...]:
     """The edits of every frame; `guess` in the vertices of the reference."""
     common = truth.keys() & guess.keys()
@@ -258,7 +258,7 @@ def _covered(overlap: InstanceOverlap) -> NDArray[np.bool_]:
     return np.asarray(2 * overlap.shared > overlap.reference_size[overlap.row])
 
 
-def _edges(labels: list[NDArray[np.int64]], lineage: ArrayLike, name: str) -> dict[tuple[Vertex, Vertex], bool]:
+def _edges(labels: list[NDArray[np.int64]], lineage: ArrayLike, *, name: str) -> dict[tuple[Vertex, Vertex], bool]:
     """Links of a graph; True marks the link from a parent."""
     rows = _check_lineage(lineage, name, n_frames=len(labels))
     present = {(frame, int(label)) for frame, found in enumerate(labels) for label in found}

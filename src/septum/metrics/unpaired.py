@@ -68,7 +68,7 @@ def compare_groups(
     groups = {name: _defined(given, name) for name, given in values.items()}
     rng = np.random.default_rng(seed)
     found = [
-        _compare((a, b), groups[a], groups[b], rng=rng, n_bootstrap=n_bootstrap, confidence=confidence)
+        _compare((a, b), groups[a], second=groups[b], rng=rng, n_bootstrap=n_bootstrap, confidence=confidence)
         for a, b in itertools.combinations(groups, 2)
     ]
     return corrected(found)
@@ -101,8 +101,8 @@ def cliffs_delta(first: ArrayLike, second: ArrayLike) -> float:
 def _compare(
     names: tuple[str, str],
     first: Floats,
-    second: Floats,
     *,
+    second: Floats,
     rng: np.random.Generator,
     n_bootstrap: int,
     confidence: float,

@@ -143,7 +143,7 @@ def paint(
     return Painted(marks, boxes)
 
 
-def unfold(painted: Painted, n_classes: int, place: tuple[Any, ...] = (...,)) -> NDArray[np.float32]:
+def unfold(painted: Painted, n_classes: int, *, place: tuple[Any, ...] = (...,)) -> NDArray[np.float32]:
     """The prompt channels `(prompt_channels(n_classes), *part)` of the part that the index `place` cuts out, 0 or 1.
 
     >>> unfold(Painted(np.array([0, 2, 1], np.uint8)), 2).tolist()
@@ -166,7 +166,7 @@ class PromptedImage:
     It is indexed as `predict_classes` does: all channels, then slices or indices of the spatial axes.
     """
 
-    def __init__(self, image: NDArray[Any], painted: Painted, n_classes: int) -> None:
+    def __init__(self, image: NDArray[Any], painted: Painted, *, n_classes: int) -> None:
         if image.shape[1:] != painted.marks.shape:
             raise GeometryError(
                 f"prompts must be painted on the image's grid {image.shape[1:]}, got {painted.marks.shape}"
@@ -187,17 +187,17 @@ class PromptedImage:
         """One slice of a volume, with the prompts in it."""
         boxes = self._painted.boxes
         painted = Painted(self._painted.marks[index], None if boxes is None else boxes[index])
-        return PromptedImage(self._image[:, index], painted, self._n_classes)
+        return PromptedImage(self._image[:, index], painted, n_classes=self._n_classes)
 
     def crop(self, place: tuple[slice, ...]) -> PromptedImage:
         """A part of it, one slice per spatial axis; a view."""
         boxes = self._painted.boxes
         painted = Painted(self._painted.marks[place], None if boxes is None else boxes[place])
-        return PromptedImage(self._image[(slice(None), *place)], painted, self._n_classes)
+        return PromptedImage(self._image[(slice(None), *place)], painted, n_classes=self._n_classes)
 
     def __getitem__(self, place: tuple[Any, ...]) -> NDArray[np.float32]:
         part = self._image[place].astype(np.float32, copy=False)
-        return np.concatenate([part, unfold(self._painted, self._n_classes, place[1:])])
+        return np.concatenate([part, unfold(self._painted, self._n_classes, place=place[1:])])
 
 
 def _ball(config: PromptConfig, spacing: Sequence[float], *, flat: bool) -> NDArray[np.int64]:

@@ -111,22 +111,22 @@ def _secret(folder: Path) -> bytes:
 async def _explain(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, LeasedError):
         lease = {"author": error.lease.author, "client": error.lease.client, "until": error.lease.until}
-        return _told(409, "leased", str(error), lease=lease)
+        return _told(409, "leased", message=str(error), lease=lease)
     if isinstance(error, StaleError):
-        return _told(409, "stale", str(error))
+        return _told(409, "stale", message=str(error))
     if isinstance(error, MissingError):
-        return _told(404, "not-found", str(error))
-    return _told(400, type(error).__name__, str(error))
+        return _told(404, "not-found", message=str(error))
+    return _told(400, type(error).__name__, message=str(error))
 
 
 async def _stopped(request: Request, error: Exception) -> JSONResponse:
-    return _told(409, "stopped", str(error))
+    return _told(409, "stopped", message=str(error))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0] if isinstance(error, RequestValidationError) and error.errors() else {}
     where = ".".join(str(part) for part in first.get("loc", ()))
-    return _told(422, "invalid", f"{where[:200]}: {first.get('msg', 'the request must be as documented')}")
+    return _told(422, "invalid", message=f"{where[:200]}: {first.get('msg', 'the request must be as documented')}")
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -136,6 +136,6 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(getattr(error, "detail", error)), "code": code}, status, headers=headers)
 
 
-def _told(status: int, code: str, message: str, **more: Any) -> JSONResponse:
+def _told(status: int, code: str, *, message: str, **more: Any) -> JSONResponse:
     sound = without_paths(message).encode("utf-8", "replace").decode("utf-8")
     return JSONResponse({"error": sound, "code": code, **more}, status)

@@ -144,15 +144,15 @@ class JobRunner:
         process = self._context.Process(target=work, args=arguments, name=f"septum-{job.kind}-{number}")
         process.start()
         theirs.close()
-        end = self._listen(number, ours, live, process)
+        end = self._listen(number, ours, live=live, process=process)
         process.join(PATIENCE_S)
         if process.is_alive():
             process.terminate()
             process.join(5)
         self._stops.pop(number, None)
-        self._end(number, end, process.exitcode)
+        self._end(number, end, code=process.exitcode)
 
-    def _listen(self, number: int, pipe: Any, live: Live, process: Any) -> dict[str, Any] | None:
+    def _listen(self, number: int, pipe: Any, *, live: Live, process: Any) -> dict[str, Any] | None:
         """Hear a job until it ends; None when it died without a word."""
         deadline: float | None = None
         while True:
@@ -168,9 +168,9 @@ class JobRunner:
                 return None
             if "end" in said:
                 return dict(said)
-            self._heard(number, live, said)
+            self._heard(number, live, said=said)
 
-    def _heard(self, number: int, live: Live, said: dict[str, Any]) -> None:
+    def _heard(self, number: int, live: Live, *, said: dict[str, Any]) -> None:
         live.progress = said.get("progress", live.progress)
         live.message = said.get("message", live.message)
         point = None
@@ -186,7 +186,7 @@ class JobRunner:
             live.told = time.monotonic()
             self._tell(self._project.store.job(number), point)
 
-    def _end(self, number: int, end: dict[str, Any] | None, code: int | None) -> None:
+    def _end(self, number: int, end: dict[str, Any] | None, *, code: int | None) -> None:
         if end is None:
             end = {"end": "failed", "error": f"the job's process died (exit code {code}); memory may have run out"}
         state = end["end"] if end["end"] in ENDED else "failed"

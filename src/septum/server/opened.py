@@ -122,7 +122,7 @@ class OpenCase:
         """
         record = project.store.case(case_id)
         image = load_image(project.case(record.id))
-        saved = read_annotation(project, record.id, image.grid)
+        saved = read_annotation(project, record.id, grid=image.grid)
         folder = project.session(record.id)
         folder.mkdir(parents=True, exist_ok=True)
         if journal.generations(folder):
@@ -178,7 +178,7 @@ class OpenCase:
             done = self.session.apply(change(), what=sent)
             if sender.sequence:
                 self._seen[sender.client] = sender.sequence
-            return self._after(done, sender, letter, axis)
+            return self._after(done, sender, letter=letter, axis=axis)
 
     def knows(self, sender: Sender) -> bool:
         """Whether this request was applied already."""
@@ -198,7 +198,7 @@ class OpenCase:
             done = self.session.undo() if kind == "undo" else self.session.redo()
             if kind == "undo" and self._letters:
                 self.slices = self._letters.pop()
-            return self._after(done, sender, "" if kind == "undo" else "d", None)
+            return self._after(done, sender, letter="" if kind == "undo" else "d", axis=None)
 
     def check_fresh(self, sender: Sender, *, epoch: str, revision: int) -> None:
         """Raise `StaleError` where somebody else changed the labels after the page's revision."""
@@ -221,13 +221,19 @@ class OpenCase:
             record = self.project.store.case(self.id)
             kind = origin or ("corrected" if record.prediction else "drawn")
             version = save_annotation(
-                self.project, self.id, self.session.labels(), grid=self.image.grid, slices=self.slices, author=author,
-                origin=kind, note=note,
-            )  # fmt: skip
+                self.project,
+                self.id,
+                labels=self.session.labels(),
+                grid=self.image.grid,
+                slices=self.slices,
+                author=author,
+                origin=kind,
+                note=note,
+            )
             self.saved_at = revision
             return version
 
-    def mark_slice(self, axis: int, index: int, letter: str) -> None:
+    def mark_slice(self, axis: int, index: int, *, letter: str) -> None:
         """Note where a slice comes from; `GeometryError` for one that the volume does not have."""
         with self.lock:
             if len(self.shape) != 3 or index >= self.shape[axis]:
@@ -246,18 +252,18 @@ class OpenCase:
         with self.lock:
             self.session.close()
 
-    def _after(self, done: Done | None, sender: Sender, letter: str, axis: int | None) -> Outcome:
+    def _after(self, done: Done | None, sender: Sender, *, letter: str, axis: int | None) -> Outcome:
         if done is None:
             return Outcome("nothing", None, 0)
         self._log.append((self.session.revision, sender.client))
         box = done.boxes["current"]
         if letter:
             self._letters.append(dict(self.slices))
-            self._mark(box, letter, axis)
+            self._mark(box, letter, axis=axis)
         self._keep_letters()
         return Outcome(done.what.split(_MARK)[0], box, done.changed)
 
-    def _mark(self, box: Box, letter: str, axis: int | None) -> None:
+    def _mark(self, box: Box, letter: str, *, axis: int | None) -> None:
         """Note where the slices of a box come from: across the axis drawn on, else across the first."""
         if len(self.shape) != 3:
             return

@@ -33,7 +33,7 @@ def is_tiled(image: Image) -> bool:
     return image.grid.ndim == 2 and max(image.grid.shape) > TILED_FROM
 
 
-def image_slice(case: OpenCase, axis: int, index: int, channel: str) -> NDArray[Any]:
+def image_slice(case: OpenCase, axis: int, *, index: int, channel: str) -> NDArray[Any]:
     """A slice of a channel, or of all three channels of a photograph with them last.
 
     Raises:
@@ -41,14 +41,14 @@ def image_slice(case: OpenCase, axis: int, index: int, channel: str) -> NDArray[
     """
     array = case.image.array
     if channel == "all" and is_rgb(case.image):
-        return np.moveaxis(plane(array, axis, index, lead=1), 0, -1)
+        return np.moveaxis(plane(array, axis, index=index, lead=1), 0, -1)
     number = int(channel) if channel.isascii() and channel.isdigit() and len(channel) < 6 else -1
     if not 0 <= number < len(array):
         raise MissingError(f"channel must be from 0 to {len(array) - 1}, got {channel[:20]!r}")
-    return plane(array[number], axis, index)
+    return plane(array[number], axis, index=index)
 
 
-def plane(array: NDArray[Any], axis: int, index: int, *, lead: int = 0) -> NDArray[Any]:
+def plane(array: NDArray[Any], axis: int, *, index: int, lead: int = 0) -> NDArray[Any]:
     """The slice `index` across a spatial axis, after `lead` other axes; a plane is its own slice 0 of axis 0."""
     ndim = array.ndim - lead
     size = array.shape[lead + axis] if ndim == 3 and axis < 3 else 1
@@ -70,13 +70,13 @@ def layer(case: OpenCase, name: str) -> NDArray[Any]:
         found = load_labels(case.project.case(case.id)).array
         return np.where(found < 0, 0, found).reshape(case.shape)
     if kind == "version" and which.isascii() and which.isdigit() and len(which) < 9:
-        return read_annotation(case.project, case.id, case.image.grid, int(which)).labels
+        return read_annotation(case.project, case.id, grid=case.image.grid, version=int(which)).labels
     if kind == "prediction":
-        return prediction_of(case.project, case.id, which, case.image.grid)
+        return prediction_of(case.project, case.id, model=which, grid=case.image.grid)
     raise MissingError(f"layer must be one of the case, got {name[:80]!r}")
 
 
-def tile(array: NDArray[Any], row: int, column: int) -> NDArray[Any]:
+def tile(array: NDArray[Any], row: int, *, column: int) -> NDArray[Any]:
     """A tile of the last two axes; `MissingError` outside."""
     top, left = row * TILE, column * TILE
     if not (0 <= top < array.shape[-2] and 0 <= left < array.shape[-1]):
@@ -143,9 +143,9 @@ def thumbnail(case: OpenCase) -> bytes:
         counts = np.count_nonzero(labels, axis=(1, 2))
         index = int(counts.argmax()) if counts.any() else labels.shape[0] // 2
     rgb = is_rgb(case.image)
-    shown = image_slice(case, 0, index, "all" if rgb else "0")
+    shown = image_slice(case, 0, index=index, channel="all" if rgb else "0")
     step = max(1, -(-max(shown.shape[:2]) // THUMBNAIL))
-    small, marks = shown[::step, ::step].astype(np.float64), plane(labels, 0, index)[::step, ::step]
+    small, marks = shown[::step, ::step].astype(np.float64), plane(labels, 0, index=index)[::step, ::step]
     if not rgb:
         low, high = window(case.image.array[0])["window"]
         grey = np.clip((np.nan_to_num(small) - low) / (high - low) * 255, 0, 255)

@@ -37,7 +37,7 @@ BETWEEN = "fill-between-slices"
 REFUSED = ("mask-image",)
 
 
-def begin(case: OpenCase, tool: str, body: ToolBody, sender: Sender, *, letter: str = "") -> Proposal:
+def begin(case: OpenCase, tool: str, *, body: ToolBody, sender: Sender, letter: str = "") -> Proposal:
     """A new proposal of a page; the one before it is dropped, and cancelled where it is at work."""
     with case.lock:
         forget(case, sender)
@@ -63,7 +63,7 @@ def drop(case: OpenCase, proposal: str) -> bool:
         return found is not None
 
 
-def step_of(case: OpenCase, tool: str, body: ToolBody) -> EditStep:
+def step_of(case: OpenCase, tool: str, *, body: ToolBody) -> EditStep:
     """What a page sent as a checked step; errors as `parse_step`."""
     if tool in REFUSED:
         raise ConfigError(f"tool must be one that proposes labels, got {tool!r}")
@@ -88,7 +88,7 @@ def step_of(case: OpenCase, tool: str, body: ToolBody) -> EditStep:
 
 
 def run(
-    case: OpenCase, step: EditStep, proposal: Proposal, on_preview: Callable[[Change], None] | None = None
+    case: OpenCase, step: EditStep, *, proposal: Proposal, on_preview: Callable[[Change], None] | None = None
 ) -> float:
     """Let a tool propose; seconds it took. Errors of the tool drop the proposal."""
     began = time.perf_counter()
@@ -103,7 +103,7 @@ def run(
     try:
         with case.lock:
             case.used = time.monotonic()
-            given = shown(case.session, step, case.image.grid)
+            given = shown(case.session, step, grid=case.image.grid)
         if "network" in step.tool.given:
             given["network"] = partial(_opened_model, grid=case.image.grid)
         channel = step.channel if isinstance(step.channel, int) else None
@@ -112,14 +112,14 @@ def run(
         )
         if proposal.cancelled:
             raise Cancelled
-        keep(case, proposal, change, path=step.tool.name == "live-wire" and not options["filled"])
+        keep(case, proposal, change=change, path=step.tool.name == "live-wire" and not options["filled"])
     except (SeptumError, Cancelled):
         drop(case, proposal.id)
         raise
     return time.perf_counter() - began
 
 
-def keep(case: OpenCase, proposal: Proposal, change: Change | None, *, path: bool = False) -> None:
+def keep(case: OpenCase, proposal: Proposal, *, change: Change | None, path: bool = False) -> None:
     """Put what the rules leave of a change into the proposal; of a path, all of it."""
     with case.lock:
         if change is not None and 0 not in change.box.shape:
@@ -130,7 +130,7 @@ def keep(case: OpenCase, proposal: Proposal, change: Change | None, *, path: boo
             proposal.take(allowed, case.session.labels()[allowed.box.slices])
 
 
-def described(case: OpenCase, proposal: Proposal, seconds: float, expected: Any = None) -> dict[str, Any]:
+def described(case: OpenCase, proposal: Proposal, *, seconds: float, expected: Any = None) -> dict[str, Any]:
     """A proposal as pages see it: the voxels that would change."""
     box, mask, values = proposal.box, proposal.mask, proposal.values
     runs: list[int] = []
@@ -147,7 +147,7 @@ def described(case: OpenCase, proposal: Proposal, seconds: float, expected: Any 
     }
 
 
-def stepwise(case: OpenCase, step: EditStep, proposal: Proposal) -> Iterator[dict[str, Any]]:
+def stepwise(case: OpenCase, step: EditStep, *, proposal: Proposal) -> Iterator[dict[str, Any]]:
     """The proposals of a tool that works in steps, each as soon as it is there, the last with `done`."""
     import queue
     import threading
@@ -156,13 +156,13 @@ def stepwise(case: OpenCase, step: EditStep, proposal: Proposal) -> Iterator[dic
     began = time.perf_counter()
 
     def tell(change: Change) -> None:
-        keep(case, proposal, change)
-        found.put(described(case, proposal, time.perf_counter() - began))
+        keep(case, proposal, change=change)
+        found.put(described(case, proposal, seconds=time.perf_counter() - began))
 
     def work() -> None:
         try:
-            seconds = run(case, step, proposal, tell)
-            found.put({**described(case, proposal, seconds), "done": True})
+            seconds = run(case, step, proposal=proposal, on_preview=tell)
+            found.put({**described(case, proposal, seconds=seconds), "done": True})
         except (SeptumError, Cancelled) as error:
             found.put({"error": str(error), "code": type(error).__name__, "done": True})
         finally:

@@ -63,11 +63,12 @@ class Gate:
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await _answer(send, *refusal)
+            status, code, message = refusal
+            await _answer(send, status, code=code, message=message)
         elif scope["path"] == "/" and "token" in parse_qs(scope["query_string"].decode("latin-1")):
             await self._welcome(scope, send)
         else:
-            await self._pass_on(scope, receive, send, headers)
+            await self._pass_on(scope, receive, send=send, headers=headers)
 
     def _refusal(self, scope: Scope, headers: MutableMapping[str, str]) -> tuple[int, str, str] | None:
         if self._settings.hosts and headers.get("host", "") not in self._settings.hosts:
@@ -112,7 +113,9 @@ class Gate:
         """Exchange the token in the address for a cookie, so that it stays neither in the history nor in a log."""
         given = parse_qs(scope["query_string"].decode("latin-1"))["token"][0]
         if not self._is_token(given):
-            await _answer(send, 403, "forbidden", "the address must hold the token that `septum serve` printed last")
+            await _answer(
+                send, 403, code="forbidden", message="the address must hold the token that `septum serve` printed last"
+            )
             return
         flags = "; Secure" if self._settings.secure else ""
         cookie = f"{COOKIE}={self._cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000{flags}"
@@ -120,7 +123,7 @@ class Gate:
         await send({"type": "http.response.start", "status": 303, "headers": [*headers, (b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, headers: MutableMapping[str, str]) -> None:
+    async def _pass_on(self, scope: Scope, receive: Receive, *, send: Send, headers: MutableMapping[str, str]) -> None:
         started, taken = False, 0
 
         async def counted() -> Message:
@@ -145,11 +148,14 @@ class Gate:
         except _TooLargeError:
             if not started:
                 await _answer(
-                    send, 413, "too-large", f"a request must have at most {self._settings.largest_body} bytes"
+                    send,
+                    413,
+                    code="too-large",
+                    message=f"a request must have at most {self._settings.largest_body} bytes",
                 )
 
 
-async def _answer(send: Send, status: int, code: str, message: str) -> None:
+async def _answer(send: Send, status: int, *, code: str, message: str) -> None:
     body = json.dumps({"error": message, "code": code}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     headers += [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]

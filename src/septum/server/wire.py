@@ -22,7 +22,7 @@ LARGEST_LABEL = 2**32 - 1
 _AS_THEY_ARE = ("uint8", "uint16", "int16", "float32")
 
 
-def box_of(start: Sequence[int], stop: Sequence[int], shape: Sequence[int]) -> Box:
+def box_of(start: Sequence[int], stop: Sequence[int], *, shape: Sequence[int]) -> Box:
     """A box that lies within `shape`.
 
     Raises:
@@ -35,7 +35,7 @@ def box_of(start: Sequence[int], stop: Sequence[int], shape: Sequence[int]) -> B
     return box
 
 
-def change_of(box: Box, runs: Sequence[int], held: NDArray[Any]) -> Change:
+def change_of(box: Box, runs: Sequence[int], *, held: NDArray[Any]) -> Change:
     """The labels of a box with runs set into them.
 
     Args:
@@ -46,7 +46,7 @@ def change_of(box: Box, runs: Sequence[int], held: NDArray[Any]) -> Change:
     Raises:
         ConfigError: runs that are not triples, reach outside of the box, or set an impossible label.
 
-    >>> change_of(Box((0, 0), (2, 2)), [1, 2, 7], np.zeros((2, 2), np.uint8)).labels.tolist()
+    >>> change_of(Box((0, 0), (2, 2)), [1, 2, 7], held=np.zeros((2, 2), np.uint8)).labels.tolist()
     [[0, 7], [7, 0]]
     """
     if len(runs) % 3:
@@ -75,7 +75,7 @@ def all_runs(labels: NDArray[Any]) -> list[int]:
     """
     flat = labels.reshape(-1)
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    return _triples(starts, np.diff(starts, append=flat.size), flat[starts])
+    return _triples(starts, np.diff(starts, append=flat.size), values=flat[starts])
 
 
 def runs_where(mask: NDArray[np.bool_], labels: NDArray[Any]) -> list[int]:
@@ -91,7 +91,7 @@ def runs_where(mask: NDArray[np.bool_], labels: NDArray[Any]) -> list[int]:
     values = flat[places]
     new = np.concatenate([[True], (np.diff(places) != 1) | (values[1:] != values[:-1])])
     starts = np.flatnonzero(new)
-    return _triples(places[starts], np.diff(starts, append=len(places)), values[starts])
+    return _triples(places[starts], np.diff(starts, append=len(places)), values=values[starts])
 
 
 def as_sent(array: NDArray[Any]) -> tuple[bytes, str]:
@@ -108,7 +108,7 @@ def labels_as_sent(labels: NDArray[Any]) -> tuple[bytes, str]:
     return labels.astype(np.dtype(name).newbyteorder("<"), order="C", copy=False).tobytes(), name
 
 
-def _triples(offsets: NDArray[Any], lengths: NDArray[Any], values: NDArray[Any]) -> list[int]:
+def _triples(offsets: NDArray[Any], lengths: NDArray[Any], *, values: NDArray[Any]) -> list[int]:
     table = np.stack([offsets, lengths, values.astype(np.int64)], axis=1)
     flat: list[int] = table.reshape(-1).tolist()
     return flat

@@ -22,7 +22,7 @@ def work(folder: str, kind: str, settings: dict[str, Any], pipe: Connection, sto
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
     tell = pipe.send
     try:
-        result = _run(Path(folder), kind, settings, tell, stop.is_set)
+        result = _run(Path(folder), kind, settings=settings, tell=tell, stop=stop.is_set)
         tell({"end": "stopped" if result.get("stopped") else "done", "result": result})
     except Cancelled as error:
         tell({"end": "stopped", "error": str(error)})
@@ -36,7 +36,12 @@ def work(folder: str, kind: str, settings: dict[str, Any], pipe: Connection, sto
 
 
 def _run(
-    folder: Path, kind: str, settings: dict[str, Any], tell: Callable[[dict[str, Any]], None], stop: Callable[[], bool]
+    folder: Path,
+    kind: str,
+    *,
+    settings: dict[str, Any],
+    tell: Callable[[dict[str, Any]], None],
+    stop: Callable[[], bool],
 ) -> dict[str, Any]:
     import math
 
@@ -59,11 +64,15 @@ def _run(
                 network=settings["network"], minutes=settings["minutes"], steps=settings["steps"],
                 prompts=settings["prompts"],
             )  # fmt: skip
-            return learning.train_model(project, settings["model"], chosen, told)
+            return learning.train_model(project, settings["model"], settings=chosen, told=told)
         if kind == "predict":
-            return learning.predict_others(project, settings["model"], told, lambda case: tell({"case": case}))
+            return learning.predict_others(
+                project, settings["model"], told=told, on_case=lambda case: tell({"case": case})
+            )
         if kind == "segment":
-            return pipelines.segment_others(project, settings["pipeline"], told, lambda case: tell({"case": case}))
-        return learning.evaluate_model(project, settings["model"], told)
+            return pipelines.segment_others(
+                project, settings["pipeline"], told=told, on_case=lambda case: tell({"case": case})
+            )
+        return learning.evaluate_model(project, settings["model"], told=told)
     finally:
         project.close()

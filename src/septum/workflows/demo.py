@@ -107,7 +107,7 @@ def run_demo(
     predict(
         model,
         [output / "test" / "images"],
-        predictions,
+        output=predictions,
         settings=PredictSettings(overwrite=overwrite),
         on_progress=on_progress,
         on_note=on_note,
@@ -118,7 +118,7 @@ def run_demo(
     result = evaluate(
         predictions,
         output / "test",
-        report,
+        output=report,
         settings=EvaluateSettings(overwrite=overwrite),
         hooks=Hooks(on_progress, on_note, should_stop),
     )

@@ -44,7 +44,7 @@ class Energy:
         grey = levels(image)
         self.seeds = seeds
         values = np.unique(seeds[seeds != UNMARKED])
-        self.misfit = -np.log(level_likelihoods(grey, seeds, values))[:, grey]
+        self.misfit = -np.log(level_likelihoods(grey, seeds, values=values))[:, grey]
         pairs = []
         node = np.arange(grey.size).reshape(grey.shape)
         for axis in range(grey.ndim):
@@ -113,7 +113,7 @@ def test_the_energy_is_that_of_the_least_cut_of_networkx(number, shape) -> None:
 def test_without_smoothness_each_voxel_goes_to_its_likelier_label() -> None:
     image, seeds = scenery((12, 13), 3, each=6)
     grey = levels(image)
-    likelihoods = level_likelihoods(grey, seeds, np.array([0, 1]))[:, grey]
+    likelihoods = level_likelihoods(grey, seeds, values=np.array([0, 1]))[:, grey]
     expected = np.where(seeds == UNMARKED, likelihoods[1] > likelihoods[0], seeds)
     found = found_by(graph_cut, image, seeds, smoothness=0)
     undecided = np.abs(np.log(likelihoods[1] / likelihoods[0])) < 1 / 64
@@ -160,7 +160,9 @@ def test_a_region_cut_in_a_band_is_cut_as_at_once(monkeypatch) -> None:
     at_once = found_by(graph_cut, image, seeds)
     monkeypatch.setattr(graphcut, "_EXACT", 1500)
     sizes, flow = [], graphcut._flow
-    monkeypatch.setattr(graphcut, "_flow", lambda *given: sizes.append(int(given[2].sum())) or flow(*given))
+    monkeypatch.setattr(
+        graphcut, "_flow", lambda *given, **named: sizes.append(int(named["free"].sum())) or flow(*given, **named)
+    )
     in_band = found_by(graph_cut, image, seeds)
     assert len(sizes) == 2
     assert sizes[1] < image.size / 2
@@ -242,7 +244,7 @@ def test_fronts_meet_where_scipy_s_shortest_paths_within_each_part_do(number, sh
     spacing, smoothness = SPACINGS[len(shape)], 2.0
     found = found_by(geodesic, image, seeds, contrast=contrast, smoothness=smoothness, spacing=spacing)
     grey, values = levels(image), np.array([0, 2, 5])
-    likelihoods = level_likelihoods(grey, seeds, values)
+    likelihoods = level_likelihoods(grey, seeds, values=values)
     entering = np.rint(contrast * (1 - likelihoods / likelihoods.sum(axis=0)))[:, grey].reshape(3, -1)
     node, own = np.arange(image.size).reshape(shape), np.searchsorted(values, found).ravel()
     ones, others, lengths = [], [], []

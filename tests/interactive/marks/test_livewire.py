@@ -29,7 +29,7 @@ def scenery(shape: tuple[int, ...], number: int = 0) -> np.ndarray:
 
 def costs(image: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
     """What a step into each pixel costs along a row, a column and both diagonals, `(Y, X, 4)`."""
-    padded = livewire._costs(np.asarray(image, float), spacing, 0.0)
+    padded = livewire._costs(np.asarray(image, float), spacing, sigma_mm=0.0)
     return padded.reshape(image.shape[0] + 2, image.shape[1] + 2, 4)[1:-1, 1:-1].astype(np.int64)
 
 

@@ -16,7 +16,7 @@ from septum.interactive.tool import Box
     arrays.arrays(np.uint16, (3, 4, 5), elements=st.sampled_from([0, 1, 2, 500])),
 )
 def test_a_difference_leads_from_one_array_to_the_other_and_back(before, after):
-    delta = Delta.between("a", Box.whole((3, 4, 5)), before, after)
+    delta = Delta.between("a", Box.whole((3, 4, 5)), before=before, after=after)
     if delta is None:
         assert np.array_equal(before, after)
         return

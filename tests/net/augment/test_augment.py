@@ -266,7 +266,7 @@ def test_image_labels_and_maps_stay_aligned(ndim: int) -> None:
     maps = np.stack([labels, 1 - labels]).astype(np.float32)
     for seed in range(4):
         drawn = augment.sample(config, patch=(40,) * ndim, spacing=(1.0,) * ndim, generator=np.random.default_rng(seed))
-        patch = augment.apply(drawn, labels[None].astype(np.float32), labels, centre=(20,) * ndim, extras=maps)
+        patch = augment.apply(drawn, labels[None].astype(np.float32), labels=labels, centre=(20,) * ndim, extras=maps)
         assert patch.labels is not None
         assert patch.extras is not None
         assert patch.labels.dtype == torch.int64
@@ -346,8 +346,8 @@ def test_tensors_and_arrays_give_the_same_patch() -> None:
     drawn = augment.sample(
         augment.microscopy_2d((20, 20)), patch=(20, 20), spacing=(1, 1), generator=np.random.default_rng(2)
     )
-    one = augment.apply(drawn, image, labels, centre=(12, 9))
-    two = augment.apply(drawn, torch.from_numpy(image), torch.from_numpy(labels), centre=(12, 9))
+    one = augment.apply(drawn, image, labels=labels, centre=(12, 9))
+    two = augment.apply(drawn, torch.from_numpy(image), labels=torch.from_numpy(labels), centre=(12, 9))
     assert torch.equal(one.image, two.image)
     assert one.labels is not None
     assert two.labels is not None
@@ -370,7 +370,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 
     def once(seed: int) -> tuple[bytes, bytes]:
         drawn = augment.sample(config, patch=(24,) * 3, spacing=(1.0,) * 3, generator=np.random.default_rng((7, seed)))
-        patch = augment.apply(drawn, image, labels, centre=(20, 5, 30))
+        patch = augment.apply(drawn, image, labels=labels, centre=(20, 5, 30))
         assert patch.labels is not None
         return patch.image.numpy().tobytes(), patch.labels.numpy().tobytes()
 
@@ -410,7 +410,7 @@ def test_gaussian_matrix_equals_scipys_filter(sigma: float) -> None:
 
 @given(size=st.integers(1, 40), sigma=st.floats(0, 3), factor=st.floats(1, 6))
 def test_low_pass_keeps_constants_and_creates_no_new_extremes(size: int, sigma: float, factor: float) -> None:
-    matrix = low_pass_matrix(size, sigma, factor)
+    matrix = low_pass_matrix(size, sigma, factor=factor)
     np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-9)
     assert matrix.min() >= -1e-12
 
@@ -419,7 +419,7 @@ def test_low_resolution_averages_blocks_and_interpolates_between_them() -> None:
     signal = noise(12)
     means = signal.reshape(4, 3).mean(1)
     np.testing.assert_allclose(
-        low_pass_matrix(12, 0.0, 3.0) @ signal, np.interp(np.arange(12), [1, 4, 7, 10], means), atol=1e-6
+        low_pass_matrix(12, 0.0, factor=3.0) @ signal, np.interp(np.arange(12), [1, 4, 7, 10], means), atol=1e-6
     )
 
 
@@ -470,7 +470,7 @@ def test_blur_and_low_resolution_act_per_axis() -> None:
     oracle = np.asarray(image[0], dtype=float)
     for axis, sigma in ((1, 1.0), (2, 0.5)):
         oracle = ndimage.gaussian_filter1d(oracle, sigma, axis=axis, mode="mirror", radius=int(np.ceil(3 * sigma)))
-    oracle = np.tensordot(low_pass_matrix(16, 0.0, 2.0), oracle, 1)
+    oracle = np.tensordot(low_pass_matrix(16, 0.0, factor=2.0), oracle, 1)
     np.testing.assert_allclose(changed[0], oracle, atol=1e-5)
 
 
@@ -575,7 +575,7 @@ def test_every_preset_gives_finite_patches(config: AugmentConfig) -> None:
     image, labels = smooth(*(20,) * ndim)[None], np.zeros((20,) * ndim, np.uint8)
     for seed in range(8):
         drawn = augment.sample(config, patch=(16,) * ndim, spacing=(1.0,) * ndim, generator=np.random.default_rng(seed))
-        patch = augment.apply(drawn, image, labels, centre=(3,) * ndim)
+        patch = augment.apply(drawn, image, labels=labels, centre=(3,) * ndim)
         assert patch.image.shape == (1, *(16,) * ndim)
         assert torch.isfinite(patch.image).all()
 
@@ -639,7 +639,7 @@ def test_thick_slices_are_rotated_within_the_slice_only() -> None:
         lambda: sample_warp(
             SpatialConfig(flips=(True, True)), patch=(8, 8, 8), spacing=(1, 1, 1), generator=np.random.default_rng(0)
         ),
-        lambda: preview(augment.none(2), noise(1, 8, 8), None, (1, 1), patch=(8, 8), count=0, seed=0),
+        lambda: preview(augment.none(2), noise(1, 8, 8), labels=None, spacing=(1, 1), patch=(8, 8), count=0, seed=0),
     ],
 )
 def test_values_that_make_no_sense_are_refused(make: Any) -> None:
@@ -655,7 +655,14 @@ def test_the_first_tile_of_a_preview_is_untouched_and_outlined() -> None:
     labels[80:120, 90:140] = 1
     image = smooth(200, 220)[None]
     sheet = preview(
-        augment.microscopy_2d((200, 200)), image, labels, (1, 1), patch=(200, 200), count=4, seed=1, columns=3
+        augment.microscopy_2d((200, 200)),
+        image,
+        labels=labels,
+        spacing=(1, 1),
+        patch=(200, 200),
+        count=4,
+        seed=1,
+        columns=3,
     )
     assert sheet.dtype == np.uint8
     assert sheet.shape == (2 * 200 + GAP, 3 * 200 + 2 * GAP, 3)
@@ -668,13 +675,13 @@ def test_the_first_tile_of_a_preview_is_untouched_and_outlined() -> None:
 
 
 def test_previews_show_colour_volumes_and_images_without_labels() -> None:
-    colour = preview(augment.none(2), noise(3, 30, 30), None, (1, 1), patch=(24, 24), count=1, seed=0)
+    colour = preview(augment.none(2), noise(3, 30, 30), labels=None, spacing=(1, 1), patch=(24, 24), count=1, seed=0)
     assert np.ptp(colour.reshape(-1, 3).astype(int), axis=1).max() > 0
     volume = preview(
         augment.medical_3d((8, 24, 24), (3, 1, 1)),
         noise(2, 9, 30, 30),
-        np.zeros((9, 30, 30), np.uint8),
-        (3, 1, 1),
+        labels=np.zeros((9, 30, 30), np.uint8),
+        spacing=(3, 1, 1),
         patch=(8, 24, 24),
         count=2,
         seed=0,

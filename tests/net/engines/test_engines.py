@@ -98,7 +98,7 @@ def test_bfloat16_logits_stay_close_and_are_float32() -> None:
 
 def test_the_papers_network_predicts_by_overlap_tiles_what_it_predicts_on_the_whole() -> None:
     torch.manual_seed(0)
-    model = UNet(paper(2, 1, 2, features=(4, 6)))
+    model = UNet(paper(2, 1, out_channels=2, features=(4, 6)))
     margin = model.margin[0]
     assert model.margin == (8, 8)
     image = noise(1, 40, 52)

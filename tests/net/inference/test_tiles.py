@@ -27,7 +27,7 @@ overlaps = st.sampled_from([0.0, 0.25, 0.5, 0.75, 0.9])
 
 @given(sizes, patches, overlaps)
 def test_tiles_cover_the_axis_and_neighbours_overlap_as_asked(size: int, patch: int, overlap: float) -> None:
-    starts = tile_starts(size, patch, overlap)
+    starts = tile_starts(size, patch, overlap=overlap)
     if size <= patch:
         assert len(starts) == 1
         assert starts[0] <= 0
@@ -42,7 +42,7 @@ def test_tiles_cover_the_axis_and_neighbours_overlap_as_asked(size: int, patch: 
 
 @given(sizes, patches, overlaps)
 def test_shares_of_all_tiles_add_up_to_one_at_every_voxel(size: int, patch: int, overlap: float) -> None:
-    axis = tile_axis(size, patch, overlap)
+    axis = tile_axis(size, patch, overlap=overlap)
     total = np.zeros(size)
     for (low, high), share, start in zip(axis.spans, axis.shares, axis.starts, strict=True):
         assert start <= low < high <= start + patch
@@ -53,7 +53,7 @@ def test_shares_of_all_tiles_add_up_to_one_at_every_voxel(size: int, patch: int,
 
 @given(sizes, patches, st.sampled_from([1, 2, 16]))
 def test_tiles_without_blending_abut_at_multiples_of_the_strides(size: int, patch: int, unit: int) -> None:
-    axis = abutting_axis(size, max(patch, unit), unit)
+    axis = abutting_axis(size, max(patch, unit), unit=unit)
     assert [voxel for low, high in axis.spans for voxel in range(low, high)] == list(range(size))
     assert all(start % unit == 0 and start == low for start, (low, _) in zip(axis.starts, axis.spans, strict=True))
     assert all((share == 1).all() for share in axis.shares)
@@ -78,7 +78,7 @@ def test_a_box_anywhere_reads_like_numpy_reflection_padding(data: st.DataObject)
     image = np.random.default_rng(0).standard_normal((2, *shape))
     padded = np.pad(image, [(0, 0), *((20, 30) for _ in shape)], mode="reflect")
     window = tuple(slice(20 + a, 20 + a + n) for a, n in zip(start, length, strict=True))
-    box = read_box(image, start, length)
+    box = read_box(image, start, shape=length)
     np.testing.assert_array_equal(box, padded[(slice(None), *window)].astype(np.float32))
     assert box.dtype == np.float32
     assert box.flags.c_contiguous
@@ -86,7 +86,7 @@ def test_a_box_anywhere_reads_like_numpy_reflection_padding(data: st.DataObject)
 
 def test_a_box_inside_is_a_copy_even_of_float32() -> None:
     image = np.zeros((1, 4, 4), dtype=np.float32)
-    read_box(image, (1, 1), (2, 2))[:] = 7
+    read_box(image, (1, 1), shape=(2, 2))[:] = 7
     assert not image.any()
 
 
@@ -95,7 +95,7 @@ def test_blocks_partition_the_image_within_the_limit(data: st.DataObject) -> Non
     shape = data.draw(st.lists(st.integers(1, 60), min_size=1, max_size=2))
     limit = data.draw(st.integers(4, 4000))
     halo = data.draw(st.sampled_from([0, 1]))
-    axes = [tile_axis(size, 16, 0.5) for size in shape]
+    axes = [tile_axis(size, 16, overlap=0.5) for size in shape]
     seen = np.zeros(shape, dtype=int)
     blocks = plan_blocks(axes, limit, halo=halo)
     for block in blocks:
@@ -108,7 +108,7 @@ def test_blocks_partition_the_image_within_the_limit(data: st.DataObject) -> Non
 
 
 def test_a_block_border_lies_where_only_one_tile_reaches_across() -> None:
-    axis = tile_axis(512, 128, 0.5)
+    axis = tile_axis(512, 128, overlap=0.5)
     blocks = plan_blocks([axis], 300, halo=1)
     touching = [axis.touching(low, min(high + 1, 512)) for ((low, high),) in blocks]
     assert len(blocks) == 2

@@ -15,7 +15,7 @@ from septum.net.learning.checkpoint import FORMAT_VERSION, load_model, load_tens
 
 
 def test_a_saved_network_computes_the_same_after_loading(tmp_path: Path) -> None:
-    model = UNet(lecture(2, 1, 3, features=(2, 4))).eval()
+    model = UNet(lecture(2, 1, out_channels=3, features=(2, 4))).eval()
     save_model(tmp_path / "weights.pt", model)
     image = torch.randn(1, 1, 16, 16)
     with torch.no_grad():
@@ -53,8 +53,8 @@ def test_missing_truncated_and_foreign_files_are_refused(tmp_path: Path) -> None
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
-    model = UNet(lecture(2, 1, 2, features=(2, 4)))
-    save_model(tmp_path / "w.pt", model, UNet(lecture(2, 1, 2, features=(3, 4))).state_dict())
+    model = UNet(lecture(2, 1, out_channels=2, features=(2, 4)))
+    save_model(tmp_path / "w.pt", model, weights=UNet(lecture(2, 1, out_channels=2, features=(3, 4))).state_dict())
     with pytest.raises(CheckpointError, match="do not fit together"):
         load_model(tmp_path / "w.pt")
 

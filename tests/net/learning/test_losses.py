@@ -176,7 +176,7 @@ def test_the_loss_falls_as_the_prediction_approaches_the_target() -> None:
 
 def test_one_output_is_supervised_as_it_is() -> None:
     logits, target = sample(3, (2, 8, 8))
-    torch.testing.assert_close(supervise(dice_cross_entropy, logits, target), dice_cross_entropy(logits, target))
+    torch.testing.assert_close(supervise(dice_cross_entropy, logits, target=target), dice_cross_entropy(logits, target))
 
 
 def test_coarse_outputs_count_half_as_much_each_and_see_the_class_map_at_their_centres() -> None:
@@ -188,7 +188,7 @@ def test_coarse_outputs_count_half_as_much_each_and_see_the_class_map_at_their_c
         + 2 * weighted(coarse, target[:, 1::2, 1::2])
         + 1 * weighted(coarsest, target[:, 2::4, 1::2])
     ) / 7
-    torch.testing.assert_close(supervise(weighted, [logits, coarse, coarsest], target), expected)
+    torch.testing.assert_close(supervise(weighted, [logits, coarse, coarsest], target=target), expected)
 
 
 def test_deep_supervision_carries_the_weight_map_and_the_ignore_label() -> None:
@@ -197,7 +197,7 @@ def test_deep_supervision_carries_the_weight_map_and_the_ignore_label() -> None:
     target[:, 1::2, 1::2] = IGNORE
     weight = torch.rand(1, 1, 4, 4)
     expected = 2 / 3 * weighted(logits, target, weight=weight)  # the coarse class map is ignored everywhere
-    torch.testing.assert_close(supervise(weighted, [logits, coarse], target, weight=weight), expected)
+    torch.testing.assert_close(supervise(weighted, [logits, coarse], target=target, weight=weight), expected)
 
 
 def test_a_target_of_another_shape_is_refused() -> None:

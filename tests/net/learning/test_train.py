@@ -65,7 +65,7 @@ def run(
     return train(
         UNet(network),
         samples or squares(),
-        config,
+        config=config,
         fabric=Fabric(accelerator="cpu", devices=1),
         objective=objective or get_objective("dice + cross entropy"),
         augment=augment.microscopy_2d(config.patch),
@@ -247,7 +247,7 @@ def test_a_network_learns_a_bright_square(tmp_path: Path, name: str) -> None:
 
 
 def test_an_unpadded_network_trains_with_border_weights_on_the_part_it_predicts(tmp_path: Path) -> None:
-    network = paper(2, 1, 2, features=(2, 4))
+    network = paper(2, 1, out_channels=2, features=(2, 4))
     objective = get_objective("border-weighted cross entropy")
     assert objective.maps is not None
     samples = [replace(s, maps=objective.maps(s.labels, s.spacing)) for s in squares(size=48)]

@@ -23,19 +23,21 @@ def text(svg: bytes) -> str:
 
 def test_the_bland_altman_plot_names_its_lines_and_unit_and_leaves_out_undefined_cases() -> None:
     reference, prediction = np.array([1.0, 2.0, 3.0, np.nan]), np.array([1.1, 2.3, 2.9, 1.0])
-    svg = bland_altman_plot(reference, prediction, bland_altman(prediction, reference), unit="ml")
+    svg = bland_altman_plot(reference, prediction, found=bland_altman(prediction, reference), unit="ml")
     assert "prediction − reference, ml" in text(svg)
     assert "bias" in text(svg)
     assert "95 % limits" in text(svg)
     marks = re.search(rb'<g id="PathCollection_1">.*?</g>\s*</g>', svg, re.S)
     assert marks is not None
     assert marks.group(0).count(b"<use ") == 3
-    png = bland_altman_plot(reference, prediction, bland_altman(prediction, reference), unit="ml", image_format="png")
+    png = bland_altman_plot(
+        reference, prediction, found=bland_altman(prediction, reference), unit="ml", image_format="png"
+    )
     assert Picture.open(io.BytesIO(png)).format == "PNG"
 
 
 def test_one_measurement_is_drawn_without_limits() -> None:
-    svg = bland_altman_plot([1.0], [2.0], bland_altman([2.0], [1.0]), unit="ml")
+    svg = bland_altman_plot([1.0], [2.0], found=bland_altman([2.0], [1.0]), unit="ml")
     assert "95 % limits" not in text(svg)
 
 
@@ -51,21 +53,21 @@ def test_ranks_are_drawn_with_their_shares() -> None:
 
 
 def test_models_and_readers_stand_beside_the_band_of_their_agreement() -> None:
-    shown = text(ceiling_plot({"model": [0.8, np.nan]}, {"anna": [0.9, 0.85]}, [0.8, 0.9]))
+    shown = text(ceiling_plot({"model": [0.8, np.nan]}, {"anna": [0.9, 0.85]}, between=[0.8, 0.9]))
     assert "model" in shown
     assert "anna" in shown
     assert "their median 0.850" in shown
-    assert "median" not in text(ceiling_plot({}, {"anna": [0.9]}, []))
+    assert "median" not in text(ceiling_plot({}, {"anna": [0.9]}, between=[]))
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(ConfigError, match="share a defined case"):
-        bland_altman_plot([np.nan], [1.0], bland_altman([1.0], [np.nan]), unit="ml")
+        bland_altman_plot([np.nan], [1.0], found=bland_altman([1.0], [np.nan]), unit="ml")
     with pytest.raises(ConfigError, match="at least one pair"):
         difference_plot([], score_name="Dice")
     with pytest.raises(ConfigError, match="at least two methods, got 0"):
         ranking_plot(rank_methods({"a": [0.5], "b": [0.6]}))
     with pytest.raises(ConfigError, match="at least one reader"):
-        ceiling_plot({"model": [0.5]}, {}, [])
+        ceiling_plot({"model": [0.5]}, {}, between=[])
     with pytest.raises(ConfigError, match="'svg' or 'png'"):
         difference_plot(compare_all(SCORES), score_name="Dice", image_format="gif")

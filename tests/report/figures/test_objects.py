@@ -32,7 +32,7 @@ def test_three_panels_with_an_image_and_two_without(shape):
     labels[..., 4:9, 4:9], labels[..., 4:9, 15:20] = 1, 2
     widths = []
     for image in (np.zeros((1, *shape)), None):
-        png = side_by_side(image, labels > 0, labels, spacing=(1.0,) * len(shape), longest_px=120)
+        png = side_by_side(image, labels > 0, labels=labels, spacing=(1.0,) * len(shape), longest_px=120)
         with Picture.open(io.BytesIO(png)) as picture:
             widths.append(picture.width)
     assert widths == [3 * 128 - 8, 2 * 128 - 8]
@@ -40,7 +40,7 @@ def test_three_panels_with_an_image_and_two_without(shape):
 
 def test_shapes_that_differ_are_refused():
     with pytest.raises(GeometryError, match="share one"):
-        side_by_side(None, np.zeros((4, 4), int), np.zeros((4, 5), int), spacing=(1, 1))
+        side_by_side(None, np.zeros((4, 4), int), labels=np.zeros((4, 5), int), spacing=(1, 1))
 
 
 @pytest.mark.parametrize("draw", [group_dots, group_histogram])

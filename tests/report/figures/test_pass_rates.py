@@ -72,7 +72,7 @@ def test_a_volume_is_cut_from_its_first_to_its_last_slice():
     labels = np.zeros((40, 30, 30), np.uint8)
     labels[5:33, 10:20, 10:20] = 1
     labels[20, 5:25, 5:25] = 1
-    found = cuts(labels, None, None)
+    found = cuts(labels, None, orientation=None)
     assert [axis for axis, _ in found[:3]] == [0, 1, 2]
     assert found[0] == (0, 20)
     assert found[3] == (0, 5)
@@ -82,7 +82,7 @@ def test_a_volume_is_cut_from_its_first_to_its_last_slice():
 
 def test_anisotropic_volumes_are_cut_across_the_coarse_axis_only():
     labels = np.ones((30, 30, 30), np.uint8)
-    found = cuts(labels, (1.0, 1.0, 5.0), None)
+    found = cuts(labels, (1.0, 1.0, 5.0), orientation=None)
     assert {axis for axis, _ in found} == {2}
     assert len(found) == 12
 

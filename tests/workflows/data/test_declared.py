@@ -16,14 +16,14 @@ HERE = Path("dataset.json")
 def test_both_dialects_give_the_same_names() -> None:
     nnunet, decathlon = {"background": 0, "liver": 1, "10": 2}, {"0": "background", "1": "liver", "2": "10"}
     for labels in (nnunet, decathlon):
-        names, ignore, notes = parse_labels(labels, None, HERE)
+        names, ignore, notes = parse_labels(labels, None, path=HERE)
         assert names == {0: "background", 1: "liver", 2: "10"}
         assert ignore is None
         assert notes == ()
 
 
 def test_the_value_called_ignore_is_no_class() -> None:
-    names, ignore, _ = parse_labels({"background": 0, "cell": 1, "Ignore": 7}, None, HERE)
+    names, ignore, _ = parse_labels({"background": 0, "cell": 1, "Ignore": 7}, None, path=HERE)
     assert names == {0: "background", 1: "cell"}
     assert ignore == 7
 
@@ -31,7 +31,7 @@ def test_the_value_called_ignore_is_no_class() -> None:
 @pytest.mark.parametrize("labels", [["a"], {"a": None}, {"a": "b"}, {"a": [1, "x"]}])
 def test_what_pairs_no_names_and_numbers_is_refused(labels: object) -> None:
     with pytest.raises(DatasetError, match="labels"):
-        parse_labels(labels, None, HERE)
+        parse_labels(labels, None, path=HERE)
 
 
 def test_a_folder_without_the_file_declares_nothing_and_one_with_it_may_say_instances(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_each_fault_is_found_and_mended_or_left_out(tmp_path, fault, code, sever
     assert {f.code for f in findings} <= {code, "no-labels"}
     if mended is True:
         assert all(f.fixable for f in found)
-    log = mend(root, copy, findings)
+    log = mend(root, copy, findings=findings)
     assert tree(root) == before
     left = {case for case, _ in log.left_out}
     bad = {f.case for f in found} - {ALL}

@@ -93,7 +93,7 @@ def test_the_log_gives_the_labelled_volume_before_and_after_in_cubic_millimetres
     array[4:12, 6:16, 8:20] = 1
     write_labels(root / "labels/scan1.nii.gz", array, fine)
     case = load_dataset(root, strict=False).case("scan1")
-    _, done = mend_labels(case, {"other-grid"}, Mending(None, {}, None))
+    _, done = mend_labels(case, {"other-grid"}, mending=Mending(None, {}, None))
     sentence = dict(done)["geometry"]
     before, after = (float(number) for number in re.findall(r"([\d.]+) mm³", sentence))
     assert before == pytest.approx(8 * 10 * 12 * 3.0 * 0.8 * 0.8 / 8)

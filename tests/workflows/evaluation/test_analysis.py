@@ -50,7 +50,7 @@ def cohort(folder: Path, *, shift: int = 0, grow: float = 0.0, value: int = 1) -
 def run(predictions: Any, references: Path, output: Path, **settings: Any) -> Any:
     own = {name: settings.pop(name) for name in ("readers", "images", "hooks") if name in settings}
     settings = {"metrics": ("overlap",), "gallery": 1} | settings
-    return evaluate(predictions, references, output, settings=EvaluateSettings(workers="1", **settings), **own)
+    return evaluate(predictions, references, output=output, settings=EvaluateSettings(workers="1", **settings), **own)
 
 
 @pytest.fixture
@@ -294,7 +294,7 @@ def test_a_wish_to_stop_writes_nothing(sets: dict[str, Path], tmp_path: Path) ->
 )
 def test_wrong_settings_are_refused_before_a_file_is_read(tmp_path: Path, settings: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        evaluate(tmp_path / "no", tmp_path / "no", tmp_path / "out", settings=EvaluateSettings(**settings))
+        evaluate(tmp_path / "no", tmp_path / "no", output=tmp_path / "out", settings=EvaluateSettings(**settings))
 
 
 @pytest.mark.parametrize(
@@ -324,9 +324,9 @@ def score(case: str, tp: int, *, label: int = 1, method: str = "m") -> Score:
 
 def test_a_case_is_the_mean_of_its_labels() -> None:
     scores = [score("a", 10), score("a", 5, label=2), score("b", 5)]
-    assert per_case(scores, "dice", ["a", "b", "c"]).tolist()[:2] == [0.75, 0.5]
-    assert math.isnan(per_case(scores, "dice", ["c"])[0])
-    assert per_case(scores, "dice", ["a"], label=2).tolist() == [0.5]
+    assert per_case(scores, "dice", cases=["a", "b", "c"]).tolist()[:2] == [0.75, 0.5]
+    assert math.isnan(per_case(scores, "dice", cases=["c"])[0])
+    assert per_case(scores, "dice", cases=["a"], label=2).tolist() == [0.5]
 
 
 def test_labels_are_compared_one_by_one_where_they_are_few() -> None:

@@ -50,7 +50,7 @@ def run(tmp_path: Path, predicted: Mapping[str, Any], expected: Mapping[str, Any
 def of(predictions: Any, references: Path, output: Path, **settings: Any) -> Any:
     """`evaluate` in this process, with what is not one of its own arguments as settings."""
     own = {name: settings.pop(name) for name in ("readers", "images", "hooks") if name in settings}
-    return evaluate(predictions, references, output, settings=EvaluateSettings(workers="1", **settings), **own)
+    return evaluate(predictions, references, output=output, settings=EvaluateSettings(workers="1", **settings), **own)
 
 
 def dices(result: Any) -> dict[tuple[str, int], float]:
@@ -392,7 +392,7 @@ def score(case: str, dice: float, group: str | None = None) -> Score:
     tp = round(100 * dice)
     one = np.repeat([1, 0], [100, 100])
     found = np.concatenate([np.repeat([1, 0], [tp, 100 - tp]), np.repeat([1, 0], [100 - tp, tp])])
-    return score_case(case, one, found, labels={1: "liver"}, group=group)[0]
+    return score_case(case, one, prediction=found, labels={1: "liver"}, group=group)[0]
 
 
 def test_worst_median_and_best_are_picked() -> None:
@@ -407,7 +407,10 @@ def test_training_writes_its_report_from_arrays(tmp_path: Path) -> None:
     mask = np.zeros((6, 8, 9), np.uint8)
     mask[2:4, 2:5, 2:5] = 1
     shifted = np.roll(mask, 1, axis=2)
-    rows = [*score_case("x", mask, shifted, labels={1: "cell"}), *score_case("y", mask, mask, labels={1: "cell"})]
+    rows = [
+        *score_case("x", mask, prediction=shifted, labels={1: "cell"}),
+        *score_case("y", mask, prediction=mask, labels={1: "cell"}),
+    ]
     curves = tmp_path / "log.csv"
     curves.write_text("fold,step,seconds,loss,val_dice\n0,1,10,1.0,\n0,2,20,0.5,0.8\n")
     page = write_report(
@@ -429,7 +432,7 @@ def test_training_writes_its_report_from_arrays(tmp_path: Path) -> None:
 
 def test_ignored_values_are_left_out_of_scores() -> None:
     reference, prediction = np.array([1, 0, 255, 250]), np.array([1, 0, 1, 1])
-    (found,) = score_case("a", reference, prediction, labels={1: "x"}, ignore=(255, 250))
+    (found,) = score_case("a", reference, prediction=prediction, labels={1: "x"}, ignore=(255, 250))
     assert (found.dice, found.counts.total, found.pixel_error) == (1.0, 2, 0.0)
 
 

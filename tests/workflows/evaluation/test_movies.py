@@ -108,10 +108,10 @@ def test_frames_of_the_gallery_hold_only_what_is_wrong(tmp_path: Path) -> None:
     )
     truth = write(tmp_path, "01_GT", TRUTH[:2], "1 0 1 0\n2 0 1 0\n", truth=True)
     (movie,) = pair_movies(result, truth)
-    scored = score_movie("", movie, Hooks())
+    scored = score_movie("", movie, hooks=Hooks())
     wrong = scored.tracks.frames[1]
     assert (wrong.reference_labels, wrong.prediction_labels) == ((2,), (9,))
-    shown = example_of_frame(movie, 1, wrong, tmp_path / "nothing")
+    shown = example_of_frame(movie, 1, errors=wrong, images=tmp_path / "nothing")
     assert np.unique(shown.reference).tolist() == [0, 2]
     assert np.unique(shown.prediction).tolist() == [0, 9]
     assert shown.image is None

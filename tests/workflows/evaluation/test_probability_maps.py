@@ -195,5 +195,5 @@ def test_membranes_want_one_label(tmp_path: Path) -> None:
 
 def test_evaluate_without_settings_knows_no_maps(tmp_path: Path) -> None:
     truth = save(tmp_path / "ref", {"a": labels(2, 0)})
-    evaluate(truth, truth, tmp_path / "out")
+    evaluate(truth, truth, output=tmp_path / "out")
     assert not (tmp_path / "out" / "calibration.csv").exists()

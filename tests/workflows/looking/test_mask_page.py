@@ -47,7 +47,7 @@ def case(name: str, suffix: str = ".nii.gz") -> Case:
 def add(page: MaskPage, name: str, labels: np.ndarray, *, suffix: str = ".nii.gz", names: Any = None) -> None:
     grid = Grid.from_spacing(labels.shape, (2.0,) * labels.ndim, unit="px" if suffix == ".png" else "mm")
     image = np.random.default_rng(0).normal(size=(1, *labels.shape)).astype(np.float32)
-    page.add(case(name, suffix), Image(image, grid), LabelMap(labels, grid, names or {}))
+    page.add(case(name, suffix), Image(image, grid), labels=LabelMap(labels, grid, names or {}))
 
 
 def block(shape: tuple[int, ...] = (20, 20), value: int = 1) -> np.ndarray:

@@ -128,8 +128,8 @@ def test_a_held_out_block_is_held_out_where_it_lies_however_the_volume_is_turned
     values[4:9] = 1
     io.write_image(tmp_path / "turned.nii.gz", Image(values[None], grid))
     case = Case("turned", (Source(tmp_path / "turned.nii.gz"),))
-    plan = make_plan(VOLUMES, TWO, STEPS, CPU)
-    mask = block_mask(case, plan, (0, 4, 9))
+    plan = make_plan(VOLUMES, TWO, settings=STEPS, machine=CPU)
+    mask = block_mask(case, plan, block=(0, 4, 9))
     prepared, _ = to_network(io.read_image(tmp_path / "turned.nii.gz"), plan)
     assert np.array_equal(mask, prepared[0] > 0)
     assert mask.sum() == 5 * 12 * 10

@@ -38,7 +38,7 @@ def volume(depth: int = 4) -> np.ndarray:
 
 def test_every_slice_of_a_volume_is_seen_by_itself_and_in_order() -> None:
     array, told = volume(), []
-    found = predict_prepared(Brighter(), array, PLAN, on_progress=told.append)
+    found = predict_prepared(Brighter(), array, plan=PLAN, on_progress=told.append)
     assert np.array_equal(found, array[0] > 0)
     assert told == [0.25, 0.5, 0.75, 1.0]
 
@@ -46,7 +46,7 @@ def test_every_slice_of_a_volume_is_seen_by_itself_and_in_order() -> None:
 def test_the_output_takes_the_nearest_slices() -> None:
     array = volume()
     places = (np.array([0.0, 0.4, 2.6, 3.0]), np.arange(6.0), np.arange(7.0))
-    found = predict_prepared(Brighter(), array, PLAN, coordinates=places)
+    found = predict_prepared(Brighter(), array, plan=PLAN, coordinates=places)
     assert np.array_equal(found, array[0][[0, 0, 3, 3]] > 0)
 
 
@@ -57,14 +57,14 @@ def test_probabilities_arrive_at_their_own_slice() -> None:
     def sink(place: tuple[slice, ...], block: np.ndarray) -> None:
         heard[(slice(None), *place)] = block
 
-    predict_prepared(Brighter(), array, PLAN, probabilities=sink)
+    predict_prepared(Brighter(), array, plan=PLAN, probabilities=sink)
     assert np.allclose(heard[1], 1 / (1 + np.exp(-2 * array[0])), atol=1e-5)
 
 
 def test_a_wish_to_stop_is_heard_between_slices() -> None:
     wishes = iter([False, False, True])
     with pytest.raises(Cancelled):
-        predict_prepared(Brighter(), volume(9), PLAN, should_stop=lambda: next(wishes))
+        predict_prepared(Brighter(), volume(9), plan=PLAN, should_stop=lambda: next(wishes))
 
 
 def test_planes_and_parts_are_cut_alike_with_and_without_prompts() -> None:

@@ -76,7 +76,7 @@ def predict(model: Path, images: list[Path], output: Path, **options: object) ->
     return workflow.predict(
         model,
         images,
-        output,
+        output=output,
         settings=PredictSettings(**{"devices": "cpu", "precision": "32-true", **options}),  # type: ignore[arg-type]
         on_progress=lambda what, share: None,
         on_note=lambda text: None,
@@ -145,13 +145,13 @@ def test_a_network_that_takes_prompts_is_validated_with_them(prompted: tuple[Pat
     def overlap(guess: np.ndarray) -> float:
         return float(2 * np.sum((guess > 0) & (labels > 0)) / ((guess > 0).sum() + labels.sum()))
 
-    alone, clicked, boxed = map(overlap, guesses(engine, sample, plan, lambda: False))
+    alone, clicked, boxed = map(overlap, guesses(engine, sample, plan=plan, should_stop=lambda: False))
     assert alone < 0.9
     assert min(clicked, boxed) > 0.9
     fabric = Fabric(accelerator="cpu", devices=1)
-    validate = make_validation([sample], plan, fabric, lambda: False)
+    validate = make_validation([sample], plan, fabric=fabric, should_stop=lambda: False)
     assert validate(network) == pytest.approx(np.mean([alone, clicked, boxed]))
-    stopped = make_validation([sample], plan, fabric, lambda: True)
+    stopped = make_validation([sample], plan, fabric=fabric, should_stop=lambda: True)
     with pytest.raises(Cancelled):
         stopped(network)
 
@@ -255,15 +255,15 @@ def test_text_that_is_no_prompt_is_refused(
 ) -> None:
     plan, _ = ModelFolder(prompted[1]).load()
     with pytest.raises(ConfigError, match=message):
-        check_prompts(PredictSettings(clicks=clicks, boxes=boxes), plan, 1)
+        check_prompts(PredictSettings(clicks=clicks, boxes=boxes), plan, images=1)
 
 
 def test_a_click_names_its_label_where_there_are_several(prompted: tuple[Path, Path]) -> None:
     plan, _ = ModelFolder(prompted[1]).load()
     several = replace(plan, classes=replace(plan.classes, values=(0, 1, 5), names=("a", "b", "c")))
-    check_prompts(PredictSettings(clicks=("1,2:5",)), several, 1)
+    check_prompts(PredictSettings(clicks=("1,2:5",)), several, images=1)
     with pytest.raises(ConfigError, match=r"name its label.*1,2:LABEL"):
-        check_prompts(PredictSettings(clicks=("1,2",)), several, 1)
+        check_prompts(PredictSettings(clicks=("1,2",)), several, images=1)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_scribbles_are_checked_like_an_image(prompted: tuple[Path, Path], tmp_pa
         ("small", GeometryError, "on the grid of their image"),
     ]:
         with pytest.raises(error, match=message):
-            read_prompts(PredictSettings(scribbles=tmp_path / f"{name}.tif"), case, grid, plan)
+            read_prompts(PredictSettings(scribbles=tmp_path / f"{name}.tif"), case, grid=grid, plan=plan)
 
 
 def test_a_background_value_needs_scribbles() -> None:
@@ -387,7 +387,7 @@ def edited(data: Path, model: Path, steps: str, output: Path) -> np.ndarray:
     edit.edit(
         data / "images" / "case0.tif",
         None,
-        output,
+        output=output,
         script=parse_script(f'[[step]]\ndo = "prompted"\nmodel = "{model}"\n{steps}\n'),
         settings=edit.EditSettings(new=True),
         hooks=Hooks(),
@@ -447,7 +447,7 @@ def test_marks_of_a_layer_reach_the_network_as_strokes_of_their_labels(
         edit.edit(
             data / "images" / "case0.tif",
             None,
-            tmp_path / f"{name}.tif",
+            output=tmp_path / f"{name}.tif",
             script=script,
             settings=edit.EditSettings(new=True, layers={"drawn": tmp_path / "drawn.tif"}),
             hooks=Hooks(),

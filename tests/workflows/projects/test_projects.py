@@ -43,16 +43,16 @@ def project(tmp_path: Path) -> Project:
 
 def save(project: Project, labels: np.ndarray, case: str = "b", letters: str = "......") -> str:
     slices = {0: letters, 1: "." * 8, 2: "." * 10}
-    version = save_annotation(project, case, labels, grid=GRID, slices=slices, author="ada", origin="drawn")
+    version = save_annotation(project, case, labels=labels, grid=GRID, slices=slices, author="ada", origin="drawn")
     return version.file
 
 
 def test_a_project_refers_to_the_data_set_and_its_labels_are_version_one(project: Project) -> None:
     assert [(one.id, one.status) for one in project.store.cases()] == [("a", "drawn"), ("b", "new"), ("c-d_e", "new")]
-    known = read_annotation(project, "a", GRID)
+    known = read_annotation(project, "a", grid=GRID)
     assert (known.version, known.slices[0]) == (1, "dddddd")
     assert np.array_equal(known.labels, BOX)
-    assert not read_annotation(project, "b", GRID).labels.any()
+    assert not read_annotation(project, "b", grid=GRID).labels.any()
 
 
 def test_copied_images_outlive_their_source(tmp_path: Path) -> None:
@@ -88,12 +88,12 @@ def test_versions_are_new_files_that_the_database_does_not_let_go(project: Proje
     second = save(project, BOX * 0)
     assert first != second
     assert np.array_equal(io.read_labels(project.folder / first).array, BOX)
-    assert read_annotation(project, "b", GRID, 1).slices[0] == "..dd.."
+    assert read_annotation(project, "b", grid=GRID, version=1).slices[0] == "..dd.."
     assert compare(BOX, BOX * 0).dice == {3: 0.0}
     with sqlite3.connect(project.folder / "project.sqlite") as raw, pytest.raises(sqlite3.IntegrityError):
         raw.execute("UPDATE annotation SET author = 'eve'")
     with pytest.raises(MissingError):
-        read_annotation(project, "b", GRID, 3)
+        read_annotation(project, "b", grid=GRID, version=3)
 
 
 def test_two_saves_at_once_are_two_versions_or_a_clear_refusal(project: Project) -> None:

@@ -74,22 +74,22 @@ def test_agreement_is_used_where_it_tells_more() -> None:
         for i, d in enumerate(dice)
     ]
     plan = make_plan()
-    quality = make_quality(rows, references(plan), plan)
+    quality = make_quality(rows, references(plan), plan=plan)
     assert quality.classes[0].together is not None
     assert quality.classes[0].together.error < 0.5 * quality.classes[0].alone.error  # type: ignore[union-attr]
     assert np.abs([row.estimate - row.dice for row in quality.held_out]).mean() == pytest.approx(
         quality.classes[0].together.error
     )
     blind = [replace(row, agreement=float(rng.uniform(0.8, 0.9))) for row in rows]
-    assert make_quality(blind, references(plan), plan).classes[0].together is None
+    assert make_quality(blind, references(plan), plan=plan).classes[0].together is None
     some = [replace(row, agreement=None if i == 0 else row.agreement) for i, row in enumerate(rows)]
-    assert make_quality(some, references(plan), plan).classes[0].together is None
+    assert make_quality(some, references(plan), plan=plan).classes[0].together is None
 
 
 def test_a_class_with_few_cases_borrows_those_of_the_others() -> None:
     plan = make_plan((0, 1, 2))
     rows = [HeldOut(f"c{i}", 1, 0.9, None, 0.6) for i in range(8)] + [HeldOut("c0", 2, 0.9, None, 0.6)]
-    quality = make_quality(rows, references(plan), plan)
+    quality = make_quality(rows, references(plan), plan=plan)
     assert quality.classes[1].alone is not None
     assert quality.classes[1].alone.cases == 9
     assert quality.classes[1].alone.estimate(0.9) == pytest.approx(0.6, abs=0.05)

@@ -54,7 +54,7 @@ def graded(look: Look, fit: Calibration | None = SURE, *, threshold: float = 0.7
     plan = make_plan()
     found = references(plan)
     quality = Quality(1, (ClassQuality(1, fit, None, found.shapes[0]),), found.images, ())
-    (one,) = grade("case", look, plan, quality, threshold=threshold)
+    (one,) = grade("case", look, plan=plan, quality=quality, threshold=threshold)
     return one
 
 
@@ -90,9 +90,9 @@ def test_an_image_that_only_the_network_finds_strange_gets_no_figure() -> None:
         look = seen(0.95)
         look.evidence.sums, look.evidence.voxels = {0: usual[0, :3] + offset}, {0: 1}
         look.evidence.squares = {0: (usual[0, :3] + offset) ** 2 + usual[0, 3:] ** 2}
-        (one,) = grade("case", look, plan, quality, folds=(2,))
+        (one,) = grade("case", look, plan=plan, quality=quality, folds=(2,))
         assert one.verdict == verdict
-        (other,) = grade("case", look, plan, quality, folds=(0,))  # a network that nothing is known about
+        (other,) = grade("case", look, plan=plan, quality=quality, folds=(0,))  # a network that nothing is known about
         assert other.verdict == "pass"
     assert "network's own features" in one.reasons[0]
 
@@ -117,7 +117,7 @@ def test_an_empty_mask_is_to_be_looked_at_and_fails_where_no_training_mask_was_e
     assert math.isnan(empty.dice)
     plan = make_plan()
     quality = Quality(2, (ClassQuality(1, SURE, None, None, always=True),), references(plan).images, ())
-    (one,) = grade("case", seen(0.9, volume=0), plan, quality)
+    (one,) = grade("case", seen(0.9, volume=0), plan=plan, quality=quality)
     assert one.verdict == "fail"
 
 
@@ -125,11 +125,11 @@ def test_without_held_out_cases_there_is_neither_a_figure_nor_a_pass() -> None:
     unknown = graded(seen(0.95), None)
     assert (unknown.verdict, unknown.reasons) == ("look", ())
     assert math.isnan(unknown.dice)
-    (old,) = grade("case", seen(0.95), make_plan(), None)
+    (old,) = grade("case", seen(0.95), plan=make_plan(), quality=None)
     assert (old.verdict, old.reasons) == ("look", ())
     plan = make_plan()
     quality = Quality(2, (ClassQuality(1, None, None, None, rough=SURE),), references(plan).images, ())
-    (kept,), (bad,) = (grade("case", seen(promise), plan, quality) for promise in (0.95, 0.5))
+    (kept,), (bad,) = (grade("case", seen(promise), plan=plan, quality=quality) for promise in (0.95, 0.5))
     assert (kept.verdict, bad.verdict) == ("look", "fail")
     assert math.isnan(bad.dice)
     assert "trained on" in bad.reasons[0]
@@ -146,7 +146,7 @@ def test_few_held_out_cases_give_a_figure_without_an_interval_and_fail_what_is_f
 def test_what_cannot_be_promised_is_said_in_one_sentence_with_the_remedy() -> None:
     def of(n: int) -> Quality:
         plan = make_plan()
-        return make_quality([HeldOut(f"c{i}", 1, 0.9, None, 0.8) for i in range(n)], references(plan), plan)
+        return make_quality([HeldOut(f"c{i}", 1, 0.9, None, 0.8) for i in range(n)], references(plan), plan=plan)
 
     assert "--folds none" in promise(None)
     assert "--folds none" in promise(of(0))
@@ -160,18 +160,18 @@ def test_agreement_calibrates_where_the_model_learnt_it() -> None:
     found = references(plan)
     together = Calibration(0.0, 1.0, 1.0, 0.2, 0.9, 20, 0.01)
     quality = Quality(1, (ClassQuality(1, SURE, together, found.shapes[0]),), found.images, ())
-    (both,) = grade("case", seen(0.95, agreement=0.8), plan, quality)
-    (alone,) = grade("case", seen(0.95), plan, quality)
+    (both,) = grade("case", seen(0.95, agreement=0.8), plan=plan, quality=quality)
+    (alone,) = grade("case", seen(0.95), plan=plan, quality=quality)
     assert (both.dice, alone.dice) == (pytest.approx(0.8), pytest.approx(0.95))
 
 
 def test_held_out_rows_leave_out_empty_masks_and_undefined_scores() -> None:
     plan = make_plan()
-    assert held_out_rows("a", seen(0.9, volume=0), [0.0], plan) == []
-    assert held_out_rows("a", seen(0.9), [math.nan], plan) == []
-    (row,) = held_out_rows("a", seen(0.9, agreement=0.7), [0.8], plan)
+    assert held_out_rows("a", seen(0.9, volume=0), dice=[0.0], plan=plan) == []
+    assert held_out_rows("a", seen(0.9), dice=[math.nan], plan=plan) == []
+    (row,) = held_out_rows("a", seen(0.9, agreement=0.7), dice=[0.8], plan=plan)
     assert row == HeldOut("a", 1, pytest.approx(0.9), pytest.approx(0.7), 0.8)
-    assert held_out_rows("a", seen(0.9), [0.8], plan)[0].agreement is None
+    assert held_out_rows("a", seen(0.9), dice=[0.8], plan=plan)[0].agreement is None
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def stored(tmp_path: Path) -> tuple[Path, Quality]:
     plan = make_plan()
     promised, dice = simulated(12, 0)
     rows = [HeldOut(f"c{i}", 1, float(p), None, float(d)) for i, (p, d) in enumerate(zip(promised, dice, strict=True))]
-    quality = make_quality(rows, references(plan), plan)
+    quality = make_quality(rows, references(plan), plan=plan)
     write_quality(tmp_path / "quality.json", quality)
     return tmp_path / "quality.json", quality
 
@@ -200,7 +200,7 @@ def test_a_file_of_the_first_format_still_grades(stored: tuple[Path, Quality]) -
     assert old is not None
     assert old.classes == quality.classes
     assert (old.image_limit, old.networks) == (1.5, ())
-    (one,) = grade("case", seen(0.9), make_plan(), old)
+    (one,) = grade("case", seen(0.9), plan=make_plan(), quality=old)
     assert one.low < one.dice < one.high
 
 

@@ -23,7 +23,7 @@ def plain(n: int = 10) -> list[HeldOut]:
 
 def learnt(rows: list[HeldOut]) -> Quality:
     plan = make_plan()
-    return make_quality(rows, references(plan), plan)
+    return make_quality(rows, references(plan), plan=plan)
 
 
 def test_the_limit_lies_where_promises_begin_to_break() -> None:

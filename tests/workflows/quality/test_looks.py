@@ -58,8 +58,8 @@ def test_names_fit_the_features_of_any_number_of_channels() -> None:
 
 
 def test_voxels_of_another_size_are_named_with_the_sizes_of_the_training() -> None:
-    assert unusual_spacing((1.0, 1.2), (1.0, 1.0), (1.0, 1.0)) == ()
-    (reason,) = unusual_spacing((5.0, 1.0), (1.0, 1.0), (2.0, 1.0))
+    assert unusual_spacing((1.0, 1.2), (1.0, 1.0), high=(1.0, 1.0)) == ()
+    (reason,) = unusual_spacing((5.0, 1.0), (1.0, 1.0), high=(2.0, 1.0))
     assert "5" in reason
     assert "axis 0" in reason
     assert "1 to 2" in reason
@@ -71,7 +71,7 @@ def test_shapes_count_volume_parts_and_the_largest_part() -> None:
     classes[4, 4] = 1
     classes[2, 2:4] = 2
     classes[5, 7] = 9  # ignored
-    first, second, third = shapes(classes, 4, (2.0, 0.5))
+    first, second, third = shapes(classes, 4, spacing=(2.0, 0.5))
     assert first == Shape(4.0, 2, 0.75)
     assert second == Shape(2.0, 1, 1.0)
     assert (third.volume, third.parts) == (0.0, 0)
@@ -82,9 +82,9 @@ def test_parts_of_large_masks_are_counted_on_fewer_samples_and_volumes_are_exact
 ) -> None:
     classes = np.zeros((30, 40), np.uint8)
     classes[2:12, 3:13] = classes[20:28, 20:30] = 1
-    exact = shapes(classes, 2, (1.0, 1.0))
+    exact = shapes(classes, 2, spacing=(1.0, 1.0))
     monkeypatch.setattr("septum.workflows.quality.looks._MOST_PARTS", 200)
-    (coarse,) = shapes(classes, 2, (1.0, 1.0))
+    (coarse,) = shapes(classes, 2, spacing=(1.0, 1.0))
     assert (coarse.volume, coarse.parts) == (exact[0].volume, 2) == (180.0, 2)
     assert coarse.largest == pytest.approx(exact[0].largest, abs=0.1)
 

@@ -104,7 +104,7 @@ def test_a_pool_stands_for_the_whole_image_and_can_be_labelled_anew(tmp_path: Pa
     image, mask = scene(3, (200, 210))
     classes = (mask > 0).astype(np.uint8)
     picture = Image(image[None], Grid.from_spacing(image.shape, (1.0, 1.0)))
-    pool = make_pool(picture, classes, write(tmp_path, "x", image, mask))
+    pool = make_pool(picture, classes, case=write(tmp_path, "x", image, mask))
     assert pool.weights.sum() == pytest.approx(classes.size)
     assert pool.weights[pool.classes == 1].sum() == pytest.approx(classes.sum(), rel=0.05)
     assert np.array_equal(pool.classes, classes.ravel()[pool.source])
@@ -121,8 +121,8 @@ def test_a_flipped_volume_of_a_patient_has_the_same_pool(tmp_path: Path) -> None
     turned = affine.copy()
     turned[:3, 0] *= -1
     turned[:3, 3] = affine[:3, 0] * (image.shape[0] - 1)
-    one = make_pool(Image(image[None], Grid(image.shape, affine)), classes, case)
-    two = make_pool(Image(image[None, ::-1], Grid(image.shape, turned)), classes[::-1], case)
+    one = make_pool(Image(image[None], Grid(image.shape, affine)), classes, case=case)
+    two = make_pool(Image(image[None, ::-1], Grid(image.shape, turned)), classes[::-1], case=case)
     assert np.array_equal(one.classes, two.classes)
     np.testing.assert_allclose(one.features, two.features, atol=1e-4)
     assert np.array_equal(classes[::-1].ravel()[two.source], two.classes)
@@ -132,13 +132,13 @@ def test_scores_are_a_weighted_dice_and_undefined_where_a_class_is_missing() -> 
     image, mask = scene(5)
     classes = (mask > 0).astype(np.uint8)
     picture = Image(image[None], Grid.from_spacing(image.shape, (1.0, 1.0)))
-    pool = make_pool(picture, classes, Case("x", (Source(Path("x.tif")),)))
-    itself = reverse_scores(pool, [pool], 2)
+    pool = make_pool(picture, classes, case=Case("x", (Source(Path("x.tif")),)))
+    itself = reverse_scores(pool, [pool], n_classes=2)
     assert itself.shape == (1, 1)
     assert itself[0, 0] > 0.9
     nothing = pool.labelled(np.zeros_like(classes))
-    assert np.isnan(reverse_scores(nothing, [pool], 2)).all()
-    assert np.isnan(reverse_scores(pool, [nothing], 2)).all()
+    assert np.isnan(reverse_scores(nothing, [pool], n_classes=2)).all()
+    assert np.isnan(reverse_scores(pool, [nothing], n_classes=2)).all()
     found = best(np.array([[0.2, np.nan], [0.6, np.nan]]))
     assert found[0] == 0.6
     assert np.isnan(found[1])
@@ -147,13 +147,13 @@ def test_scores_are_a_weighted_dice_and_undefined_where_a_class_is_missing() -> 
 def test_damage_covers_the_range_of_dice_and_starts_with_none() -> None:
     _, mask = scene(6)
     classes = (mask > 0).astype(np.uint8)
-    values = [float(dice_of(classes, one, 2)[0]) for one in damaged(classes)]
+    values = [float(dice_of(classes, one, n_classes=2)[0]) for one in damaged(classes)]
     assert values[0] == 1
     assert len(values) == 11
     assert sum(v < 0.5 for v in values) >= 2
     assert sum(0.5 <= v < 0.95 for v in values) >= 3
     assert len(damaged(np.zeros((4, 4), np.uint8))) == 1
-    assert np.isnan(dice_of(np.zeros(3, int), np.zeros(3, int), 2)).all()
+    assert np.isnan(dice_of(np.zeros(3, int), np.zeros(3, int), n_classes=2)).all()
 
 
 def test_grey_and_coloured_images_go_together_and_other_kinds_do_not(tmp_path: Path) -> None:
@@ -230,7 +230,9 @@ def test_channel_files_of_an_image_are_graded_together(tmp_path: Path) -> None:
         write(tmp_path, f"a_000{channel}", image + channel, None)
     write(tmp_path / "masks", "a", image, mask)
     notes: list[str] = []
-    (case,) = pair_masks(tmp_path / "masks" / "labels", [tmp_path / "images"], None, notes.append, channels=2)
+    (case,) = pair_masks(
+        tmp_path / "masks" / "labels", [tmp_path / "images"], axes=None, on_note=notes.append, channels=2
+    )
     assert case.id == "a"
     assert [path.path.name.split(".")[0] for path in case.images] == ["a_0000", "a_0001"]
     assert notes == []

@@ -8,14 +8,14 @@ from septum.workflows.review.sample import StudySettings
 
 def create(data, folder, **settings):
     sources = {"secrethuman": data / "labels", "secretmodel": data / "secretmodel"}
-    return review.create_study(data / "images", sources, folder, settings=StudySettings(**settings))
+    return review.create_study(data / "images", sources, output=folder, settings=StudySettings(**settings))
 
 
 def rate_all(study, reader, answer):
     """Rate every item by `answer(case, source, showing)`."""
     key = review.read_key(study)
     while (item := review.next_item(study, reader)) is not None:
-        review.rate(study, reader, item.code, answer(*key[item.code], item.showing))
+        review.rate(study, reader, code=item.code, value=answer(*key[item.code], item.showing))
 
 
 def by_case(case, source, showing):

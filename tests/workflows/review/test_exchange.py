@@ -23,7 +23,7 @@ def test_import_of_an_export_is_the_same_history(made, tmp_path_factory, answers
         shutil.copytree(made, root / name)
     with review.open_study(root / "one") as one, review.open_study(root / "two") as two:
         for place, reader, passed, comment in answers:
-            review.rate(one, reader, one.items[place].code, "pass" if passed else "fail", comment=comment)
+            review.rate(one, reader, code=one.items[place].code, value="pass" if passed else "fail", comment=comment)
             if comment.startswith("a"):
                 review.undo(one, reader)
         export_csv(one, root / "a.csv")
@@ -35,7 +35,7 @@ def test_import_of_an_export_is_the_same_history(made, tmp_path_factory, answers
 
 
 def test_a_spreadsheet_cannot_run_what_a_reader_typed(study, tmp_path):
-    review.rate(study, "anna", study.items[0].code, "pass", comment="=HYPERLINK(1)")
+    review.rate(study, "anna", code=study.items[0].code, value="pass", comment="=HYPERLINK(1)")
     export_csv(study, tmp_path / "a.csv", unblind=True)
     with (tmp_path / "a.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)

@@ -39,7 +39,7 @@ def test_the_report_says_what_is_missing(study, cases):
     with pytest.raises(DatasetError, match="must hold ratings"):
         measure_study(study)
     first = next(i for i in study.items if i.family == item.family and i.showing == 1)
-    review.rate(study, "anna", first.code, "pass")
+    review.rate(study, "anna", code=first.code, value="pass")
     notes = " ".join(measure_study(study, dice={"secretmodel": cases, "secrethuman": cases}).notes)
     assert "anna has rated 1 of 8 items" in notes
     assert "One reader alone" in notes
@@ -58,7 +58,7 @@ def test_a_likert_study_reports_the_scale_and_what_passes(data, tmp_path):
 
 
 def test_a_report_is_replaced_only_when_told_and_escapes_comments(study, tmp_path):
-    review.rate(study, "anna", study.items[0].code, "pass", comment="<script>alert(1)</script>")
+    review.rate(study, "anna", code=study.items[0].code, value="pass", comment="<script>alert(1)</script>")
     page, _ = report_study(study, tmp_path / "report")
     assert "<script>" not in page.read_text()
     with pytest.raises(ConfigError, match="--overwrite"):

@@ -31,7 +31,7 @@ def test_a_second_showing_counts_for_intra_reader_agreement_alone(study):
 
 def test_second_showings_alone_make_no_report(study):
     second = next(item for item in study.items if item.showing == 2)
-    review.rate(study, "anna", second.code, "pass")
+    review.rate(study, "anna", code=second.code, value="pass")
     with pytest.raises(DatasetError, match="must hold ratings of first showings"):
         measure_study(study)
 
@@ -56,7 +56,7 @@ def test_scores_of_several_methods_are_taken_by_name(tmp_path):
 
 
 def test_scores_that_do_not_fit_are_refused(study, cases, tmp_path):
-    review.rate(study, "anna", study.items[0].code, "pass")
+    review.rate(study, "anna", code=study.items[0].code, value="pass")
     with pytest.raises(DatasetError, match="must name one of the sources"):
         measure_study(study, dice={"": cases})
     (tmp_path / "no_report").mkdir()

@@ -73,21 +73,21 @@ def test_what_cannot_be_drawn_is_said(data, tmp_path):
     for i in range(2):
         write_labels(few / f"case{i}.png", mask(i))
     notes = []
-    made = review.create_study(data / "images", {"few": few}, tmp_path / "study", on_note=notes.append)
+    made = review.create_study(data / "images", {"few": few}, output=tmp_path / "study", on_note=notes.append)
     assert made.cases == 2
     assert "4 images have no mask from few" in notes[0]
     assert "only 2 cases" in notes[1]
     other = tmp_path / "other"
     write_labels(other / "zebra.png", mask(0))
     with pytest.raises(DatasetError, match="must have a case in common"):
-        find_candidates(data / "images", {"other": other}, None)
+        find_candidates(data / "images", {"other": other}, axes=None)
     with pytest.raises(ConfigError, match="at least one source"):
-        find_candidates(data / "images", {}, None)
+        find_candidates(data / "images", {}, axes=None)
 
 
 def test_volumes_are_shown_too(tmp_path):
     root = volumes(tmp_path / "data", 2)
-    review.create_study(root / "images", {"a": root / "labels"}, tmp_path / "study")
+    review.create_study(root / "images", {"a": root / "labels"}, output=tmp_path / "study")
     with review.open_study(tmp_path / "study") as study:
         path = study.pictures(study.items[0].code)[0]
     with Picture.open(path) as picture:

@@ -40,7 +40,7 @@ def test_pictures_are_named_by_code_and_hold_no_metadata(study):
 def test_the_key_can_be_taken_away_while_people_rate(study, folder):
     shutil.rmtree(folder / "key")
     item = review.next_item(study, "anna")
-    review.rate(study, "anna", item.code, "pass")
+    review.rate(study, "anna", code=item.code, value="pass")
     assert review.progress(study, "anna").rated == 1
     with pytest.raises(DatasetError, match="put the folder key back"):
         review.read_key(study)
@@ -50,7 +50,7 @@ def test_a_reader_meets_every_item_once_and_resumes(study):
     met = []
     while (item := review.next_item(study, "anna")) is not None:
         met.append(item.code)
-        review.rate(study, "anna", item.code, "pass")
+        review.rate(study, "anna", code=item.code, value="pass")
     assert sorted(met) == sorted(item.code for item in study.items)
     assert review.progress(study, "anna") == review.Progress("anna", 16, 16)
     assert review.readers(study) == (review.Progress("anna", 16, 16),)
@@ -59,18 +59,18 @@ def test_a_reader_meets_every_item_once_and_resumes(study):
 def test_undo_brings_the_last_item_back_and_keeps_the_history(study):
     assert review.undo(study, "anna") is None
     first = review.next_item(study, "anna")
-    review.rate(study, "anna", first.code, "fail")
+    review.rate(study, "anna", code=first.code, value="fail")
     assert review.undo(study, "anna") == first.code
     assert review.next_item(study, "anna") == first
-    review.rate(study, "anna", first.code, "pass")
+    review.rate(study, "anna", code=first.code, value="pass")
     assert [r.value for r in study.store.history(study.id)] == ["fail", None, "pass"]
 
 
 def test_answers_outside_the_scale_and_unknown_codes_are_refused(study):
     with pytest.raises(ConfigError, match="must be one of fail, pass"):
-        review.rate(study, "anna", study.items[0].code, "perhaps")
+        review.rate(study, "anna", code=study.items[0].code, value="perhaps")
     with pytest.raises(ConfigError, match="one of the 16 items"):
-        review.rate(study, "anna", "../../key/key", "pass")
+        review.rate(study, "anna", code="../../key/key", value="pass")
 
 
 def test_a_study_is_never_replaced(data, folder):
@@ -85,7 +85,7 @@ def test_a_failed_creation_leaves_nothing_behind(data, tmp_path):
     for i in range(6):
         write_labels(wrong / f"case{i}.png", mask(i, (20, 20)))
     with pytest.raises(GeometryError, match="must lie on one grid"):
-        review.create_study(data / "images", {"a": wrong}, tmp_path / "study")
+        review.create_study(data / "images", {"a": wrong}, output=tmp_path / "study")
     assert [p.name for p in tmp_path.iterdir()] == ["wrong"]
 
 
@@ -94,12 +94,12 @@ def test_another_database_can_hold_several_studies(data, tmp_path):
     sources = {"a": data / "labels"}
     for seed in (1, 2):
         settings = StudySettings(n=2, seed=seed)
-        review.create_study(data / "images", sources, tmp_path / f"s{seed}", settings=settings, database=url)
+        review.create_study(data / "images", sources, output=tmp_path / f"s{seed}", settings=settings, database=url)
     with (
         review.open_study(tmp_path / "s1", database=url) as one,
         review.open_study(tmp_path / "s2", database=url) as two,
     ):
-        review.rate(one, "anna", one.items[0].code, "pass")
+        review.rate(one, "anna", code=one.items[0].code, value="pass")
         assert review.progress(two, "anna").rated == 0
     with pytest.raises(ConfigError, match="give the --database"), review.open_study(tmp_path / "s1"):
         pass
@@ -116,7 +116,7 @@ def test_a_folder_that_is_no_study_is_refused(tmp_path, content):
 def test_real_images_become_a_study(realdata, tmp_path, name):
     folder = realdata / name
     settings = StudySettings(n=3)
-    review.create_study(folder / "images", {"human": folder / "labels"}, tmp_path / "study", settings=settings)
+    review.create_study(folder / "images", {"human": folder / "labels"}, output=tmp_path / "study", settings=settings)
     names = {path.name.split(".")[0].encode() for path in (folder / "images").iterdir()}
     with review.open_study(tmp_path / "study") as study:
         for item in study.items:

@@ -50,11 +50,11 @@ def test_short_work_stays_in_this_process_when_workers_are_automatic() -> None:
 def test_long_work_is_worth_other_processes_and_short_work_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_cores", lambda: 2)
     pool = CasePool("auto")
-    assert pool._is_worth_it(4.0, 10, 1000)
-    assert not pool._is_worth_it(4.0, 10, 20)
-    assert not pool._is_worth_it(1.0, 10, 1000)
+    assert pool._is_worth_it(4.0, 10, left=1000)
+    assert not pool._is_worth_it(4.0, 10, left=20)
+    assert not pool._is_worth_it(1.0, 10, left=1000)
     monkeypatch.setattr(parallel, "_cores", lambda: 1)
-    assert not pool._is_worth_it(4.0, 10, 1000)
+    assert not pool._is_worth_it(4.0, 10, left=1000)
 
 
 @pytest.mark.slow

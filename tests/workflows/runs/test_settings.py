@@ -15,19 +15,19 @@ from septum.workflows.runs.settings import load_settings, settings_toml
 def test_settings_come_back_from_the_toml_that_was_written(tmp_path: Path) -> None:
     settings = TrainSettings(network="paper", steps=12, foreground=True, plan=Path("plan.json"), until_dice=0.9)
     (tmp_path / "s.toml").write_text(settings_toml(settings))
-    assert load_settings(TrainSettings, tmp_path / "s.toml", {}) == settings
+    assert load_settings(TrainSettings, tmp_path / "s.toml", overrides={}) == settings
 
 
 def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text('seed = 3\nfolds = "all"\n')
-    settings = load_settings(TrainSettings, tmp_path / "s.toml", {"seed": 5})
+    settings = load_settings(TrainSettings, tmp_path / "s.toml", overrides={"seed": 5})
     assert (settings.seed, settings.folds, settings.network) == (5, "all", "auto")
 
 
 def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text("minuts = 3\n")
     with pytest.raises(ConfigError, match=r"unknown key 'minuts'.*did you mean 'minutes'"):
-        load_settings(TrainSettings, tmp_path / "s.toml", {})
+        load_settings(TrainSettings, tmp_path / "s.toml", overrides={})
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path) -> None:
 def test_files_that_make_no_sense_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "s.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):
-        load_settings(TrainSettings, tmp_path / "s.toml", {})
+        load_settings(TrainSettings, tmp_path / "s.toml", overrides={})
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        load_settings(TrainSettings, tmp_path / "none.toml", {})
+        load_settings(TrainSettings, tmp_path / "none.toml", overrides={})
 
 
 @pytest.mark.parametrize(

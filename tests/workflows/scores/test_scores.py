@@ -15,7 +15,7 @@ PREDICTION = np.array([[1, 0, 0, 1], [2, 2, 2, 1]])
 
 
 def scores(**options: object) -> dict[int, Score]:
-    found = score_case("a", REFERENCE, PREDICTION, labels={1: "one", 2: "two", 3: "three"}, **options)  # type: ignore[arg-type]
+    found = score_case("a", REFERENCE, prediction=PREDICTION, labels={1: "one", 2: "two", 3: "three"}, **options)  # type: ignore[arg-type]
     return {score.label: score for score in found}
 
 
@@ -47,7 +47,7 @@ def test_a_value_that_was_measured_replaces_that_of_the_counts_and_an_unknown_on
 
 def test_arrays_of_different_shapes_are_refused() -> None:
     with pytest.raises(GeometryError):
-        score_case("a", REFERENCE, PREDICTION[:1], labels={1: "one"})
+        score_case("a", REFERENCE, prediction=PREDICTION[:1], labels={1: "one"})
 
 
 def given(**means: float) -> list[Score]:

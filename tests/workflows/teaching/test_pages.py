@@ -73,12 +73,12 @@ def test_a_step_of_the_perceptron_is_numpys():
     net = Perceptron.create((2, 4, 2), generator=generator)
     points, classes = generator.normal(size=(9, 2)), [0, 1, 1, 0, 1, 0, 0, 1, 1]
     trace = perceptron.forward(net, points)
-    after = perceptron.descend(net, perceptron.backward(net, trace, classes), 0.3)
+    after = perceptron.descend(net, perceptron.backward(net, trace, classes), rate=0.3)
     start = {"weights": [w.tolist() for w in net.weights], "biases": [b.tolist() for b in net.biases]}
     loss, moved = run(
         "[perceptronStep(net, points, classes, 0.3), net]", net=start, points=points.tolist(), classes=classes
     )
-    assert np.isclose(loss, perceptron.loss(net, trace, classes))
+    assert np.isclose(loss, perceptron.loss(net, trace, targets=classes))
     for layer in range(2):
         assert np.allclose(moved["weights"][layer], after.weights[layer])
         assert np.allclose(moved["biases"][layer], after.biases[layer])

@@ -29,7 +29,7 @@ def test_a_perceptron_learns_a_real_image_from_three_scribbles_as_well_as_scikit
     assert marked.mean() < 0.01
     x, y = features[marked], scribbles[marked] - 1
     start = Perceptron.create((4, 12, 3), generator=np.random.default_rng(0))
-    trained, _ = perceptron.train(start, x, y, rate=0.5, steps=1500)
+    trained, _ = perceptron.train(start, x, targets=y, rate=0.5, steps=1500)
     own = (perceptron.predict(trained, features) == tissue.ravel()).mean()
     other = MLPClassifier((12,), activation="tanh", max_iter=2000, random_state=0).fit(x, y)
     theirs = (other.predict(features) == tissue.ravel()).mean()

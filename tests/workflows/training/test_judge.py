@@ -65,7 +65,9 @@ def narrow_plan(data: Path, path: Path) -> Path:
     """The plan that Septum derives, with a network of two narrow levels: seconds instead of a minute."""
     found = load_dataset(data, axes=None)
     machine = Machine("cpu", "32-true")
-    plan = derive_plan(found, found.labelled, TrainSettings(steps=1), machine, lambda note: None)
+    plan = derive_plan(
+        found, found.labelled, settings=TrainSettings(steps=1), machine=machine, on_note=lambda note: None
+    )
     unet = replace(
         plan.unet, features=(8, 16), strides=plan.unet.strides[:1], kernels=plan.unet.kernels[:2], deep_supervision=0
     )
@@ -89,7 +91,7 @@ def graded(model: Path, images: Path, output: Path) -> tuple[dict[str, Estimate]
     result = workflow.predict(
         model,
         [images],
-        output,
+        output=output,
         settings=PredictSettings(devices="cpu", precision="32-true"),
         on_progress=lambda what, share: None,
         on_note=lambda text: None,
@@ -126,7 +128,7 @@ def test_six_images_give_masks_that_pass_and_ruined_images_that_never_do(
     assert sum(one.verdict == "pass" for one in usual) >= 4
     for name, one in found.items():
         mask = io.read_labels(next((tmp_path / "out").glob(f"{name}.tif"))).array
-        dice = dice_of(truth[name].astype(int), mask.astype(int), 2)[0]
+        dice = dice_of(truth[name].astype(int), mask.astype(int), n_classes=2)[0]
         if one in usual:
             assert math.isnan(one.dice) or one.dice == pytest.approx(dice, abs=0.12)
         assert one.verdict != "pass" or dice >= 0.7, (name, dice)
@@ -145,7 +147,7 @@ def test_an_object_that_the_border_cuts_is_graded_near_its_truth(
     write(tmp_path, "cut", np.ascontiguousarray(image[:, 18:]))
     (one,) = graded(root / "model", tmp_path / "images", tmp_path / "out")[0].values()
     mask = io.read_labels(tmp_path / "out" / "cut.tif").array
-    dice = dice_of(labels[:, 18:].astype(int), mask.astype(int), 2)[0]
+    dice = dice_of(labels[:, 18:].astype(int), mask.astype(int), n_classes=2)[0]
     assert math.isnan(one.dice) or one.dice == pytest.approx(dice, abs=0.15)
 
 

@@ -70,7 +70,7 @@ def predict(model: Path, images: list[Path], output: Path, **options: object) ->
     workflow.predict(
         model,
         images,
-        output,
+        output=output,
         settings=PredictSettings(**{"devices": "cpu", "precision": "32-true", **options}),  # type: ignore[arg-type]
         on_progress=lambda what, share: None,
         on_note=lambda text: None,
@@ -158,11 +158,11 @@ def test_volumes_learn_objects_too(tmp_path: Path) -> None:
 def test_connected_pieces_of_named_classes_are_objects_and_unannotated_samples_none() -> None:
     classes = ClassMap((0, 3, 7), ("background", "a", "b"), ignore=9)
     labels = np.array([[3, 3, 0, 3], [7, 7, 0, 9]])
-    ids = object_ids(classes.to_classes(labels), labels, classes)
+    ids = object_ids(classes.to_classes(labels), labels, class_map=classes)
     assert ids[1, 3] == -1
     assert len(np.unique(ids[ids > 0])) == 3
     foreground = ClassMap((0, 1), ("background", "foreground"), ignore=9, foreground=True)
-    ids = object_ids(foreground.to_classes(labels * 10000), labels * 10000, foreground)
+    ids = object_ids(foreground.to_classes(labels * 10000), labels * 10000, class_map=foreground)
     assert ids.max() == 3
 
 

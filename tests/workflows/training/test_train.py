@@ -66,7 +66,7 @@ def predict(model: Path, images: list[Path], output: Path, **options: object) ->
     return workflow.predict(
         model,
         images,
-        output,
+        output=output,
         settings=PredictSettings(**{"devices": "cpu", **options}),  # type: ignore[arg-type]
         on_progress=lambda what, share: None,
         on_note=lambda text: None,

@@ -47,7 +47,7 @@ def doctor(
     typer.echo(_verdict(findings))
     if fix is not None:
         with Reporter() as reporter:
-            log = mend(dataset, fix, findings, axes=axes, overwrite=overwrite, on_progress=reporter.work)
+            log = mend(dataset, fix, findings=findings, axes=axes, overwrite=overwrite, on_progress=reporter.work)
         typer.echo(log)
         typer.echo(f"mended copy  {log.output}")
         if not (log.output / "labels").is_dir():

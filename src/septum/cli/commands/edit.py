@@ -96,7 +96,7 @@ def edit(
     }
     from septum.workflows.editing.settings import EditSettings
 
-    chosen = options.resolve(EditSettings, settings, given)
+    chosen = options.resolve(EditSettings, settings, given=given)
     if output is None and not chosen.dry_run:
         raise ConfigError("the output must be given, got none; add -o OUT, or --dry-run")
     _finish(_edit(image, labels, script, output or Path(), chosen), dry_run=chosen.dry_run)
@@ -119,7 +119,7 @@ def _edit(image: Path, labels: Path | None, script: Path | None, output: Path, s
     from septum.workflows.editing.script import Script, read_script
 
     steps = Script(()) if script is None else read_script(script)
-    return until_stopped(partial(editing.edit, image, labels, output, script=steps, settings=settings))
+    return until_stopped(partial(editing.edit, image, labels, output=output, script=steps, settings=settings))
 
 
 def _finish(result: EditResult, *, dry_run: bool) -> None:

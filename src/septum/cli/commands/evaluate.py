@@ -159,7 +159,7 @@ def evaluate(
     from septum.cli.progress import Reporter
     from septum.workflows.evaluation.settings import EvaluateSettings
 
-    chosen = options.resolve(EvaluateSettings, settings, given)
+    chosen = options.resolve(EvaluateSettings, settings, given=given)
     more = [family for family, wanted in (("instances", instances), ("em", em)) if wanted]
     chosen = replace(chosen, metrics=tuple(dict.fromkeys((*chosen.metrics, *more))))
     with StopRequest("stopping; nothing is written") as stop, Reporter() as reporter:
@@ -176,7 +176,7 @@ def evaluate(
             result = measure(
                 _named(predictions),
                 references,
-                output,
+                output=output,
                 readers=_as_mapping(_named(readers or [])),
                 images=images,
                 settings=chosen,

@@ -54,7 +54,7 @@ def instances(
     from septum.cli.progress import Reporter
     from septum.workflows.objects.split import SplitSettings, split_masks
 
-    chosen = options.resolve(SplitSettings, settings, given)
+    chosen = options.resolve(SplitSettings, settings, given=given)
     with StopRequest(WAITING) as stop, Reporter() as reporter:
         result = split_masks(masks, output, images=images, settings=chosen, hooks=hooks_of(reporter, stop))
     for path in result.written:

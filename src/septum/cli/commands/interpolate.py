@@ -70,7 +70,7 @@ def interpolate(
     from septum.workflows.editing.interpolate import interpolate_file
     from septum.workflows.editing.settings import InterpolateSettings
 
-    chosen = options.resolve(InterpolateSettings, settings, given)
+    chosen = options.resolve(InterpolateSettings, settings, given=given)
     result = until_stopped(partial(interpolate_file, mask, output, image=image, settings=chosen))
     if result.kept is not None:
         typer.echo(f"kept {result.kept}", err=True)

@@ -73,7 +73,7 @@ def lesson(
         typer.echo(f"  {number}. {asked.text}")
     typer.echo(f"  answer with: septum lesson {row.name} --question 1 --check {_form(computed.questions[0])}")
     typer.echo("")
-    typer.echo(write_figure(row, computed, output, overwrite=overwrite))
+    typer.echo(write_figure(row, computed, output=output, overwrite=overwrite))
 
 
 def _list() -> None:

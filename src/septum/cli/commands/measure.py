@@ -63,7 +63,7 @@ def measure(
     }
     from septum.workflows.objects import measure as workflow
 
-    chosen = options.resolve(workflow.MeasureSettings, settings, given)
+    chosen = options.resolve(workflow.MeasureSettings, settings, given=given)
     result = until_stopped(lambda hooks: workflow.measure(masks, output, images=images, settings=chosen, hooks=hooks))
     for path in result.written:
         typer.echo(path)

@@ -84,8 +84,8 @@ def pixels(
     }
     from septum.workflows.pipelines.pixels import PixelSettings, train_pixels
 
-    chosen = options.resolve(PixelSettings, settings, given)
-    learned = until_stopped(partial(train_pixels, images, scribbles, output, settings=chosen))
+    chosen = options.resolve(PixelSettings, settings, given=given)
+    learned = until_stopped(partial(train_pixels, images, scribbles, output=output, settings=chosen))
     for line in _lines(learned):
         typer.echo(line, err=True)
     typer.echo(output)

@@ -119,14 +119,14 @@ def predict(
     from septum.cli.progress import Reporter
     from septum.workflows.prediction.settings import PredictSettings
 
-    chosen = options.resolve(PredictSettings, settings, given)
+    chosen = options.resolve(PredictSettings, settings, given=given)
     with StopRequest(WAITING) as stop, Reporter() as reporter:
         from septum.workflows.prediction import workflow
 
         result = workflow.predict(
             model,
             images,
-            output,
+            output=output,
             settings=chosen,
             on_progress=reporter.work,
             on_note=reporter.note,

@@ -76,7 +76,7 @@ def quality(
     from septum.cli.progress import Reporter
     from septum.workflows.quality.grade_masks import QualitySettings, grade_masks
 
-    chosen = options.resolve(QualitySettings, settings, given)
+    chosen = options.resolve(QualitySettings, settings, given=given)
     with StopRequest(WAITING) as stop, Reporter() as reporter:
         result = grade_masks(
             masks, images, references=references, output=output, settings=chosen, hooks=hooks_of(reporter, stop)

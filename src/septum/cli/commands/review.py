@@ -97,12 +97,12 @@ def create(
     from septum.workflows.review.sample import StudySettings
     from septum.workflows.review.study import create_study
 
-    chosen = options.resolve(StudySettings, settings, given)
+    chosen = options.resolve(StudySettings, settings, given=given)
     with Reporter() as reporter:
         made = create_study(
             images,
             sources,
-            output,
+            output=output,
             settings=chosen,
             database=database,
             on_progress=reporter.work,
@@ -305,7 +305,9 @@ def _ask(study: Study, reader: str) -> None:
             code = review.undo(study, reader, origin="terminal")
             typer.echo(f"taken back: {code}" if code else "there is nothing to take back")
         elif key.lower() in keys:
-            review.rate(study, reader, item.code, keys[key.lower()].value, comment=comment, origin="terminal")
+            review.rate(
+                study, reader, code=item.code, value=keys[key.lower()].value, comment=comment, origin="terminal"
+            )
         else:
             typer.echo(f"the answer must be one of {', '.join([*keys, 'u', 'q'])}, got {key[:20]!r}", err=True)
 

@@ -121,7 +121,7 @@ def segment(
         from septum.workflows.pipelines.suggest import SuggestSettings
 
         given |= {"background": background, "foreground": foreground, "workers": workers}
-        _suggest(suggest, output, options.resolve(SuggestSettings, settings, given))
+        _suggest(suggest, output, options.resolve(SuggestSettings, settings, given=given))
         return
     if classifier is not None:
         if method or set_ or channel or bias_correct or smooth or pipeline or seeds or markers:
@@ -135,7 +135,7 @@ def segment(
             "probabilities": probabilities or None,
             "uncertainty": uncertainty or None,
         }
-        wanted = options.resolve(ApplySettings, settings, given)
+        wanted = options.resolve(ApplySettings, settings, given=given)
         _finish(_work(apply_classifier, images or [], output, classifier=classifier, settings=wanted))
         return
     if probabilities or uncertainty:
@@ -144,7 +144,7 @@ def segment(
     from septum.workflows.pipelines import segment as segmentation
 
     how = options.resolve(
-        segmentation.SegmentSettings, settings, given | paged | {"seeds": seeds or None, "markers": markers}
+        segmentation.SegmentSettings, settings, given=given | paged | {"seeds": seeds or None, "markers": markers}
     )
     _finish(_work(segmentation.segment, images or [], output, pipeline=chosen, settings=how))
 

@@ -68,7 +68,7 @@ def track(
     }
     from septum.workflows.tracking import track as workflow
 
-    chosen = options.resolve(workflow.TrackSettings, settings, given)
+    chosen = options.resolve(workflow.TrackSettings, settings, given=given)
     if model is None:
         result = until_stopped(lambda hooks: workflow.track(movie, output, images=images, settings=chosen, hooks=hooks))
     else:

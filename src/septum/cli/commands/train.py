@@ -137,7 +137,7 @@ def train(
     from septum.cli.progress import Reporter
     from septum.workflows.model.settings import TrainSettings
 
-    chosen = options.resolve(TrainSettings, settings, given, either=("minutes", "steps"))
+    chosen = options.resolve(TrainSettings, settings, given=given, either=("minutes", "steps"))
     try:
         with StopRequest(at_once=True) as stop, Reporter() as reporter:
             result = _train(dataset, output, chosen, stop, reporter, resume=resume, overwrite=overwrite)

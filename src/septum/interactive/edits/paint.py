@@ -81,7 +81,7 @@ def paint(
         region=region,
         cancelled=cancelled,
     )
-    return set_label(array, box, mask, value)
+    return set_label(array, box, mask=mask, label=value)
 
 
 def erase(
@@ -115,7 +115,7 @@ def erase(
     )
     if only is not None:
         mask &= is_one_of(array[box.slices], only)
-    return set_label(array, box, mask, 0)
+    return set_label(array, box, mask=mask, label=0)
 
 
 def brush_mask(
@@ -137,20 +137,20 @@ def brush_mask(
     """
     ndim = len(shape)
     step = np.array(spacing_mm(spacing, ndim))
-    radius = at_least(radius_mm, 0, "radius_mm")
+    radius = at_least(radius_mm, 0, name="radius_mm")
     line = positions_inside(points, shape)
-    one_of(brush, BRUSHES, "brush")
+    one_of(brush, BRUSHES, name="brush")
     flat = ndim == 3 and brush == "disc"
     if flat:
         line = line.copy()
-        line[:, axis] = slice_of(line, axis, shape)
+        line[:, axis] = slice_of(line, axis, shape=shape)
     room = np.ceil(radius / step + 1).astype(int)
     if flat:
         room[axis] = 0
     box = clip(Box.around(np.floor(line + 0.5).astype(np.int64), shape, margin=room.tolist()), region)
     mask = np.zeros(box.shape, bool)
     if mask.size:
-        _sweep(mask, line - box.start, step, radius, room, cancelled)
+        _sweep(mask, line - box.start, step=step, radius=radius, room=room, cancelled=cancelled)
         _draw_line(mask, line - box.start)
     return box, mask
 
@@ -194,13 +194,13 @@ def nearest_voxels(points: ArrayLike, shape: Sequence[int]) -> NDArray[np.int64]
     return np.asarray(np.minimum(voxels, np.asarray(shape) - 1), dtype=np.int64)
 
 
-def slice_of(points: Positions, axis: int, shape: Sequence[int]) -> int:
+def slice_of(points: Positions, axis: int, *, shape: Sequence[int]) -> int:
     """The one slice across `axis` in which all positions lie.
 
     Raises:
         ConfigError: an impossible axis, or positions in several slices.
 
-    >>> slice_of(np.array([[3.0, 1.0, 1.0], [3.0, 2.0, 5.0]]), 0, (5, 8, 8))
+    >>> slice_of(np.array([[3.0, 1.0, 1.0], [3.0, 2.0, 5.0]]), 0, shape=(5, 8, 8))
     3
     """
     if axis not in range(len(shape)):
@@ -214,10 +214,11 @@ def slice_of(points: Positions, axis: int, shape: Sequence[int]) -> int:
     return int(found[0])
 
 
-def set_label(labels: NDArray[Any], box: Box, mask: NDArray[np.bool_], label: int) -> Change:
+def set_label(labels: NDArray[Any], box: Box, *, mask: NDArray[np.bool_], label: int) -> Change:
     """The change that gives the voxels of `mask` (of `box`) this label, in a type that holds it.
 
-    >>> set_label(np.array([[0, 7, 0]], np.uint8), Box((0, 0), (1, 2)), np.array([[True, False]]), 3).labels.tolist()
+    >>> labels, box = np.array([[0, 7, 0]], np.uint8), Box((0, 0), (1, 2))
+    >>> set_label(labels, box, mask=np.array([[True, False]]), label=3).labels.tolist()
     [[3, 7]]
     """
     before = labels[box.slices]
@@ -270,6 +271,7 @@ def clip(box: Box, region: Box | None) -> Box:
 def _sweep(
     mask: NDArray[np.bool_],
     line: Positions,
+    *,
     step: Positions,
     radius: float,
     room: NDArray[np.int64],

@@ -74,10 +74,11 @@ def polygon(
     stop_if(cancelled)
     array = label_array(labels)
     value = label_value(label)
-    level, inside, plane = _outline(points, array.shape, axis)
-    box = inside if level is None else _in_volume(inside, axis, level, level + 1)
+    level, inside, plane = _outline(points, array.shape, axis=axis)
+    box = inside if level is None else _in_volume(inside, axis, start=level, stop=level + 1)
     mask = plane if level is None else np.expand_dims(plane, axis)
-    return set_label(array, *_cut(box, mask, region), value)
+    box, mask = _cut(box, mask, region=region)
+    return set_label(array, box, mask=mask, label=value)
 
 
 def fill(
@@ -124,12 +125,15 @@ def fill(
         window = whole
         if axis is not None and array.ndim == 3:
             window = clip(
-                _in_volume(Box.whole(_plane(array.shape, axis)), axis, int(place[axis]), int(place[axis]) + 1), whole
+                _in_volume(
+                    Box.whole(_plane(array.shape, axis)), axis, start=int(place[axis]), stop=int(place[axis]) + 1
+                ),
+                whole,
             )
-        found = _flooded(array, place, window, closed, axis if array.ndim == 3 else None)
+        found = _flooded(array, place, window=window, closed=closed, axis=axis if array.ndim == 3 else None)
         if found is not None:
-            change = set_label(array, *found, value)
-            result = change if result is None else _joined(array, result, change, value)
+            change = set_label(array, found[0], mask=found[1], label=value)
+            result = change if result is None else _joined(array, result, other=change, label=value)
     return result if result is not None else nothing(array)
 
 
@@ -178,22 +182,30 @@ def scissors(
     """
     stop_if(cancelled)
     array = label_array(labels)
-    one_of(operation, OPERATIONS, "operation")
+    one_of(operation, OPERATIONS, name="operation")
     value = label_value(label, low=1) if operation.startswith("fill") else 0
-    level, inside, plane = _outline(points, array.shape, axis)
+    level, inside, plane = _outline(points, array.shape, axis=axis)
     reach = None
     if level is not None:
-        reach = _slices(array.shape[axis], level, spacing_mm(spacing, array.ndim)[axis], through, first, last, depth_mm)
+        reach = _slices(
+            array.shape[axis],
+            level,
+            step=spacing_mm(spacing, array.ndim)[axis],
+            through=through,
+            first=first,
+            last=last,
+            depth_mm=depth_mm,
+        )
     if operation.endswith("outside"):
         outer = np.ones(array.shape if level is None else _plane(array.shape, axis), bool)
         outer[inside.slices] = ~plane
         inside, plane = Box.whole(outer.shape), outer
-    box = inside if reach is None else _in_volume(inside, axis, *reach)
+    box = inside if reach is None else _in_volume(inside, axis, start=reach[0], stop=reach[1])
     mask = plane if reach is None else np.expand_dims(plane, axis)
-    box, mask = _cut(box, np.broadcast_to(mask, box.shape), region)
+    box, mask = _cut(box, np.broadcast_to(mask, box.shape), region=region)
     if value == 0 and only is not None:
         mask = mask & is_one_of(array[box.slices], only)
-    return set_label(array, box, mask, value)
+    return set_label(array, box, mask=mask, label=value)
 
 
 def inside_polygon(corners: ArrayLike, shape: Sequence[int]) -> tuple[Box, NDArray[np.bool_]]:
@@ -218,15 +230,15 @@ def inside_polygon(corners: ArrayLike, shape: Sequence[int]) -> tuple[Box, NDArr
         return box, np.zeros(box.shape, bool)
     start = place - low
     stop = np.roll(start, -1, axis=0)
-    row, column = _crossings(start, stop, rows)
+    row, column = _crossings(start, stop, rows=rows)
     first = np.clip(np.ceil(column - _EXACT), 0, columns).astype(np.int64)
     turns = np.bincount(row * (columns + 1) + first, minlength=rows * (columns + 1)).reshape(rows, columns + 1)
     mask = (np.cumsum(turns, axis=1)[:, :columns] & 1).astype(bool)
-    _mark_edges(mask, start, stop)
+    _mark_edges(mask, start, stop=stop)
     return box, mask
 
 
-def _crossings(start: Positions, stop: Positions, rows: int) -> tuple[NDArray[np.int64], Positions]:
+def _crossings(start: Positions, stop: Positions, *, rows: int) -> tuple[NDArray[np.int64], Positions]:
     """Row and column of every crossing of an edge with the centre line of a row, each edge's lower end excluded."""
     flip = start[:, 0] > stop[:, 0]
     top, bottom = np.where(flip[:, None], stop, start), np.where(flip[:, None], start, stop)
@@ -238,7 +250,7 @@ def _crossings(start: Positions, stop: Positions, rows: int) -> tuple[NDArray[np
     return row, top[edge, 1] + share * (bottom[edge, 1] - top[edge, 1])
 
 
-def _mark_edges(mask: NDArray[np.bool_], start: Positions, stop: Positions) -> None:
+def _mark_edges(mask: NDArray[np.bool_], start: Positions, *, stop: Positions) -> None:
     """Mark the pixels whose centre lies exactly on an edge or corner."""
     rows, columns = mask.shape
     level = start[:, 0] == stop[:, 0]
@@ -246,7 +258,7 @@ def _mark_edges(mask: NDArray[np.bool_], start: Positions, stop: Positions) -> N
         if a[0] == int(a[0]) and 0 <= a[0] < rows:
             left, right = sorted((a[1], b[1]))
             mask[int(a[0]), max(int(np.ceil(left)), 0) : max(int(np.floor(right)) + 1, 0)] = True
-    row, column = _crossings(start[~level], stop[~level], rows)
+    row, column = _crossings(start[~level], stop[~level], rows=rows)
     corners = start[(start == np.floor(start)).all(axis=1)]
     row = np.concatenate([row, corners[:, 0].astype(np.int64)])
     column = np.concatenate([column, corners[:, 1]])
@@ -255,7 +267,7 @@ def _mark_edges(mask: NDArray[np.bool_], start: Positions, stop: Positions) -> N
     mask[row[on], near[on].astype(np.int64)] = True
 
 
-def _outline(points: ArrayLike, shape: tuple[int, ...], axis: int) -> tuple[int | None, Box, NDArray[np.bool_]]:
+def _outline(points: ArrayLike, shape: tuple[int, ...], *, axis: int) -> tuple[int | None, Box, NDArray[np.bool_]]:
     """The slice of a polygon (None in 2-D), its box within the plane, and the mask there."""
     given = np.asarray(points)
     if given.ndim != 2 or given.shape[1] != len(shape) or given.dtype.kind not in "iuf":
@@ -267,7 +279,7 @@ def _outline(points: ArrayLike, shape: tuple[int, ...], axis: int) -> tuple[int 
     place = given.astype(np.float64)
     if len(shape) == 2:
         return None, *inside_polygon(place, shape)
-    level = slice_of(place, axis, shape)
+    level = slice_of(place, axis, shape=shape)
     outside = place[:, axis][(place[:, axis] < -0.5) | (place[:, axis] > shape[axis] - 0.5)]
     if len(outside):
         raise GeometryError(
@@ -277,16 +289,16 @@ def _outline(points: ArrayLike, shape: tuple[int, ...], axis: int) -> tuple[int 
 
 
 def _slices(
-    count: int, level: int, step: float, through: str, first: int | None, last: int | None, depth_mm: float | None
+    count: int, level: int, *, step: float, through: str, first: int | None, last: int | None, depth_mm: float | None
 ) -> tuple[int, int]:
     """The slices of a cut, `stop` excluded."""
-    one_of(through, THROUGH, "through")
+    one_of(through, THROUGH, name="through")
     if through == "all":
         return 0, count
     if through == "symmetric":
         if depth_mm is None:
             raise ConfigError("a symmetric cut must have a depth, got none; give depth_mm")
-        reach = int(at_least(depth_mm, 0, "depth_mm") / 2 / step + 1e-6)
+        reach = int(at_least(depth_mm, 0, name="depth_mm") / 2 / step + 1e-6)
         return max(level - reach, 0), min(level + reach + 1, count)
     start, stop = 0 if first is None else first, count - 1 if last is None else last
     if not 0 <= start <= stop < count:
@@ -295,7 +307,7 @@ def _slices(
 
 
 def _flooded(
-    labels: NDArray[np.integer], place: NDArray[np.int64], window: Box, closed: bool, axis: int | None
+    labels: NDArray[np.integer], place: NDArray[np.int64], *, window: Box, closed: bool, axis: int | None
 ) -> tuple[Box, NDArray[np.bool_]] | None:
     """What hangs together with one voxel inside the window; None when the voxel lies outside of it."""
     inner = place - np.asarray(window.start)
@@ -315,12 +327,12 @@ def _flooded(
     tight = Box.of(mask) or Box.whole(mask.shape)  # never empty: the voxel under the point is in it
     cut = mask[tight.slices]
     if axis is not None:
-        tight, cut = _in_volume(tight, axis, 0, 1), np.expand_dims(cut, axis)
+        tight, cut = _in_volume(tight, axis, start=0, stop=1), np.expand_dims(cut, axis)
     start = tuple(a + b for a, b in zip(window.start, tight.start, strict=True))
     return Box(start, tuple(a + n for a, n in zip(start, tight.shape, strict=True))), cut
 
 
-def _joined(labels: NDArray[np.integer], one: Change, other: Change, label: int) -> Change:
+def _joined(labels: NDArray[np.integer], one: Change, *, other: Change, label: int) -> Change:
     """Two changes of the same labels as one."""
     box = one.box.union(other.box)
     mask = np.zeros(box.shape, bool)
@@ -329,7 +341,7 @@ def _joined(labels: NDArray[np.integer], one: Change, other: Change, label: int)
             slice(a - b, a - b + n) for a, b, n in zip(change.box.start, box.start, change.box.shape, strict=True)
         )
         mask[inner] |= (change.labels == label) & (labels[change.box.slices] != label)
-    return set_label(labels, box, mask, label)
+    return set_label(labels, box, mask=mask, label=label)
 
 
 def nothing(labels: NDArray[np.integer] | NDArray[np.bool_]) -> Change:
@@ -342,7 +354,7 @@ def nothing(labels: NDArray[np.integer] | NDArray[np.bool_]) -> Change:
     return Change(box, np.zeros(box.shape, np.uint8 if labels.dtype == bool else labels.dtype))
 
 
-def _cut(box: Box, mask: NDArray[np.bool_], region: Box | None) -> tuple[Box, NDArray[np.bool_]]:
+def _cut(box: Box, mask: NDArray[np.bool_], *, region: Box | None) -> tuple[Box, NDArray[np.bool_]]:
     """Box and mask cut to the region."""
     part = clip(box, region)
     inner = tuple(slice(p - q, r - q) for p, q, r in zip(part.start, box.start, part.stop, strict=True))
@@ -353,7 +365,7 @@ def _plane(shape: Sequence[int], axis: int) -> tuple[int, ...]:
     return tuple(int(n) for i, n in enumerate(shape) if i != axis)
 
 
-def _in_volume(box: Box, axis: int, start: int, stop: int) -> Box:
+def _in_volume(box: Box, axis: int, *, start: int, stop: int) -> Box:
     """A box of a plane as a box of the volume, from slice `start` to before `stop`."""
     return Box(
         (*box.start[:axis], start, *box.start[axis:]),

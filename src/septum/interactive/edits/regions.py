@@ -116,8 +116,8 @@ def hollow(
     [[0, 1, 0, 0, 0, 1, 0]]
     """
     array, step = _given(labels, spacing)
-    at_least(thickness_mm, 0, "thickness_mm", above=True)
-    one_of(side, ("inside", "outside", "both"), "side")
+    at_least(thickness_mm, 0, name="thickness_mm", above=True)
+    one_of(side, ("inside", "outside", "both"), name="side")
     run = partial(cleanup.hollow, spacing=step, thickness_mm=thickness_mm, side=side)
     return _mended(array, run, only=only, reach=_reach(step, thickness_mm), region=region, cancelled=cancelled)
 
@@ -151,8 +151,8 @@ def smooth(
     0
     """
     array, step = _given(labels, spacing)
-    one_of(kind, SMOOTHINGS, "kind")
-    at_least(size_mm, 0, "size_mm")
+    one_of(kind, SMOOTHINGS, name="kind")
+    at_least(size_mm, 0, name="size_mm")
     run: Callable[[Labels], Labels] = {
         "median": partial(cleanup.smooth_median, spacing=step, radius_mm=size_mm),
         "opening": partial(cleanup.opening, spacing=step, radius_mm=size_mm),
@@ -206,11 +206,11 @@ def islands(
     [[1, 1, 0, 0]]
     """
     array, step = _given(labels, spacing)
-    one_of(operation, ISLANDS, "operation")
-    one_of(connectivity, cleanup.CONNECTIVITY, "connectivity")
+    one_of(operation, ISLANDS, name="operation")
+    one_of(connectivity, cleanup.CONNECTIVITY, name="connectivity")
     seeds = np.zeros((0, array.ndim), np.int64)
     if operation in ("keep-selected", "remove-selected", "pick"):
-        seeds = _on_labels(array, points, only)
+        seeds = _on_labels(array, points, only=only)
         if operation == "keep-selected" and only is None:
             only = np.unique(array[tuple(seeds.T)]).tolist()
     if operation == "pick" and label is None:
@@ -266,7 +266,7 @@ def logic(
     """
     stop_if(cancelled)
     array = label_array(labels)
-    one_of(operation, LOGIC, "operation")
+    one_of(operation, LOGIC, name="operation")
     value = label_value(label, low=1)
     box = clip(Box.whole(array.shape), region)
     before = array[box.slices].view(np.uint8) if array.dtype == bool else array[box.slices]
@@ -274,7 +274,7 @@ def logic(
     if operation in ("invert", "clear", "fill"):
         wanted = {"invert": ~mine, "clear": np.zeros_like(mine), "fill": np.ones_like(mine)}[operation]
     else:
-        theirs = _theirs(array, other, of, box)
+        theirs = _theirs(array, other, of=of, box=box)
         wanted = {
             "copy": theirs,
             "add": mine | theirs,
@@ -311,7 +311,7 @@ def mask_image(
     [[-1.0, 6.0]]
     """
     array, picture = label_array(labels), np.asarray(image)
-    one_of(side, SIDES, "side")
+    one_of(side, SIDES, name="side")
     if picture.shape[-array.ndim :] != array.shape or picture.ndim not in (array.ndim, array.ndim + 1):
         raise GeometryError(f"labels must have the image's shape {picture.shape}, got {array.shape}; resample them")
     written = np.array(value).astype(picture.dtype)
@@ -367,7 +367,7 @@ def _mended(
     return Change(target, proposed[inner])
 
 
-def _on_labels(labels: Labels, points: ArrayLike | None, only: Sequence[int] | None) -> NDArray[np.int64]:
+def _on_labels(labels: Labels, points: ArrayLike | None, *, only: Sequence[int] | None) -> NDArray[np.int64]:
     """Voxels of the points, each on a label that is edited."""
     if points is None:
         raise ConfigError("this operation must be told a part, got no point; give points on it")
@@ -382,7 +382,7 @@ def _on_labels(labels: Labels, points: ArrayLike | None, only: Sequence[int] | N
     return voxels
 
 
-def _theirs(labels: Labels, other: ArrayLike | None, of: Sequence[int] | None, box: Box) -> NDArray[np.bool_]:
+def _theirs(labels: Labels, other: ArrayLike | None, *, of: Sequence[int] | None, box: Box) -> NDArray[np.bool_]:
     if other is None and of is None:
         raise ConfigError("this operation needs another label or layer, got neither; give of or other")
     second = labels if other is None else label_array(other, name="other")

@@ -64,8 +64,8 @@ class Rules:
     exclusive: bool = False
 
     def __post_init__(self) -> None:
-        one_of(self.overwrite, OVERWRITE, "overwrite")
-        one_of(self.area, AREAS, "area")
+        one_of(self.overwrite, OVERWRITE, name="overwrite")
+        one_of(self.area, AREAS, name="area")
         for name, value in (("low", self.low), ("high", self.high)):
             if value is not None and not math.isfinite(value):
                 raise ConfigError(f"{name} must be a number, got {value}; leave it out for an open range")
@@ -105,11 +105,11 @@ def filtered(
         raise GeometryError(f"the changed box {box} must lie inside the labels of shape {now.shape}")
     before, wanted = now[box.slices], change.labels
     allowed = before != wanted
-    allowed &= _replaceable(before, wanted, layer, rules)
+    allowed &= _replaceable(before, wanted, layer=layer, rules=rules)
     if rules.area != "everywhere":
-        allowed &= _area(layers, layer, rules, box)
+        allowed &= _area(layers, layer, rules=rules, box=box)
     if rules.low is not None or rules.high is not None:
-        allowed &= _in_range(image, now.shape, rules, box)
+        allowed &= _in_range(image, now.shape, rules=rules, box=box)
     others = {name: array[box.slices] for name, array in layers.items() if name != layer and rules.exclusive}
     for name, theirs in others.items():
         if rules.overwrite == "none" or (rules.overwrite == "visible" and name in rules.hidden_layers):
@@ -146,7 +146,9 @@ def known_layer(layers: Layers, name: str) -> NDArray[Any]:
     return layers[name]
 
 
-def _replaceable(before: NDArray[Any], wanted: NDArray[Any], layer: str, rules: Rules) -> NDArray[np.bool_] | np.bool_:
+def _replaceable(
+    before: NDArray[Any], wanted: NDArray[Any], *, layer: str, rules: Rules
+) -> NDArray[np.bool_] | np.bool_:
     """Where the rule about overwriting lets the label that is there go."""
     if rules.overwrite == "none":
         return np.asarray((before == 0) | (wanted == 0))
@@ -157,7 +159,7 @@ def _replaceable(before: NDArray[Any], wanted: NDArray[Any], layer: str, rules: 
     return np.bool_(True)
 
 
-def _area(layers: Layers, layer: str, rules: Rules, box: Box) -> NDArray[np.bool_]:
+def _area(layers: Layers, layer: str, *, rules: Rules, box: Box) -> NDArray[np.bool_]:
     shape = layers[layer].shape
     if rules.area_mask is not None:
         if rules.area_mask.shape != shape:
@@ -172,7 +174,7 @@ def _area(layers: Layers, layer: str, rules: Rules, box: Box) -> NDArray[np.bool
     return inside if rules.area == "inside" else ~inside
 
 
-def _in_range(image: NDArray[Any] | None, shape: tuple[int, ...], rules: Rules, box: Box) -> NDArray[np.bool_]:
+def _in_range(image: NDArray[Any] | None, shape: tuple[int, ...], *, rules: Rules, box: Box) -> NDArray[np.bool_]:
     if image is None:
         raise ConfigError("an editable range of intensities needs the image, got none; give it, or leave the range out")
     if image.shape not in (shape, (image.shape[0], *shape)):

@@ -60,8 +60,8 @@ def adaptive_brush(
     [[1, 1]]
     """
     if tolerance is not None:
-        at_least(tolerance, 0, "tolerance")
-    found = _reached(image, labels, points, radius_mm, spacing, region)
+        at_least(tolerance, 0, name="tolerance")
+    found = _reached(image, labels, points=points, radius_mm=radius_mm, spacing=spacing, region=region)
 
     def like(part: NDArray[Any], brush: Mask, centre: tuple[int, ...]) -> Mask:
         value = float(part[centre])
@@ -73,7 +73,7 @@ def adaptive_brush(
         numbers, _ = connected_parts(inside)
         return np.asarray(numbers == numbers[centre]) & inside
 
-    return found.change(_stroke(found, points, radius_mm, axis, like, cancelled), label)
+    return found.change(_stroke(found, points, radius_mm=radius_mm, axis=axis, paint=like, cancelled=cancelled), label)
 
 
 def threshold_brush(
@@ -104,7 +104,7 @@ def threshold_brush(
     """
     if low is not None and high is not None and not low <= high:
         raise ConfigError(f"low must not be above high, got {low} and {high}; exchange them")
-    found = _reached(image, labels, points, radius_mm, spacing, region)
+    found = _reached(image, labels, points=points, radius_mm=radius_mm, spacing=spacing, region=region)
 
     def between(part: NDArray[Any], brush: Mask, _: tuple[int, ...]) -> Mask:
         inside = brush.copy()
@@ -114,7 +114,9 @@ def threshold_brush(
             inside &= part <= high
         return inside
 
-    return found.change(_stroke(found, points, radius_mm, axis, between, cancelled), label)
+    return found.change(
+        _stroke(found, points, radius_mm=radius_mm, axis=axis, paint=between, cancelled=cancelled), label
+    )
 
 
 def ball(
@@ -140,20 +142,21 @@ def ball(
 def _reached(
     image: ArrayLike,
     labels: ArrayLike,
+    *,
     points: ArrayLike,
     radius_mm: float,
     spacing: Sequence[float] | None,
     region: Box | None,
 ) -> Scene:
     """The scene within the brush's reach of the points: the rest of a volume costs nothing."""
-    at_least(radius_mm, 0, "radius_mm")
+    at_least(radius_mm, 0, name="radius_mm")
     step = spacing_mm(spacing, np.ndim(image))
     margin = [int(min(radius_mm / s, n)) + 1 for s, n in zip(step, np.shape(image), strict=True)]
     return scene(image, labels, spacing=spacing, region=near(image, points, margin=margin, region=region))
 
 
 def _stroke(
-    found: Scene, points: ArrayLike, radius_mm: float, axis: int | None, paint: Any, cancelled: IsCancelled | None
+    found: Scene, points: ArrayLike, *, radius_mm: float, axis: int | None, paint: Any, cancelled: IsCancelled | None
 ) -> Mask:
     """The union of what `paint(part, brush, centre)` chooses at each position."""
     voxels = points_of(points, found)

@@ -48,7 +48,9 @@ class Fronts:
         self._padded = tuple(n + 2 for n in volume.shape)
         self._table = np.zeros((256, 256), np.int64) if table is None else table
         self._slope = slope
-        self._offsets, self._steps = _neighbours(self._padded, step, min(spacing), smoothness, full=full)
+        self._offsets, self._steps = _neighbours(
+            self._padded, step, finest=min(spacing), smoothness=smoothness, full=full
+        )
         self._largest = int(self._steps.max() + 255 * slope + self._table.max())
         longest = self._largest * sum(grey.shape)
         if longest >= 1 << 24:
@@ -98,7 +100,7 @@ class Fronts:
         self._key[seeds] = indices.astype(np.uint32)
         if len(seeds):
             state[3], state[4] = min(state[3], seeds.min()), max(state[4], seeds.max())
-        self._spread(np.concatenate([seeds, around]), state, cancelled)
+        self._spread(np.concatenate([seeds, around]), state, cancelled=cancelled)
         return self._touched(int(state[3]), int(state[4]))
 
     def labels(self, box: Box) -> NDArray[np.uint8]:
@@ -116,7 +118,7 @@ class Fronts:
         whole = self._key.reshape(self._padded)[1:-1, 1:-1, 1:-1] >> np.uint32(8)
         return whole[0] if len(self._shape) == 2 else whole
 
-    def _spread(self, begin: NDArray[np.int64], state: NDArray[np.int64], cancelled: IsCancelled | None) -> None:
+    def _spread(self, begin: NDArray[np.int64], state: NDArray[np.int64], *, cancelled: IsCancelled | None) -> None:
         """Fronts from voxels whose keys are set, each as its distance comes up."""
         from septum.interactive import compiled
 
@@ -164,7 +166,7 @@ class Fronts:
 
 
 def _neighbours(
-    padded: Sequence[int], step: Sequence[float], finest: float, smoothness: float, *, full: bool
+    padded: Sequence[int], step: Sequence[float], *, finest: float, smoothness: float, full: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Offsets in the flat padded array, and what a step along each costs by its length."""
     strides = np.array([padded[1] * padded[2], padded[2], 1])

@@ -78,15 +78,15 @@ def graph_cut(
     marks = marks_of(seeds, found)
     if not 0 <= smoothness <= _HARDEST:
         raise ConfigError(f"smoothness must be 0 to {_HARDEST}, got {smoothness:g}; 4 is usual")
-    at_least(sigma_mm, 0, "sigma_mm")
+    at_least(sigma_mm, 0, name="sigma_mm")
     values = np.unique(marks[marks != UNMARKED]).astype(np.int64)
     if len(values) != 2:
         raise ConfigError(f"seeds must hold exactly two labels, got {values.tolist()}; use geodesic for several")
     grey = levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm))
-    likelihoods = level_likelihoods(grey, marks, values)
+    likelihoods = level_likelihoods(grey, marks, values=values)
     favour = np.log(likelihoods[1] / likelihoods[0])
     pull = np.where(marks == values[1], np.inf, np.where(marks == values[0], -np.inf, favour[grey]))
-    inside = _cut(grey.astype(np.float32), pull, found.spacing, smoothness, cancelled)
+    inside = _cut(grey.astype(np.float32), pull, step=found.spacing, smoothness=smoothness, cancelled=cancelled)
     return Change(found.box, values.astype(label_type(found.labels.dtype, int(values[-1])))[inside.astype(np.intp)])
 
 
@@ -125,15 +125,15 @@ def geodesic(
     """
     found = scene(image, labels, spacing=spacing, region=region)
     marks = marks_of(seeds, found)
-    at_least(smoothness, 0, "smoothness")
-    at_least(sigma_mm, 0, "sigma_mm")
+    at_least(smoothness, 0, name="smoothness")
+    at_least(sigma_mm, 0, name="sigma_mm")
     if not 0 <= contrast <= 4096:
         raise ConfigError(f"contrast must be 0 to 4096, got {contrast:g}; 64 is usual")
     values = np.unique(marks[marks != UNMARKED]).astype(np.int64)
     if len(values) > 255:
         raise ConfigError(f"seeds must hold at most 255 labels, got {len(values)}; work in a smaller region")
     grey = levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm))
-    likelihoods = level_likelihoods(grey, marks, values)
+    likelihoods = level_likelihoods(grey, marks, values=values)
     table = np.zeros((256, 256), np.int64)
     table[1 : len(values) + 1] = np.rint(contrast * (1 - likelihoods / likelihoods.sum(axis=0)))
     fronts = Fronts(grey, spacing=found.spacing, smoothness=smoothness, slope=0, table=table)
@@ -146,6 +146,7 @@ def geodesic(
 def _cut(
     grey: NDArray[np.float32],
     pull: NDArray[np.float64],
+    *,
     step: Sequence[float],
     smoothness: float,
     cancelled: IsCancelled | None,
@@ -153,25 +154,26 @@ def _cut(
     """Where the cut is inside: everywhere at once, or in a band around the cut at half the resolution."""
     if grey.size <= _EXACT:
         stop_if(cancelled)
-        return _flow(grey, pull, np.ones(grey.shape, bool), pull > 0, step, smoothness)
+        return _flow(grey, pull, free=np.ones(grey.shape, bool), inside=pull > 0, step=step, smoothness=smoothness)
     factors = [2 if n >= 8 else 1 for n in grey.shape]
     coarse = _cut(
         _means(grey, factors),
         _pulls(pull, factors),
-        [s * f for s, f in zip(step, factors, strict=True)],
-        smoothness,
-        cancelled,
+        step=[s * f for s, f in zip(step, factors, strict=True)],
+        smoothness=smoothness,
+        cancelled=cancelled,
     )
     for axis, factor in enumerate(factors):
         coarse = np.repeat(coarse, factor, axis=axis) if factor > 1 else coarse
     inside = coarse[tuple(slice(n) for n in grey.shape)]
     stop_if(cancelled)
-    return _flow(grey, pull, _band(inside) | np.isinf(pull), inside, step, smoothness)
+    return _flow(grey, pull, free=_band(inside) | np.isinf(pull), inside=inside, step=step, smoothness=smoothness)
 
 
 def _flow(
     grey: NDArray[np.float32],
     pull: NDArray[np.float64],
+    *,
     free: Mask,
     inside: Mask,
     step: Sequence[float],
@@ -189,7 +191,7 @@ def _flow(
     strength = pull[free]
     terminal = np.where(np.isinf(strength), 0.0, strength * _UNIT)
     rows, columns, capacities = [], [], []
-    for one, other, weight, across in _links(grey, node, inside, step, smoothness):
+    for one, other, weight, across in _links(grey, node, inside=inside, step=step, smoothness=smoothness):
         both = (one >= 0) & (other >= 0)
         rows += [one[both], other[both]]
         columns += [other[both], one[both]]
@@ -219,7 +221,7 @@ Link = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], Mask]
 
 
 def _links(
-    grey: NDArray[np.float32], node: NDArray[np.int64], inside: Mask, step: Sequence[float], smoothness: float
+    grey: NDArray[np.float32], node: NDArray[np.int64], *, inside: Mask, step: Sequence[float], smoothness: float
 ) -> list[Link]:
     """Per axis and direction: nodes of neighbours (-1 where not free), weight, side of the second.
 

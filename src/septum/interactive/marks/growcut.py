@@ -95,9 +95,9 @@ class GrowCut:
         region: Box | None = None,
     ) -> None:
         self._scene = scene(image, labels, spacing=spacing, region=region)
-        at_least(smoothness, 0, "smoothness")
-        at_least(sigma_mm, 0, "sigma_mm")
-        one_of(connectivity, CONNECTIVITY, "connectivity")
+        at_least(smoothness, 0, name="smoothness")
+        at_least(sigma_mm, 0, name="sigma_mm")
+        one_of(connectivity, CONNECTIVITY, name="connectivity")
         grey = levels(smoothed(self._scene.image, spacing=self._scene.spacing, sigma_mm=sigma_mm))
         self._fronts = Fronts(
             grey, spacing=self._scene.spacing, smoothness=smoothness, slope=1, full=connectivity == "full"
@@ -125,7 +125,11 @@ class GrowCut:
         try:
             # a run that is stopped leaves nothing to go on from
             self._ready, going_on = False, bool(fresh)
-            changed = self._go_on(places, now, cancelled) if going_on else self._anew(places, now, cancelled)
+            changed = (
+                self._go_on(places, now, cancelled=cancelled)
+                if going_on
+                else self._anew(places, now, cancelled=cancelled)
+            )
         except Cancelled:
             self._fronts.reset()
             raise
@@ -140,7 +144,7 @@ class GrowCut:
         """All labels of the region, after an update."""
         return self._change(Box.whole(self._scene.box.shape))
 
-    def _anew(self, places: NDArray[np.int64], now: NDArray[np.int32], cancelled: IsCancelled | None) -> Box:
+    def _anew(self, places: NDArray[np.int64], now: NDArray[np.int32], *, cancelled: IsCancelled | None) -> Box:
         self._values = np.unique(now).astype(np.int64)
         if len(self._values) > 255:
             raise ConfigError(f"seeds must hold at most 255 labels, got {len(self._values)}; work in a smaller region")
@@ -148,7 +152,7 @@ class GrowCut:
         self._fronts.run(places, self._indices(now), cancelled=cancelled)
         return Box.whole(self._scene.box.shape)
 
-    def _go_on(self, places: NDArray[np.int64], now: NDArray[np.int32], cancelled: IsCancelled | None) -> Box:
+    def _go_on(self, places: NDArray[np.int64], now: NDArray[np.int32], *, cancelled: IsCancelled | None) -> Box:
         gone = places[self._marks[tuple(places.T)] != UNMARKED]
         kept = now != UNMARKED
         return self._fronts.run(places[kept], self._indices(now[kept]), gone=gone, cancelled=cancelled)

@@ -75,7 +75,7 @@ def speed_image(
     if contrast is None:
         half = _median_inside(slope, inside) or float(np.quantile(slope, 0.8)) or float(slope.max()) / 10
     else:
-        half = at_least(contrast, 0, "contrast", above=True)
+        half = at_least(contrast, 0, name="contrast", above=True)
     if half > 0:
         slope /= half
     np.multiply(slope, slope, out=slope)
@@ -139,22 +139,26 @@ def geodesic_contour(
     >>> bool(last.applied_to(labels).sum() > labels.sum())
     True
     """
-    found, inside = _begin(image, labels, label, spacing, region, iterations, every)
+    found, inside = _begin(
+        image, labels, label=label, spacing=spacing, region=region, iterations=iterations, every=every
+    )
     if not math.isfinite(balloon):
         raise ConfigError(f"balloon must be a finite number, got {balloon}; above 0 grows, below 0 shrinks")
-    at_least(curvature, 0, "curvature")
-    at_least(advection, 0, "advection")
+    at_least(curvature, 0, name="curvature")
+    at_least(advection, 0, name="advection")
     speed = speed_image(found.image, contrast=contrast, inside=inside, sigma_mm=sigma_mm, spacing=found.spacing)
 
     barred = _barred((found.labels != 0) & ~inside, inside)
 
     def move(level: Level, count: int) -> Level:
-        moved = _contour(level, speed, found.spacing, count, (balloon, curvature, advection))
+        moved = _contour(level, speed, spacing=found.spacing, count=count, scales=(balloon, curvature, advection))
         moved[barred & (moved < 0)] = min(found.spacing) / 2
         return moved
 
     start = _signed_distance(inside, found.spacing)
-    return _stream(found, inside, label, _shapes(start, (iterations, every, _RUN), move, cancelled))
+    return _stream(
+        found, inside, label=label, shapes=_shapes(start, (iterations, every, _RUN), move=move, cancelled=cancelled)
+    )
 
 
 def chan_vese(
@@ -195,23 +199,30 @@ def chan_vese(
     >>> bool(last.applied_to(labels).sum() > labels.sum())
     True
     """
-    found, inside = _begin(image, labels, label, spacing, region, iterations, every)
-    at_least(inside_weight, 0, "inside_weight", above=True)
-    at_least(outside_weight, 0, "outside_weight", above=True)
-    at_least(sigma_mm, 0, "sigma_mm")
-    blur = min(found.spacing) if smoothing_mm is None else at_least(smoothing_mm, 0, "smoothing_mm", above=True)
+    found, inside = _begin(
+        image, labels, label=label, spacing=spacing, region=region, iterations=iterations, every=every
+    )
+    at_least(inside_weight, 0, name="inside_weight", above=True)
+    at_least(outside_weight, 0, name="outside_weight", above=True)
+    at_least(sigma_mm, 0, name="sigma_mm")
+    blur = min(found.spacing) if smoothing_mm is None else at_least(smoothing_mm, 0, name="smoothing_mm", above=True)
     grey = levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm)).astype(np.float32)
 
     barred = _barred((found.labels != 0) & ~inside, inside)
     widths = [max(blur / s, _NARROW) for s in found.spacing]
 
     def move(level: Level, _: int) -> Level:
-        return _level_of(_lean(level < 0, grey, widths, (inside_weight, outside_weight)) & ~barred)
+        return _level_of(_lean(level < 0, grey, widths=widths, weights=(inside_weight, outside_weight)) & ~barred)
 
-    return _stream(found, inside, label, _shapes(_level_of(inside), (iterations, every, 1), move, cancelled))
+    return _stream(
+        found,
+        inside,
+        label=label,
+        shapes=_shapes(_level_of(inside), (iterations, every, 1), move=move, cancelled=cancelled),
+    )
 
 
-def _lean(mask: Mask, grey: NDArray[np.float32], widths: Sequence[float], weights: tuple[float, float]) -> Mask:
+def _lean(mask: Mask, grey: NDArray[np.float32], *, widths: Sequence[float], weights: tuple[float, float]) -> Mask:
     """One iteration of threshold dynamics; an empty or full shape, or one without contrast, stays as it is."""
     from scipy import ndimage
 
@@ -232,6 +243,7 @@ def _lean(mask: Mask, grey: NDArray[np.float32], widths: Sequence[float], weight
 def _begin(
     image: ArrayLike,
     labels: ArrayLike,
+    *,
     label: int,
     spacing: Sequence[float] | None,
     region: Box | None,
@@ -239,10 +251,10 @@ def _begin(
     every: int,
 ) -> tuple[Scene, Mask]:
     found = scene(image, labels, spacing=spacing, region=region)
-    at_least(iterations, 1, "iterations")
-    at_least(every, 1, "every")
+    at_least(iterations, 1, name="iterations")
+    at_least(every, 1, name="every")
     label_type(found.labels.dtype, label)
-    at_least(label, 1, "label")
+    at_least(label, 1, name="label")
     inside = np.asarray(found.labels == label)
     if not inside.any():
         raise ConfigError(
@@ -251,7 +263,7 @@ def _begin(
     return found, inside
 
 
-def _stream(found: Scene, inside: Mask, label: int, shapes: Iterator[Mask]) -> Iterator[Change]:
+def _stream(found: Scene, inside: Mask, *, label: int, shapes: Iterator[Mask]) -> Iterator[Change]:
     """One change per shape that differs from the last, each relative to the last."""
     held = found.labels.astype(label_type(found.labels.dtype, label))
     for fresh in shapes:
@@ -275,7 +287,7 @@ def _barred(foreign: Mask, inside: Mask) -> Mask:
     return np.asarray(~reached[numbers])
 
 
-def _shapes(base: Level, counts: tuple[int, int, int], move: Steps, cancelled: IsCancelled | None) -> Iterator[Mask]:
+def _shapes(base: Level, counts: tuple[int, int, int], *, move: Steps, cancelled: IsCancelled | None) -> Iterator[Mask]:
     """The shape after each `every` of the iterations, until `run` of them move nothing.
 
     `move` goes on from the level after a multiple of `run` iterations, so that the shape after n iterations is the same
@@ -305,6 +317,7 @@ def _level_of(mask: Mask) -> Level:
 def _contour(
     level: Level,
     speed: NDArray[np.float32],
+    *,
     spacing: Sequence[float],
     count: int,
     scales: tuple[float, float, float],

@@ -80,7 +80,7 @@ def live_wire(
     least = 3 if filled else 2
     if len(voxels) < least:
         raise ConfigError(f"points must hold {least} voxels or more, got {len(voxels)}; click along the outline")
-    cut, flat = _slice_of(voxels, axis, found)
+    cut, flat = _slice_of(voxels, axis, found=found)
     corners = np.delete(voxels, axis, axis=1) if found.image.ndim == 3 else voxels
     step = tuple(s for a, s in enumerate(found.spacing) if found.image.ndim == 2 or a != axis)
     wire = LiveWire(found.image[cut], spacing=step, sigma_mm=sigma_mm)
@@ -94,7 +94,7 @@ def live_wire(
         from scipy import ndimage
 
         outline = ndimage.binary_fill_holes(outline)
-    return _in_slice(found, cut, outline, label)
+    return _in_slice(found, cut, flat=outline, label=label)
 
 
 class LiveWire:
@@ -122,8 +122,8 @@ class LiveWire:
             raise GeometryError(f"image must be a picture (Y, X), got shape {array.shape}; cut a slice")
         self._shape = array.shape
         step = spacing_mm(spacing, 2)
-        at_least(0.0 if sigma_mm is None else sigma_mm, 0, "sigma_mm")
-        self._cost = _costs(array, step, sigma_mm)
+        at_least(0.0 if sigma_mm is None else sigma_mm, 0, name="sigma_mm")
+        self._cost = _costs(array, step, sigma_mm=sigma_mm)
         self._row = array.shape[1] + 2
         self._offsets = np.array([y * self._row + x for y, x in _MOVES], np.int64)
         self._kinds = np.array([0, 0, 1, 1, 2, 2, 3, 3], np.int64)
@@ -209,20 +209,20 @@ def level_tracing(
     """
     found = scene(image, labels, spacing=spacing, region=region)
     voxels = points_of(points, found)
-    one_of(side, SIDES, "side")
-    at_least(sigma_mm, 0, "sigma_mm")
+    one_of(side, SIDES, name="side")
+    at_least(sigma_mm, 0, name="sigma_mm")
     mask = np.zeros(found.image.shape, bool)
     for voxel in voxels:
         stop_if(cancelled)
-        cut, _ = _slice_of(voxel[None], axis, found)
+        cut, _ = _slice_of(voxel[None], axis, found=found)
         step = tuple(s for a, s in enumerate(found.spacing) if found.image.ndim == 2 or a != axis)
         plane = smoothed(found.image[cut], spacing=step, sigma_mm=sigma_mm)
         place = tuple(np.delete(voxel, axis)) if found.image.ndim == 3 else tuple(voxel)
-        mask[cut] |= _enclosed(plane, place, side)
+        mask[cut] |= _enclosed(plane, place, side=side)
     return found.change(mask, label)
 
 
-def _enclosed(plane: NDArray[Any], place: tuple[int, ...], side: str) -> NDArray[np.bool_]:
+def _enclosed(plane: NDArray[Any], place: tuple[int, ...], *, side: str) -> NDArray[np.bool_]:
     from scipy import ndimage
 
     parts = []
@@ -237,7 +237,7 @@ def _enclosed(plane: NDArray[Any], place: tuple[int, ...], side: str) -> NDArray
     return chosen
 
 
-def _slice_of(voxels: NDArray[np.int64], axis: int, found: Scene) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+def _slice_of(voxels: NDArray[np.int64], axis: int, *, found: Scene) -> tuple[tuple[Any, ...], tuple[int, ...]]:
     """The index of the points' slice, and its shape."""
     ndim = found.image.ndim
     if ndim == 2:
@@ -254,13 +254,13 @@ def _slice_of(voxels: NDArray[np.int64], axis: int, found: Scene) -> tuple[tuple
     return cut, tuple(n for a, n in enumerate(found.image.shape) if a != axis)
 
 
-def _in_slice(found: Scene, cut: tuple[Any, ...], flat: NDArray[np.bool_], label: int) -> Change:
+def _in_slice(found: Scene, cut: tuple[Any, ...], *, flat: NDArray[np.bool_], label: int) -> Change:
     mask = np.zeros(found.image.shape, bool)
     mask[cut] = flat
     return found.change(mask, label)
 
 
-def _costs(array: NDArray[Any], step: Sequence[float], sigma_mm: float | None) -> NDArray[np.uint16]:
+def _costs(array: NDArray[Any], step: Sequence[float], *, sigma_mm: float | None) -> NDArray[np.uint16]:
     """What it costs to enter each pixel along a row, along a column and along both diagonals, padded by one pixel."""
     smooth = smoothed(array, spacing=step, sigma_mm=sigma_mm).astype(np.float32, copy=False)
     slopes = [

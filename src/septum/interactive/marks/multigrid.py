@@ -101,11 +101,11 @@ class Multigrid:
         found[self.inner] = values
         x = found.ravel()
         try:
-            return self._solve(x, tolerance, cancelled)
+            return self._solve(x, tolerance, cancelled=cancelled)
         finally:
             values[...] = found[self.inner]
 
-    def _solve(self, x: Floats, tolerance: float, cancelled: IsCancelled | None) -> int:
+    def _solve(self, x: Floats, tolerance: float, *, cancelled: IsCancelled | None) -> int:
         system = (self.shape, self.fixed, *self.weights, self.diagonal)
         r, lp, p = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
         multigrid_kernels.laplacian(*system, np.where(self.fixed, x, np.float32(0)), r)
@@ -192,17 +192,19 @@ class Multigrid:
 def _coarser(matrix: Any, excess: Doubles) -> tuple[Level, Any, Doubles]:
     """A level, and the weights and excess of the next, of a quarter of its rows: paired, and the pairs paired."""
     aggregate = np.empty(matrix.shape[0], np.int32)
-    pairs = _gathered(matrix, aggregate, multigrid_kernels.pair(matrix.indptr, matrix.indices, matrix.data, aggregate))
+    pairs = _gathered(
+        matrix, aggregate, size=multigrid_kernels.pair(matrix.indptr, matrix.indices, matrix.data, aggregate)
+    )
     again = np.empty(pairs.shape[0], np.int32)
     size = multigrid_kernels.pair(pairs.indptr, pairs.indices, pairs.data, again)
     aggregate = again[aggregate]
     rows = (matrix.indptr, matrix.indices, matrix.data.astype(np.float32))
     level = Level(rows, _diagonal(matrix, excess).astype(np.float32), aggregate, size)
     beyond = np.bincount(aggregate, weights=excess, minlength=size).astype(np.float64)
-    return level, _gathered(pairs, again, size), beyond
+    return level, _gathered(pairs, again, size=size), beyond
 
 
-def _gathered(matrix: Any, aggregate: NDArray[np.int32], size: int) -> Any:
+def _gathered(matrix: Any, aggregate: NDArray[np.int32], *, size: int) -> Any:
     """Weights between aggregates: the sums of those between their rows."""
     rows = np.arange(len(aggregate))
     belongs = sparse.csr_matrix((np.ones(len(aggregate)), (rows, aggregate)), shape=(len(aggregate), size))

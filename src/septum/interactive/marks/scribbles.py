@@ -16,12 +16,12 @@ _EVERYWHERE = 0.02  # share of each histogram that is spread over all levels
 
 
 def level_likelihoods(
-    grey: NDArray[np.uint8], marks: NDArray[np.int32], values: NDArray[np.int64]
+    grey: NDArray[np.uint8], marks: NDArray[np.int32], *, values: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Likelihood of each of 256 levels under each label, `(len(values), 256)`, each row of sum 1.
 
     >>> grey, marks = np.array([[0, 0, 255]], np.uint8), np.array([[1, -1, 0]])
-    >>> (level_likelihoods(grey, marks, np.array([0, 1]))[:, 0] > 0.01).tolist()
+    >>> (level_likelihoods(grey, marks, values=np.array([0, 1]))[:, 0] > 0.01).tolist()
     [False, True]
     """
     from scipy import ndimage

@@ -64,7 +64,7 @@ def random_walker(
     """
     found = scene(image, labels, spacing=spacing, region=region)
     marks = marks_of(seeds, found)
-    prob, values = _solved(found.image, marks, found.spacing, beta, tolerance, cancelled)
+    prob, values = _solved(found.image, marks, step=found.spacing, beta=beta, tolerance=tolerance, cancelled=cancelled)
     kind = label_type(found.labels.dtype, int(values[-1]))
     new = values.astype(kind)[prob.argmax(axis=0)]
     new[marks != UNMARKED] = marks[marks != UNMARKED]
@@ -92,20 +92,21 @@ def walker_probabilities(
     array = np.asarray(image)
     found = scene(array, np.zeros(array.shape, np.uint8), spacing=spacing, region=region)
     marks = marks_of(seeds, found)
-    prob, values = _solved(found.image, marks, found.spacing, beta, tolerance, cancelled)
+    prob, values = _solved(found.image, marks, step=found.spacing, beta=beta, tolerance=tolerance, cancelled=cancelled)
     return prob, tuple(int(v) for v in values)
 
 
 def _solved(
     array: NDArray[Any],
     marks: NDArray[np.int32],
+    *,
     step: Sequence[float],
     beta: float,
     tolerance: float,
     cancelled: IsCancelled | None,
 ) -> tuple[Floats, NDArray[np.int64]]:
-    at_least(beta, 0, "beta", above=True)
-    at_least(tolerance, 0, "tolerance", above=True)
+    at_least(beta, 0, name="beta", above=True)
+    at_least(tolerance, 0, name="tolerance", above=True)
     values = np.unique(marks[marks != UNMARKED]).astype(np.int64)
     if len(values) > 32:
         raise ConfigError(f"seeds must hold at most 32 labels, got {len(values)}; use grow-cut for so many")
@@ -115,12 +116,14 @@ def _solved(
     index[marks != UNMARKED] = np.searchsorted(values, marks[marks != UNMARKED])
     flat = array.ndim == 2
     volume, places, lengths = (grey[None], index[None], (1.0, *step)) if flat else (grey, index, tuple(step))
-    prob = _probabilities(_weights(volume, lengths, beta), places, len(values), tolerance, cancelled)
+    prob = _probabilities(
+        _weights(volume, lengths, beta=beta), places, count=len(values), tolerance=tolerance, cancelled=cancelled
+    )
     return (prob[:, 0] if flat else prob), values
 
 
 def _probabilities(
-    weights: Sequence[Floats], index: NDArray[np.int32], count: int, tolerance: float, cancelled: IsCancelled | None
+    weights: Sequence[Floats], index: NDArray[np.int32], *, count: int, tolerance: float, cancelled: IsCancelled | None
 ) -> Floats:
     """Solve for all labels but the last, side by side; the last has what is left."""
     from septum.interactive.marks.multigrid import Multigrid
@@ -139,7 +142,7 @@ def _probabilities(
     return prob
 
 
-def _weights(grey: Floats, step: Sequence[float], beta: float) -> list[Floats]:
+def _weights(grey: Floats, step: Sequence[float], *, beta: float) -> list[Floats]:
     """Weight of the step to the next voxel along each axis."""
     found = []
     finest = min(step)

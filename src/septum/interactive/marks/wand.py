@@ -71,8 +71,8 @@ def magic_wand(
     >>> magic_wand([[5, 6, 9, 5]], [[0, 0, 0, 0]], points=[[0, 0]], tolerance=1).labels.tolist()
     [[1, 1]]
     """
-    one_of(connectivity, CONNECTIVITY, "connectivity")
-    at_least(sigma_mm, 0, "sigma_mm")
+    one_of(connectivity, CONNECTIVITY, name="connectivity")
+    at_least(sigma_mm, 0, name="sigma_mm")
     across = slice_axis(axis, np.ndim(image))
     if across is not None and sigma_mm == 0:
         margin = [0 if a == across else None for a in range(np.ndim(image))]
@@ -81,7 +81,7 @@ def magic_wand(
     voxels = points_of(points, found)
     array = smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm)
     if tolerance is not None:
-        at_least(tolerance, 0, "tolerance")
+        at_least(tolerance, 0, name="tolerance")
     mask = np.zeros(array.shape, bool)
     for voxel in voxels:
         stop_if(cancelled)

@@ -135,7 +135,7 @@ class PixelClassifier:
         bank = self.bank(image, spacing=spacing)
         place = checked_box(region, bank.shape)
         out = np.empty((len(self.labels), *place.shape), np.float32)
-        for block, prob in voted(self.forest, bank.block, blocks_of(bank, place), cancelled=cancelled):
+        for block, prob in voted(self.forest, bank.block, boxes=blocks_of(bank, place), cancelled=cancelled):
             out[(slice(None), *_within(block, place))] = prob
         return out
 
@@ -157,7 +157,7 @@ class PixelClassifier:
         values = np.array(self.labels, label_type(np.dtype(np.uint8), self.labels[-1]))
         out = np.empty(place.shape, values.dtype)
         done = 0
-        for block, prob in voted(self.forest, bank.block, blocks_of(bank, place), cancelled=cancelled):
+        for block, prob in voted(self.forest, bank.block, boxes=blocks_of(bank, place), cancelled=cancelled):
             out[_within(block, place)] = values[prob.argmax(axis=0)]
             done += prob[0].size
             if on_progress is not None:
@@ -245,13 +245,13 @@ def learnt(
         )
     trees, depth, seed = how
     forest, importance = grow_forest(features, classes, trees=trees, depth=depth, seed=seed)
-    if keep is not None and int(at_least(keep, 1, "keep")) < features.shape[1]:
+    if keep is not None and int(at_least(keep, 1, name="keep")) < features.shape[1]:
         best = np.sort(np.argsort(-importance, kind="stable")[:keep])
         before = settings.selection or range(features.shape[1])
         settings = replace(settings, selection=tuple(int(before[i]) for i in best))
         features = np.ascontiguousarray(features[:, best])
         forest, importance = grow_forest(features, classes, trees=trees, depth=depth, seed=seed)
-    expected = _forecast((features, marks, groups), how, cancelled) if forecast else None
+    expected = _forecast((features, marks, groups), how, cancelled=cancelled) if forecast else None
     numbered = {int(label): int(n) for label, n in zip(labels, counts, strict=True)}
     return PixelClassifier(
         settings, tuple(numbered), channels=len(bank.array), ndim=len(bank.shape), forest=forest,
@@ -342,7 +342,7 @@ def _joined(parts: Sequence[Samples], rng: np.random.Generator) -> Samples:
     return np.ascontiguousarray(features[chosen]), labels[chosen], groups[chosen]
 
 
-def _forecast(samples: Samples, how: tuple[int, int, int], cancelled: IsCancelled | None) -> Forecast | None:
+def _forecast(samples: Samples, how: tuple[int, int, int], *, cancelled: IsCancelled | None) -> Forecast | None:
     """Train without some groups and ask for their labels, until each was left out once; None with one group a label."""
     features, marks, groups = samples
     labels = np.unique(marks)
@@ -385,15 +385,15 @@ def blocks_of(bank: FilterBank, box: Box | None = None) -> Iterator[Box]:
 def voted(
     forest: Forest,
     features_in: Callable[[Box], Floats],
-    boxes: Iterable[Box],
     *,
+    boxes: Iterable[Box],
     cancelled: IsCancelled | None = None,
 ) -> Iterator[tuple[Box, Floats]]:
     """Every box with its probabilities `(K, *box)`, in order, on all cores, a few boxes ahead of their use.
 
     >>> samples, box = np.linspace(0, 1, 40, dtype=np.float32)[:, None], Box((0, 0), (1, 2))
     >>> forest, _ = grow_forest(samples, np.repeat([0, 1], 20), trees=5)
-    >>> [(box, prob)] = voted(forest, lambda box: np.array([[[0.0, 1.0]]], np.float32), [box])
+    >>> [(box, prob)] = voted(forest, lambda box: np.array([[[0.0, 1.0]]], np.float32), boxes=[box])
     >>> prob.argmax(axis=0).tolist()
     [[0, 1]]
     """

@@ -49,10 +49,10 @@ def derivatives(
         tails = sorted({order[axis:] for order in orders})
         following: dict[Orders, Floats] = {}
         for tail, array in partial.items():
-            padded = _mirrored(array, radius(sigma), axis, kept[axis])
+            padded = _mirrored(array, radius(sigma), axis=axis, keep=kept[axis])
             for head in (t[0] for t in tails if t[1:] == tail):
                 taps = kernel(sigma, head) / np.float32(spacing[axis] ** head)
-                following[(head, *tail)] = _along(padded, taps, axis)
+                following[(head, *tail)] = _along(padded, taps, axis=axis)
         partial = following
     return partial
 
@@ -87,7 +87,7 @@ def radius(sigma: float) -> int:
     return max(int(TRUNCATE * sigma + 0.5), 1)
 
 
-def _mirrored(array: Floats, reach: int, axis: int, keep: slice) -> Floats:
+def _mirrored(array: Floats, reach: int, *, axis: int, keep: slice) -> Floats:
     """What a kernel of this radius sees of an axis from the places `keep`, mirrored beyond the array."""
     start, stop = keep.start - reach, keep.stop + reach
     missing = (max(-start, 0), max(stop - array.shape[axis], 0))
@@ -98,7 +98,7 @@ def _mirrored(array: Floats, reach: int, axis: int, keep: slice) -> Floats:
     return padded[(*before, slice(start + missing[0], stop + missing[0]))]
 
 
-def _along(padded: Floats, taps: Floats, axis: int) -> Floats:
+def _along(padded: Floats, taps: Floats, *, axis: int) -> Floats:
     """Correlate along an axis, where the taps lie whole inside: a banded matrix times tiles of the array."""
     size = padded.shape[axis] - len(taps) + 1
     tile = min(TILE, size)

@@ -69,11 +69,11 @@ class FeatureSettings:
     selection: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        one_of(self.unit, UNITS, "unit")
+        one_of(self.unit, UNITS, name="unit")
         for kind in self.kinds:
-            one_of(kind, KINDS, "kinds")
+            one_of(kind, KINDS, name="kinds")
         for scale in self.scales:
-            if at_least(scale, 0.3, "scales") > LARGEST:
+            if at_least(scale, 0.3, name="scales") > LARGEST:
                 raise ConfigError(f"scales must be at most {LARGEST:g}, got {scale:g}; choose a smaller one")
         chosen = (0,) if self.selection is None else self.selection
         for name, values in (("kinds", self.kinds), ("scales", self.scales), ("selection", chosen)):
@@ -172,7 +172,7 @@ class FilterBank:
             groups.setdefault((feature.channel, feature.scale), []).append((row, feature))
         for (channel, scale), wanted in groups.items():
             kinds = {feature.kind for _, feature in wanted}
-            made = _scale_features(self.array[channel], place, scale, self.step, kinds)
+            made = _scale_features(self.array[channel], place, scale=scale, step=self.step, kinds=kinds)
             for row, feature in wanted:
                 out[row] = made[feature.kind][feature.part or 0]
         return out
@@ -244,15 +244,15 @@ def blocks(box: Box, *, voxels: int = 1 << 18) -> Iterator[Box]:
 
 
 def _scale_features(
-    channel: NDArray[Any], box: Box, scale: float, step: Sequence[float], kinds: set[str]
+    channel: NDArray[Any], box: Box, *, scale: float, step: Sequence[float], kinds: set[str]
 ) -> dict[str, list[Floats]]:
     """The features of one channel and scale in `box`, by kind.
 
     The gradient reaches as far round the box as the window of the structure tensor, the image by a kernel further.
     """
     window = [radius(OUTER * scale / s) if "structure" in kinds else 0 for s in step]
-    wide = _grown(box, channel.shape, window)
-    crop = _grown(wide, channel.shape, [radius(scale / s) for s in step])
+    wide = _grown(box, channel.shape, margin=window)
+    crop = _grown(wide, channel.shape, margin=[radius(scale / s) for s in step])
     part = channel[crop.slices].astype(np.float32)
     ndim = part.ndim
     zero, first, second = _orders(ndim)
@@ -277,11 +277,11 @@ def _scale_features(
         middle = _seen_from(wide, box)
         made["gradient"] = [np.sqrt(_sum(np.square(slopes[o][middle]) for o in first))]
         if "structure" in kinds:
-            made["structure"] = _structure([slopes[o] for o in first], middle, OUTER * scale, step)
+            made["structure"] = _structure([slopes[o] for o in first], middle, scale=OUTER * scale, step=step)
     return made
 
 
-def _grown(box: Box, shape: Sequence[int], margin: Sequence[int]) -> Box:
+def _grown(box: Box, shape: Sequence[int], *, margin: Sequence[int]) -> Box:
     return Box.around([box.start, [b - 1 for b in box.stop]], shape, margin=margin)
 
 
@@ -309,7 +309,9 @@ def _sum(arrays: Iterator[Floats]) -> Floats:
     return total
 
 
-def _structure(gradient: list[Floats], inner: tuple[slice, ...], scale: float, step: Sequence[float]) -> list[Floats]:
+def _structure(
+    gradient: list[Floats], inner: tuple[slice, ...], *, scale: float, step: Sequence[float]
+) -> list[Floats]:
     """Eigenvalues of the outer product of the gradient, averaged over a Gaussian window."""
     ndim = len(gradient)
     zero = (0,) * ndim

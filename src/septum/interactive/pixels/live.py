@@ -57,7 +57,7 @@ class LivePixels:
         self._keep, self._how = keep, (trees, depth, seed)
         self._made: dict[Box, Floats] = {}
         needed = int(np.prod(self.region.shape)) * len(self.bank.features) * 4
-        self._keeps = needed <= at_least(memory_mb, 0, "memory_mb") * 1e6
+        self._keeps = needed <= at_least(memory_mb, 0, name="memory_mb") * 1e6
         self.classifier: PixelClassifier | None = None
 
     def update(self, seeds: ArrayLike, *, cancelled: IsCancelled | None = None) -> PixelClassifier:
@@ -95,7 +95,7 @@ class LivePixels:
         def features_in(block: Box) -> Floats:
             return self._made[block] if chosen is None else self._made[block][chosen]
 
-        for block, prob in voted(learned.forest, features_in, self._made, cancelled=cancelled):
+        for block, prob in voted(learned.forest, features_in, boxes=self._made, cancelled=cancelled):
             inner = (slice(a - o, b - o) for a, b, o in zip(block.start, block.stop, self.region.start, strict=True))
             out[(slice(None), *inner)] = prob
         return out

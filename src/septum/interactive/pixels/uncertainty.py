@@ -30,7 +30,7 @@ def uncertainty(prob: Floats, *, kind: str = "entropy") -> Floats:
     >>> uncertainty(np.array([[1.0, 0.5], [0.0, 0.5]], np.float32)).tolist()
     [0.0, 1.0]
     """
-    one_of(kind, MEASURES, "kind")
+    one_of(kind, MEASURES, name="kind")
     if len(prob) < 2:
         raise ConfigError(f"prob must hold two labels or more, got {len(prob)}; there is nothing to be unsure of")
     if kind == "margin":
@@ -63,7 +63,7 @@ def most_uncertain(
     """
     from scipy import ndimage
 
-    at_least(radius_mm, 0, "radius_mm")
+    at_least(radius_mm, 0, name="radius_mm")
     step = spacing_mm(spacing, unsure.ndim)
     smooth = ndimage.gaussian_filter(unsure, [radius_mm / s for s in step]) if radius_mm else unsure.copy()
     if without is not None:

@@ -52,8 +52,8 @@ class History:
     """
 
     def __init__(self, *, max_bytes: int = 50_000_000, max_steps: int = 1000) -> None:
-        self.max_bytes = int(at_least(max_bytes, 1, "undo_bytes"))
-        self.max_steps = int(at_least(max_steps, 1, "undo_steps"))
+        self.max_bytes = int(at_least(max_bytes, 1, name="undo_bytes"))
+        self.max_steps = int(at_least(max_steps, 1, name="undo_steps"))
         self._past: deque[Step] = deque()
         self._future: list[Step] = []
         self.nbytes = 0

@@ -118,7 +118,7 @@ def _read(path: Path) -> tuple[list[Record], int, SessionError | None]:
             sound = len(start) if len(start) == len(MAGIC) else 0
             while sound:
                 try:
-                    record = _read_record(file, size - sound, len(records), path)
+                    record = _read_record(file, size - sound, number=len(records), path=path)
                 except SessionError as damage:
                     return records, sound, damage
                 if record is None:
@@ -130,7 +130,7 @@ def _read(path: Path) -> tuple[list[Record], int, SessionError | None]:
         raise SessionError(f"{path} cannot be read: {error.strerror or error}; check the folder") from error
 
 
-def _read_record(file: BinaryIO, left: int, number: int, path: Path) -> Record | None:
+def _read_record(file: BinaryIO, left: int, *, number: int, path: Path) -> Record | None:
     """The next record; None at the end, or where the last write was cut off."""
     head = file.read(_HEAD.size + _META.size)
     if len(head) < _HEAD.size + _META.size:
@@ -149,10 +149,10 @@ def _read_record(file: BinaryIO, left: int, number: int, path: Path) -> Record |
         if not file.read(1):
             return None
         raise _damaged(path, number)
-    return _unpacked(body, path, number)
+    return _unpacked(body, path, number=number)
 
 
-def _unpacked(body: bytes, path: Path, number: int) -> Record:
+def _unpacked(body: bytes, path: Path, *, number: int) -> Record:
     if len(body) < _META.size:
         raise _damaged(path, number)
     (length,) = _META.unpack_from(body)

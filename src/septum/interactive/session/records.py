@@ -106,12 +106,12 @@ def step_record(kind: str, step: Step) -> Record:
     return Record({"kind": kind, "what": step.what, "deltas": parts}, data)
 
 
-def read_step(record: Record, shape: tuple[int, ...], layers: Layers) -> Step:
+def read_step(record: Record, shape: tuple[int, ...], *, layers: Layers) -> Step:
     """The edit of a record; `SessionError` where it does not fit the layers.
 
     >>> before, after = np.array([[0, 0]], np.uint8), np.array([[0, 3]], np.uint8)
     >>> step = Step("paint", (Delta.between("main", Box((0, 0), (1, 2)), before, after),))
-    >>> read_step(step_record("edit", step), (1, 2), {"main": after}).what
+    >>> read_step(step_record("edit", step), (1, 2), layers={"main": after}).what
     'paint'
     """
     what, parts = record.meta.get("what"), record.meta.get("deltas")
@@ -119,7 +119,7 @@ def read_step(record: Record, shape: tuple[int, ...], layers: Layers) -> Step:
         raise SessionError("an edit must have a name and what it changed, got none; the file is damaged")
     data, deltas = record.data, []
     for part in parts:
-        layer, box, changed = _read_place(part, shape, layers)
+        layer, box, changed = _read_place(part, shape, layers=layers)
         runs, data = Runs.from_bytes(data, columns=2)
         runs.arrays(math.prod(box.shape))
         deltas.append(Delta(layer, box, runs, changed))
@@ -128,7 +128,7 @@ def read_step(record: Record, shape: tuple[int, ...], layers: Layers) -> Step:
     return Step(what, tuple(deltas))
 
 
-def _read_place(part: Any, shape: tuple[int, ...], layers: Layers) -> tuple[str, Box, int]:
+def _read_place(part: Any, shape: tuple[int, ...], *, layers: Layers) -> tuple[str, Box, int]:
     """Layer, box and number of changed voxels, as an edit's details say them."""
     try:
         layer, changed = part["layer"], part["changed"]
@@ -145,12 +145,12 @@ def _read_place(part: Any, shape: tuple[int, ...], layers: Layers) -> tuple[str,
 
 
 def session_records(
-    layers: Layers, spacing: Sequence[float], history: History, source: Mapping[str, str]
+    layers: Layers, spacing: Sequence[float], *, history: History, source: Mapping[str, str]
 ) -> Iterator[Record]:
     """The records of a snapshot, one at a time.
 
     >>> layers, source = {"main": np.array([[0, 3]], np.uint8)}, {}
-    >>> [record.meta["kind"] for record in session_records(layers, (1.0, 1.0), History(), source)]
+    >>> [record.meta["kind"] for record in session_records(layers, (1.0, 1.0), history=History(), source=source)]
     ['session', 'layer']
     """
     shape = next(iter(layers.values())).shape
@@ -182,7 +182,7 @@ def read_stored(content: Sequence[Record], image_shape: tuple[int, ...] | None =
         GeometryError: not of the image's shape.
 
     >>> layers = {"main": np.array([[0, 3]], np.uint8)}
-    >>> read_stored(list(session_records(layers, (1.0, 0.5), History(), {}))).spacing
+    >>> read_stored(list(session_records(layers, (1.0, 0.5), history=History(), source={}))).spacing
     (1.0, 0.5)
     """
     meta: Any = content[0].meta if content else {}
@@ -214,7 +214,7 @@ def read_stored(content: Sequence[Record], image_shape: tuple[int, ...] | None =
     for record in content[1 + count :]:
         if record.meta.get("kind") not in steps:
             raise SessionError(f"a snapshot must hold layers and steps, got {record.meta.get('kind')!r}; it is damaged")
-        steps[record.meta["kind"]].append(read_step(record, grid, layers))
+        steps[record.meta["kind"]].append(read_step(record, grid, layers=layers))
     return Stored(
         layers, tuple(map(float, spacing)), limits[0], limits[1], source, tuple(steps["past"]), tuple(steps["future"])
     )
@@ -242,11 +242,13 @@ def read_session(folder: Path, *, image_shape: tuple[int, ...] | None = None, un
         except SessionError as error:
             failure = failure or error
             continue
-        return _with_journals(folder, first, [n for n in sorted(numbers) if n >= number], until_damage)
+        return _with_journals(
+            folder, first, numbers=[n for n in sorted(numbers) if n >= number], until_damage=until_damage
+        )
     raise failure or SessionError(f"{folder} must hold a session that is whole, got none")
 
 
-def _with_journals(folder: Path, first: Stored, numbers: Sequence[int], until_damage: bool) -> Kept:
+def _with_journals(folder: Path, first: Stored, *, numbers: Sequence[int], until_damage: bool) -> Kept:
     """The records of the journals since a snapshot, the oldest first."""
     later: list[Record] = []
     tail, sound, damaged = 0, 0, False

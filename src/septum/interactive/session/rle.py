@@ -135,7 +135,7 @@ class Delta:
         return self.runs.nbytes + 200
 
     @classmethod
-    def between(cls, layer: str, box: Box, before: NDArray[Any], after: NDArray[Any]) -> Delta | None:
+    def between(cls, layer: str, box: Box, *, before: NDArray[Any], after: NDArray[Any]) -> Delta | None:
         """The difference of two arrays of the box's shape; None when there is none."""
         differs = before != after
         tight = Box.of(differs)

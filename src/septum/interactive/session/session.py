@@ -139,7 +139,7 @@ class Session:
             SessionError: no session there, it is open elsewhere, or its files are damaged.
         """
         kept = records.read_session(folder, image_shape=_shape(image), until_damage=until_damage)
-        session = cls._of(kept, image, rules)
+        session = cls._of(kept, image, rules=rules)
         session._keeper = Keeper(folder, autosave=autosave, durable=durable)
         if not session._keeper.resume(kept):
             session.save()
@@ -150,10 +150,12 @@ class Session:
         cls, folder: Path, *, image: ArrayLike | None = None, rules: Rules | None = None, until_damage: bool = False
     ) -> Self:
         """As `open`, but in memory only: the folder stays as it is, even while another program has it open."""
-        return cls._of(records.read_session(folder, image_shape=_shape(image), until_damage=until_damage), image, rules)
+        return cls._of(
+            records.read_session(folder, image_shape=_shape(image), until_damage=until_damage), image, rules=rules
+        )
 
     @classmethod
-    def _of(cls, kept: records.Kept, image: ArrayLike | None, rules: Rules | None) -> Self:
+    def _of(cls, kept: records.Kept, image: ArrayLike | None, *, rules: Rules | None) -> Self:
         first = kept.first
         limits = {"undo_bytes": first.undo_bytes, "undo_steps": first.undo_steps}
         session = cls(first.layers, image=image, spacing=first.spacing, rules=rules, source=first.source, **limits)
@@ -242,7 +244,7 @@ class Session:
     ) -> Change | None:
         """What a tool proposes, without applying it: to be shown, and handed to `apply` or forgotten; as `run`."""
         found = tool(self._picture(channel), self.labels(layer), spacing=self.spacing, **options)
-        return found if isinstance(found, Change) else _together(found, self.labels(layer), on_preview)
+        return found if isinstance(found, Change) else _together(found, self.labels(layer), on_preview=on_preview)
 
     def allowed(self, change: Change, *, layer: str | None = None, rules: Rules | None = None) -> Change:
         """What the rules (the session's by default) leave of a change to its own layer; errors as `apply`."""
@@ -264,7 +266,7 @@ class Session:
         name = self._name(layer)
         whole_labels(change)
         kept = filtered(change, self._layers, layer=name, rules=self.rules, image=self.image)
-        found = [Delta.between(n, c.box, self._layers[n][c.box.slices], c.labels) for n, c in kept.items()]
+        found = [Delta.between(n, c.box, before=self._layers[n][c.box.slices], after=c.labels) for n, c in kept.items()]
         step = Step(what, tuple(delta for delta in found if delta is not None))
         if not step.deltas:
             return None
@@ -299,7 +301,9 @@ class Session:
             SessionError: it cannot be written; the session goes on as it was.
         """
         if self._keeper is not None:
-            self._keeper.save(records.session_records(self._layers, self.spacing, self._history, self.source))
+            self._keeper.save(
+                records.session_records(self._layers, self.spacing, history=self._history, source=self.source)
+            )
 
     def close(self) -> None:
         """Give the journal back; everything is in it already."""
@@ -379,7 +383,7 @@ class Session:
             name, labels = records.read_layer(record, self.shape)
             self._take(name, labels)
         elif kind == "edit":
-            step = records.read_step(record, self.shape, self._layers)
+            step = records.read_step(record, self.shape, layers=self._layers)
             self._set(step, forward=True)
             self._history.push(step)
         elif kind == "undo":
@@ -395,7 +399,7 @@ def _shape(image: ArrayLike | None) -> tuple[int, ...] | None:
 
 
 def _together(
-    changes: Iterator[Change], labels: NDArray[Any], on_preview: Callable[[Change], None] | None
+    changes: Iterator[Change], labels: NDArray[Any], *, on_preview: Callable[[Change], None] | None
 ) -> Change | None:
     """Changes that each begin where the last one ended, as one change of `labels`; None without any."""
     now, box = labels, None

@@ -50,8 +50,8 @@ def fill_between_slices(
     found = scene(image, labels, spacing=spacing, region=region)
     drawn: dict[int, list[int]] | None = None
     if axis is not None or slices is not None:
-        across = 0 if axis is None else int(at_least(axis, 0, "axis"))
-        drawn = {across: _drawn(found.labels, across, slices, found.box.start)}
+        across = 0 if axis is None else int(at_least(axis, 0, name="axis"))
+        drawn = {across: _drawn(found.labels, across, slices=slices, start=found.box.start)}
     filled = interpolate(
         found.labels,
         drawn=drawn,
@@ -64,7 +64,7 @@ def fill_between_slices(
     return Change(found.box, filled)
 
 
-def _drawn(labels: NDArray[Any], axis: int, slices: Sequence[float] | None, start: Sequence[int]) -> list[int]:
+def _drawn(labels: NDArray[Any], axis: int, *, slices: Sequence[float] | None, start: Sequence[int]) -> list[int]:
     """Drawn slices counted from the start of the region."""
     if labels.ndim != 3 or axis > 2:
         raise ConfigError(f"axis must be 0, 1 or 2 of a volume, got {axis} of {labels.ndim} axes; give a volume")

@@ -139,9 +139,19 @@ def leave_one_slice_out(
     picture = None if image is None else np.asarray(image)
     seen: list[Hidden] = []
     for count in HIDDEN_IN_A_ROW:
-        seen += _hide(given, axis, slices, count, picture, method, spacing, cancelled, options)
+        seen += _hide(
+            given,
+            axis,
+            slices=slices,
+            count=count,
+            picture=picture,
+            method=method,
+            spacing=spacing,
+            cancelled=cancelled,
+            options=options,
+        )
     left_out = tuple(one for one in seen if (one.a, one.b) == _own_gap(one.index, slices))
-    return _estimate(given, axis, slices, seen, left_out)
+    return _estimate(given, axis, slices=slices, seen=seen, left_out=left_out)
 
 
 def next_slice(labels: ArrayLike, **options: Any) -> tuple[int, int] | None:
@@ -162,6 +172,7 @@ def _own_gap(index: int, slices: Sequence[int]) -> tuple[int, int]:
 def _hide(
     labels: NDArray[Any],
     axis: int,
+    *,
     slices: Sequence[int],
     count: int,
     picture: NDArray[Any] | None,
@@ -187,11 +198,11 @@ def _hide(
         )
         for index in slices[first : first + count]:
             made, true = (np.moveaxis(x, axis, 0)[index - low] for x in (filled, part))
-            found += _compared(made, true, index, index - low, high - index)
+            found += _compared(made, true, index=index, a=index - low, b=high - index)
     return found
 
 
-def _compared(made: NDArray[Any], true: NDArray[Any], index: int, a: int, b: int) -> list[Hidden]:
+def _compared(made: NDArray[Any], true: NDArray[Any], *, index: int, a: int, b: int) -> list[Hidden]:
     rows = []
     for label in np.union1d(made, true):
         if label:
@@ -227,19 +238,22 @@ def _logit_error(share: float) -> float:
 
 
 def _estimate(
-    labels: NDArray[Any], axis: int, slices: Sequence[int], seen: Sequence[Hidden], left_out: tuple[Hidden, ...]
+    labels: NDArray[Any], axis: int, *, slices: Sequence[int], seen: Sequence[Hidden], left_out: tuple[Hidden, ...]
 ) -> Estimate:
     """The fitted error read at every undrawn slice, with the size that the label has on the drawn slices around it."""
     view = np.moveaxis(labels, axis, 0)
     names = sorted({one.label for one in seen})
-    floor = {label: _floor(view, slices, label) for label in names}
+    floor = {label: _floor(view, slices, label=label) for label in names}
     power = _growth(seen, floor)
-    rate = {label: _rate([o for o in seen if o.label == label], floor[label], power) for label in names}
+    rate = {label: _rate([o for o in seen if o.label == label], floor[label], power=power) for label in names}
     sizes = {label: np.array([np.count_nonzero(view[i] == label) for i in slices], float) for label in names}
     wrong, total = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
     rows = []
     for low, high in pairwise(slices):
-        local = {label: _near(left_out, label, (low, high), floor[label], rate[label], power) for label in names}
+        local = {
+            label: _near(left_out, label, gap=(low, high), floor=floor[label], overall=rate[label], power=power)
+            for label in names
+        }
         for index in range(low + 1, high):
             far = float(np.sqrt((index - low) * (high - index))) ** power
             expected, both = 0.0, 0.0
@@ -254,7 +268,7 @@ def _estimate(
     return Estimate(dice, by_label, left_out, tuple(rows), power)
 
 
-def _floor(view: NDArray[Any], slices: Sequence[int], label: int) -> float:
+def _floor(view: NDArray[Any], slices: Sequence[int], *, label: int) -> float:
     """What a hand that trembles by `TREMBLE` voxels gets wrong along the label's outline, as a share of its size."""
     outline, size = 0, 0
     for index in slices:
@@ -264,7 +278,7 @@ def _floor(view: NDArray[Any], slices: Sequence[int], label: int) -> float:
     return TREMBLE * outline / (2 * size) if size else 0.0
 
 
-def _rate(seen: Sequence[Hidden], floor: float, power: float) -> float:
+def _rate(seen: Sequence[Hidden], floor: float, *, power: float) -> float:
     """Error beyond the floor per sqrt(a·b)^power, pooled over hidden slices of one label."""
     size = sum(one.size for one in seen)
     if not size:
@@ -275,11 +289,11 @@ def _rate(seen: Sequence[Hidden], floor: float, power: float) -> float:
 
 
 def _near(
-    left_out: Sequence[Hidden], label: int, gap: tuple[int, int], floor: float, overall: float, power: float
+    left_out: Sequence[Hidden], label: int, *, gap: tuple[int, int], floor: float, overall: float, power: float
 ) -> float:
     """The rate at a gap: that of the two slices at its ends, drawn toward that of all, which is surer."""
     ends = [one for one in left_out if one.label == label and one.index in gap]
-    return 0.5 * (overall + _rate(ends, floor, power)) if ends else overall
+    return 0.5 * (overall + _rate(ends, floor, power=power)) if ends else overall
 
 
 def _runs(slices: Sequence[Slice]) -> list[list[Slice]]:

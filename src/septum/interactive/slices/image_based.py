@@ -52,16 +52,16 @@ class FollowSettings:
 
     def __post_init__(self) -> None:
         for name in ("band", "thin", "reach", "trust", "prior_weight"):
-            at_least(getattr(self, name), 0, name, above=True)
+            at_least(getattr(self, name), 0, name=name, above=True)
         for name in ("image_weight", "edge"):
-            at_least(getattr(self, name), 0, name)
+            at_least(getattr(self, name), 0, name=name)
 
 
 def follow(
     scores: Scores,
     slab: NDArray[Any],
-    picture: NDArray[Any],
     *,
+    picture: NDArray[Any],
     labels: Sequence[int],
     spacing: Sequence[float],
     settings: FollowSettings | None = None,
@@ -81,7 +81,8 @@ def follow(
 
     >>> slab = np.zeros((3, 1, 4), int); slab[[0, 2], :, 1:3] = 7
     >>> scores = np.where(slab[:1] == 7, 1.0, -1.0)
-    >>> follow(np.stack([scores, -scores], 1), slab, np.zeros((3, 1, 4)), labels=[7], spacing=(1.0, 1.0, 1.0)).tolist()
+    >>> known = {"picture": np.zeros((3, 1, 4)), "labels": [7], "spacing": (1.0, 1.0, 1.0)}
+    >>> follow(np.stack([scores, -scores], 1), slab, **known).tolist()
     [[[1, 0, 0, 1]]]
     """
     chosen = settings or FollowSettings()
@@ -89,21 +90,23 @@ def follow(
     order = np.sort(scores, axis=1)
     margin = (order[:, -1] - order[:, -2]) / (2 * finest)  # voxels to the nearest contour
     winner: NDArray[np.intp] = scores.argmax(axis=1)
-    band = margin < _reach(scores, chosen, finest)
+    band = margin < _reach(scores, chosen, finest=finest)
     values = picture.astype(np.float32)
     drawn = np.stack([_index(slab[0], labels), _index(slab[-1], labels)])
-    near = np.stack([_near_contour(plane, chosen.band, finest, spacing[1:]) for plane in drawn])
-    means, spread = _local_means(values[[0, -1]], drawn, near, scores.shape[1], spacing, chosen.reach * finest)
+    near = np.stack([_near_contour(plane, chosen.band, finest=finest, spacing=spacing[1:]) for plane in drawn])
+    means, spread = _local_means(
+        values[[0, -1]], drawn, near=near, n_scores=scores.shape[1], spacing=spacing, reach_mm=chosen.reach * finest
+    )
     if spread <= 1e-5 * float(np.abs(values).max()) or not band.any():
         return winner
     logits = np.clip(scores / (finest * chosen.trust), -chosen.band, chosen.band)
     for place, t in enumerate(np.arange(1, len(winner) + 1) / (len(winner) + 1)):
         mean = (1 - t) * means[0] + t * means[1]
         logits[place] -= chosen.image_weight * np.minimum(((values[place + 1] - mean) / spread) ** 2 / 2, 8.0)
-    return _walk(values / spread, band, winner, drawn, logits, spacing, chosen)
+    return _walk(values / spread, band, winner=winner, drawn=drawn, logits=logits, spacing=spacing, settings=chosen)
 
 
-def _reach(scores: Scores, settings: FollowSettings, finest: float) -> NDArray[np.float32]:
+def _reach(scores: Scores, settings: FollowSettings, *, finest: float) -> NDArray[np.float32]:
     """Half-width of the band at every voxel: less where one of the two nearest labels is thin.
 
     A thin structure that lay in the band with its whole width would have nothing that holds it.
@@ -123,7 +126,9 @@ def _index(plane: NDArray[Any], labels: Sequence[int]) -> NDArray[np.intp]:
     return found
 
 
-def _near_contour(plane: NDArray[np.intp], band: float, finest: float, spacing: Sequence[float]) -> NDArray[np.bool_]:
+def _near_contour(
+    plane: NDArray[np.intp], band: float, *, finest: float, spacing: Sequence[float]
+) -> NDArray[np.bool_]:
     """Voxels of a drawn slice that lie within twice the band of a contour."""
     edge = np.zeros(plane.shape, bool)
     for axis in range(2):
@@ -140,6 +145,7 @@ def _near_contour(plane: NDArray[np.intp], band: float, finest: float, spacing: 
 def _local_means(
     values: NDArray[np.float32],
     drawn: NDArray[np.intp],
+    *,
     near: NDArray[np.bool_],
     n_scores: int,
     spacing: Sequence[float],
@@ -166,6 +172,7 @@ def _local_means(
 def _walk(
     values: NDArray[np.float32],
     band: NDArray[np.bool_],
+    *,
     winner: NDArray[np.intp],
     drawn: NDArray[np.intp],
     logits: Scores,
@@ -209,7 +216,7 @@ def _walk(
         ),
         shape=(size, size),
     )
-    solved = np.stack([_solved(matrix, diagonal, right[k], prior[k]) for k in range(n_scores - 1)])
+    solved = np.stack([_solved(matrix, diagonal, right=right[k], start=prior[k]) for k in range(n_scores - 1)])
     full = np.concatenate([solved, 1 - solved.sum(axis=0, keepdims=True)])
     out = winner.copy()
     out[band] = full.argmax(axis=0)
@@ -217,7 +224,7 @@ def _walk(
 
 
 def _solved(
-    matrix: Any, diagonal: NDArray[np.float64], right: NDArray[np.float64], start: NDArray[np.float64]
+    matrix: Any, diagonal: NDArray[np.float64], *, right: NDArray[np.float64], start: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Conjugate gradients with the diagonal as preconditioner; few steps do, for the diagonal dominates."""
     scale = sparse.diags(1 / diagonal)

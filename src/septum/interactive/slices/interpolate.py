@@ -90,9 +90,9 @@ def interpolate(
     """
     given = _volume(labels)
     step = spacing_mm(spacing, 3)
-    one_of(method, METHODS, "method")
-    one_of(ends, ENDS, "ends")
-    picture = _picture(image, method, given.shape)
+    one_of(method, METHODS, name="method")
+    one_of(ends, ENDS, name="ends")
+    picture = _picture(image, method, shape=given.shape)
     planes = checked_drawn(given, drawn)
     complete = find_complete(given, next(iter(planes))) if drawn is None else []
     if complete:
@@ -101,14 +101,14 @@ def interpolate(
             np.where(whole, given.dtype.type(0), given), drawn=planes, method=method, image=image, spacing=spacing,
             ends=ends, settings=settings, cancelled=cancelled,
         )  # fmt: skip
-        return _beside_complete(given, sparse, whole)
+        return _beside_complete(given, sparse, whole=whole)
     if len(planes) > 1:
         return _several(given, planes, method=method, picture=picture, step=step, ends=ends, cancelled=cancelled)
     out = given.copy()
     (axis, slices), *_ = planes.items()
     for a, b in pairwise(slices):
         stop_if(cancelled)
-        slab = _slab(out, picture, axis, a, b)
+        slab = _slab(out, picture, axis=axis, a=a, b=b)
         moved = tuple(np.delete(step, axis))
         _view(out, axis)[a + 1 : b] = _filled(
             *slab, method=method, along=step[axis], spacing=moved, ends=ends, settings=settings
@@ -140,7 +140,7 @@ def find_drawn(labels: ArrayLike) -> dict[int, list[int]]:
         scores = [max(_sparseness(one[axis]) for one in candidates) for axis in range(3)]
         axis = max(range(3), key=lambda a: (scores[a], -a))
         if scores[axis]:
-            whole = [one[axis] for one in each if _is_complete(one[axis], each, axis)]
+            whole = [one[axis] for one in each if _is_complete(one[axis], each, axis=axis)]
             kept = [one[axis] for one in each if one[axis] not in whole]
             return {axis: sorted(set().union(*kept))}
     if any(len(slices) == 1 for slices in union):
@@ -159,7 +159,7 @@ def find_complete(labels: ArrayLike, axis: int) -> list[int]:
     """
     given = _volume(labels)
     each = {int(value): _slices_of(given == value) for value in np.unique(given[given > 0])}
-    return [value for value, one in each.items() if _is_complete(one[axis], list(each.values()), axis)]
+    return [value for value, one in each.items() if _is_complete(one[axis], list(each.values()), axis=axis)]
 
 
 Where = tuple[list[int], list[int], list[int]]
@@ -179,7 +179,7 @@ def _sparseness(slices: Sequence[int]) -> float:
     return 0.0 if span == len(slices) else span / len(slices) * runs / len(slices)
 
 
-def _is_complete(own: Sequence[int], each: Sequence[Where], axis: int) -> bool:
+def _is_complete(own: Sequence[int], each: Sequence[Where], *, axis: int) -> bool:
     """Whether three slices or more follow each other without a gap, and not only those of labels that have gaps."""
     if _sparseness(own) or len(own) < 3:
         return False
@@ -246,7 +246,7 @@ def update_after(
     near = slices[max(place - 1, 0) : place + 2]
     cut = [slice(None)] * 3
     cut[axis] = slice(near[0], near[-1] + 1)
-    picture = _picture(image, method, given.shape)
+    picture = _picture(image, method, shape=given.shape)
     part = interpolate(
         given[tuple(cut)],
         drawn={axis: [i - near[0] for i in near]},
@@ -261,7 +261,7 @@ def update_after(
     return Change(Box(tuple(start), tuple(stop)), part)
 
 
-def _beside_complete(given: Labels, filled: Labels, whole: NDArray[np.bool_]) -> Labels:
+def _beside_complete(given: Labels, filled: Labels, *, whole: NDArray[np.bool_]) -> Labels:
     """Filled labels beside the complete ones, which keep their voxels, unless a label lies mostly inside them.
 
     A tumour in an organ: the organ was drawn over it on the slices between, and there the tumour takes its place back.
@@ -282,7 +282,7 @@ def _volume(labels: ArrayLike) -> Labels:
     return given.view(np.uint8) if given.dtype == bool else given
 
 
-def _picture(image: ArrayLike | None, method: str, shape: tuple[int, ...]) -> NDArray[Any] | None:
+def _picture(image: ArrayLike | None, method: str, *, shape: tuple[int, ...]) -> NDArray[Any] | None:
     if method != "image":
         return None
     if image is None:
@@ -298,7 +298,7 @@ def _view(array: NDArray[Any], axis: int) -> NDArray[Any]:
 
 
 def _slab(
-    labels: Labels, picture: NDArray[Any] | None, axis: int, a: int, b: int
+    labels: Labels, picture: NDArray[Any] | None, *, axis: int, a: int, b: int
 ) -> tuple[Labels, NDArray[Any] | None]:
     """Slices a to b of labels and image, the axis of the slices first."""
     cut = slice(a, b + 1)
@@ -331,14 +331,16 @@ def _filled(
     scores = label_scores(first[plane], last[plane], labels=values, spacing=spacing, fractions=fractions, ends=ends)
     if method == "image" and picture is not None:
         part = (slice(None), *plane)
-        winner = follow(scores, slab[part], picture[part], labels=values, spacing=(along, *spacing), settings=settings)
+        winner = follow(
+            scores, slab[part], picture=picture[part], labels=values, spacing=(along, *spacing), settings=settings
+        )
     else:
         winner = scores.argmax(axis=1)
     out[(slice(None), *plane)] = np.array([*values, 0], slab.dtype)[winner]
     return out
 
 
-def _plane_box(mask: NDArray[np.bool_], spacing: tuple[float, ...], reach: float = 12.0) -> tuple[slice, ...]:
+def _plane_box(mask: NDArray[np.bool_], spacing: tuple[float, ...], *, reach: float = 12.0) -> tuple[slice, ...]:
     """The box of the mask in its plane with `reach` voxels (of the finest axis) of room, as slices."""
     margin = [int(np.ceil(reach * min(spacing) / s)) for s in spacing]
     box = Box.of(mask, margin=margin)
@@ -357,10 +359,10 @@ def _morphological(slab: Labels) -> Labels:
                 "the method `morphological` must have ITK's module, got none; "
                 "pip install itk-morphologicalcontourinterpolation, or choose `distance`"
             ) from error
-        return _by_itk(itk, interpolator, slab)
+        return _by_itk(itk, interpolator, slab=slab)
 
 
-def _by_itk(itk: Any, interpolator: Any, slab: Labels) -> Labels:
+def _by_itk(itk: Any, interpolator: Any, *, slab: Labels) -> Labels:
     """The slab's inner slices by ITK, which takes 16 bit labels."""
     sparse = np.zeros(slab.shape, np.uint16)
     values, sparse_ends = np.unique(slab[[0, -1]], return_inverse=True)
@@ -393,7 +395,7 @@ def _several(
         filled = interpolate(
             only, drawn={axis: slices}, method=method, image=picture, spacing=step, ends=ends, cancelled=cancelled
         )
-        results.append((_nearness(labels.shape, axis, slices, step[axis]), filled))
+        results.append((_nearness(labels.shape, axis, slices=slices, step=step[axis]), filled))
     values = np.unique(np.concatenate([np.unique(filled) for _, filled in results]))
     best = np.full(labels.shape, -1.0, np.float32)
     out = labels.copy()
@@ -414,7 +416,7 @@ def _several(
     return out
 
 
-def _nearness(shape: tuple[int, ...], axis: int, slices: Sequence[int], step: float) -> NDArray[np.float32]:
+def _nearness(shape: tuple[int, ...], axis: int, *, slices: Sequence[int], step: float) -> NDArray[np.float32]:
     """1 / (distance in mm to the nearest drawn slice + half a slice), 0 outside of the drawn range; broadcastable."""
     index = np.arange(shape[axis])
     away = np.abs(index[:, None] - np.asarray(slices)[None]).min(axis=1) * step

@@ -95,7 +95,7 @@ def mask_scores(
     for pair in _pairs(first, last):
         a, b = signed_distance(pair.first, spacing), signed_distance(pair.last, spacing)
         for place, t in enumerate(fractions):
-            np.maximum(out[place], _between(pair, a, b, float(t), ends), out=out[place])
+            np.maximum(out[place], _between(pair, a, b=b, t=float(t), ends=ends), out=out[place])
     far = -float(np.linalg.norm(np.multiply(first.shape, spacing)))
     return np.maximum(out, np.float32(far))
 
@@ -116,18 +116,18 @@ def signed_distance(mask: NDArray[np.bool_], spacing: Sequence[float]) -> Scores
     return np.where(mask, inside - half, half - outside).astype(np.float32)
 
 
-def _between(pair: _Pair, a: Scores, b: Scores, t: float, ends: str) -> Scores:
+def _between(pair: _Pair, a: Scores, *, b: Scores, t: float, ends: str) -> Scores:
     if not pair.last.any():
-        return _ending(a, t, ends)
+        return _ending(a, t, ends=ends)
     if not pair.first.any():
-        return _ending(b, 1 - t, ends)
+        return _ending(b, 1 - t, ends=ends)
     if not pair.single:
         return (1 - t) * a + t * b
     move = _centre(pair.last) - _centre(pair.first)
     return (1 - t) * _moved(a, t * move) + t * _moved(b, (t - 1) * move)
 
 
-def _ending(distance: Scores, t: float, ends: str) -> Scores:
+def _ending(distance: Scores, t: float, *, ends: str) -> Scores:
     """An object at the share `t` of the way to a slice where it is not."""
     if ends == "taper":
         return (1 - t) * distance - t * float(distance.max())
@@ -169,13 +169,13 @@ def _pairs(first: NDArray[np.bool_], last: NDArray[np.bool_]) -> Iterator[_Pair]
     links = np.unique(np.stack([parts_a[both] - 1, parts_b[both] - 1 + n_a]), axis=1)
     graph = sparse.coo_matrix((np.ones(links.shape[1]), links), shape=(n_a + n_b, n_a + n_b))
     _, group = connected_components(graph, directed=False)
-    group = _joined(group, parts_a, parts_b, n_a)
+    group = _joined(group, parts_a, parts_b=parts_b, n_a=n_a)
     for one in np.unique(group):
         of_a, of_b = np.flatnonzero(group[:n_a] == one) + 1, np.flatnonzero(group[n_a:] == one) + 1
         yield _Pair(np.isin(parts_a, of_a), np.isin(parts_b, of_b), single=len(of_a) <= 1 and len(of_b) <= 1)
 
 
-def _joined(group: NDArray[Any], parts_a: Plane, parts_b: Plane, n_a: int) -> NDArray[Any]:
+def _joined(group: NDArray[Any], parts_a: Plane, *, parts_b: Plane, n_a: int) -> NDArray[Any]:
     """The groups, where two lone parts that are each other's nearest and not too far apart become one."""
     alone = [np.flatnonzero(np.bincount(group, minlength=group.max() + 1)[group] == 1)]
     lone_a, lone_b = alone[0][alone[0] < n_a], alone[0][alone[0] >= n_a]

@@ -72,7 +72,7 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
     """
     with _private(path):
         series, layout, notes = _layout(path, axes)
-        chosen = pick_frame(path, len(layout.frames), frame)
+        chosen = pick_frame(path, len(layout.frames), frame=frame)
         stack = layout.frames[chosen]
         check_size(path, layout.grid.shape)
         array, more, doubts = _decode(path, stack)
@@ -124,15 +124,15 @@ def _layout(path: Path, axes: str | None) -> tuple[Series, Layout, list[str]]:
             f"{folder} must hold DICOM images, got only objects without an image ({kinds}); Septum does not read "
             "contours and DICOM segmentations: convert them to NIfTI or NRRD masks, for example with 3D Slicer"
         )
-    chosen = _choose(folder, series, choice)
+    chosen = _choose(folder, series, choice=choice)
     notes = [f"left out, no images: {kinds}"] if others else []
-    layout = arrange(folder.name, chosen, axes)
+    layout = arrange(folder.name, chosen, axes=axes)
     if axes is not None:
-        _check_axes(path, axes, layout)
+        _check_axes(path, axes, layout=layout)
     return chosen, layout, notes
 
 
-def _choose(folder: Path, series: list[Series], choice: int | None) -> Series:
+def _choose(folder: Path, series: list[Series], *, choice: int | None) -> Series:
     listing = "; ".join(f"{number}: {one.summary()}" for number, one in enumerate(series, start=1))
     if choice is None:
         if len(series) > 1:
@@ -146,7 +146,7 @@ def _choose(folder: Path, series: list[Series], choice: int | None) -> Series:
     return series[choice - 1]
 
 
-def _check_axes(path: Path, axes: str, layout: Layout) -> None:
+def _check_axes(path: Path, axes: str, *, layout: Layout) -> None:
     known = ("T" if len(layout.frames) > 1 else "") + "ZYX"[-layout.grid.ndim :]
     plain = "".join(letter for letter in axes.upper() if letter not in "CS")
     if plain != known:
@@ -177,7 +177,7 @@ def _decode(path: Path, stack: tuple[Plane, ...]) -> tuple[NDArray[Any], list[st
             result = np.empty((samples.shape[-1], len(stack), *plane.shape), dtype=kind)
         if len(result) != samples.shape[-1]:
             raise FormatError(f"all slices of {path.name} must have the same channels; split the series")
-        values = _rescaled(samples, plane, result.dtype)
+        values = _rescaled(samples, plane, dtype=result.dtype)
         if values.dtype.itemsize > result.dtype.itemsize:  # a slice has more than its header's bits, or fractions
             result = result.astype(np.promote_types(result.dtype, values.dtype))
         result[:, number] = np.moveaxis(values, -1, 0)
@@ -210,10 +210,10 @@ def _check_length(path: Path, dataset: Any) -> None:
     if "PixelData" in dataset and not getattr(syntax, "is_compressed", False):
         samples = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1) * frames
         subsampled = "422" in str(dataset.get("PhotometricInterpretation", ""))
-        check_bytes(path, samples * bits // 8 * (2 if subsampled else 3) // 3, len(dataset.PixelData) + 1)
+        check_bytes(path, samples * bits // 8 * (2 if subsampled else 3) // 3, stored=len(dataset.PixelData) + 1)
 
 
-def _rescaled(samples: NDArray[Any], plane: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _rescaled(samples: NDArray[Any], plane: Plane, *, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Samples by the rescale equation in `dtype`, or in a larger type where they do not fit it."""
     exact = np.float64 if dtype.kind == "f" or samples.dtype.kind == "f" else np.int64
     values: NDArray[Any] = samples.astype(exact) * exact(plane.slope) + exact(plane.intercept)
@@ -271,7 +271,7 @@ def _stored(plane: Plane, dataset: Any) -> NDArray[Any]:
     if "PixelData" not in dataset and "FloatPixelData" not in dataset and "DoubleFloatPixelData" not in dataset:
         raise FormatError(f"{plane.path.name} must hold pixels, it has only a header; copy it again from its source")
     if str(syntax) in _CODECS:
-        return _decompressed(plane, dataset, str(syntax))
+        return _decompressed(plane, dataset, syntax=str(syntax))
     try:
         return np.asarray(pixel_array(dataset, index=plane.index))
     except (RuntimeError, NotImplementedError, ImportError):
@@ -281,7 +281,7 @@ def _stored(plane: Plane, dataset: Any) -> NDArray[Any]:
         ) from None
 
 
-def _decompressed(plane: Plane, dataset: Any, syntax: str) -> NDArray[Any]:
+def _decompressed(plane: Plane, dataset: Any, *, syntax: str) -> NDArray[Any]:
     import imagecodecs
     from pydicom.encaps import get_frame
 

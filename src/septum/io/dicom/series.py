@@ -158,7 +158,7 @@ def scan(files: Sequence[Path]) -> tuple[list[Series], dict[str, int]]:
     return series, others
 
 
-def arrange(name: str, series: Series, axes: str | None = None) -> Layout:
+def arrange(name: str, series: Series, *, axes: str | None = None) -> Layout:
     """Order the planes of a series in space and time and derive their grid.
 
     Args:
@@ -172,7 +172,7 @@ def arrange(name: str, series: Series, axes: str | None = None) -> Layout:
     """
     planes, notes = _without_copies(series)
     if planes[0].position is None:
-        return _without_positions(planes, series, tuple(notes), axes)
+        return _without_positions(planes, series, notes=tuple(notes), axes=axes)
     planes, doubts = _one_line(name, planes)
     normal = planes[0].normal
     depth = np.array([float(plane.position @ normal) for plane in planes if plane.position is not None])
@@ -196,7 +196,7 @@ def arrange(name: str, series: Series, axes: str | None = None) -> Layout:
     return Layout(frames, _volume_grid(frames[0], step), tuple(notes), (*doubts, *more))
 
 
-def _without_positions(planes: list[Plane], series: Series, notes: tuple[str, ...], axes: str | None) -> Layout:
+def _without_positions(planes: list[Plane], series: Series, *, notes: tuple[str, ...], axes: str | None) -> Layout:
     """Frames that the file does not place: a volume in their order where that is what the modality makes."""
     planes.sort(key=lambda plane: plane.order[-2:])
     first = planes[0]
@@ -266,10 +266,10 @@ def _planes(path: Path, header: Any) -> Iterator[Plane]:
         raise FormatError(f"{path.name} must hold the {count:,} frames that it declares; its header is damaged")
     per_frame = header.get("PerFrameFunctionalGroupsSequence") or [None] * count
     for index, own in enumerate(per_frame):
-        yield _plane(path, header, index, [group for group in (own, shared) if group is not None])
+        yield _plane(path, header, index=index, groups=[group for group in (own, shared) if group is not None])
 
 
-def _plane(path: Path, header: Any, index: int, groups: list[Any]) -> Plane:
+def _plane(path: Path, header: Any, *, index: int, groups: list[Any]) -> Plane:
     """One plane; values come from its own functional group, the shared one, or the top of the file, in this order."""
 
     def value(sequence: str, name: str) -> Any:

@@ -91,7 +91,7 @@ class InvertedResidual(nn.Module):
         y = x  # (N, into, y, x)
         if self.widen is not None and self.widen_norm is not None:
             y = F.relu6(self.widen_norm(self.widen(y)), inplace=True)  # (N, wide, y, x)
-        y = _depthwise(self.depthwise, y, self.kernel, self.stride)  # (N, wide, y / stride, x / stride)
+        y = _depthwise(self.depthwise, y, kernel=self.kernel, stride=self.stride)  # (N, wide, y / stride, x / stride)
         y = F.relu6(self.depthwise_norm(y), inplace=True)
         y = self.narrow_norm(self.narrow(y))  # (N, out, y / stride, x / stride)
         result: Tensor = x + y if self.shortcut else y
@@ -124,7 +124,7 @@ class EfficientNet(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Images (N, in_channels, y, x) with sides divisible by 32; maps of `WIDTHS` channels, finest first."""
-        x = F.relu6(self.stem_norm(_convolve(self.stem, x, 3, 2)), inplace=True)  # (N, 32, y / 2, x / 2)
+        x = F.relu6(self.stem_norm(_convolve(self.stem, x, kernel=3, stride=2)), inplace=True)  # (N, 32, y / 2, x / 2)
         maps = []
         for number, block in enumerate(self.blocks):
             x = block(x)
@@ -133,7 +133,7 @@ class EfficientNet(nn.Module):
         return maps
 
 
-def _convolve(layer: nn.Conv2d, x: Tensor, kernel: int, stride: int) -> Tensor:
+def _convolve(layer: nn.Conv2d, x: Tensor, *, kernel: int, stride: int) -> Tensor:
     """`layer` with the padding of the published weights: where it strides, the odd sample is added at the far end."""
     total = kernel - stride
     if total % 2:
@@ -141,16 +141,16 @@ def _convolve(layer: nn.Conv2d, x: Tensor, kernel: int, stride: int) -> Tensor:
     return F.conv2d(x, layer.weight, None, layer.stride, total // 2, 1, layer.groups)
 
 
-def _depthwise(layer: nn.Conv2d, x: Tensor, kernel: int, stride: int) -> Tensor:
+def _depthwise(layer: nn.Conv2d, x: Tensor, *, kernel: int, stride: int) -> Tensor:
     """`_convolve` channel by channel; in training on a processor in float32, whatever the precision around it.
 
     PyTorch's gradient of a depthwise convolution in bfloat16 takes a slow way there: 105 ms of one core for 4 images of
     96 × 128 × 128 with stride 2, in float32 13 ms; 40 ms and 10 ms for 480 × 16 × 16 with a kernel of 5.
     """
     if x.dtype != torch.bfloat16 or x.device.type != "cpu" or not x.requires_grad:
-        return _convolve(layer, x, kernel, stride)
+        return _convolve(layer, x, kernel=kernel, stride=stride)
     with torch.autocast(x.device.type, enabled=False):
-        return _convolve(layer, x.float(), kernel, stride).to(x.dtype)
+        return _convolve(layer, x.float(), kernel=kernel, stride=stride).to(x.dtype)
 
 
 PIXEL_DEVIATION = 0.456

@@ -122,7 +122,7 @@ class UNet(nn.Module):
     Input (N, in_channels, *spatial); output (N, out_channels, *output_size(spatial)). In training mode with
     ``deep_supervision`` heads the output is a list, full resolution first.
 
-    >>> network = UNet(paper(2, 1, 2, features=(1, 2, 4, 8, 16)))  # sizes do not depend on the features
+    >>> network = UNet(paper(2, 1, out_channels=2, features=(1, 2, 4, 8, 16)))  # sizes do not depend on the features
     >>> network.margin, network.output_size((572, 572))
     ((92, 92), (388, 388))
     """
@@ -137,9 +137,9 @@ class UNet(nn.Module):
         skips = self._make_encoder()
         ups, decoder = [], []
         for level in range(len(widths) - 1):
-            ups.append(_up_convolution(config, widths[level + 1], widths[level], config.strides[level]))
+            ups.append(_up_convolution(config, widths[level + 1], out=widths[level], stride=config.strides[level]))
             into = widths[level] + skips[level]
-            decoder.append(DoubleConv(config, into, widths[level], config.kernels[level], still))
+            decoder.append(DoubleConv(config, into, out=widths[level], kernel=config.kernels[level], stride=still))
         self.ups = nn.ModuleList(ups)
         self.decoder = nn.ModuleList(decoder)
         self.head = _convolution(config.ndim)(widths[0], config.out_channels, 1)
@@ -162,7 +162,7 @@ class UNet(nn.Module):
             into = config.in_channels if level == 0 else widths[level - 1]
             stride = config.strides[level - 1] if level and config.down == "strided" else still
             block = ResidualBlock if config.residual else DoubleConv
-            encoder.append(block(config, into, widths[level], config.kernels[level], stride))
+            encoder.append(block(config, into, out=widths[level], kernel=config.kernels[level], stride=stride))
         self.encoder = nn.ModuleList(encoder)
         return widths
 
@@ -292,7 +292,7 @@ class EncoderUNet(UNet):
     def _make_encoder(self) -> tuple[int, ...]:
         config = self.config
         still, finest = (1,) * config.ndim, config.features[0]
-        self.detail = ConvUnit(config, config.in_channels, finest, config.kernels[0], still)
+        self.detail = ConvUnit(config, config.in_channels, out=finest, kernel=config.kernels[0], stride=still)
         self.encoder = efficientnet.EfficientNet(config.in_channels)
         return (finest, *efficientnet.WIDTHS)
 
@@ -303,7 +303,7 @@ class EncoderUNet(UNet):
 def build(config: UNetConfig) -> UNet:
     """The network that `config` describes, with random weights.
 
-    >>> build(lecture(2, 1, 2)).config.in_channels
+    >>> build(lecture(2, 1, out_channels=2)).config.in_channels
     1
     """
     return UNet(config) if config.encoder == "own" else EncoderUNet(config)
@@ -313,11 +313,11 @@ class DoubleConv(nn.Module):
     """Two convolutions, each followed by normalisation (where asked for) and activation."""
 
     def __init__(
-        self, config: UNetConfig, into: int, out: int, kernel: tuple[int, ...], stride: tuple[int, ...]
+        self, config: UNetConfig, into: int, *, out: int, kernel: tuple[int, ...], stride: tuple[int, ...]
     ) -> None:
         super().__init__()
-        self.first = ConvUnit(config, into, out, kernel, stride)
-        self.second = ConvUnit(config, out, out, kernel, (1,) * config.ndim)
+        self.first = ConvUnit(config, into, out=out, kernel=kernel, stride=stride)
+        self.second = ConvUnit(config, out, out=out, kernel=kernel, stride=(1,) * config.ndim)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.first(x)  # (N, out, *size / stride)
@@ -328,12 +328,12 @@ class ResidualBlock(nn.Module):
     """Two convolutions and a shortcut around them (He et al. 2016); the shortcut pools where the block strides."""
 
     def __init__(
-        self, config: UNetConfig, into: int, out: int, kernel: tuple[int, ...], stride: tuple[int, ...]
+        self, config: UNetConfig, into: int, *, out: int, kernel: tuple[int, ...], stride: tuple[int, ...]
     ) -> None:
         super().__init__()
         self.stride = stride
-        self.first = ConvUnit(config, into, out, kernel, stride)
-        self.second = ConvUnit(config, out, out, kernel, (1,) * config.ndim, activate=False)
+        self.first = ConvUnit(config, into, out=out, kernel=kernel, stride=stride)
+        self.second = ConvUnit(config, out, out=out, kernel=kernel, stride=(1,) * config.ndim, activate=False)
         self.shortcut = _convolution(config.ndim)(into, out, 1, bias=False) if into != out else nn.Identity()
         self.activate = _activation(config)
 
@@ -350,10 +350,10 @@ class ConvUnit(nn.Module):
         self,
         config: UNetConfig,
         into: int,
+        *,
         out: int,
         kernel: tuple[int, ...],
         stride: tuple[int, ...],
-        *,
         activate: bool = True,
     ) -> None:
         super().__init__()
@@ -372,7 +372,7 @@ def _convolution(ndim: int) -> Callable[..., nn.Module]:
     return nn.Conv2d if ndim == 2 else nn.Conv3d
 
 
-def _up_convolution(config: UNetConfig, into: int, out: int, stride: tuple[int, ...]) -> nn.Module:
+def _up_convolution(config: UNetConfig, into: int, *, out: int, stride: tuple[int, ...]) -> nn.Module:
     """Transposed convolution whose kernel equals its stride: every output voxel has exactly one source voxel."""
     kind = nn.ConvTranspose2d if config.ndim == 2 else nn.ConvTranspose3d
     return kind(into, out, stride, stride)  # type: ignore[arg-type]
@@ -423,11 +423,11 @@ def _initialise(module: nn.Module) -> None:
 
 
 def lecture(
-    ndim: int, in_channels: int, out_channels: int, *, features: tuple[int, ...] = (16, 32, 64, 128, 256)
+    ndim: int, in_channels: int, *, out_channels: int, features: tuple[int, ...] = (16, 32, 64, 128, 256)
 ) -> UNetConfig:
     """The lecture's network: same-padded 3×3 convolutions with ReLU, 2×2 max pooling, one sigmoid per class.
 
-    >>> UNet(lecture(2, 1, 2, features=(4, 8))).output_size((64, 64))
+    >>> UNet(lecture(2, 1, out_channels=2, features=(4, 8))).output_size((64, 64))
     (64, 64)
     """
     return UNetConfig(
@@ -442,11 +442,11 @@ def lecture(
 
 
 def paper(
-    ndim: int, in_channels: int, out_channels: int, *, features: tuple[int, ...] = (64, 128, 256, 512, 1024)
+    ndim: int, in_channels: int, *, out_channels: int, features: tuple[int, ...] = (64, 128, 256, 512, 1024)
 ) -> UNetConfig:
     """Ronneberger, Fischer & Brox 2015, figure 1: unpadded convolutions, cropped skips, dropout at the deep end.
 
-    >>> UNet(paper(2, 1, 2, features=(1, 2, 4, 8, 16))).output_size((572, 572))
+    >>> UNet(paper(2, 1, out_channels=2, features=(1, 2, 4, 8, 16))).output_size((572, 572))
     (388, 388)
     """
     return UNetConfig(
@@ -487,7 +487,7 @@ def encoder_unet(
 def probabilities(logits: Tensor, config: UNetConfig) -> Tensor:
     """Class probabilities in float32, same shape as `logits` (N, K, *spatial).
 
-    >>> probabilities(torch.zeros(1, 2, 1, 1), lecture(2, 1, 2)).flatten().tolist()
+    >>> probabilities(torch.zeros(1, 2, 1, 1), lecture(2, 1, out_channels=2)).flatten().tolist()
     [0.5, 0.5]
     """
     logits = logits.float()

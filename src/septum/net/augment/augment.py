@@ -105,8 +105,8 @@ def sample(
 def apply(
     parameters: Parameters,
     image: Source,
-    labels: Source | None = None,
     *,
+    labels: Source | None = None,
     centre: Sequence[int],
     extras: Source | None = None,
     interpolation: str = "cubic",

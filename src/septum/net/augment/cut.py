@@ -31,7 +31,7 @@ SMOOTH_CLASSES = 6  # up to here a patch's labels are interpolated per class; be
 MARGIN = 2  # samples read beyond the outermost coordinate: what bicubic interpolation needs
 
 
-def displacement(vectors: NDArray[np.float64], size: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
+def displacement(vectors: NDArray[np.float64], size: Sequence[int], *, device: torch.device | str = "cpu") -> Tensor:
     """Per-voxel displacement `(ndim, *size)` of `(ndim, *knots)` vectors by cubic interpolation along each axis.
 
     Ronneberger, Fischer & Brox 2015, section 3.1: random vectors on a coarse 3×3 grid, Gaussian with a standard
@@ -64,7 +64,7 @@ def offsets(warp: Warp, device: torch.device | str = "cpu") -> Tensor:
         column = torch.tensor(linear[:, axis], dtype=torch.float32, device=device)
         result = result + (column[:, None] * steps).view(ndim, *(size if a == axis else 1 for a in range(ndim)))
     for vectors in warp.bends:
-        result += displacement(vectors, warp.patch, device)
+        result += displacement(vectors, warp.patch, device=device)
     return result
 
 
@@ -99,19 +99,19 @@ def cut(
     first = sources[0][0]
     target = torch.device(device or (first.device if isinstance(first, Tensor) else "cpu"))
     if warp.exact:
-        return [_copy(source, how, warp, start, target) for source, how in sources]
-    coordinates, box = _place(offsets(warp, target), start, warp.extent, shape)
-    return _resample([(_read(source, box, how).to(target), how) for source, how in sources], coordinates)
+        return [_copy(source, how, warp=warp, start=start, device=target) for source, how in sources]
+    coordinates, box = _place(offsets(warp, target), start, extent=warp.extent, shape=shape)
+    return _resample([(_read(source, box, how=how).to(target), how) for source, how in sources], coordinates)
 
 
-def _copy(source: Source, how: str, warp: Warp, start: Sequence[int], device: torch.device) -> Tensor:
+def _copy(source: Source, how: str, *, warp: Warp, start: Sequence[int], device: torch.device) -> Tensor:
     """The exact path: read the box, mirrored where it leaves the source, then transpose and flip."""
     shape = source.shape[1:]
     index = [
         mirror(np.arange(first, first + n), size) for first, n, size in zip(start, warp.extent, shape, strict=True)
     ]
     box = [slice(int(along.min()), int(along.max()) + 1) for along in index]
-    patch = _read(source, box, how).to(device)
+    patch = _read(source, box, how=how).to(device)
     for axis, (along, part) in enumerate(zip(index, box, strict=True), start=1):
         if len(along) != part.stop - part.start or not all(b - a == 1 for a, b in pairwise(along.tolist())):
             patch = patch.index_select(axis, torch.as_tensor(along - part.start, device=patch.device))
@@ -121,7 +121,7 @@ def _copy(source: Source, how: str, warp: Warp, start: Sequence[int], device: to
 
 
 def _place(
-    offset: Tensor, start: Sequence[int], extent: Sequence[int], shape: Sequence[int]
+    offset: Tensor, start: Sequence[int], *, extent: Sequence[int], shape: Sequence[int]
 ) -> tuple[Tensor, list[slice]]:
     """Coordinates relative to the bounding box that has to be read, mirrored into the source, and that box.
 
@@ -129,14 +129,14 @@ def _place(
     """
     box = []
     for axis, (first, size, length) in enumerate(zip(start, extent, shape, strict=True)):
-        along, shift, (least, most) = _fold(offset[axis], first + (size - 1) / 2, length - 1)
+        along, shift, (least, most) = _fold(offset[axis], first + (size - 1) / 2, last=length - 1)
         lowest = max(0, math.floor(least) - MARGIN)
         box.append(slice(lowest, min(length - 1, math.ceil(most) + MARGIN) + 1))
         torch.add(along, shift - lowest, out=offset[axis])
     return offset, box
 
 
-def _fold(along: Tensor, shift: float, last: int) -> tuple[Tensor, float, tuple[float, float]]:
+def _fold(along: Tensor, shift: float, *, last: int) -> tuple[Tensor, float, tuple[float, float]]:
     """Mirror the positions `along + shift` into `[0, last]`; returns them in the same form, and their bounds."""
     if last == 0:
         return torch.zeros_like(along), 0.0, (0.0, 0.0)
@@ -168,7 +168,7 @@ def _resample(parts: Sequence[tuple[Tensor, str]], coordinates: Tensor) -> list[
     grid = _normalised(coordinates, parts[0][0].shape[1:])
     for how, waiting in queue.items():
         if waiting:
-            sampled = _interpolate(torch.cat([part for _, part in waiting]), grid, how)
+            sampled = _interpolate(torch.cat([part for _, part in waiting]), grid, how=how)
             sizes = [len(part) for _, part in waiting]
             results.update(zip((number for number, _ in waiting), torch.split(sampled, sizes), strict=True))
     for number, values in classes.items():
@@ -214,7 +214,7 @@ def _normalised(coordinates: Tensor, size: Sequence[int]) -> Tensor:
     return planes.movedim(0, -1)[None]
 
 
-def _interpolate(values: Tensor, grid: Tensor, how: str) -> Tensor:
+def _interpolate(values: Tensor, grid: Tensor, *, how: str) -> Tensor:
     """`(C, *patch)` values at the grid. Slabs go to `grid_sample` as a batch, the only axis it spreads over threads."""
     slabs = torch.get_num_threads() if values.device.type == "cpu" else 1
     while grid.shape[1] % slabs:
@@ -226,7 +226,7 @@ def _interpolate(values: Tensor, grid: Tensor, how: str) -> Tensor:
     return result.transpose(0, 1).flatten(1, 2)
 
 
-def _read(source: Source, box: Sequence[slice], how: str) -> Tensor:
+def _read(source: Source, box: Sequence[slice], *, how: str) -> Tensor:
     """The part of the source inside the box: class maps as uint8, other labels as int64, everything else as float32."""
     part = source[(slice(None), *box)]
     if isinstance(part, Tensor):

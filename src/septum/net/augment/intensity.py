@@ -131,7 +131,7 @@ def sample_intensity(
     ndim = len(spacing)
     strength = config.bias_field.draw(generator)
     bias = None if strength is None else generator.normal(0.0, strength, (BIAS_KNOTS,) * ndim)
-    gamma = _per_channel(config.gamma, channels, generator)
+    gamma = _per_channel(config.gamma, channels, generator=generator)
     if gamma is not None and generator.random() < config.gamma_inversion:
         gamma = tuple(-value for value in gamma)
     blur = config.blur.draw(generator)
@@ -140,10 +140,10 @@ def sample_intensity(
     return Intensity(
         bias=bias,
         gamma=gamma,
-        contrast=_per_channel(config.contrast, channels, generator),
-        brightness=_per_channel(config.brightness, channels, generator),
+        contrast=_per_channel(config.contrast, channels, generator=generator),
+        brightness=_per_channel(config.brightness, channels, generator=generator),
         blur=None if blur is None else tuple(blur * share for share in fine),
-        low_resolution=None if factor is None else _coarse_axes(factor, fine, generator),
+        low_resolution=None if factor is None else _coarse_axes(factor, fine, generator=generator),
         noise=config.noise.draw(generator),
         noise_seed=int(generator.integers(2**62)),
         inversion=True if generator.random() < config.inversion else None,
@@ -156,12 +156,12 @@ def _mixture(channels: int, generator: np.random.Generator) -> tuple[float, ...]
     return tuple(float(share) for share in generator.dirichlet(np.ones(channels)))
 
 
-def _per_channel(chance: Chance, channels: int, generator: np.random.Generator) -> tuple[float, ...] | None:
+def _per_channel(chance: Chance, channels: int, *, generator: np.random.Generator) -> tuple[float, ...] | None:
     drawn = generator.uniform(chance.low, chance.high, channels)
     return tuple(float(v) for v in drawn) if generator.random() < chance.probability else None
 
 
-def _coarse_axes(factor: float, fine: Sequence[float], generator: np.random.Generator) -> tuple[float, ...]:
+def _coarse_axes(factor: float, fine: Sequence[float], *, generator: np.random.Generator) -> tuple[float, ...]:
     """Half of the time every axis gets coarser, otherwise one (thick slices); never beyond `factor` of the finest."""
     only = int(generator.integers(2 * len(fine)))  # 0 ... ndim - 1: that axis alone
     return tuple(
@@ -188,13 +188,13 @@ def change_intensity(drawn: Intensity, image: Tensor) -> Tensor:
     if drawn.gamma is not None:
         image = torch.stack([_gamma(channel, value) for channel, value in zip(image, drawn.gamma, strict=True)])
     if drawn.contrast is not None or drawn.brightness is not None:
-        image = _linear(image, drawn.contrast, drawn.brightness)
+        image = _linear(image, drawn.contrast, brightness=drawn.brightness)
     if drawn.blur is not None or drawn.low_resolution is not None:
         blur, factor = drawn.blur or (0.0,) * ndim, drawn.low_resolution or (1.0,) * ndim
         image = along_axes(
             image,
             [
-                low_pass_matrix(n, s, f) if s > 0 or f > 1 else None
+                low_pass_matrix(n, s, factor=f) if s > 0 or f > 1 else None
                 for n, s, f in zip(image.shape[1:], blur, factor, strict=True)
             ],
         )
@@ -235,7 +235,7 @@ def _moments(channel: Tensor) -> tuple[Tensor, Tensor]:
     return (torch.dot(centred, centred) / centred.numel()).sqrt(), mean
 
 
-def _linear(image: Tensor, contrast: tuple[float, ...] | None, brightness: tuple[float, ...] | None) -> Tensor:
+def _linear(image: Tensor, contrast: tuple[float, ...] | None, *, brightness: tuple[float, ...] | None) -> Tensor:
     """`mean + contrast * (image - mean) + brightness`, per channel, in one pass."""
     shape = (-1, *(1,) * (image.ndim - 1))
     shift = image.new_zeros(len(image)) if brightness is None else image.new_tensor(brightness)

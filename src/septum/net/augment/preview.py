@@ -34,9 +34,9 @@ COLOURS = np.array(
 def preview(
     config: AugmentConfig,
     image: NDArray[Any],
+    *,
     labels: NDArray[Any] | None,
     spacing: Sequence[float],
-    *,
     patch: Sequence[int],
     count: int,
     seed: int,
@@ -57,13 +57,14 @@ def preview(
     Raises:
         ConfigError: when `count` or `columns` is below 1.
 
-    >>> preview(none(2), np.zeros((1, 64, 64)), None, (1.0, 1.0), patch=(32, 32), count=1, seed=0).shape[2]
+    >>> shape = {"spacing": (1.0, 1.0), "patch": (32, 32)}
+    >>> preview(none(2), np.zeros((1, 64, 64)), labels=None, **shape, count=1, seed=0).shape[2]
     3
     """
     if count < 1 or columns < 1:
         raise ConfigError(f"count and columns of a preview must be at least 1, got {count} and {columns}")
     generator = np.random.default_rng(seed)
-    centre = inside(_place(image.shape[1:], labels, generator), patch=patch, shape=image.shape[1:])
+    centre = inside(_place(image.shape[1:], labels, generator=generator), patch=patch, shape=image.shape[1:])
     window = _window(image)
     tiles = []
     for number in range(count + 1):
@@ -74,7 +75,7 @@ def preview(
             generator=generator,
             channels=len(image),
         )
-        tiles.append(_tile(apply(drawn, image, labels, centre=centre), window))
+        tiles.append(_tile(apply(drawn, image, labels=labels, centre=centre), window))
     rows = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
     return contact_sheet([_beside(row) for row in rows])
 
@@ -94,7 +95,7 @@ def _beside(tiles: Sequence[Picture]) -> Picture:
     return contact_sheet([tile.swapaxes(0, 1) for tile in tiles]).swapaxes(0, 1)
 
 
-def _place(shape: Sequence[int], labels: NDArray[Any] | None, generator: np.random.Generator) -> tuple[int, ...]:
+def _place(shape: Sequence[int], labels: NDArray[Any] | None, *, generator: np.random.Generator) -> tuple[int, ...]:
     """A random labelled voxel; the middle of the image when nothing is labelled."""
     found = np.flatnonzero(labels) if labels is not None else np.empty(0, dtype=np.intp)
     if not found.size:

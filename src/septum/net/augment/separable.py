@@ -74,7 +74,7 @@ def _basis(positions: Matrix, knots: int) -> Matrix:
 
 
 @lru_cache(maxsize=256)
-def low_pass_matrix(size: int, sigma: float, factor: float) -> Matrix:
+def low_pass_matrix(size: int, sigma: float, *, factor: float) -> Matrix:
     """`(size, size)` matrix that blurs and then simulates a coarser acquisition along one axis.
 
     Args:
@@ -82,7 +82,7 @@ def low_pass_matrix(size: int, sigma: float, factor: float) -> Matrix:
         sigma: standard deviation of the Gaussian blur in samples; 0 = none.
         factor: the axis is averaged into samples `factor` times as large and interpolated linearly back; 1 = none.
 
-    >>> low_pass_matrix(4, 0.0, 2.0).sum(axis=1).round(6).tolist()
+    >>> low_pass_matrix(4, 0.0, factor=2.0).sum(axis=1).round(6).tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
     matrix = gaussian_matrix(size, sigma) if sigma > 1e-3 else np.eye(size)

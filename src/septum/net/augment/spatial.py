@@ -168,14 +168,16 @@ def sample_warp(
             flips = (*flips[:-2], not flips[-2], flips[-1])
         if turns >= 2:
             flips = (*flips[:-2], not flips[-2], not flips[-1])
-    matrix = _sample_matrix(config, spacing, generator)
-    drawn = [_sample_bend(elastic, patch, spacing, generator) for elastic in config.elastic]
-    bends = _unfolded([bend for bend in drawn if bend is not None], np.eye(ndim) if matrix is None else matrix, patch)
+    matrix = _sample_matrix(config, spacing, generator=generator)
+    drawn = [_sample_bend(elastic, patch, spacing=spacing, generator=generator) for elastic in config.elastic]
+    bends = _unfolded(
+        [bend for bend in drawn if bend is not None], np.eye(ndim) if matrix is None else matrix, patch=patch
+    )
     return Warp(tuple(int(n) for n in patch), axes, flips, matrix, bends)
 
 
 def _sample_matrix(
-    config: SpatialConfig, spacing: Sequence[float], generator: np.random.Generator
+    config: SpatialConfig, spacing: Sequence[float], *, generator: np.random.Generator
 ) -> tuple[tuple[float, ...], ...] | None:
     """Rotation and scaling, acting in millimetres, as a map of source offsets in voxels; `None` when not drawn."""
     ndim = len(config.flips)
@@ -213,7 +215,7 @@ def rotation_matrix(degrees: Sequence[float]) -> Matrix:
 
 
 def _unfolded(
-    bends: Sequence[NDArray[np.float64]], matrix: ArrayLike, patch: Sequence[int]
+    bends: Sequence[NDArray[np.float64]], matrix: ArrayLike, *, patch: Sequence[int]
 ) -> tuple[NDArray[np.float64], ...]:
     """The deformations, weakened together until no tissue is folded over itself or squeezed below a tenth.
 
@@ -240,7 +242,7 @@ def _unfolded(
 
 
 def _sample_bend(
-    elastic: Elastic, patch: Sequence[int], spacing: Sequence[float], generator: np.random.Generator
+    elastic: Elastic, patch: Sequence[int], *, spacing: Sequence[float], generator: np.random.Generator
 ) -> NDArray[np.float64] | None:
     """Displacement vectors `(ndim, *knots)` in source voxels, or `None` when the patch is left unbent."""
     if generator.random() >= elastic.probability:

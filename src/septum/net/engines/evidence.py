@@ -82,20 +82,20 @@ class Evidence:
     @property
     def expected_dice(self) -> FloatArray:
         """The Dice that a mask has if the probabilities are right: 2 · held / (total + count); nan without voxels."""
-        return _ratio(2 * self.held, self.total + self.count, self.count > 0)
+        return _ratio(2 * self.held, self.total + self.count, where=self.count > 0)
 
     @property
     def agreement(self) -> FloatArray:
         """Mean Dice between two views of the image; nan where no view marks the class, or there is one view only."""
-        return _ratio(self.shared, self.marked, self.marked > 0)
+        return _ratio(self.shared, self.marked, where=self.marked > 0)
 
     @property
     def doubt(self) -> FloatArray:
         """Share of a class's voxels with a probability below 0.8; nan without voxels."""
-        return _ratio(self.doubtful, self.count, self.count > 0)
+        return _ratio(self.doubtful, self.count, where=self.count > 0)
 
 
-def _ratio(above: FloatArray, below: FloatArray, where: npt.NDArray[np.bool_]) -> FloatArray:
+def _ratio(above: FloatArray, below: FloatArray, *, where: npt.NDArray[np.bool_]) -> FloatArray:
     ratio: FloatArray = np.divide(above, below, out=np.full(len(above), np.nan), where=where)
     return ratio
 

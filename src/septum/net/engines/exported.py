@@ -28,7 +28,7 @@ class ExportedEngine:
     """See `onnx_engine` and `openvino_engine`."""
 
     def __init__(
-        self, runs: Sequence[Run], model: UNet, flips: tuple[tuple[int, ...], ...], *, n_maps: int = 0
+        self, runs: Sequence[Run], model: UNet, *, flips: tuple[tuple[int, ...], ...], n_maps: int = 0
     ) -> None:
         self.runs = tuple(runs)
         self.flips = flips
@@ -48,7 +48,7 @@ class ExportedEngine:
             axes = tuple(axis + 2 for axis in flip)
             logits = np.flip(run(np.ascontiguousarray(np.flip(tile, axes))), axes)
             if flip and self.n_maps:
-                signs = mirrored_signs(flip, logits.shape[1], self.n_maps, len(self.margin))
+                signs = mirrored_signs(flip, logits.shape[1], n_maps=self.n_maps, ndim=len(self.margin))
                 logits = logits * signs.reshape(-1, *(1,) * len(self.margin))
             if total is None:
                 total = np.array(logits, dtype=np.float32)
@@ -63,8 +63,8 @@ class ExportedEngine:
 def _exported_engine(
     models: Sequence[UNet],
     folder: Path,
-    flips: Sequence[tuple[int, ...]],
     *,
+    flips: Sequence[tuple[int, ...]],
     compile_file: Callable[[Path], Run],
     tolerance: float,
     n_maps: int = 0,
@@ -77,9 +77,9 @@ def _exported_engine(
         if not path.exists():
             export_onnx(model, path)
         run = compile_file(path)
-        _check_parity(model, run, path, tolerance)
+        _check_parity(model, run, path=path, tolerance=tolerance)
         runs.append(run)
-    return ExportedEngine(runs, models[0], tuple(flips) or ((),), n_maps=n_maps)
+    return ExportedEngine(runs, models[0], flips=tuple(flips) or ((),), n_maps=n_maps)
 
 
 def export_onnx(model: UNet, path: Path) -> Path:
@@ -145,7 +145,7 @@ def _fingerprint(model: UNet) -> str:
     return digest.hexdigest()[:16]
 
 
-def _check_parity(model: UNet, run: Run, path: Path, tolerance: float) -> None:
+def _check_parity(model: UNet, run: Run, *, path: Path, tolerance: float) -> None:
     shape = (1, model.config.in_channels, *_least_input(model))
     tile = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     plain = copy.deepcopy(model).cpu().float()

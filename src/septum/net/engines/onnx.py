@@ -18,7 +18,7 @@ def onnx_engine(
     Needs the extra `engines`; ConfigError says so where it is missing. Each file is compared with its PyTorch model on
     a tile of noise before it is used; ConfigError when they differ.
     """
-    return _exported_engine(models, Path(folder), flips, compile_file=_onnx_run, tolerance=1e-3, n_maps=n_maps)
+    return _exported_engine(models, Path(folder), flips=flips, compile_file=_onnx_run, tolerance=1e-3, n_maps=n_maps)
 
 
 def _onnx_run(path: Path) -> Run:

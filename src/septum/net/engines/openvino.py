@@ -30,7 +30,7 @@ def openvino_engine(
         return _openvino_run(path, "bf16" if low else "f32")
 
     return _exported_engine(
-        models, Path(folder), flips, compile_file=compile_file, tolerance=0.05 if low else 1e-3, n_maps=n_maps
+        models, Path(folder), flips=flips, compile_file=compile_file, tolerance=0.05 if low else 1e-3, n_maps=n_maps
     )
 
 

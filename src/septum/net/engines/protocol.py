@@ -71,10 +71,10 @@ def maps_of(engine: Engine) -> int:
     return int(getattr(engine, "n_maps", 0))
 
 
-def mirrored_signs(flip: Sequence[int], outputs: int, n_maps: int, ndim: int) -> FloatArray:
+def mirrored_signs(flip: Sequence[int], outputs: int, *, n_maps: int, ndim: int) -> FloatArray:
     """`(outputs,)` -1 for the components of the vector that mirroring these spatial axes turns round, else 1.
 
-    >>> mirrored_signs((1,), 6, 4, 2).tolist()
+    >>> mirrored_signs((1,), 6, n_maps=4, ndim=2).tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, -1.0]
     """
     signs = np.ones(outputs, dtype=np.float32)

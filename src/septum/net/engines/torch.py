@@ -33,14 +33,16 @@ def torch_engine(
     The models are moved to `device` and otherwise left alone: their training mode is restored after each call.
 
     >>> from septum.net.architecture.unet import lecture
-    >>> engine = torch_engine([UNet(lecture(2, 1, 2, features=(4, 8)))])
+    >>> engine = torch_engine([UNet(lecture(2, 1, out_channels=2, features=(4, 8)))])
     >>> type(engine).__name__
     'TorchEngine'
     """
     _check_ensemble(models)
     if precision not in AUTOCAST:
         raise ConfigError(f"precision must be one of {', '.join(AUTOCAST)}, got {precision!r}; CHOOSE one of these")
-    return TorchEngine(models, torch.device(device), AUTOCAST[precision], tuple(flips) or ((),), n_maps=n_maps)
+    return TorchEngine(
+        models, torch.device(device), autocast=AUTOCAST[precision], flips=tuple(flips) or ((),), n_maps=n_maps
+    )
 
 
 class TorchEngine:
@@ -50,9 +52,9 @@ class TorchEngine:
         self,
         models: Sequence[UNet],
         device: torch.device,
+        *,
         autocast: torch.dtype | None,
         flips: tuple[tuple[int, ...], ...],
-        *,
         n_maps: int = 0,
     ) -> None:
         self.models = [model.to(device) for model in models]
@@ -88,35 +90,39 @@ class TorchEngine:
         voting = self.witness if views > 1 else None
         for (network, model), flip in itertools.product(enumerate(self.models), self.flips):
             vote: tuple[Tensor, Tensor] | None = None
-            features = _features(model, inputs, [axis + 2 for axis in flip], self.autocast)
+            features = _features(model, inputs, flip=[axis + 2 for axis in flip], autocast=self.autocast)
             if self.witness is not None and not flip:
                 self.witness.felt(network, features)
             voxels = features.shape[0] * int(np.prod(features.shape[2:]))
             chunk = max(1, _PART_BYTES // (4 * voxels))
             outputs = self.n_classes + self.n_maps
-            signs = scale * torch.from_numpy(mirrored_signs(flip, outputs, self.n_maps, len(self.margin)))
+            signs = scale * torch.from_numpy(mirrored_signs(flip, outputs, n_maps=self.n_maps, ndim=len(self.margin)))
             for start in range(0, outputs, chunk):
                 classes = slice(start, min(start + chunk, outputs))
-                logits = _head(model.head, features, classes, signs[classes].to(self.device))
+                logits = _head(model.head, features, classes=classes, scale=signs[classes].to(self.device))
                 if voting is not None and start < self.n_classes:
-                    vote = _better(vote, logits[:, : self.n_classes - start], start)
+                    vote = _better(vote, logits[:, : self.n_classes - start], start=start)
                 yield classes, logits
             del features
             if vote is not None:
                 votes.append(vote[1])
         if voting is not None:
             others = itertools.product(self.models, self.compared)
-            votes += [self._vote(model, inputs, flip) for model, flip in others]
+            votes += [self._vote(model, inputs, flip=flip) for model, flip in others]
             voting.voted(votes)
 
-    def _vote(self, model: UNet, inputs: Tensor, flip: tuple[int, ...]) -> Tensor:
+    def _vote(self, model: UNet, inputs: Tensor, *, flip: tuple[int, ...]) -> Tensor:
         """Classes (N, *out) by one network of one mirrored copy, which has no share in the logits."""
-        features = _features(model, inputs, [axis + 2 for axis in flip], self.autocast)
+        features = _features(model, inputs, flip=[axis + 2 for axis in flip], autocast=self.autocast)
         vote: tuple[Tensor, Tensor] | None = None
         chunk = max(1, _PART_BYTES // (4 * features.shape[0] * int(np.prod(features.shape[2:]))))
         for start in range(0, self.n_classes, chunk):
             classes = slice(start, min(start + chunk, self.n_classes))
-            vote = _better(vote, _head(model.head, features, classes, torch.ones((), device=self.device)), start)
+            vote = _better(
+                vote,
+                _head(model.head, features, classes=classes, scale=torch.ones((), device=self.device)),
+                start=start,
+            )
         assert vote is not None
         return vote[1]
 
@@ -126,7 +132,7 @@ def compared_with(engine: Engine, flips: Sequence[tuple[int, ...]]) -> Engine:
     logits stay as they are. Other engines than PyTorch's are returned unchanged.
 
     >>> from septum.net.architecture.unet import lecture
-    >>> engine = torch_engine([UNet(lecture(2, 1, 2, features=(4, 8)))])
+    >>> engine = torch_engine([UNet(lecture(2, 1, out_channels=2, features=(4, 8)))])
     >>> type(compared_with(engine, [(), (1,)])).__name__
     'TorchEngine'
     """
@@ -142,7 +148,7 @@ def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
     itself where there are several. Other engines than PyTorch's are returned as they are: they show neither.
 
     >>> from septum.net.architecture.unet import lecture
-    >>> engine = torch_engine([UNet(lecture(2, 1, 2, features=(4, 8)))])
+    >>> engine = torch_engine([UNet(lecture(2, 1, out_channels=2, features=(4, 8)))])
     >>> watched_by(engine, None) is engine
     True
     """
@@ -154,7 +160,7 @@ def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
 
 
 @torch.inference_mode()
-def _better(best: tuple[Tensor, Tensor] | None, logits: Tensor, start: int) -> tuple[Tensor, Tensor]:
+def _better(best: tuple[Tensor, Tensor] | None, logits: Tensor, *, start: int) -> tuple[Tensor, Tensor]:
     """Highest logit so far (N, *out) and its class, after the classes from `start` on were seen too."""
     value, index = logits.max(1)
     index = (index + start).to(torch.int16)
@@ -164,7 +170,7 @@ def _better(best: tuple[Tensor, Tensor] | None, logits: Tensor, start: int) -> t
 
 
 @torch.inference_mode()
-def _features(model: UNet, inputs: Tensor, flip: list[int], autocast: torch.dtype | None) -> Tensor:
+def _features(model: UNet, inputs: Tensor, *, flip: list[int], autocast: torch.dtype | None) -> Tensor:
     """Features (N, F, *out) before the head, float32, contiguous, mirrored on the way in and back."""
     layout = torch.channels_last if inputs.ndim == 4 else torch.channels_last_3d
     x = inputs.flip(flip) if flip else inputs
@@ -180,7 +186,7 @@ def _features(model: UNet, inputs: Tensor, flip: list[int], autocast: torch.dtyp
 
 
 @torch.inference_mode()
-def _head(head: nn.Module, features: Tensor, classes: slice, scale: Tensor) -> Tensor:
+def _head(head: nn.Module, features: Tensor, *, classes: slice, scale: Tensor) -> Tensor:
     """The 1×1 convolution of the head for some of its outputs, times `scale` (one number, or one for each)."""
     weight = head.get_parameter("weight")[classes]
     weight, bias = weight * scale.view(-1, *(1,) * (weight.ndim - 1)), head.get_parameter("bias")[classes] * scale

@@ -76,8 +76,8 @@ class OutputGrid:
 def decide_block(
     logits: Tensor,
     block: Box,
-    grid: OutputGrid,
     *,
+    grid: OutputGrid,
     out: ClassArray,
     sink: Sink | None = None,
     activation: str = "softmax",

@@ -101,33 +101,35 @@ def predict_classes(
 
     >>> from septum.net.architecture.unet import UNet, lecture
     >>> from septum.net.engines.torch import torch_engine
-    >>> engine = torch_engine([UNet(lecture(2, 1, 2, features=(4, 8)))])
+    >>> engine = torch_engine([UNet(lecture(2, 1, out_channels=2, features=(4, 8)))])
     >>> predict_classes(engine, np.zeros((1, 20, 30), np.float32), settings=TileSettings((16, 16))).shape
     (20, 30)
     """
     shape = array.shape[1:]
-    _check(engine, array, settings, coordinates)
+    _check(engine, array, settings=settings, coordinates=coordinates)
     patch = fit_patch(shape, settings.patch, margin=engine.margin, divisor=engine.divisor)
-    patch = _within_budget(engine, patch, settings)
-    tiling = _lay(engine, shape, patch, settings.overlap)
+    patch = _within_budget(engine, patch, settings=settings)
+    tiling = _lay(engine, shape, patch=patch, overlap=settings.overlap)
     grid = OutputGrid(shape, coordinates)
     classes: ClassArray = np.zeros(grid.shape, dtype=np.uint8 if engine.n_classes <= 256 else np.uint16)
-    progress = _Progress(float(np.prod(shape)), on_progress, should_stop)
+    progress = _Progress(float(np.prod(shape)), on_progress, should_stop=should_stop)
     engine = watched_by(engine, evidence)
-    waiting = _columns(tiling, (settings.memory_mb << 20) // (4 * _outputs(engine)), grid.halo)[::-1]
+    waiting = _columns(tiling, (settings.memory_mb << 20) // (4 * _outputs(engine)), halo=grid.halo)[::-1]
     while waiting:
         column = waiting.pop()
         start = column[0][0]
         if grid.is_empty(column):
             progress.finish(column)
             continue
-        rows = _finished_rows(engine, array, column, tiling=tiling, grid=grid, batch=settings.batch, progress=progress)
+        rows = _finished_rows(
+            engine, array, column=column, tiling=tiling, grid=grid, batch=settings.batch, progress=progress
+        )
         while (found := _next_unless_out_of_memory(rows)) is not None:
             block, logits = found
             decide_block(
                 logits,
                 block,
-                grid,
+                grid=grid,
                 out=classes,
                 sink=probabilities,
                 activation=engine.activation,
@@ -138,7 +140,7 @@ def predict_classes(
             del found, logits
         progress.finish(((start, column[0][0]), *column[1:]))
         if column[0][0] < column[0][1]:
-            tiling = _lay(engine, shape, _smaller(engine, tiling.patch), settings.overlap)
+            tiling = _lay(engine, shape, patch=_smaller(engine, tiling.patch), overlap=settings.overlap)
             waiting.extend((column[0], *part) for part in halve_box(column[1:])[::-1])
     return classes
 
@@ -158,7 +160,7 @@ class _Tiling:
 
     def read(self, array: ChannelArray, tile: tuple[int, ...]) -> FloatArray:
         corners = zip(self.axes, tile, self.margin, strict=True)
-        return read_box(array, [axis.starts[i] - side for axis, i, side in corners], self.patch)
+        return read_box(array, [axis.starts[i] - side for axis, i, side in corners], shape=self.patch)
 
     def overlap(self, tile: tuple[int, ...], box: Box) -> Iterator[tuple[slice, slice, FloatArray]]:
         """For each axis: where the tile meets the box, in the box and in the tile, and the tile's shares there."""
@@ -172,16 +174,17 @@ def _outputs(engine: Engine) -> int:
     return engine.n_classes + maps_of(engine)
 
 
-def _lay(engine: Engine, shape: Sequence[int], patch: tuple[int, ...], overlap: float) -> _Tiling:
+def _lay(engine: Engine, shape: Sequence[int], *, patch: tuple[int, ...], overlap: float) -> _Tiling:
     outputs = [length - 2 * side for length, side in zip(patch, engine.margin, strict=True)]
     if max(engine.margin) == 0:
-        axes = tuple(tile_axis(size, out, overlap) for size, out in zip(shape, outputs, strict=True))
+        axes = tuple(tile_axis(size, out, overlap=overlap) for size, out in zip(shape, outputs, strict=True))
     else:
-        axes = tuple(abutting_axis(*along) for along in zip(shape, outputs, engine.divisor, strict=True))
+        along = zip(shape, outputs, engine.divisor, strict=True)
+        axes = tuple(abutting_axis(size, out, unit=unit) for size, out, unit in along)
     return _Tiling(patch, engine.margin, axes)
 
 
-def _within_budget(engine: Engine, patch: tuple[int, ...], settings: TileSettings) -> tuple[int, ...]:
+def _within_budget(engine: Engine, patch: tuple[int, ...], *, settings: TileSettings) -> tuple[int, ...]:
     """Halve tiles whose logits (twice) would break the budget; engines that hand out parts never hold them whole."""
     while not isinstance(engine, PartsEngine):
         outputs = [length - 2 * side for length, side in zip(patch, engine.margin, strict=True)]
@@ -202,7 +205,7 @@ def _smaller(engine: Engine, patch: tuple[int, ...]) -> tuple[int, ...]:
     return smaller
 
 
-def _columns(tiling: _Tiling, limit: int, halo: int) -> list[Box]:
+def _columns(tiling: _Tiling, limit: int, *, halo: int) -> list[Box]:
     """Cut the image into columns along the first axis whose accumulator holds at most `limit` voxels."""
     first = tiling.axes[0]
     height = min(first.size, max(high - low for low, high in first.spans) + halo)
@@ -213,8 +216,8 @@ def _columns(tiling: _Tiling, limit: int, halo: int) -> list[Box]:
 def _finished_rows(
     engine: Engine,
     array: ChannelArray,
-    column: Box,
     *,
+    column: Box,
     tiling: _Tiling,
     grid: OutputGrid,
     batch: int,
@@ -235,7 +238,7 @@ def _finished_rows(
         tiles = tiling.layer(layer, across)
         for first in range(0, len(tiles), batch):
             progress.check()
-            _add_tiles(engine, array, tiles[first : first + batch], tiling, logits, window)
+            _add_tiles(engine, array, tiles=tiles[first : first + batch], tiling=tiling, logits=logits, window=window)
             progress.tell(column, (index + min(1.0, (first + batch) / len(tiles))) / len(layers))
         stop = column[0][1] if layer == layers[-1] else max(top, spans[layer + 1][0] - grid.halo)
         if stop > top:
@@ -278,6 +281,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def _add_tiles(
     engine: Engine,
     array: ChannelArray,
+    *,
     tiles: Sequence[tuple[int, ...]],
     tiling: _Tiling,
     logits: Tensor,
@@ -285,12 +289,12 @@ def _add_tiles(
 ) -> None:
     """Predict a batch of tiles and add what they say about the window to its logits (K, *window)."""
     batch = np.stack([tiling.read(array, tile) for tile in tiles])
-    for classes, part in _parts(engine, batch, tiling):
+    for classes, part in _parts(engine, batch, tiling=tiling):
         for tile, values in zip(tiles, part, strict=True):
-            _add(logits[classes], values, list(tiling.overlap(tile, window)))
+            _add(logits[classes], values, overlap=list(tiling.overlap(tile, window)))
 
 
-def _parts(engine: Engine, batch: FloatArray, tiling: _Tiling) -> Iterator[tuple[slice, Tensor]]:
+def _parts(engine: Engine, batch: FloatArray, *, tiling: _Tiling) -> Iterator[tuple[slice, Tensor]]:
     expected = tuple(axis.patch for axis in tiling.axes)
     if isinstance(engine, PartsEngine):
         pairs = engine.parts(batch)
@@ -305,7 +309,7 @@ def _parts(engine: Engine, batch: FloatArray, tiling: _Tiling) -> Iterator[tuple
         yield classes, part
 
 
-def _add(logits: Tensor, values: Tensor, overlap: list[tuple[slice, slice, FloatArray]]) -> None:
+def _add(logits: Tensor, values: Tensor, *, overlap: list[tuple[slice, slice, FloatArray]]) -> None:
     """Add a tile's logits to the block, weighted by its shares along each axis."""
     weight = torch.ones((), device=logits.device)
     for _, _, share in overlap:
@@ -319,7 +323,7 @@ class _Progress:
     """Fraction of the image done, never going back; and the place where a wish to stop is heard."""
 
     def __init__(
-        self, total: float, on_progress: Callable[[float], None] | None, should_stop: Callable[[], bool] | None
+        self, total: float, on_progress: Callable[[float], None] | None, *, should_stop: Callable[[], bool] | None
     ) -> None:
         self.total, self.on_progress, self.should_stop = total, on_progress, should_stop
         self.done = 0.0
@@ -342,6 +346,7 @@ class _Progress:
 def _check(
     engine: Engine,
     array: ChannelArray,
+    *,
     settings: TileSettings,
     coordinates: tuple[npt.NDArray[np.float64], ...] | None,
 ) -> None:

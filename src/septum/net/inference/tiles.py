@@ -18,15 +18,15 @@ Box = tuple[tuple[int, int], ...]
 """A box of voxels: (start, stop) for each axis, stop excluded."""
 
 
-def tile_starts(size: int, patch: int, overlap: float) -> tuple[int, ...]:
+def tile_starts(size: int, patch: int, *, overlap: float) -> tuple[int, ...]:
     """First voxels of the tiles of length `patch` that cover `size` voxels, evenly spread, both ends flush.
 
     Neighbours overlap by at least `overlap` (a fraction of `patch`). One tile, centred, when it covers the axis alone:
     the image then has mirrored context on both sides.
 
-    >>> tile_starts(300, 128, 0.5)
+    >>> tile_starts(300, 128, overlap=0.5)
     (0, 57, 115, 172)
-    >>> tile_starts(20, 32, 0.5)
+    >>> tile_starts(20, 32, overlap=0.5)
     (-6,)
     """
     if size <= patch:
@@ -71,42 +71,47 @@ class AxisTiles:
         return tuple(i for i, (low, high) in enumerate(self.spans) if low < stop and high > start)
 
 
-def tile_axis(size: int, patch: int, overlap: float) -> AxisTiles:
+def tile_axis(size: int, patch: int, *, overlap: float) -> AxisTiles:
     """Lay overlapping tiles of output length `patch` along an axis of `size` voxels, blended by `gaussian_window`.
 
     The outermost sixteenth of a tile (under a thousandth of the weight in the middle) is left out where another tile
     stands in, so that a block of the image depends on fewer tiles.
 
-    >>> tiles = tile_axis(300, 128, 0.5)
+    >>> tiles = tile_axis(300, 128, overlap=0.5)
     >>> tiles.starts, tiles.spans
     ((0, 57, 115, 172), ((0, 120), (65, 177), (123, 235), (180, 300)))
     """
-    starts = tile_starts(size, patch, overlap)
+    starts = tile_starts(size, patch, overlap=overlap)
     step = max((b - a for a, b in itertools.pairwise(starts)), default=patch)
     trim = max(0, min(patch // 16, (patch - step) // 2))
     lows = (0, *(start + trim for start in starts[1:]))
     highs = (*(start + patch - trim for start in starts[:-1]), size)
-    return _share_out(size, patch, starts, tuple(zip(lows, highs, strict=True)), gaussian_window((patch,)))
+    return _share_out(
+        size, patch, starts=starts, spans=tuple(zip(lows, highs, strict=True)), window=gaussian_window((patch,))
+    )
 
 
-def abutting_axis(size: int, patch: int, unit: int) -> AxisTiles:
+def abutting_axis(size: int, patch: int, *, unit: int) -> AxisTiles:
     """Lay tiles of output length `patch` side by side, for networks without padding (overlap-tile).
 
     Each tile starts a multiple of `unit` (the product of the strides) after the one before, so that pooling falls on
     the same voxels everywhere and the stitched result is that of the whole image; the last tile may reach beyond it.
     Source: Ronneberger, Fischer & Brox 2015, figure 2.
 
-    >>> abutting_axis(512, 388, 16).spans
+    >>> abutting_axis(512, 388, unit=16).spans
     ((0, 384), (384, 512))
     """
     step = max(1, patch // unit * unit)
     starts = tuple(range(0, size, step)) if size > patch else (0,)
-    return _share_out(size, patch, starts, tuple(itertools.pairwise((*starts, size))), np.ones(patch))
+    return _share_out(
+        size, patch, starts=starts, spans=tuple(itertools.pairwise((*starts, size))), window=np.ones(patch)
+    )
 
 
 def _share_out(
     size: int,
     patch: int,
+    *,
     starts: tuple[int, ...],
     spans: tuple[tuple[int, int], ...],
     window: npt.NDArray[np.float64],
@@ -130,17 +135,17 @@ class ChannelArray(Protocol):
     def __getitem__(self, place: Any, /) -> Any: ...
 
 
-def read_box(array: ChannelArray, start: Sequence[int], shape: Sequence[int]) -> npt.NDArray[np.float32]:
+def read_box(array: ChannelArray, start: Sequence[int], *, shape: Sequence[int]) -> npt.NDArray[np.float32]:
     """Read the box of `shape` voxels at `start` of a (C, *spatial) array as float32, mirroring what lies outside.
 
     Mirroring is about the border voxel (which is not repeated) and goes on to and fro, so any box may be read from any
     image, however small. Of a memory-mapped array only the voxels needed are touched. Always a copy.
 
-    >>> read_box(np.arange(3.0)[None], (-2,), (7,))
+    >>> read_box(np.arange(3.0)[None], (-2,), shape=(7,))
     array([[2., 1., 0., 1., 2., 1., 0.]], dtype=float32)
     """
     indices = [
-        _mirrored(first, length, size) for first, length, size in zip(start, shape, array.shape[1:], strict=True)
+        _mirrored(first, length, size=size) for first, length, size in zip(start, shape, array.shape[1:], strict=True)
     ]
     low = [int(index.min()) for index in indices]
     part = array[(slice(None), *(slice(a, int(index.max()) + 1) for a, index in zip(low, indices, strict=True)))]
@@ -151,7 +156,7 @@ def read_box(array: ChannelArray, start: Sequence[int], shape: Sequence[int]) ->
     return np.array(part, dtype=np.float32, order="C")
 
 
-def _mirrored(start: int, length: int, size: int) -> npt.NDArray[np.intp]:
+def _mirrored(start: int, length: int, *, size: int) -> npt.NDArray[np.intp]:
     period = max(1, 2 * (size - 1))
     index = np.arange(start, start + length) % period
     return np.minimum(index, period - index) if size > 1 else np.zeros(length, dtype=np.intp)
@@ -164,10 +169,10 @@ def plan_blocks(axes: Sequence[AxisTiles], limit: int, *, halo: int = 0) -> list
     beyond its end (1 when values are interpolated there); they count towards the limit. The blocks partition the image,
     in order; a single block when it fits. When not even single voxels fit, blocks are single voxels.
 
-    >>> plan_blocks([tile_axis(300, 128, 0.5)], 1000)
+    >>> plan_blocks([tile_axis(300, 128, overlap=0.5)], 1000)
     [((0, 300),)]
     """
-    options = [[_cut(axis, count, halo) for count in _counts(axis.size)] for axis in axes]
+    options = [[_cut(axis, count, halo=halo) for count in _counts(axis.size)] for axis in axes]
     fitting = (c for c in itertools.product(*options) if np.prod([cut.longest for cut in c], dtype=float) <= limit)
     finest = tuple(choices[-1] for choices in options)
     best = min(fitting, key=lambda c: float(np.prod([cut.tiles for cut in c], dtype=float)), default=finest)
@@ -187,7 +192,7 @@ def _counts(size: int) -> list[int]:
     return sorted({min(count, size) for count in counts if count < 2 * size})
 
 
-def _cut(axis: AxisTiles, count: int, halo: int) -> _Cut:
+def _cut(axis: AxisTiles, count: int, *, halo: int) -> _Cut:
     """Cut an axis into about `count` pieces, each border moved to where the fewest tiles reach across it."""
     at = np.arange(axis.size + 1)
     crossing = np.zeros(axis.size + 1, dtype=int)

@@ -53,9 +53,9 @@ def border_weights(
     >>> border_weights(np.array([1, 0, 0, 2]), w0=10, sigma=3).round(3)  # d1 + d2 = 3: 1 + 10 exp(-1/2)
     array([1.   , 7.065, 7.065, 1.   ], dtype=float32)
     """
-    _check(labels, w0, sigma, spacing, classes)
+    _check(labels, w0, sigma=sigma, spacing=spacing, classes=classes)
     weights = _balance((labels != 0) if classes is None else classes)
-    sum_of_distances = _two_distances(labels, sigma * math.sqrt(-2.0 * math.log(NEGLIGIBLE)), spacing)
+    sum_of_distances = _two_distances(labels, sigma * math.sqrt(-2.0 * math.log(NEGLIGIBLE)), spacing=spacing)
     border = w0 * np.exp(-(sum_of_distances**2) / (2.0 * sigma**2))
     return (weights + np.where(labels == 0, border, 0.0)).astype(np.float32)
 
@@ -63,6 +63,7 @@ def border_weights(
 def _check(
     labels: NDArray[Any],
     w0: float,
+    *,
     sigma: float,
     spacing: Sequence[float] | None,
     classes: NDArray[Any] | None,
@@ -84,7 +85,7 @@ def _balance(classes: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(per_class[index]).reshape(classes.shape)
 
 
-def _two_distances(labels: NDArray[Any], reach: float, spacing: Sequence[float] | None) -> NDArray[np.float64]:
+def _two_distances(labels: NDArray[Any], reach: float, *, spacing: Sequence[float] | None) -> NDArray[np.float64]:
     """d1 + d2 per voxel; infinite where the second nearest object is further away than `reach`."""
     step = np.ones(labels.ndim) if spacing is None else np.asarray(spacing, dtype=np.float64)
     grow = np.ceil(reach / step).astype(int).tolist()

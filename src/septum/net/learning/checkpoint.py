@@ -114,12 +114,12 @@ def _bytes_of(value: Any) -> Iterator[Any]:
         yield f"{type(value).__name__} {len(text)};".encode() + text
 
 
-def save_model(path: Path, model: UNet, weights: dict[str, torch.Tensor] | None = None) -> None:
+def save_model(path: Path, model: UNet, *, weights: dict[str, torch.Tensor] | None = None) -> None:
     """Write a network: its configuration and its weights (`weights` replaces the model's own, e.g. their average).
 
     >>> from septum.net.architecture.unet import lecture
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, 2, features=(4, 8))))
+    ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, out_channels=2, features=(4, 8))))
     ...     load_model(Path(folder, "model.pt")).config.features
     (4, 8)
     """
@@ -135,7 +135,7 @@ def load_model(path: Path) -> UNet:
 
     >>> from septum.net.architecture.unet import lecture
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, 2, features=(4, 8))))
+    ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, out_channels=2, features=(4, 8))))
     ...     load_model(Path(folder, "model.pt")).training
     False
     """

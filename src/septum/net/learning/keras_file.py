@@ -87,13 +87,13 @@ def read_keras(path: Path) -> KerasUNet:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            layers, output = _layers(_member(archive, "config.json", MOST_TEXT, path), path)
+            layers, output = _layers(_member(archive, "config.json", most=MOST_TEXT, path=path), path)
             levels, head, size = _walk(layers, output)
             with tempfile.TemporaryFile() as weights:
-                weights.write(_member(archive, "model.weights.h5", MOST_BYTES, path))
+                weights.write(_member(archive, "model.weights.h5", most=MOST_BYTES, path=path))
                 weights.seek(0)
                 with h5py.File(weights, "r") as arrays:
-                    return KerasUNet(_network(levels, head, layers, arrays), size)
+                    return KerasUNet(_network(levels, head, layers=layers, arrays=arrays), size)
     except FileNotFoundError as error:
         raise FormatError(f"{path} must exist, no such file; check the path") from error
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
@@ -103,7 +103,7 @@ def read_keras(path: Path) -> KerasUNet:
         ) from error
 
 
-def _member(archive: zipfile.ZipFile, name: str, most: int, path: Path) -> bytes:
+def _member(archive: zipfile.ZipFile, name: str, *, most: int, path: Path) -> bytes:
     """The bytes of a file in the zip, never more than `most`, whatever the zip says of their number."""
     if name not in archive.namelist():
         raise FormatError(f'{path} must hold {name}; save the model again with model.save("MODEL.keras")')
@@ -259,7 +259,7 @@ def _size(entry: Layer) -> tuple[int, int] | None:
     return None
 
 
-def _network(levels: list[_Level], head: Layer, layers: Mapping[str, Layer], arrays: h5py.File) -> UNet:
+def _network(levels: list[_Level], head: Layer, *, layers: Mapping[str, Layer], arrays: h5py.File) -> UNet:
     """The network with its weights."""
     entry = next(layer for layer in layers.values() if layer.kind == "InputLayer")
     shape = entry.settings.get("batch_shape")
@@ -267,7 +267,7 @@ def _network(levels: list[_Level], head: Layer, layers: Mapping[str, Layer], arr
     if not isinstance(channels, int) or not 0 < channels <= MOST_FEATURES:
         raise FormatError(f"the input must have a number of channels, got {channels!r:.60}; declare it in keras.Input")
     features = tuple(_filters(level.encoder[1]) for level in levels)
-    state = _weights(levels, head, arrays, channels, features)
+    state = _weights(levels, head, arrays=arrays, channels=channels, features=features)
     config = UNetConfig(
         ndim=2,
         in_channels=channels,
@@ -283,24 +283,36 @@ def _network(levels: list[_Level], head: Layer, layers: Mapping[str, Layer], arr
 
 
 def _weights(
-    levels: list[_Level], head: Layer, arrays: h5py.File, channels: int, features: tuple[int, ...]
+    levels: list[_Level], head: Layer, *, arrays: h5py.File, channels: int, features: tuple[int, ...]
 ) -> dict[str, NDArray[np.float32]]:
     """Every array under Septum's name, turned as PyTorch has it."""
     state: dict[str, NDArray[np.float32]] = {}
     into = channels
     for number, (level, width) in enumerate(zip(levels, features, strict=True)):
-        _take(state, f"encoder.{number}.first.conv", level.encoder[0], arrays, (3, 3, into, width))
-        _take(state, f"encoder.{number}.second.conv", level.encoder[1], arrays, (3, 3, width, width))
+        _take(state, f"encoder.{number}.first.conv", layer=level.encoder[0], arrays=arrays, shape=(3, 3, into, width))
+        _take(state, f"encoder.{number}.second.conv", layer=level.encoder[1], arrays=arrays, shape=(3, 3, width, width))
         into = width
         if level.up is not None and level.decoder is not None:
-            _take(state, f"ups.{number}", level.up, arrays, (2, 2, width, features[number + 1]))
-            _take(state, f"decoder.{number}.first.conv", level.decoder[0], arrays, (3, 3, 2 * width, width))
-            _take(state, f"decoder.{number}.second.conv", level.decoder[1], arrays, (3, 3, width, width))
+            _take(state, f"ups.{number}", layer=level.up, arrays=arrays, shape=(2, 2, width, features[number + 1]))
+            _take(
+                state,
+                f"decoder.{number}.first.conv",
+                layer=level.decoder[0],
+                arrays=arrays,
+                shape=(3, 3, 2 * width, width),
+            )
+            _take(
+                state,
+                f"decoder.{number}.second.conv",
+                layer=level.decoder[1],
+                arrays=arrays,
+                shape=(3, 3, width, width),
+            )
             if level.skip_first:  # Septum lays the enlarged map first
                 key = f"decoder.{number}.first.conv.weight"
                 state[key] = np.concatenate([state[key][:, width:], state[key][:, :width]], axis=1)
     outputs = _filters(head)
-    _take(state, "head", head, arrays, (1, 1, features[0], outputs))
+    _take(state, "head", layer=head, arrays=arrays, shape=(1, 1, features[0], outputs))
     if outputs == 1 and head.settings["activation"] != "sigmoid":
         raise FormatError("a single output must have a sigmoid, got softmax, which is always 1; use two classes")
     if outputs == 1:
@@ -317,7 +329,7 @@ def _filters(layer: Layer) -> int:
 
 
 def _take(
-    state: dict[str, NDArray[np.float32]], name: str, layer: Layer, arrays: h5py.File, shape: tuple[int, ...]
+    state: dict[str, NDArray[np.float32]], name: str, *, layer: Layer, arrays: h5py.File, shape: tuple[int, ...]
 ) -> None:
     """Put a layer's kernel and bias under `name`; Keras has (ky, kx, in, out), transposed (ky, kx, out, in)."""
     outputs = shape[2] if name.startswith("ups") else shape[3]
@@ -325,13 +337,13 @@ def _take(
         raise FormatError(f"filters of {layer.name} must be {outputs} as in its block, got {_filters(layer)}")
     if 4 * math.prod(shape) + sum(array.nbytes for array in state.values()) > MOST_BYTES:
         raise FormatError(f"the weights must be at most {MOST_BYTES >> 20} MB, got more with those of {layer.name}")
-    kernel = _array(arrays, f"layers/{layer.stored}/vars/0", shape, layer)
-    bias = _array(arrays, f"layers/{layer.stored}/vars/1", (outputs,), layer)
+    kernel = _array(arrays, f"layers/{layer.stored}/vars/0", shape=shape, layer=layer)
+    bias = _array(arrays, f"layers/{layer.stored}/vars/1", shape=(outputs,), layer=layer)
     state[f"{name}.weight"] = kernel.transpose(3, 2, 0, 1)
     state[f"{name}.bias"] = bias
 
 
-def _array(arrays: h5py.File, where: str, shape: tuple[int, ...], layer: Layer) -> NDArray[np.float32]:
+def _array(arrays: h5py.File, where: str, *, shape: tuple[int, ...], layer: Layer) -> NDArray[np.float32]:
     """An array that lies in the file itself, of the expected shape, finite."""
     folder: Any = arrays
     for part in where.split("/"):

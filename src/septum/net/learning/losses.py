@@ -47,11 +47,11 @@ def dice_cross_entropy(logits: Tensor, target: Tensor, *, ignore: int = IGNORE, 
     >>> round(float(dice_cross_entropy(right, torch.tensor([[1, 0]]))), 3)
     0.0
     """
-    logits, target, valid, count = _prepare(logits, target, ignore)
+    logits, target, valid, count = _prepare(logits, target, ignore=ignore)
     log_p = logits.log_softmax(dim=1)  # (N, K, V)
     log_p_true = log_p.gather(1, target[:, None])[:, 0]  # (N, V)
-    entropy = _mean(-log_p_true, valid, count, weight)
-    return entropy + _soft_dice_loss(log_p.exp(), log_p_true.exp(), target, valid)
+    entropy = _mean(-log_p_true, valid, count=count, weight=weight)
+    return entropy + _soft_dice_loss(log_p.exp(), log_p_true.exp(), target=target, valid=valid)
 
 
 def dice_binary_cross_entropy(
@@ -63,11 +63,13 @@ def dice_binary_cross_entropy(
     >>> round(float(dice_binary_cross_entropy(right, torch.tensor([[1, 0]]))), 3)
     0.0
     """
-    logits, target, valid, count = _prepare(logits, target, ignore)
+    logits, target, valid, count = _prepare(logits, target, ignore=ignore)
     z_true = logits.gather(1, target[:, None])[:, 0]  # (N, V)
     # -log(1 - sigmoid(z)) = softplus(z) for every class that is not there, -log sigmoid(z) = softplus(z) - z else
     entropy = (F.softplus(logits).sum(dim=1) - z_true) / logits.shape[1]  # (N, V)
-    return _mean(entropy, valid, count, weight) + _soft_dice_loss(logits.sigmoid(), z_true.sigmoid(), target, valid)
+    return _mean(entropy, valid, count=count, weight=weight) + _soft_dice_loss(
+        logits.sigmoid(), z_true.sigmoid(), target=target, valid=valid
+    )
 
 
 def weighted_cross_entropy(
@@ -78,9 +80,9 @@ def weighted_cross_entropy(
     >>> round(float(weighted_cross_entropy(torch.zeros(1, 2, 4), torch.zeros(1, 4, dtype=torch.long))), 4)  # log 2
     0.6931
     """
-    logits, target, valid, count = _prepare(logits, target, ignore)
+    logits, target, valid, count = _prepare(logits, target, ignore=ignore)
     log_p_true = logits.log_softmax(dim=1).gather(1, target[:, None])[:, 0]  # (N, V)
-    return _mean(-log_p_true, valid, count, weight)
+    return _mean(-log_p_true, valid, count=count, weight=weight)
 
 
 def objects_loss(outputs: Tensor, target: Tensor, *, ignore: int = IGNORE, weight: Tensor | None = None) -> Tensor:
@@ -127,8 +129,8 @@ Loss = Callable[..., Tensor]
 def supervise(
     loss: Loss,
     outputs: Tensor | Sequence[Tensor],
-    target: Tensor,
     *,
+    target: Tensor,
     ignore: int = IGNORE,
     weight: Tensor | None = None,
 ) -> Tensor:
@@ -137,7 +139,7 @@ def supervise(
     Coarser outputs see the class map at the voxel nearest to each of their centres.
 
     >>> even, target = torch.zeros(1, 2, 4), torch.zeros(1, 4, dtype=torch.long)
-    >>> round(float(supervise(weighted_cross_entropy, [even, even[..., :2]], target)), 4)
+    >>> round(float(supervise(weighted_cross_entropy, [even, even[..., :2]], target=target)), 4)
     0.6931
     """
     if isinstance(outputs, Tensor):
@@ -160,7 +162,7 @@ def _pick(values: Tensor, size: Sequence[int]) -> Tensor:
     return values
 
 
-def _prepare(logits: Tensor, target: Tensor, ignore: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _prepare(logits: Tensor, target: Tensor, *, ignore: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Float32 logits (N, K, V), int64 classes (N, V) with ignored voxels as class 0, mask of the others, its sum."""
     if logits.ndim != target.ndim + 1 or logits.shape[:1] + logits.shape[2:] != target.shape:
         raise ConfigError(
@@ -175,14 +177,14 @@ def _prepare(logits: Tensor, target: Tensor, ignore: int) -> tuple[Tensor, Tenso
     return logits, target, valid, valid.sum()
 
 
-def _mean(values: Tensor, valid: Tensor, count: Tensor, weight: Tensor | None) -> Tensor:
+def _mean(values: Tensor, valid: Tensor, *, count: Tensor, weight: Tensor | None) -> Tensor:
     """Sum of (weighted) values (N, V) over annotated voxels, divided by their number."""
     if weight is not None:
         valid = valid * weight.reshape(valid.shape).float()
     return (values * valid).sum() / count.clamp(min=1.0)
 
 
-def _soft_dice_loss(p: Tensor, p_true: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+def _soft_dice_loss(p: Tensor, p_true: Tensor, *, target: Tensor, valid: Tensor) -> Tensor:
     """1 - mean over foreground classes of (2 overlap + s) / (predicted + annotated volume + s), sums over the batch."""
     classes = p.shape[1]
     flat = target.reshape(-1)

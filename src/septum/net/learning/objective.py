@@ -47,17 +47,19 @@ class Objective:
 
 
 def _unweighted(loss: losses.Loss) -> Callable[[Any, Tensor, Tensor | None], Tensor]:
-    return lambda output, labels, maps: losses.supervise(loss, output, labels, ignore=_ignored(output))
+    return lambda output, labels, maps: losses.supervise(loss, output, target=labels, ignore=_ignored(output))
 
 
 def _weighted(loss: losses.Loss) -> Callable[[Any, Tensor, Tensor | None], Tensor]:
-    return lambda output, labels, maps: losses.supervise(loss, output, labels, ignore=_ignored(output), weight=maps)
+    return lambda output, labels, maps: losses.supervise(
+        loss, output, target=labels, ignore=_ignored(output), weight=maps
+    )
 
 
 def _of_objects(output: Any, labels: Tensor, maps: Tensor | None) -> Tensor:
     first = output if isinstance(output, Tensor) else output[0]
     ignore = losses.ignore_class(first.shape[1] - len(target_names(labels.ndim - 1)))
-    return losses.supervise(losses.objects_loss, output, labels, ignore=ignore, weight=maps)
+    return losses.supervise(losses.objects_loss, output, target=labels, ignore=ignore, weight=maps)
 
 
 def _targets(ids: NDArray[Any], spacing: tuple[float, ...], radii: NDArray[Any]) -> Maps:

@@ -76,7 +76,7 @@ def load_pretrained(network: UNet, *, image_channels: int) -> None:
         CheckpointError: when the weights are missing or not the known ones.
 
     >>> from septum.net.architecture.unet import lecture
-    >>> load_pretrained(UNet(lecture(2, 1, 2)), image_channels=1)  # learns from random weights, as it was
+    >>> load_pretrained(UNet(lecture(2, 1, out_channels=2)), image_channels=1)  # learns from random weights, as it was
     """
     if network.config.encoder == "own":
         return

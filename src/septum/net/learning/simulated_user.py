@@ -75,8 +75,8 @@ def correct(
     >>> correct(np.pad(np.ones((3, 3), int), 1), np.zeros((5, 5), int)).points.tolist()
     [[2, 2]]
     """
-    region = _pick(_wrong(truth, guess, ignore), None)
-    return None if region is None else _click(region, None, spacing)
+    region = _pick(_wrong(truth, guess, ignore=ignore), None)
+    return None if region is None else _click(region, None, spacing=spacing)
 
 
 def box_around_largest(truth: NDArray[Any], *, ignore: int | None = None) -> BoxPrompt | None:
@@ -140,8 +140,8 @@ def prompt_batch(
     if any(later for _, later in planned):
         guesses = predict(appended()).cpu().numpy()
         for number, ((_, later), generator) in enumerate(zip(planned, generators, strict=True)):
-            wrong = _wrong(truths[number], guesses[number], ignore)
-            prompts[number] = _after(prompts[number], wrong, later, spacing=spacings[number], generator=generator)
+            wrong = _wrong(truths[number], guesses[number], ignore=ignore)
+            prompts[number] = _after(prompts[number], wrong, count=later, spacing=spacings[number], generator=generator)
     return appended()
 
 
@@ -168,17 +168,17 @@ def _before(
         if region is None:
             continue
         if boxed:
-            prompts = Prompts(prompts.marks, (*prompts.boxes, _box(region, truth.shape, generator)))
+            prompts = Prompts(prompts.marks, (*prompts.boxes, _box(region, truth.shape, generator=generator)))
         else:
-            prompts = prompts.with_mark(_mark(region, generator, spacing))
+            prompts = prompts.with_mark(_mark(region, generator, spacing=spacing))
     return prompts
 
 
 def _after(
     prompts: Prompts,
     wrong: NDArray[np.int32],
-    count: int,
     *,
+    count: int,
     spacing: Sequence[float],
     generator: np.random.Generator,
 ) -> Prompts:
@@ -188,12 +188,12 @@ def _after(
         region = _pick(left, generator)
         if region is None:
             break
-        prompts = prompts.with_mark(_mark(region, generator, spacing))
+        prompts = prompts.with_mark(_mark(region, generator, spacing=spacing))
         left[region.place][region.mask] = 0
     return prompts
 
 
-def _wrong(truth: NDArray[Any], guess: NDArray[Any], ignore: int | None) -> NDArray[np.int32]:
+def _wrong(truth: NDArray[Any], guess: NDArray[Any], *, ignore: int | None) -> NDArray[np.int32]:
     """1 + the true class where the guess is wrong, 0 elsewhere."""
     found = np.where(truth == guess, 0, truth.astype(np.int32) + 1)
     if ignore is not None:
@@ -226,7 +226,7 @@ def _depth(region: Region, spacing: Sequence[float] | None) -> NDArray[np.float3
     return found
 
 
-def _click(region: Region, generator: np.random.Generator | None, spacing: Sequence[float] | None) -> Mark:
+def _click(region: Region, generator: np.random.Generator | None, *, spacing: Sequence[float] | None) -> Mark:
     """The deepest voxel, or one that is at least half as deep."""
     depth = _depth(region, spacing)
     if generator is None:
@@ -237,9 +237,9 @@ def _click(region: Region, generator: np.random.Generator | None, spacing: Seque
     return Mark((place + region.origin)[None].astype(np.int64), region.index)
 
 
-def _mark(region: Region, generator: np.random.Generator, spacing: Sequence[float]) -> Mark:
+def _mark(region: Region, generator: np.random.Generator, *, spacing: Sequence[float]) -> Mark:
     """A click, or a stroke from it towards another voxel of the region, for as long as it stays inside."""
-    click = _click(region, generator, spacing)
+    click = _click(region, generator, spacing=spacing)
     if generator.random() >= SCRIBBLES:
         return click
     inside = np.argwhere(region.mask)
@@ -250,7 +250,7 @@ def _mark(region: Region, generator: np.random.Generator, spacing: Sequence[floa
     return Mark(kept + region.origin, region.index)
 
 
-def _box(region: Region, shape: Sequence[int], generator: np.random.Generator) -> BoxPrompt:
+def _box(region: Region, shape: Sequence[int], *, generator: np.random.Generator) -> BoxPrompt:
     """The region's box, each side moved by up to a tenth of its length (at least a voxel)."""
     start, stop = [], []
     for cut, size in zip(region.place, shape, strict=True):

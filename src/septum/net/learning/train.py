@@ -139,8 +139,8 @@ class _State:
 def train(
     model: UNet,
     samples: Sequence[Sample],
-    config: TrainConfig,
     *,
+    config: TrainConfig,
     fabric: Fabric,
     objective: Objective,
     augment: AugmentConfig,
@@ -160,9 +160,17 @@ def train(
         SeptumError: when the loss diverges again and again.
         CheckpointError: when the state cannot be written or read.
     """
-    return _Run(model, samples, config, fabric, objective, augment, validate, state_file, on_status).go(
-        should_stop, resume
-    )
+    return _Run(
+        model,
+        samples,
+        config=config,
+        fabric=fabric,
+        objective=objective,
+        augment=augment,
+        validate=validate,
+        state_file=state_file,
+        on_status=on_status,
+    ).go(should_stop, resume)
 
 
 class _Run:
@@ -172,6 +180,7 @@ class _Run:
         self,
         model: UNet,
         samples: Sequence[Sample],
+        *,
         config: TrainConfig,
         fabric: Fabric,
         objective: Objective,
@@ -244,7 +253,9 @@ class _Run:
         drawn = [self.patch(index) for index in range(self.config.batch)]
         images, labels, maps = _collate([patch for patch, _ in drawn], self.raw.margin)
         if self.config.prompts is not None:
-            images = self.prompted(images, labels, self.config.prompts, [spacing for _, spacing in drawn])
+            images = self.prompted(
+                images, labels, config=self.config.prompts, spacings=[spacing for _, spacing in drawn]
+            )
         # Dropout draws from torch's own generator; seeding it by step keeps a resumed run on its track.
         torch.manual_seed(hash((self.config.seed, self.fabric.global_rank, self.state.step)) & 0x7FFFFFFF)
         self.optimiser.zero_grad(set_to_none=True)
@@ -263,7 +274,7 @@ class _Run:
         return self.back_off()
 
     def prompted(
-        self, images: Tensor, labels: Tensor, config: PromptConfig, spacings: Sequence[tuple[float, ...]]
+        self, images: Tensor, labels: Tensor, *, config: PromptConfig, spacings: Sequence[tuple[float, ...]]
     ) -> Tensor:
         """The patches of this step with the robot user's prompts; it corrects the averaged network."""
         n_classes = self.n_classes
@@ -302,8 +313,10 @@ class _Run:
         # A patch that hangs over the border is half mirror image, which prediction hardly ever sees.
         output = [n - 2 * m for n, m in zip(self.config.patch, self.raw.margin, strict=True)]
         centre = augmentation.inside(draw.centre, patch=output, shape=sample.labels.shape)
-        cut = augmentation.apply(drawn, image, labels, centre=centre, extras=sample.maps, device=self.fabric.device)
-        return with_targets(cut, sample, self.objective), sample.spacing
+        cut = augmentation.apply(
+            drawn, image, labels=labels, centre=centre, extras=sample.maps, device=self.fabric.device
+        )
+        return with_targets(cut, sample, objective=self.objective), sample.spacing
 
     def update_average(self) -> None:
         # The average is short at first (it would remember the random start), long later.
@@ -456,7 +469,7 @@ def _optimiser(model: UNet, config: TrainConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
 
 
-def with_targets(patch: Patch, sample: Sample, objective: Objective) -> Patch:
+def with_targets(patch: Patch, sample: Sample, *, objective: Objective) -> Patch:
     """A patch whose labels are warped ids, with their classes as labels and the targets made of them; others as is."""
     if sample.objects is None or objective.targets is None or patch.labels is None:
         return patch

@@ -22,7 +22,7 @@ _MOST_ROWS = 30
 
 
 def bland_altman_plot(
-    reference: ArrayLike, prediction: ArrayLike, found: BlandAltman, *, unit: str, image_format: str = "svg"
+    reference: ArrayLike, prediction: ArrayLike, *, found: BlandAltman, unit: str, image_format: str = "svg"
 ) -> bytes:
     """Difference (prediction minus reference) against the mean of both, with bias and 95 % limits of agreement.
 
@@ -131,8 +131,8 @@ def ranking_plot(ranking: Ranking, *, image_format: str = "svg") -> bytes:
 def ceiling_plot(
     models: Mapping[str, ArrayLike],
     readers: Mapping[str, ArrayLike],
-    between: ArrayLike,
     *,
+    between: ArrayLike,
     score_name: str = "Dice",
     image_format: str = "svg",
 ) -> bytes:
@@ -161,7 +161,7 @@ def ceiling_plot(
             axes.axvspan(low, high, color=ORANGE, alpha=0.22, label="readers among each other, quartiles")
             axes.axvline(median, color=ORANGE, linewidth=1.6, label=f"their median {median:.3f}")
         for row, (_, values, colour) in enumerate(rows):
-            strip(axes, _defined(values), row, colour=colour, size=20 if values.size < 60 else 9)
+            strip(axes, _defined(values), row=row, colour=colour, size=20 if values.size < 60 else 9)
         axes.set_yticks(range(len(rows)), [short_name(name) for name, _, _ in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -174,7 +174,7 @@ def ceiling_plot(
     return render(draw, height=1.3 + 0.42 * len(rows), image_format=image_format)
 
 
-def estimate_plot(true: ArrayLike, estimated: ArrayLike, labels: Sequence[str], *, image_format: str = "svg") -> bytes:
+def estimate_plot(true: ArrayLike, estimated: ArrayLike, *, labels: Sequence[str], image_format: str = "svg") -> bytes:
     """Estimated against true scores with the diagonal, a mark per label (those after the sixth share the last).
 
     Args:

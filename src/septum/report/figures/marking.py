@@ -77,7 +77,7 @@ def mark(labels: NDArray[np.integer], size: tuple[int, int], *, line_px: int = 1
     drawn[line] = (1 + _KINDS * colour)[line]
     drawn[thicker(line) & (drawn == 0)] = _RIM_INDEX
     for number in np.flatnonzero(tiny[1:]) + 1:
-        _ring(drawn, objects == number, colour)
+        _ring(drawn, objects == number, colour=colour)
     return drawn
 
 
@@ -143,7 +143,7 @@ def _window(
     return np.maximum(centre - wide, 0).astype(np.int64), np.minimum(centre + wide + 1, shape).astype(np.int64)
 
 
-def _ring(drawn: NDArray[np.uint8], inside: NDArray[np.bool_], colour: NDArray[np.int64]) -> None:
+def _ring(drawn: NDArray[np.uint8], inside: NDArray[np.bool_], *, colour: NDArray[np.int64]) -> None:
     """A ring around a tiny object, with a dark rim; what lies below it stays as it is. Changes `drawn`."""
     at = np.argwhere(inside)
     centre, first = at.mean(axis=0), tuple(at[0])

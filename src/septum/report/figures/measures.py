@@ -63,7 +63,7 @@ def group_dots(values: Mapping[str, ArrayLike], *, measure: str, image_format: s
     def draw(figure: Any) -> None:
         axes = figure.add_subplot()
         for row, found in enumerate(shown.values()):
-            strip(axes, found, row, colour=CYCLE[row % len(CYCLE)], size=26 if found.size < 60 else 9)
+            strip(axes, found, row=row, colour=CYCLE[row % len(CYCLE)], size=26 if found.size < 60 else 9)
         axes.set_yticks(range(len(shown)), [f"{plain_text(short_name(n))} ({v.size})" for n, v in shown.items()])
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_xlabel(plain_text(measure))

@@ -70,7 +70,7 @@ def montage(
         plane = overlay.choose_plane(example)
         size = int(np.clip(max(_extent(plane)), *_PLANE_PX))
         return _png(_draw(plane, size, outlined=True)), _png(_draw(plane, size, outlined=False))
-    chosen = cuts(labels, spacing, orientation)
+    chosen = cuts(labels, spacing, orientation=orientation)
     planes = [overlay.cut(example, axis=axis, index=index) for axis, index in chosen]
     first = 3 if len({axis for axis, _ in chosen}) == 3 else 0
     rows = ([planes[:first]] if first else []) + [planes[i : i + _COLUMNS] for i in range(first, len(planes), _COLUMNS)]
@@ -78,7 +78,7 @@ def montage(
 
 
 def cuts(
-    labels: NDArray[Any], spacing: tuple[float, ...] | None, orientation: str | None
+    labels: NDArray[Any], spacing: tuple[float, ...] | None, *, orientation: str | None
 ) -> tuple[tuple[int, int], ...]:
     """The planes of a volume to show, as `(axis, index)`.
 
@@ -87,7 +87,7 @@ def cuts(
 
     >>> block = np.zeros((6, 8, 8), int)
     >>> block[2:5, 2:6, 2:6] = 1
-    >>> cuts(block, (4.0, 1.0, 1.0), None)
+    >>> cuts(block, (4.0, 1.0, 1.0), orientation=None)
     ((0, 2), (0, 3), (0, 4))
     """
     step = spacing or (1.0,) * 3

@@ -66,8 +66,8 @@ def paint(
 def side_by_side(
     image: NDArray[Any] | None,
     mask: NDArray[Any],
-    labels: NDArray[Any],
     *,
+    labels: NDArray[Any],
     spacing: Sequence[float],
     longest_px: int = _LONGEST_PX,
 ) -> bytes:
@@ -83,7 +83,7 @@ def side_by_side(
     Raises:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
 
-    >>> side_by_side(None, np.eye(4, dtype=int), np.eye(4, dtype=int), spacing=(1.0, 1.0))[:4]
+    >>> side_by_side(None, np.eye(4, dtype=int), labels=np.eye(4, dtype=int), spacing=(1.0, 1.0))[:4]
     b'\\x89PNG'
     """
     if mask.shape != labels.shape or mask.ndim not in (2, 3) or (image is not None and image.shape[1:] != mask.shape):

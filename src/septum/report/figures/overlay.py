@@ -115,7 +115,7 @@ def choose_plane(example: Example) -> Plane:
         )
     spacing = example.spacing or (1.0,) * reference.ndim
     axis = slice_axis(spacing, example.orientation) if reference.ndim == 3 else 0
-    return cut(example, axis=axis, index=_largest_slice(reference, prediction, axis) if reference.ndim == 3 else 0)
+    return cut(example, axis=axis, index=_largest_slice(reference, prediction, axis=axis) if reference.ndim == 3 else 0)
 
 
 def cut(example: Example, *, axis: int, index: int) -> Plane:
@@ -132,13 +132,13 @@ def cut(example: Example, *, axis: int, index: int) -> Plane:
         spacing = tuple(s for i, s in enumerate(spacing) if i != axis)
         letters = letters and letters[:axis] + letters[axis + 1 :]
     transpose, flips, edges = viewing(letters)
-    turned = [turn(array, transpose, flips) for array in (shown, reference, prediction)]
+    turned = [turn(array, transpose, flips=flips) for array in (shown, reference, prediction)]
     row, column = spacing[::-1] if transpose else spacing
     known = None if example.spacing is None else float(column)
     return Plane(turned[0], turned[1], turned[2], float(row / column), edges, known, position)
 
 
-def _largest_slice(reference: NDArray[Any], prediction: NDArray[Any], axis: int) -> int:
+def _largest_slice(reference: NDArray[Any], prediction: NDArray[Any], *, axis: int) -> int:
     others = tuple(i for i in range(3) if i != axis)
     for labels in (reference, prediction):
         area = np.count_nonzero(labels, axis=others)
@@ -195,12 +195,12 @@ def annotate(picture: Picture.Image, plane: Plane) -> None:
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(_TEXT_PX)
     width, height = picture.size
 
-    def text(x: float, y: float, what: str, anchor: str) -> None:
+    def text(x: float, y: float, *, what: str, anchor: str) -> None:
         pen.text((x, y), what, fill="white", font=font, anchor=anchor, stroke_width=2, stroke_fill="black")
 
     spots = ((6, height / 2, "lm"), (width - 6, height / 2, "rm"), (width / 2, 6, "mt"))
     for letter, (x, y, anchor) in zip(plane.letters[:3], spots, strict=False):
-        text(x, y, letter, anchor)
+        text(x, y, what=letter, anchor=anchor)
     if plane.column_mm is None:
         return
     shown_mm = plane.reference.shape[1] * plane.column_mm
@@ -208,4 +208,4 @@ def annotate(picture: Picture.Image, plane: Plane) -> None:
     right, y = 12 + width * length / shown_mm, height - 14
     pen.line((10, y, right + 2, y), fill="black", width=9)
     pen.line((12, y, right, y), fill="white", width=5)
-    text(12, y - 8, name, "lb")
+    text(12, y - 8, what=name, anchor="lb")

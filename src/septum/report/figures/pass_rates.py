@@ -89,13 +89,13 @@ def two_panels(
     def draw(figure: Any) -> None:
         if known:
             upper, lower = figure.subplots(2, 1, height_ratios=[_ABOVE, below])
-            _distribution(upper, known, lines, colours)
+            _distribution(upper, known, lines=lines, colours=colours)
             figure.legend(*upper.get_legend_handles_labels(), loc="outside upper left", frameon=False, fontsize=8)
             upper.set_title("(a)", loc="left", fontweight="bold")
             lower.set_title("(b)", loc="left", fontweight="bold")
         else:
             lower = figure.subplots()
-        _rates(lower, rates, colours)
+        _rates(lower, rates, colours=colours)
 
     legend = 0.2 * (len(known) + len(lines))
     return render(draw, height=below + (_ABOVE + legend if known else 0), image_format=image_format)
@@ -143,7 +143,7 @@ def _defined(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _distribution(
-    axes: Any, dice: Mapping[str, NDArray[np.float64]], lines: Sequence[CutLine], colours: Mapping[str, str]
+    axes: Any, dice: Mapping[str, NDArray[np.float64]], *, lines: Sequence[CutLine], colours: Mapping[str, str]
 ) -> None:
     start = min(axis_start(values) for values in dice.values())
     start = min([start, *(0.1 * np.floor(10 * line.value) for line in lines if np.isfinite(line.value))])
@@ -176,7 +176,7 @@ def _mark(axes: Any, lines: Sequence[CutLine]) -> None:
         axes.axvline(line.value, color=VERMILLION if interval else INK, linewidth=1.5, linestyle=style, label=text)
 
 
-def _rates(axes: Any, rates: Sequence[PassRate], colours: Mapping[str, str]) -> None:
+def _rates(axes: Any, rates: Sequence[PassRate], *, colours: Mapping[str, str]) -> None:
     """One bar per reader and source: the share passed, with its interval and the counts."""
     sources = list(dict.fromkeys(rate.source for rate in rates))
     names = []

@@ -97,7 +97,7 @@ def dice_distribution(
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         for row, (_, values) in enumerate(rows):
-            strip(axes, values[~np.isnan(values)], row, colour=CYCLE[row % len(CYCLE)], size=26 if most < 60 else 9)
+            strip(axes, values[~np.isnan(values)], row=row, colour=CYCLE[row % len(CYCLE)], size=26 if most < 60 else 9)
         axes.set_yticks(range(len(rows)), [_row_label(name, values) for name, values in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         if largest is not None:
@@ -247,7 +247,7 @@ def plain_text(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def strip(axes: Any, values: NDArray[Any], row: int, *, colour: str, size: float) -> None:
+def strip(axes: Any, values: NDArray[Any], *, row: int, colour: str, size: float) -> None:
     """Draw defined values on one row: a dot each, the quartiles as a box, the median as a line."""
     if not values.size:
         axes.text(0.99, row, "undefined in every case", ha="right", va="center", fontstyle="italic")

@@ -100,11 +100,11 @@ def views(
         raise GeometryError(f"image (channels first) and labels must share one 2-D or 3-D shape, got {shapes}")
     levels = _Levels.of(image)
     if len(shapes[0]) == 2:
-        return (_plane(levels.bytes_of(image, shapes[0]), layers, spacing[0] / spacing[1]),)
+        return (_plane(levels.bytes_of(image, shapes[0]), layers, aspect=spacing[0] / spacing[1]),)
     main = slice_axis(spacing, orientation)
     order = [main, *(axis for axis in range(3) if axis != main)]
     return tuple(
-        _stack(image, layers, levels, axis=axis, most=most[axis != main], spacing=spacing, letters=orientation)
+        _stack(image, layers, levels=levels, axis=axis, most=most[axis != main], spacing=spacing, letters=orientation)
         for axis in order
     )
 
@@ -151,10 +151,10 @@ class _Levels:
         return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=-1)
 
 
-def _plane(shown: NDArray[np.uint8], layers: Mapping[str, NDArray[Any]], aspect: float) -> View:
+def _plane(shown: NDArray[np.uint8], layers: Mapping[str, NDArray[Any]], *, aspect: float) -> View:
     shape = shown.shape[:2]
     longest = float(np.clip(max(shape[0] * aspect, shape[1]), *PLANE_PX))
-    size = _fit(shape, aspect, longest)
+    size = _fit(shape, aspect, longest=longest)
     drawn = {name: overlay_png(mark(labels, size, line_px=2)) for name, labels in layers.items()}
     return View(_jpeg(_resized(shown, size)), drawn, size[::-1], 1, (0,), 1, 0)
 
@@ -162,8 +162,8 @@ def _plane(shown: NDArray[np.uint8], layers: Mapping[str, NDArray[Any]], aspect:
 def _stack(
     image: NDArray[Any] | None,
     layers: Mapping[str, NDArray[Any]],
-    levels: _Levels,
     *,
+    levels: _Levels,
     axis: int,
     most: int,
     spacing: tuple[float, ...],
@@ -175,10 +175,10 @@ def _stack(
     transpose, flips, edges = viewing(letters and letters[:axis] + letters[axis + 1 :])
 
     def plane(array: NDArray[Any], index: int) -> NDArray[Any]:
-        return turn(np.take(array, index, axis=axis), transpose, flips)
+        return turn(np.take(array, index, axis=axis), transpose, flips=flips)
 
     row, column = [s for i, s in enumerate(spacing) if i != axis][:: -1 if transpose else 1]
-    size = _fit(plane(decides, 0).shape, row / column, CELL_PX)
+    size = _fit(plane(decides, 0).shape, row / column, longest=CELL_PX)
     columns = math.ceil(math.sqrt(len(slices)))
     shape = (math.ceil(len(slices) / columns) * size[0], columns * size[1])
     atlas = np.zeros((*shape, 3), np.uint8)
@@ -188,7 +188,7 @@ def _stack(
         place = np.s_[top : top + size[0], left : left + size[1]]
         if image is not None:
             cell = levels.bytes_of(np.take(image, index, axis=axis + 1), ())
-            atlas[place] = _resized(turn(cell, transpose, flips), size)
+            atlas[place] = _resized(turn(cell, transpose, flips=flips), size)
         for name, labels in layers.items():
             marks[name][place] = mark(plane(labels, index), size)
     drawn = {name: overlay_png(array) for name, array in marks.items()}
@@ -208,7 +208,7 @@ def _title(axis: int, letters: str | None) -> str:
     return {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal"}.get(letters[axis], "sagittal")
 
 
-def _fit(shape: tuple[int, ...], aspect: float, longest: float) -> tuple[int, int]:
+def _fit(shape: tuple[int, ...], aspect: float, *, longest: float) -> tuple[int, int]:
     """Rows and columns in px of a plane of `shape` whose samples are `aspect` times as high as wide."""
     height, width = shape[0] * aspect, float(shape[1])
     scale = longest / max(height, width)

@@ -50,7 +50,7 @@ class Explorer:
             room -= len(rows) * (len(self.metrics) + 1)
             if room < 0 and series:
                 break
-            series.append({"name": str(name), "points": _points(rows, number, list(self.metrics))})
+            series.append({"name": str(name), "points": _points(rows, number, columns=list(self.metrics))})
         return {
             "cases": names,
             "groups": [groups[name] for name in names] if any(groups.values()) else [],
@@ -62,7 +62,7 @@ class Explorer:
         }
 
 
-def _points(rows: pd.DataFrame, number: Mapping[str, int], columns: Sequence[str]) -> list[list[float | int | None]]:
+def _points(rows: pd.DataFrame, number: Mapping[str, int], *, columns: Sequence[str]) -> list[list[float | int | None]]:
     cases = rows["case"].astype(str)
     values = rows[list(columns)].to_numpy(dtype=float).tolist()
     return [

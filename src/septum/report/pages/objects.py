@@ -65,8 +65,8 @@ def objects_section(objects: pd.DataFrame, measures: Mapping[str, str]) -> Secti
 def units_section(
     units: pd.DataFrame,
     measures: Mapping[str, str],
-    comparisons: Sequence[tuple[str, UnpairedComparison]],
     *,
+    comparisons: Sequence[tuple[str, UnpairedComparison]],
     unit: str,
 ) -> Section:
     """One dot per independent unit by condition, and the comparison of conditions where there are several.

@@ -82,7 +82,7 @@ def p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def interval_text(low: float, high: float, digits: int = 3) -> str:
+def interval_text(low: float, high: float, *, digits: int = 3) -> str:
     """`low to high`, or a dash where there is no interval.
 
     >>> interval_text(0.5, 0.75), interval_text(float("nan"), float("nan"))
@@ -92,7 +92,7 @@ def interval_text(low: float, high: float, digits: int = 3) -> str:
 
 
 def comparison_section(
-    title: str, score_name: str, scores: Mapping[str, ArrayLike], pairs: Sequence[PairedComparison], ranking: Ranking
+    title: str, score_name: str, *, scores: Mapping[str, ArrayLike], pairs: Sequence[PairedComparison], ranking: Ranking
 ) -> Section:
     """Methods on the same cases: distributions, differences with intervals, ranking with its stability.
 
@@ -130,9 +130,9 @@ def comparison_section(
         )
     return Section(
         title,
-        _comparison_text(score_name, pairs, ranking),
+        _comparison_text(score_name, pairs, ranking=ranking),
         drawings,
-        (_ranking_table(score_name, ranking, f"ranking-{key}"), pair_table(pairs, f"comparison-{key}")),
+        (_ranking_table(score_name, ranking, file=f"ranking-{key}"), pair_table(pairs, f"comparison-{key}")),
         first=True,
     )
 
@@ -146,7 +146,7 @@ def _pair_sentence(pair: PairedComparison) -> str:
     return f"{pair.first} minus {pair.second}: {pair.mean_difference:.3f}, p {p_text(pair.p_holm)}"
 
 
-def _comparison_text(score_name: str, pairs: Sequence[PairedComparison], ranking: Ranking) -> str:
+def _comparison_text(score_name: str, pairs: Sequence[PairedComparison], *, ranking: Ranking) -> str:
     unit = "groups" if pairs and pairs[0].n_groups < pairs[0].n else "cases"
     text = (
         f"{score_name[0].upper() + score_name[1:]} of {ranking.n} cases that all methods define ({ranking.n_undefined} "
@@ -162,7 +162,7 @@ def _comparison_text(score_name: str, pairs: Sequence[PairedComparison], ranking
     return text
 
 
-def _ranking_table(score_name: str, ranking: Ranking, file: str) -> Table:
+def _ranking_table(score_name: str, ranking: Ranking, *, file: str) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for method in ranking.methods:
         first = method.rank_shares[0] if method.rank_shares else math.nan
@@ -221,7 +221,7 @@ def agreement_section(
             f"Agreement of size: {name}",
             f"Bland-Altman plot of {name}: bias {ba.bias:.3g} {unit}, limits {ba.lower:.3g} to {ba.upper:.3g} {unit}",
             lambda f, ref=ref, pred=pred, ba=ba: agreement.bland_altman_plot(  # type: ignore[misc]
-                ref, pred, ba, unit=unit, image_format=f
+                ref, pred, found=ba, unit=unit, image_format=f
             ),
         )
         for number, (name, (ref, pred, ba)) in enumerate(found.items(), start=1)
@@ -257,7 +257,7 @@ def _agreement_table(found: Mapping[str, BlandAltman], unit: str) -> Table:
     return Table(columns, rows, "", "agreement")
 
 
-def strata_section(column: str, score_name: str, strata: Mapping[str, ArrayLike], summary: Table) -> Section:
+def strata_section(column: str, score_name: str, *, strata: Mapping[str, ArrayLike], summary: Table) -> Section:
     """One score by the values of a column of the user's table.
 
     Args:

@@ -68,7 +68,12 @@ def cases(desk: DeskHere) -> dict[str, Any]:
     leases, newest = desk.project.store.leases(time.time()), desk.project.store.newest()
     records = desk.project.store.cases()
     ranks = {one.case: {"rank": one.rank, "reason": one.reason} for one in queue_of(records)}
-    return {"cases": [_listed(desk, one, newest.get(one.id), leases.get(one.id), ranks.get(one.id)) for one in records]}
+    return {
+        "cases": [
+            _listed(desk, one, newest=newest.get(one.id), lease=leases.get(one.id), queue=ranks.get(one.id))
+            for one in records
+        ]
+    }
 
 
 @router.get("/cases/{case_id}")
@@ -86,7 +91,7 @@ def thumbnail(case_id: str, desk: DeskHere) -> Response:
 
 
 @router.post("/cases/{case_id}/lease")
-def lease(case_id: str, body: LeaseBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def lease(case_id: str, body: LeaseBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Take or renew the right to edit a case."""
     found = desk.case(case_id)
     held = desk.hold(case_id, numbered(sender, body.client), take=body.take)
@@ -98,7 +103,7 @@ def lease(case_id: str, body: LeaseBody, desk: DeskHere, sender: SenderHere) -> 
 
 
 @router.post("/cases/{case_id}/lease/release")
-def release(case_id: str, body: LeaseBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def release(case_id: str, body: LeaseBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Give the right to edit back; what changed becomes a version."""
     desk.project.store.case(case_id)
     desk.release(case_id, numbered(sender, body.client))
@@ -106,7 +111,7 @@ def release(case_id: str, body: LeaseBody, desk: DeskHere, sender: SenderHere) -
 
 
 @router.delete("/cases/{case_id}/lease")
-def drop(case_id: str, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def drop(case_id: str, desk: DeskHere, *, sender: SenderHere) -> dict[str, Any]:
     """As `release`, for those who send headers."""
     desk.project.store.case(case_id)
     desk.release(case_id, sender)
@@ -114,7 +119,7 @@ def drop(case_id: str, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
 
 
 @router.post("/cases/{case_id}/save")
-def save(case_id: str, body: SaveBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def save(case_id: str, body: SaveBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Save a version; where nothing changed, the newest one is answered."""
     found = desk.case(case_id)
     who = numbered(sender, body.client)
@@ -134,10 +139,10 @@ def versions(case_id: str, desk: DeskHere) -> dict[str, Any]:
 
 
 @router.get("/cases/{case_id}/versions/compare")
-def compare_versions(case_id: str, a: int, b: int, desk: DeskHere) -> dict[str, Any]:
+def compare_versions(case_id: str, a: int, *, b: int, desk: DeskHere) -> dict[str, Any]:
     """What changed between two versions."""
     found = desk.case(case_id)
-    first, second = (read_annotation(desk.project, case_id, found.image.grid, n).labels for n in (a, b))
+    first, second = (read_annotation(desk.project, case_id, grid=found.image.grid, version=n).labels for n in (a, b))
     difference = compare(first, second)
     return {
         "changed": difference.changed,
@@ -147,12 +152,12 @@ def compare_versions(case_id: str, a: int, b: int, desk: DeskHere) -> dict[str, 
 
 
 @router.post("/cases/{case_id}/versions/{version}/restore")
-def restore(case_id: str, version: int, body: AcceptBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def restore(case_id: str, version: int, *, body: AcceptBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Bring a version back, as one step that can be undone."""
     found = desk.case(case_id)
-    who = numbered(sender, body.client, body.sequence)
+    who = numbered(sender, body.client, sequence=body.sequence)
     desk.hold(case_id, who)
-    old = read_annotation(desk.project, case_id, found.image.grid, version)
+    old = read_annotation(desk.project, case_id, grid=found.image.grid, version=version)
     outcome = found.edit(
         lambda: Change(Box.whole(found.shape), old.labels), what=f"restore version {version}", sender=who,
         rules=Rules(), letter="",
@@ -160,11 +165,11 @@ def restore(case_id: str, version: int, body: AcceptBody, desk: DeskHere, sender
     with found.lock:
         if not outcome.duplicate:
             found.slices = dict(old.slices)
-    return told(desk, found, outcome, who.client)
+    return told(desk, found, outcome=outcome, client=who.client)
 
 
 @router.put("/cases/{case_id}/status")
-def status(case_id: str, body: StatusBody, desk: DeskHere) -> dict[str, Any]:
+def status(case_id: str, body: StatusBody, *, desk: DeskHere) -> dict[str, Any]:
     """Set the status of a case."""
     desk.project.store.case(case_id)
     desk.project.store.change_case(case_id, status=body.status)
@@ -174,7 +179,7 @@ def status(case_id: str, body: StatusBody, desk: DeskHere) -> dict[str, Any]:
 
 
 @router.post("/cases/{case_id}/time")
-def work_time(case_id: str, body: TimeBody, desk: DeskHere) -> dict[str, Any]:
+def work_time(case_id: str, body: TimeBody, *, desk: DeskHere) -> dict[str, Any]:
     """Add active time of work."""
     desk.project.store.case(case_id)
     desk.project.store.add_seconds(case_id, body.seconds)
@@ -182,15 +187,15 @@ def work_time(case_id: str, body: TimeBody, desk: DeskHere) -> dict[str, Any]:
 
 
 @router.post("/cases/{case_id}/slices")
-def mark_slice(case_id: str, body: SlicesBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def mark_slice(case_id: str, body: SlicesBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Say where a slice comes from."""
     found = desk.case(case_id)
     desk.hold(case_id, numbered(sender, body.client))
-    found.mark_slice(body.axis, body.index, body.letter)
+    found.mark_slice(body.axis, body.index, letter=body.letter)
     return {"provenance": {str(axis): text for axis, text in found.slices.items()}}
 
 
-def told(desk: Desk, found: OpenCase, outcome: Any, client: str) -> dict[str, Any]:
+def told(desk: Desk, found: OpenCase, *, outcome: Any, client: str) -> dict[str, Any]:
     """The answer to an edit; the other pages are told that labels changed, and the case's status moves on."""
     if outcome.changed:
         record = desk.project.store.case(found.id)
@@ -211,11 +216,11 @@ def listed(desk: Desk, case_id: str) -> dict[str, Any]:
     lease = desk.project.store.leases(time.time()).get(case_id)
     rank = next((one for one in queue_of(desk.project.store.cases()) if one.case == case_id), None)
     place = None if rank is None else {"rank": rank.rank, "reason": rank.reason}
-    return _listed(desk, record, known[-1] if known else None, lease, place)
+    return _listed(desk, record, newest=known[-1] if known else None, lease=lease, queue=place)
 
 
 def _listed(
-    desk: Desk, record: CaseRecord, newest: Version | None, lease: Lease | None, queue: Mapping[str, Any] | None
+    desk: Desk, record: CaseRecord, *, newest: Version | None, lease: Lease | None, queue: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     opened = desk.known(record.id)
     grid = None if opened is None else opened.image.grid
@@ -265,7 +270,7 @@ def _details(desk: Desk, found: OpenCase) -> dict[str, Any]:
 def _layers(desk: Desk, found: OpenCase) -> list[str]:
     reference = ["reference"] if desk.project.case(found.id).label is not None else []
     names = measurable(desk.project)
-    predicted = [f"prediction:{one}" for one in names if prediction_file(desk.project, found.id, one) is not None]
+    predicted = [f"prediction:{one}" for one in names if prediction_file(desk.project, found.id, model=one) is not None]
     return ["current", *reference, *predicted]
 
 

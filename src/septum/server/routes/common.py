@@ -45,7 +45,7 @@ DeskHere = Annotated[Desk, Depends(desk_of)]
 SenderHere = Annotated[Sender, Depends(sender_of)]
 
 
-def numbered(sender: Sender, client: str | None, sequence: int = 0) -> Sender:
+def numbered(sender: Sender, client: str | None, *, sequence: int = 0) -> Sender:
     """The sender with the page's id and the number of the request, as the body says them."""
     return replace(sender, client=client or sender.client, sequence=sequence)
 

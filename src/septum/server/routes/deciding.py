@@ -32,20 +32,20 @@ def queue(desk: DeskHere) -> dict[str, Any]:
 
 
 @router.post("/cases/{case_id}/prediction")
-def propose_prediction(case_id: str, body: LeaseBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def propose_prediction(case_id: str, body: LeaseBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """The mask that was predicted for a case, as a proposal like that of a tool."""
     began = time.perf_counter()
     found = desk.case(case_id)
     who = numbered(sender, body.client)
-    change, what = _predicted(desk, found, desk.project.store.case(case_id))
+    change, what = _predicted(desk, found, record=desk.project.store.case(case_id))
     desk.hold(case_id, who, take=body.take)
-    proposal = proposing.begin(found, what, ToolBody(client=who.client, axis=0), who, letter="p")
-    proposing.keep(found, proposal, change)
-    return proposing.described(found, proposal, time.perf_counter() - began)
+    proposal = proposing.begin(found, what, body=ToolBody(client=who.client, axis=0), sender=who, letter="p")
+    proposing.keep(found, proposal, change=change)
+    return proposing.described(found, proposal, seconds=time.perf_counter() - began)
 
 
 @router.post("/cases/{case_id}/decision")
-def decide(case_id: str, body: DecisionBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def decide(case_id: str, body: DecisionBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Accept a prediction as it is, take it over to correct it, or skip the case for now."""
     record = desk.project.store.case(case_id)
     who = numbered(sender, body.client)
@@ -53,7 +53,7 @@ def decide(case_id: str, body: DecisionBody, desk: DeskHere, sender: SenderHere)
         desk.project.store.change_case(case_id, skipped=record.skipped + 1)
     else:
         found = desk.case(case_id)
-        change, what = _predicted(desk, found, record)
+        change, what = _predicted(desk, found, record=record)
         desk.hold(case_id, who)
         proposing.forget(found, who)
         found.edit(lambda: change, what=what, sender=who, rules=Rules(), letter="p", axis=0)
@@ -66,9 +66,9 @@ def decide(case_id: str, body: DecisionBody, desk: DeskHere, sender: SenderHere)
     return {"case": case, "next": waiting[0] if waiting else None}
 
 
-def _predicted(desk: Desk, found: OpenCase, record: CaseRecord) -> tuple[Change, str]:
+def _predicted(desk: Desk, found: OpenCase, *, record: CaseRecord) -> tuple[Change, str]:
     """The newest model's mask as a change of the whole case, and what the history calls it."""
     if record.prediction is None:
         raise ConfigError(f"case {record.id} must have a prediction, got none; train and predict first")
-    labels = prediction_of(desk.project, record.id, record.prediction, found.image.grid)
+    labels = prediction_of(desk.project, record.id, model=record.prediction, grid=found.image.grid)
     return Change(Box.whole(found.shape), labels), f"prediction of {record.prediction}"

@@ -18,37 +18,37 @@ router = APIRouter(prefix="/api/cases/{case_id}", tags=["edits"])
 
 
 @router.post("/edits")
-def edit(case_id: str, body: EditBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def edit(case_id: str, body: EditBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Set the voxels of a stroke; sending the same stroke again changes nothing."""
     found = desk.case(case_id)
-    who = numbered(sender, body.client, body.sequence)
+    who = numbered(sender, body.client, sequence=body.sequence)
     desk.hold(case_id, who)
-    box = wire.box_of(body.box.start, body.box.stop, found.shape)
+    box = wire.box_of(body.box.start, body.box.stop, shape=found.shape)
     found.check_fresh(who, epoch=body.epoch, revision=body.revision)
     outcome = found.edit(
-        lambda: wire.change_of(box, body.runs, found.session.labels()[box.slices]), what=body.what, sender=who,
+        lambda: wire.change_of(box, body.runs, held=found.session.labels()[box.slices]), what=body.what, sender=who,
         rules=rules_of(body.rules), axis=body.axis,
     )  # fmt: skip
-    return told(desk, found, outcome, who.client)
+    return told(desk, found, outcome=outcome, client=who.client)
 
 
 @router.post("/undo")
-def undo(case_id: str, body: TurnBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def undo(case_id: str, body: TurnBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Take the newest edit back."""
-    return _turn("undo", case_id, body, desk, sender)
+    return _turn("undo", case_id, body=body, desk=desk, sender=sender)
 
 
 @router.post("/redo")
-def redo(case_id: str, body: TurnBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def redo(case_id: str, body: TurnBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Do again what was undone last."""
-    return _turn("redo", case_id, body, desk, sender)
+    return _turn("redo", case_id, body=body, desk=desk, sender=sender)
 
 
 @router.post("/copy")
-def copy(case_id: str, body: CopyBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def copy(case_id: str, body: CopyBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Copy the labels of a slice to another one across the same axis."""
     found = desk.case(case_id)
-    who = numbered(sender, body.client, body.sequence)
+    who = numbered(sender, body.client, sequence=body.sequence)
     desk.hold(case_id, who)
     shape = found.shape
     if len(shape) != 3 or max(body.source, body.target) >= shape[body.axis]:
@@ -62,12 +62,12 @@ def copy(case_id: str, body: CopyBody, desk: DeskHere, sender: SenderHere) -> di
         return Change(box, np.expand_dims(one, body.axis))
 
     outcome = found.edit(change, what="copy slice", sender=who, rules=rules_of(body.rules), axis=body.axis)
-    return told(desk, found, outcome, who.client)
+    return told(desk, found, outcome=outcome, client=who.client)
 
 
-def _turn(kind: str, case_id: str, body: TurnBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def _turn(kind: str, case_id: str, *, body: TurnBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     found = desk.case(case_id)
     who = numbered(sender, body.client)
     desk.hold(case_id, who)
     outcome = found.turn(kind, who, epoch=body.epoch, revision=body.revision)
-    return told(desk, found, outcome, who.client)
+    return told(desk, found, outcome=outcome, client=who.client)

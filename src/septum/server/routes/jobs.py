@@ -19,7 +19,7 @@ Number = Annotated[int, InPath(ge=1, le=2**31)]
 
 
 @router.post("/jobs")
-def order(body: JobBody, request: Request, desk: DeskHere) -> dict[str, Any]:
+def order(body: JobBody, request: Request, *, desk: DeskHere) -> dict[str, Any]:
     """Order a training, a prediction of the cases that nobody annotated, or a measurement."""
     runner: JobRunner = request.app.state.jobs
     settings = body.model_dump(exclude={"kind"})
@@ -40,7 +40,7 @@ def jobs(request: Request, desk: DeskHere) -> dict[str, Any]:
 
 
 @router.get("/jobs/{job_id}")
-def job(job_id: Number, request: Request, desk: DeskHere) -> dict[str, Any]:
+def job(job_id: Number, request: Request, *, desk: DeskHere) -> dict[str, Any]:
     """A job with its learning curve."""
     runner: JobRunner = request.app.state.jobs
     return runner.describe(desk.project.store.job(job_id))
@@ -69,7 +69,7 @@ def curve(desk: DeskHere) -> dict[str, Any]:
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(
-    request: Request, desk: DeskHere, last: Annotated[str, Header(alias="Last-Event-ID", max_length=20)] = ""
+    request: Request, desk: DeskHere, *, last: Annotated[str, Header(alias="Last-Event-ID", max_length=20)] = ""
 ) -> StreamingResponse:
     """What happens, as server-sent events."""
     number = int(last) if last.isascii() and last.isdigit() else None

@@ -23,36 +23,36 @@ Text = Annotated[str, Query(max_length=120)]
 
 @router.get("/slices/{axis}/{index}", response_class=Response)
 def image_slice(
-    case_id: str, axis: Axis, index: Place, request: Request, desk: DeskHere, channel: Text = "0"
+    case_id: str, axis: Axis, *, index: Place, request: Request, desk: DeskHere, channel: Text = "0"
 ) -> Response:
     """A slice of the image, little-endian, C order; `X-Septum-Shape` and `X-Septum-Dtype` say how."""
     found = desk.case(case_id)
-    tag = _tag(desk, case_id, f"{axis}/{index}/{channel}")
+    tag = _tag(desk, case_id, what=f"{axis}/{index}/{channel}")
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"ETag": tag, "Cache-Control": CACHED})
-    response = raw(pictures.image_slice(found, axis, index, channel), found, cache=CACHED)
+    response = raw(pictures.image_slice(found, axis, index=index, channel=channel), found, cache=CACHED)
     response.headers["ETag"] = tag
     return response
 
 
 @router.get("/labels/{axis}/{index}", response_class=Response)
-def label_slice(case_id: str, axis: Axis, index: Place, desk: DeskHere, layer: Text = "current") -> Response:
+def label_slice(case_id: str, axis: Axis, *, index: Place, desk: DeskHere, layer: Text = "current") -> Response:
     """A slice of a layer of labels."""
     found = desk.case(case_id)
     with found.lock:
-        return raw(pictures.plane(pictures.layer(found, layer), axis, index), found, labels=True)
+        return raw(pictures.plane(pictures.layer(found, layer), axis, index=index), found, labels=True)
 
 
 @router.get("/tiles/{level}/{row}/{column}", response_class=Response)
 def tile(
-    case_id: str, level: Place, row: Place, column: Place, desk: DeskHere, channel: Text = "0",
+    case_id: str, level: Place, *, row: Place, column: Place, desk: DeskHere, channel: Text = "0",
     format: Text = "raw",
 ) -> Response:  # fmt: skip
     """A tile of 512 × 512 pixels of a plane at 1/2^level of its size."""
     found = desk.case(case_id)
     whole = pictures.pyramid_level(found, level)
     if pictures.is_rgb(found.image):
-        part = np.moveaxis(pictures.tile(whole, row, column), 0, -1)
+        part = np.moveaxis(pictures.tile(whole, row, column=column), 0, -1)
         if format != "raw":
             headers = {"Cache-Control": CACHED}
             return Response(pictures.encoded(part, format), media_type=f"image/{format}", headers=headers)
@@ -60,12 +60,12 @@ def tile(
     number = int(channel) if channel.isascii() and channel.isdigit() and len(channel) < 6 else len(whole)
     if number >= len(whole):
         raise MissingError(f"channel must be from 0 to {len(whole) - 1}, got {channel[:20]!r}")
-    return raw(pictures.tile(whole[number], row, column), found, cache=CACHED)
+    return raw(pictures.tile(whole[number], row, column=column), found, cache=CACHED)
 
 
 @router.get("/labeltiles/{level}/{row}/{column}", response_class=Response)
 def label_tile(
-    case_id: str, level: Annotated[int, InPath(ge=0, le=16)], row: Place, column: Place, desk: DeskHere,
+    case_id: str, level: Annotated[int, InPath(ge=0, le=16)], *, row: Place, column: Place, desk: DeskHere,
     layer: Text = "current",
 ) -> Response:  # fmt: skip
     """A tile of labels, every 2^level-th pixel."""
@@ -75,9 +75,9 @@ def label_tile(
         step = 2**level
         if labels.ndim != 2:
             raise MissingError("tiles must be those of a plane, got a volume; ask for its slices")
-        return raw(pictures.tile(labels[::step, ::step], row, column), found, labels=True)
+        return raw(pictures.tile(labels[::step, ::step], row, column=column), found, labels=True)
 
 
-def _tag(desk: Desk, case_id: str, what: str) -> str:
+def _tag(desk: Desk, case_id: str, *, what: str) -> str:
     source = str(desk.project.store.case(case_id).source)
     return f'"{hashlib.sha256(f"{source}|{what}".encode()).hexdigest()[:24]}"'

@@ -46,21 +46,21 @@ def measured(desk: DeskHere) -> dict[str, Any]:
 
 
 @router.get("/report/{model}/{name}", response_class=Response)
-def report(model: str, name: str, desk: DeskHere) -> Response:
+def report(model: str, name: str, *, desk: DeskHere) -> Response:
     """A file of the report, one that the project's folder lists."""
-    return report_answer(desk.project, model, name)
+    return report_answer(desk.project, model, name=name)
 
 
-def report_answer(project: Project, folder: str, name: str) -> Response:
+def report_answer(project: Project, folder: str, *, name: str) -> Response:
     """A file of one of the project's reports, shown without any rights."""
-    path = _listed(project, folder, name)
+    path = _listed(project, folder, name=name)
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     policy += "sandbox allow-scripts"
     return Response(path.read_bytes(), media_type=kind, headers={"Content-Security-Policy": policy})
 
 
-def _listed(project: Project, model: str, name: str) -> Path:
+def _listed(project: Project, model: str, *, name: str) -> Path:
     """The file of these names among those that exist: a name from a page is compared, never joined to a path."""
     folders = {p.name: p for p in project.reports.iterdir() if p.is_dir()} if project.reports.is_dir() else {}
     if model in folders:

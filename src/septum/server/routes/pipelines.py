@@ -30,28 +30,28 @@ def pipelines(desk: DeskHere) -> dict[str, Any]:
 @router.post("/pipelines")
 def keep(body: KeepBody, desk: DeskHere) -> dict[str, Any]:
     """Keep a pipeline by a name, as a TOML file that `septum segment` reads as well."""
-    return vars(keep_pipeline(desk.project, body.name, _pipeline(body.steps, body.label, [])))
+    return vars(keep_pipeline(desk.project, body.name, pipeline=_pipeline(body.steps, body.label, seeds=[])))
 
 
 @router.post("/cases/{case_id}/pipeline")
-def try_pipeline(case_id: str, body: PipelineBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def try_pipeline(case_id: str, body: PipelineBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """What a pipeline finds in the open image, as a proposal; `apply` applies it at once."""
     found = desk.case(case_id)
-    who = numbered(sender, body.client, body.sequence)
+    who = numbered(sender, body.client, sequence=body.sequence)
     desk.hold(case_id, who)
     began = time.perf_counter()
-    pipeline = _pipeline(body.steps, body.label, body.seeds)
+    pipeline = _pipeline(body.steps, body.label, seeds=body.seeds)
     if "seeds" in pipeline.needs and not pipeline.seeds:
         raise ConfigError("this method must have a seed, got none; click a point inside the structure first")
     labels = segment_image(found.image, pipeline).array
-    proposal = proposing.begin(found, body.steps[-1].do, ToolBody(client=who.client, rules=body.rules), who)
-    proposing.keep(found, proposal, Change(Box.whole(found.shape), labels))
+    proposal = proposing.begin(found, body.steps[-1].do, body=ToolBody(client=who.client, rules=body.rules), sender=who)
+    proposing.keep(found, proposal, change=Change(Box.whole(found.shape), labels))
     if body.apply:
-        return accepted(desk, found, proposal, who)
-    return proposing.described(found, proposal, time.perf_counter() - began)
+        return accepted(desk, found, proposal=proposal, who=who)
+    return proposing.described(found, proposal, seconds=time.perf_counter() - began)
 
 
-def _pipeline(steps: list[StepBody], label: int, seeds: list[list[int]]) -> Pipeline:
+def _pipeline(steps: list[StepBody], label: int, *, seeds: list[list[int]]) -> Pipeline:
     """The steps, checked; a mask gets the label that was asked for."""
     made = [make_step(step.do, step.options) for step in steps]
     segments = [step for step in steps if find(step.do).result == "mask" and find(step.do).stage == "segment"]

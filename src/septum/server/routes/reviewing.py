@@ -35,15 +35,15 @@ def state(desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
 
 
 @router.post("/rate")
-def rate(body: RatingBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def rate(body: RatingBody, desk: DeskHere, *, sender: SenderHere) -> dict[str, Any]:
     """Rate an item; a later rating supersedes it, and none is ever lost."""
     with _study(desk) as study:
-        review.rate(study, sender.author, body.code, body.value, comment=body.comment, origin="page")
+        review.rate(study, sender.author, code=body.code, value=body.value, comment=body.comment, origin="page")
         return _shown(study, sender.author)
 
 
 @router.post("/undo")
-def undo(body: Strict, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def undo(body: Strict, desk: DeskHere, *, sender: SenderHere) -> dict[str, Any]:
     """Take the reader's last rating back."""
     with _study(desk) as study:
         review.undo(study, sender.author, origin="page")
@@ -62,14 +62,14 @@ def picture(name: str, desk: DeskHere) -> Response:
 
 
 @router.post("/create")
-def create(body: StudyBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def create(body: StudyBody, desk: DeskHere, *, sender: SenderHere) -> dict[str, Any]:
     """Make a study of a model's masks; one that is there is never replaced."""
-    make_study(desk.project, body.model, body.cases)
+    make_study(desk.project, body.model, cases=body.cases)
     return state(desk, sender)
 
 
 @router.post("/report")
-def report(body: Strict, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def report(body: Strict, desk: DeskHere, *, sender: SenderHere) -> dict[str, Any]:
     """Write the unblinded report with its two-panel figure, once everybody who began has rated all."""
     with _study(desk) as study:
         report_reading(desk.project, study)
@@ -79,7 +79,7 @@ def report(body: Strict, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
 @router.get("/report/{name}", response_class=Response)
 def report_file(name: str, desk: DeskHere) -> Response:
     """A file of the report, one that its folder lists."""
-    return report_answer(desk.project, REPORT, name)
+    return report_answer(desk.project, REPORT, name=name)
 
 
 @contextmanager

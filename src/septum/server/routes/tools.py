@@ -40,29 +40,29 @@ def methods() -> dict[str, Any]:
 
 @router.post("/cases/{case_id}/tools/{tool}", response_model=None)
 def propose(
-    case_id: str, tool: str, body: ToolBody, desk: DeskHere, sender: SenderHere
+    case_id: str, tool: str, *, body: ToolBody, desk: DeskHere, sender: SenderHere
 ) -> dict[str, Any] | StreamingResponse:
     """Let a tool propose labels: shown, then accepted or dropped; or applied at once."""
     found = desk.case(case_id)
-    who = numbered(sender, body.client, body.sequence)
+    who = numbered(sender, body.client, sequence=body.sequence)
     desk.hold(case_id, who)
-    step = proposing.step_of(found, tool, body)
-    proposal = proposing.begin(found, step.tool.name, body, who)
+    step = proposing.step_of(found, tool, body=body)
+    proposal = proposing.begin(found, step.tool.name, body=body, sender=who)
     if body.stream:
-        lines = (json.dumps(one) + "\n" for one in proposing.stepwise(found, step, proposal))
+        lines = (json.dumps(one) + "\n" for one in proposing.stepwise(found, step, proposal=proposal))
         return StreamingResponse(lines, media_type="application/x-ndjson")
-    seconds = proposing.run(found, step, proposal)
+    seconds = proposing.run(found, step, proposal=proposal)
     expected = proposing.expected_of(found, step)
     if not body.apply:
-        return proposing.described(found, proposal, seconds, expected)
-    return {**accepted(desk, found, proposal, who), "expected": expected}
+        return proposing.described(found, proposal, seconds=seconds, expected=expected)
+    return {**accepted(desk, found, proposal=proposal, who=who), "expected": expected}
 
 
 @router.post("/cases/{case_id}/methods/{method}")
-def try_method(case_id: str, method: str, body: ToolBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def try_method(case_id: str, method: str, *, body: ToolBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """What a classical method finds in the open image, as a proposal."""
     found = desk.case(case_id)
-    who = numbered(sender, body.client, body.sequence)
+    who = numbered(sender, body.client, sequence=body.sequence)
     desk.hold(case_id, who)
     began = time.perf_counter()
     row = next((one for one in classical.METHODS if one.name == method), None)
@@ -72,35 +72,35 @@ def try_method(case_id: str, method: str, body: ToolBody, desk: DeskHere, sender
     label = options.pop("label", 1)
     if type(label) is not int or not 0 < label < 2**32:
         raise ConfigError(f"label must be a whole number from 1, got {str(label)[:40]!r}")
-    labels = _segmented(found, row, options, body.channel or 0, label)
-    proposal = proposing.begin(found, method, body, who)
-    proposing.keep(found, proposal, Change(Box.whole(found.shape), labels))
+    labels = _segmented(found, row, options=options, channel=body.channel or 0, label=label)
+    proposal = proposing.begin(found, method, body=body, sender=who)
+    proposing.keep(found, proposal, change=Change(Box.whole(found.shape), labels))
     if body.apply:
-        return accepted(desk, found, proposal, who)
-    return proposing.described(found, proposal, time.perf_counter() - began)
+        return accepted(desk, found, proposal=proposal, who=who)
+    return proposing.described(found, proposal, seconds=time.perf_counter() - began)
 
 
 @router.post("/cases/{case_id}/previews/{preview}/accept")
-def accept(case_id: str, preview: str, body: AcceptBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+def accept(case_id: str, preview: str, *, body: AcceptBody, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
     """Accept a proposal, as one step that can be undone; accepting it again changes nothing."""
     found = desk.case(case_id)
-    who = numbered(sender, body.client, body.sequence)
+    who = numbered(sender, body.client, sequence=body.sequence)
     desk.hold(case_id, who)
     proposal = found.proposals.get(preview)
     if proposal is None and not found.knows(who):
         raise MissingError(
             "the proposal must be there to be accepted, got one that was dropped; let the tool run again"
         )
-    return accepted(desk, found, proposal, who)
+    return accepted(desk, found, proposal=proposal, who=who)
 
 
 @router.delete("/cases/{case_id}/previews/{preview}")
-def drop(case_id: str, preview: str, desk: DeskHere) -> dict[str, bool]:
+def drop(case_id: str, preview: str, *, desk: DeskHere) -> dict[str, bool]:
     """Drop a proposal; a tool that is at work stops."""
     return {"dropped": proposing.drop(desk.case(case_id), preview)}
 
 
-def accepted(desk: Any, found: Any, proposal: Any, who: Any) -> dict[str, Any]:
+def accepted(desk: Any, found: Any, *, proposal: Any, who: Any) -> dict[str, Any]:
     """The answer when a proposal becomes an edit; None stands for one that was accepted before."""
     nothing = Change(Box.whole(found.shape), found.session.labels())
     outcome = found.edit(
@@ -111,10 +111,10 @@ def accepted(desk: Any, found: Any, proposal: Any, who: Any) -> dict[str, Any]:
     )  # fmt: skip
     if proposal is not None:
         proposing.drop(found, proposal.id)
-    return told(desk, found, outcome, who.client)
+    return told(desk, found, outcome=outcome, client=who.client)
 
 
-def _segmented(found: Any, row: Method, options: dict[str, Any], channel: int, label: int) -> Any:
+def _segmented(found: Any, row: Method, *, options: dict[str, Any], channel: int, label: int) -> Any:
     """The method's mask as labels: `label` for a mask, the method's own numbers for classes and objects."""
     if not 0 <= channel < len(found.image.array):
         raise MissingError(f"channel must be from 0 to {len(found.image.array) - 1}, got {channel}")

@@ -206,7 +206,7 @@ def summarise_labels(case: str, labels: LabelMap, *, background: int = 0) -> Lab
     table = dict(zip(values.tolist(), counts.tolist(), strict=True))
     if len(values) < 5:
         return LabelSummary(case, table, 1.0, ())
-    grey = _grey_edges(labels.array, values, counts)
+    grey = _grey_edges(labels.array, values, counts=counts)
     touching = _touching(labels.array, background) if len(values) >= 10 and not grey else 1.0
     return LabelSummary(case, table, touching, grey)
 
@@ -226,7 +226,7 @@ def _value_counts(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]
     return present + low, counts[present]
 
 
-def _grey_edges(array: NDArray[Any], values: NDArray[Any], counts: NDArray[Any]) -> tuple[int, ...]:
+def _grey_edges(array: NDArray[Any], values: NDArray[Any], *, counts: NDArray[Any]) -> tuple[int, ...]:
     """In-between values that interpolation or JPEG left along the edges between the true ones; else `()`.
 
     Samples of a class or of an object lie together, however small it is. In-between values are scattered (most of their
@@ -235,8 +235,8 @@ def _grey_edges(array: NDArray[Any], values: NDArray[Any], counts: NDArray[Any])
     the others and hold less than a third of all samples.
     """
     alone, step = _alone_and_steps(array)
-    between = 2 * _counts_where(array, alone, values) > counts
-    between |= 10 * _counts_where(array, step, values) > 7 * counts
+    between = 2 * _counts_where(array, alone, values=values) > counts
+    between |= 10 * _counts_where(array, step, values=values) > 7 * counts
     n_between, samples = int(between.sum()), int(counts[between].sum())
     if n_between < 3 or 2 * n_between <= len(values) or 3 * samples > counts.sum() or between.all():
         return ()
@@ -261,7 +261,7 @@ def _alone_and_steps(array: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np
     return alone, step
 
 
-def _counts_where(array: NDArray[Any], where: NDArray[np.bool_], values: NDArray[Any]) -> NDArray[np.int64]:
+def _counts_where(array: NDArray[Any], where: NDArray[np.bool_], *, values: NDArray[Any]) -> NDArray[np.int64]:
     """For each value: how many of its samples lie where the mask is true."""
     found, counts = _value_counts(array[where])
     result = np.zeros(len(values), dtype=np.int64)
@@ -325,18 +325,20 @@ def classes_from(
         total.pop(dataset.ignore_value, None)
     reason = ""
     if foreground is None:
-        reason = _ids_reason(dataset, summaries, background)
+        reason = _ids_reason(dataset, summaries, background=background)
         foreground = bool(reason)
     seen = sorted(set(total) - {background})
     if not seen:
         raise DatasetError(f"labels must hold more than background ({background}), got only that; check --background")
     _refuse_grey(summaries)
     if foreground:
-        return _foreground_map(dataset, total, seen, background, reason)
-    return _class_map(dataset, total, seen, background)
+        return _foreground_map(dataset, total, seen=seen, background=background, reason=reason)
+    return _class_map(dataset, total, seen=seen, background=background)
 
 
-def _foreground_map(dataset: Dataset, total: Counter[int], seen: list[int], background: int, reason: str) -> ClassMap:
+def _foreground_map(
+    dataset: Dataset, total: Counter[int], *, seen: list[int], background: int, reason: str
+) -> ClassMap:
     value = seen[0] if len(seen) == 1 else 2 if background == 1 else 1
     value = value if value != dataset.ignore_value else max([*seen, background]) + 1
     notes = (f"label values are taken as ids of single objects ({reason}): one foreground class",) if reason else ()
@@ -344,7 +346,7 @@ def _foreground_map(dataset: Dataset, total: Counter[int], seen: list[int], back
     return ClassMap((background, value), ("background", "foreground"), dataset.ignore_value, True, counts, notes)
 
 
-def _class_map(dataset: Dataset, total: Counter[int], seen: list[int], background: int) -> ClassMap:
+def _class_map(dataset: Dataset, total: Counter[int], *, seen: list[int], background: int) -> ClassMap:
     declared = {v: n for v, n in dataset.label_names.items() if v not in (background, dataset.ignore_value)}
     stray = [v for v in seen if v not in declared]
     if declared and stray:
@@ -375,7 +377,7 @@ def _refuse_grey(summaries: Sequence[LabelSummary]) -> None:
             )
 
 
-def _ids_reason(dataset: Dataset, summaries: Sequence[LabelSummary], background: int) -> str:
+def _ids_reason(dataset: Dataset, summaries: Sequence[LabelSummary], *, background: int) -> str:
     """Why the values are ids of single objects, or an empty string when they are classes."""
     if dataset.instances:
         return "the data set says so"

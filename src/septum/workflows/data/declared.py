@@ -21,7 +21,7 @@ def declared_labels(folder: Path) -> tuple[dict[int, str], int | None, bool]:
     if not path.is_file():
         return {}, None, False
     data = read_json(path)
-    names, ignore, _ = parse_labels(data.get("labels", {}), data.get("regions_class_order"), path)
+    names, ignore, _ = parse_labels(data.get("labels", {}), data.get("regions_class_order"), path=path)
     return names, ignore, bool(data.get("instances", False))
 
 
@@ -36,7 +36,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return data
 
 
-def parse_labels(labels: object, order: object, path: Path) -> tuple[dict[int, str], int | None, tuple[str, ...]]:
+def parse_labels(labels: object, order: object, *, path: Path) -> tuple[dict[int, str], int | None, tuple[str, ...]]:
     """Names by value, the ignore value, and notes, from the `labels` of a `dataset.json`.
 
     Region-based labels (a name for several values) are not learned as overlapping regions: files hold plain values, and

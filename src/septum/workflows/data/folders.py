@@ -126,14 +126,14 @@ def from_folders(root: Path, axes: str | None, *, split: str | None = None) -> D
     roi_dir = _pick(root, [name for name in ROI_FOLDERS if labels_dir is None or labels_dir.name.lower() != name])
     images = entries(images_dir)
     labels = entries(labels_dir) if labels_dir else []
-    images = _as_series(images, images_dir, labels, root)
-    notes = _folder_notes(root, images_dir, labels_dir, roi_dir)
+    images = _as_series(images, images_dir, labels=labels, root=root)
+    notes = _folder_notes(root, images_dir, labels=labels_dir, roi=roi_dir)
     images, labels, same = own_names(images, labels)
     grouped = _group_channels(images, {e.name for e in labels})
-    cases, more, problems = pair(grouped, labels, axes, split=split)
+    cases, more, problems = pair(grouped, labels, axes=axes, split=split)
     problems = [*same, *problems]
     if roi_dir:
-        cases, roi_notes = _add_roi(cases, entries(roi_dir), roi_dir)
+        cases, roi_notes = _add_roi(cases, entries(roi_dir), folder=roi_dir)
         more += roi_notes
     names, ignore, instances = declared_labels(root)
     return Dataset(root, "folders", unique_ids(cases), names, ignore, instances, (*notes, *more), tuple(problems))
@@ -145,7 +145,7 @@ def _pick(root: Path, names: Iterable[str]) -> Path | None:
     return next((present[name.lower()] for name in names if name.lower() in present), None)
 
 
-def _folder_notes(root: Path, images: Path, labels: Path | None, roi: Path | None) -> tuple[str, ...]:
+def _folder_notes(root: Path, images: Path, *, labels: Path | None, roi: Path | None) -> tuple[str, ...]:
     used = {p for p in (images, labels, roi) if p}
     known = {n.lower() for n in (*IMAGE_FOLDERS, *LABEL_FOLDERS)}
     unused = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name.lower() in known and p not in used)
@@ -161,7 +161,7 @@ def _folder_notes(root: Path, images: Path, labels: Path | None, roi: Path | Non
     return tuple(notes)
 
 
-def _as_series(images: list[Entry], folder: Path, labels: list[Entry], root: Path) -> list[Entry]:
+def _as_series(images: list[Entry], folder: Path, *, labels: list[Entry], root: Path) -> list[Entry]:
     """Several DICOM files lying directly in the image folder are one series, unless labels name them one by one."""
     dicom = [
         e for e in images if e.path.parent == folder and e.path.is_file() and e.path.suffix.lower() in ("", ".dcm")
@@ -203,7 +203,7 @@ def own_names(images: Sequence[Entry], labels: Sequence[Entry]) -> tuple[list[En
 
 
 def pair(
-    images: Mapping[str, Sequence[Entry]], labels: Sequence[Entry], axes: str | None, *, split: str | None = None
+    images: Mapping[str, Sequence[Entry]], labels: Sequence[Entry], *, axes: str | None, split: str | None = None
 ) -> tuple[list[Case], tuple[str, ...], list[Problem]]:
     """Cases from images (entries per case, one per channel) and labels; with notes, and problems such as a label
     without an image. An image without a label is an unlabelled case."""
@@ -222,12 +222,12 @@ def pair(
         base = replace(base, split=split or SPLIT_FOLDERS.get(below.lower()))
         label = label_for[name].path if name in label_for else None
         frame_files = {t: by_name[n].path for t, n in movie_labels.get(name, {}).items()}
-        expanded, problem = expand_frames(base, label, frame_files, axes)
+        expanded, problem = expand_frames(base, label, frame_labels=frame_files, axes=axes)
         cases += expanded
         problems += [problem] if problem else []
     free = [name for name in images if name not in label_for]
     problems += [_orphan(by_name[name], free) for name in match.orphans]
-    return cases, _pair_notes(match.pairs, match.rule, cases), problems
+    return cases, _pair_notes(match.pairs, match.rule, cases=cases), problems
 
 
 def _frame_labels(names: Sequence[str], images: Mapping[str, object]) -> dict[str, dict[int, str]]:
@@ -240,7 +240,7 @@ def _frame_labels(names: Sequence[str], images: Mapping[str, object]) -> dict[st
     return found
 
 
-def _pair_notes(pairs: Mapping[str, str], rule: str, cases: Sequence[Case]) -> tuple[str, ...]:
+def _pair_notes(pairs: Mapping[str, str], rule: str, *, cases: Sequence[Case]) -> tuple[str, ...]:
     notes = []
     if rule:
         label, image = next((label, image) for label, image in pairs.items() if label != image)
@@ -276,7 +276,7 @@ def repeated_names(found: Sequence[Entry], what: str) -> list[Problem]:
 
 
 def expand_frames(
-    base: Case, label: Path | None, frame_labels: Mapping[int, Path], axes: str | None
+    base: Case, label: Path | None, *, frame_labels: Mapping[int, Path], axes: str | None
 ) -> tuple[list[Case], Problem | None]:
     """The case itself, or one case per frame (`name_t000` …, grouped by the movie) of a multi-frame file."""
     n_frames = frames_of(base.images[0].path, axes)
@@ -304,7 +304,7 @@ def expand_frames(
     return cases, problem
 
 
-def _add_roi(cases: Sequence[Case], masks: Sequence[Entry], folder: Path) -> tuple[list[Case], tuple[str, ...]]:
+def _add_roi(cases: Sequence[Case], masks: Sequence[Entry], *, folder: Path) -> tuple[list[Case], tuple[str, ...]]:
     """Cases with their regions of interest; a mask that matches no case is left out and said so."""
     by_name = {e.name: e.path for e in masks}
     match = match_stems([case.id for case in cases], list(by_name))
@@ -345,14 +345,14 @@ def recognise_flat(root: Path, axes: str | None) -> Dataset | None:
     """Images directly in one folder; files such as `cell_mask.png` are the labels of `cell.png` beside them."""
     found = [e for e in entries(root) if e.path.parent == root]
     if io.is_image(root):
-        found = _as_series(found, root, [], root)
+        found = _as_series(found, root, labels=[], root=root)
     if not found:
         return None
     names = {e.name for e in found}
     labels = [replace(e, name=label_of(e.name) or "") for e in found if (label_of(e.name) or "") in names]
     named = {label.path for label in labels}
     found, kept, same = own_names([e for e in found if e.path not in named], labels)
-    cases, notes, problems = pair({e.name: [e] for e in found}, kept, axes)
+    cases, notes, problems = pair({e.name: [e] for e in found}, kept, axes=axes)
     if labels:
         notes = (f"{len(labels)} files named like labels (such as {labels[0].path.name}) are labels", *notes)
     declared, ignore, instances = declared_labels(root)

@@ -86,7 +86,7 @@ def make_folds(
         groups.setdefault(f"group {case.group}" if case.group is not None else f"case {case.id}", []).append(case.id)
     if len(groups) == 1:
         return _runs([case.id for case in usable], k)
-    return _by_group(list(groups.values()), k, seed, classes or {})
+    return _by_group(list(groups.values()), k, seed=seed, classes=classes or {})
 
 
 def block_slices(block: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[slice, ...]:
@@ -107,20 +107,20 @@ def _declared(cases: Sequence[Case]) -> Fold:
     return Fold(train, val, note=note)
 
 
-def _count(k: int | None, available: int, what: str) -> int:
+def _count(k: int | None, available: int, *, what: str) -> int:
     if k is not None and k > available:
         raise ConfigError(f"the number of folds must be at most the number of {what} ({available}), got {k}")
     return k if k is not None else min(MAX_FOLDS, available)
 
 
-def _by_group(groups: list[list[str]], k: int | None, seed: int, classes: Classes) -> tuple[Fold, ...]:
+def _by_group(groups: list[list[str]], k: int | None, *, seed: int, classes: Classes) -> tuple[Fold, ...]:
     """Whole groups into folds, rarest classes and largest groups first, each into the fold with least of its class."""
     held = [sum((Counter(classes.get(case, {})) for case in group), Counter()) for group in groups]
     owners = Counter(name for found in held for name in found)
     always = [i for i, found in enumerate(held) if any(owners[name] == 1 for name in found)]
     if len(always) == len(groups):
         always = []
-    k = _count(k, len(groups) - len(always), "groups" if not always else "groups that need not train")
+    k = _count(k, len(groups) - len(always), what="groups" if not always else "groups that need not train")
     free = [int(i) for i in np.random.default_rng(seed).permutation(len(groups)) if i not in always]
     free.sort(key=lambda i: (min((owners[name] for name in held[i]), default=len(groups)), -len(groups[i])))
     parts: list[list[int]] = [[] for _ in range(k)]
@@ -136,11 +136,13 @@ def _by_group(groups: list[list[str]], k: int | None, seed: int, classes: Classe
         min(parts, key=lambda part: fullness(part, group)).append(group)
     trained = [case for i in always for case in groups[i]]
     return _folds(
-        [[case for i in part for case in groups[i]] for part in parts], _pinned(always, held, owners), trained
+        [[case for i in part for case in groups[i]] for part in parts],
+        _pinned(always, held, owners=owners),
+        always=trained,
     )
 
 
-def _pinned(always: Sequence[int], held: Sequence[Mapping[str, int]], owners: Mapping[str, int]) -> str:
+def _pinned(always: Sequence[int], held: Sequence[Mapping[str, int]], *, owners: Mapping[str, int]) -> str:
     names = sorted({name for i in always for name in held[i] if owners[name] == 1}, key=natural_key)
     if not names:
         return ""
@@ -149,7 +151,7 @@ def _pinned(always: Sequence[int], held: Sequence[Mapping[str, int]], owners: Ma
 
 def _runs(ids: list[str], k: int | None) -> tuple[Fold, ...]:
     """Runs of neighbouring cases of one single group."""
-    k = _count(k, len(ids), "labelled cases")
+    k = _count(k, len(ids), what="labelled cases")
     parts = [part.tolist() for part in np.array_split(np.arange(len(ids)), k)]
     note = (
         "all labelled cases are of one group: neighbours of training cases validate, so the measurement is optimistic"
@@ -157,7 +159,7 @@ def _runs(ids: list[str], k: int | None) -> tuple[Fold, ...]:
     return _folds([[ids[i] for i in part] for part in parts], note)
 
 
-def _folds(held_out: list[list[str]], note: str = "", always: Sequence[str] = ()) -> tuple[Fold, ...]:
+def _folds(held_out: list[list[str]], note: str = "", *, always: Sequence[str] = ()) -> tuple[Fold, ...]:
     everyone = sorted([*always, *(case for part in held_out for case in part)], key=natural_key)
     return tuple(
         Fold(tuple(c for c in everyone if c not in set(part)), tuple(sorted(part, key=natural_key)), note=note)
@@ -179,7 +181,7 @@ def _blocks(case: Case, k: int | None) -> tuple[Fold, ...]:
             f"a single labelled image must be at least {2 * MIN_BLOCK} samples long to hold a block out, got {shape}; "
             "annotate a second image, or train without validation (--folds none)"
         )
-    edges = np.linspace(0, shape[axis], _count(k, available, "blocks") + 1).round().astype(int).tolist()
+    edges = np.linspace(0, shape[axis], _count(k, available, what="blocks") + 1).round().astype(int).tolist()
     note = (
         f"{case.id} is the only labelled image: a block of it is held out, and neighbouring parts of one image are "
         "alike, so the measurement is optimistic; annotate a second image"

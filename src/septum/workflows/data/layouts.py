@@ -72,7 +72,7 @@ def _recognise_file(path: Path, axes: str | None) -> Dataset:
         return recognise(path.parent, axes)
     if not io.is_image(path):
         raise DatasetError(f"a data set must be {ACCEPTED}; {path.name} is none of them")
-    cases, _ = expand_frames(Case(io.stem(path), (Source(path, axes=axes),)), None, {}, axes)
+    cases, _ = expand_frames(Case(io.stem(path), (Source(path, axes=axes),)), None, frame_labels={}, axes=axes)
     return Dataset(path, "file", tuple(cases), notes=("a single image without labels",))
 
 
@@ -82,7 +82,7 @@ def recognise_decathlon(root: Path, axes: str | None) -> Dataset | None:
     data = read_json(path) if path.is_file() else {}
     if not isinstance(data.get("training"), list):
         return None
-    names, ignore, notes = parse_labels(data.get("labels", {}), None, path)
+    names, ignore, notes = parse_labels(data.get("labels", {}), None, path=path)
     many = str(data.get("tensorImageSize", "")).upper() == "4D"
     channels = tuple(str(name) for _, name in sorted(_items(data.get("modality")), key=lambda item: int(item[0])))
     if many and axes is None:
@@ -91,7 +91,7 @@ def recognise_decathlon(root: Path, axes: str | None) -> Dataset | None:
     problems: list[Problem] = []
     for key, split in (("training", None), ("validation", "val"), ("testing", "test"), ("test", "test")):
         for entry in data.get(key) or []:
-            case, problem = _listed(entry, root, axes, split, key)
+            case, problem = _listed(entry, root, axes=axes, split=split, key=key)
             if problem:
                 problems.append(problem)
             elif case:
@@ -105,7 +105,7 @@ def _items(value: object) -> list[tuple[str, Any]]:
 
 
 def _listed(
-    entry: object, root: Path, axes: str | None, split: str | None, key: str
+    entry: object, root: Path, *, axes: str | None, split: str | None, key: str
 ) -> tuple[Case | None, Problem | None]:
     """One entry of a data list: a path, or an object with image (one or several) and label."""
     item = {"image": entry} if isinstance(entry, str) else entry
@@ -136,19 +136,21 @@ def recognise_nnunet(root: Path, axes: str | None) -> Dataset | None:
     data = read_json(path) if path.is_file() else {}
     if "labels" not in data or (not (root / "imagesTr").is_dir() and not data.get("dataset")):
         return None
-    names, ignore, notes = parse_labels(data["labels"], data.get("regions_class_order"), path)
+    names, ignore, notes = parse_labels(data["labels"], data.get("regions_class_order"), path=path)
     channels = tuple(str(v) for _, v in sorted(_items(data.get("channel_names")), key=lambda item: int(item[0])))
     ending = str(data.get("file_ending", ""))
     cases: list[Case] = []
     problems: list[Problem] = []
     if isinstance(data.get("dataset"), dict):
         for name, item in data["dataset"].items():
-            case, problem = _listed({"image": item.get("images"), "label": item.get("label")}, root, axes, None, name)
+            case, problem = _listed(
+                {"image": item.get("images"), "label": item.get("label")}, root, axes=axes, split=None, key=name
+            )
             cases += [replace(case, id=str(name))] if case else []
             problems += [problem] if problem else []
     else:
         for suffix, split in (("Tr", None), ("Ts", "test")):
-            found, wrong = _nnunet_cases(root, suffix, split, ending, len(channels), axes)
+            found, wrong = _nnunet_cases(root, suffix, split=split, ending=ending, n_channels=len(channels), axes=axes)
             cases += found
             problems += wrong
     missing = [case.id for case in cases if case.label is None and case.split is None]
@@ -159,7 +161,7 @@ def recognise_nnunet(root: Path, axes: str | None) -> Dataset | None:
 
 
 def _nnunet_cases(
-    root: Path, suffix: str, split: str | None, ending: str, n_channels: int, axes: str | None
+    root: Path, suffix: str, *, split: str | None, ending: str, n_channels: int, axes: str | None
 ) -> tuple[list[Case], list[Problem]]:
     """Cases of imagesTr/labelsTr or imagesTs/labelsTs."""
     images = root / f"images{suffix}"

@@ -16,7 +16,7 @@ from septum.interactive.tool import UNMARKED
 from septum.workflows.data.cases import Case, compare_grids
 
 
-def on_grid(labels: LabelMap, grid: Grid, path: Path, on_note: Callable[[str], None]) -> LabelMap:
+def on_grid(labels: LabelMap, grid: Grid, *, path: Path, on_note: Callable[[str], None]) -> LabelMap:
     """Labels that lie on the image's grid, and none else; a file that lost its geometry takes the image's.
 
     Raises:
@@ -53,7 +53,7 @@ def seeds_from(drawn: NDArray[Any], background: int | None) -> NDArray[np.int64]
     return seeds
 
 
-def markers_of(path: Path | None, case: Case, grid: Grid, *, what: str = "markers") -> NDArray[np.integer] | None:
+def markers_of(path: Path | None, case: Case, *, grid: Grid, what: str = "markers") -> NDArray[np.integer] | None:
     """The label map that belongs to a case, checked against its image; None without a path.
 
     Args:

@@ -48,7 +48,7 @@ def mask_cases(path: Path, axes: str | None) -> list[Case]:
     cases: list[Case] = []
     for name, file in found:
         fitting = fitting_axes(file, axes)
-        cases += expand_frames(Case(name, (Source(file, axes=fitting),)), file, {}, fitting)[0]
+        cases += expand_frames(Case(name, (Source(file, axes=fitting),)), file, frame_labels={}, axes=fitting)[0]
     names = [case.id for case in cases]
     repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if repeated:

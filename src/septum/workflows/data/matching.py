@@ -49,13 +49,13 @@ def match_stems(images: Iterable[str], labels: Iterable[str]) -> Match:
     if not left:
         return Match(pairs, "", ())
     for rule, key in _KEYS:
-        found = _match_by(key, free, left)
+        found = _match_by(key, free, labels=left)
         if found is not None:
             return Match(pairs | found, rule, ())
     return Match(pairs, "", tuple(left))
 
 
-def _match_by(key: Callable[[str], Hashable], images: list[str], labels: list[str]) -> dict[str, str] | None:
+def _match_by(key: Callable[[str], Hashable], images: list[str], *, labels: list[str]) -> dict[str, str] | None:
     """Pairs by equal keys, or `None` unless every label has a key, no key occurs twice, and each finds an image."""
     label_keys = {label: key(label) for label in labels}
     image_keys = [(key(image), image) for image in images]

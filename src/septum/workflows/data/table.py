@@ -47,7 +47,7 @@ def recognise_table(path: Path, axes: str | None) -> Dataset | None:
     cases: list[Case] = []
     problems: list[Problem] = []
     for number, row in rows:
-        found, wrong = _case(path, number, row, columns, axes)
+        found, wrong = _case(path, number, row=row, columns=columns, axes=axes)
         cases += found
         problems += wrong
     if not rows:
@@ -112,7 +112,7 @@ def _meaning(column: str) -> str | None:
 
 
 def _case(
-    table: Path, number: int, row: Row, columns: Mapping[str, list[str]], axes: str | None
+    table: Path, number: int, *, row: Row, columns: Mapping[str, list[str]], axes: str | None
 ) -> tuple[list[Case], list[Problem]]:
     """The case (or its frames) of one row, or what is wrong with the row."""
     separator = row[""]
@@ -142,11 +142,11 @@ def _case(
     ]
     if problems:
         return [], problems
-    split = _split(table, number, field("split"))
+    split = _split(table, number, value=field("split"))
     roi = Source(paths["roi"][0]) if paths["roi"] else None
     images = tuple(Source(path, axes=axes) for path in paths["image"])
     base = Case(case_id, images, group=field("group") or None, split=split)
-    cases, problem = expand_frames(base, paths["label"][0] if paths["label"] else None, {}, axes)
+    cases, problem = expand_frames(base, paths["label"][0] if paths["label"] else None, frame_labels={}, axes=axes)
     return [replace(case, roi=roi) for case in cases], [problem] if problem else []
 
 
@@ -155,7 +155,7 @@ def _resolve(table: Path, name: str) -> Path:
     return path if path.exists() or "\\" not in name else table.parent / name.replace("\\", "/")
 
 
-def _split(table: Path, number: int, value: str) -> str | None:
+def _split(table: Path, number: int, *, value: str) -> str | None:
     if not value:
         return None
     if value.lower() not in SPLIT_FOLDERS:

@@ -135,7 +135,7 @@ def check_geometry(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
     relation, distance = compare_grids(image, labels)
     case = opened.case.id
     if relation == "shape":
-        yield _shape_finding(case, image, opened.labels)
+        yield _shape_finding(case, image, labels=opened.labels)
     elif relation == "reoriented":
         message = f"the image's axes run {image.orientation}, the labels' {labels.orientation}"
         mend = "reorient the labels as the image; --fix does so without loss"
@@ -164,7 +164,7 @@ def _plain(opened: Opened) -> bool:
     return label is not None and label.path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
 
 
-def _shape_finding(case: str, image: Grid, labels: LabelMap) -> Finding:
+def _shape_finding(case: str, image: Grid, *, labels: LabelMap) -> Finding:
     message = f"the image is {image.shape}, its labels are {labels.grid.shape}"
     if can_resample(image, labels):
         mend = (

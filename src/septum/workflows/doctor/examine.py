@@ -95,7 +95,7 @@ def _open_labels(case: Case) -> tuple[LabelMap | None, list[Finding]]:
     try:
         labels = load_labels(case)
     except SeptumError as error:
-        return None, [_why_unreadable(case, case.label, error)]
+        return None, [_why_unreadable(case, case.label, error=error)]
     if case.label.path.suffix.lower() in _FLOATS and not case.label.slices:
         kind = io.describe(case.label.path, axes=case.label.axes).dtype
         if kind.startswith("float"):
@@ -105,7 +105,7 @@ def _open_labels(case: Case) -> tuple[LabelMap | None, list[Finding]]:
     return labels, []
 
 
-def _why_unreadable(case: Case, source: Source, error: SeptumError) -> Finding:
+def _why_unreadable(case: Case, source: Source, *, error: SeptumError) -> Finding:
     """What the labels are instead of integers: a colour picture, a soft mask, or damaged."""
     try:
         image = io.read_image(source.path, axes=source.axes, frame=source.frame)

@@ -70,7 +70,7 @@ def dominant_value(dataset: Dataset, codes: Mapping[str, set[str]]) -> int | Non
     return counts.most_common(1)[0][0] if counts else None
 
 
-def mend_labels(case: Case, codes: set[str], mending: Mending) -> tuple[LabelMap, list[tuple[str, str]]]:
+def mend_labels(case: Case, codes: set[str], *, mending: Mending) -> tuple[LabelMap, list[tuple[str, str]]]:
     """The repaired labels of a case, and what was done as pairs (code, sentence).
 
     Raises:
@@ -80,17 +80,17 @@ def mend_labels(case: Case, codes: set[str], mending: Mending) -> tuple[LabelMap
     if case.label is None:
         raise DatasetError(f"case {case.id} must have labels to mend, got none")
     done: list[tuple[str, str]] = []
-    labels = _read(case, case.label, codes, mending, done)
+    labels = _read(case, case.label, codes=codes, mending=mending, done=done)
     array = labels.array
     if "antialiased" in codes:
-        array = _sharpen(array, case.id, done)
+        array = _sharpen(array, case.id, done=done)
     if "mixed-coding" in codes and mending.foreground is not None:
         old = sorted(int(v) for v in np.unique(array) if v > 0)
         array = np.where(array > 0, np.int32(mending.foreground), array)
         done.append(("mixed-coding", f"foreground {old} written as {mending.foreground}"))
     labels = LabelMap(array, labels.grid, labels.names)
     if codes & GEOMETRY:
-        labels = _place(case, labels, done)
+        labels = _place(case, labels, done=done)
     return labels, done
 
 
@@ -98,7 +98,7 @@ def _as_image(source: Source) -> NDArray[Any]:
     return io.read_image(source.path, axes=source.axes, frame=source.frame).array
 
 
-def _read(case: Case, source: Source, codes: set[str], mending: Mending, done: list[tuple[str, str]]) -> LabelMap:
+def _read(case: Case, source: Source, *, codes: set[str], mending: Mending, done: list[tuple[str, str]]) -> LabelMap:
     """Integer labels of whatever the file holds."""
     if not codes & {"colour-mask", "soft-labels"}:
         if source.slices:
@@ -139,7 +139,7 @@ def _hardened(array: NDArray[Any], done: list[tuple[str, str]]) -> NDArray[Any]:
     return _nearest(np.rint(array).astype(np.int64), whole)
 
 
-def _sharpen(array: NDArray[Any], case: str, done: list[tuple[str, str]]) -> NDArray[Any]:
+def _sharpen(array: NDArray[Any], case: str, *, done: list[tuple[str, str]]) -> NDArray[Any]:
     """Masks without the in-between values along edges: two values are parted in the middle, more by the nearest."""
     from_grid = summarise_labels(case, _on_unit_grid(array))
     grey = list(from_grid.grey_edges)
@@ -151,7 +151,7 @@ def _sharpen(array: NDArray[Any], case: str, done: list[tuple[str, str]]) -> NDA
     if not grey or not true:
         return array
     low, high = _ends(true, from_grid.counts)
-    if _two_valued(true, from_grid.counts, low, high):
+    if _two_valued(true, from_grid.counts, low=low, high=high):
         done.append(("antialiased", f"{count} in-between samples parted at {(low + high) / 2:g} into {low} and {high}"))
         return np.where(array >= (low + high) / 2, high, low)
     done.append(("antialiased", f"{count} in-between samples took the nearest true value among {true[:12]}"))
@@ -175,7 +175,7 @@ def _ends(true: Sequence[int], counts: Mapping[int, int]) -> tuple[int, int]:
     return min(first, second), max(first, second)
 
 
-def _two_valued(true: Sequence[int], counts: Mapping[int, int], low: int, high: int) -> bool:
+def _two_valued(true: Sequence[int], counts: Mapping[int, int], *, low: int, high: int) -> bool:
     """Whether all other true values are JPEG's ringing next to the two ends."""
     near = 0.1 * (high - low)
     return high > low and all(abs(v - low) <= near or abs(v - high) <= near for v in true)
@@ -194,7 +194,7 @@ def _on_unit_grid(array: NDArray[Any]) -> LabelMap:
     return LabelMap(array, Grid.pixels(array.shape))
 
 
-def _place(case: Case, labels: LabelMap, done: list[tuple[str, str]]) -> LabelMap:
+def _place(case: Case, labels: LabelMap, *, done: list[tuple[str, str]]) -> LabelMap:
     """The labels on the image's grid: geometry copied, axes reordered, or resampled."""
     image = load_image(case).grid
     relation, distance = compare_grids(image, labels.grid)

@@ -63,8 +63,8 @@ class MendLog:
 def mend(
     path: Path | str,
     output: Path | str,
-    findings: Sequence[Finding] | None = None,
     *,
+    findings: Sequence[Finding] | None = None,
     axes: str | None = None,
     overwrite: bool = False,
     on_progress: Callable[[str, float], None] | None = None,
@@ -93,7 +93,7 @@ def mend(
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        log = _write_copy(dataset, temporary, target, found, on_progress)
+        log = _write_copy(dataset, temporary, target=target, findings=found, on_progress=on_progress)
         _move_into_place(temporary, target)
     except OSError as error:
         raise DatasetError(
@@ -132,6 +132,7 @@ def _move_into_place(temporary: Path, target: Path) -> None:
 def _write_copy(
     dataset: Dataset,
     folder: Path,
+    *,
     target: Path,
     findings: Sequence[Finding],
     on_progress: Callable[[str, float], None] | None,
@@ -144,7 +145,7 @@ def _write_copy(
     for number, case in enumerate(dataset.cases):
         if case.id not in hopeless:
             try:
-                files, made = _write_case(case, folder, codes.get(case.id, set()), mending)
+                files, made = _write_case(case, folder, codes=codes.get(case.id, set()), mending=mending)
                 kept.append((case, files))
                 changes += made
             except SeptumError as error:
@@ -157,7 +158,7 @@ def _write_copy(
     _write_declared(dataset, folder, ignore=mending.ignore_for_sparse if sparse else dataset.ignore_value)
     _write_table(folder, kept)
     log = MendLog(target, tuple(changes), tuple(left_out), len(kept))
-    _write_log(dataset, folder, findings, log)
+    _write_log(dataset, folder, findings=findings, log=log)
     return log
 
 
@@ -173,31 +174,31 @@ def _by_case(findings: Sequence[Finding]) -> tuple[dict[str, set[str]], dict[str
     return codes, hopeless
 
 
-def _write_case(case: Case, folder: Path, codes: set[str], mending: Mending) -> tuple[list[Path], list[Change]]:
+def _write_case(case: Case, folder: Path, *, codes: set[str], mending: Mending) -> tuple[list[Path], list[Change]]:
     """Image, label and region of one case; returns the image files and what was changed."""
     changes: list[Change] = []
     label: LabelMap | None = None
     label_codes = codes - {"not-finite"}
     if case.label is not None and (label_codes or not _plain(case.label)):
-        label, changes = _mended_label(case, label_codes, mending)
-    files = _write_images(case, folder / "images", codes, changes)
+        label, changes = _mended_label(case, label_codes, mending=mending)
+    files = _write_images(case, folder / "images", codes=codes, changes=changes)
     if label is not None and case.label is not None:
         suffix = io.label_suffix(case.images[0].path)
         suffix = ".tif" if suffix == ".png" and label.grid.ndim == 3 else suffix
         io.write_labels(_made(folder / "labels") / f"{case.id}{suffix}", label)
     elif case.label is not None:
-        _copy(case.label.path, folder / "labels", case.id)
+        _copy(case.label.path, folder / "labels", name=case.id)
     if case.roi is not None:
         if _plain(case.roi):
-            _copy(case.roi.path, folder / "roi", case.id)
+            _copy(case.roi.path, folder / "roi", name=case.id)
         else:
             roi = io.read_labels(case.roi.path, axes=case.roi.axes, frame=case.roi.frame)
             io.write_labels(_made(folder / "roi") / f"{case.id}{io.label_suffix(case.roi.path)}", roi)
     return files, changes
 
 
-def _mended_label(case: Case, codes: set[str], mending: Mending) -> tuple[LabelMap, list[Change]]:
-    labels, done = mend_labels(case, codes, mending)
+def _mended_label(case: Case, codes: set[str], *, mending: Mending) -> tuple[LabelMap, list[Change]]:
+    labels, done = mend_labels(case, codes, mending=mending)
     name = case.label.path.name if case.label else ""
     return labels, [Change(case.id, name, code, what) for code, what in done]
 
@@ -208,7 +209,7 @@ def _plain(source: Source) -> bool:
     return whole and source.path.suffix.lower() not in _REWRITTEN
 
 
-def _write_images(case: Case, folder: Path, codes: set[str], changes: list[Change]) -> list[Path]:
+def _write_images(case: Case, folder: Path, *, codes: set[str], changes: list[Change]) -> list[Path]:
     """Copies the case's image files, or writes them anew where they change or are frames of a larger file."""
     if "not-finite" in codes:
         image = load_image(case)
@@ -221,7 +222,7 @@ def _write_images(case: Case, folder: Path, codes: set[str], changes: list[Chang
     files = []
     for name, source in zip(names, case.images, strict=True):
         if _plain(source):
-            files.append(_copy(source.path, folder, name))
+            files.append(_copy(source.path, folder, name=name))
             continue
         path = _made(folder) / f"{name}{io.label_suffix(source.path)}"
         io.write_image(path, io.read_image(source.path, axes=source.axes, frame=source.frame))
@@ -245,7 +246,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _copy(source: Path, folder: Path, name: str) -> Path:
+def _copy(source: Path, folder: Path, *, name: str) -> Path:
     """A byte-for-byte copy under the case's name; a DICOM folder is copied whole."""
     if source.is_dir():
         target = _made(folder) / name
@@ -276,18 +277,18 @@ def _write_table(folder: Path, kept: Sequence[tuple[Case, list[Path]]]) -> None:
         writer.writerow(["id", "image", "label", "roi", "group", "split"])
         for case, files in kept:
             images = ";".join(path.relative_to(folder).as_posix() for path in files)
-            row = [_named(folder, sub, case.id) for sub in ("labels", "roi")]
+            row = [_named(folder, sub, case=case.id) for sub in ("labels", "roi")]
             writer.writerow([case.id, images, *row, case.group or "", case.split or ""])
 
 
-def _named(folder: Path, sub: str, case: str) -> str:
+def _named(folder: Path, sub: str, *, case: str) -> str:
     """The file of a case in a folder of the copy, as the table names it."""
     there = folder / sub
     found = [p for p in there.iterdir() if case in (io.stem(p), p.name)] if there.is_dir() else []
     return f"{sub}/{found[0].name}" if found else ""
 
 
-def _write_log(dataset: Dataset, folder: Path, findings: Sequence[Finding], log: MendLog) -> None:
+def _write_log(dataset: Dataset, folder: Path, *, findings: Sequence[Finding], log: MendLog) -> None:
     data: Mapping[str, Any] = {
         "septum": septum.__version__,
         "original": str(dataset.root),

@@ -69,8 +69,8 @@ MUCH = 0.5
 def edit(
     image: Path,
     labels: Path | None,
-    output: Path,
     *,
+    output: Path,
     script: Script,
     settings: EditSettings,
     hooks: Hooks,
@@ -84,17 +84,17 @@ def edit(
         Cancelled: the hooks said stop; nothing was written.
     """
     picture = io.read_image(image, axes=settings.axes)
-    maps = load_layers(labels, picture, settings, hooks.on_note)
+    maps = load_layers(labels, picture, settings=settings, on_note=hooks.on_note)
     target = output_path(output, image if labels is None else labels)
     first = next(iter(maps))
     files = {name: target if name == first else _beside(target, f".{name}{suffix(target)}") for name in maps}
     refuse_existing([*files.values(), settings.image_output], settings, sources=[image])
-    origin = _origin(image, labels, settings)
+    origin = _origin(image, labels, settings=settings)
     session = Session({name: found.array for name, found in maps.items()}, spacing=picture.grid.spacing)
     session.image = picture.array
     before = label_sizes(session.labels())
     hooks.on_note(f"{len(script.steps)} steps on {image.name}; research software, not a medical device")
-    steps = run_script(session, script, picture, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    steps = run_script(session, script, image=picture, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     for number, (step, result) in enumerate(zip(script.steps, steps, strict=True), start=1):
         share = result.changed / session.labels().size
         if share > MUCH and "points" in step.tool.given and step.tool.stage != "edit":
@@ -106,21 +106,26 @@ def edit(
     if settings.dry_run:
         return EditResult(steps, before, after, (), ())
     slices = None if labels is None else read_slices(labels, picture.grid.shape)
-    written, kept = _write(session, maps, files, settings.layers)
+    written, kept = _write(session, maps, files=files, from_files=settings.layers)
     if slices is not None:
-        write_slices(target, corrected(slices, maps[MAIN].array, session.labels()))
+        write_slices(target, corrected(slices, maps[MAIN].array, after=session.labels()))
     if settings.image_output is not None:
         io.write_image(settings.image_output, Image(np.asarray(session.image), picture.grid, picture.channels))
     write_settings(_beside(target, SETTINGS), settings)
-    _record(target, script, steps, {**origin, "written": _digests(written), "kept": [path.name for path in kept]})
+    _record(
+        target,
+        script,
+        steps=steps,
+        facts={**origin, "written": _digests(written), "kept": [path.name for path in kept]},
+    )
     return EditResult(steps, before, after, written, kept)
 
 
 def run_script(
     session: Session,
     script: Script,
-    image: Image,
     *,
+    image: Image,
     on_progress: Callable[[str, float], None],
     should_stop: Callable[[], bool],
 ) -> tuple[StepResult, ...]:
@@ -130,7 +135,7 @@ def run_script(
         on_progress(f"step {number + 1}, {step.tool.name}", number / len(script.steps))
         began = time.perf_counter()
         try:
-            changed, box = _run_step(session, script, step, image, models, should_stop)
+            changed, box = _run_step(session, script, step=step, image=image, models=models, should_stop=should_stop)
         except (ConfigError, GeometryError) as error:
             where = f" (the image reaches {_extent(image.grid)})" if "_mm" in "".join(step.shown) else ""
             raise type(error)(f"step {number + 1} ({step.tool.name}): {error}{where}") from error
@@ -143,6 +148,7 @@ def run_script(
 def _run_step(
     session: Session,
     script: Script,
+    *,
     step: EditStep,
     image: Image,
     models: OpenModels,
@@ -157,7 +163,7 @@ def _run_step(
         session.image = mask_image(current, session.labels(step.layer), **options)
         return int(np.count_nonzero((session.image != current).any(axis=0))), None
     session.rules = script.rules_of(step)
-    given = shown(session, step, image.grid)
+    given = shown(session, step, grid=image.grid)
     if "network" in step.tool.given:
         given["network"] = models
     done = session.run(
@@ -173,7 +179,7 @@ def _run_step(
     return (0, None) if done is None else (done.changed, done.boxes.get(layer))
 
 
-def shown(session: Session, step: EditStep, grid: Grid) -> dict[str, Any]:
+def shown(session: Session, step: EditStep, *, grid: Grid) -> dict[str, Any]:
     """What a person shows in a step, in voxels: positions, strokes, a region, another layer."""
     found: dict[str, Any] = {}
     plain = step.shown
@@ -183,7 +189,7 @@ def shown(session: Session, step: EditStep, grid: Grid) -> dict[str, Any]:
         found["points"] = places if step.tool.stage == "edit" else np.floor(places + 0.5).astype(np.int64)
     strokes = [_stroke(stroke, grid) for stroke in plain.get("strokes", ())]
     if "seeds" in step.tool.given:
-        found["seeds"] = _seeds(session, step, strokes)
+        found["seeds"] = _seeds(session, step, strokes=strokes)
     elif "strokes" in step.tool.given and (strokes or "seeds_layer" in plain):
         found["strokes"] = [*_layer_strokes(session, step), *strokes]
     if "boxes" in plain:
@@ -202,7 +208,7 @@ def label_sizes(labels: NDArray[Any]) -> dict[int, int]:
 
 
 def _write(
-    session: Session, maps: Mapping[str, LabelMap], files: Mapping[str, Path], from_files: Mapping[str, Path]
+    session: Session, maps: Mapping[str, LabelMap], *, files: Mapping[str, Path], from_files: Mapping[str, Path]
 ) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Write the layers, without further ones whose files hold just that; the files, and copies of those before them."""
     untouched = [n for n in [*maps][1:] if n in from_files and np.array_equal(maps[n].array, session.labels(n))]
@@ -215,7 +221,7 @@ def _write(
     return tuple(files[name] for name in changed), kept
 
 
-def _origin(image: Path, labels: Path | None, settings: EditSettings) -> dict[str, Any]:
+def _origin(image: Path, labels: Path | None, *, settings: EditSettings) -> dict[str, Any]:
     """Digests of what goes in, taken before anything is written."""
     return {
         "image": _digests([image]),
@@ -229,7 +235,7 @@ def _digests(paths: Sequence[Path]) -> dict[str, str]:
     return {path.name: digest(Source(path)) for path in paths}
 
 
-def _record(target: Path, script: Script, steps: Sequence[StepResult], facts: Mapping[str, Any]) -> None:
+def _record(target: Path, script: Script, *, steps: Sequence[StepResult], facts: Mapping[str, Any]) -> None:
     """The script as it was resolved, and the record of the run, beside the mask."""
     if script.steps:
         write_text(_beside(target, SCRIPT), script.to_toml())

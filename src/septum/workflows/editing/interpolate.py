@@ -73,7 +73,7 @@ def interpolate_file(
     found = io.read_labels(mask, axes=settings.axes)
     if found.array.ndim != 3:
         raise GeometryError(f"{mask.name} must be a volume, got shape {found.array.shape}; there is nothing between")
-    found, picture = _with_image(found, mask, image, settings.axes, hooks.on_note)
+    found, picture = _with_image(found, mask, image=image, axes=settings.axes, on_note=hooks.on_note)
     how = settings.method or ("distance" if picture is None else "image")
     known = read_slices(mask, found.array.shape) if drawn is None else None
     planes = checked_drawn(found.array, drawn or (drawn_slices(known) if known else None))
@@ -100,20 +100,23 @@ def interpolate_file(
     io.write_labels(target, LabelMap(filled, found.grid, found.names))
     write_slices(target, {axis: marked(filled.shape[axis], places) for axis, places in planes.items()})
     write_settings(target.with_name(f"{io.stem(target)}{SETTINGS}"), settings)
-    write_json(target.with_name(f"{io.stem(target)}{RECORD}"), _record(before, planes, how, settings.ends, estimate))
+    write_json(
+        target.with_name(f"{io.stem(target)}{RECORD}"),
+        _record(before, planes, method=how, ends=settings.ends, estimate=estimate),
+    )
     hooks.on_progress("done", 1.0)
     return InterpolationResult(target, planes, estimate, kept)
 
 
 def _with_image(
-    labels: LabelMap, mask: Path, image: Path | None, axes: str | None, on_note: Callable[[str], None]
+    labels: LabelMap, mask: Path, *, image: Path | None, axes: str | None, on_note: Callable[[str], None]
 ) -> tuple[LabelMap, Any]:
     if image is None:
         return labels, None
     picture = io.read_image(image, axes=axes)
     if len(picture.array) != 1:
         raise GeometryError(f"{image.name} must have one channel, got {len(picture.array)}; choose one and save it")
-    return on_grid(labels, picture.grid, mask, on_note), picture.array[0]
+    return on_grid(labels, picture.grid, path=mask, on_note=on_note), picture.array[0]
 
 
 def _listed(planes: Mapping[int, Sequence[int]]) -> str:
@@ -123,6 +126,7 @@ def _listed(planes: Mapping[int, Sequence[int]]) -> str:
 def _record(
     before: Mapping[str, str],
     planes: Mapping[int, Sequence[int]],
+    *,
     method: str,
     ends: str,
     estimate: Estimate | None,

@@ -18,7 +18,7 @@ MAIN = "main"
 
 
 def load_layers(
-    labels: Path | None, image: Image, settings: EditSettings, on_note: Callable[[str], None]
+    labels: Path | None, image: Image, *, settings: EditSettings, on_note: Callable[[str], None]
 ) -> dict[str, LabelMap]:
     """The layers, all on the image's grid; the first is the one that is edited: labels, new ones, or a session's.
 
@@ -35,7 +35,7 @@ def load_layers(
         )
     found: dict[str, LabelMap] = {}
     if labels is not None:
-        found[MAIN] = on_grid(io.read_labels(labels, axes=settings.axes), image.grid, labels, on_note)
+        found[MAIN] = on_grid(io.read_labels(labels, axes=settings.axes), image.grid, path=labels, on_note=on_note)
     elif settings.session is not None:
         session = Session.read(settings.session, image=image.array, until_damage=True)
         found = {name: LabelMap(session.labels(name), image.grid) for name in session.names}
@@ -47,5 +47,5 @@ def load_layers(
             raise ConfigError(
                 f"a further layer must have a new name, got {name!r}, which is there already; choose another"
             )
-        found[name] = on_grid(io.read_labels(path, axes=settings.axes), image.grid, path, on_note)
+        found[name] = on_grid(io.read_labels(path, axes=settings.axes), image.grid, path=path, on_note=on_note)
     return found

@@ -16,7 +16,7 @@ from septum.interactive.tool import UNMARKED, Box, Stroke, seeds_of
 from septum.workflows.editing.script import EditStep
 
 
-def _seeds(session: Session, step: EditStep, strokes: Sequence[Stroke]) -> NDArray[np.int32]:
+def _seeds(session: Session, step: EditStep, *, strokes: Sequence[Stroke]) -> NDArray[np.int32]:
     """The marks of a layer, and strokes on top of them."""
     seeds = seeds_of(strokes, session.shape)
     if "seeds_layer" in step.shown:

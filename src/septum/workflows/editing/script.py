@@ -218,7 +218,7 @@ def parse_step(content: Mapping[str, Any], where: str = "the step") -> EditStep:
         raise ConfigError(f"{where}: channel must be a name or a number, got {channel!r}")
     shown = {key: content[key] for key in SHOWN if key in content}
     _check_shown(shown, where)
-    _check_needs(tool, content, where)
+    _check_needs(tool, content, where=where)
     options = {o.name: content[o.name] for o in tool.options if o.name in content}
     rules = _rules(content.get("rules", {}), f"rules of {where}")
     return EditStep(tool, tool.resolve(options), shown, rules, content.get("layer"), content.get("other"), channel)
@@ -237,7 +237,7 @@ def _prompts(tool: Method) -> list[str]:
     return known if tool.stage == "image" else [*known, "region", "region_mm"]
 
 
-def _check_needs(tool: Method, content: Mapping[str, Any], where: str) -> None:
+def _check_needs(tool: Method, content: Mapping[str, Any], *, where: str) -> None:
     """Raise where the step does not show what its tool needs."""
     words = {"points": ("points", "points_mm"), "seeds": ("strokes", "seeds_layer")}
     for name in tool.needs:

@@ -114,7 +114,7 @@ class Scored:
         return [self._groups[case] for case in self.cases]
 
 
-def per_case(scores: Sequence[Score], metric: str, cases: Sequence[str], *, label: int | None = None) -> Any:
+def per_case(scores: Sequence[Score], metric: str, *, cases: Sequence[str], label: int | None = None) -> Any:
     """A score of every case, `(cases,)`: the mean over its defined labels, or that of one label; nan elsewhere."""
     found: dict[str, list[float]] = {}
     for score in scores:
@@ -147,7 +147,7 @@ def analyse(
     if len(scored.methods) > 1:
         result += compare_methods(scored)
     if stratify:
-        result += stratified(scored, stratify, table)
+        result += stratified(scored, stratify, table=table)
     result += agreement_of_sizes(scored)
     return result + Analysis(explorer=_explorer(scored))
 
@@ -166,7 +166,7 @@ def compare_methods(scored: Scored) -> Analysis:
     if len(cases) < 2:
         return Analysis(notes=("One case: the methods are listed, and no statistics compare them.",))
     for metric, name, label in parts:
-        values = {m: per_case(scored.of(m), metric, cases, label=label) for m in scored.methods}
+        values = {m: per_case(scored.of(m), metric, cases=cases, label=label) for m in scored.methods}
         if not any(np.isfinite(v).any() for v in values.values()):
             continue
         measure, shown = MEASURES[metric], names[metric]
@@ -179,7 +179,7 @@ def compare_methods(scored: Scored) -> Analysis:
             ranks.append({"metric": metric, "label": name, **row, "stability": ranking.stability} | more)
         if label is None:
             title = f"Comparison of methods: {shown}"
-            found.append(sections.comparison_section(title, shown, values, pairs, ranking))
+            found.append(sections.comparison_section(title, shown, scores=values, pairs=pairs, ranking=ranking))
             lines += [_line(shown, pair) for pair in pairs]
     tables = {"comparison": pd.DataFrame(rows), "ranking": pd.DataFrame(ranks)}
     return Analysis(tuple(found), tables, lines=tuple(lines))
@@ -193,7 +193,7 @@ def _line(title: str, pair: PairedComparison) -> str:
     )
 
 
-def stratified(scored: Scored, columns: Sequence[str], table: CaseTable | None) -> Analysis:
+def stratified(scored: Scored, columns: Sequence[str], *, table: CaseTable | None) -> Analysis:
     """Scores by the values of columns of the user's table, and by the size of the reference."""
     strata = {}
     for column in columns:
@@ -211,15 +211,15 @@ def stratified(scored: Scored, columns: Sequence[str], table: CaseTable | None) 
         for value in ordered(values.get(score.case, "(none)") for score in main):
             own = [score for score in main if values.get(score.case, "(none)") == value]
             cases = list(dict.fromkeys(score.case for score in own))
-            parts[value] = per_case(own, "dice", cases)
-            rows.append(_stratum_row(value, parts[value], [scored.group(case) for case in cases]))
+            parts[value] = per_case(own, "dice", cases=cases)
+            rows.append(_stratum_row(value, parts[value], groups=[scored.group(case) for case in cases]))
         columns_shown = ("stratum", "n", "undefined", "mean Dice", "95 % interval", "median", "lowest")
         shown = Table(columns_shown, rows, "" if column != "size" else "Size of the reference in voxels, in thirds.")
-        found.append(sections.strata_section(column, "Dice", parts, shown))
+        found.append(sections.strata_section(column, "Dice", strata=parts, summary=shown))
     return Analysis(tuple(found), {"strata": strata_table(scored.scores, strata)})
 
 
-def _stratum_row(value: str, scores: Any, groups: Sequence[str]) -> tuple[Any, ...]:
+def _stratum_row(value: str, scores: Any, *, groups: Sequence[str]) -> tuple[Any, ...]:
     s = without_few(summarise(scores, groups=list(groups)))
     interval = sections.interval_text(s.mean_ci_low, s.mean_ci_high)
     return (value, s.n, s.n_undefined, s.mean, interval, s.median, s.minimum)
@@ -282,7 +282,7 @@ def _explorer(scored: Scored) -> Explorer:
         prefix = f"{method} · " if len(methods_of(scored.scores)) > 1 else ""
         if len(labels) > 1:
             cases = list(dict.fromkeys(score.case for score in own))
-            means = {name: per_case(own, name, cases) for name in names}
+            means = {name: per_case(own, name, cases=cases) for name in names}
             sizes = pd.Series(dict.fromkeys(cases, 0))
             for score in own:
                 sizes[score.case] += score.counts.reference

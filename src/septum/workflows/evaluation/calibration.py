@@ -74,6 +74,7 @@ class Calibrated:
 def calibrate(
     folders: Mapping[str, Path],
     methods: Sequence[Method],
+    *,
     codings: Mapping[str, Coding],
     groups: Mapping[str, str],
     hooks: Hooks,
@@ -108,7 +109,7 @@ def calibrate(
             should_stop=hooks.should_stop,
         )
         found += [one for case in measured for one in case]
-    return _analysis(found, groups, tuple(notes))
+    return _analysis(found, groups, notes=tuple(notes))
 
 
 def case_of(maps: CaseMaps) -> str:
@@ -129,22 +130,22 @@ def calibrate_case(maps: CaseMaps, *, coding: Coding, method: str) -> list[Calib
         shape = (len(values) if complete else 1, *grid.shape)
         stack = np.lib.format.open_memmap(Path(scratch) / "maps.npy", mode="w+", dtype=np.float32, shape=shape)
         for place, value in enumerate(values):
-            prob = read_probability(maps, coding, value, grid)
+            prob = read_probability(maps, coding, value=value, grid=grid)
             if complete:
                 stack[place] = prob
             if value in coding.labels:
                 counts = calibration_counts(prob, reference, label=value, ignore=IGNORED)
-                found.append(_case_row(method, maps.case.id, value, coding.labels[value], counts))
+                found.append(_case_row(method, maps.case.id, label=value, name=coding.labels[value], counts=counts))
         if complete:
             known = np.isin(reference, values)
             places = np.where(known, np.searchsorted(values, reference), IGNORED)
             counts = calibration_counts(stack, places, ignore=IGNORED)
-            found.append(_case_row(method, maps.case.id, None, ALL_CLASSES, counts))
+            found.append(_case_row(method, maps.case.id, label=None, name=ALL_CLASSES, counts=counts))
         del stack  # Windows deletes no open file
     return found
 
 
-def _case_row(method: str, case: str, label: int | None, name: str, counts: CalibrationCounts) -> Calibrated:
+def _case_row(method: str, case: str, *, label: int | None, name: str, counts: CalibrationCounts) -> Calibrated:
     row = {
         "method": method,
         "case": case,
@@ -169,7 +170,7 @@ def _likely(counts: CalibrationCounts) -> Reliability:
     return reliability(rest, n_bins=BINS)
 
 
-def _analysis(found: Sequence[Calibrated], groups: Mapping[str, str], notes: tuple[str, ...]) -> Analysis:
+def _analysis(found: Sequence[Calibrated], groups: Mapping[str, str], *, notes: tuple[str, ...]) -> Analysis:
     table = pd.DataFrame([one.row for one in found])
     table["label"] = table["label"].astype("Int64")
     pooled: dict[tuple[str, str], CalibrationCounts] = {}

@@ -85,7 +85,7 @@ def decide_coding(
     """
     ignore = dataset.ignore_value
     sides = [_values(m.table.reference for m in measured), _values(m.table.prediction for m in measured)]
-    recode, notes = _recode(sides, ignore, background)
+    recode, notes = _recode(sides, ignore, background=background)
     expected, predicted = ({recode.get(v, v) for v in side} - {background, ignore, UNANNOTATED} for side in sides)
     if not expected and not predicted:
         raise DatasetError(f"masks must hold more than background ({background}), got only that; check --background")
@@ -101,7 +101,7 @@ def decide_coding(
     if merged:
         value = next(iter(names), 2 if background == 1 else 1)
         return Coding(background, ignore, value, recode, {value: "foreground"}), notes
-    notes += _one_sided(expected, predicted, names)
+    notes += _one_sided(expected, predicted, names=names)
     labels = {value: names.get(value, f"label {value}") for value in sorted({*names, *predicted})}
     if len(labels) == 1:
         labels = {value: names.get(value, "foreground") for value in labels}
@@ -112,7 +112,7 @@ def _values(columns: Iterable[NDArray[Any]]) -> set[int]:
     return {int(value) for column in columns for value in np.unique(column)}
 
 
-def _recode(sides: Sequence[set[int]], ignore: int | None, background: int) -> tuple[dict[int, int], list[str]]:
+def _recode(sides: Sequence[set[int]], ignore: int | None, *, background: int) -> tuple[dict[int, int], list[str]]:
     """`{value: value}` when both sides are {0, x} with another customary x, else nothing; and a note.
 
     1, 255 and 65535 are what programs write for "yes"; any other difference may be another class and is left alone.
@@ -132,7 +132,7 @@ def _recoded(summary: LabelSummary, recode: Mapping[int, int]) -> LabelSummary:
     return replace(summary, counts={recode.get(value, value): count for value, count in summary.counts.items()})
 
 
-def _one_sided(expected: set[int], predicted: set[int], names: Mapping[int, str]) -> list[str]:
+def _one_sided(expected: set[int], predicted: set[int], *, names: Mapping[int, str]) -> list[str]:
     notes = []
     if extra := sorted(predicted - expected):
         notes.append(

@@ -68,7 +68,7 @@ class Together:
 
     cases: tuple[ReadTogether, ...] = ()
 
-    def kappa(self, first: str, second: str, cases: Sequence[str]) -> NDArray[np.float64]:
+    def kappa(self, first: str, second: str, *, cases: Sequence[str]) -> NDArray[np.float64]:
         """Cohen's κ of two readers in each of `cases`, nan where one of them lacks it."""
         known = {
             c.case: float(c.agreement.cohen[c.readers.index(first), c.readers.index(second)])
@@ -112,7 +112,12 @@ def check_consensus(folder: Path | None, *, n_readers: int, overwrite: bool) -> 
 
 
 def read_together(
-    readers: Sequence[Method], codings: Mapping[str, Coding], settings: EvaluateSettings, hooks: Hooks, pool: CasePool
+    readers: Sequence[Method],
+    codings: Mapping[str, Coding],
+    *,
+    settings: EvaluateSettings,
+    hooks: Hooks,
+    pool: CasePool,
 ) -> Together:
     """Agreement and consensus of independent readers; writes `majority/` and `staple/` where the settings say so.
 
@@ -184,7 +189,7 @@ def read_case(case: ReadCase, *, codings: Mapping[str, Coding], resample: bool, 
     hidden = ignored_samples(reference.array, coding.ignore)
     agreement = voxel_agreement(vote_patterns(masks, ignore=hidden))
     found = {"majority": majority_vote(masks, undecided=coding.background)}
-    found["staple"] = _staple(masks, hidden, coding.background)
+    found["staple"] = _staple(masks, hidden, background=coding.background)
     scores = {}
     for kind, mask in found.items():
         truth = coding.reference(reference.array)
@@ -198,7 +203,7 @@ def read_case(case: ReadCase, *, codings: Mapping[str, Coding], resample: bool, 
     return ReadTogether(case.id, case.readers, agreement, scores)
 
 
-def _staple(masks: Sequence[NDArray[Any]], hidden: NDArray[np.bool_] | None, background: int) -> NDArray[Any]:
+def _staple(masks: Sequence[NDArray[Any]], hidden: NDArray[np.bool_] | None, *, background: int) -> NDArray[Any]:
     result = np.full(masks[0].shape, background, dtype=np.int64)
     marked = np.any([mask != background for mask in masks], axis=0)
     if hidden is not None:

@@ -40,11 +40,11 @@ def cover(reference: LabelMap, prediction: LabelMap, *, background: int) -> Cove
 
     Returns a sentence instead when the two do not share a place.
     """
-    own = _box(prediction.grid, [(0, n) for n in prediction.grid.shape], reference.grid)
+    own = _box(prediction.grid, [(0, n) for n in prediction.grid.shape], target=reference.grid)
     if any(high <= 0 or low >= n for (low, high), n in zip(own, reference.grid.shape, strict=True)):
         return "the two share no place"
     marked = _marked(prediction.array, background)
-    box = _box(prediction.grid, marked, reference.grid) if marked else [(0, n) for n in reference.grid.shape]
+    box = _box(prediction.grid, marked, target=reference.grid) if marked else [(0, n) for n in reference.grid.shape]
     start = tuple(min(0, low) for low, _ in box)
     stop = tuple(max(n, high) for (_, high), n in zip(box, reference.grid.shape, strict=True))
     shape = tuple(b - a for a, b in zip(start, stop, strict=True))
@@ -56,10 +56,10 @@ def cover(reference: LabelMap, prediction: LabelMap, *, background: int) -> Cove
     outside = int((moved.array != background).sum()) - int((moved.array[inner] != background).sum())
     within = resample_labels(LabelMap(np.ones(prediction.grid.shape, np.uint8), prediction.grid), reference.grid)
     missed = int(((reference.array != background) & (reference.array >= 0) & (within.array == 0)).sum())
-    return Covered(padded(reference, grid, start, background=background), moved, start, outside, missed)
+    return Covered(padded(reference, grid, start=start, background=background), moved, start, outside, missed)
 
 
-def padded(labels: LabelMap, grid: Grid, start: tuple[int, ...], *, background: int) -> LabelMap:
+def padded(labels: LabelMap, grid: Grid, *, start: tuple[int, ...], background: int) -> LabelMap:
     """Labels on a larger `grid` of their lattice that begins at `start` (in their samples); background around them."""
     if grid.shape == labels.grid.shape:
         return labels
@@ -81,7 +81,7 @@ def _marked(array: NDArray[Any], background: int) -> list[tuple[int, int]]:
     return box
 
 
-def _box(source: Grid, box: list[tuple[int, int]], target: Grid) -> list[tuple[int, int]]:
+def _box(source: Grid, box: list[tuple[int, int]], *, target: Grid) -> list[tuple[int, int]]:
     """The samples of `target` that a box of samples of `source` covers, outer edges included; may lie outside it."""
     edges = np.stack(np.meshgrid(*[(a - 0.5, b - 0.5) for a, b in box], indexing="ij"), -1).reshape(-1, source.ndim)
     index = target.world_to_index(source.index_to_world(edges))

@@ -64,8 +64,8 @@ class EvaluationResult:
 def evaluate(
     predictions: Path | Mapping[str, Path],
     references: Path,
-    output: Path,
     *,
+    output: Path,
     readers: Mapping[str, Path] | None = None,
     images: Path | None = None,
     settings: EvaluateSettings | None = None,
@@ -94,32 +94,52 @@ def evaluate(
     _check(output, settings)
     check_consensus(settings.consensus, n_readers=len(readers or {}), overwrite=settings.overwrite)
     dataset = reference_cases(references, settings.axes)
-    methods, notes = pair_sets(dataset, predictions, readers or {}, settings)
+    methods, notes = pair_sets(dataset, predictions, readers=readers or {}, settings=settings)
     maps = folders_of(settings, methods)
     with CasePool(settings.workers) as pool:
-        counted = [_count(method, settings, hooks, pool) for method in methods]
-        coding, more = _decide(dataset, methods, counted, settings)
+        counted = [_count(method, settings, hooks=hooks, pool=pool) for method in methods]
+        coding, more = _decide(dataset, methods, counted=counted, settings=settings)
         table, about = _case_table(settings, methods[0])
-        plan = plan_scoring(coding, counted, settings)
-        found = [score_method(m, c, plan, settings, hooks, table, pool) for m, c in zip(methods, counted, strict=True)]
+        plan = plan_scoring(coding, counted, settings=settings)
+        found = [
+            score_method(m, c, scoring=plan, settings=settings, hooks=hooks, table=table, pool=pool)
+            for m, c in zip(methods, counted, strict=True)
+        ]
         scores = tuple(score for method in found for score in method)
-        notes += [*more, *about, *_odd(methods, found, coding, membranes="em" in families_of(settings.metrics))]
+        notes += [*more, *about, *_odd(methods, found, codings=coding, membranes="em" in families_of(settings.metrics))]
         ndim = counted[0][0].grid.ndim
         analysis = analyse(scores, methods, stratify=settings.stratify, table=table, ndim=ndim)
         if readers:
-            analysis = reader_ceiling(scores, methods, coding, settings, hooks, pool) + analysis
+            analysis = (
+                reader_ceiling(scores, methods, codings=coding, settings=settings, hooks=hooks, pool=pool) + analysis
+            )
         if maps:
-            analysis = _of_maps(maps, scores, methods, coding, settings, hooks, pool) + analysis
+            analysis = (
+                _of_maps(maps, scores, methods=methods, codings=coding, settings=settings, hooks=hooks, pool=pool)
+                + analysis
+            )
     notes += analysis.notes
-    pictures, lost = image_cases(images, references, dataset, settings.axes)
+    pictures, lost = image_cases(images, references, dataset=dataset, axes=settings.axes)
     notes += lost
     for sentence in notes:
         hooks.on_note(sentence)
     summary = summary_table(scores)
-    report = _write(output, references, methods, found, coding, pictures, analysis, notes, summary, settings, hooks)
+    report = _write(
+        output,
+        references,
+        methods=methods,
+        found=found,
+        codings=coding,
+        pictures=pictures,
+        analysis=analysis,
+        notes=notes,
+        summary=summary,
+        settings=settings,
+        hooks=hooks,
+    )
     write_settings(output / SETTINGS, settings)
-    missing = tuple(_of(method, case, methods) for method in methods for case in method.missing)
-    surplus = tuple(_of(method, case, methods) for method in methods for case in method.surplus)
+    missing = tuple(_of(method, case, methods=methods) for method in methods for case in method.missing)
+    surplus = tuple(_of(method, case, methods=methods) for method in methods for case in method.surplus)
     return EvaluationResult(report, scores, tuple(notes), missing, surplus, summary, analysis.lines, settings.asked)
 
 
@@ -131,11 +151,11 @@ def _check(output: Path, settings: EvaluateSettings) -> None:
     check_workers(settings.workers)
 
 
-def _of(method: Method, case: str, methods: Sequence[Method]) -> str:
+def _of(method: Method, case: str, *, methods: Sequence[Method]) -> str:
     return case if len(methods) == 1 else f"{case} ({method.name})"
 
 
-def _count(method: Method, settings: EvaluateSettings, hooks: Hooks, pool: CasePool) -> list[Measured]:
+def _count(method: Method, settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool) -> list[Measured]:
     return measure(
         method.pairs,
         background=settings.background,
@@ -147,7 +167,7 @@ def _count(method: Method, settings: EvaluateSettings, hooks: Hooks, pool: CaseP
 
 
 def _decide(
-    dataset: Dataset, methods: Sequence[Method], counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
+    dataset: Dataset, methods: Sequence[Method], *, counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
 ) -> tuple[dict[str, Coding], list[str]]:
     """The coding of every method; all score the same labels."""
     foreground = settings.foreground
@@ -181,7 +201,7 @@ def _case_table(settings: EvaluateSettings, method: Method) -> tuple[CaseTable |
 
 
 def _odd(
-    methods: Sequence[Method], found: Sequence[Sequence[Score]], codings: Mapping[str, Coding], *, membranes: bool
+    methods: Sequence[Method], found: Sequence[Sequence[Score]], *, codings: Mapping[str, Coding], membranes: bool
 ) -> list[str]:
     notes = []
     for method, scores in zip(methods, found, strict=True):
@@ -193,6 +213,7 @@ def _odd(
 def _of_maps(
     folders: Mapping[str, Path],
     scores: Sequence[Score],
+    *,
     methods: Sequence[Method],
     codings: Mapping[str, Coding],
     settings: EvaluateSettings,
@@ -201,15 +222,16 @@ def _of_maps(
 ) -> Analysis:
     """What probability maps say beyond the masks: calibration, and the scores of membranes over thresholds."""
     groups = {score.case: score.group or score.case for score in scores}
-    found = calibrate(folders, methods, codings, groups, hooks, pool)
+    found = calibrate(folders, methods, codings=codings, groups=groups, hooks=hooks, pool=pool)
     if "em" in families_of(settings.metrics):
-        found = membrane_curves(folders, methods, codings, groups, hooks, pool) + found
+        found = membrane_curves(folders, methods, codings=codings, groups=groups, hooks=hooks, pool=pool) + found
     return found
 
 
 def _write(
     output: Path,
     references: Path,
+    *,
     methods: Sequence[Method],
     found: Sequence[Sequence[Score]],
     codings: Mapping[str, Coding],
@@ -226,7 +248,13 @@ def _write(
     pairs = {pair.case.id: pair for pair in main.pairs}
     objects = "instances" in families_of(settings.metrics) and codings[main.name].foreground is not None
     draw = partial(example_of, coding=codings[main.name], resample=settings.resample, objects=objects)
-    drawn = draw_cases([pairs[case] for case in wanted], pictures, draw, hooks.on_progress, hooks.should_stop)
+    drawn = draw_cases(
+        [pairs[case] for case in wanted],
+        pictures,
+        example=draw,
+        on_progress=hooks.on_progress,
+        should_stop=hooks.should_stop,
+    )
     chosen = {case for _, case in pick_examples(scores)}
     whose = " and ".join(method.name for method in methods if not method.reader) or _name(main)
     return write_report(
@@ -234,10 +262,10 @@ def _write(
         [score for method in found for score in method],
         title=f"Evaluation: {whose} against {references.name}",
         examples=[draw(pairs[case], pictures.get(case)) for case in pairs if case in chosen],
-        provenance=_provenance(methods, references, codings[main.name], settings),
+        provenance=_provenance(methods, references, coding=codings[main.name], settings=settings),
         notes=notes,
         not_scored=[
-            (_of(method, case, methods), reason)
+            (_of(method, case, methods=methods), reason)
             for method in methods
             for cases, reason in ((method.missing, "no prediction"), (method.surplus, "no reference"))
             for case in cases
@@ -254,7 +282,7 @@ def _name(method: Method) -> str:
 
 
 def _provenance(
-    methods: Sequence[Method], references: Path, coding: Coding, settings: EvaluateSettings
+    methods: Sequence[Method], references: Path, *, coding: Coding, settings: EvaluateSettings
 ) -> dict[str, Any]:
     return {
         "predictions": {method.name or "prediction": str(method.pairs[0].prediction.path.parent) for method in methods},

@@ -45,6 +45,7 @@ def choose_pictures(scores: Sequence[Score], *, gallery: int) -> list[str]:
 def draw_cases(
     pairs: Sequence[Pair],
     pictures: Mapping[str, Case],
+    *,
     example: Callable[[Pair, Case | None], Example],
     on_progress: Callable[[str, float], None],
     should_stop: Callable[[], bool],

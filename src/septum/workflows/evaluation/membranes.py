@@ -35,6 +35,7 @@ Curves = Mapping[str, tuple[NeuriteScores, ...]]
 def membrane_curves(
     folders: Mapping[str, Path],
     methods: Sequence[Method],
+    *,
     codings: Mapping[str, Coding],
     groups: Mapping[str, str],
     hooks: Hooks,
@@ -72,7 +73,7 @@ def membrane_curves(
             should_stop=hooks.should_stop,
         )
         found[method.name] = {m.case.id: curve for m, curve in zip(maps, curves, strict=True)}
-    return _analysis(found, groups, tuple(notes))
+    return _analysis(found, groups, notes=tuple(notes))
 
 
 def case_of(maps: CaseMaps) -> str:
@@ -84,10 +85,10 @@ def section_curve(maps: CaseMaps, *, coding: Coding) -> tuple[NeuriteScores, ...
     """The scores of one section (or volume) at `THRESHOLDS`; runs on any process."""
     reference, grid = open_reference(maps.case, coding)
     (cells,) = coding.labels
-    return threshold_curve(1 - read_probability(maps, coding, cells, grid), reference == cells)
+    return threshold_curve(1 - read_probability(maps, coding, value=cells, grid=grid), reference == cells)
 
 
-def _analysis(found: Mapping[str, Curves], groups: Mapping[str, str], notes: tuple[str, ...]) -> Analysis:
+def _analysis(found: Mapping[str, Curves], groups: Mapping[str, str], *, notes: tuple[str, ...]) -> Analysis:
     best = {name: best_over_thresholds(list(curves.values())) for name, curves in found.items()}
     rows = [
         {"method": name, "case": case, "threshold": threshold, **asdict(point)}
@@ -103,10 +104,10 @@ def _analysis(found: Mapping[str, Curves], groups: Mapping[str, str], notes: tup
         f"V_info {one.v_info:.4f} at {one.v_info_threshold}, sections {len(found[name])}"
         for name, one in best.items()
     ]
-    return Analysis((_section(found, best, groups),), {"membranes": table}, notes, tuple(lines))
+    return Analysis((_section(found, best, groups=groups),), {"membranes": table}, notes, tuple(lines))
 
 
-def _section(found: Mapping[str, Curves], best: Mapping[str, BestScores], groups: Mapping[str, str]) -> Section:
+def _section(found: Mapping[str, Curves], best: Mapping[str, BestScores], *, groups: Mapping[str, str]) -> Section:
     means = {
         " · ".join(part for part in (name, title) if part): _mean_curve(curves, score)
         for name, curves in found.items()
@@ -127,7 +128,7 @@ def _section(found: Mapping[str, Curves], best: Mapping[str, BestScores], groups
     for name, curves in found.items():
         for score, title in (("v_rand", "V_rand"), ("v_info", "V_info")):
             place = THRESHOLDS.index(getattr(best[name], f"{score}_threshold"))
-            at_best = {part: _column(curves, part, place) for part in (score, f"{score}_split", f"{score}_merge")}
+            at_best = {part: _column(curves, part, place=place) for part in (score, f"{score}_split", f"{score}_merge")}
             s = summarise(at_best[score], groups=[groups.get(case, case) for case in curves])
             shown = " · ".join(part for part in (name, title) if part)
             interval = sections.interval_text(s.mean_ci_low, s.mean_ci_high)
@@ -146,12 +147,12 @@ def _section(found: Mapping[str, Curves], best: Mapping[str, BestScores], groups
     return Section("Membranes: scores over thresholds", text, (drawing,), (Table(columns, rows, "", "membranes-best"),))
 
 
-def _column(curves: Curves, score: str, place: int) -> Any:
+def _column(curves: Curves, score: str, *, place: int) -> Any:
     return np.array([getattr(curve[place], score) for curve in curves.values()])
 
 
 def _mean_curve(curves: Curves, score: str) -> Any:
     """Mean over the sections that hold a neurite, `(thresholds,)`."""
-    values = np.stack([_column(curves, score, place) for place in range(len(THRESHOLDS))])
+    values = np.stack([_column(curves, score, place=place) for place in range(len(THRESHOLDS))])
     known = ~np.isnan(values).any(axis=0)
     return values[:, known].mean(axis=1) if known.any() else np.full(len(THRESHOLDS), np.nan)

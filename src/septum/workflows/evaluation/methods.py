@@ -28,7 +28,7 @@ class Method:
 
 
 def pair_sets(
-    dataset: Dataset, predictions: Path | Mapping[str, Path], readers: Mapping[str, Path], settings: EvaluateSettings
+    dataset: Dataset, predictions: Path | Mapping[str, Path], *, readers: Mapping[str, Path], settings: EvaluateSettings
 ) -> tuple[list[Method], list[str]]:
     """Every set of masks paired with the references; with notes, which name the set where there are several."""
     sets = {"": predictions} if isinstance(predictions, Path) else dict(predictions)

@@ -128,9 +128,13 @@ def evaluate_tracks(
         raise ConfigError(f"{output} already holds {found[0]}; choose another folder or use --overwrite")
     sets = {"": predictions} if isinstance(predictions, Path) else dict(predictions)
     pairs = [(method, movie) for method, folder in sets.items() for movie in pair_movies(folder, references)]
-    scored = [score_movie(method, movie, hooks) for method, movie in pairs]
+    scored = [score_movie(method, movie, hooks=hooks) for method, movie in pairs]
     _publish(
-        output, scored, sorted(sets), references, _worst_frames(scored, images or references, settings.gallery, hooks)
+        output,
+        scored,
+        methods=sorted(sets),
+        references=references,
+        tiles=_worst_frames(scored, images or references, most=settings.gallery, hooks=hooks),
     )
     write_settings(output / SETTINGS, settings)
     table = _table(scored)
@@ -138,7 +142,7 @@ def evaluate_tracks(
 
 
 def _publish(
-    folder: Path, found: Sequence[Scored], methods: Sequence[str], references: Path, tiles: Sequence[Tile]
+    folder: Path, found: Sequence[Scored], *, methods: Sequence[str], references: Path, tiles: Sequence[Tile]
 ) -> None:
     """The page, the tables and the figures, all at once."""
     table, frames = _table(found), _frame_table(found)
@@ -207,7 +211,7 @@ def _frame_table(found: Sequence[Scored]) -> pd.DataFrame:
     return table if table["method"].nunique() > 1 else table.drop(columns="method")
 
 
-def _worst_frames(found: Sequence[Scored], images: Path, most: int, hooks: Hooks) -> tuple[Tile, ...]:
+def _worst_frames(found: Sequence[Scored], images: Path, *, most: int, hooks: Hooks) -> tuple[Tile, ...]:
     """The frames that cost most, with the objects that an error concerns."""
     ranked = sorted(
         ((f.cost, one, f) for one in found for f in one.tracks.frames if f.cost > 0), key=lambda item: -item[0]
@@ -217,7 +221,7 @@ def _worst_frames(found: Sequence[Scored], images: Path, most: int, hooks: Hooks
         if hooks.should_stop():
             raise Cancelled
         number = sorted(_numbered(one.movie.reference / "TRA", _TRACK))[f.frame]
-        example = example_of_frame(one.movie, number, f, images)
+        example = example_of_frame(one.movie, number, errors=f, images=images)
         counts = (f.missed, f.extra, f.splits, f.edges_missed, f.edges_extra, f.edges_wrong)
         line = ", ".join(f"{count} {what}" for count, what in zip(counts, _EDITS, strict=True) if count)
         tiles.append(Tile(f"{one.name}, frame {number}", f"{line} (cost {cost:g})", thumbnail(example, longest_px=720)))
@@ -225,7 +229,7 @@ def _worst_frames(found: Sequence[Scored], images: Path, most: int, hooks: Hooks
     return tuple(tiles)
 
 
-def example_of_frame(movie: Movie, number: int, errors: FrameErrors, images: Path) -> Example:
+def example_of_frame(movie: Movie, number: int, *, errors: FrameErrors, images: Path) -> Example:
     """One frame with only the objects that an error concerns."""
     reference = io.read_labels(_numbered(movie.reference / "TRA", _TRACK)[number]).array
     prediction = io.read_labels(_numbered(movie.prediction, _MASK)[number]).array
@@ -276,7 +280,7 @@ def _movies(folder: Path, marker: str) -> dict[str, Path]:
     return {re.sub(r"_(RES|GT|ST)$", "", path.name): path for path in found}
 
 
-def score_movie(method: str, movie: Movie, hooks: Hooks) -> Scored:
+def score_movie(method: str, movie: Movie, *, hooks: Hooks) -> Scored:
     """The scores of one movie, frame by frame in memory; errors as `evaluate_tracks`."""
     masks, tracks = _numbered(movie.prediction, _MASK), _numbered(movie.reference / "TRA", _TRACK)
     alone = sorted(str(frame) for frame in set(masks) ^ set(tracks))
@@ -286,11 +290,11 @@ def score_movie(method: str, movie: Movie, hooks: Hooks) -> Scored:
             "the masks (empty ones where nothing was found)"
         )
     found = score_tracking(
-        _frames(movie, tracks, masks, hooks),
+        _frames(movie, tracks, masks=masks, hooks=hooks),
         reference_lineage=_lineage(movie.reference / "TRA" / "man_track.txt"),
         prediction_lineage=_lineage(movie.prediction / "res_track.txt"),
     )
-    seg = segmentation_accuracy(_segmented(movie, masks, hooks))
+    seg = segmentation_accuracy(_segmented(movie, masks, hooks=hooks))
     return Scored(method, movie, seg, found)
 
 
@@ -307,7 +311,7 @@ def _lineage(path: Path) -> NDArray[np.int64]:
     return np.array(rows, dtype=np.int64).reshape(-1, 4)
 
 
-def _frames(movie: Movie, tracks: Mapping[int, Path], masks: Mapping[int, Path], hooks: Hooks) -> Iterator[Pair]:
+def _frames(movie: Movie, tracks: Mapping[int, Path], *, masks: Mapping[int, Path], hooks: Hooks) -> Iterator[Pair]:
     """Frame after frame, one pair in memory."""
     for number, frame in enumerate(sorted(tracks)):
         if hooks.should_stop():
@@ -316,7 +320,7 @@ def _frames(movie: Movie, tracks: Mapping[int, Path], masks: Mapping[int, Path],
         hooks.on_progress(f"tracks of {movie.name}, frame {frame}", (number + 1) / len(tracks))
 
 
-def _segmented(movie: Movie, masks: Mapping[int, Path], hooks: Hooks) -> Iterator[Pair]:
+def _segmented(movie: Movie, masks: Mapping[int, Path], *, hooks: Hooks) -> Iterator[Pair]:
     """The frames (or single slices of volumes) that were segmented in full; none where there is no folder SEG."""
     folder = movie.reference / "SEG"
     files = sorted(folder.glob("man_seg*.tif*")) if folder.is_dir() else []

@@ -160,7 +160,7 @@ def on_one_lattice(opened: Sequence[Opened], *, background: int) -> tuple[LabelM
     def placed(labels: LabelMap, own: tuple[int, ...]) -> LabelMap:
         offset = tuple(a - b for a, b in zip(start, own, strict=True))
         grid = labels.grid if shape == labels.grid.shape else labels.grid.crop(offset, shape)
-        return padded(labels, grid, offset, background=background)
+        return padded(labels, grid, start=offset, background=background)
 
     masks = [placed(one.prediction, own) for one, own in zip(opened, starts, strict=True)]
     return placed(first, starts[0]), masks
@@ -182,7 +182,7 @@ def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | str
         return opened.difference
     reference = opened.reference
     table = joint_table(reference.array, opened.prediction.array)
-    summary = _summary(pair, reference, table, background)
+    summary = _summary(pair, reference, table=table, background=background)
     grid, counted = reference.grid, table.without(UNANNOTATED)
     return Measured(pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed)
 
@@ -263,7 +263,7 @@ def grid_difference(reference: Grid, prediction: Grid) -> str:
     return "" if voxels <= 0.1 else f"corners differ by {voxels:.1f} voxels"
 
 
-def _summary(pair: Pair, reference: LabelMap, table: JointTable, background: int) -> LabelSummary:
+def _summary(pair: Pair, reference: LabelMap, *, table: JointTable, background: int) -> LabelSummary:
     """What the reference looks like; few values need no second pass."""
     values = np.unique(table.reference)
     if values.size >= 5:
@@ -273,7 +273,7 @@ def _summary(pair: Pair, reference: LabelMap, table: JointTable, background: int
 
 
 def image_cases(
-    images: Path | None, references: Path, dataset: Dataset, axes: str | None
+    images: Path | None, references: Path, *, dataset: Dataset, axes: str | None
 ) -> tuple[dict[str, Case], list[str]]:
     """The case whose image is shown, by id of the reference case; with a note about images that were not found."""
     if images is None and dataset.kind != "masks":

@@ -117,7 +117,7 @@ def open_reference(case: Case, coding: Coding) -> tuple[NDArray[np.int64], Grid]
     return reference, labels.grid
 
 
-def read_probability(maps: CaseMaps, coding: Coding, value: int, grid: Grid) -> NDArray[np.float32]:
+def read_probability(maps: CaseMaps, coding: Coding, *, value: int, grid: Grid) -> NDArray[np.float32]:
     """The probability in [0, 1] of a scored value; of several classes that are scored as one, their sum.
 
     Args:
@@ -132,14 +132,14 @@ def read_probability(maps: CaseMaps, coding: Coding, value: int, grid: Grid) -> 
     """
     files = [path for own, path in maps.files.items() if scored_value(own, coding) == value]
     if not files:  # the one label, of which only the background's map tells
-        return np.asarray(1 - read_probability(maps, coding, coding.background, grid), dtype=np.float32)
+        return np.asarray(1 - read_probability(maps, coding, value=coding.background, grid=grid), dtype=np.float32)
     total = np.zeros(grid.shape, dtype=np.float32)
     for path in files:
-        total += _read(maps.case, path, grid)
+        total += _read(maps.case, path, grid=grid)
     return np.asarray(np.minimum(total, 1.0), dtype=np.float32)
 
 
-def _read(case: Case, path: Path, grid: Grid) -> NDArray[np.float32]:
+def _read(case: Case, path: Path, *, grid: Grid) -> NDArray[np.float32]:
     """A map as fractions: whole numbers are taken as parts of the largest of their type."""
     image = io.read_image(path)
     if image.array.shape[0] != 1:

@@ -46,6 +46,7 @@ _KAPPA = (
 def reader_ceiling(
     scores: Sequence[Score],
     methods: Sequence[Method],
+    *,
     codings: Mapping[str, Coding],
     settings: EvaluateSettings,
     hooks: Hooks,
@@ -68,29 +69,36 @@ def reader_ceiling(
     readers = [method for method in methods if method.reader]
     scored = Scored(scores, tuple(m.name for m in methods if not m.reader), tuple(m.name for m in readers), 0)
     between = {
-        (first.name, second.name): _between(first, second, codings, settings, hooks, pool)
+        (first.name, second.name): _between(first, second, codings=codings, settings=settings, hooks=hooks, pool=pool)
         for first, second in itertools.combinations(readers, 2)
     }
     copies = _copies(scored, between)
     independent = [name for name in scored.readers if name not in {second for _, second in copies}]
     cases = scored.cases
-    values = {name: per_case(scored.of(name), "dice", cases) for name in (*scored.methods, *scored.readers)}
-    pairs = {p: per_case(found, "dice", cases) for p, found in between.items() if set(p) <= set(independent)}
+    values = {name: per_case(scored.of(name), "dice", cases=cases) for name in (*scored.methods, *scored.readers)}
+    pairs = {p: per_case(found, "dice", cases=cases) for p, found in between.items() if set(p) <= set(independent)}
     agreed = _mean(list(pairs.values()), len(cases))
-    together = read_together([m for m in readers if m.name in independent], codings, settings, hooks, pool)
-    voted = {f"consensus, {kind}": per_case(together.scores(kind), "dice", cases) for kind in KINDS if together.cases}
-    section = _section(scored, values | voted, independent, pairs, agreed, together)
-    kappas = {pair: together.kappa(*pair, cases) for pair in pairs}
-    rows = [_row(name, REFERENCE, values[name], scored) for name in (*scored.methods, *scored.readers)]
-    rows += [_row(name, REFERENCE, found, scored) for name, found in voted.items()]
-    rows += [_row(a, b, per_case(f, "dice", cases), scored, kappas.get((a, b))) for (a, b), f in between.items()]
+    together = read_together(
+        [m for m in readers if m.name in independent], codings, settings=settings, hooks=hooks, pool=pool
+    )
+    voted = {
+        f"consensus, {kind}": per_case(together.scores(kind), "dice", cases=cases) for kind in KINDS if together.cases
+    }
+    section = _section(scored, values | voted, independent=independent, pairs=pairs, agreed=agreed, together=together)
+    kappas = {pair: together.kappa(*pair, cases=cases) for pair in pairs}
+    rows = [_row(name, REFERENCE, values=values[name], scored=scored) for name in (*scored.methods, *scored.readers)]
+    rows += [_row(name, REFERENCE, values=found, scored=scored) for name, found in voted.items()]
+    rows += [
+        _row(a, b, values=per_case(f, "dice", cases=cases), scored=scored, kappa=kappas.get((a, b)))
+        for (a, b), f in between.items()
+    ]
     notes = [
         f"The masks of {second} are equal to {_whose(first)} in every voxel of every case that both hold: {second} is "
         "no independent reader and is left out of the ceiling."
         for first, second in copies
     ]
     tables = {"readers": pd.DataFrame(rows)} | ({"voxels": together.table()} if together.cases else {})
-    return Analysis((section,), tables, tuple(notes), _lines(scored, agreed, together))
+    return Analysis((section,), tables, tuple(notes), _lines(scored, agreed, together=together))
 
 
 def _whose(name: str) -> str:
@@ -100,6 +108,7 @@ def _whose(name: str) -> str:
 def _between(
     first: Method,
     second: Method,
+    *,
     codings: Mapping[str, Coding],
     settings: EvaluateSettings,
     hooks: Hooks,
@@ -150,6 +159,7 @@ def _mean(columns: Sequence[Any], size: int) -> Any:
 def _section(
     scored: Scored,
     values: Mapping[str, Any],
+    *,
     independent: Sequence[str],
     pairs: Mapping[tuple[str, str], Any],
     agreed: Any,
@@ -169,10 +179,12 @@ def _section(
         "pairs of independent readers, per case). A method in the band agrees with the "
         "reference about as well as readers agree."
     )
-    kappas = {pair: together.kappa(*pair, scored.cases) for pair in pairs}
+    kappas = {pair: together.kappa(*pair, cases=scored.cases) for pair in pairs}
     alone = [name for name in values if name not in models and name not in scored.readers]
-    rows = [_shown(name, "reference", values[name], scored) for name in (*models, *scored.readers, *alone)]
-    rows += [_shown(a, b, found, scored, kappas[a, b]) for (a, b), found in pairs.items()]
+    rows = [
+        _shown(name, "reference", values=values[name], scored=scored) for name in (*models, *scored.readers, *alone)
+    ]
+    rows += [_shown(a, b, values=found, scored=scored, kappa=kappas[a, b]) for (a, b), found in pairs.items()]
     if together.cases:
         rows.append(_all_readers(together, scored))
     tables = [Table(("masks", "against", "n", "mean Dice", "95 % interval", "median", "mean κ"), rows, _KAPPA)]
@@ -191,10 +203,10 @@ def _section(
 
 
 def _ceiling(models: Mapping[str, Any], readers: Mapping[str, Any], agreed: Any, image_format: str) -> bytes:
-    return agreement.ceiling_plot(models, readers, agreed, image_format=image_format)
+    return agreement.ceiling_plot(models, readers, between=agreed, image_format=image_format)
 
 
-def _shown(name: str, other: str, values: Any, scored: Scored, kappa: Any = None) -> tuple[Any, ...]:
+def _shown(name: str, other: str, *, values: Any, scored: Scored, kappa: Any = None) -> tuple[Any, ...]:
     s = summarise(values, groups=scored.groups)
     beyond = math.nan if kappa is None else summarise(kappa).mean
     return (name, other, s.n, s.mean, sections.interval_text(s.mean_ci_low, s.mean_ci_high), s.median, beyond)
@@ -207,7 +219,7 @@ def _all_readers(together: Together, scored: Scored) -> tuple[Any, ...]:
     return ("all readers (Fleiss)", "each other", s.n, math.nan, f"of κ: {interval}", math.nan, s.mean)
 
 
-def _row(name: str, other: str, values: Any, scored: Scored, kappa: Any = None) -> dict[str, Any]:
+def _row(name: str, other: str, *, values: Any, scored: Scored, kappa: Any = None) -> dict[str, Any]:
     s = summarise(values, groups=scored.groups)
     return {"masks": name, "against": other, "n": s.n, "n_undefined": s.n_undefined, "mean_dice": s.mean,
             "mean_ci_low": s.mean_ci_low, "mean_ci_high": s.mean_ci_high, "median_dice": s.median,
@@ -235,7 +247,7 @@ def _sizes(scored: Scored, name: str) -> Any:
     return np.array(list(sizes.values()))
 
 
-def _lines(scored: Scored, agreed: Any, together: Together) -> tuple[str, ...]:
+def _lines(scored: Scored, agreed: Any, *, together: Together) -> tuple[str, ...]:
     s = summarise(agreed, groups=scored.groups)
     if not s.n:
         return ()

@@ -49,7 +49,7 @@ class Scoring:
 
 
 def plan_scoring(
-    codings: Mapping[str, Coding], counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
+    codings: Mapping[str, Coding], counted: Sequence[Sequence[Measured]], *, settings: EvaluateSettings
 ) -> dict[str, Scoring]:
     """What is computed for the pairs of each method. A side whose masks hold one value is split into components.
 
@@ -91,6 +91,7 @@ def label_weights(weights: Mapping[str, float], labels: Mapping[int, str]) -> di
 def score_method(
     method: Method,
     measured: Sequence[Measured],
+    *,
     scoring: Mapping[str, Scoring],
     settings: EvaluateSettings,
     hooks: Hooks,
@@ -130,8 +131,8 @@ def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]
     reference, prediction = opened.reference, opened.prediction
     coding, labels = scoring.coding, list(scoring.coding.labels)
     ignored = ignored_samples(reference.array, coding.ignore)
-    truth = coding.reference(without_ignored(reference.array, ignored, coding.background))
-    guess = coding.prediction(without_ignored(prediction.array, ignored, coding.background))
+    truth = coding.reference(without_ignored(reference.array, ignored, background=coding.background))
+    guess = coding.prediction(without_ignored(prediction.array, ignored, background=coding.background))
     found = label_values(
         truth,
         guess,
@@ -166,6 +167,6 @@ def ignored_samples(reference: NDArray[Any], ignore: int | None) -> NDArray[np.b
     return np.isin(reference, values) if values else None
 
 
-def without_ignored(values: NDArray[Any], ignored: NDArray[np.bool_] | None, background: int) -> NDArray[Any]:
+def without_ignored(values: NDArray[Any], ignored: NDArray[np.bool_] | None, *, background: int) -> NDArray[Any]:
     """The values with background where samples are ignored; `ignored` as of `ignored_samples`."""
     return values if ignored is None else np.where(ignored, background, values)

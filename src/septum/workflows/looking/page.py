@@ -119,7 +119,7 @@ class MaskPage:
         folder = self.output / PAGE_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / CASES, {"format": FORMAT, "cases": [asdict(one) for one in self._drawn.values()]})
-        masks = _arranged(self._drawn, rows, failures)
+        masks = _arranged(self._drawn, rows, failures=failures)
         pictures = [mask for mask in masks if mask.thumbnail]
         sheet = [
             (" ".join(filter(None, (mask.verdict, mask.case))), (self.output / mask.thumbnail).read_bytes())
@@ -159,7 +159,9 @@ def write_page(
     return page.write(rows, failures=failures, title="Masks", links=beside)
 
 
-def _arranged(drawn: Mapping[str, _Drawn], rows: Sequence[Row], failures: Sequence[tuple[str, str]]) -> list[ShownMask]:
+def _arranged(
+    drawn: Mapping[str, _Drawn], rows: Sequence[Row], *, failures: Sequence[tuple[str, str]]
+) -> list[ShownMask]:
     """Failures, then the cases of the list in its order, then the others by name."""
     estimates: dict[str, list[Row]] = {}
     for row in rows:

@@ -167,7 +167,7 @@ def _look(case: Case, classes: ClassMap) -> _Look:
             : classes.n_classes
         ].astype(np.int64),
         brighter=bool(values[0].mean() > np.nanmean(array[0][cut][small == 0])) if (small == 0).any() else True,
-        thickness=thin * _thickness(small, classes, spacing),
+        thickness=thin * _thickness(small, classes, spacing=spacing),
         small=_small(array[0]),
     )
 
@@ -203,7 +203,7 @@ def _directed(copies: Sequence[NDArray[np.float64]]) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _thickness(target: NDArray[Any], classes: ClassMap, spacing: tuple[float, ...]) -> float:
+def _thickness(target: NDArray[Any], classes: ClassMap, *, spacing: tuple[float, ...]) -> float:
     """Twice the largest distance to the border over all classes, in samples of the finest axis."""
     sampling = np.array(spacing) / min(spacing)
     widest = 0.0

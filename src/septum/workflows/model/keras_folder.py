@@ -96,7 +96,7 @@ def keras_plan(found: KerasUNet, settings: ImportSettings) -> Plan:
         mirrors=(),
         precision="32-true",
         seed=0,
-        fingerprint=_fingerprint(*shape, unet.in_channels, unet.out_channels),
+        fingerprint=_fingerprint(shape[0], shape[1], channels=unet.in_channels, classes=unet.out_channels),
     )
 
 
@@ -118,7 +118,7 @@ def _normalisation(channels: int, settings: ImportSettings) -> Normalisation:
     )
 
 
-def _fingerprint(shape: Sequence[int], spacing: Sequence[float], channels: int, classes: int) -> Fingerprint:
+def _fingerprint(shape: Sequence[int], spacing: Sequence[float], *, channels: int, classes: int) -> Fingerprint:
     """Numbers of a data set that nobody has seen: none of it."""
     size, step = tuple(shape), tuple(spacing)
     voxels = 1

@@ -68,7 +68,7 @@ def multiplies_bfloat16() -> bool:
     return bool(((a @ b).float() - exact).abs().max() <= BFLOAT16_ERROR * exact.abs().max())
 
 
-def seconds_per_step(config: UNetConfig, patch: tuple[int, ...], batch: int, machine: Machine) -> float:
+def seconds_per_step(config: UNetConfig, patch: tuple[int, ...], *, batch: int, machine: Machine) -> float:
     """Time of one training step (forward, loss, backward), the fastest of three after one to warm up."""
     device = torch.device(machine.device)
     layout = torch.channels_last if config.ndim == 2 else torch.channels_last_3d
@@ -83,7 +83,7 @@ def seconds_per_step(config: UNetConfig, patch: tuple[int, ...], batch: int, mac
         model.zero_grad(set_to_none=True)
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             output = model(images)
-        supervise(dice_cross_entropy, output, labels).backward()  # type: ignore[no-untyped-call]
+        supervise(dice_cross_entropy, output, target=labels).backward()  # type: ignore[no-untyped-call]
         if device.type == "cuda":
             torch.cuda.synchronize()
         fastest = min(fastest, time.perf_counter() - started)

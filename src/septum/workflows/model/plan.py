@@ -205,7 +205,7 @@ converter().register_structure_hook(ClassMap, lambda data, _: ClassMap.from_dict
 converter().register_unstructure_hook(ClassMap, lambda classes: classes.to_dict())
 
 
-def make_plan(fingerprint: Fingerprint, classes: ClassMap, settings: TrainSettings, machine: Machine) -> Plan:
+def make_plan(fingerprint: Fingerprint, classes: ClassMap, *, settings: TrainSettings, machine: Machine) -> Plan:
     """Derive a plan.
 
     Raises:
@@ -217,7 +217,7 @@ def make_plan(fingerprint: Fingerprint, classes: ClassMap, settings: TrainSettin
     ndim = 2 if slices else fingerprint.ndim
     form, chosen = _form(fingerprint, settings)
     whole = form == "encoder" and _share(fingerprint) >= LARGE
-    spacing = _whole_spacing(fingerprint, ndim) if whole else _spacing(fingerprint, ndim, machine)
+    spacing = _whole_spacing(fingerprint, ndim) if whole else _spacing(fingerprint, ndim, machine=machine)
     shape, step = _resampled(fingerprint, spacing)
     build = {"auto": _auto, "encoder": _encoder, "lecture": _lecture, "paper": _paper}[form]
     plan = build(_Basis(fingerprint, classes, settings, machine, shape[-ndim:], step[-ndim:]))
@@ -264,7 +264,7 @@ class _Basis:
 
     def patch(self) -> tuple[int, ...]:
         """A patch of about equal millimetres per side within the voxel budget, no larger than the images."""
-        return _patch(self.shape, self.step, self.machine)
+        return _patch(self.shape, self.step, machine=self.machine)
 
 
 def _works_on_slices(fingerprint: Fingerprint, settings: TrainSettings) -> bool:
@@ -273,7 +273,7 @@ def _works_on_slices(fingerprint: Fingerprint, settings: TrainSettings) -> bool:
     return settings.network != "auto" or fingerprint.shape_median[0] < 8
 
 
-def _spacing(fingerprint: Fingerprint, ndim: int, machine: Machine) -> tuple[float, ...] | None:
+def _spacing(fingerprint: Fingerprint, ndim: int, *, machine: Machine) -> tuple[float, ...] | None:
     """The resolution to work at: the images' own where they agree, else the median, coarser for thick structures."""
     low, high, middle = fingerprint.spacing_min, fingerprint.spacing_max, fingerprint.spacing_median
     agree = all(b <= 1.05 * a for a, b in zip(low, high, strict=True))
@@ -318,7 +318,7 @@ def _kernel(step: Sequence[float]) -> tuple[int, ...]:
     return tuple(1 if s > THICK_SLICES * min(step) else 3 for s in step)
 
 
-def _patch(shape: Sequence[int], step: Sequence[float], machine: Machine) -> tuple[int, ...]:
+def _patch(shape: Sequence[int], step: Sequence[float], *, machine: Machine) -> tuple[int, ...]:
     """A patch of about equal millimetres per side within the voxel budget, no larger than the images."""
     ndim = len(shape)
     voxels = PATCH_2D**2 if ndim == 2 else PATCH_VOXELS_3D[machine.device]
@@ -360,9 +360,9 @@ def _auto(basis: _Basis) -> Plan:
     patch = _round(wanted, unet(4).divisor)
     batch = 4 if ndim == 2 else 2
     total = fingerprint.cases * math.prod(shape) * (fingerprint.shape_median[0] if fingerprint.ndim > ndim else 1)
-    width, steps = _width(unet, patch, batch, basis, few=total < FEW_VOXELS)
+    width, steps = _width(unet, patch, batch=batch, basis=basis, few=total < FEW_VOXELS)
     budget = Budget(basis.settings.minutes, basis.settings.steps, batch, "adamw", learning_rate=4e-3)
-    plan = _plan(basis, unet(width), patch, budget, _objective(basis, "dice + cross entropy"))
+    plan = _plan(basis, unet(width), patch=patch, budget=budget, objective=_objective(basis, "dice + cross entropy"))
     passes = steps * batch * math.prod(patch) / total
     return replace(plan, augment=augment.stronger(plan.augment)) if passes > MANY_PASSES else plan
 
@@ -370,11 +370,11 @@ def _auto(basis: _Basis) -> Plan:
 def _encoder(basis: _Basis) -> Plan:
     """An encoder that has seen images; turned, scaled and coloured strongly, for it could learn ten images by heart."""
     unet = encoder_unet(_inputs(basis), _outputs(basis))
-    patch = _round(_patch([round(0.9 * n) for n in basis.shape], basis.step, basis.machine), unet.divisor)
+    patch = _round(_patch([round(0.9 * n) for n in basis.shape], basis.step, machine=basis.machine), unet.divisor)
     budget = Budget(
         basis.settings.minutes, basis.settings.steps, 4, "adamw", learning_rate=2e-3, encoder_rate=ENCODER_RATE
     )
-    plan = _plan(basis, unet, patch, budget, _objective(basis, "dice + cross entropy"))
+    plan = _plan(basis, unet, patch=patch, budget=budget, objective=_objective(basis, "dice + cross entropy"))
     strong = augment.stronger(plan.augment)
     flips = _flips(basis)
     spatial = replace(strong.spatial, flips=flips, quarter_turns=all(flips))
@@ -396,9 +396,9 @@ def _flips(basis: _Basis) -> tuple[bool, ...]:
 def _width(
     unet: Callable[[int], UNetConfig],
     patch: tuple[int, ...],
+    *,
     batch: int,
     basis: _Basis,
-    *,
     few: bool,
 ) -> tuple[int, float]:
     """The widest network that makes enough steps in the budget by a timing, and how many steps it makes."""
@@ -408,7 +408,7 @@ def _width(
     seconds_each = settings.minutes * 60 / _members(settings)
     width, steps = WIDTHS[-1], 0.0
     for width in WIDTHS[-1:] if few else WIDTHS[1:] if machine.device == "cpu" else WIDTHS:
-        steps = seconds_each / seconds_per_step(unet(width), patch, batch, machine)
+        steps = seconds_each / seconds_per_step(unet(width), patch, batch=batch, machine=machine)
         if steps >= ENOUGH_STEPS:
             break
     return width, steps
@@ -425,7 +425,7 @@ def _inputs(basis: _Basis) -> int:
     return basis.fingerprint.channels + (prompt_channels(basis.classes.n_classes) if basis.settings.prompts else 0)
 
 
-def _objective(basis: _Basis, of_classes: str, of_objects: str = "objects") -> str:
+def _objective(basis: _Basis, of_classes: str, *, of_objects: str = "objects") -> str:
     return of_objects if basis.settings.instances else of_classes
 
 
@@ -436,16 +436,16 @@ def _outputs(basis: _Basis) -> int:
 
 
 def _lecture(basis: _Basis) -> Plan:
-    unet = lecture(len(basis.shape), _inputs(basis), basis.classes.n_classes)
+    unet = lecture(len(basis.shape), _inputs(basis), out_channels=basis.classes.n_classes)
     patch = _round(basis.patch(), unet.divisor)
     batch = 4 if unet.ndim == 2 else 2
     budget = Budget(basis.settings.minutes, basis.settings.steps, batch, "adamw", learning_rate=1e-3)
-    return _plan(basis, unet, patch, budget, "dice + sigmoid per class")
+    return _plan(basis, unet, patch=patch, budget=budget, objective="dice + sigmoid per class")
 
 
 def _paper(basis: _Basis) -> Plan:
     """The 2015 paper: one large tile per step, momentum 0.99, border-weighted loss."""
-    unet = paper(len(basis.shape), _inputs(basis), _outputs(basis))
+    unet = paper(len(basis.shape), _inputs(basis), out_channels=_outputs(basis))
     network = UNet(replace(unet, features=(1,) * len(unet.features)))
     largest = PAPER_OUTPUT[basis.machine.device]
     patch = network.valid_input_size(tuple(min(n, largest) for n in basis.shape))
@@ -458,12 +458,12 @@ def _paper(basis: _Basis) -> Plan:
         weight_decay=0.0,
         oversample=0.0,
     )
-    objective = _objective(basis, "border-weighted cross entropy", "objects, border-weighted")
-    plan = _plan(basis, unet, patch, budget, objective)
+    objective = _objective(basis, "border-weighted cross entropy", of_objects="objects, border-weighted")
+    plan = _plan(basis, unet, patch=patch, budget=budget, objective=objective)
     return replace(plan, augment=augment.paper(patch), overlap=0.0)
 
 
-def _plan(basis: _Basis, unet: UNetConfig, patch: tuple[int, ...], budget: Budget, objective: str) -> Plan:
+def _plan(basis: _Basis, unet: UNetConfig, *, patch: tuple[int, ...], budget: Budget, objective: str) -> Plan:
     """What the four forms have in common."""
     fingerprint, machine, settings = basis.fingerprint, basis.machine, basis.settings
     ranges = _ranges(basis, patch)

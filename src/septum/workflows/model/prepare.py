@@ -143,12 +143,12 @@ def to_sample(case: Case, plan: Plan) -> Sample:
     # Instance ids keep touching objects apart, which is what border weights are about; classes alone would not.
     objects = np.where(target == plan.classes.ignore_class, 0, placed if plan.classes.foreground else target)
     objects[target == 0] = 0
-    maps = _maps(objects, placement.spacing, plan)
-    single = None if plan.instances is None else _objects(target, placed, placement.spacing, plan)
+    maps = _maps(objects, placement.spacing, plan=plan)
+    single = None if plan.instances is None else _objects(target, placed, spacing=placement.spacing, plan=plan)
     return Sample(case.id, array, target, placement.spacing, maps, single)
 
 
-def object_ids(classes: NDArray[Any], labels: NDArray[Any], class_map: ClassMap) -> NDArray[np.int32]:
+def object_ids(classes: NDArray[Any], labels: NDArray[Any], *, class_map: ClassMap) -> NDArray[np.int32]:
     """Ids of single objects from 1, 0 for background, -1 where nothing is annotated.
 
     Values are ids where the class map has one foreground class; else every connected piece of a class is an object.
@@ -165,15 +165,15 @@ def object_ids(classes: NDArray[Any], labels: NDArray[Any], class_map: ClassMap)
     return ids
 
 
-def _objects(classes: NDArray[Any], labels: NDArray[Any], spacing: tuple[float, ...], plan: Plan) -> Objects:
-    ids = object_ids(classes, labels, plan.classes)
+def _objects(classes: NDArray[Any], labels: NDArray[Any], *, spacing: tuple[float, ...], plan: Plan) -> Objects:
+    ids = object_ids(classes, labels, class_map=plan.classes)
     table = np.zeros(max(0, int(ids.max(initial=0))) + 2, dtype=np.int64)
     table[ids.ravel()] = classes.ravel()
     table[-1] = plan.classes.ignore_class
     return Objects(ids, table, object_radii(ids, spacing=spacing))
 
 
-def block_mask(case: Case, plan: Plan, block: tuple[int, int, int]) -> NDArray[np.bool_]:
+def block_mask(case: Case, plan: Plan, *, block: tuple[int, int, int]) -> NDArray[np.bool_]:
     """Where a block `(axis, start, stop)` of a case's own array lies in the array the network sees."""
     grid = load_image(case).grid
     mask = np.zeros(grid.shape, dtype=np.uint8)
@@ -181,7 +181,7 @@ def block_mask(case: Case, plan: Plan, block: tuple[int, int, int]) -> NDArray[n
     return plan.placement(grid).apply_labels(mask) > 0
 
 
-def _maps(objects: NDArray[Any], spacing: tuple[float, ...], plan: Plan) -> NDArray[np.float32] | None:
+def _maps(objects: NDArray[Any], spacing: tuple[float, ...], *, plan: Plan) -> NDArray[np.float32] | None:
     """The maps that the plan's objective computes from the objects, slice by slice where the network is 2-D."""
     maps = get_objective(plan.objective).maps
     if maps is None:
@@ -192,7 +192,7 @@ def _maps(objects: NDArray[Any], spacing: tuple[float, ...], plan: Plan) -> NDAr
 
 
 def prepare_cases(
-    cases: Sequence[Case], plan: Plan, folder: Path, *, on_progress: Callable[[str, float], None]
+    cases: Sequence[Case], plan: Plan, *, folder: Path, on_progress: Callable[[str, float], None]
 ) -> tuple[Sample, ...]:
     """All cases as samples; held in memory up to `IN_MEMORY_BYTES`, beyond that memory-mapped from `folder`."""
     samples: list[Sample] = []
@@ -215,7 +215,7 @@ def _to_file(sample: Sample, folder: Path) -> Sample:
     return replace(sample, image=mapped[0], labels=mapped[1])
 
 
-def _in_plane(objects: Objects, index: int, spacing: tuple[float, ...]) -> Objects:
+def _in_plane(objects: Objects, index: int, *, spacing: tuple[float, ...]) -> Objects:
     """The objects of a slice, with their radii there."""
     ids = objects.ids[index]
     radii = np.zeros_like(objects.radii)
@@ -235,7 +235,7 @@ def as_planes(sample: Sample, ignore: int) -> tuple[Sample, ...]:
             plane,
             sample.spacing[1:],
             None if sample.maps is None else sample.maps[:, index],
-            None if sample.objects is None else _in_plane(sample.objects, index, sample.spacing[1:]),
+            None if sample.objects is None else _in_plane(sample.objects, index, spacing=sample.spacing[1:]),
         )
         for index, plane in enumerate(sample.labels)
         if (plane != ignore).any()

@@ -100,7 +100,7 @@ def measure(
     cases = mask_cases(masks, settings.axes)
     conditions = find_conditions(cases, root=masks, table=settings.conditions, pattern=settings.condition_pattern)
     beside = images_of(cases, images)
-    found = _gather(cases, beside, conditions, settings, hooks)
+    found = _gather(cases, beside, conditions=conditions, settings=settings, hooks=hooks)
     if not found.images:
         raise DatasetError(f"{masks} must hold a mask that can be read, got none: {found.failures[0][1]}")
     objects = pd.concat([rows for rows in found.objects if len(rows)] or found.objects[:1], ignore_index=True)
@@ -108,11 +108,11 @@ def measure(
     units = units_of(by_image)
     measures = measures_of(by_image)
     comparisons = compare(units, measures, seed=settings.seed)
-    notes = _notes(objects, by_image, conditions, found)
+    notes = _notes(objects, by_image, conditions=conditions, found=found)
     for note in notes:
         hooks.on_note(note)
     publish_page(
-        output, objects, by_image, units, comparisons=comparisons, measures=measures, notes=notes,
+        output, objects, images=by_image, units=units, comparisons=comparisons, measures=measures, notes=notes,
         tiles=found.pictures, unit=conditions.unit,
     )  # fmt: skip
     write_settings(output / SETTINGS, settings)
@@ -122,6 +122,7 @@ def measure(
 def _gather(
     cases: Sequence[Case],
     beside: Mapping[str, Case],
+    *,
     conditions: Conditions,
     settings: MeasureSettings,
     hooks: Hooks,
@@ -132,7 +133,7 @@ def _gather(
         if hooks.should_stop():
             raise Cancelled
         try:
-            labels, image, was_split = _read(case, beside.get(case.id), settings)
+            labels, image, was_split = _read(case, beside.get(case.id), settings=settings)
             table, row = measure_case(labels, image)
         except (SeptumError, OSError, MemoryError) as error:
             found.failures.append((case.id, str(error) or type(error).__name__))
@@ -143,12 +144,12 @@ def _gather(
         found.images.append(own | row)
         found.split += [case.id] if was_split else []
         if place % every == 0 and len(found.pictures) < settings.gallery:
-            found.pictures.append(picture_of(case.id, labels, image, len(table)))
+            found.pictures.append(picture_of(case.id, labels, image=image, count=len(table)))
         hooks.on_progress(case.id, (place + 1) / len(cases))
     return found
 
 
-def _read(case: Case, beside: Case | None, settings: MeasureSettings) -> tuple[LabelMap, Any, bool]:
+def _read(case: Case, beside: Case | None, *, settings: MeasureSettings) -> tuple[LabelMap, Any, bool]:
     """The objects of a case, its image on the same samples, and whether the mask had to be split."""
     labels = read_mask(case, settings.background)
     image = None if beside is None else load_image(beside)
@@ -246,7 +247,7 @@ def compare(
     return tuple(zip(titles, corrected(found), strict=True))
 
 
-def _notes(objects: pd.DataFrame, images: pd.DataFrame, conditions: Conditions, found: _Gathered) -> list[str]:
+def _notes(objects: pd.DataFrame, images: pd.DataFrame, *, conditions: Conditions, found: _Gathered) -> list[str]:
     """What a reader has to know before the numbers."""
     notes = list(conditions.notes)
     if found.split:

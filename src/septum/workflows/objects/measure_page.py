@@ -30,9 +30,9 @@ _COMPARISON = ("measure", *UnpairedComparison.__dataclass_fields__)
 def publish_page(
     folder: Path,
     objects: pd.DataFrame,
+    *,
     images: pd.DataFrame,
     units: pd.DataFrame,
-    *,
     comparisons: Sequence[tuple[str, UnpairedComparison]],
     measures: Mapping[str, str],
     notes: Sequence[str],
@@ -44,7 +44,7 @@ def publish_page(
     per_object = {name.removeprefix("median_"): title.removeprefix("median ") for name, title in shown.items()}
     drawn = {name: title for name, title in per_object.items() if name in objects and objects[name].notna().any()}
     counted = {name: title for name, title in measures.items() if units[name].notna().any()}
-    sections = [units_section(units, counted, comparisons, unit=unit)]
+    sections = [units_section(units, counted, comparisons=comparisons, unit=unit)]
     sections += [objects_section(objects, drawn)] if drawn else []
     if tiles:
         text = "Every object in a colour of its own; of a volume, the slice with most of them."
@@ -69,7 +69,7 @@ def publish_page(
     publish(folder, files | {f"figures/{d.name}.{kind}": d.draw(kind) for d in drawings for kind in ("svg", "png")})
 
 
-def picture_of(case: str, labels: LabelMap, image: Any, count: int) -> Tile:
+def picture_of(case: str, labels: LabelMap, *, image: Any, count: int) -> Tile:
     """A small picture of the objects of an image, the slice with most of them of a volume."""
     array = labels.array
     shown = np.zeros((*array.shape, 3), np.uint8) if image is None else windowed(image.array)

@@ -85,18 +85,18 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
             labels.array, spacing=labels.grid.spacing, depth=settings.depth, smallest=settings.smallest
         )
         tell(0.6)
-        targets[job.output] = _write(job, found, labels)
-        counts.extend(_counted(job.case.id, found, labels))
+        targets[job.output] = _write(job, found, labels=labels)
+        counts.extend(_counted(job.case.id, found, labels=labels))
         if found.count == 0:
             hooks.on_note(f"{job.case.id}: no object")
         if settings.pictures:
-            _draw(job, found, labels, beside.get(job.case.id))
+            _draw(job, found, labels=labels, case=beside.get(job.case.id))
 
     result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     with_table = pd.DataFrame(counts, columns=["mask", "class", "name", "objects"])
     with_table.to_csv(output / TABLE, index=False)
     write_settings(output / SETTINGS, settings)
-    _record(output, jobs, result)
+    _record(output, jobs, result=result)
     return replace(result, written=tuple(targets[path] for path in result.written))
 
 
@@ -139,7 +139,7 @@ def images_of(cases: Sequence[Case], images: Path | None) -> Mapping[str, Case]:
     return {mask: found[image] for mask, image in match.pairs.items()}
 
 
-def _write(job: Job, found: Objects, labels: LabelMap) -> Path:
+def _write(job: Job, found: Objects, *, labels: LabelMap) -> Path:
     """PNG holds 65 535 ids; more go to a TIFF."""
     path = job.output
     if path.suffix == ".png" and found.count > _MOST_IN_PNG:
@@ -148,7 +148,7 @@ def _write(job: Job, found: Objects, labels: LabelMap) -> Path:
     return path
 
 
-def _counted(case: str, found: Objects, labels: LabelMap) -> list[dict[str, object]]:
+def _counted(case: str, found: Objects, *, labels: LabelMap) -> list[dict[str, object]]:
     values, counts = np.unique(found.classes, return_counts=True)
     return [
         {"mask": case, "class": int(value), "name": labels.names.get(int(value), ""), "objects": int(count)}
@@ -156,17 +156,17 @@ def _counted(case: str, found: Objects, labels: LabelMap) -> list[dict[str, obje
     ] or [{"mask": case, "class": 0, "name": "", "objects": 0}]
 
 
-def _draw(job: Job, found: Objects, labels: LabelMap, case: Case | None) -> None:
+def _draw(job: Job, found: Objects, *, labels: LabelMap, case: Case | None) -> None:
     image: Image | None = None if case is None else load_image(case)
     shown = None if image is None or image.grid.shape != labels.grid.shape else image.array
-    picture = side_by_side(shown, labels.array, found.labels, spacing=labels.grid.spacing)
+    picture = side_by_side(shown, labels.array, labels=found.labels, spacing=labels.grid.spacing)
     folder = job.output.parent / "pictures"
     folder.mkdir(exist_ok=True)
     with replacing(folder / f"{job.case.id}.png") as temporary:
         temporary.write_bytes(picture)
 
 
-def _record(output: Path, jobs: Sequence[Job], result: JobsResult) -> None:
+def _record(output: Path, jobs: Sequence[Job], *, result: JobsResult) -> None:
     written = set(result.written)
     write_json(
         output / RECORD,

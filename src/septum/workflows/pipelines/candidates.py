@@ -54,7 +54,7 @@ def first_stage(*, spacing: Sequence[float], channels: Sequence[str], n_classes:
         for method in tried:
             whole = method.channels == "any" and len(channels) > 1
             for selection in ((),) if whole else _selections(channels):
-                found += [_candidate((*selection, *smoothing), method, values) for values in _grid(method, unit)]
+                found += [_candidate((*selection, *smoothing), method, values=values) for values in _grid(method, unit)]
     if n_classes == 2 and max(spacing) <= 1.1 * unit:
         found += _on_ridges(channels, unit)
     return tuple(found)
@@ -97,11 +97,11 @@ def _on_ridges(channels: Sequence[str], unit: float) -> list[Candidate]:
         ridges = make_step("ridges", {"sigmas_mm": widths, "side": side})
         for selection, method in itertools.product(_selections(channels), methods):
             values = [v for v in _grid(method, unit) if v.get("side", "bright") == "bright"]
-            found += [_candidate((*selection, ridges), method, v) for v in values]
+            found += [_candidate((*selection, ridges), method, values=v) for v in values]
     return found
 
 
-def _candidate(before: Sequence[Step], method: Method, values: dict[str, Any]) -> Candidate:
+def _candidate(before: Sequence[Step], method: Method, *, values: dict[str, Any]) -> Candidate:
     return Candidate((*before, make_step(method.name, values)), method.name, method.result == "classes")
 
 
@@ -120,10 +120,10 @@ def _grid(method: Method, unit: float) -> list[dict[str, Any]]:
     """All combinations of the values that the table suggests."""
     tried = [option for option in method.options if option.suggest]
     return [
-        {option.name: _scaled(option, value, unit) for option, value in zip(tried, combination, strict=True)}
+        {option.name: _scaled(option, value, unit=unit) for option, value in zip(tried, combination, strict=True)}
         for combination in itertools.product(*(option.suggest for option in tried))
     ]
 
 
-def _scaled(option: Option, value: Any, unit: float) -> Any:
+def _scaled(option: Option, value: Any, *, unit: float) -> Any:
     return value * unit if option.unit == "mm" and option.kind == "number" else value

@@ -127,11 +127,13 @@ def _run_case(
     for number, candidate in enumerate(candidates):
         if should_stop():
             raise Cancelled
-        failure = _follow(candidate, path, image.array, given)
+        failure = _follow(candidate, path, image=image.array, given=given)
         prediction = np.zeros(reference.shape, np.uint8) if failure else as_labels(path[-1].labels)
         seconds = sum(done.seconds for done in path)
         for unit in units:
-            found[unit].append(Measured(_count(reference, prediction, unit.block, classes), seconds, failure))
+            found[unit].append(
+                Measured(_count(reference, prediction, block=unit.block, classes=classes), seconds, failure)
+            )
         tell((number + 1) / len(candidates))
     return found
 
@@ -146,7 +148,7 @@ class _Done:
     seconds: float
 
 
-def _follow(candidate: Candidate, path: list[_Done], image: NDArray[Any], given: Mapping[str, Any]) -> str:
+def _follow(candidate: Candidate, path: list[_Done], *, image: NDArray[Any], given: Mapping[str, Any]) -> str:
     """Make `path` that of a candidate, keeping the first steps that both share; returns why it failed, or nothing."""
     keys = [json.dumps(step.to_plain()) for step in candidate.steps]
     shared = 0
@@ -159,14 +161,14 @@ def _follow(candidate: Candidate, path: list[_Done], image: NDArray[Any], given:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                after = advance(step, *before, given)
+                after = advance(step, before[0], labels=before[1], given=given)
         except SeptumError as error:
             return str(error)
         path.append(_Done(key, *after, time.perf_counter() - began))
     return ""
 
 
-def _count(reference: NDArray[Any], prediction: NDArray[Any], block: Block | None, classes: ClassMap) -> Table:
+def _count(reference: NDArray[Any], prediction: NDArray[Any], *, block: Block | None, classes: ClassMap) -> Table:
     """Voxels of each label (rows) in each class (columns); ignored ones are left out."""
     inside = (slice(None),) * reference.ndim if block is None else block_slices(block, reference.shape)
     pairs = joint_table(reference[inside], prediction[inside]).without(classes.ignore_class)

@@ -81,7 +81,7 @@ class Pipeline:
         state = "image"
         for number, step in enumerate(self.steps, start=1):
             where = f"step {number} ({step.method.name})"
-            state = self._enter(step, where, kinds, state)
+            state = self._enter(step, where, kinds=kinds, state=state)
             if step.name is not None:
                 if step.name in kinds:
                     raise ConfigError(f"the name {step.name!r} of {where} must be new; choose another one")
@@ -92,7 +92,7 @@ class Pipeline:
             )
 
     @staticmethod
-    def _enter(step: Step, where: str, kinds: Mapping[str, str], state: str) -> str:
+    def _enter(step: Step, where: str, *, kinds: Mapping[str, str], state: str) -> str:
         """What a step leaves, "image" or "mask"; what it takes is checked."""
         for label, name in (("from", step.source), ("other", step.other)):
             if name is not None and name not in kinds:
@@ -266,7 +266,7 @@ def run_pipeline(
         if step.source is not None:
             start = kept[step.source]
             now = (now[0], start) if step.method.stage == "clean" else (start, now[1])
-        now = advance(step, *now, given)
+        now = advance(step, now[0], labels=now[1], given=given)
         if step.name is not None:
             image_now, labels = now
             kept[step.name] = image_now if step.method.stage == "image" or labels is None else labels
@@ -274,16 +274,16 @@ def run_pipeline(
 
 
 def advance(
-    step: Step, image: NDArray[Any], labels: NDArray[Any] | None, given: Mapping[str, Any]
+    step: Step, image: NDArray[Any], *, labels: NDArray[Any] | None, given: Mapping[str, Any]
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Image and labels after one step on them; `given` holds what `run_pipeline` is handed, by name."""
     if step.method.stage == "clean":
-        return image, _call(step, labels, given)
-    result = _on_image(step, image, given)
+        return image, _call(step, labels, given=given)
+    result = _on_image(step, image, given=given)
     return (result, labels) if step.method.stage == "image" else (image, result)
 
 
-def _on_image(step: Step, image: NDArray[Any], given: Mapping[str, Any]) -> NDArray[Any]:
+def _on_image(step: Step, image: NDArray[Any], *, given: Mapping[str, Any]) -> NDArray[Any]:
     """A step of stage "image" (`(C, *spatial)` in and out) or "segment" (labels out) on an image `(C, *spatial)`."""
     method = step.method
     ndim = image.ndim - 1
@@ -293,20 +293,20 @@ def _on_image(step: Step, image: NDArray[Any], given: Mapping[str, Any]) -> NDAr
             "choose another method"
         )
     if method.channels == "any":
-        result = _call(step, image, given)
+        result = _call(step, image, given=given)
         return result[None] if method.stage == "image" and result.ndim == ndim else result
     if method.stage == "image":
-        return np.stack([_call(step, channel, given) for channel in image])
+        return np.stack([_call(step, channel, given=given) for channel in image])
     if len(image) != 1:
         names = f" ({', '.join(given['names'])})" if given.get("names") else ""
         raise GeometryError(
             f"{method.name} takes one channel, got {len(image)}{names}; "
             "choose one with --channel NAME, or a step `channel` before it"
         )
-    return _call(step, image[0], given)
+    return _call(step, image[0], given=given)
 
 
-def _call(step: Step, array: Any, given: Mapping[str, Any]) -> NDArray[Any]:
+def _call(step: Step, array: Any, *, given: Mapping[str, Any]) -> NDArray[Any]:
     method = step.method
     missing = [name for name in method.needs if given.get(name) is None]
     if missing:

@@ -95,8 +95,8 @@ class ApplySettings:
 def train_pixels(
     images: Sequence[Path],
     scribbles: Path,
-    output: Path,
     *,
+    output: Path,
     settings: PixelSettings,
     hooks: Hooks,
 ) -> PixelClassifier:
@@ -120,10 +120,10 @@ def train_pixels(
     if output.exists() and not settings.overwrite:
         raise ConfigError(f"{output} exists already; choose another name, or use --overwrite")
     features = FeatureSettings(scales=settings.scales, unit=settings.unit)
-    cases = _scribbled(find_cases(images, axes=settings.axes), scribbles, hooks.on_note)
+    cases = _scribbled(find_cases(images, axes=settings.axes), scribbles, on_note=hooks.on_note)
     hooks.on_note(f"{len(cases)} scribbled image(s); research software, not a medical device")
     classifier = train_classifier(
-        _examples(cases, scribbles, settings.background, hooks),
+        _examples(cases, scribbles, background=settings.background, hooks=hooks),
         settings=features,
         keep=settings.keep,
         trees=settings.trees,
@@ -149,7 +149,7 @@ def train_pixels(
     return classifier
 
 
-def _scribbled(cases: Sequence[Case], scribbles: Path, on_note: Callable[[str], None]) -> tuple[Case, ...]:
+def _scribbled(cases: Sequence[Case], scribbles: Path, *, on_note: Callable[[str], None]) -> tuple[Case, ...]:
     """The cases that have scribbles."""
     if not scribbles.exists():
         raise ConfigError(f"scribbles must exist, got {scribbles}; check the path")
@@ -178,6 +178,7 @@ def _source(scribbles: Path, case: Case) -> Source:
 def _examples(
     cases: Sequence[Case],
     scribbles: Path,
+    *,
     background: int | None,
     hooks: Hooks,
 ) -> Iterator[Example]:
@@ -186,7 +187,7 @@ def _examples(
         hooks.on_progress(case.id, 0.8 * number / len(cases))
         stop_if(hooks.should_stop)
         image = load_image(case)
-        drawn = markers_of(scribbles, case, image.grid, what="scribbles")
+        drawn = markers_of(scribbles, case, grid=image.grid, what="scribbles")
         yield Example(image.array, seeds_from(np.asarray(drawn), background), image.grid.spacing)
     hooks.on_progress("train", 0.8)
 
@@ -223,10 +224,12 @@ def apply_classifier(
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image = load_image(job.case)
-        labels = _segment(learned, image, job, settings, unsure, tell, hooks.should_stop)
+        labels = _segment(
+            learned, image, job=job, settings=settings, unsure=unsure, tell=tell, should_stop=hooks.should_stop
+        )
         for step in steps:
             given = {"spacing": image.grid.spacing, "names": image.channels, "seeds": None, "markers": None}
-            labels = as_labels(advance(step, image.array, labels, given)[1])
+            labels = as_labels(advance(step, image.array, labels=labels, given=given)[1])
         mask = LabelMap(labels, image.grid)
         io.write_labels(job.output, mask)
         adder(page)(job.case, image, mask)
@@ -235,13 +238,14 @@ def apply_classifier(
     for name, place in unsure.items():
         hooks.on_note(f"{name}: scribble next near voxel {','.join(map(str, place))}")
     write_settings(output / SETTINGS, settings)
-    _record(output, classifier, learned, settings, jobs, result, unsure)
+    _record(output, classifier, learned=learned, settings=settings, jobs=jobs, result=result, unsure=unsure)
     return replace(result, page=write_page(page, result.failures, links=(RECORD,)))
 
 
 def _segment(
     learned: PixelClassifier,
     image: Image,
+    *,
     job: Job,
     settings: ApplySettings,
     unsure: dict[str, tuple[int, ...]],
@@ -285,6 +289,7 @@ def _refuse_existing(jobs: Sequence[Job], settings: ApplySettings) -> None:
 def _record(
     output: Path,
     classifier: Path,
+    *,
     learned: PixelClassifier,
     settings: ApplySettings,
     jobs: Sequence[Job],

@@ -86,7 +86,7 @@ def segment(
         image = load_image(job.case)
         doubts.hear(job.case.id, image)
         tell(0.2)
-        labels = segment_image(image, chosen, markers=markers_of(settings.markers, job.case, image.grid))
+        labels = segment_image(image, chosen, markers=markers_of(settings.markers, job.case, grid=image.grid))
         io.write_labels(job.output, labels)
         adder(page)(job.case, image, labels)
         if not labels.array.any():
@@ -94,7 +94,7 @@ def segment(
 
     result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     write_settings(output / SETTINGS, replace(settings, seeds=()))  # the pipeline holds them
-    _record(output, chosen, settings, jobs, result, doubts)
+    _record(output, chosen, settings=settings, jobs=jobs, result=result, doubts=doubts)
     return replace(result, page=write_page(page, result.failures, links=(PIPELINE, RECORD)))
 
 
@@ -179,6 +179,7 @@ def refuse_missing(pipeline: Pipeline, settings: SegmentSettings) -> None:
 def _record(
     output: Path,
     pipeline: Pipeline,
+    *,
     settings: SegmentSettings,
     jobs: Sequence[Job],
     result: JobsResult,

@@ -153,7 +153,7 @@ def suggest(
     found = compare(cases, classes, folds=folds, workers=settings.workers, hooks=hooks)
     if found is None:
         return None
-    made = _write(output, data, cases, classes, found, notes)
+    made = _write(output, data, cases=cases, classes=classes, found=found, notes=notes)
     write_settings(output / SETTINGS, settings)
     return made
 
@@ -194,7 +194,7 @@ def compare(
     results = run(stage, f"comparing {len(stage)} settings")
     if results is None:
         return None
-    firsts = [_choose(stage, results, train) for train, _ in divisions]
+    firsts = [_choose(stage, results, train=train) for train, _ in divisions]
     ways = [{m: mended(c.candidate, c.mapping, spacing=spacing) for m, c in first.items()} for first in firsts]
     second = run([c for way in ways for options in way.values() for c in options], "mending the masks")
     if second is None:
@@ -202,11 +202,11 @@ def compare(
     results |= second
     finals = []
     for first, way, (train, _) in zip(firsts, ways, divisions, strict=True):
-        better = {m: _choose(options, results, train).get(m) for m, options in way.items()}
+        better = {m: _choose(options, results, train=train).get(m) for m, options in way.items()}
         finals.append(
             {m: max((first[m], b), key=lambda c: c.train_dice) if (b := better[m]) else first[m] for m in first}
         )
-    return _compared(units, divisions, finals, results, classes)
+    return _compared(units, divisions, finals=finals, results=results, classes=classes)
 
 
 def _typical(cases: Sequence[Case]) -> tuple[tuple[float, ...], tuple[str, ...]]:
@@ -219,7 +219,7 @@ def _typical(cases: Sequence[Case]) -> tuple[tuple[float, ...], tuple[str, ...]]
 
 
 def _choose(
-    candidates: Sequence[Candidate], results: dict[str, list[Measured]], train: Sequence[int]
+    candidates: Sequence[Candidate], results: dict[str, list[Measured]], *, train: Sequence[int]
 ) -> dict[str, Choice]:
     """The best candidate of each method on the training units; the first one among equals."""
     best: dict[str, Choice] = {}
@@ -236,6 +236,7 @@ def _choose(
 def _compared(
     units: Sequence[Unit],
     divisions: Sequence[tuple[list[int], list[int]]],
+    *,
     finals: Sequence[dict[str, Choice]],
     results: dict[str, list[Measured]],
     classes: ClassMap,
@@ -249,7 +250,7 @@ def _compared(
     for name in [*names, BEST]:
         chosen = [(top_of[id(choices)] if name == BEST else choices[name], i) for choices, i in held_out]
         overall = tops[-1] if name == BEST else finals[-1][name]
-        rows.append(_row(name, chosen, overall, units, results, classes))
+        rows.append(_row(name, chosen, overall=overall, units=units, results=results, classes=classes))
     best, *others = rows[-1], *rows[:-1]
     ranked = sorted(others, key=lambda row: -1.0 if math.isnan(row.summary.mean) else row.summary.mean, reverse=True)
     pipelines = tuple(_pipeline(top_of[id(choices)], classes) for choices, _ in held_out)
@@ -259,6 +260,7 @@ def _compared(
 def _row(
     name: str,
     chosen: Sequence[tuple[Choice, int]],
+    *,
     overall: Choice,
     units: Sequence[Unit],
     results: dict[str, list[Measured]],
@@ -329,7 +331,7 @@ def table_lines(rows: Sequence[Row]) -> list[str]:
 
 
 def _write(
-    output: Path, data: Dataset, cases: Sequence[Case], classes: ClassMap, found: Comparison, notes: Sequence[str]
+    output: Path, data: Dataset, *, cases: Sequence[Case], classes: ClassMap, found: Comparison, notes: Sequence[str]
 ) -> Suggestion:
     """Report, tables and the best pipeline."""
     table = method_table(found.rows)
@@ -392,7 +394,7 @@ def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], 
             block = block_slices(unit.block, truth.shape)
             outside[block] = truth[block]
             truth, name = outside, f"{case.id} {unit.block[1]}-{unit.block[2]}"
-        scores += score_case(name, truth, guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
+        scores += score_case(name, truth, prediction=guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
         shown, drawn = _drawn(truth, classes), _drawn(guess, classes)
         if unit.block is not None:  # what is not scored is not drawn
             drawn[truth == UNANNOTATED] = 0

@@ -45,10 +45,10 @@ def open_segmenter(model: ModelFolder, settings: PredictSettings) -> Segmenter:
     plan, networks = model.load(settings.folds)
     if settings.engine == "torch":  # the record says which precision it was
         settings = replace(settings, precision=measure_machine(settings.devices, settings.precision).precision)
-    return Segmenter(_engine(networks, plan, settings, folder=model.path / "exported"), plan, settings)
+    return Segmenter(_engine(networks, plan, settings=settings, folder=model.path / "exported"), plan, settings)
 
 
-def _engine(networks: Sequence[UNet], plan: Plan, settings: PredictSettings, *, folder: Path) -> Engine:
+def _engine(networks: Sequence[UNet], plan: Plan, *, settings: PredictSettings, folder: Path) -> Engine:
     """The engine that runs the networks; exported networks are made in `folder`."""
     flips = mirrors(plan.mirrors if settings.tta else ())
     if settings.engine == "torch":

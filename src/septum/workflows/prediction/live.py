@@ -71,7 +71,7 @@ class PromptedModel:
         """
         classes = self.plan.classes
         channels = image if image.ndim > len(region.start) else image[None]
-        array, placement = self._laid_out(image, channels, spacing)
+        array, placement = self._laid_out(image, channels, spacing=spacing)
         prompts = Prompts(
             tuple(Mark(stroke.points, class_of(stroke.label, classes)) for stroke in strokes),
             tuple(BoxPrompt(box.start, box.stop, class_of(label, classes)) for box, label in boxes),
@@ -85,14 +85,14 @@ class PromptedModel:
         part = part_of(whole, tuple(slice(a, b) for a, b in zip(low, high, strict=True)))
         inner = self.plan.placement(placement.source.crop(region.start, region.shape))
         wanted = [
-            np.clip(along[_own(region, placement, axis)] - low[axis], 0, high[axis] - low[axis] - 1)
+            np.clip(along[_own(region, placement, axis=axis)] - low[axis], 0, high[axis] - low[axis] - 1)
             for axis, along in enumerate(placement.coordinates())
         ]
-        found = predict_prepared(self._engine, part, self.plan, coordinates=wanted, should_stop=cancelled)
+        found = predict_prepared(self._engine, part, plan=self.plan, coordinates=wanted, should_stop=cancelled)
         return classes.to_values(inner.undo(found))
 
     def _laid_out(
-        self, image: NDArray[Any], channels: NDArray[Any], spacing: tuple[float, ...]
+        self, image: NDArray[Any], channels: NDArray[Any], *, spacing: tuple[float, ...]
     ) -> tuple[NDArray[np.float32], Placement]:
         if self._open is None or self._open[0] is not image or self._open[1] != spacing:
             grid = self._grid or Grid.from_spacing(channels.shape[1:], spacing)
@@ -101,7 +101,7 @@ class PromptedModel:
         return self._open[2], self._open[3]
 
 
-def _own(region: Box, placement: Placement, axis: int) -> slice:
+def _own(region: Box, placement: Placement, *, axis: int) -> slice:
     """The voxels of a region along a canonical axis, in canonical direction."""
     source = placement.axes[axis]
     low, high = region.start[source], region.stop[source]

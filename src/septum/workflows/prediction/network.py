@@ -26,8 +26,8 @@ Coordinates = Sequence[NDArray[np.float64]]
 def predict_prepared(
     engine: Engine,
     array: ChannelArray,
-    plan: Plan,
     *,
+    plan: Plan,
     coordinates: Coordinates | None = None,
     overlap: float | None = None,
     memory_mb: int | None = None,
@@ -53,7 +53,7 @@ def predict_prepared(
         memory_mb=memory_mb or MEMORY_MB,
     )
     if plan.slices and array.ndim == 4:
-        return _through_slices(engine, array, tiles, coordinates, **told)
+        return _through_slices(engine, array, tiles=tiles, coordinates=coordinates, **told)
     places = None if coordinates is None else tuple(coordinates)
     return predict_classes(engine, array, settings=tiles, coordinates=places, **told)
 
@@ -61,9 +61,9 @@ def predict_prepared(
 def _through_slices(
     engine: Engine,
     array: ChannelArray,
+    *,
     tiles: TileSettings,
     coordinates: Coordinates | None,
-    *,
     on_progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     probabilities: Sink | None = None,

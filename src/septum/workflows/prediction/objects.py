@@ -83,11 +83,11 @@ def segment_objects(
     plan = model.plan
     spacing = [image.grid.spacing[axis] for axis in placement.axes]
     found = decode(maps, plan.instances or Decoding(), spacing=spacing, should_stop=should_stop)
-    kinds = _class_of(found, classes, plan)
+    kinds = _class_of(found, classes, plan=plan)
     semantic = np.concatenate([[0], kinds])[found.labels].astype(classes.dtype)
     ids = found.labels if found.count > 65535 else found.labels.astype(np.uint16)
     labels = LabelMap(placement.undo(ids), image.grid, {})
-    table = _table(labels, found, image)
+    table = _table(labels, found, image=image)
     table.insert(1, "class", [plan.classes.names[kind] for kind in kinds])
     names = dict(zip(plan.classes.values, plan.classes.names, strict=True))
     return SegmentedObjects(
@@ -111,12 +111,12 @@ def object_maps(
     n_classes = plan.classes.n_classes
 
     def sink(place: tuple[slice, ...], block: NDArray[np.float32]) -> None:
-        maps.put(place, 1 - block[0], block[n_classes:])
+        maps.put(place, 1 - block[0], outputs=block[n_classes:])
 
     classes = predict_prepared(
         model.engine,
         inputs,
-        plan,
+        plan=plan,
         coordinates=placement.coordinates(),
         overlap=settings.overlap,
         memory_mb=settings.memory_mb,
@@ -126,11 +126,11 @@ def object_maps(
         evidence=None if look is None else look.evidence,
     )
     if look is not None:
-        look.see(array, classes, [image.grid.spacing[axis] for axis in placement.axes])
+        look.see(array, classes, spacing=[image.grid.spacing[axis] for axis in placement.axes])
     return maps, classes, placement
 
 
-def _class_of(found: Objects, classes: NDArray[Any], plan: Plan) -> NDArray[np.int64]:
+def _class_of(found: Objects, classes: NDArray[Any], *, plan: Plan) -> NDArray[np.int64]:
     """By object, the class that most of its voxels have; background only counts where there is nothing else."""
     n = plan.classes.n_classes
     votes = np.zeros((found.count + 1, n), np.int64)
@@ -140,13 +140,13 @@ def _class_of(found: Objects, classes: NDArray[Any], plan: Plan) -> NDArray[np.i
     return np.asarray(votes[1:, 1:].argmax(axis=1) + 1)
 
 
-def _table(labels: LabelMap, found: Objects, image: Image) -> pd.DataFrame:
+def _table(labels: LabelMap, found: Objects, *, image: Image) -> pd.DataFrame:
     table = labels.objects(image).drop(columns="name").rename(columns={"label": "id"})
     table["confidence"] = found.confidence[table["id"].to_numpy() - 1].round(4)
     return table
 
 
-def write_objects(path: Path, found: SegmentedObjects, image: Image, settings: PredictSettings) -> Path:
+def write_objects(path: Path, found: SegmentedObjects, *, image: Image, settings: PredictSettings) -> Path:
     """Write what was found of one image; returns the path of the ids."""
     name = path.name.removesuffix(io.label_suffix(path))
     if found.labels.array.dtype == np.uint32 and path.suffix == ".png":

@@ -74,20 +74,20 @@ def segment(
     if plan.instances is not None:
         found = segment_objects(image, model, look=look, on_progress=on_progress, should_stop=should_stop)
         if output is not None:
-            write_objects(output, found, image, settings)
+            write_objects(output, found, image=image, settings=settings)
         return found.labels
     array, placement = to_network(image, plan)
     given = Prompts() if prompts is None else prompts.placed(placement)
     inputs = with_prompts(array, plan, prompts=given, spacing=placement.spacing)
-    with _probability_maps(image, plan, output if settings.probabilities else None) as sink:
+    with _probability_maps(image, plan, output=output if settings.probabilities else None) as sink:
         classes = predict_prepared(
-            model.engine, inputs, plan, coordinates=placement.coordinates(), overlap=settings.overlap,
+            model.engine, inputs, plan=plan, coordinates=placement.coordinates(), overlap=settings.overlap,
             memory_mb=settings.memory_mb, on_progress=on_progress, should_stop=should_stop, probabilities=sink,
             evidence=None if look is None else look.evidence,
         )  # fmt: skip
         placed = placement.undo(classes)
         if look is not None:
-            look.see(array, classes, [image.grid.spacing[axis] for axis in placement.axes])
+            look.see(array, classes, spacing=[image.grid.spacing[axis] for axis in placement.axes])
             look.unheeded = () if prompts is None else unheeded(placed, prompts)
         names = dict(zip(plan.classes.values, plan.classes.names, strict=True))
         labels = LabelMap(plan.classes.to_values(placed), image.grid, names)
@@ -123,7 +123,11 @@ def run_jobs(
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image, look = load_image(job.case), Look(model.plan.classes.n_classes)
         told.image(job.case.id, image)
-        prompts = read_prompts(model.settings, job.case, image.grid, model.plan) if model.settings.prompted else None
+        prompts = (
+            read_prompts(model.settings, job.case, grid=image.grid, plan=model.plan)
+            if model.settings.prompted
+            else None
+        )
         labels = segment(
             image, model, prompts=prompts, look=look, output=job.output, on_progress=tell,
             should_stop=hooks.should_stop,
@@ -142,7 +146,7 @@ def _write(path: Path, labels: LabelMap) -> None:
 
 
 @contextmanager
-def _probability_maps(image: Image, plan: Plan, output: Path | None) -> Iterator[Sink | None]:
+def _probability_maps(image: Image, plan: Plan, *, output: Path | None) -> Iterator[Sink | None]:
     """Where the probabilities of the network's tiles go; at the end each class becomes a file beside `output`.
 
     They stream to a file of half precision, because those of all classes may be larger than memory.

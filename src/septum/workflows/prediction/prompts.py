@@ -51,7 +51,7 @@ def with_prompts(array: NDArray[Any], plan: Plan, *, prompts: Prompts, spacing: 
         return array
     shape = array.shape[1:]
     painted = paint(prompts, shape, config=plan.prompts, spacing=spacing, flat=plan.slices and len(shape) == 3)
-    return PromptedImage(array, painted, plan.classes.n_classes)
+    return PromptedImage(array, painted, n_classes=plan.classes.n_classes)
 
 
 def plane_of(array: ChannelArray, index: int) -> ChannelArray:
@@ -66,7 +66,7 @@ def part_of(array: ChannelArray, place: tuple[slice, ...]) -> ChannelArray:
     return found
 
 
-def check_prompts(settings: PredictSettings, plan: Plan, images: int) -> None:
+def check_prompts(settings: PredictSettings, plan: Plan, *, images: int) -> None:
     """Refuse prompts that cannot be meant, before any work is done.
 
     Raises:
@@ -83,9 +83,9 @@ def check_prompts(settings: PredictSettings, plan: Plan, images: int) -> None:
         )
     ndim = plan.fingerprint.ndim
     for text in settings.clicks:
-        _parse(text, ndim, plan.classes, what="click")
+        _parse(text, ndim, classes=plan.classes, what="click")
     for text in settings.boxes:
-        _parse(text, 2 * ndim, plan.classes, what="box")
+        _parse(text, 2 * ndim, classes=plan.classes, what="box")
 
 
 def _refuse_without(plan: Plan) -> None:
@@ -96,7 +96,7 @@ def _refuse_without(plan: Plan) -> None:
         )
 
 
-def read_prompts(settings: PredictSettings, case: Case, grid: Grid, plan: Plan) -> ImagePrompts:
+def read_prompts(settings: PredictSettings, case: Case, *, grid: Grid, plan: Plan) -> ImagePrompts:
     """The prompts for one image; scribbles first, so that clicks correct them.
 
     Raises:
@@ -104,18 +104,18 @@ def read_prompts(settings: PredictSettings, case: Case, grid: Grid, plan: Plan) 
         GeometryError: a prompt outside of the image, scribbles on another grid.
         FormatError: scribbles that cannot be read.
     """
-    marks = _scribbles(settings, case, grid, plan.classes)
+    marks = _scribbles(settings, case, grid=grid, classes=plan.classes)
     for text in settings.clicks:
-        numbers, index = _parse(text, grid.ndim, plan.classes, what="click")
-        _check_inside(numbers, grid.shape, text)
+        numbers, index = _parse(text, grid.ndim, classes=plan.classes, what="click")
+        _check_inside(numbers, grid.shape, text=text)
         marks.append(Mark(np.array([numbers], dtype=np.int64), index))
     boxes = []
     for text in settings.boxes:
-        numbers, index = _parse(text, 2 * grid.ndim, plan.classes, what="box")
+        numbers, index = _parse(text, 2 * grid.ndim, classes=plan.classes, what="box")
         first, last = numbers[: grid.ndim], numbers[grid.ndim :]
-        _check_inside(first, grid.shape, text)
-        _check_inside(last, grid.shape, text)
-        boxes.append(_box(first, last, index, text))
+        _check_inside(first, grid.shape, text=text)
+        _check_inside(last, grid.shape, text=text)
+        boxes.append(_box(first, last, index=index, text=text))
     return ImagePrompts(Prompts(tuple(marks), tuple(boxes)))
 
 
@@ -156,7 +156,7 @@ def class_of(label: int, classes: ClassMap) -> int:
     )
 
 
-def _parse(text: str, count: int, classes: ClassMap, *, what: str) -> tuple[list[int], int]:
+def _parse(text: str, count: int, *, classes: ClassMap, what: str) -> tuple[list[int], int]:
     """Numbers and class of `Z,Y,X[:LABEL]`; without a label, the model's only one."""
     place, _, label = text.partition(":")
     try:
@@ -182,7 +182,7 @@ def _parse(text: str, count: int, classes: ClassMap, *, what: str) -> tuple[list
     return numbers, index
 
 
-def _check_inside(voxel: Sequence[int], shape: Sequence[int], text: str) -> None:
+def _check_inside(voxel: Sequence[int], shape: Sequence[int], *, text: str) -> None:
     if not all(0 <= v < n for v, n in zip(voxel, shape, strict=True)):
         raise GeometryError(
             f"prompts must lie inside the image of shape {tuple(shape)}, got {text!r}; "
@@ -190,15 +190,15 @@ def _check_inside(voxel: Sequence[int], shape: Sequence[int], text: str) -> None
         )
 
 
-def _box(first: Sequence[int], last: Sequence[int], index: int, text: str) -> BoxPrompt:
+def _box(first: Sequence[int], last: Sequence[int], *, index: int, text: str) -> BoxPrompt:
     if any(a > b for a, b in zip(first, last, strict=True)):
         raise GeometryError(f"a box must go from its first to its last voxel, got {text!r}; swap them")
     return BoxPrompt(tuple(first), tuple(v + 1 for v in last), index)
 
 
-def _scribbles(settings: PredictSettings, case: Case, grid: Grid, classes: ClassMap) -> list[Mark]:
+def _scribbles(settings: PredictSettings, case: Case, *, grid: Grid, classes: ClassMap) -> list[Mark]:
     """The marks of the scribbles' file, one per label."""
-    drawn = markers_of(settings.scribbles, case, grid, what="scribbles")
+    drawn = markers_of(settings.scribbles, case, grid=grid, what="scribbles")
     if drawn is None:
         return []
     marks = []

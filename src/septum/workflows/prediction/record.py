@@ -22,8 +22,8 @@ SETTINGS, RECORD = "septum-predict.toml", "septum-predict.json"
 def record_prediction(
     output: Path,
     folder: ModelFolder,
-    model: Segmenter,
     *,
+    model: Segmenter,
     jobs: Sequence[Job],
     result: JobsResult,
     notes: Mapping[str, Sequence[str]] | None = None,

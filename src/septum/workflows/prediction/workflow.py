@@ -24,8 +24,8 @@ from septum.workflows.runs.hooks import Hooks, Note, Progress
 def predict(
     model: Path,
     images: Sequence[Path],
-    output: Path,
     *,
+    output: Path,
     settings: PredictSettings,
     on_progress: Progress,
     on_note: Note,
@@ -44,7 +44,7 @@ def predict(
     folder = ModelFolder(model)
     plan = folder.read_plan()
     cases = find_cases(images, axes=settings.axes, channels=plan.channels)
-    check_prompts(settings, plan, len(cases))
+    check_prompts(settings, plan, images=len(cases))
     check_objects(settings, plan)
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     segmenter = open_segmenter(folder, settings)
@@ -55,12 +55,12 @@ def predict(
     found: list[Estimate] = []
 
     def on_look(case: str, look: Look) -> None:
-        found.extend(grade(case, look, plan, grades, threshold=settings.quality_threshold, folds=folds))
+        found.extend(grade(case, look, plan=plan, quality=grades, threshold=settings.quality_threshold, folds=folds))
 
     doubts, page = Doubts(on_note), mask_page(output, wanted=settings.page)
     watch = Watch(doubts.hear, on_look, adder(page))
     result = run_jobs(jobs, segmenter, hooks=Hooks(on_progress, on_note, should_stop), watch=watch)
-    record_prediction(output, folder, segmenter, jobs=jobs, result=result, notes=doubts.cases)
+    record_prediction(output, folder, model=segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
     shown = write_page(page, result.failures, rows=_rows(output), links=("quality.csv", RECORD))

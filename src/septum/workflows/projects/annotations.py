@@ -43,7 +43,7 @@ class Difference:
     slices: Mapping[int, int]
 
 
-def read_annotation(project: Project, case_id: str, grid: Grid, version: int | None = None) -> Annotation:
+def read_annotation(project: Project, case_id: str, *, grid: Grid, version: int | None = None) -> Annotation:
     """A version of a case's annotation, the newest by default; empty labels where nothing was saved yet.
 
     Args:
@@ -65,15 +65,15 @@ def read_annotation(project: Project, case_id: str, grid: Grid, version: int | N
         return _imported(project.case(case_id), grid)
     path = project.folder / wanted.file
     found = io.read_labels(path)
-    labels = _on(grid, found.array, path.name)
+    labels = _on(grid, found.array, name=path.name)
     return Annotation(labels, read_slices(path, grid.shape) or _nothing(grid), wanted.version)
 
 
 def save_annotation(
     project: Project,
     case_id: str,
-    labels: NDArray[Any],
     *,
+    labels: NDArray[Any],
     grid: Grid,
     slices: Mapping[int, str],
     author: str,
@@ -146,7 +146,7 @@ def _imported(case: Case, grid: Grid) -> Annotation:
     return Annotation(np.where(unknown, 0, labels).astype(np.min_scalar_type(max(int(labels.max()), 0))), letters, 1)
 
 
-def _on(grid: Grid, labels: NDArray[Any], name: str) -> NDArray[Any]:
+def _on(grid: Grid, labels: NDArray[Any], *, name: str) -> NDArray[Any]:
     if labels.shape != grid.shape and labels.size == np.prod(grid.shape):
         labels = labels.reshape(grid.shape)  # a plane kept as a volume of one slice
     if labels.shape != grid.shape:

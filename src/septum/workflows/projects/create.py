@@ -68,7 +68,7 @@ def create_project(
             name or folder.resolve().name, str(dataset.resolve()), "copied" if copy else "referenced",
             found.instances, _labels(found), database,
         )  # fmt: skip
-        records = _records(found, work, copy, on_progress)
+        records = _records(found, work, copy=copy, on_progress=on_progress)
         write_facts(work, facts)
         work.chmod(0o755)
         if folder.exists():
@@ -118,7 +118,9 @@ def _labels(dataset: Dataset) -> tuple[Label, ...]:
     return tuple(Label(v, n, PALETTE[i % len(PALETTE)]) for i, (v, n) in enumerate(sorted(names.items())))
 
 
-def _records(dataset: Dataset, work: Path, copy: bool, on_progress: Callable[[str, float], None]) -> list[CaseRecord]:
+def _records(
+    dataset: Dataset, work: Path, *, copy: bool, on_progress: Callable[[str, float], None]
+) -> list[CaseRecord]:
     records: list[CaseRecord] = []
     taken: set[str] = set()
     for position, case in enumerate(dataset.cases):

@@ -57,7 +57,7 @@ class Model:
     prompts: bool
 
 
-def train_model(project: Project, name: str, settings: TrainSettings, told: Told) -> dict[str, Any]:
+def train_model(project: Project, name: str, *, settings: TrainSettings, told: Told) -> dict[str, Any]:
     """Train a model on every annotated case that is not kept for testing; facts about the round.
 
     Raises:
@@ -66,9 +66,14 @@ def train_model(project: Project, name: str, settings: TrainSettings, told: Told
     table, used = training_data(project, name)
     chosen = settings if used > 2 else replace(settings, folds="none")
     result = train(
-        table, project.models / name, settings=chosen, on_status=told.on_status, on_note=told.on_note,
-        should_stop=told.should_stop, on_progress=told.on_progress,
-    )  # fmt: skip
+        table,
+        project.models / name,
+        settings=chosen,
+        on_status=told.on_status,
+        on_note=told.on_note,
+        should_stop=told.should_stop,
+        on_progress=told.on_progress,
+    )
     minutes = settings.minutes or 0.0
     work = sum(one.seconds for one in project.store.cases()) / 60
     dice = None if result.mean_dice is None or not np.isfinite(result.mean_dice) else float(result.mean_dice)
@@ -93,11 +98,11 @@ def training_data(project: Project, name: str) -> tuple[Path, int]:
             continue
         case = project.case(record.id)
         image = load_image(case)
-        known = read_annotation(project, record.id, image.grid)
+        known = read_annotation(project, record.id, grid=image.grid)
         seen = looked_at(known.labels.shape, known.slices, complete=record.status in COMPLETE or known.version == 1)
         if not seen.any():
             continue
-        rows.append(_row(folder, record.id, case, image.grid, known.labels, seen))
+        rows.append(_row(folder, record.id, case=case, grid=image.grid, labels=known.labels, seen=seen))
         values |= set(np.unique(known.labels).tolist())
     if not rows:
         raise DatasetError("the project must have an annotated case, got none; draw one and save it, then train")
@@ -123,25 +128,25 @@ def looked_at(shape: Sequence[int], slices: Mapping[int, str], *, complete: bool
     return seen
 
 
-def predict_others(project: Project, model: str, told: Told, on_case: Callable[[str], None]) -> dict[str, Any]:
+def predict_others(project: Project, model: str, *, told: Told, on_case: Callable[[str], None]) -> dict[str, Any]:
     """Masks of a model for every case that nobody annotated; each case is told as soon as its mask is there."""
     waiting = waiting_cases(project)
     if not waiting:
         return {"model": model, "predicted": 0, "failures": []}
-    table = table_of(project, model, waiting)
-    on_progress = telling_each(project, model, waiting, told.on_progress, on_case)
+    table = table_of(project, model, waiting=waiting)
+    on_progress = telling_each(project, model, waiting=waiting, on_progress=told.on_progress, on_case=on_case)
     result = predict(
-        project.models / model, [table], project.predictions / model, settings=PredictSettings(overwrite=True),
+        project.models / model, [table], output=project.predictions / model, settings=PredictSettings(overwrite=True),
         on_progress=on_progress, on_note=told.on_note, should_stop=told.should_stop,
     )  # fmt: skip
     estimates: dict[str, list[Any]] = {}
     for one in result.estimates:
         estimates.setdefault(one.case, []).append(one)
-    predicted = offer(project, model, waiting, result.written, estimates, on_case)
+    predicted = offer(project, model, waiting=waiting, written=result.written, estimates=estimates, on_case=on_case)
     return {"model": model, "predicted": predicted, "failures": [list(pair) for pair in result.failures]}
 
 
-def evaluate_model(project: Project, model: str, told: Told) -> dict[str, Any]:
+def evaluate_model(project: Project, model: str, *, told: Told) -> dict[str, Any]:
     """Measure a model's masks against what people annotated since; writes the report of `septum evaluate`.
 
     Raises:
@@ -153,21 +158,24 @@ def evaluate_model(project: Project, model: str, told: Told) -> dict[str, Any]:
         (folder / part).mkdir(parents=True)
     worst: dict[str, int] = {}
     for record in project.store.cases():
-        path = prediction_file(project, record.id, model)
+        path = prediction_file(project, record.id, model=model)
         if path is None or record.status not in ANNOTATED or not project.store.versions(record.id):
             continue
         grid = load_image(project.case(record.id)).grid
-        known = read_annotation(project, record.id, grid)
+        known = read_annotation(project, record.id, grid=grid)
         shutil.copy2(path, folder / "predictions" / path.name)
         reference = folder / "references" / path.name
         io.write_labels(reference, LabelMap(known.labels, grid))
-        changed = compare(known.labels, prediction_of(project, record.id, model, grid)).slices
+        changed = compare(known.labels, prediction_of(project, record.id, model=model, grid=grid)).slices
         worst[record.id] = max(changed, key=lambda index: changed[index]) if changed else 0
     if not worst:
         raise DatasetError(f"no case has both a mask of {model} and an annotation made since; correct or accept some")
     report = project.reports / model
     result = evaluate(
-        folder / "predictions", folder / "references", report, settings=EvaluateSettings(overwrite=True, workers="1"),
+        folder / "predictions",
+        folder / "references",
+        output=report,
+        settings=EvaluateSettings(overwrite=True, workers="1"),
         hooks=Hooks(told.on_progress, told.on_note, told.should_stop),
     )  # fmt: skip
     dice = result.mean_dice
@@ -196,14 +204,14 @@ def measurable(project: Project) -> list[str]:
 
 
 def _row(
-    folder: Path, case_id: str, case: Case, grid: Grid, labels: NDArray[Any], seen: NDArray[np.bool_]
+    folder: Path, case_id: str, *, case: Case, grid: Grid, labels: NDArray[Any], seen: NDArray[np.bool_]
 ) -> dict[str, str]:
     """A row of the table: the annotation as a file, and the region that was looked at where that is not all."""
     suffix = ".nii.gz" if labels.ndim == 3 else ".tif"
     path = folder / "labels" / f"{case_id}{suffix}"
     io.write_labels(path, LabelMap(labels, grid))
     row = {
-        "id": case_id, "image": images_of(folder, case_id, case), "label": str(path), "group": case.group or "",
+        "id": case_id, "image": images_of(folder, case_id, case=case), "label": str(path), "group": case.group or "",
         "split": case.split or "", "roi": "",
     }  # fmt: skip
     if not seen.all():

@@ -44,11 +44,11 @@ def waiting_cases(project: Project) -> list[CaseRecord]:
     return [one for one in project.store.cases() if one.status in ("new", "predicted")]
 
 
-def table_of(project: Project, model: str, waiting: Sequence[CaseRecord]) -> Path:
+def table_of(project: Project, model: str, *, waiting: Sequence[CaseRecord]) -> Path:
     """Write the cases as a table that `septum predict` reads; its path."""
     folder = project.folder / "rounds" / f"{model}-predict"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [{"id": one.id, "image": images_of(folder, one.id, project.case(one.id))} for one in waiting]
+    rows = [{"id": one.id, "image": images_of(folder, one.id, case=project.case(one.id))} for one in waiting]
     write_table(folder / "cases.csv", rows)
     return folder / "cases.csv"
 
@@ -56,6 +56,7 @@ def table_of(project: Project, model: str, waiting: Sequence[CaseRecord]) -> Pat
 def offer(
     project: Project,
     model: str,
+    *,
     waiting: Sequence[CaseRecord],
     written: Sequence[Path],
     estimates: Mapping[str, Sequence[Any]],
@@ -65,7 +66,7 @@ def offer(
     names = {io.stem(path) for path in written}
     for record in waiting:
         if record.id in names:
-            _predicted(project, record, model, estimates.get(record.id, []))
+            _predicted(project, record, model=model, estimates=estimates.get(record.id, []))
             on_case(record.id)
     return len(names)
 
@@ -73,6 +74,7 @@ def offer(
 def telling_each(
     project: Project,
     model: str,
+    *,
     waiting: Sequence[CaseRecord],
     on_progress: Callable[[str, float], None],
     on_case: Callable[[str], None],
@@ -85,13 +87,13 @@ def telling_each(
         folder = project.predictions / model
         for path in folder.iterdir() if folder.is_dir() else ():
             if io.is_image(path) and path.stat().st_mtime >= began - 1 and (found := left.pop(io.stem(path), None)):
-                _predicted(project, found, model, [])
+                _predicted(project, found, model=model, estimates=[])
                 on_case(found.id)
 
     return progressed
 
 
-def prediction_file(project: Project, case_id: str, model: str) -> Path | None:
+def prediction_file(project: Project, case_id: str, *, model: str) -> Path | None:
     """A model's mask of a case, found in the folder's listing; None where there is none."""
     folder = project.predictions / model
     if not model or "/" in model or "\\" in model or model.startswith(".") or not folder.is_dir():
@@ -99,14 +101,14 @@ def prediction_file(project: Project, case_id: str, model: str) -> Path | None:
     return next((p for p in folder.iterdir() if io.stem(p) == case_id and io.is_image(p)), None)
 
 
-def prediction_of(project: Project, case_id: str, model: str, grid: Grid) -> NDArray[Any]:
+def prediction_of(project: Project, case_id: str, *, model: str, grid: Grid) -> NDArray[Any]:
     """The labels that a model gave a case.
 
     Raises:
         MissingError: it gave none.
         FormatError: the file is damaged, or of another shape.
     """
-    path = prediction_file(project, case_id, model)
+    path = prediction_file(project, case_id, model=model)
     if path is None:
         raise MissingError(f"the model {model[:80]!r} has no mask of {case_id}; predict first")
     labels = io.read_labels(path).array
@@ -115,7 +117,7 @@ def prediction_of(project: Project, case_id: str, model: str, grid: Grid) -> NDA
     return labels.reshape(grid.shape)
 
 
-def images_of(folder: Path, case_id: str, case: Case) -> str:
+def images_of(folder: Path, case_id: str, *, case: Case) -> str:
     """The case's image files in one field; a frame of a movie is written as a file of its own."""
     if all(source.frame is None and source.axes is None for source in case.images):
         return ";".join(str(source.path) for source in case.images)
@@ -135,7 +137,7 @@ def write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     write_text(path, stream.getvalue())
 
 
-def _predicted(project: Project, record: CaseRecord, model: str, estimates: Sequence[Any]) -> None:
+def _predicted(project: Project, record: CaseRecord, *, model: str, estimates: Sequence[Any]) -> None:
     found = [one.dice for one in estimates if np.isfinite(one.dice)]
     reasons = list(dict.fromkeys(reason for one in estimates for reason in one.reasons))
     project.store.change_case(

@@ -47,7 +47,7 @@ def kept_pipelines(project: Project) -> list[Kept]:
     return found
 
 
-def keep_pipeline(project: Project, name: str, pipeline: Pipeline) -> Kept:
+def keep_pipeline(project: Project, name: str, *, pipeline: Pipeline) -> Kept:
     """Keep a pipeline as `pipelines/NAME.toml`, which `septum segment --pipeline` reads as well.
 
     Raises:
@@ -73,20 +73,20 @@ def find_pipeline(project: Project, name: str) -> Pipeline:
     return read_pipeline(path)
 
 
-def segment_others(project: Project, name: str, told: Told, on_case: Callable[[str], None]) -> dict[str, Any]:
+def segment_others(project: Project, name: str, *, told: Told, on_case: Callable[[str], None]) -> dict[str, Any]:
     """Masks of a pipeline for every case that nobody annotated; each case is told as soon as its mask is there."""
     pipeline = find_pipeline(project, name)
     waiting = waiting_cases(project)
     model = PREFIX + name
     if not waiting:
         return {"model": model, "predicted": 0, "failures": []}
-    table = table_of(project, model, waiting)
-    on_progress = telling_each(project, model, waiting, told.on_progress, on_case)
+    table = table_of(project, model, waiting=waiting)
+    on_progress = telling_each(project, model, waiting=waiting, on_progress=told.on_progress, on_case=on_case)
     result = segment(
         [table], project.predictions / model, pipeline=replace(pipeline, about=name),
         settings=SegmentSettings(overwrite=True), hooks=Hooks(on_progress, told.on_note, told.should_stop),
     )  # fmt: skip
-    predicted = offer(project, model, waiting, result.written, {}, on_case)
+    predicted = offer(project, model, waiting=waiting, written=result.written, estimates={}, on_case=on_case)
     return {"model": model, "predicted": predicted, "failures": [list(pair) for pair in result.failures]}
 
 

@@ -72,7 +72,7 @@ class Facts:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        one_of(self.images, ("referenced", "copied"), "images")
+        one_of(self.images, ("referenced", "copied"), name="images")
         values = [label.value for label in self.labels]
         if len(set(values)) != len(values) or len(values) > MOST_LABELS:
             raise ConfigError(f"the label table must hold at most {MOST_LABELS} different values, got {len(values)}")
@@ -81,7 +81,7 @@ class Facts:
 class Project:
     """An open project: its folder, its facts, its store. `close` gives the database back."""
 
-    def __init__(self, folder: Path, facts: Facts, store: ProjectStore) -> None:
+    def __init__(self, folder: Path, facts: Facts, *, store: ProjectStore) -> None:
         self.folder, self.facts, self.store = folder, facts, store
 
     @property
@@ -136,7 +136,7 @@ def open_project(folder: Path) -> Project:
     """
     facts = read_facts(folder)
     url = facts.database or f"sqlite:///{(folder / DATABASE).resolve()}"
-    return Project(folder.resolve(), facts, open_store(url))
+    return Project(folder.resolve(), facts, store=open_store(url))
 
 
 def is_project(folder: Path) -> bool:

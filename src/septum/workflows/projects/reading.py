@@ -21,7 +21,7 @@ from septum.workflows.review.study import Study, create_study, read_key, readers
 FOLDER, REPORT = "review", "review-report"
 
 
-def make_study(project: Project, model: str, cases: int) -> Path:
+def make_study(project: Project, model: str, *, cases: int) -> Path:
     """A blinded study of at most `cases` masks of a model, drawn at random; its folder.
 
     Raises:
@@ -33,11 +33,11 @@ def make_study(project: Project, model: str, cases: int) -> Path:
     folder = project.reports / FOLDER
     if folder.exists():
         raise ConfigError("the project must hold no study yet, got one; report it, and move reports/review away")
-    masked = [one for one in project.store.cases() if prediction_file(project, one.id, model) is not None]
-    table = table_of(project, f"{model}-review", masked)
+    masked = [one for one in project.store.cases() if prediction_file(project, one.id, model=model) is not None]
+    table = table_of(project, f"{model}-review", waiting=masked)
     folder.parent.mkdir(parents=True, exist_ok=True)
     settings = StudySettings(n=cases, seed=secrets.randbelow(2**31))
-    create_study(table, {model: project.predictions / model}, folder, settings=settings)
+    create_study(table, {model: project.predictions / model}, output=folder, settings=settings)
     return folder
 
 

@@ -59,7 +59,7 @@ class Calibration:
     def estimate(self, expected: float, agreement: float = math.nan) -> float:
         """The likely Dice; nan where `expected` is (or `agreement`, if it is used)."""
         parameters = (self.shift, self.slope, self.weight)
-        return float(_curve(np.array(parameters), np.array([expected]), np.array([agreement]))[0])
+        return float(_curve(np.array(parameters), np.array([expected]), z=np.array([agreement]))[0])
 
     def interval(self, estimate: float) -> tuple[float, float]:
         """Lowest and highest likely Dice around an estimate; nan where no interval can be given."""
@@ -99,15 +99,15 @@ def calibrate(
     w = np.ones(len(d)) if weights is None else np.asarray(weights, dtype=np.float64)
     use = agreement is not None
     kinds = np.unique(np.array([str(g) for g in (groups or range(len(d)))]), return_inverse=True)[1]
-    held_out = _held_out(x, z, d, w, kinds, agreement=use)
+    held_out = _held_out(x, z, d=d, w=w, kinds=kinds, agreement=use)
     n = int(kinds.max()) + 1
     misses, coverage = np.abs(held_out - d) / _scale(held_out), min(COVERAGE, n / (n + 1))
-    shift, slope, weight = _fit(x, z, use, d, w)
+    shift, slope, weight = _fit(x, z, agreement=use, d=d, w=w)
     found = Calibration(
         float(shift),
         float(slope),
         float(weight),
-        width=_quantile(misses, w, coverage) if n >= FEWEST else None,
+        width=_quantile(misses, w, share=coverage) if n >= FEWEST else None,
         coverage=coverage,
         cases=len(d),
         error=float(np.average(np.abs(held_out - d), weights=w)),
@@ -115,7 +115,7 @@ def calibrate(
     return found, held_out
 
 
-def _quantile(misses: Floats, weights: Floats, share: float) -> float:
+def _quantile(misses: Floats, weights: Floats, *, share: float) -> float:
     """The miss that a share of the cases and one more do not exceed, by weight; the largest where there are too few."""
     order = np.argsort(misses)
     reached = np.cumsum(weights[order])
@@ -123,16 +123,16 @@ def _quantile(misses: Floats, weights: Floats, share: float) -> float:
     return float(misses[order][min(place, len(order) - 1)])
 
 
-def _held_out(x: Floats, z: Floats, d: Floats, w: Floats, kinds: NDArray[np.intp], *, agreement: bool) -> Floats:
+def _held_out(x: Floats, z: Floats, *, d: Floats, w: Floats, kinds: NDArray[np.intp], agreement: bool) -> Floats:
     """The estimate of each case by a fit on the other groups; of the only group by the prior."""
     out = np.empty(len(d))
     for kind in range(int(kinds.max()) + 1):
         mine = kinds == kind
-        out[mine] = _curve(_fit(x[~mine], z[~mine], agreement, d[~mine], w[~mine]), x[mine], z[mine])
+        out[mine] = _curve(_fit(x[~mine], z[~mine], agreement=agreement, d=d[~mine], w=w[~mine]), x[mine], z=z[mine])
     return out
 
 
-def _fit(x: Floats, z: Floats, agreement: bool, d: Floats, w: Floats) -> Floats:
+def _fit(x: Floats, z: Floats, *, agreement: bool, d: Floats, w: Floats) -> Floats:
     """Shift, slope and weight; the prior where there is no case."""
     centre = np.array([0.0, 1.0, 0.0])
     if not len(d):
@@ -141,7 +141,7 @@ def _fit(x: Floats, z: Floats, agreement: bool, d: Floats, w: Floats) -> Floats:
 
     def misfit(p: Floats) -> Floats:
         full = np.append(p, centre[free:])
-        miss = (_curve(full, x, z) - d) / _TOLERANCE
+        miss = (_curve(full, x, z=z) - d) / _TOLERANCE
         soft = np.sign(miss) * np.sqrt(2 * w * (np.sqrt(1 + miss**2) - 1))
         return np.concatenate([soft, np.sqrt(_PRIOR[:free]) * (p - centre[:free])])
 
@@ -150,7 +150,7 @@ def _fit(x: Floats, z: Floats, agreement: bool, d: Floats, w: Floats) -> Floats:
     return np.append(found.x, centre[free:])
 
 
-def _curve(p: Floats, x: Floats, z: Floats) -> Floats:
+def _curve(p: Floats, x: Floats, *, z: Floats) -> Floats:
     line = _logit(x)
     pull = p[2] * (_logit(z) - line) if p[2] else 0.0
     return np.asarray(1 / (1 + np.exp(-(p[0] + p[1] * line + pull))))

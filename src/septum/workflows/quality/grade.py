@@ -151,9 +151,9 @@ def _check(found: Quality, plan: Plan) -> None:
 def grade(
     case: str,
     look: Look,
+    *,
     plan: Plan,
     quality: Quality | None,
-    *,
     threshold: float = THRESHOLD,
     folds: Sequence[int] = (),
 ) -> list[Estimate]:
@@ -167,14 +167,14 @@ def grade(
         threshold: Dice from which a mask counts as good.
         folds: numbers of the networks that made the mask, in their order.
     """
-    far = distances(look, quality, folds)
-    unlike = unlikeness(look, plan, quality, far)
+    far = distances(look, quality, folds=folds)
+    unlike = unlikeness(look, plan, quality=quality, far=far)
     found = []
     for index, (label, name) in enumerate(zip(plan.classes.values[1:], plan.classes.names[1:], strict=True), start=1):
         expected, agreement = float(look.evidence.expected_dice[index]), float(look.evidence.agreement[index])
         one = None if quality is None else quality.classes[index - 1]
         shape = () if one is None or one.shape is None else one.shape.unusual(look.shapes[index - 1])
-        figure, verdict, reasons = _judge(one, expected, agreement, unlike, threshold)
+        figure, verdict, reasons = _judge(one, expected, agreement=agreement, unlike=unlike, threshold=threshold)
         doubts = (*shape, *look.unheeded, *(() if unlike else _outlying(quality, far)))
         reasons = (*reasons, *doubts)
         if verdict == "pass" and doubts:
@@ -192,7 +192,7 @@ _NONE: _Figure = (math.nan, math.nan, math.nan)
 
 
 def _judge(
-    one: ClassQuality | None, expected: float, agreement: float, unlike: Sequence[str], threshold: float
+    one: ClassQuality | None, expected: float, *, agreement: float, unlike: Sequence[str], threshold: float
 ) -> tuple[_Figure, str, tuple[str, ...]]:
     """Estimate with its interval, verdict and reasons, before the shape of the mask is looked at."""
     empty = math.isnan(expected)
@@ -204,17 +204,17 @@ def _judge(
         return _NONE, *(
             ("fail", ("the mask is empty, as none of the training is",)) if always else ("look", ("the mask is empty",))
         )
-    dice, low, high = _estimate(one, expected, agreement)
+    dice, low, high = _estimate(one, expected, agreement=agreement)
     if agreement < threshold:
         why = (f"the networks agree with each other to a Dice of {agreement:.2f} only",)
         return (min(dice, agreement), min(low, agreement), high) if dice == dice else _NONE, "fail", why
     if math.isnan(dice):
-        return _NONE, *_without_figure(one, expected, threshold)
-    verdict = verdict_of(dice, low, high, threshold)
+        return _NONE, *_without_figure(one, expected, threshold=threshold)
+    verdict = verdict_of(dice, low, high=high, threshold=threshold)
     return (dice, low, high), verdict, ("the estimate lies below the threshold",) if verdict == "fail" else ()
 
 
-def _without_figure(one: ClassQuality | None, expected: float, threshold: float) -> tuple[str, tuple[str, ...]]:
+def _without_figure(one: ClassQuality | None, expected: float, *, threshold: float) -> tuple[str, tuple[str, ...]]:
     """Where nothing was held out, spoiled copies of training images can still tell a failure."""
     if one is None or one.rough is None or one.rough.estimate(expected) >= threshold:
         return "look", ()
@@ -228,16 +228,16 @@ def _outlying(quality: Quality | None, far: tuple[float, float]) -> tuple[str, .
     return ("the image lies farther from those of the training than held-out images do",)
 
 
-def distances(look: Look, quality: Quality | None, folds: Sequence[int]) -> tuple[float, float]:
+def distances(look: Look, quality: Quality | None, *, folds: Sequence[int]) -> tuple[float, float]:
     """How far an image lies from those of the training, in intensities and in the networks' features; nan: unknown."""
     if quality is None:
         return math.nan, math.nan
-    return quality.images.distance(look.features), network_distance(look, quality.networks, folds)
+    return quality.images.distance(look.features), network_distance(look, quality.networks, folds=folds)
 
 
-def unlikeness(look: Look, plan: Plan, quality: Quality | None, far: tuple[float, float]) -> tuple[str, ...]:
+def unlikeness(look: Look, plan: Plan, *, quality: Quality | None, far: tuple[float, float]) -> tuple[str, ...]:
     """Why an image is outside the range in which the model was judged, in words; empty where it is inside."""
-    reasons = unusual_spacing(look.spacing, plan.fingerprint.spacing_min, plan.fingerprint.spacing_max)
+    reasons = unusual_spacing(look.spacing, plan.fingerprint.spacing_min, high=plan.fingerprint.spacing_max)
     if quality is None:
         return reasons
     reasons += quality.images.unusual(look.features, far=quality.image_limit)
@@ -246,7 +246,7 @@ def unlikeness(look: Look, plan: Plan, quality: Quality | None, far: tuple[float
     return reasons
 
 
-def network_distance(look: Look, networks: Sequence[NetworkReference], folds: Sequence[int]) -> float:
+def network_distance(look: Look, networks: Sequence[NetworkReference], *, folds: Sequence[int]) -> float:
     """How far an image lies from those of the training in the features of the networks that saw it, on average; nan
     where no network tells."""
     known = {network.fold: network.images for network in networks}
@@ -256,7 +256,7 @@ def network_distance(look: Look, networks: Sequence[NetworkReference], folds: Se
     return float(np.mean(found)) if found else math.nan
 
 
-def _estimate(one: ClassQuality | None, expected: float, agreement: float) -> _Figure:
+def _estimate(one: ClassQuality | None, expected: float, *, agreement: float) -> _Figure:
     """Estimate and interval; nan where unknown."""
     if one is None or one.alone is None or math.isnan(expected):
         return _NONE

@@ -71,7 +71,7 @@ def grade_masks(
         raise ConfigError(f"{output} already holds quality.csv; choose another folder or use --overwrite")
     data = load_dataset(references, axes=settings.axes)
     channels = max((len(case.images) for case in data.labelled), default=1)
-    cases = pair_masks(masks, images, settings.axes, hooks.on_note, channels=channels)
+    cases = pair_masks(masks, images, axes=settings.axes, on_note=hooks.on_note, channels=channels)
     known = {case.id for case in cases}
     # a mask must not be graded by its own reference, should the images of both be the same
     labelled = [case for case in data.labelled if case.id not in known]
@@ -111,7 +111,7 @@ def grade_masks(
 
 
 def pair_masks(
-    masks: Path, images: Sequence[Path], axes: str | None, on_note: Callable[[str], None], *, channels: int = 1
+    masks: Path, images: Sequence[Path], *, axes: str | None, on_note: Callable[[str], None], channels: int = 1
 ) -> tuple[Case, ...]:
     """Cases whose label is the mask; masks without an image and images without a mask are said, by name.
 

@@ -55,7 +55,7 @@ class References:
         """From prepared samples, spread evenly where there are many."""
         chosen = samples[:: max(1, -(-len(samples) // _MOST_IMAGES))]
         n = plan.classes.n_classes
-        found = [shapes(np.asarray(sample.labels), n, sample.spacing) for sample in chosen]
+        found = [shapes(np.asarray(sample.labels), n, spacing=sample.spacing) for sample in chosen]
         each = tuple(ShapeReference.of([one[index] for one in found]) for index in range(n - 1))
         always = tuple(one is not None and one.masks == len(chosen) >= _ALWAYS for one in each)
         return cls(ImageReference.of([image_features(sample.image) for sample in chosen]), each, always)
@@ -72,7 +72,7 @@ class Seen:
     trained_on: bool = False
 
 
-def held_out_rows(case: str, look: Look, dice: Sequence[float], plan: Plan, *, seen: Seen = Seen()) -> list[HeldOut]:
+def held_out_rows(case: str, look: Look, *, dice: Sequence[float], plan: Plan, seen: Seen = Seen()) -> list[HeldOut]:
     """What a case with a truth teaches: one row per class whose mask is not empty and whose Dice is defined."""
     rows = []
     for index, (label, score) in enumerate(zip(plan.classes.values[1:], dice, strict=True), start=1):
@@ -99,12 +99,12 @@ def _known(value: float) -> float | None:
 
 
 def make_quality(
-    rows: Sequence[HeldOut], references: References, plan: Plan, *, networks: Sequence[NetworkReference] = ()
+    rows: Sequence[HeldOut], references: References, *, plan: Plan, networks: Sequence[NetworkReference] = ()
 ) -> Quality:
     """Learn the limits, then calibrate every class on the rows inside them; a class with few cases on those of all."""
     image_limit, network_limit = limits(rows)
-    near = (_near(rows, "image_far", image_limit), _near(rows, "network_far", network_limit))
-    inside = [row for row in rows if not row.seen and _within(row, *near)]
+    near = (_near(rows, "image_far", limit=image_limit), _near(rows, "network_far", limit=network_limit))
+    inside = [row for row in rows if not row.seen and _within(row, near[0], network_limit=near[1])]
     classes, graded = [], []
     always = references.always or (False,) * len(references.shapes)
     for label, shape, full in zip(plan.classes.values[1:], references.shapes, always, strict=True):
@@ -121,13 +121,13 @@ def make_quality(
     )
 
 
-def _near(rows: Sequence[HeldOut], measure: str, limit: float) -> float:
+def _near(rows: Sequence[HeldOut], measure: str, *, limit: float) -> float:
     """How far ordinary images lie: those held out as they are, and a little farther; at least `FAR`."""
     usual = [getattr(row, measure) or 0.0 for row in rows if not row.way]
     return min(limit, max(FAR, _SLACK * max(usual, default=0.0)))
 
 
-def _within(row: HeldOut, image_limit: float, network_limit: float) -> bool:
+def _within(row: HeldOut, image_limit: float, *, network_limit: float) -> bool:
     return (row.image_far or 0.0) <= image_limit and (row.network_far or 0.0) <= network_limit
 
 
@@ -144,10 +144,10 @@ def limits(rows: Sequence[HeldOut]) -> tuple[float, float]:
     usual = np.array([not row.way for row in rows])
     image = np.array([math.nan if row.image_far is None else row.image_far for row in rows])
     network = np.array([math.nan if row.network_far is None else row.network_far for row in rows])
-    return _limit(image, broken, usual), _limit(network, broken, usual)
+    return _limit(image, broken, usual=usual), _limit(network, broken, usual=usual)
 
 
-def _limit(far: Floats, broken: NDArray[np.bool_], usual: NDArray[np.bool_]) -> float:
+def _limit(far: Floats, broken: NDArray[np.bool_], *, usual: NDArray[np.bool_]) -> float:
     """The limit beyond which broken promises outnumber kept ones most; no image as it is lies near it, and it is never
     farther than all that were tried."""
     known = np.isfinite(far)

@@ -119,7 +119,7 @@ class ImageReference:
         )
 
 
-def unusual_spacing(spacing: Sequence[float], low: Sequence[float], high: Sequence[float]) -> tuple[str, ...]:
+def unusual_spacing(spacing: Sequence[float], low: Sequence[float], *, high: Sequence[float]) -> tuple[str, ...]:
     """Why voxels are unlike those of the training, whose sizes were between `low` and `high` along each axis."""
     return tuple(
         f"voxels of {mm:.3g} along axis {axis} (training {least:.3g} to {most:.3g})"
@@ -138,7 +138,7 @@ class Shape:
     largest: float
 
 
-def shapes(classes: NDArray[np.integer], n_classes: int, spacing: Sequence[float]) -> tuple[Shape, ...]:
+def shapes(classes: NDArray[np.integer], n_classes: int, *, spacing: Sequence[float]) -> tuple[Shape, ...]:
     """The shape of every class from 1 on; values from `n_classes` on do not count.
 
     Volumes are exact. Parts are counted on every k-th sample of large masks, so that the memory that this takes is
@@ -214,9 +214,10 @@ class Look:
         self,
         array: NDArray[np.floating],
         classes: NDArray[np.integer],
+        *,
         spacing: Sequence[float],
     ) -> None:
         """Take down the image `(C, *spatial)` as the network sees it, and the class map with the image's spacing."""
         self.features = image_features(array)
         self.spacing = tuple(float(mm) for mm in spacing)
-        self.shapes = shapes(classes, len(self.evidence.count), spacing)
+        self.shapes = shapes(classes, len(self.evidence.count), spacing=spacing)

@@ -30,7 +30,7 @@ def quality_sections(quality: Quality, plan: Plan) -> tuple[Section, ...]:
         "estimates",
         "Estimated against true Dice of held-out cases",
         f"Scatter of {len(rows)} masks around the diagonal, mean absolute error {error:.3f}",
-        lambda f: estimate_plot(true, likely, labels, image_format=f),
+        lambda f: estimate_plot(true, likely, labels=labels, image_format=f),
     )
     return (Section("Quality without ground truth", text, (drawing,), (_table(quality, names),)),)
 

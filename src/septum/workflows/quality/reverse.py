@@ -78,7 +78,7 @@ class Pool:
         return replace(self, classes=classes.ravel()[self.source])
 
 
-def make_pool(image: Image, classes: NDArray[np.integer], case: Case, *, seed: int = 0) -> Pool:
+def make_pool(image: Image, classes: NDArray[np.integer], *, case: Case, seed: int = 0) -> Pool:
     """Voxels drawn at random, half of them in and near the structures; features are relative to the image's own mean
     and deviation; volumes of patients are turned to one orientation, and their relative position is a feature."""
     anatomical = image.grid.anatomical
@@ -95,7 +95,7 @@ def make_pool(image: Image, classes: NDArray[np.integer], case: Case, *, seed: i
         weights.append(np.full(len(drawn), len(part) / max(1, len(drawn))))
     index, order = np.concatenate(chosen), np.argsort(np.concatenate(chosen), kind="stable")
     index = index[order]
-    found = _features_at(array, index, spacing)
+    found = _features_at(array, index, spacing=spacing)
     if anatomical:
         where = np.stack(np.unravel_index(index, target.shape), 1) / np.maximum(np.array(target.shape) - 1, 1)
         found = np.concatenate([found, where.astype(np.float32)], axis=1)
@@ -113,7 +113,7 @@ def _standard(channel: NDArray[Any]) -> Floats:
     return np.asarray((values - values.mean()) / max(float(values.std()), 1e-6), dtype=np.float32)
 
 
-def _features_at(array: Floats, index: NDArray[np.int64], spacing: tuple[float, ...]) -> Floats:
+def _features_at(array: Floats, index: NDArray[np.int64], *, spacing: tuple[float, ...]) -> Floats:
     """Features `(n, F)` of the voxels with these flat numbers, block by block."""
     bank = FilterBank(array, settings=_FILTERS, spacing=spacing)
     places = np.stack(np.unravel_index(index, array.shape[1:]), 1)
@@ -125,13 +125,13 @@ def _features_at(array: Floats, index: NDArray[np.int64], spacing: tuple[float, 
     return out
 
 
-def reverse_scores(pool: Pool, references: Sequence[Pool], n_classes: int, *, seed: int = 0) -> NDArray[np.float64]:
+def reverse_scores(pool: Pool, references: Sequence[Pool], *, n_classes: int, seed: int = 0) -> NDArray[np.float64]:
     """Dice per reference and class, `(R, K - 1)`, of a classifier that learnt the pool's classes; nan where the pool
     has no such class."""
-    forest = _learn(pool, n_classes, seed)
+    forest = _learn(pool, n_classes, seed=seed)
     out = np.full((len(references), n_classes - 1), np.nan)
     taught = set(np.unique(pool.classes).tolist())
-    guesses = _guess(forest, pool, references)
+    guesses = _guess(forest, pool, references=references)
     for row, (reference, guess) in enumerate(zip(references, guesses, strict=True)):
         for index in range(1, n_classes):
             said, true = guess == index, reference.classes == index
@@ -142,7 +142,7 @@ def reverse_scores(pool: Pool, references: Sequence[Pool], n_classes: int, *, se
     return out
 
 
-def _learn(pool: Pool, n_classes: int, seed: int) -> RandomForestClassifier | None:
+def _learn(pool: Pool, n_classes: int, *, seed: int) -> RandomForestClassifier | None:
     """A forest on about as many voxels of each class; None where there is only one class."""
     from sklearn.ensemble import RandomForestClassifier
 
@@ -164,7 +164,9 @@ def _prior(pool: Pool, rows: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
     return np.concatenate([np.full(len(row), t / max(1, len(row))) for row, t in zip(rows, total, strict=True)])
 
 
-def _guess(forest: RandomForestClassifier | None, pool: Pool, references: Sequence[Pool]) -> list[NDArray[np.integer]]:
+def _guess(
+    forest: RandomForestClassifier | None, pool: Pool, *, references: Sequence[Pool]
+) -> list[NDArray[np.integer]]:
     if forest is None:
         return [np.full(len(r.classes), pool.classes[0] if len(pool.classes) else 0) for r in references]
     said = forest.predict(np.concatenate([reference.features for reference in references]))
@@ -197,7 +199,7 @@ def damaged(classes: NDArray[np.integer], *, seed: int = 0) -> list[NDArray[np.i
     return found
 
 
-def dice_of(first: NDArray[np.integer], second: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
+def dice_of(first: NDArray[np.integer], second: NDArray[np.integer], *, n_classes: int) -> NDArray[np.float64]:
     """Dice per class from 1 on of two class maps of one shape; nan where neither has it."""
     values = []
     for index in range(1, n_classes):
@@ -241,22 +243,25 @@ class Grader:
         for number, case in enumerate(chosen):
             image, labels = load_pair(case)
             truth = _known(classes.to_classes(labels.array), classes)
-            pools.append(make_pool(image, truth, case, seed=seed))
+            pools.append(make_pool(image, truth, case=case, seed=seed))
             worse.append(
-                [(pools[-1].labelled(one), dice_of(truth, one, classes.n_classes)) for one in damaged(truth, seed=seed)]
+                [
+                    (pools[-1].labelled(one), dice_of(truth, one, n_classes=classes.n_classes))
+                    for one in damaged(truth, seed=seed)
+                ]
             )
             on_progress(f"reading {case.id}", 0.2 * (number + 1) / len(chosen))
         channels = max(pool.channels for pool in pools)
         pools = [pool.in_colour(channels) for pool in pools]
         for pool, case in zip(pools, chosen, strict=True):
-            _same_kind(pool, pools[0], case)
+            _same_kind(pool, pools[0], case=case)
         rows = []
         for number, variants in enumerate(worse):
             if should_stop():
                 raise Cancelled
             others = pools[:number] + pools[number + 1 :]
             for pool, dice in variants:
-                scores = reverse_scores(pool.in_colour(channels), others, classes.n_classes, seed=seed)
+                scores = reverse_scores(pool.in_colour(channels), others, n_classes=classes.n_classes, seed=seed)
                 rows.append((number, best(scores), dice))
             on_progress(f"trying damaged masks of {chosen[number].id}", 0.2 + 0.8 * (number + 1) / len(worse))
         fits = tuple(_fit(rows, index) for index in range(classes.n_classes - 1))
@@ -271,14 +276,17 @@ class Grader:
         """
         image, labels = load_pair(case)
         classes = _known(self.classes.to_classes(labels.array), self.classes)
-        pool = make_pool(image, classes, case, seed=seed).in_colour(self.pools[0].channels)
-        _same_kind(pool, self.pools[0], case)
-        scores = best(reverse_scores(pool, self.pools, self.classes.n_classes, seed=seed))
+        pool = make_pool(image, classes, case=case, seed=seed).in_colour(self.pools[0].channels)
+        _same_kind(pool, self.pools[0], case=case)
+        scores = best(reverse_scores(pool, self.pools, n_classes=self.classes.n_classes, seed=seed))
         named = zip(self.classes.values[1:], self.classes.names[1:], self.calibrations, scores, strict=True)
-        return [_estimate(case.id, int(value), name, fit, float(score), threshold) for value, name, fit, score in named]
+        return [
+            _estimate(case.id, int(value), name=name, fit=fit, score=float(score), threshold=threshold)
+            for value, name, fit, score in named
+        ]
 
 
-def _same_kind(pool: Pool, other: Pool, case: Case) -> None:
+def _same_kind(pool: Pool, other: Pool, *, case: Case) -> None:
     """Refuse an image of other channels or axes."""
     if pool.features.shape[1] != other.features.shape[1] or pool.ndim != other.ndim:
         raise DatasetError(
@@ -306,7 +314,7 @@ def _fit(rows: Sequence[tuple[int, NDArray[np.float64], NDArray[np.float64]]], i
     return calibrate(scores, dice, groups=groups)[0]
 
 
-def _estimate(case: str, value: int, name: str, fit: Calibration | None, score: float, threshold: float) -> Estimate:
+def _estimate(case: str, value: int, *, name: str, fit: Calibration | None, score: float, threshold: float) -> Estimate:
     reasons: list[str] = []
     dice, low, high = math.nan, math.nan, math.nan
     if math.isnan(score):
@@ -316,7 +324,7 @@ def _estimate(case: str, value: int, name: str, fit: Calibration | None, score: 
     else:
         dice = fit.estimate(score)
         low, high = fit.interval(dice)
-    verdict = verdict_of(dice, low, high, threshold)
+    verdict = verdict_of(dice, low, high=high, threshold=threshold)
     if verdict != "pass" and not reasons:
         reasons.append(f"an estimate of {dice:.2f} ({low:.2f} to {high:.2f})" if not math.isnan(low) else
                        "too few references for an interval")  # fmt: skip

@@ -78,10 +78,10 @@ class GradedResult:
     page: Path | None = None
 
 
-def verdict_of(dice: float, low: float, high: float, threshold: float) -> str:
+def verdict_of(dice: float, low: float, *, high: float, threshold: float) -> str:
     """What an estimate and its interval say about a mask, before anything unusual is looked at; nan where unknown.
 
-    >>> verdict_of(0.9, 0.8, 1.0, 0.7), verdict_of(0.9, 0.6, 1.0, 0.7), verdict_of(0.4, math.nan, math.nan, 0.7)
+    >>> verdict_of(0.9, 0.8, high=1.0, threshold=0.7), verdict_of(0.9, 0.6, high=1.0, threshold=0.7)
     ('pass', 'look', 'fail')
     """
     if math.isnan(low):

@@ -67,17 +67,17 @@ def import_csv(study: Study, path: Path) -> int:
     """
     rows = _read_rows(path)
     if rows and "rating" in rows[0]:
-        parsed = [_parse(study, number, row) for number, row in enumerate(rows, start=2)]
+        parsed = [_parse(study, number, row=row) for number, row in enumerate(rows, start=2)]
         return study.store.add_history(study.id, parsed, who=user_name())
     current = {(rating.reader, rating.code): rating for rating in study.store.current(study.id)}
     wanted = []
     for number, row in enumerate(rows, start=2):
-        rating = _parse(study, number, {**row, "rating": "", "created": "", "origin": "import", "supersedes": ""})
+        rating = _parse(study, number, row={**row, "rating": "", "created": "", "origin": "import", "supersedes": ""})
         old = current.get((rating.reader, rating.code))
         if rating.value is not None and (old is None or (old.value, old.comment) != (rating.value, rating.comment)):
             wanted.append(rating)
     for rating in wanted:
-        rate(study, rating.reader, rating.code, rating.value or "", comment=rating.comment, origin="import")
+        rate(study, rating.reader, code=rating.code, value=rating.value or "", comment=rating.comment, origin="import")
     study.store.log(study.id, who=user_name(), what="import", details={"added": len(wanted)})
     return len(wanted)
 
@@ -101,7 +101,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _parse(study: Study, number: int, row: Mapping[str, str]) -> Rating:
+def _parse(study: Study, number: int, *, row: Mapping[str, str]) -> Rating:
     """One row as a rating; its own errors name the row."""
     try:
         value = row["value"].strip() or None

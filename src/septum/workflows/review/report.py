@@ -64,8 +64,8 @@ def report_study(
     written = outcome.ratings.assign(comment=outcome.ratings["comment"].map(guarded))
     tables = {"ratings": written, "rates": rates, "agreement": outcome.agreement, "items": outcome.items}
     files |= {f"{name}.csv": table.to_csv(index=False).encode("utf-8") for name, table in tables.items()}
-    content = _content(study, outcome, figures["svg"], lines)
-    files["review.json"] = _document(study, outcome, content, rates)
+    content = _content(study, outcome, figure=figures["svg"], lines=lines)
+    files["review.json"] = _document(study, outcome, content=content, rates=rates)
     files[PAGE] = render_review(content).encode("utf-8")
     output.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():  # the page last: where it stands, everything stands
@@ -90,7 +90,7 @@ def _lines(outcome: Outcome, threshold: float | None) -> list[CutLine]:
     return lines
 
 
-def _content(study: Study, outcome: Outcome, figure: bytes, lines: list[CutLine]) -> ReviewContent:
+def _content(study: Study, outcome: Outcome, *, figure: bytes, lines: list[CutLine]) -> ReviewContent:
     from septum import __version__
 
     cutoff = None if outcome.cutoff is None else {**dataclasses.asdict(outcome.cutoff), "youden": outcome.cutoff.youden}
@@ -177,7 +177,7 @@ def _typical(study: Study, items: pd.DataFrame) -> list[ShownItem]:
     return shown
 
 
-def _document(study: Study, outcome: Outcome, content: ReviewContent, rates: pd.DataFrame) -> bytes:
+def _document(study: Study, outcome: Outcome, *, content: ReviewContent, rates: pd.DataFrame) -> bytes:
     document = {
         "format": FORMAT,
         "septum": content.version,

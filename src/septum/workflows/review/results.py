@@ -70,7 +70,7 @@ def measure_study(study: Study, *, dice: Mapping[str, Path] | None = None, seed:
     """
     key = read_key(study)
     scores = _scores(dice or {}, key)
-    ratings = _rating_table(study, key, scores)
+    ratings = _rating_table(study, key, scores=scores)
     if ratings.empty:
         raise DatasetError(f"{study.folder} must hold ratings, got none; run `septum review rate` first")
     first = ratings[ratings["showing"] == 1]
@@ -83,12 +83,12 @@ def measure_study(study: Study, *, dice: Mapping[str, Path] | None = None, seed:
     if items["dice"].notna().any():
         known = items[items["dice"].notna()]
         cutoff = separating_cutoff(known["dice"], known["passes"], groups=list(known["case"]), seed=seed)
-    notes = _notes(study, first, items, cutoff, scores)
+    notes = _notes(study, first, items=items, cutoff=cutoff, scores=scores)
     return Outcome(ratings, rates, agreement, items, cutoff, scores, tuple(notes))
 
 
 def _rating_table(
-    study: Study, key: Mapping[str, tuple[str, str]], scores: Mapping[str, pd.Series[Any]]
+    study: Study, key: Mapping[str, tuple[str, str]], *, scores: Mapping[str, pd.Series[Any]]
 ) -> pd.DataFrame:
     rows = []
     for rating in study.store.current(study.id):
@@ -114,16 +114,16 @@ def _item_table(first: pd.DataFrame) -> pd.DataFrame:
 
 def _rates(first: pd.DataFrame, items: pd.DataFrame) -> tuple[PassRate, ...]:
     rates = [
-        _rate(str(reader), str(source), rows["passes"])
+        _rate(str(reader), str(source), passes=rows["passes"])
         for reader, own in first.groupby("reader")
         for source, rows in own.groupby("source")
     ]
     if first["reader"].nunique() > 1:
-        rates += [_rate(MAJORITY, str(source), rows["passes"]) for source, rows in items.groupby("source")]
+        rates += [_rate(MAJORITY, str(source), passes=rows["passes"]) for source, rows in items.groupby("source")]
     return tuple(rates)
 
 
-def _rate(reader: str, source: str, passes: pd.Series[Any]) -> PassRate:
+def _rate(reader: str, source: str, *, passes: pd.Series[Any]) -> PassRate:
     found = wilson_interval(int(passes.sum()), n=len(passes))
     return PassRate(reader, source, int(passes.sum()), len(passes), found.ci_low, found.ci_high)
 
@@ -141,9 +141,13 @@ def _between(study: Study, first: pd.DataFrame) -> list[dict[str, Any]]:
         for kind, table, categories in _codings(study, part):
             wide = table.pivot(index="code", columns="reader", values="number").reindex(columns=readers)
             if len(readers) > 2:
-                rows += _coefficients(scope, "all readers", kind, wide.to_numpy(float), categories)
+                rows += _coefficients(
+                    scope, "all readers", kind=kind, table=wide.to_numpy(float), categories=categories
+                )
             for one, other in combinations(readers, 2):
-                rows += _coefficients(scope, f"{one}, {other}", kind, wide[[one, other]].to_numpy(float), categories)
+                rows += _coefficients(
+                    scope, f"{one}, {other}", kind=kind, table=wide[[one, other]].to_numpy(float), categories=categories
+                )
     return rows
 
 
@@ -155,7 +159,7 @@ def _within(study: Study, ratings: pd.DataFrame) -> list[dict[str, Any]]:
             continue
         for kind, table, categories in _codings(study, own):
             wide = table.pivot(index=["case", "source"], columns="showing", values="number").reindex(columns=[1, 2])
-            rows += _coefficients(ALL, f"{reader}, twice", kind, wide.to_numpy(float), categories)
+            rows += _coefficients(ALL, f"{reader}, twice", kind=kind, table=wide.to_numpy(float), categories=categories)
     return rows
 
 
@@ -170,7 +174,7 @@ def _codings(study: Study, ratings: pd.DataFrame) -> list[tuple[str, pd.DataFram
 
 
 def _coefficients(
-    scope: str, readers: str, kind: str, table: np.ndarray[Any, Any], categories: Sequence[float]
+    scope: str, readers: str, *, kind: str, table: np.ndarray[Any, Any], categories: Sequence[float]
 ) -> list[dict[str, Any]]:
     """κ, AC1 and, for two columns of a scale of several steps, the quadratically weighted κ."""
     found: dict[str, Agreement] = {}
@@ -267,6 +271,7 @@ def _read_cases(path: Path) -> pd.DataFrame:
 def _notes(
     study: Study,
     first: pd.DataFrame,
+    *,
     items: pd.DataFrame,
     cutoff: Cutoff | None,
     scores: Mapping[str, pd.Series[Any]],

@@ -88,7 +88,7 @@ class Candidates:
     notes: tuple[str, ...]
 
 
-def find_candidates(images: Path, masks: Mapping[str, Path], axes: str | None) -> Candidates:
+def find_candidates(images: Path, masks: Mapping[str, Path], *, axes: str | None) -> Candidates:
     """Pair images with the masks of every source by name.
 
     Raises:
@@ -102,7 +102,7 @@ def find_candidates(images: Path, masks: Mapping[str, Path], axes: str | None) -
     found = mask_cases(images, axes) if is_plain(images) else list(load_dataset(images, axes=axes).cases)
     pictures = {case.id: replace(case, label=None, roi=None) for case in found}
     pictures |= {name.removesuffix("_0000"): case for name, case in pictures.items()}
-    by_source = {name: _masks_of(pictures, folder, axes) for name, folder in masks.items()}
+    by_source = {name: _masks_of(pictures, folder, axes=axes) for name, folder in masks.items()}
     notes = []
     for name, found_masks in by_source.items():
         lost = sorted({case.id for case in pictures.values()} - set(found_masks), key=natural_key)
@@ -119,7 +119,7 @@ def find_candidates(images: Path, masks: Mapping[str, Path], axes: str | None) -
     return Candidates(tuple((by_id[i], {n: m[i] for n, m in by_source.items()}) for i in ordered), tuple(notes))
 
 
-def _masks_of(pictures: Mapping[str, Case], folder: Path, axes: str | None) -> dict[str, Source]:
+def _masks_of(pictures: Mapping[str, Case], folder: Path, *, axes: str | None) -> dict[str, Source]:
     """Masks of one source by the id of their image."""
     cases = {case.id: case for case in mask_cases(folder, axes)}
     match = match_stems(pictures, list(cases))

@@ -121,4 +121,4 @@ def load_scale(name: str) -> Scale:
     path = Path(name)
     if not path.is_file():
         raise ConfigError(f"scale must be {', '.join(SCALES)} or a TOML file, got {name!r}; check the path")
-    return load_settings(Scale, path, {})
+    return load_settings(Scale, path, overrides={})

@@ -119,7 +119,7 @@ class RatingStore:
                 raise ConfigError(f"the database already holds the study {study.id}; choose another seed or database")
             connection.execute(sql.insert(schema.STUDY), asdict(study))
             connection.execute(sql.insert(schema.ITEM), rows)
-            _log(connection, study.id, who, "create", {"items": len(items)})
+            _log(connection, study.id, who=who, what="create", details={"items": len(items)})
 
     def study(self, study: str) -> StudyRecord:
         """The study of this id.
@@ -160,7 +160,7 @@ class RatingStore:
             known = sql.select(schema.ITEM).where(schema.ITEM.c.study == study, schema.ITEM.c.code == code)
             if connection.execute(known).first() is None:
                 raise ConfigError(f"code must be an item of the study, got {code!r}; take codes from the study")
-            old = _current(connection, study, reader, code)
+            old = _current(connection, study, reader=reader, code=code)
             if value is None and (not old or old[0].value is None):
                 raise DatasetError(f"there is no rating of {code} by {reader} to take back")
             number = _next_number(connection, study)
@@ -168,13 +168,19 @@ class RatingStore:
             new = Rating(secrets.token_hex(8), number, code, reader, value, comment, _now(), origin, supersedes)
             connection.execute(sql.insert(schema.RATING), {**asdict(new), "study": study})
             what = "withdraw" if value is None else "supersede" if old else "rate"
-            _log(connection, study, reader, what, {"code": code, "rating": new.id, "value": value, "origin": origin})
+            _log(
+                connection,
+                study,
+                who=reader,
+                what=what,
+                details={"code": code, "rating": new.id, "value": value, "origin": origin},
+            )
         return new
 
     def current(self, study: str, *, reader: str | None = None) -> tuple[Rating, ...]:
         """Ratings that count: not superseded and not taken back, in the order in which they were given."""
         with self._reading() as connection:
-            return tuple(rating for rating in _current(connection, study, reader) if rating.value is not None)
+            return tuple(rating for rating in _current(connection, study, reader=reader) if rating.value is not None)
 
     def history(self, study: str) -> tuple[Rating, ...]:
         """Every rating that was ever given, in order."""
@@ -209,13 +215,13 @@ class RatingStore:
                         f"({error.orig}); import into the study that it was exported from"
                     ) from error
                 added += 1
-            _log(connection, study, who, "import", {"added": added})
+            _log(connection, study, who=who, what="import", details={"added": added})
         return added
 
     def log(self, study: str, *, who: str, what: str, details: Mapping[str, Any]) -> None:
         """Add a line to the audit log."""
         with self._writing() as connection:
-            _log(connection, study, who, what, details)
+            _log(connection, study, who=who, what=what, details=details)
 
     def audit(self, study: str) -> tuple[AuditEntry, ...]:
         """The audit log, oldest first."""
@@ -308,7 +314,7 @@ def _explained() -> Iterator[None]:
         ) from error
 
 
-def _current(connection: Connection, study: str, reader: str | None, code: str | None = None) -> tuple[Rating, ...]:
+def _current(connection: Connection, study: str, *, reader: str | None, code: str | None = None) -> tuple[Rating, ...]:
     """Rows that no other row supersedes, those taken back included."""
     newer = schema.RATING.alias()
     query = (
@@ -339,7 +345,7 @@ def _next_number(connection: Connection, study: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _log(connection: Connection, study: str, who: str, what: str, details: Mapping[str, Any]) -> None:
+def _log(connection: Connection, study: str, *, who: str, what: str, details: Mapping[str, Any]) -> None:
     row = {"study": study, "created": _now(), "who": who, "what": what, "details": json.dumps(details)}
     connection.execute(sql.insert(schema.AUDIT), row)
 

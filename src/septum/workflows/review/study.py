@@ -99,8 +99,8 @@ class Created:
 def create_study(
     images: Path,
     masks: Mapping[str, Path],
-    output: Path,
     *,
+    output: Path,
     settings: StudySettings | None = None,
     database: str | None = None,
     on_progress: Callable[[str, float], None] = lambda code, fraction: None,
@@ -127,7 +127,7 @@ def create_study(
     scale = load_scale(settings.scale)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigError(f"{output} must be a new or empty folder; ratings are never replaced: choose another name")
-    candidates = find_candidates(images, masks, settings.axes)
+    candidates = find_candidates(images, masks, axes=settings.axes)
     notes = list(candidates.notes)
     if settings.n > len(candidates.cases):
         notes.append(f"only {len(candidates.cases)} cases have all masks; the sample is all of them, not {settings.n}")
@@ -135,11 +135,11 @@ def create_study(
     for note in notes:
         on_note(note)
     with _new_folder(output) as work:
-        digests = _write_pictures(work / PICTURES, drawn, settings, on_progress)
+        digests = _write_pictures(work / PICTURES, drawn, settings=settings, on_progress=on_progress)
         study = StudyRecord(
-            _study_id(drawn, digests, settings.seed), _now(), scale.to_json(), _order_seed(settings.seed)
+            _study_id(drawn, digests, seed=settings.seed), _now(), scale.to_json(), _order_seed(settings.seed)
         )
-        _write_key(work / KEY, drawn, settings, masks, notes)
+        _write_key(work / KEY, drawn, settings=settings, masks=masks, notes=notes)
         _write(work / "study.json", json.dumps({"format": FORMAT, "study": study.id}, indent=1) + "\n")
         ratings = store.open_store(database or _sqlite_url(work))
         try:
@@ -223,7 +223,7 @@ def read_picture(study: Study, name: str) -> bytes:
     return content
 
 
-def rate(study: Study, reader: str, code: str, value: str, *, comment: str = "", origin: str = "python") -> Rating:
+def rate(study: Study, reader: str, *, code: str, value: str, comment: str = "", origin: str = "python") -> Rating:
     """Add a rating; a former one of the same item by the same reader stays in the history, superseded.
 
     Raises:
@@ -293,7 +293,7 @@ def _new_folder(output: Path) -> Iterator[Path]:
 
 
 def _write_pictures(
-    folder: Path, drawn: Sequence[Drawn], settings: StudySettings, on_progress: Callable[[str, float], None]
+    folder: Path, drawn: Sequence[Drawn], *, settings: StudySettings, on_progress: Callable[[str, float], None]
 ) -> list[str]:
     """Render every item (a mask that is shown twice once only); returns the digests of the pictures."""
     folder.mkdir()
@@ -315,7 +315,7 @@ def _write_pictures(
 
 
 def _write_key(
-    folder: Path, drawn: Sequence[Drawn], settings: StudySettings, masks: Mapping[str, Path], notes: Sequence[str]
+    folder: Path, drawn: Sequence[Drawn], *, settings: StudySettings, masks: Mapping[str, Path], notes: Sequence[str]
 ) -> None:
     from septum.workflows.data.digests import digest  # imports torch, which rating must not wait for
     from septum.workflows.runs.provenance import describe_run
@@ -339,7 +339,7 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _study_id(drawn: Sequence[Drawn], digests: Sequence[str], seed: int) -> str:
+def _study_id(drawn: Sequence[Drawn], digests: Sequence[str], *, seed: int) -> str:
     content: Any = [seed, [one.item.code for one in drawn], list(digests)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 

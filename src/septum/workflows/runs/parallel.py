@@ -123,11 +123,13 @@ class CasePool:
             on_progress(name_of(item), len(results) / len(items))
             if len(results) == 1:
                 started = time.monotonic()  # the first case also pays for imports
-            elif self._is_worth_it(time.monotonic() - started, len(results) - 1, len(items) - len(results)):
+            elif self._is_worth_it(time.monotonic() - started, len(results) - 1, left=len(items) - len(results)):
                 break
         rest = items[len(results) :]
         if rest:
-            for item, result in _on_client(self._started(len(items)), function, rest, stop_if_asked):
+            for item, result in _on_client(
+                self._started(len(items)), function, items=rest, stop_if_asked=stop_if_asked
+            ):
                 results.append(result)
                 on_progress(name_of(item), len(results) / len(items))
         return results
@@ -137,7 +139,7 @@ class CasePool:
             return n_items < 2
         return self._workers in ("1", "auto") or n_items < 2
 
-    def _is_worth_it(self, passed_s: float, done: int, left: int) -> bool:
+    def _is_worth_it(self, passed_s: float, done: int, *, left: int) -> bool:
         """Whether so much work is left, at the rate measured, that starting processes pays."""
         if self._workers != "auto" or _cores() == 1:
             return False
@@ -213,7 +215,7 @@ def _deaf_children() -> Iterator[None]:
 
 
 def _on_client(
-    client: Any, function: Callable[[Item], Result], items: Sequence[Item], stop_if_asked: Callable[[], None]
+    client: Any, function: Callable[[Item], Result], *, items: Sequence[Item], stop_if_asked: Callable[[], None]
 ) -> Iterator[tuple[Item, Result]]:
     """Items with their results in order; at most two parts per worker are under way."""
     from distributed import CancelledError, KilledWorker
@@ -227,7 +229,7 @@ def _on_client(
     try:
         while under_way:
             part, future = under_way.pop(0)
-            found = _result(client, future, stop_if_asked)
+            found = _result(client, future, stop_if_asked=stop_if_asked)
             if (following := next(waiting, None)) is not None:
                 under_way.append((following, client.submit(_each, function, following, pure=False)))
             yield from zip(part, found, strict=True)
@@ -244,7 +246,7 @@ def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Res
     return [function(item) for item in items]
 
 
-def _result(client: Any, future: Any, stop_if_asked: Callable[[], None]) -> Any:
+def _result(client: Any, future: Any, *, stop_if_asked: Callable[[], None]) -> Any:
     """The result of a future; asks twice a second whether to stop, and whether there is anybody to wait for."""
     from distributed import TimeoutError as DaskTimeoutError
 

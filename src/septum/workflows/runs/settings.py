@@ -59,7 +59,7 @@ def unstructure(value: Any) -> Any:
 
 def _explain(error: BaseException, where: str = "") -> list[str]:
     if isinstance(error, cattrs.errors.ForbiddenExtraKeysError):
-        return [_unknown_key(key, error.cl, where) for key in sorted(error.extra_fields)]
+        return [_unknown_key(key, error.cl, where=where) for key in sorted(error.extra_fields)]
     if isinstance(error, BaseExceptionGroup):
         lines: list[str] = []
         for inner in error.exceptions:
@@ -72,14 +72,14 @@ def _explain(error: BaseException, where: str = "") -> list[str]:
     return [f"{where}: {error}" if where else str(error)]
 
 
-def _unknown_key(key: str, kind: type, where: str) -> str:
+def _unknown_key(key: str, kind: type, *, where: str) -> str:
     known = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
     return f"unknown key {key!r}" + (f" in {where}" if where else "") + f"; {hint}"
 
 
-def load_settings(kind: type[T], path: Path | None, overrides: Mapping[str, Any]) -> T:
+def load_settings(kind: type[T], path: Path | None, *, overrides: Mapping[str, Any]) -> T:
     """Settings from a TOML file (None: the defaults) with `overrides` on top.
 
     Raises:

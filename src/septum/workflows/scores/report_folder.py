@@ -122,12 +122,12 @@ def write_report(
         pictured=first[0] if first else "",
     )
     cases = score_table(rows, not_scored=not_scored)
-    publish(folder, _files(content, cases, summary, case_means(main), extras))
+    publish(folder, _files(content, cases, summary=summary, means=case_means(main), extras=extras))
     return folder / FILES[0]
 
 
 def _files(
-    content: Content, cases: pd.DataFrame, summary: pd.DataFrame, means: Mapping[str, float], extras: Extras
+    content: Content, cases: pd.DataFrame, *, summary: pd.DataFrame, means: Mapping[str, float], extras: Extras
 ) -> dict[str, str | bytes]:
     """Every file of the report by its path within the folder."""
     document = {

@@ -59,8 +59,8 @@ class Score:
 def score_case(
     case: str,
     reference: NDArray[Any],
-    prediction: NDArray[Any],
     *,
+    prediction: NDArray[Any],
     labels: Mapping[int, str],
     ignore: Collection[int] = (),
     group: str | None = None,

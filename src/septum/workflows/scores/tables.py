@@ -105,14 +105,22 @@ def _summary_of(scores: Sequence[Score]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     if len(labels) > 1:
         means = table.groupby("case", sort=False).agg(dict.fromkeys(_MEANT, "mean") | {"unit": "first"})
-        rows += [_summary_row("", "mean over labels", name, means[name], means["unit"]) for name in _MEANT]
+        rows += [
+            _summary_row("", "mean over labels", metric=name, values=means[name], unit=means["unit"]) for name in _MEANT
+        ]
     for label in labels:
         part = table[table["label"] == label]
         name, empties = str(part["name"].iloc[0]), part["empty"]
-        rows += [_summary_row(label, name, metric, part[metric], part["unit"], empties) for metric in metrics]
+        rows += [
+            _summary_row(label, name, metric=metric, values=part[metric], unit=part["unit"], empties=empties)
+            for metric in metrics
+        ]
     first = table.drop_duplicates("case")
-    rows += [_summary_row("", "all labels together", name, first[name], first["unit"]) for name in together]
-    rows.append(_summary_row("", "all voxels", "pixel_error", first["pixel_error"], first["unit"]))
+    rows += [
+        _summary_row("", "all labels together", metric=name, values=first[name], unit=first["unit"])
+        for name in together
+    ]
+    rows.append(_summary_row("", "all voxels", metric="pixel_error", values=first["pixel_error"], unit=first["unit"]))
     return rows
 
 
@@ -124,6 +132,7 @@ def units(table: pd.DataFrame) -> pd.Series[Any]:
 def _summary_row(
     label: Any,
     name: str,
+    *,
     metric: str,
     values: pd.Series[Any],
     unit: pd.Series[Any],

@@ -29,8 +29,8 @@ def new_figure(columns: int, *, rows: int = 1, width: float = 2.9, height: float
 def table(
     axis: Any,
     values: ArrayLike,
-    title: str,
     *,
+    title: str,
     box: tuple[int, int, int, int] | None = None,
     colour: str = ORANGE,
     corner: tuple[int, int] = (0, 0),
@@ -60,21 +60,21 @@ def table(
     axis.set_title(title, fontsize=11)
 
 
-def picture(axis: Any, image: ArrayLike, title: str, *, cmap: str = "gray", **limits: float) -> None:
+def picture(axis: Any, image: ArrayLike, *, title: str, cmap: str = "gray", **limits: float) -> None:
     """An image (Y, X) or (Y, X, 3)."""
     axis.imshow(np.asarray(image), cmap=cmap, interpolation="nearest", **limits)
     axis.set_title(title, fontsize=11)
 
 
-def outlines(axis: Any, image: ArrayLike, mask: ArrayLike, title: str, *, colour: str = ORANGE) -> None:
+def outlines(axis: Any, image: ArrayLike, *, mask: ArrayLike, title: str, colour: str = ORANGE) -> None:
     """An image with the outlines of a mask."""
-    picture(axis, image, title)
+    picture(axis, image, title=title)
     inside = np.asarray(mask, dtype=bool)
     if inside.any() and not inside.all():
         axis.contour(inside, levels=[0.5], colors=[colour], linewidths=1.2)
 
 
-def objects(axis: Any, labels: ArrayLike, title: str) -> None:
+def objects(axis: Any, labels: ArrayLike, *, title: str) -> None:
     """Numbered objects, each in another colour; 0 is black."""
     array = np.asarray(labels)
     colours = np.random.default_rng(5).uniform(0.35, 1.0, (int(array.max()) + 1, 3))
@@ -83,7 +83,7 @@ def objects(axis: Any, labels: ArrayLike, title: str) -> None:
     axis.set_title(title, fontsize=11)
 
 
-def curve(axis: Any, values: Sequence[float] | Any, title: str, *, across: str, up: str) -> None:
+def curve(axis: Any, values: Sequence[float] | Any, *, title: str, across: str, up: str) -> None:
     """A line with its axes named."""
     axis.set_axis_on()
     axis.plot(values, color=BLUE)

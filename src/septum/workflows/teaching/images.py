@@ -70,10 +70,10 @@ def image() -> Lesson:
 def _draw_image() -> Any:
     figure, axes = drawing.new_figure(4)
     array = np.squeeze(io.read_image(pictures.ct_slice()).array)
-    drawing.picture(axes[0], array, "CT: -200 to 800 HU", vmin=-200, vmax=800)
-    drawing.picture(axes[1], pictures.fundus(), "fundus: three channels")
-    drawing.picture(axes[2], pictures.living_cell(), "a living cell: phase")
-    drawing.table(axes[3], array[60:66, 60:66], "it is numbers: 6 × 6 of the CT")
+    drawing.picture(axes[0], array, title="CT: -200 to 800 HU", vmin=-200, vmax=800)
+    drawing.picture(axes[1], pictures.fundus(), title="fundus: three channels")
+    drawing.picture(axes[2], pictures.living_cell(), title="a living cell: phase")
+    drawing.table(axes[3], array[60:66, 60:66], title="it is numbers: 6 × 6 of the CT")
     return figure
 
 
@@ -146,11 +146,11 @@ def _draw_manual() -> Any:
     drawn, filled, _ = _every(10)
     low, high = drawn[1], drawn[2]
     middle = (low + high) // 2
-    drawing.picture(axes[0], truth[low], f"drawn: slice {low}")
-    drawing.picture(axes[1], truth[high], f"drawn: slice {high}")
-    drawing.outlines(axes[2], truth[middle], filled[middle], f"slice {middle}: computed outline")
+    drawing.picture(axes[0], truth[low], title=f"drawn: slice {low}")
+    drawing.picture(axes[1], truth[high], title=f"drawn: slice {high}")
+    drawing.outlines(axes[2], truth[middle], mask=filled[middle], title=f"slice {middle}: computed outline")
     distance = ndimage.distance_transform_edt(truth[low]) - ndimage.distance_transform_edt(1 - truth[low])
-    drawing.picture(axes[3], distance, f"distances, slice {low}", cmap="RdBu")
+    drawing.picture(axes[3], distance, title=f"distances, slice {low}", cmap="RdBu")
     return figure
 
 
@@ -227,9 +227,9 @@ def classical() -> Lesson:
 
 def _draw_classical() -> Any:
     figure, axes = drawing.new_figure(5, width=2.8)
-    drawing.picture(axes[0], pictures.coins(), "24 coins")
+    drawing.picture(axes[0], pictures.coins(), title="24 coins")
     for axis, (name, labels, count) in zip(axes[1:], _coin_methods(), strict=True):
-        drawing.objects(axis, labels, f"{name}: {count}")
+        drawing.objects(axis, labels, title=f"{name}: {count}")
     return figure
 
 
@@ -280,8 +280,8 @@ def _draw_instances() -> Any:
     picture, _ = pictures.made_nuclei(4)
     mask = threshold.automatic(ndimage.gaussian_filter(picture, 1.0))
     figure, axes = drawing.new_figure(4)
-    drawing.picture(axes[0], picture, "fluorescence (made)")
-    drawing.outlines(axes[1], picture, mask, "semantic: which pixels")
-    drawing.objects(axes[2], ndimage.label(mask)[0], "components: touching ones join")
-    drawing.objects(axes[3], watershed.distance_watershed(mask, depth_mm=0.75), "instances: whose pixels")
+    drawing.picture(axes[0], picture, title="fluorescence (made)")
+    drawing.outlines(axes[1], picture, mask=mask, title="semantic: which pixels")
+    drawing.objects(axes[2], ndimage.label(mask)[0], title="components: touching ones join")
+    drawing.objects(axes[3], watershed.distance_watershed(mask, depth_mm=0.75), title="instances: whose pixels")
     return figure

@@ -53,18 +53,18 @@ def _draw_convolution() -> Any:
     figure, axes = drawing.new_figure(4, rows=2)
     steps = lessons.convolution_steps(IMAGE, KERNEL)
     output = lessons.convolution(IMAGE, KERNEL)[0]
-    drawing.table(axes[0], IMAGE, "input", box=(0, 0, 2, 2))
-    drawing.table(axes[1], KERNEL, "kernel")
-    drawing.table(axes[2], steps[0].products[0], "products: sum 19")
-    drawing.table(axes[3], output, "output", box=(0, 0, 1, 1))
+    drawing.table(axes[0], IMAGE, title="input", box=(0, 0, 2, 2))
+    drawing.table(axes[1], KERNEL, title="kernel")
+    drawing.table(axes[2], steps[0].products[0], title="products: sum 19")
+    drawing.table(axes[3], output, title="output", box=(0, 0, 1, 1))
     coins = pictures.coins()[:150, :190]
     found = lessons.convolution(coins, EDGE, padding=1)[0]
     flipped = lessons.convolution(coins, EDGE, padding=1, flip=True)[0]
     wide = float(np.abs(found).max())
-    drawing.picture(axes[4], coins, "coins")
-    drawing.table(axes[5], EDGE, "kernel: brighter to the right")
-    drawing.picture(axes[6], found, "as networks do it", vmin=-wide, vmax=wide)
-    drawing.picture(axes[7], flipped, "true convolution: signs turned", vmin=-wide, vmax=wide)
+    drawing.picture(axes[4], coins, title="coins")
+    drawing.table(axes[5], EDGE, title="kernel: brighter to the right")
+    drawing.picture(axes[6], found, title="as networks do it", vmin=-wide, vmax=wide)
+    drawing.picture(axes[7], flipped, title="true convolution: signs turned", vmin=-wide, vmax=wide)
     return figure
 
 
@@ -97,16 +97,16 @@ def pooling() -> Lesson:
 
 def _draw_pooling() -> Any:
     figure, axes = drawing.new_figure(4, rows=2)
-    drawing.table(axes[0], POOL_FIVE, "input", box=(0, 0, 3, 3))
-    drawing.table(axes[1], lessons.pooling(POOL_FIVE, size=3, stride=1)[0], "max 3×3, stride 1", box=(0, 0, 1, 1))
-    drawing.table(axes[2], POOL_FOUR, "input", box=(0, 0, 2, 2))
-    drawing.table(axes[3], lessons.pooling(POOL_FOUR, size=2)[0], "max 2×2, stride 2", box=(0, 0, 1, 1))
+    drawing.table(axes[0], POOL_FIVE, title="input", box=(0, 0, 3, 3))
+    drawing.table(axes[1], lessons.pooling(POOL_FIVE, size=3, stride=1)[0], title="max 3×3, stride 1", box=(0, 0, 1, 1))
+    drawing.table(axes[2], POOL_FOUR, title="input", box=(0, 0, 2, 2))
+    drawing.table(axes[3], lessons.pooling(POOL_FOUR, size=2)[0], title="max 2×2, stride 2", box=(0, 0, 1, 1))
     coins = pictures.coins()[:144, :192]
-    drawing.picture(axes[4], coins, "coins, 144 × 192")
-    drawing.picture(axes[5], lessons.pooling(coins, size=8)[0], "max 8×8: 18 × 24")
-    drawing.picture(axes[6], lessons.pooling(coins, size=8, kind="average")[0], "average 8×8")
+    drawing.picture(axes[4], coins, title="coins, 144 × 192")
+    drawing.picture(axes[5], lessons.pooling(coins, size=8)[0], title="max 8×8: 18 × 24")
+    drawing.picture(axes[6], lessons.pooling(coins, size=8, kind="average")[0], title="average 8×8")
     gradient = lessons.pooling_gradient(np.ones((1, 18, 24)), coins, size=8)[0]
-    drawing.picture(axes[7], gradient, "where max's gradient goes")
+    drawing.picture(axes[7], gradient, title="where max's gradient goes")
     return figure
 
 
@@ -173,18 +173,18 @@ def _rows(array: Any) -> list[str]:
 def _draw_transposed() -> Any:
     figure, axes = drawing.new_figure(4, rows=2)
     full = lessons.transposed_convolution(UP_IMAGE, UP_FILTER)[0]
-    drawing.table(axes[0], UP_IMAGE, "input", box=(0, 1, 1, 1))
-    drawing.table(axes[1], UP_FILTER, "filter")
-    drawing.table(axes[2], full, "full: the stamp of the 1", box=(0, 2, 3, 3))
+    drawing.table(axes[0], UP_IMAGE, title="input", box=(0, 1, 1, 1))
+    drawing.table(axes[1], UP_FILTER, title="filter")
+    drawing.table(axes[2], full, title="full: the stamp of the 1", box=(0, 2, 3, 3))
     cut = lessons.transposed_convolution(UP_IMAGE, UP_FILTER, padding=1, output_padding=1)[0]
-    drawing.table(axes[3], cut, "padding 1: 4 × 4")
+    drawing.table(axes[3], cut, title="padding 1: 4 × 4")
     small = lessons.pooling(pictures.coins()[:152, :192], size=4, kind="average")[0]
-    drawing.picture(axes[4], small, "coins, 38 × 48")
+    drawing.picture(axes[4], small, title="coins, 38 × 48")
     square, tent = np.ones((2, 2)), np.outer([0.5, 1, 0.5], [0.5, 1, 0.5])
-    drawing.picture(axes[5], lessons.transposed_convolution(small, square)[0], "kernel of ones, 2×2")
-    drawing.picture(axes[6], lessons.transposed_convolution(small, tent, padding="same")[0], "tent 3×3: smooth")
+    drawing.picture(axes[5], lessons.transposed_convolution(small, square)[0], title="kernel of ones, 2×2")
+    drawing.picture(axes[6], lessons.transposed_convolution(small, tent, padding="same")[0], title="tent 3×3: smooth")
     uneven = lessons.transposed_convolution(small, np.ones((3, 3)), padding="same")[0]
-    drawing.picture(axes[7], uneven, "ones 3×3: checkerboard")
+    drawing.picture(axes[7], uneven, title="ones 3×3: checkerboard")
     return figure
 
 
@@ -199,9 +199,9 @@ def perceptron_lesson() -> Lesson:
     network, x, target, rate = two_layers(), [[1.0, 0.5]], [[1.0]], 0.5
     trace = perceptron.forward(network, x)
     back = perceptron.backward(network, trace, target)
-    after = perceptron.descend(network, back, rate)
-    before_loss = perceptron.loss(network, trace, target)
-    after_loss = perceptron.loss(network, perceptron.forward(after, x), target)
+    after = perceptron.descend(network, back, rate=rate)
+    before_loss = perceptron.loss(network, trace, targets=target)
+    after_loss = perceptron.loss(network, perceptron.forward(after, x), targets=target)
     hidden, output = trace.inputs[1][0], trace.output[0, 0]
     sum_1, sum_2 = trace.sums[0][0]
     text_1 = f"1 × 0.5 + 0.5 × 0.3 + 0.1 = {sum_1:.4g};  sigmoid = {hidden[0]:.4f}"
@@ -255,13 +255,13 @@ def _draw_perceptron() -> Any:
     for axis, steps in zip(axes, (0, 30, 1500), strict=False):
         while len(losses) < steps:
             trace = perceptron.forward(network, x)
-            losses.append(perceptron.loss(network, trace, y))
-            network = perceptron.descend(network, perceptron.backward(network, trace, y), 0.5)
+            losses.append(perceptron.loss(network, trace, targets=y))
+            network = perceptron.descend(network, perceptron.backward(network, trace, y), rate=0.5)
         chance = perceptron.forward(network, places).output[:, 1].reshape(across.shape)
         axis.contourf(across, up, chance, levels=np.linspace(0, 1, 11), cmap="RdBu_r", alpha=0.6)
         axis.contour(across, up, chance, levels=[0.5], colors="black", linewidths=1.2)
         axis.scatter(*x.T, c=np.where(y == 1, drawing.ORANGE, drawing.BLUE), s=10)
         right = (perceptron.predict(network, x) == y).mean()
         axis.set_title(f"after {steps} steps: {right:.0%} right", fontsize=11)
-    drawing.curve(axes[3], losses, "loss", across="step", up="cross entropy")
+    drawing.curve(axes[3], losses, title="loss", across="step", up="cross entropy")
     return figure

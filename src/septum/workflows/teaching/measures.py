@@ -85,8 +85,8 @@ def dice_lesson() -> Lesson:
 def _draw_dice() -> Any:
     reference, prediction = _masks()
     figure, axes = drawing.new_figure(4, width=3.2)
-    drawing.table(axes[0], reference, "reference")
-    drawing.table(axes[1], reference + 2 * prediction, "1 missed, 2 extra, 3 overlap")
+    drawing.table(axes[0], reference, title="reference")
+    drawing.table(axes[1], reference + 2 * prediction, title="1 missed, 2 extra, 3 overlap")
     axis = axes[2]
     axis.set_axis_on()
     values = np.linspace(0, 1, 101)
@@ -163,9 +163,9 @@ def _draw_challenges() -> Any:
     opened = truth.copy()
     opened[opened == 2] = 1
     opened[4, 5] = 1
-    drawing.objects(axes[0], truth, "two neurons")
-    drawing.objects(axes[1], moved, f"moved: V_rand {neurite_scores(truth, moved).v_rand:.2f}")
-    drawing.objects(axes[2], opened, f"one pixel open: V_rand {neurite_scores(truth, opened).v_rand:.2f}")
+    drawing.objects(axes[0], truth, title="two neurons")
+    drawing.objects(axes[1], moved, title=f"moved: V_rand {neurite_scores(truth, moved).v_rand:.2f}")
+    drawing.objects(axes[2], opened, title=f"one pixel open: V_rand {neurite_scores(truth, opened).v_rand:.2f}")
     axis = axes[3]
     axis.set_axis_on()
     for x, y, name in (

@@ -61,7 +61,7 @@ def _train_small() -> tuple[Any, Any, Any, float]:
     image, labels = pictures.made_nuclei(3, count=8, side=64)
     x = (image - image.mean()) / image.std()
     start = lessons.create_unet(features=(4, 8, 16), generator=np.random.default_rng(0))
-    weights, losses = lessons.train_unet(start, x, labels > 0, steps=80, rate=0.005)
+    weights, losses = lessons.train_unet(start, x, target=labels > 0, steps=80, rate=0.005)
     mask = lessons.unet_forward(weights, x).logits[0] > 0
     dice = 2 * (mask & (labels > 0)).sum() / (mask.sum() + (labels > 0).sum())
     return weights, x, losses, float(dice)
@@ -71,17 +71,17 @@ def _draw_unet() -> Any:
     weights, x, losses, _ = _train_small()
     trace = lessons.unet_forward(weights, x)
     figure, axes = drawing.new_figure(4, rows=2)
-    drawing.picture(axes[0], x, "input, 64 × 64")
+    drawing.picture(axes[0], x, title="input, 64 × 64")
     for axis, level, name in zip(axes[1:4], range(3), ("encoder 1", "encoder 2", "bottom"), strict=True):
         best = trace.encoder[level].maps[1]
         shape = " × ".join(str(n) for n in best.shape[1:])
-        drawing.picture(axis, best[best.std(axis=(1, 2)).argmax()], f"{name}, {shape}")
+        drawing.picture(axis, best[best.std(axis=(1, 2)).argmax()], title=f"{name}, {shape}")
     for axis, level in zip(axes[4:6], (1, 0), strict=True):
         best = trace.decoder[level].maps[1]
         shape = " × ".join(str(n) for n in best.shape[1:])
-        drawing.picture(axis, best[best.std(axis=(1, 2)).argmax()], f"decoder {level + 1}, {shape}")
-    drawing.outlines(axes[6], x, sigmoid(trace.logits[0]) > 0.5, "mask: sigmoid > 0.5")
-    drawing.curve(axes[7], losses, "loss", across="step", up="cross entropy")
+        drawing.picture(axis, best[best.std(axis=(1, 2)).argmax()], title=f"decoder {level + 1}, {shape}")
+    drawing.outlines(axes[6], x, mask=sigmoid(trace.logits[0]) > 0.5, title="mask: sigmoid > 0.5")
+    drawing.curve(axes[7], losses, title="loss", across="step", up="cross entropy")
     return figure
 
 
@@ -134,12 +134,12 @@ def _draw_augmentation() -> Any:
     config = augment.microscopy_2d((128, 128))
     figure, axes = drawing.new_figure(4, rows=2)
     mask = (labels > 0).astype(np.uint8)
-    drawing.outlines(axes[0], image, mask, "annotated")
+    drawing.outlines(axes[0], image, mask=mask, title="annotated")
     for number, axis in enumerate(axes[1:], 1):
         generator = np.random.default_rng(number)
         drawn = augment.sample(config, patch=(128, 128), spacing=(1.0, 1.0), generator=generator)
-        patch = augment.apply(drawn, image[None].astype(np.float32), mask, centre=(64, 64))
-        drawing.outlines(axis, patch.image[0].numpy(), np.asarray(patch.labels), f"version {number}")
+        patch = augment.apply(drawn, image[None].astype(np.float32), labels=mask, centre=(64, 64))
+        drawing.outlines(axis, patch.image[0].numpy(), mask=np.asarray(patch.labels), title=f"version {number}")
     return figure
 
 
@@ -149,7 +149,7 @@ def sliding_window() -> Lesson:
     patches = side * side
     seconds = _seconds_per_patch()
     blocks = lessons.unet_blocks((side, side))
-    window = sum(_multiplications(WINDOW, 1, 16))
+    window = sum(_multiplications(WINDOW, 1, width=16))
     net = _unet_multiplications(side)
     lines = [
         f"sliding window: for every pixel of {side} × {side}, classify the {WINDOW} × {WINDOW} patch around it",
@@ -197,7 +197,7 @@ def _paper_output(side: int) -> int:
     return side
 
 
-def _multiplications(side: int, channels: int, width: int) -> list[int]:
+def _multiplications(side: int, channels: int, *, width: int) -> list[int]:
     """Of two padded 3 × 3 convolutions a level, four levels, halving between them."""
     found = []
     for level in range(4):
@@ -209,7 +209,7 @@ def _multiplications(side: int, channels: int, width: int) -> list[int]:
 
 def _unet_multiplications(side: int) -> int:
     """Of the lecture's network with five levels, its decoder included."""
-    total = sum(_multiplications(side, 1, 16)) + (side // 16) ** 2 * 9 * 256 * (128 + 256)
+    total = sum(_multiplications(side, 1, width=16)) + (side // 16) ** 2 * 9 * 256 * (128 + 256)
     for level in range(4):
         out, here = 16 * 2**level, side // 2**level
         total += here * here * (2 * out * out + 9 * out * (2 * out + out))
@@ -237,15 +237,15 @@ def _draw_window() -> Any:
     figure, axes = drawing.new_figure(3, width=3.4)
     from matplotlib.patches import Rectangle
 
-    drawing.picture(axes[0], image, "sliding window: a patch per pixel")
+    drawing.picture(axes[0], image, title="sliding window: a patch per pixel")
     for place, colour in (((30, 40), drawing.ORANGE), ((31, 40), drawing.BLUE), ((60, 52), drawing.ORANGE)):
         axes[0].add_patch(Rectangle(place, 33, 33, fill=False, edgecolor=colour, linewidth=1.6))
         axes[0].plot(place[0] + 16, place[1] + 16, ".", color=colour)
-    drawing.outlines(axes[1], image, labels > 0, "U-Net: every pixel in one pass")
+    drawing.outlines(axes[1], image, mask=labels > 0, title="U-Net: every pixel in one pass")
     axis = axes[2]
     axis.set_axis_on()
     side = np.array([32, 64, 128, 256, 512])
-    window = [n * n * sum(_multiplications(WINDOW, 1, 16)) for n in side]
+    window = [n * n * sum(_multiplications(WINDOW, 1, width=16)) for n in side]
     axis.loglog(side, window, "o-", color=drawing.ORANGE, label="sliding window")
     axis.loglog(side, [_unet_multiplications(int(n)) for n in side], "s-", color=drawing.BLUE, label="U-Net")
     axis.set_xticks(side, [str(n) for n in side])

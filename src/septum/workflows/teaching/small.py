@@ -61,7 +61,7 @@ def train_small(
 ) -> UNet:
     """Train the lecture's U-Net on images (Y, X) and label maps 0 … classes - 1; returns it in evaluation mode."""
     torch.manual_seed(seed)
-    network = UNet(lecture(2, 1, classes, features=features))
+    network = UNet(lecture(2, 1, out_channels=classes, features=features))
     pairs = zip(images, labels, strict=True)
     samples = [
         Sample(str(number), standardise(image)[None], np.asarray(target, dtype=np.uint8), (1.0, 1.0))
@@ -72,7 +72,7 @@ def train_small(
         outcome = train(
             network,
             samples,
-            config,
+            config=config,
             fabric=Fabric(accelerator="cpu", devices=1, precision="32-true"),
             objective=get_objective("dice + sigmoid per class"),
             augment=augment.microscopy_2d(PATCH) if augmented else UNCHANGED,

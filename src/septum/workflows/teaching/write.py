@@ -15,14 +15,14 @@ FIGURES = (".png", ".svg", ".pdf")
 DPI = 130
 
 
-def write_figure(row: LessonRow, lesson: Lesson, output: Path | None, *, overwrite: bool) -> Path:
+def write_figure(row: LessonRow, lesson: Lesson, *, output: Path | None, overwrite: bool) -> Path:
     """Draw the lesson's figure into a file and return its path.
 
     Raises:
         ConfigError: another ending, or a file that exists and may not be replaced.
         FormatError: when the file cannot be written.
     """
-    path = _target(row, output, FIGURES, overwrite=overwrite)
+    path = _target(row, output, endings=FIGURES, overwrite=overwrite)
     figure = lesson.draw()
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=DPI, facecolor="white")
@@ -38,12 +38,12 @@ def write_page(row: LessonRow, output: Path | None, *, overwrite: bool) -> Path:
     if not row.page:
         having = ", ".join(other.name for other in LESSONS if other.page)
         raise ConfigError(f"an interactive lesson must be one of {having}, got {row.name}; leave --interactive out")
-    path = _target(row, output, (".html",), overwrite=overwrite)
+    path = _target(row, output, endings=(".html",), overwrite=overwrite)
     write_text(path, page_of(row.name, row.title))
     return path
 
 
-def _target(row: LessonRow, output: Path | None, endings: tuple[str, ...], *, overwrite: bool) -> Path:
+def _target(row: LessonRow, output: Path | None, *, endings: tuple[str, ...], overwrite: bool) -> Path:
     """Where to write: the file named, or one in this folder that only a lesson can have written."""
     if output is None:
         return Path(f"septum-lesson-{row.name}{endings[0]}")

@@ -27,7 +27,7 @@ def track_movie(movie: Path, output: Path, *, model: Path, settings: TrackSettin
     made = predict(
         model,
         [movie],
-        output / MASKS,
+        output=output / MASKS,
         settings=wanted,
         on_progress=hooks.on_progress,
         on_note=hooks.on_note,

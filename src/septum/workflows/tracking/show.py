@@ -27,7 +27,7 @@ _FILES = ("res_track.txt", "mask000.tif …", "tracks.csv", "objects.csv", "trac
 
 def show_tracks(found: Tracks, grid: Grid, *, most_frames: int) -> TrackPictures:
     """Empty pictures of a movie; `add` its frames, then `publish`."""
-    return TrackPictures(found, grid, most_frames)
+    return TrackPictures(found, grid, most_frames=most_frames)
 
 
 class TrackPictures:
@@ -37,7 +37,7 @@ class TrackPictures:
     a frame is its JPEG.
     """
 
-    def __init__(self, found: Tracks, grid: Grid, most_frames: int) -> None:
+    def __init__(self, found: Tracks, grid: Grid, *, most_frames: int) -> None:
         self._found, self._grid = found, grid
         count = found.detections.n_frames
         self._every = max(1, -(-count // most_frames))
@@ -50,7 +50,7 @@ class TrackPictures:
         self._shown: list[int] = []
         self._window: tuple[float, float] | None = None
 
-    def add(self, frame: int, labels: NDArray[Any], image: NDArray[Any] | None) -> None:
+    def add(self, frame: int, labels: NDArray[Any], *, image: NDArray[Any] | None) -> None:
         """Draw a frame, unless a long movie is thinned."""
         if frame % self._every:
             return
@@ -106,7 +106,7 @@ class TrackPictures:
         lineage = found.lineage
         if self._every > 1:
             told.append(f"Of {d.n_frames} frames every {self._every}th is shown; the tables hold all of them.")
-            lineage = _thinned(lineage, self._every, len(self._shown))
+            lineage = _thinned(lineage, self._every, count=len(self._shown))
         ndim = self._grid.ndim
         size = float(np.median(d.size)) if len(d.size) else 1.0
         crop = round(max(24.0, 3 * float(size ** (1 / ndim)) * self._scale))
@@ -133,7 +133,7 @@ def _from_top(labels: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.take_along_axis(labels, first[None], axis=0)[0])
 
 
-def _thinned(lineage: NDArray[np.int64], every: int, count: int) -> NDArray[np.int64]:
+def _thinned(lineage: NDArray[np.int64], every: int, *, count: int) -> NDArray[np.int64]:
     """Frames counted as they are shown."""
     thin = lineage.copy()
     thin[:, 1] = np.minimum(-(-lineage[:, 1] // every), count - 1)

@@ -109,19 +109,19 @@ def track(
             "leave out what has no partner"
         )
     hooks.on_note(f"{len(movie.frames)} frames; research software, not a medical device")
-    reader = _Reader(movie, pictures, settings.split, hooks)
+    reader = _Reader(movie, pictures, split=settings.split, hooks=hooks)
     grid = reader.labels(0).grid
     found = track_objects(reader.frames("finding objects"), spacing=grid.spacing, options=settings.options())
     if not len(found.track):
         hooks.on_note("no frame holds any object: the tracking is empty")
-    _publish(output, reader, found, settings, hooks)
+    _publish(output, reader, found=found, settings=settings, hooks=hooks)
     return TrackResult(tuple(output / name for name in (LINEAGE, "tracks.csv", "objects.csv", "index.html")), found)
 
 
 class _Reader:
     """The frames of a movie, read when they are asked for; whether masks are split is decided by the first."""
 
-    def __init__(self, movie: Movie, pictures: Movie | None, split: bool | None, hooks: Hooks) -> None:
+    def __init__(self, movie: Movie, pictures: Movie | None, *, split: bool | None, hooks: Hooks) -> None:
         self.movie, self.pictures, self.hooks = movie, pictures, hooks
         self.split = False
         if split is None:
@@ -162,16 +162,16 @@ class _Reader:
             self.hooks.on_progress(f"{what}, frame {t}", (t + 1) / len(self.movie.frames))
 
 
-def _publish(output: Path, reader: _Reader, found: Tracks, settings: TrackSettings, hooks: Hooks) -> None:
+def _publish(output: Path, reader: _Reader, *, found: Tracks, settings: TrackSettings, hooks: Hooks) -> None:
     """Masks with the numbers of tracks, tables, pictures, and the record."""
     output.mkdir(parents=True, exist_ok=True)
     digits = max(3, len(str(len(reader.movie.frames) - 1)))
     grid = reader.labels(0).grid
     shown = show_tracks(found, grid, most_frames=settings.most_frames)
     for t, (labels, image) in enumerate(reader.frames("writing tracks")):
-        numbered = relabelled(labels, found, t)
+        numbered = relabelled(labels, found, frame=t)
         io.write_labels(output / f"mask{t:0{digits}d}.tif", LabelMap(numbered, grid))
-        shown.add(t, numbered, image)
+        shown.add(t, numbered, image=image)
     rows = "".join(" ".join(map(str, row)) + "\n" for row in found.lineage.tolist())
     tables = lineage_table(found), object_rows(found, grid)
     write_text(output / "tracks.csv", tables[0].to_csv(index=False))

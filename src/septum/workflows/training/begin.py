@@ -73,6 +73,7 @@ def planned_machine(settings: TrainSettings, output: Path, *, resume: bool) -> M
 def resolve_plan(
     data: Dataset,
     cases: Sequence[Case],
+    *,
     folder: ModelFolder,
     settings: TrainSettings,
     machine: Machine,
@@ -93,7 +94,7 @@ def resolve_plan(
         budget = replace(plan.budget, minutes=settings.minutes, steps=settings.steps)
         plan = replace(plan, budget=budget, seed=settings.seed)
     else:
-        plan = derive_plan(data, cases, settings, machine, on_note, on_progress)
+        plan = derive_plan(data, cases, settings=settings, machine=machine, on_note=on_note, on_progress=on_progress)
     write_text(folder.plan, plan_json(plan))
     write_settings(folder.path / "settings.toml", settings)
     return plan
@@ -102,6 +103,7 @@ def resolve_plan(
 def derive_plan(
     data: Dataset,
     cases: Sequence[Case],
+    *,
     settings: TrainSettings,
     machine: Machine,
     on_note: Note,
@@ -124,7 +126,7 @@ def derive_plan(
             on_note("single objects are learnt; use --semantic to learn the foreground only")
     fingerprint = take_fingerprint(cases, classes, on_progress=on_progress)
     on_progress("timing this machine", 0.0)
-    return make_plan(fingerprint, classes, settings, machine)
+    return make_plan(fingerprint, classes, settings=settings, machine=machine)
 
 
 def _of_objects(classes: ClassMap, settings: TrainSettings) -> bool:
@@ -138,19 +140,19 @@ def _of_objects(classes: ClassMap, settings: TrainSettings) -> bool:
 
 
 def divide(
-    cases: Sequence[Case], plan: Plan, settings: TrainSettings, samples: Mapping[str, Sample]
+    cases: Sequence[Case], plan: Plan, *, settings: TrainSettings, samples: Mapping[str, Sample]
 ) -> tuple[Fold, ...]:
     """All folds of the cases, by what their prepared `samples` hold; one that holds nothing out with folds "none"."""
     classes = classes_of(samples, plan)
     if settings.folds == "none":
-        return (said(Fold(tuple(case.id for case in cases), ()), classes, plan),)
+        return (said(Fold(tuple(case.id for case in cases), ()), classes, plan=plan),)
     folds = make_folds(cases, seed=plan.seed, classes=classes)
     if settings.folds == "thirds" and len(folds) > 1:
         folds = make_folds(cases, k=min(3, len(folds)), seed=plan.seed, classes=classes)
-    return tuple(said(fold, classes, plan) for fold in folds)
+    return tuple(said(fold, classes, plan=plan) for fold in folds)
 
 
-def choose_folds(folds: Sequence[Fold], cases: int, settings: TrainSettings, on_note: Note) -> tuple[FoldJob, ...]:
+def choose_folds(folds: Sequence[Fold], cases: int, *, settings: TrainSettings, on_note: Note) -> tuple[FoldJob, ...]:
     """The networks to train: one per fold, or several of different seeds on the same cases.
 
     Raises:
@@ -184,7 +186,7 @@ def classes_of(samples: Mapping[str, Sample], plan: Plan) -> dict[str, dict[str,
     return found
 
 
-def said(fold: Fold, classes: Mapping[str, Mapping[str, int]], plan: Plan) -> Fold:
+def said(fold: Fold, classes: Mapping[str, Mapping[str, int]], *, plan: Plan) -> Fold:
     """The fold with the classes that none of its training cases holds, and a note that names them."""
     seen = {name for case in fold.train for name in classes.get(case, {})}
     unlearnt = tuple(name for name in plan.classes.names[1:] if name not in seen)

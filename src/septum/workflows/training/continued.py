@@ -30,7 +30,7 @@ MAY_CHANGE = {
 """Options that say how a run goes on, not what it makes; minutes and steps are compared with the plan."""
 
 
-def record_data(path: Path, cases: Sequence[Case], folds: Sequence[Fold]) -> None:
+def record_data(path: Path, cases: Sequence[Case], *, folds: Sequence[Fold]) -> None:
     """Write what a run trains on: the digests of its cases, and how they are divided."""
     write_json(path, {"cases": digest_cases(cases), "folds": [unstructure(fold) for fold in folds]})
 
@@ -69,7 +69,7 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [f"{what}: {some(cases)}" for what, cases in kinds.items() if cases]
 
 
-def refuse_other_options(asked: TrainSettings, recorded: TrainSettings, plan: Plan) -> str:
+def refuse_other_options(asked: TrainSettings, recorded: TrainSettings, *, plan: Plan) -> str:
     """Raise `ConfigError` for an option that a resumed run cannot follow; else what holds, in words.
 
     An option at its default is taken for not given.
@@ -104,14 +104,14 @@ class Continued:
     note: str
 
 
-def continue_run(folder: ModelFolder, asked: TrainSettings, plan: Plan, cases: Sequence[Case]) -> Continued:
+def continue_run(folder: ModelFolder, asked: TrainSettings, *, plan: Plan, cases: Sequence[Case]) -> Continued:
     """The settings and the division that a run in `folder` began with, where what is asked for now agrees with them.
 
     Raises:
         ConfigError, DatasetError: as `refuse_other_options` and `recorded_division`.
     """
-    recorded = load_settings(TrainSettings, folder.path / "settings.toml", {})
-    note = refuse_other_options(asked, recorded, plan)
+    recorded = load_settings(TrainSettings, folder.path / "settings.toml", overrides={})
+    note = refuse_other_options(asked, recorded, plan=plan)
     kept = {name: getattr(recorded, name) for name in ("folds",) if asked.folds == TrainSettings().folds}
     now = {name: getattr(asked, name) for name in ("devices", "nodes", "baselines", "patience", "until_dice", "folds")}
     settings = replace(recorded, **{**now, **kept})

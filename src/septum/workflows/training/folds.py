@@ -132,23 +132,23 @@ def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
     outcome = train(
         network,
         inputs,
-        train_config(plan, context.settings, job),
+        config=train_config(plan, context.settings, job=job),
         fabric=fabric,
         objective=get_objective(plan.objective),
         augment=plan.augment,
-        validate=make_validation(held_out, plan, fabric, context.should_stop) if held_out else None,
+        validate=make_validation(held_out, plan, fabric=fabric, should_stop=context.should_stop) if held_out else None,
         state_file=path / "state.pt",
         on_status=tell,
         should_stop=context.should_stop,
         resume=context.resume and (path / "state.pt").exists(),
     )
     if fabric.is_global_zero:
-        keep(outcome, plan, path)
+        keep(outcome, plan, path=path)
     fabric.barrier()
     return outcome
 
 
-def train_config(plan: Plan, settings: TrainSettings, job: FoldJob) -> TrainConfig:
+def train_config(plan: Plan, settings: TrainSettings, *, job: FoldJob) -> TrainConfig:
     """The plan's budget as the training loop takes it; minutes are shared by the folds and their judging."""
     budget = plan.budget
     return TrainConfig(
@@ -179,7 +179,7 @@ def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], lis
     if fold.block is None:
         return training, held_out
     case = next(case for case in context.cases if case.id == fold.val[0])
-    inside = block_mask(case, context.plan, fold.block)
+    inside = block_mask(case, context.plan, block=fold.block)
     labels = held_out[0].labels
     rest, block = np.where(inside, ignore, labels), np.where(inside, labels, ignore)
     objects = training[0].objects
@@ -192,7 +192,7 @@ def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], lis
 
 
 def make_validation(
-    held_out: Sequence[Sample], plan: Plan, fabric: Fabric, should_stop: Callable[[], bool]
+    held_out: Sequence[Sample], plan: Plan, *, fabric: Fabric, should_stop: Callable[[], bool]
 ) -> Callable[[UNet], float]:
     """Mean Dice on whole held-out images, over classes, cases and `guesses` that have one; may raise `Cancelled`."""
     step = max(1, -(-len(held_out) // MOST_VALIDATED))
@@ -202,21 +202,21 @@ def make_validation(
         scores: list[float] = []
         engine = torch_engine([model], device=fabric.device, precision=plan.precision, n_maps=plan.n_maps)
         for sample in chosen:
-            for prediction in guesses(engine, sample, plan, should_stop):
-                scores += _defined_dice(sample.labels, prediction, plan)
+            for prediction in guesses(engine, sample, plan=plan, should_stop=should_stop):
+                scores += _defined_dice(sample.labels, prediction, plan=plan)
         return float(np.mean(scores)) if scores else 0.0
 
     return validate
 
 
-def _defined_dice(truth: NDArray[Any], prediction: NDArray[Any], plan: Plan) -> list[float]:
+def _defined_dice(truth: NDArray[Any], prediction: NDArray[Any], *, plan: Plan) -> list[float]:
     """Dice of the classes for which it is defined."""
     known = range(1, plan.classes.n_classes)
     counts = confusion_counts(truth, prediction, classes=known, ignore=plan.classes.ignore_class)
     return [value for value in map(dice, counts) if np.isfinite(value)]
 
 
-def guesses(engine: Engine, sample: Sample, plan: Plan, should_stop: Callable[[], bool]) -> Iterator[NDArray[Any]]:
+def guesses(engine: Engine, sample: Sample, *, plan: Plan, should_stop: Callable[[], bool]) -> Iterator[NDArray[Any]]:
     """What a network makes of a held-out image: alone; with prompts also told a click, then told a box instead.
 
     A network that takes prompts must not be chosen by what it does without them: where only a prompt can say what is
@@ -225,7 +225,7 @@ def guesses(engine: Engine, sample: Sample, plan: Plan, should_stop: Callable[[]
 
     def told(prompts: Prompts) -> NDArray[Any]:
         inputs = with_prompts(sample.image, plan, prompts=prompts, spacing=sample.spacing)
-        return predict_prepared(engine, inputs, plan, should_stop=should_stop)
+        return predict_prepared(engine, inputs, plan=plan, should_stop=should_stop)
 
     alone = told(Prompts())
     yield alone
@@ -239,10 +239,10 @@ def guesses(engine: Engine, sample: Sample, plan: Plan, should_stop: Callable[[]
         yield told(Prompts((), (box,)))
 
 
-def keep(outcome: Outcome, plan: Plan, path: Path) -> None:
+def keep(outcome: Outcome, plan: Plan, *, path: Path) -> None:
     """Write weights, curves (CSV, PNG, TensorBoard) and how the run ended."""
     model = build(plan.unet)
-    save_model(path / "weights.pt", model, outcome.weights)
+    save_model(path / "weights.pt", model, weights=outcome.weights)
     table = pd.DataFrame(outcome.history)
     write_text(path / "curves.csv", table.to_csv(index=False))
     if len(table):

@@ -81,10 +81,10 @@ class Known:
     def seen(self, look: Look, bench: Bench, *, way: str = "", trained_on: bool = False) -> Seen:
         """How far an image lies from them."""
         image = math.nan if self.images is None else self.images.distance(look.features)
-        return Seen(way, image, network_distance(look, self.networks, bench.members), trained_on)
+        return Seen(way, image, network_distance(look, self.networks, folds=bench.members), trained_on)
 
 
-def know(data: Dataset, fold: Fold, bench: Bench, should_stop: Stop) -> Known:
+def know(data: Dataset, fold: Fold, *, bench: Bench, should_stop: Stop) -> Known:
     """Look at the training images of a fold through its networks; of many, at some spread evenly."""
     looks: list[Look] = []
     for name in fold.train[:: max(1, -(-len(fold.train) // _MOST_REFERENCES))]:
@@ -103,7 +103,7 @@ def know(data: Dataset, fold: Fold, bench: Bench, should_stop: Stop) -> Known:
 
 
 def judge_copies(
-    data: Dataset, fold: Fold, bench: Bench, known: Known, *, seconds: float, should_stop: Stop
+    data: Dataset, fold: Fold, *, bench: Bench, known: Known, seconds: float, should_stop: Stop
 ) -> list[HeldOut]:
     """Rows of spoiled copies, until the time is used: every image once before any of them twice.
 
@@ -112,22 +112,22 @@ def judge_copies(
     """
     started = time.monotonic()
     rows: list[HeldOut] = []
-    for case, way, rng in _trials(data, fold, bench.seed):
+    for case, way, rng in _trials(data, fold, seed=bench.seed):
         if should_stop() or time.monotonic() - started > seconds:
             break
-        image, truth = _part(case, fold, bench.plan)
+        image, truth = _part(case, fold, plan=bench.plan)
         if way:
             array, truth = spoil(image.array, truth, way=way, rng=rng)
             image = Image(array, replace(image.grid, shape=truth.shape), image.channels)
         classes, look = bench.look(image)
         ignore = bench.plan.classes.ignore_class
-        dice = dice_of(truth, np.where(truth == ignore, ignore, classes), bench.plan.classes.n_classes)
+        dice = dice_of(truth, np.where(truth == ignore, ignore, classes), n_classes=bench.plan.classes.n_classes)
         seen = known.seen(look, bench, way=way, trained_on=not fold.val)
-        rows += held_out_rows(case.id, look, dice.tolist(), bench.plan, seen=seen)
+        rows += held_out_rows(case.id, look, dice=dice.tolist(), plan=bench.plan, seen=seen)
     return rows
 
 
-def _trials(data: Dataset, fold: Fold, seed: int) -> Iterator[tuple[Case, str, np.random.Generator]]:
+def _trials(data: Dataset, fold: Fold, *, seed: int) -> Iterator[tuple[Case, str, np.random.Generator]]:
     """Which image is tried in which way, with its own randomness."""
     names = _spread(fold.val, _MOST_CASES) or _spread(fold.train, _FEW_SEEN)
     ways = list(WAYS)
@@ -144,7 +144,7 @@ def _spread(names: Sequence[str], most: int) -> Sequence[str]:
     return names[:: max(1, -(-len(names) // most))]
 
 
-def _part(case: Case, fold: Fold, plan: Plan) -> tuple[Image, NDArray[Any]]:
+def _part(case: Case, fold: Fold, *, plan: Plan) -> tuple[Image, NDArray[Any]]:
     """An image and its classes; of a single image, the block that was held out."""
     image, labels = load_pair(case)
     truth = plan.classes.to_classes(labels.array)

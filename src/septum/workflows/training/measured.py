@@ -97,7 +97,7 @@ PASSES = 20
 """Times that a network should see each image before a person judges it: the estimate of `describe_need` rests on it."""
 
 
-def describe_need(plan: Plan, outcome: Outcome, cases: int) -> str:
+def describe_need(plan: Plan, outcome: Outcome, *, cases: int) -> str:
     """A sentence where a run saw its images too few times to be judged: how long more would take; else empty."""
     seen = outcome.steps * plan.budget.batch / max(cases, 1)
     if outcome.reason == "stopped" or outcome.steps == 0 or seen >= PASSES:
@@ -121,6 +121,7 @@ def finished(folder: ModelFolder, index: int) -> bool:
 def measure(
     folder: ModelFolder,
     data: Dataset,
+    *,
     cases: Sequence[Case],
     jobs: Sequence[FoldJob],
     settings: TrainSettings,
@@ -133,7 +134,7 @@ def measure(
     trained = set(folder.trained_folds())
     tuned = None
     if plan.instances is not None and trained:
-        tuned = tune_decoding(folder, data, jobs, on_progress)
+        tuned = tune_decoding(folder, data, jobs=jobs, on_progress=on_progress)
         plan = replace(plan, instances=tuned.decoding)
         write_text(folder.plan, plan_json(plan))
     found = _Measured([], [], [], [])
@@ -143,7 +144,16 @@ def measure(
     for fold in folds:
         members = [job.index for job in jobs if job.fold == fold and job.index in trained]
         if members:
-            _measure_fold(folder, data, fold, members, found, on_progress, should_stop, seconds=seconds)
+            _measure_fold(
+                folder,
+                data,
+                fold=fold,
+                members=members,
+                into=found,
+                on_progress=on_progress,
+                should_stop=should_stop,
+                seconds=seconds,
+            )
     scores, examples = found.scores, found.examples
     runs = {job.index: _run(folder, job.index) for job in jobs if job.index in trained}
     provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
@@ -162,9 +172,11 @@ def measure(
     methods = None
     if settings.baselines and dice is not None:
         folds = [job.fold for job in jobs if job.index in trained]
-        methods, remark = _baselines(cases, plan, list(dict.fromkeys(folds)), dice, on_progress, should_stop)
+        methods, remark = _baselines(
+            cases, plan, folds=list(dict.fromkeys(folds)), dice=dice, on_progress=on_progress, should_stop=should_stop
+        )
         notes.append(remark)
-    quality = make_quality(found.rows, references, plan, networks=found.networks)
+    quality = make_quality(found.rows, references, plan=plan, networks=found.networks)
     write_quality(folder.quality, quality)
     notes += [f"Of later masks: {said}." for said in [promise(quality)] if said]
     report = write_report(
@@ -180,7 +192,9 @@ def measure(
         extras=Extras(sections=quality_sections(quality, plan)),
     )
     folds = [job.fold for job in jobs if job.index in trained]
-    write_text(folder.path / "card.md", _card(folder, plan, folds, scores, dice, promise(quality)))
+    write_text(
+        folder.path / "card.md", _card(folder, plan, folds=folds, scores=scores, dice=dice, limits=promise(quality))
+    )
     return Measurement(report, dice, len({score.case for score in scores}), promise(quality))
 
 
@@ -202,6 +216,7 @@ def _about_objects(tuned: Tuned) -> str:
 def _baselines(
     cases: Sequence[Case],
     plan: Plan,
+    *,
     folds: Sequence[Fold],
     dice: float,
     on_progress: Callable[[str, float], None],
@@ -244,12 +259,12 @@ class _Measured:
 def _measure_fold(
     folder: ModelFolder,
     data: Dataset,
+    *,
     fold: Fold,
     members: Sequence[int],
     into: _Measured,
     on_progress: Callable[[str, float], None],
     should_stop: Callable[[], bool],
-    *,
     seconds: float,
 ) -> None:
     """The held-out cases of a fold, segmented by the networks that did not see them (several members together), and
@@ -260,26 +275,26 @@ def _measure_fold(
         model = replace(model, engine=compared_with(model.engine, [(model.plan.mirrors[-1],)]))
     bench = Bench(model, tuple(members), model.plan.seed + members[0])
     started = time.monotonic()
-    known = know(data, fold, bench, should_stop)
+    known = know(data, fold, bench=bench, should_stop=should_stop)
     left = seconds - (time.monotonic() - started)
     into.networks.extend(known.networks)
     room = MOST_KEPT - len(into.examples)
     examples: list[Example] = []
     scores: list[Score] = []
     for number, name in enumerate(fold.val):
-        found, example = _measure_case(folder, data.case(name), fold, bench, known, into)
+        found, example = _measure_case(folder, data.case(name), fold=fold, bench=bench, known=known, into=into)
         scores += found
         if len(examples) < room:
             examples.append(example)
         on_progress(f"measuring {name}", (number + 1) / len(fold.val))
-    into.rows.extend(judge_copies(data, fold, bench, known, seconds=left, should_stop=should_stop))
+    into.rows.extend(judge_copies(data, fold, bench=bench, known=known, seconds=left, should_stop=should_stop))
     into.scores.extend(scores)
     kept = {case for _, case in pick_examples(scores)}
     into.examples.extend(example for example in examples if example.case in kept or room > len(examples))
 
 
 def _measure_case(
-    folder: ModelFolder, case: Case, fold: Fold, bench: Bench, known: Known, into: _Measured
+    folder: ModelFolder, case: Case, *, fold: Fold, bench: Bench, known: Known, into: _Measured
 ) -> tuple[Sequence[Score], Example]:
     """A held-out case: its mask is written and scored, and teaches how to grade later ones."""
     plan = bench.plan
@@ -294,23 +309,25 @@ def _measure_case(
         prediction = segment(image, bench.model, look=look, output=output)
     else:
         objects = segment_objects(image, bench.model, look=look)
-        write_objects(output, objects, image, bench.model.settings)
-        prediction, ids = objects.semantic, reference_ids(plan, reference, fold)
+        write_objects(output, objects, image=image, settings=bench.model.settings)
+        prediction, ids = objects.semantic, reference_ids(plan, reference, fold=fold)
         values = object_values(ids, objects.labels.array.astype("int64"), ignored=ids < 0)
-    truth, guess = _comparable(plan, reference, prediction, fold)
-    found = score_case(case.id, truth, guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
+    truth, guess = _comparable(plan, reference, prediction=prediction, fold=fold)
+    found = score_case(case.id, truth, prediction=guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
     found = (replace(found[0], values=values), *found[1:])
     if fold.block is None:  # of a block, the image shows what training saw
         dice = [score.dice for score in found]
-        into.rows.extend(held_out_rows(case.id, look, dice, plan, seen=known.seen(look, bench)))
-    return found, _example(case, image, _shown(truth, plan), _shown(guess, plan))._replace(names=_names(plan))
+        into.rows.extend(held_out_rows(case.id, look, dice=dice, plan=plan, seen=known.seen(look, bench)))
+    return found, _example(case, image, truth=_shown(truth, plan), guess=_shown(guess, plan))._replace(
+        names=_names(plan)
+    )
 
 
-def _example(case: Case, image: Image, truth: Any, guess: Any) -> Example:
+def _example(case: Case, image: Image, *, truth: Any, guess: Any) -> Example:
     return Example(case.id, image.array, truth, guess, image.grid.known_spacing, image.grid.letters)
 
 
-def _comparable(plan: Plan, reference: LabelMap, prediction: LabelMap, fold: Fold) -> tuple[Any, Any]:
+def _comparable(plan: Plan, reference: LabelMap, *, prediction: LabelMap, fold: Fold) -> tuple[Any, Any]:
     """Both as values of the plan's classes in a signed type; what is not to be scored is `UNANNOTATED`."""
     classes = plan.classes.to_classes(reference.array)
     truth = plan.classes.to_values(classes).astype("int32")
@@ -354,6 +371,7 @@ def _run(folder: ModelFolder, index: int) -> Any:
 def _card(
     folder: ModelFolder,
     plan: Plan,
+    *,
     folds: Sequence[Fold],
     scores: Sequence[Score],
     dice: float | None,

@@ -86,7 +86,7 @@ class _Scores:
         case, key = self.cases[index], (index, decoding.foreground)
         if key not in self.basins:
             self.basins[key] = basins_of(case.maps, decoding)
-        found = objects_of(self.basins[key], case.maps, decoding, spacing=case.spacing)
+        found = objects_of(self.basins[key], case.maps, decoding=decoding, spacing=case.spacing)
         overlap = instance_overlap(case.ids, found.labels.astype(np.int64), ignore=-1)
         return average_precision(overlap, thresholds=THRESHOLDS)
 
@@ -95,23 +95,23 @@ class _Scores:
         chosen = start
         for _ in range(ROUNDS):
             for name, values in CHOICES.items():
-                tried = [chosen, *(_with(chosen, name, value) for value in values)]
+                tried = [chosen, *(_with(chosen, name, value=value) for value in values)]
                 chosen = max(tried, key=lambda one: _mean(self.of(one)[list(rows)]))
         return chosen
 
 
-def _with(decoding: Decoding, name: str, value: float) -> Decoding:
+def _with(decoding: Decoding, name: str, *, value: float) -> Decoding:
     changed: dict[str, Any] = {name: value}
     return replace(decoding, **changed)
 
 
 def tune_decoding(
-    folder: ModelFolder, data: Dataset, jobs: Sequence[FoldJob], on_progress: Callable[[str, float], None]
+    folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob], on_progress: Callable[[str, float], None]
 ) -> Tuned:
     """Tune the decoding of a trained model on its held-out images, each predicted by networks that did not see it."""
     plan = folder.read_plan()
     start = plan.instances or Decoding()
-    cases = _held_out(folder, data, plan, jobs, on_progress)
+    cases = _held_out(folder, data, plan=plan, jobs=jobs, on_progress=on_progress)
     start = replace(start, smallest=_smallest([case for case in cases if case.ids.max(initial=0) > 0]))
     if not cases:
         return Tuned(start, ())
@@ -127,7 +127,12 @@ def tune_decoding(
 
 
 def _held_out(
-    folder: ModelFolder, data: Dataset, plan: Plan, jobs: Sequence[FoldJob], on_progress: Callable[[str, float], None]
+    folder: ModelFolder,
+    data: Dataset,
+    *,
+    plan: Plan,
+    jobs: Sequence[FoldJob],
+    on_progress: Callable[[str, float], None],
 ) -> list[_Case]:
     trained = set(folder.trained_folds())
     found: list[_Case] = []
@@ -141,16 +146,16 @@ def _held_out(
         for name in fold.val[:: max(1, -(-len(fold.val) // most))]:
             image, reference = load_pair(data.case(name))
             maps, _, placement = object_maps(image, model)
-            ids = placement.reorient(reference_ids(plan, reference, fold))
+            ids = placement.reorient(reference_ids(plan, reference, fold=fold))
             spacing = tuple(image.grid.spacing[axis] for axis in placement.axes)
             found.append(_Case(name, maps, np.ascontiguousarray(ids), spacing))
             on_progress(f"looking at {name}", len(found) / MOST_CASES)
     return found
 
 
-def reference_ids(plan: Plan, reference: LabelMap, fold: Fold) -> NDArray[np.int32]:
+def reference_ids(plan: Plan, reference: LabelMap, *, fold: Fold) -> NDArray[np.int32]:
     """Ids of the annotated objects on their own grid, -1 where nothing is to be scored."""
-    ids = object_ids(plan.classes.to_classes(reference.array), reference.array, plan.classes)
+    ids = object_ids(plan.classes.to_classes(reference.array), reference.array, class_map=plan.classes)
     if fold.block is not None:
         outside = np.full_like(ids, -1)
         block = block_slices(fold.block, ids.shape)

@@ -44,7 +44,11 @@ def augment_preview(
     cases = [case for case in data.labelled if case.split != "test"]
     settings = TrainSettings(steps=1, seed=seed, axes=axes)
     machine = Machine(choose_device(), "32-true")
-    chosen = read_plan(plan) if plan is not None else derive_plan(data, cases, settings, machine, lambda text: None)
+    chosen = (
+        read_plan(plan)
+        if plan is not None
+        else derive_plan(data, cases, settings=settings, machine=machine, on_note=lambda text: None)
+    )
     columns = math.ceil((count + 1) / math.ceil((count + 1) / PREVIEW_COLUMNS))  # full rows: no gaps to wonder about
     rows = []
     for case in cases[:: max(1, len(cases) // images)][:images]:
@@ -54,8 +58,8 @@ def augment_preview(
             preview(
                 chosen.augment,
                 sample.image,
-                sample.labels,
-                sample.spacing,
+                labels=sample.labels,
+                spacing=sample.spacing,
                 patch=chosen.patch,
                 count=count,
                 seed=seed,

@@ -75,19 +75,30 @@ def train(
 
     def begin() -> str:
         claim(output, resume=resume, overwrite=overwrite)
-        return plan_json(resolve_plan(data, cases, folder, settings, machine, resume, on_note, on_progress))
+        return plan_json(
+            resolve_plan(
+                data,
+                cases,
+                folder=folder,
+                settings=settings,
+                machine=machine,
+                resume=resume,
+                on_note=on_note,
+                on_progress=on_progress,
+            )
+        )
 
     plan = parse_plan(from_first(fabric, begin), what="the plan")
-    went_on = continue_run(folder, asked, plan, cases) if resume else None
+    went_on = continue_run(folder, asked, plan=plan, cases=cases) if resume else None
     if went_on:
         settings = went_on.settings
         on_note(went_on.note)
     prepared = folder.path / "prepared" / str(fabric.global_rank)
-    samples = _prepared(cases, plan, prepared, on_progress)
-    folds = (went_on and went_on.folds) or divide(cases, plan, settings, samples)
+    samples = _prepared(cases, plan, folder=prepared, on_progress=on_progress)
+    folds = (went_on and went_on.folds) or divide(cases, plan, settings=settings, samples=samples)
     if fabric.is_global_zero and not (resume and folder.data.is_file()):
-        record_data(folder.data, cases, folds)
-    jobs = choose_folds(folds, len(cases), settings, on_note)
+        record_data(folder.data, cases, folds=folds)
+    jobs = choose_folds(folds, len(cases), settings=settings, on_note=on_note)
     on_note(outcome.describe(plan, cases))
     stopped = False
     for job in jobs:
@@ -96,7 +107,7 @@ def train(
         context = FoldContext(plan, cases, samples, folder, settings, fabric, on_status, should_stop, resume)
         ended = train_fold(job, context)
         on_note(outcome.describe_end(job, ended))
-        if need := outcome.describe_need(plan, ended, len(job.fold.train)):
+        if need := outcome.describe_need(plan, ended, cases=len(job.fold.train)):
             on_note(need)
         stopped = ended.reason == "stopped"
     references = References.of(list(samples.values()), plan) if fabric.is_global_zero else None
@@ -105,17 +116,26 @@ def train(
     if references is None:
         return TrainResult(folder.path, None, stopped, None, ())
     write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
-    found = outcome.measure(folder, data, cases, jobs, settings, references, on_progress, should_stop)
+    found = outcome.measure(
+        folder,
+        data,
+        cases=cases,
+        jobs=jobs,
+        settings=settings,
+        references=references,
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
     if found.limits:
         on_note(found.limits)
     held_out = tuple(dict.fromkeys(name for job in jobs for name in job.fold.val))
     return TrainResult(folder.path, found.report, stopped, found.dice, held_out)
 
 
-def _prepared(cases: Sequence[Case], plan: Plan, folder: Path, on_progress: Progress) -> dict[str, Sample]:
+def _prepared(cases: Sequence[Case], plan: Plan, *, folder: Path, on_progress: Progress) -> dict[str, Sample]:
     """The samples by name; files that were begun go when somebody stops the run meanwhile."""
     try:
-        return {sample.name: sample for sample in prepare_cases(cases, plan, folder, on_progress=on_progress)}
+        return {sample.name: sample for sample in prepare_cases(cases, plan, folder=folder, on_progress=on_progress)}
     except Cancelled:
         shutil.rmtree(folder, ignore_errors=True)
         raise
