@@ -156,9 +156,7 @@ def small_plan(folder: Path, told: dict[str, Any]) -> Path:
     if not path.is_file():
         data = load_dataset(folder / "cases.csv", axes=None)
         settings = TrainSettings(steps=1, **told)
-        plan = derive_plan(
-            data, data.labelled, settings=settings, machine=Machine("cpu", "32-true"), on_note=lambda note: None
-        )
+        plan = derive_plan(data, data.labelled, settings=settings, machine=Machine("cpu", "32-true"))
         levels = min(3, len(plan.unet.features))
         unet = replace(
             plan.unet, features=(8, 16, 32)[:levels], strides=plan.unet.strides[: levels - 1],

@@ -29,6 +29,10 @@ class GeometryError(SeptumError):
     """Two things that must share a grid do not, or a grid is impossible (zero spacing, singular affine)."""
 
 
+class MismatchError(GeometryError):
+    """An image and its labels contradict each other: a person must say which of them is right."""
+
+
 class DatasetError(SeptumError):
     """A data set is incomplete or inconsistent: missing partner, unknown label value, no labelled case."""
 

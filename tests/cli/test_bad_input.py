@@ -66,7 +66,16 @@ def test_a_label_of_another_shape_is_named(septum, dataset, tmp_path):
 
 def test_a_truncated_image_is_named(septum, dataset, tmp_path):
     truncate(dataset / "images" / "d.png")
-    assert_refused(septum("train", dataset, "-o", tmp_path / "m", "--steps", 1), "d.png")
+    result = septum("train", dataset, "-o", tmp_path / "m", "--steps", 1)
+    assert result.code == 1
+    assert "failed: d: " in result.err
+    assert "d.png" in result.err
+
+
+def test_a_data_set_of_which_half_cannot_be_read_is_refused(septum, dataset, tmp_path):
+    for name in ("b", "d"):
+        truncate(dataset / "images" / f"{name}.png")
+    assert_refused(septum("train", dataset, "-o", tmp_path / "m", "--steps", 1), "2 of 4", "b.png", "d.png")
 
 
 def test_an_unknown_layout_lists_what_is_known(septum, tmp_path):

@@ -88,7 +88,8 @@ def test_colour_masks_are_refused_by_name(septum, dataset, near, tmp_path):
 
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (48, 48, 3), dtype=np.uint8)).save(near / "a.png")
     result = septum("evaluate", near, dataset, "-o", tmp_path / "r")
-    assert result.code == 2
+    assert result.code == 1
+    assert "failed: a: " in result.err
     assert "a.png" in result.err
 
 

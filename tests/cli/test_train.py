@@ -28,7 +28,7 @@ def called(monkeypatch):
             options["on_note"](note)
         return SimpleNamespace(
             model=output, report=output / "report" / "index.html", stopped=seen.get("stop", False), mean_dice=0.87654,
-            held_out=("a", "b"),
+            held_out=("a", "b"), failures=(),
         )  # fmt: skip
 
     monkeypatch.setattr(workflow, "train", train)

@@ -135,10 +135,20 @@ def _quiet(active: bool) -> Iterator[None]:
         if active:
             warnings.showwarning = _show_warning
             logging.disable(logging.INFO)
+        else:
+            _show_tracebacks()
         try:
             yield
         finally:
             logging.disable(before)
+
+
+def _show_tracebacks() -> None:
+    """With --debug, the rooms' remarks on stderr: the traceback of every file that failed among many."""
+    ours = logging.getLogger("septum")
+    if not ours.handlers:
+        ours.addHandler(logging.StreamHandler())
+    ours.setLevel(logging.DEBUG)
 
 
 def _fail(message: str, code: int, *, debug: bool) -> NoReturn:

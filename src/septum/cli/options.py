@@ -79,7 +79,7 @@ def is_first_process() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))
 
 
-def say(text: object) -> None:
-    """A line of results on stdout, once however many processes work."""
+def say(text: object, *, err: bool = False) -> None:
+    """A line of results on stdout (or on stderr), once however many processes work."""
     if is_first_process():
-        typer.echo(text)
+        typer.echo(text, err=err)

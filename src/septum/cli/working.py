@@ -6,7 +6,7 @@ images keeps those that are done; so all commands of one kind end alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -67,6 +67,14 @@ def say_page(page: Path | None) -> None:
         typer.echo(f"look at it: {page.resolve().as_uri()}", err=True)
 
 
+def say_failures(failures: Sequence[tuple[str, str]], summary: str) -> None:
+    """What failed and why, and then how many, on the error stream; nothing where nothing failed."""
+    for name, reason in failures:
+        options.say(f"failed: {name}: {reason}", err=True)
+    if failures:
+        options.say(summary, err=True)
+
+
 def finish_masks(result: Listed, *, stopped: bool) -> None:
     """What failed of many masks, how many were made, and the exit code; errors as `finish`."""
     finish(result, "stopped before the end; the masks listed are complete" if stopped else None, counted="masks")
@@ -83,10 +91,8 @@ def finish(result: Listed, stopped: str | None, *, counted: str | None = None) -
     Raises:
         typer.Exit: 130 when stopped; 1 when some failed; 2 when all did.
     """
-    for name, reason in result.failures:
-        typer.echo(f"failed: {name}: {reason}", err=True)
-    if result.failures and counted:
-        typer.echo(f"{len(result.written)} {counted} written, {len(result.failures)} images failed", err=True)
+    summary = f"{len(result.written)} {counted} written, {len(result.failures)} images failed" if counted else ""
+    say_failures(result.failures, summary or f"{len(result.failures)} images failed")
     if stopped is not None:
         typer.echo(stopped, err=True)
         raise typer.Exit(STOPPED)

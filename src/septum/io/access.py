@@ -14,6 +14,7 @@ from septum.geometry import Image, LabelMap
 from septum.io import naming
 from septum.io.decoded import label_array
 from septum.io.formats import FORMATS, Format, by_suffix, find_format
+from septum.io.safe import reading
 
 
 def read_image(path: Path | str, *, axes: str | None = None, frame: int | None = None) -> Image:
@@ -42,8 +43,10 @@ def read_image(path: Path | str, *, axes: str | None = None, frame: int | None =
     (3.0, 1.0, 1.0)
     """
     path = Path(path)
-    found = find_format(path).read(path, axes=axes, frame=frame, labels=False)
-    return Image(found.array, found.grid, found.channels, (*found.doubts, *_holes(found.array)))
+    known = find_format(path)
+    with reading(path, known.name):
+        found = known.read(path, axes=axes, frame=frame, labels=False)
+        return Image(found.array, found.grid, found.channels, (*found.doubts, *_holes(found.array)))
 
 
 def _holes(array: NDArray[Any]) -> tuple[str, ...]:
@@ -71,8 +74,10 @@ def read_labels(path: Path | str, *, axes: str | None = None, frame: int | None 
     [[0, 2]]
     """
     path = Path(path)
-    found = find_format(path).read(path, axes=axes, frame=frame, labels=True)
-    return LabelMap(label_array(path, found), found.grid, found.names, found.doubts)
+    known = find_format(path)
+    with reading(path, known.name):
+        found = known.read(path, axes=axes, frame=frame, labels=True)
+        return LabelMap(label_array(path, found), found.grid, found.names, found.doubts)
 
 
 def write_labels(path: Path | str, labels: LabelMap) -> None:
@@ -125,7 +130,9 @@ def count_frames(path: Path | str, *, axes: str | None = None) -> int:
     5
     """
     path = Path(path)
-    return find_format(path).count_frames(path, axes=axes)
+    known = find_format(path)
+    with reading(path, known.name):
+        return known.count_frames(path, axes=axes)
 
 
 def _writable(path: Path) -> Format:

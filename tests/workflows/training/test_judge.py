@@ -65,9 +65,7 @@ def narrow_plan(data: Path, path: Path) -> Path:
     """The plan that Septum derives, with a network of two narrow levels: seconds instead of a minute."""
     found = load_dataset(data, axes=None)
     machine = Machine("cpu", "32-true")
-    plan = derive_plan(
-        found, found.labelled, settings=TrainSettings(steps=1), machine=machine, on_note=lambda note: None
-    )
+    plan = derive_plan(found, found.labelled, settings=TrainSettings(steps=1), machine=machine)
     unet = replace(
         plan.unet, features=(8, 16), strides=plan.unet.strides[:1], kernels=plan.unet.kernels[:2], deep_supervision=0
     )

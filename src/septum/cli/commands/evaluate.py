@@ -12,7 +12,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import StopRequest
-from septum.cli.working import hooks_of, say_page
+from septum.cli.working import hooks_of, say_failures, say_page
 
 _MOST_NAMES = 20  # of cases without a partner that go to stderr
 
@@ -194,6 +194,9 @@ def evaluate(
     _list(result.missing_references, "no reference for")
     typer.echo(f"report  {result.report}")
     say_page(result.report)
+    if result.failures:
+        say_failures(result.failures, f"{len(result.failures)} failed; the report holds the others")
+        raise typer.Exit(1)
 
 
 def _list(names: Sequence[str], what: str) -> None:

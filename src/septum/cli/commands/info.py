@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from septum.cli import options
+from septum.cli.working import say_failures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from septum.io import Description
     from septum.workflows.data.cases import Case, Dataset
+    from septum.workflows.runs.failures import Failures
 
 
 _LABEL_WIDTH = 14
@@ -30,17 +32,35 @@ def info(
     Format, shape, channels, spacing with units, orientation, value range, and labels with their counts and volumes;
     of a data set its form, cases, groups and label names.
     """
-    from septum import io
+    from septum.errors import SeptumError
+    from septum.workflows.runs.failures import Failures
 
+    failures, unread = Failures(), 0
     for number, path in enumerate(paths):
         if number:
             typer.echo()
-        if _is_data_set(path):
-            _print_folder(path, axes)
-        else:
-            typer.echo(path)
-            found = io.describe(path, axes=axes)
-            _print_rows([*describe_rows(found), *_slice_rows(path, found.shape)])
+        try:
+            _print_one(path, axes, failures=failures)
+        except SeptumError as error:
+            if len(paths) == 1:
+                raise
+            unread += 1
+            failures.rows.append((str(path), str(error)))
+    if failures.rows:
+        say_failures(failures.rows, f"{len(failures.rows)} files could not be read")
+        raise typer.Exit(2 if unread == len(paths) else 1)
+
+
+def _print_one(path: Path, axes: str | None, *, failures: Failures) -> None:
+    """What a file or a data set is; cases of a data set that cannot be read go to `failures`."""
+    from septum import io
+
+    if _is_data_set(path):
+        _print_folder(path, axes, failures=failures)
+        return
+    typer.echo(path)
+    found = io.describe(path, axes=axes)
+    _print_rows([*describe_rows(found), *_slice_rows(path, found.shape)])
 
 
 def _slice_rows(path: Path, shape: Sequence[int]) -> list[tuple[str, str]]:
@@ -111,7 +131,7 @@ def _print_rows(rows: list[tuple[str, str]]) -> None:
         typer.echo(f"  {what:<{_LABEL_WIDTH}}{value}")
 
 
-def _print_folder(path: Path, axes: str | None) -> None:
+def _print_folder(path: Path, axes: str | None, *, failures: Failures) -> None:
     """A data set where the folder is one; otherwise the images in it, one after the other."""
     from septum import io
     from septum.errors import DatasetError
@@ -127,24 +147,29 @@ def _print_folder(path: Path, axes: str | None) -> None:
             raise
         for entry in images:
             typer.echo(entry)
-            _print_rows(describe_rows(io.describe(entry, axes=axes)))
+            with failures.of(entry.name):
+                _print_rows(describe_rows(io.describe(entry, axes=axes)))
         return
     typer.echo(path)
     _print_rows(dataset_rows(dataset))
-    for line in case_lines(dataset):
+    for line in case_lines(dataset, failures):
         typer.echo(line)
 
 
+UNREADABLE = "cannot be read"
 MOST_CASES = 30
 """Cases of a data set that are listed; each is read for it."""
 
 
-def case_lines(dataset: Dataset) -> list[str]:
-    """A table with a line per case: shape, spacing, channels and type of the image, and what its labels are."""
+def case_lines(dataset: Dataset, failures: Failures) -> list[str]:
+    """A table with a line per case: shape, spacing, channels and type of the image, and what its labels are.
+
+    Cases that cannot be read say so, and why goes to `failures`.
+    """
     if not dataset.cases:
         return []
     rows = [("case", "shape", "spacing", "channels", "type", "labels")]
-    rows += [_case_row(case, dataset) for case in dataset.cases[:MOST_CASES]]
+    rows += [_case_row(case, dataset, failures=failures) for case in dataset.cases[:MOST_CASES]]
     widths = [max(len(row[k]) for row in rows) for k in range(6)]
     lines = [
         "",
@@ -154,35 +179,35 @@ def case_lines(dataset: Dataset) -> list[str]:
     return [*lines, f"  … and {left} more"] if left > 0 else lines
 
 
-def _case_row(case: Case, dataset: Dataset) -> tuple[str, str, str, str, str, str]:
+def _case_row(case: Case, dataset: Dataset, *, failures: Failures) -> tuple[str, str, str, str, str, str]:
     from septum import io
-    from septum.errors import SeptumError
 
     source = case.images[0] if case.images else None
-    try:
-        if source is None:
-            return (case.id, "", "", "", "", _labels_of(case, dataset))
+    if source is None:
+        return (case.id, "", "", "", "", _labels_of(case, dataset, failures=failures))
+    found = None
+    with failures.of(case.id):
         found = io.describe(source.path, axes=source.axes)
-    except SeptumError as error:
-        return (case.id, f"cannot be read: {error}", "", "", "", "")
+    if found is None:
+        return (case.id, UNREADABLE, "", "", "", "")
     shape = " x ".join(str(n) for n in found.shape[-len(found.spacing) :])
     spacing = " x ".join(f"{step:.4g}" for step in found.spacing) + f" {found.units}"
     channels = str(len(case.images)) if len(case.images) > 1 else str(len(found.channels))
-    return (case.id, shape, spacing, channels, found.dtype, _labels_of(case, dataset))
+    return (case.id, shape, spacing, channels, found.dtype, _labels_of(case, dataset, failures=failures))
 
 
-def _labels_of(case: Case, dataset: Dataset) -> str:
+def _labels_of(case: Case, dataset: Dataset, *, failures: Failures) -> str:
     """The label values of a case, or how many objects it has."""
-    from septum.errors import SeptumError
     from septum.workflows.data.cases import UNANNOTATED, load_labels
     from septum.workflows.data.classes import summarise_labels
 
     if case.label is None:
         return "none"
-    try:
+    summary = None
+    with failures.of(f"labels of {case.id}"):
         summary = summarise_labels(case.id, load_labels(case))
-    except SeptumError as error:
-        return f"cannot be read: {error}"
+    if summary is None:
+        return UNREADABLE
     values = [value for value in summary.counts if value not in (0, UNANNOTATED)]
     if dataset.instances or (not dataset.label_names and looks_like_objects(values)):
         return f"{len(values)} objects{'' if dataset.instances else '?'}"

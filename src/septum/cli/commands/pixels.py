@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from septum.cli import options
-from septum.cli.working import until_stopped
+from septum.cli.working import say_failures, until_stopped
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -83,12 +83,16 @@ def pixels(
         "overwrite": overwrite or None,
     }
     from septum.workflows.pipelines.pixels import PixelSettings, train_pixels
+    from septum.workflows.runs.failures import Failures
 
-    chosen = options.resolve(PixelSettings, settings, given=given)
-    learned = until_stopped(partial(train_pixels, images, scribbles, output=output, settings=chosen))
+    chosen, failures = options.resolve(PixelSettings, settings, given=given), Failures()
+    learned = until_stopped(partial(train_pixels, images, scribbles, output=output, settings=chosen, failures=failures))
     for line in _lines(learned):
         typer.echo(line, err=True)
     typer.echo(output)
+    if failures.rows:
+        say_failures(failures.rows, f"{len(failures.rows)} images failed; the classifier was trained without them")
+        raise typer.Exit(1)
 
 
 def _numbers(text: str | None) -> tuple[float, ...] | None:

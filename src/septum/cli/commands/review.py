@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from septum.cli import options
-from septum.cli.working import say_page
+from septum.cli.working import say_failures, say_page
 
 if TYPE_CHECKING:
     from septum.workflows.review.study import Study
@@ -111,6 +111,9 @@ def create(
     typer.echo(f"{made.items} items of {made.cases} cases")
     typer.echo(f"study  {made.folder}")
     typer.echo(f"next   septum review rate {made.folder} --reader NAME")
+    if made.failures:
+        say_failures(made.failures, f"{len(made.failures)} cases failed; the study is without them")
+        raise typer.Exit(1)
 
 
 @app.command("rate", short_help="Rate the items of a study.")

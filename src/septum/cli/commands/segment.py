@@ -13,7 +13,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import STOPPED, WAITING, StopRequest
-from septum.cli.working import finish_masks, hooks_of, say_page
+from septum.cli.working import finish_masks, hooks_of, say_failures, say_page
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -212,6 +212,9 @@ def _suggest(dataset: Path, output: Path, settings: SuggestSettings) -> None:
     typer.echo(f"pipeline  {result.pipeline}")
     typer.echo(f"report    {result.report}")
     say_page(result.report)
+    if result.failures:
+        say_failures(result.failures, f"{len(result.failures)} cases failed; the comparison is without them")
+        raise typer.Exit(1)
 
 
 def _print_methods(name: str | None) -> None:

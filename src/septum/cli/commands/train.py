@@ -13,7 +13,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import STOPPED, StopRequest
-from septum.cli.working import say_page
+from septum.cli.working import say_failures, say_page
 from septum.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -153,6 +153,9 @@ def train(
     if result.stopped and stop.requested():
         typer.echo("stopped before the end; continue with the same command and --resume", err=True)
         raise typer.Exit(STOPPED)
+    if result.failures:
+        say_failures(result.failures, f"{len(result.failures)} cases failed; the model was trained without them")
+        raise typer.Exit(1)
 
 
 def _train(

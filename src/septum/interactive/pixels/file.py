@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from septum.errors import CheckpointError, ConfigError
 from septum.interactive.pixels.classifier import MOST_LABELS, Forecast, PixelClassifier
 from septum.interactive.pixels.features import FeatureSettings, features_of
 from septum.interactive.pixels.forest import Forest
+from septum.io.safe import temporary_path
 
 FORMAT, KIND = 1, "septum-pixel-classifier"
 
@@ -57,11 +57,11 @@ def save_classifier(path: Path, classifier: PixelClassifier) -> None:
         raise ConfigError(f"the file of a classifier must end in {SUFFIX}, got {path.name}; rename it")
     text = json.dumps(header_of(classifier), sort_keys=True)
     header = np.frombuffer(text.encode(), np.uint8)
-    temporary = path.with_name(f".septum-{secrets.token_hex(6)}{SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CheckpointError(f"{path.parent} cannot be made ({error.strerror or error}); choose another") from error
+    temporary = temporary_path(path)
     try:
         with temporary.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, header=header, **classifier.forest.arrays())

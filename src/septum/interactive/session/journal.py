@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from septum.errors import SessionError
+from septum.io.safe import temporary_path
 
 MAGIC = b"SEPTUM-SESSION-1\n"
 
@@ -247,7 +248,7 @@ def write_snapshot(path: Path, records: Iterable[Record]) -> None:
     ...     [dict(record.meta) for record in read_snapshot(Path(folder, "a.septum"))]
     [{'kind': 'note'}]
     """
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = temporary_path(path)
     try:
         with temporary.open("wb") as file:
             file.write(MAGIC)

@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import itertools
 import logging
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 from septum.errors import ConfigError
+from septum.io.safe import temporary_path
 from septum.net.architecture.unet import UNet
 from septum.net.engines.protocol import FloatArray, _check_ensemble, mirrored_signs
 from septum.net.engines.torch import torch_engine
@@ -97,7 +97,7 @@ def export_onnx(model: UNet, path: Path) -> Path:
         dynamic[axis + 2] = dimension + offset if offset else dimension
         sizes.append(least + 2 * unit)
     example = torch.zeros((1, model.config.in_channels, *sizes))
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = temporary_path(path)
     try:
         with _quiet_exporter():
             torch.onnx.export(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 
 from septum.errors import CheckpointError
+from septum.io.safe import temporary_path
 from septum.net.architecture.unet import UNet, UNetConfig, build
 
 FORMAT_VERSION = 1
@@ -36,17 +36,15 @@ def save_tensors(path: Path, content: dict[str, Any]) -> None:
     ...     load_tensors(Path(folder, "state.pt"))["step"]
     3
     """
-    temporary = None
+    temporary = temporary_path(path)
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
+        with temporary.open("wb") as file:
             torch.save({"format_version": FORMAT_VERSION, **content, "digest": digest_of(content)}, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise CheckpointError(f"cannot write {path.name}: {error}; free some space and run again") from error
 
 

@@ -11,8 +11,6 @@ stay apart for colour-blind readers; nothing is told by colour alone.
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +25,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
+from septum.io.safe import temporary_path
 
 ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 
@@ -294,11 +293,10 @@ def _stack(images: Sequence[bytes]) -> bytes:
 
 def _write(path: Path, data: bytes) -> None:
     """Write beside the final name, then rename: a half-written figure never appears."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = temporary_path(path)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
+        temporary.write_bytes(data)
+        temporary.replace(path)
     except OSError:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum import io
-from septum.errors import DatasetError, GeometryError
+from septum.errors import DatasetError, GeometryError, MismatchError
 from septum.geometry import Grid, Image, LabelMap
 from septum.io import naming
 from septum.workflows.data.kept import kept
@@ -237,7 +237,7 @@ def load_pair(case: Case) -> tuple[Image, LabelMap]:
 
     Raises:
         DatasetError: when the case has no labels.
-        GeometryError: when shapes differ, or the grids differ by more than a tenth of a voxel.
+        MismatchError: when shapes differ, or the grids differ by more than a tenth of a voxel.
     """
     image, labels = load_image(case), load_labels(case)
     relation, distance = compare_grids(image.grid, labels.grid)
@@ -249,7 +249,7 @@ def load_pair(case: Case) -> tuple[Image, LabelMap]:
         "shifted": f"image and labels have one shape, but their corners differ by {distance:.2f} voxels",
         "different": f"image and labels have one shape, but their corners differ by {distance:.1f} voxels",
     }[relation]
-    raise GeometryError(
+    raise MismatchError(
         f"image and labels of case {case.id} must lie on one grid: {reason}; "
         "run `septum doctor DATASET --fix OUT`, or draw the labels again on the image"
     )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from septum.errors import ConfigError, DatasetError
 from septum.geometry import LabelMap
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_labels
+from septum.workflows.runs.failures import Failures, listed
 
 _MANY = 20  # undeclared values from which on a person is told how many classes there will be
 
@@ -288,8 +289,11 @@ def infer_classes(
     foreground: bool | None = None,
     cases: Sequence[Case] | None = None,
     on_progress: Callable[[str, float], None] | None = None,
+    failures: Failures | None = None,
 ) -> ClassMap:
     """The class map of a data set's labels; reads the labels of `cases` (default: all labelled) once, one at a time.
+
+    Cases that cannot be read go to `failures`, and the map is that of the others; without a list they are raised.
 
     With `foreground=None` values are taken for instance ids, and become one foreground class, when the data set says
     so (Cell Tracking Challenge), or when no names are declared, some label map has at least 10 values, and
@@ -307,9 +311,12 @@ def infer_classes(
         raise DatasetError(f"{dataset.root} must hold at least one labelled case, got none; annotate an image first")
     summaries = []
     for number, case in enumerate(chosen):
-        summaries.append(summarise_labels(case.id, load_labels(case), background=background))
+        with listed(failures, case.id):
+            summaries.append(summarise_labels(case.id, load_labels(case), background=background))
         if on_progress:
             on_progress(case.id, (number + 1) / len(chosen))
+    if not summaries and failures is not None:
+        raise DatasetError(f"the labels of {dataset.root} must be readable, got none that are; {failures.first}")
     return classes_from(dataset, summaries, background=background, foreground=foreground)
 
 

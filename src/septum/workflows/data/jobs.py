@@ -6,7 +6,6 @@ network, a threshold) is one function that this module is handed.
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from septum import io
 from septum.errors import Cancelled, ConfigError, DatasetError, SeptumError
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.load import load_dataset
+from septum.workflows.runs.failures import Failures
 
 TABLES = (".csv", ".tsv")
 
@@ -131,13 +131,13 @@ def work_through(
 ) -> JobsResult:
     """`work(job, tell)` on every job, where `tell` takes the share of it that is done.
 
-    Failures are collected; a wish to stop, or `Cancelled`, ends the run after the masks written so far.
+    Failures of any kind are collected; a wish to stop, or `Cancelled`, ends the run after the masks written so far.
 
     Raises:
         SeptumError, OSError: when nothing more can be written (disk full or read-only).
     """
     written: list[Path] = []
-    failures: list[tuple[str, str]] = []
+    failures = Failures()
     for number, job in enumerate(jobs):
         if should_stop():
             break
@@ -146,19 +146,10 @@ def work_through(
             on_progress(name, (number + fraction) / len(jobs))
 
         try:
-            work(job, tell)
-            written.append(job.output)
+            with failures.of(job.case.id):
+                work(job, tell)
+                written.append(job.output)
         except Cancelled:
             break
-        except (SeptumError, OSError, MemoryError) as error:
-            if _cannot_write(error):
-                raise
-            failures.append((job.case.id, str(error) or type(error).__name__))
         tell(1.0)
-    return JobsResult(tuple(written), tuple(failures))
-
-
-def _cannot_write(error: BaseException) -> bool:
-    """Whether the disk is full or read-only: then every further image would fail after minutes of work."""
-    codes = {getattr(e, "errno", None) for e in (error, error.__cause__, error.__context__) if e is not None}
-    return bool(codes & {errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+    return JobsResult(tuple(written), tuple(failures.rows))

@@ -30,6 +30,7 @@ from septum.workflows.doctor.checks import (
     facts_of,
 )
 from septum.workflows.doctor.patients import check_patients
+from septum.workflows.runs.failures import Failures
 
 _RASTER = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
@@ -75,17 +76,22 @@ def examine_cases(dataset: Dataset, *, on_progress: Callable[[str, float], None]
 
 def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], Facts | None]:
     """The findings of one case on its own, and what to compare with other cases (`None` when it cannot be read)."""
-    try:
+    failures = Failures()
+    with failures.of(case.id):
         image = load_image(case)
-    except SeptumError as error:
+    if failures.rows:
         mend = "copy the file again from its source, or leave the case out"
-        return [Finding(case.id, "error", "unreadable-image", str(error), mend)], None
-    labels, findings = _open_labels(case)
-    summary = summarise_labels(case.id, labels) if labels is not None else None
-    opened = Opened(case, image, labels, summary)
-    for check in CASE_CHECKS:
-        findings += check(opened, dataset)
-    return findings, facts_of(opened)
+        return [Finding(case.id, "error", "unreadable-image", failures.rows[0][1], mend)], None
+    findings: list[Finding] = []
+    with failures.of(case.id):
+        labels, findings = _open_labels(case)
+        summary = summarise_labels(case.id, labels) if labels is not None else None
+        opened = Opened(case, image, labels, summary)
+        for check in CASE_CHECKS:
+            findings += check(opened, dataset)
+        return findings, facts_of(opened)
+    mend = "copy the files again from their source, or leave the case out"
+    return [*findings, Finding(case.id, "error", "cannot-be-checked", failures.rows[0][1], mend)], None
 
 
 def _open_labels(case: Case) -> tuple[LabelMap | None, list[Finding]]:

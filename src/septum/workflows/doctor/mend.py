@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,13 +19,15 @@ from numpy.typing import NDArray
 
 import septum
 from septum import io
-from septum.errors import ConfigError, DatasetError, SeptumError
+from septum.errors import ConfigError, DatasetError
 from septum.geometry import Image, LabelMap
+from septum.io.safe import scratch_folder
 from septum.workflows.data.cases import Case, Dataset, Source, load_image
 from septum.workflows.data.load import load_dataset
 from septum.workflows.doctor.checks import Finding
 from septum.workflows.doctor.examine import examine_cases
 from septum.workflows.doctor.labels import Mending, collect_colours, dominant_value, mend_labels
+from septum.workflows.runs.failures import Failures
 
 LOG_NAME = "doctor-log.json"
 
@@ -91,16 +92,14 @@ def mend(
     _check_output(target, dataset, overwrite=overwrite)
     found = examine_cases(dataset) if findings is None else findings
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        log = _write_copy(dataset, temporary, target=target, findings=found, on_progress=on_progress)
-        _move_into_place(temporary, target)
+        with scratch_folder(target.parent) as temporary:
+            log = _write_copy(dataset, temporary, target=target, findings=found, on_progress=on_progress)
+            _move_into_place(temporary, target)
     except OSError as error:
         raise DatasetError(
             f"the copy {target} could not be written: {error}; free space or choose another folder"
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return log
 
 
@@ -144,12 +143,12 @@ def _write_copy(
     kept: list[tuple[Case, list[Path]]] = []
     for number, case in enumerate(dataset.cases):
         if case.id not in hopeless:
-            try:
+            failures = Failures()
+            with failures.of(case.id):
                 files, made = _write_case(case, folder, codes=codes.get(case.id, set()), mending=mending)
                 kept.append((case, files))
                 changes += made
-            except SeptumError as error:
-                left_out.append((case.id, str(error)))
+            left_out += failures.rows
         if on_progress:
             on_progress(case.id, (number + 1) / len(dataset.cases))
     if not kept:

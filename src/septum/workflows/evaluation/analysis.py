@@ -48,13 +48,15 @@ class _Named(Protocol):
 
 @dataclass(frozen=True)
 class Analysis:
-    """Sections of the page, tables for programs, sentences for the reader, and lines for the terminal."""
+    """Sections of the page, tables for programs, sentences for the reader, lines for the terminal; (name, reason) of
+    files that could not be used."""
 
     sections: tuple[Section, ...] = ()
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     explorer: Explorer | None = None
+    failures: tuple[tuple[str, str], ...] = ()
 
     def __add__(self, other: Analysis) -> Analysis:
         return Analysis(
@@ -63,6 +65,7 @@ class Analysis:
             self.notes + other.notes,
             self.lines + other.lines,
             other.explorer or self.explorer,
+            self.failures + other.failures,
         )
 
     def extras(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from septum.errors import ConfigError, DatasetError
+from septum.io.safe import reserved_array, scratch_folder
 from septum.metrics import summarise
 from septum.metrics.calibration import (
     CalibrationCounts,
@@ -43,6 +44,7 @@ from septum.workflows.evaluation.probability_maps import (
     values_of,
 )
 from septum.workflows.evaluation.settings import EvaluateSettings
+from septum.workflows.runs.failures import attempt, parted
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 
@@ -98,18 +100,21 @@ def calibrate(
     """
     found: list[Calibrated] = []
     notes: list[str] = []
+    failures: list[tuple[str, str]] = []
     for method in (m for m in methods if m.name in folders):
         maps, said = find_maps(folders[method.name], [pair.case for pair in method.pairs])
         notes += [f"{method.name}: {note}" if method.name else note for note in said]
         measured = pool.map(
-            partial(calibrate_case, coding=codings[method.name], method=method.name),
+            partial(attempt, partial(calibrate_case, coding=codings[method.name], method=method.name)),
             maps,
             name_of=case_of,
             on_progress=lambda case, part: hooks.on_progress(f"probabilities of {case}", part),
             should_stop=hooks.should_stop,
         )
-        found += [one for case in measured for one in case]
-    return _analysis(found, groups, notes=tuple(notes))
+        done, failed = parted(maps, measured)
+        found += [one for _, case in done for one in case]
+        failures += [(f"probability map of {one.case.id}", reason) for one, reason in failed]
+    return replace(_analysis(found, groups, notes=tuple(notes)), failures=tuple(failures))
 
 
 def case_of(maps: CaseMaps) -> str:
@@ -126,9 +131,9 @@ def calibrate_case(maps: CaseMaps, *, coding: Coding, method: str) -> list[Calib
     values = values_of(maps, coding)
     complete = len(values) > 2 and {coding.background, *coding.labels} <= set(values)
     found = []
-    with tempfile.TemporaryDirectory(prefix="septum-") as scratch:
+    with scratch_folder(Path(tempfile.gettempdir())) as scratch:
         shape = (len(values) if complete else 1, *grid.shape)
-        stack = np.lib.format.open_memmap(Path(scratch) / "maps.npy", mode="w+", dtype=np.float32, shape=shape)
+        stack = reserved_array(scratch / "maps.bin", shape, dtype=np.float32)
         for place, value in enumerate(values):
             prob = read_probability(maps, coding, value=value, grid=grid)
             if complete:

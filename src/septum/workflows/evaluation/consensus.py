@@ -8,7 +8,6 @@ training. Copies of another reader would vote twice, so only independent readers
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from septum import io
 from septum.errors import ConfigError
 from septum.geometry import LabelMap
 from septum.geometry.arrays import bounding_box
+from septum.io.safe import scratch_folder
 from septum.metrics import joint_table
 from septum.metrics.consensus import VoxelAgreement, majority_vote, staple, vote_patterns, voxel_agreement
 from septum.workflows.evaluation.coding import Coding
@@ -32,6 +32,7 @@ from septum.workflows.evaluation.methods import Method
 from septum.workflows.evaluation.pairs import Pair, on_one_lattice, read_pair
 from septum.workflows.evaluation.scoring import ignored_samples
 from septum.workflows.evaluation.settings import EvaluateSettings
+from septum.workflows.runs.failures import attempt, parted
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.scores.scores import Score, scores_from_table
@@ -64,9 +65,10 @@ class ReadTogether:
 
 @dataclass(frozen=True)
 class Together:
-    """All cases that at least two independent readers hold."""
+    """All cases that at least two independent readers hold; (case, reason) of those that could not be compared."""
 
     cases: tuple[ReadTogether, ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
 
     def kappa(self, first: str, second: str, *, cases: Sequence[str]) -> NDArray[np.float64]:
         """Cohen's κ of two readers in each of `cases`, nan where one of them lacks it."""
@@ -142,18 +144,20 @@ def read_together(
         if settings.consensus is not None:
             target = settings.consensus.resolve()
             target.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(dir=target, prefix=".septum-"))
-            stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+            scratch = stack.enter_context(scratch_folder(target))
         found = pool.map(
-            partial(read_case, codings=dict(codings), resample=settings.resample, folder=scratch),
+            partial(attempt, partial(read_case, codings=dict(codings), resample=settings.resample, folder=scratch)),
             cases,
             name_of=name_of,
             on_progress=lambda case, part: hooks.on_progress(f"readers of {case}", part),
             should_stop=hooks.should_stop,
         )
+        done, failed = parted(cases, found)
         if scratch is not None:
             _put_in_place(scratch, target)
-    return Together(tuple(found))
+    for case, reason in failed:
+        hooks.on_note(f"the readers of {case.id} could not be compared: {reason}")
+    return Together(tuple(read for _, read in done), tuple((case.id, reason) for case, reason in failed))
 
 
 def _put_in_place(scratch: Path, target: Path) -> None:

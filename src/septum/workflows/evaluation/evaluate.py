@@ -9,7 +9,7 @@ in the report.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,11 @@ from septum.workflows.evaluation.pairs import Measured, beyond_the_edges, image_
 from septum.workflows.evaluation.readers import reader_ceiling
 from septum.workflows.evaluation.scoring import plan_scoring, score_method
 from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
+from septum.workflows.runs.failures import Failed, Failures, parted
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool, check_workers
 from septum.workflows.runs.settings import unstructure, write_settings
+from septum.workflows.runs.words import some
 from septum.workflows.scores.measures import check_policy, families_of
 from septum.workflows.scores.report_folder import refuse_results, write_report
 from septum.workflows.scores.scores import Score, mean_dice, pick_examples
@@ -43,7 +45,8 @@ class EvaluationResult:
     """What an evaluation found: the report, scores per case and label, and what could not be scored.
 
     `scores` are those of all methods, in their order; `missing_*` are case names, with the method where there are
-    several; `lines` are what the comparison found, in words; `asked` the scores that were asked for beyond the usual.
+    several; `lines` are what the comparison found, in words; `asked` the scores that were asked for beyond the usual;
+    `failures` what could not be read or scored, and why.
     """
 
     report: Path
@@ -54,6 +57,7 @@ class EvaluationResult:
     summary: pd.DataFrame = field(repr=False, compare=False)
     lines: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
 
     @property
     def mean_dice(self) -> float:
@@ -97,16 +101,22 @@ def evaluate(
     methods, notes = pair_sets(dataset, predictions, readers=readers or {}, settings=settings)
     maps = folders_of(settings, methods)
     with CasePool(settings.workers) as pool:
-        counted = [_count(method, settings, hooks=hooks, pool=pool) for method in methods]
+        methods, counted = _counted(methods, settings, hooks=hooks, pool=pool)
         coding, more = _decide(dataset, methods, counted=counted, settings=settings)
         table, about = _case_table(settings, methods[0])
         plan = plan_scoring(coding, counted, settings=settings)
-        found = [
+        scored = [
             score_method(m, c, scoring=plan, settings=settings, hooks=hooks, table=table, pool=pool)
             for m, c in zip(methods, counted, strict=True)
         ]
+        methods, found = [method for method, _ in scored], [scores for _, scores in scored]
         scores = tuple(score for method in found for score in method)
-        notes += [*more, *about, *_odd(methods, found, codings=coding, membranes="em" in families_of(settings.metrics))]
+        notes += [
+            *more,
+            *about,
+            *_lost(methods),
+            *_odd(methods, found, codings=coding, membranes="em" in families_of(settings.metrics)),
+        ]
         ndim = counted[0][0].grid.ndim
         analysis = analyse(scores, methods, stratify=settings.stratify, table=table, ndim=ndim)
         if readers:
@@ -124,7 +134,7 @@ def evaluate(
     for sentence in notes:
         hooks.on_note(sentence)
     summary = summary_table(scores)
-    report = _write(
+    report, undrawn = _write(
         output,
         references,
         methods=methods,
@@ -140,7 +150,11 @@ def evaluate(
     write_settings(output / SETTINGS, settings)
     missing = tuple(_of(method, case, methods=methods) for method in methods for case in method.missing)
     surplus = tuple(_of(method, case, methods=methods) for method in methods for case in method.surplus)
-    return EvaluationResult(report, scores, tuple(notes), missing, surplus, summary, analysis.lines, settings.asked)
+    failures = [(_of(m, case, methods=methods), reason) for m in methods for case, reason in m.failed]
+    failures += [*analysis.failures, *undrawn]
+    return EvaluationResult(
+        report, scores, tuple(notes), missing, surplus, summary, analysis.lines, settings.asked, tuple(failures)
+    )
 
 
 def _check(output: Path, settings: EvaluateSettings) -> None:
@@ -155,7 +169,20 @@ def _of(method: Method, case: str, *, methods: Sequence[Method]) -> str:
     return case if len(methods) == 1 else f"{case} ({method.name})"
 
 
-def _count(method: Method, settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool) -> list[Measured]:
+def _counted(
+    methods: Sequence[Method], settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool
+) -> tuple[list[Method], list[list[Measured]]]:
+    """The counts of every method, and the methods with the pairs that could be read."""
+    kept, counted = [], []
+    for method in methods:
+        done, failed = parted(method.pairs, _count(method, settings, hooks=hooks, pool=pool))
+        rows = tuple((pair.case.id, reason) for pair, reason in failed)
+        kept.append(replace(method, pairs=tuple(pair for pair, _ in done), failed=rows))
+        counted.append([measured for _, measured in done])
+    return kept, counted
+
+
+def _count(method: Method, settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool) -> list[Measured | Failed]:
     return measure(
         method.pairs,
         background=settings.background,
@@ -200,6 +227,16 @@ def _case_table(settings: EvaluateSettings, method: Method) -> tuple[CaseTable |
     return table, list(table.notes)
 
 
+def _lost(methods: Sequence[Method]) -> list[str]:
+    """A sentence for each method about cases that could not be scored; the report lists them with their reasons."""
+    return [
+        f"{len(m.failed)} of {len(m.failed) + len(m.pairs)} cases{f' of {m.name}' if m.name else ''} could not be read "
+        f"or scored, and the figures are those of the others: {some([case for case, _ in m.failed])}."
+        for m in methods
+        if m.failed
+    ]
+
+
 def _odd(
     methods: Sequence[Method], found: Sequence[Sequence[Score]], *, codings: Mapping[str, Coding], membranes: bool
 ) -> list[str]:
@@ -241,27 +278,35 @@ def _write(
     summary: pd.DataFrame,
     settings: EvaluateSettings,
     hooks: Hooks,
-) -> Path:
-    """The report: pictures of the first method's cases, and everything the analysis made."""
+) -> tuple[Path, list[tuple[str, str]]]:
+    """The report: pictures of the first method's cases, and everything the analysis made; (name, reason) of pictures
+    that could not be drawn."""
     main, scores = methods[0], list(found[0])
     wanted = choose_pictures(scores, gallery=settings.gallery)
     pairs = {pair.case.id: pair for pair in main.pairs}
     objects = "instances" in families_of(settings.metrics) and codings[main.name].foreground is not None
     draw = partial(example_of, coding=codings[main.name], resample=settings.resample, objects=objects)
+    undrawn = Failures()
     drawn = draw_cases(
         [pairs[case] for case in wanted],
         pictures,
         example=draw,
         on_progress=hooks.on_progress,
         should_stop=hooks.should_stop,
+        failures=undrawn,
     )
     chosen = {case for _, case in pick_examples(scores)}
     whose = " and ".join(method.name for method in methods if not method.reader) or _name(main)
-    return write_report(
+    examples = []
+    for case in pairs:
+        if case in chosen:
+            with undrawn.of(f"picture of {case}"):
+                examples.append(draw(pairs[case], pictures.get(case)))
+    report = write_report(
         output,
         [score for method in found for score in method],
         title=f"Evaluation: {whose} against {references.name}",
-        examples=[draw(pairs[case], pictures.get(case)) for case in pairs if case in chosen],
+        examples=examples,
         provenance=_provenance(methods, references, coding=codings[main.name], settings=settings),
         notes=notes,
         not_scored=[
@@ -269,12 +314,14 @@ def _write(
             for method in methods
             for cases, reason in ((method.missing, "no prediction"), (method.surplus, "no reference"))
             for case in cases
-        ],
+        ]
+        + [(_of(method, case, methods=methods), reason) for method in methods for case, reason in method.failed],
         extras=analysis.extras(
             scores, drawn, gallery=settings.gallery, policy=settings.policy, objects=objects, cards=settings.asked
         ),
         summary=summary,
     )
+    return report, list(dict(undrawn.rows).items())
 
 
 def _name(method: Method) -> str:

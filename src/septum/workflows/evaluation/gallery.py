@@ -20,6 +20,7 @@ from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.classes import from_zero
 from septum.workflows.evaluation.coding import Coding
 from septum.workflows.evaluation.pairs import Pair, read_pair
+from septum.workflows.runs.failures import Failures
 from septum.workflows.scores.scores import Score, case_means
 
 MOST_PICTURES = 60
@@ -49,8 +50,9 @@ def draw_cases(
     example: Callable[[Pair, Case | None], Example],
     on_progress: Callable[[str, float], None],
     should_stop: Callable[[], bool],
+    failures: Failures,
 ) -> dict[str, Panel]:
-    """Small pictures by case id, in the order of `pairs`.
+    """Small pictures by case id, in the order of `pairs`; what cannot be drawn goes to `failures`.
 
     Raises:
         Cancelled: when `should_stop` says so.
@@ -59,7 +61,8 @@ def draw_cases(
     for number, pair in enumerate(pairs):
         if should_stop():
             raise Cancelled
-        drawn[pair.case.id] = overlay.thumbnail(example(pair, pictures.get(pair.case.id)))
+        with failures.of(f"picture of {pair.case.id}"):
+            drawn[pair.case.id] = overlay.thumbnail(example(pair, pictures.get(pair.case.id)))
         on_progress(f"drawing {pair.case.id}", (number + 1) / len(pairs))
     return drawn
 

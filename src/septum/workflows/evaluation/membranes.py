@@ -26,6 +26,7 @@ from septum.workflows.evaluation.analysis import Analysis
 from septum.workflows.evaluation.coding import Coding
 from septum.workflows.evaluation.methods import Method
 from septum.workflows.evaluation.probability_maps import CaseMaps, find_maps, open_reference, read_probability
+from septum.workflows.runs.failures import attempt, parted
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 
@@ -66,13 +67,15 @@ def membrane_curves(
             )
         maps, _ = find_maps(folders[method.name], [pair.case for pair in method.pairs])  # calibration says who has none
         curves = pool.map(
-            partial(section_curve, coding=coding),
+            partial(attempt, partial(section_curve, coding=coding)),
             maps,
             name_of=case_of,
             on_progress=lambda case, part: hooks.on_progress(f"membranes of {case}", part),
             should_stop=hooks.should_stop,
         )
-        found[method.name] = {m.case.id: curve for m, curve in zip(maps, curves, strict=True)}
+        done, failed = parted(maps, curves)  # calibration lists maps that cannot be read
+        notes += [f"The membranes of {m.case.id} could not be scored: {reason}" for m, reason in failed]
+        found[method.name] = {m.case.id: curve for m, curve in done}
     return _analysis(found, groups, notes=tuple(notes))
 
 

@@ -18,13 +18,15 @@ from septum.workflows.evaluation.settings import EvaluateSettings
 
 @dataclass(frozen=True)
 class Method:
-    """One set of masks against the references: its name, its pairs, and the cases without a partner."""
+    """One set of masks against the references: its name, its pairs, the cases without a partner, and (case, reason) of
+    those that could not be scored."""
 
     name: str
     pairs: tuple[Pair, ...]
     missing: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()
     reader: bool = False
+    failed: tuple[tuple[str, str], ...] = ()
 
 
 def pair_sets(

@@ -26,6 +26,7 @@ from septum.workflows.data.load import load_dataset
 from septum.workflows.data.masks import _has_images_beside, is_plain, mask_cases
 from septum.workflows.data.matching import match_stems
 from septum.workflows.evaluation.covering import cover, padded
+from septum.workflows.runs.failures import Failed, attempt
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.runs.words import some
 
@@ -175,11 +176,18 @@ def _same_view(reference: Grid, shape: tuple[int, ...]) -> Grid:
     return replace(reference, shape=shape, affine=affine)
 
 
-def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | str:
+@dataclass(frozen=True)
+class Apart:
+    """Stands where a pair would be measured: how its grids differ."""
+
+    difference: str
+
+
+def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | Apart:
     """Read and count a pair; how its grids differ where they do."""
     opened = read_pair(pair, resample=resample, background=background)
     if opened.difference:
-        return opened.difference
+        return Apart(opened.difference)
     reference = opened.reference
     table = joint_table(reference.array, opened.prediction.array)
     summary = _summary(pair, reference, table=table, background=background)
@@ -195,22 +203,22 @@ def measure(
     pool: CasePool | None = None,
     on_progress: Callable[[str, float], None] = lambda case, fraction: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> list[Measured]:
-    """Read and count every pair; grids that differ are collected and refused together.
+) -> list[Measured | Failed]:
+    """Read and count every pair, or why it could not be; grids that differ are collected and refused together.
 
     Raises:
         GeometryError: predictions on other grids than their references.
         Cancelled: when `should_stop` says so.
     """
     found = (pool or CasePool()).map(
-        partial(count_pair, background=background, resample=resample),
+        partial(attempt, partial(count_pair, background=background, resample=resample)),
         pairs,
         name_of=name_of,
         on_progress=on_progress,
         should_stop=should_stop,
     )
-    refused = [f"{p.case.id} ({difference})" for p, difference in zip(pairs, found, strict=True)
-               if isinstance(difference, str)]  # fmt: skip
+    refused = [f"{p.case.id} ({one.difference})" for p, one in zip(pairs, found, strict=True)
+               if isinstance(one, Apart)]  # fmt: skip
     if refused:
         mend = "check that they belong together"
         if not resample:
@@ -219,7 +227,7 @@ def measure(
             f"cannot compare: reference and prediction lie on different grids in {len(refused)} of {len(pairs)} cases: "
             f"{'; '.join(refused[:5])}{' …' if len(refused) > 5 else ''}; {mend}"
         )
-    return [one for one in found if isinstance(one, Measured)]
+    return [one for one in found if not isinstance(one, Apart)]
 
 
 def beyond_the_edges(measured: Sequence[Measured], whose: str) -> list[str]:

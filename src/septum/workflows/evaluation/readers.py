@@ -29,6 +29,7 @@ from septum.workflows.evaluation.consensus import KINDS, Together, read_together
 from septum.workflows.evaluation.methods import Method
 from septum.workflows.evaluation.pairs import Pair, measure
 from septum.workflows.evaluation.settings import EvaluateSettings
+from septum.workflows.runs.failures import Failed
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.scores.scores import Score, scores_from_table
@@ -98,7 +99,8 @@ def reader_ceiling(
         for first, second in copies
     ]
     tables = {"readers": pd.DataFrame(rows)} | ({"voxels": together.table()} if together.cases else {})
-    return Analysis((section,), tables, tuple(notes), _lines(scored, agreed, together=together))
+    lines = _lines(scored, agreed, together=together)
+    return Analysis((section,), tables, tuple(notes), lines, failures=together.failures)
 
 
 def _whose(name: str) -> str:
@@ -129,6 +131,9 @@ def _between(
     )
     scores: list[Score] = []
     for pair, m in zip(common, found, strict=True):
+        if isinstance(m, Failed):
+            hooks.on_note(f"{first.name} and {second.name} could not be compared in {pair.case.id}: {m.reason}")
+            continue
         table = JointTable(one.prediction(m.table.reference), two.prediction(m.table.prediction), m.table.voxels)
         scores += scores_from_table(pair.case.id, table, labels=one.labels, group=pair.case.group)
     return scores

@@ -21,6 +21,7 @@ from septum.workflows.evaluation.coding import Coding
 from septum.workflows.evaluation.methods import Method
 from septum.workflows.evaluation.pairs import Measured, Pair, name_of, read_pair
 from septum.workflows.evaluation.settings import EvaluateSettings
+from septum.workflows.runs.failures import Failed, attempt, parted
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.scores.measures import (
@@ -97,21 +98,26 @@ def score_method(
     hooks: Hooks,
     table: CaseTable | None,
     pool: CasePool,
-) -> list[Score]:
-    """Scores of all cases of a method: from the counts, and from the arrays where a family needs them."""
+) -> tuple[Method, list[Score]]:
+    """Scores of all cases of a method: from the counts, and from the arrays where a family needs them; with the method
+    without the cases that could not be scored."""
     wanted = scoring[method.name]
     groups = table.column(settings.groups) if table and settings.groups else {}
-    more: Sequence[Mapping[int, Mapping[str, float]]] = [{}] * len(measured)
+    more: Sequence[Mapping[int, Mapping[str, float]] | Failed] = [{}] * len(measured)
     if set(wanted.families) != {"overlap"}:
         more = pool.map(
-            partial(score_arrays, scoring=wanted),
+            partial(attempt, partial(score_arrays, scoring=wanted)),
             method.pairs,
             name_of=name_of,
             on_progress=lambda case, fraction: hooks.on_progress(f"measuring {case}", fraction),
             should_stop=hooks.should_stop,
         )
+    done, failed = parted(measured, more)
+    lost = {one.case.id: reason for one, reason in failed}
+    kept = tuple(pair for pair in method.pairs if pair.case.id not in lost)
+    method = replace(method, pairs=kept, failed=(*method.failed, *lost.items()))
     scores = []
-    for one, values in zip(measured, more, strict=True):
+    for one, values in done:
         group = groups.get(one.case.id, one.case.group)
         counts = scores_from_table(
             one.case.id, wanted.coding.apply(one.table), labels=wanted.coding.labels, group=group
@@ -122,7 +128,7 @@ def score_method(
         for score in counts:
             own = overlap_values(score.counts, policy=settings.policy) | whole | dict(values.get(score.label, {}))
             scores.append(replace(score, method=method.name, values=own, sample_size=size))
-    return scores
+    return method, scores
 
 
 def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]:

@@ -18,6 +18,7 @@ from septum.errors import DatasetError
 from septum.geometry.placement import Placement
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
+from septum.workflows.runs.failures import Failures, listed
 
 MOST_CASES = 40
 """A fingerprint is taken from at most so many cases, spread evenly: its medians do not change with more."""
@@ -95,9 +96,13 @@ class _Look:
 
 
 def take_fingerprint(
-    cases: Sequence[Case], classes: ClassMap, *, on_progress: Callable[[str, float], None] | None = None
+    cases: Sequence[Case],
+    classes: ClassMap,
+    *,
+    on_progress: Callable[[str, float], None] | None = None,
+    failures: Failures | None = None,
 ) -> Fingerprint:
-    """Look at labelled `cases`, one at a time.
+    """Look at labelled `cases`, one at a time; those that cannot be read go to `failures`, where it is given.
 
     Raises:
         DatasetError: when planes and volumes are mixed.
@@ -106,9 +111,12 @@ def take_fingerprint(
     step = max(1, -(-len(cases) // MOST_CASES))
     looks = []
     for number, case in enumerate(cases[::step]):
-        looks.append(_look(case, classes))
+        with listed(failures, case.id):
+            looks.append(_look(case, classes))
         if on_progress:
             on_progress(f"looking at {case.id}", (number + 1) * step / len(cases))
+    if not looks and failures is not None:
+        raise DatasetError(f"images and labels must be readable, got none that are; {failures.first}")
     dimensions = sorted({len(look.shape) for look in looks})
     if len(dimensions) > 1:
         raise DatasetError("a data set must hold planes or volumes, got both; put them into two data sets")

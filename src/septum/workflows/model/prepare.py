@@ -26,6 +26,7 @@ from septum.workflows.data.cases import Case, load_image, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.folds import block_slices
 from septum.workflows.model.plan import Normalisation, Plan
+from septum.workflows.runs.failures import Failures, listed
 
 STATISTICS_FROM = 1_000_000
 """Percentiles of larger images are taken from about so many evenly spaced samples."""
@@ -192,15 +193,24 @@ def _maps(objects: NDArray[Any], spacing: tuple[float, ...], *, plan: Plan) -> N
 
 
 def prepare_cases(
-    cases: Sequence[Case], plan: Plan, *, folder: Path, on_progress: Callable[[str, float], None]
+    cases: Sequence[Case],
+    plan: Plan,
+    *,
+    folder: Path,
+    on_progress: Callable[[str, float], None],
+    failures: Failures | None = None,
 ) -> tuple[Sample, ...]:
-    """All cases as samples; held in memory up to `IN_MEMORY_BYTES`, beyond that memory-mapped from `folder`."""
+    """All cases as samples; held in memory up to `IN_MEMORY_BYTES`, beyond that memory-mapped from `folder`.
+
+    Cases that cannot be prepared go to `failures`, where it is given.
+    """
     samples: list[Sample] = []
     used = 0
     for number, case in enumerate(cases):
-        sample = to_sample(case, plan)
-        used += sample.image.nbytes + sample.labels.nbytes
-        samples.append(sample if used <= IN_MEMORY_BYTES else _to_file(sample, folder))
+        with listed(failures, case.id):
+            sample = to_sample(case, plan)
+            used += sample.image.nbytes + sample.labels.nbytes
+            samples.append(sample if used <= IN_MEMORY_BYTES else _to_file(sample, folder))
         on_progress(f"preparing {case.id}", (number + 1) / len(cases))
     return tuple(samples)
 

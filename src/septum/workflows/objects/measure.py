@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from septum.errors import Cancelled, ConfigError, DatasetError, GeometryError, SeptumError
+from septum.errors import Cancelled, ConfigError, DatasetError, GeometryError
 from septum.geometry import LabelMap
 from septum.instances.measure import length_unit, measure_objects
 from septum.instances.split import split_objects
@@ -24,6 +24,7 @@ from septum.workflows.data.masks import mask_cases
 from septum.workflows.objects.conditions import Conditions, find_conditions
 from septum.workflows.objects.measure_page import picture_of, publish_page
 from septum.workflows.objects.split import images_of, read_mask
+from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.settings import write_settings
 
@@ -78,7 +79,7 @@ class _Gathered:
     objects: list[pd.DataFrame]
     images: list[dict[str, Any]]
     pictures: list[Any]
-    failures: list[tuple[str, str]]
+    failures: Failures
     split: list[str]
 
 
@@ -102,7 +103,7 @@ def measure(
     beside = images_of(cases, images)
     found = _gather(cases, beside, conditions=conditions, settings=settings, hooks=hooks)
     if not found.images:
-        raise DatasetError(f"{masks} must hold a mask that can be read, got none: {found.failures[0][1]}")
+        raise DatasetError(f"{masks} must hold a mask that can be read, got none: {found.failures.first}")
     objects = pd.concat([rows for rows in found.objects if len(rows)] or found.objects[:1], ignore_index=True)
     by_image = pd.DataFrame(found.images)
     units = units_of(by_image)
@@ -116,7 +117,7 @@ def measure(
         tiles=found.pictures, unit=conditions.unit,
     )  # fmt: skip
     write_settings(output / SETTINGS, settings)
-    return MeasureResult(tuple(output / name for name in FILES), tuple(found.failures), objects, by_image)
+    return MeasureResult(tuple(output / name for name in FILES), tuple(found.failures.rows), objects, by_image)
 
 
 def _gather(
@@ -127,24 +128,26 @@ def _gather(
     settings: MeasureSettings,
     hooks: Hooks,
 ) -> _Gathered:
-    found = _Gathered([], [], [], [], [])
+    found = _Gathered([], [], [], Failures(), [])
     every = max(1, len(cases) // max(1, settings.gallery))
     for place, case in enumerate(cases):
         if hooks.should_stop():
             raise Cancelled
-        try:
+        with found.failures.of(case.id):
             labels, image, was_split = _read(case, beside.get(case.id), settings=settings)
             table, row = measure_case(labels, image)
-        except (SeptumError, OSError, MemoryError) as error:
-            found.failures.append((case.id, str(error) or type(error).__name__))
-            continue
-        own = {"image": case.id, "condition": conditions.condition[case.id], "replicate": conditions.replicate[case.id]}
-        table = table.assign(**own)
-        found.objects.append(table[[*own, *[name for name in table.columns if name not in own]]])
-        found.images.append(own | row)
-        found.split += [case.id] if was_split else []
-        if place % every == 0 and len(found.pictures) < settings.gallery:
-            found.pictures.append(picture_of(case.id, labels, image=image, count=len(table)))
+            drawn = place % every == 0 and len(found.pictures) < settings.gallery
+            picture = [picture_of(case.id, labels, image=image, count=len(table))] if drawn else []
+            own = {
+                "image": case.id,
+                "condition": conditions.condition[case.id],
+                "replicate": conditions.replicate[case.id],
+            }
+            table = table.assign(**own)
+            found.objects.append(table[[*own, *[name for name in table.columns if name not in own]]])
+            found.images.append(own | row)
+            found.split += [case.id] if was_split else []
+            found.pictures += picture
         hooks.on_progress(case.id, (place + 1) / len(cases))
     return found
 
@@ -266,6 +269,6 @@ def _notes(objects: pd.DataFrame, images: pd.DataFrame, *, conditions: Condition
         notes.append(f"{torn} objects lie in several pieces under one id (column pieces): two objects, or a mistake.")
     if empty := int((images["objects"] == 0).sum()):
         notes.append(f"{empty} images hold no object; they count as 0 objects, and their medians are undefined.")
-    if found.failures:
-        notes.append(f"{len(found.failures)} masks could not be measured: {found.failures[0][0]} first.")
+    if found.failures.rows:
+        notes.append(f"{len(found.failures.rows)} masks could not be measured: {found.failures.rows[0][0]} first.")
     return notes

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum import io
-from septum.errors import ConfigError
+from septum.errors import ConfigError, DatasetError
 from septum.geometry import Image, LabelMap
 from septum.interactive.pixels.classifier import Example, PixelClassifier, train_classifier
 from septum.interactive.pixels.features import SCALES, FeatureSettings
@@ -30,6 +30,7 @@ from septum.workflows.data.marks import find_beside, markers_of, seeds_from
 from septum.workflows.looking.page import adder, mask_page, write_page
 from septum.workflows.pipelines.pipeline import Step, advance, as_labels, parse_spec
 from septum.workflows.pipelines.segment import RECORD, SETTINGS
+from septum.workflows.runs.failures import Failures, listed
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
@@ -99,6 +100,7 @@ def train_pixels(
     output: Path,
     settings: PixelSettings,
     hooks: Hooks,
+    failures: Failures | None = None,
 ) -> PixelClassifier:
     """Train a classifier from scribbled images and write it, with a record of the run beside it.
 
@@ -108,6 +110,7 @@ def train_pixels(
         output: the file, ending in .npz.
         settings: how it learns.
         hooks: progress, notes, a wish to stop.
+        failures: gets the images that cannot be read, and the others are learnt from; None raises the first.
 
     Raises:
         ConfigError: a file that exists, no scribbles, fewer than two labels in them, options out of range.
@@ -123,7 +126,7 @@ def train_pixels(
     cases = _scribbled(find_cases(images, axes=settings.axes), scribbles, on_note=hooks.on_note)
     hooks.on_note(f"{len(cases)} scribbled image(s); research software, not a medical device")
     classifier = train_classifier(
-        _examples(cases, scribbles, background=settings.background, hooks=hooks),
+        _examples(cases, scribbles, background=settings.background, hooks=hooks, failures=failures),
         settings=features,
         keep=settings.keep,
         trees=settings.trees,
@@ -137,6 +140,7 @@ def train_pixels(
             f"{list(classifier.labels)}; correct --background"
         )
     save_classifier(output, classifier)
+    cases = tuple(case for case in cases if failures is None or case.id not in failures.names)
     marks = {case.id: digest(_source(scribbles, case)) for case in cases}
     origin = {case.id: [digest(source) for source in case.images] for case in cases}
     record = describe_run(
@@ -181,14 +185,21 @@ def _examples(
     *,
     background: int | None,
     hooks: Hooks,
+    failures: Failures | None,
 ) -> Iterator[Example]:
-    """Images and seeds, read one after the other."""
+    """Images and seeds, read one after the other; those that cannot be read go to `failures`, where it is given."""
     for number, case in enumerate(cases):
         hooks.on_progress(case.id, 0.8 * number / len(cases))
         stop_if(hooks.should_stop)
-        image = load_image(case)
-        drawn = markers_of(scribbles, case, grid=image.grid, what="scribbles")
-        yield Example(image.array, seeds_from(np.asarray(drawn), background), image.grid.spacing)
+        example = None
+        with listed(failures, case.id):
+            image = load_image(case)
+            drawn = markers_of(scribbles, case, grid=image.grid, what="scribbles")
+            example = Example(image.array, seeds_from(np.asarray(drawn), background), image.grid.spacing)
+        if example is not None:
+            yield example
+    if failures is not None and len(failures.rows) == len(cases):
+        raise DatasetError(f"an image and its scribbles must be readable, got none that are; {failures.first}")
     hooks.on_progress("train", 0.8)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from septum.errors import DatasetError
+from septum.errors import Cancelled, DatasetError
 from septum.metrics import Summary, summarise
 from septum.report.figures.overlay import Example
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_image, load_pair
@@ -25,6 +25,7 @@ from septum.workflows.data.classes import ClassMap, infer_classes
 from septum.workflows.data.digests import digest_cases
 from septum.workflows.data.folds import Fold, block_slices, make_folds
 from septum.workflows.data.load import load_dataset
+from septum.workflows.data.readable import readable
 from septum.workflows.pipelines.candidates import Candidate, first_stage, mended
 from septum.workflows.pipelines.comparison import (
     Measured,
@@ -39,11 +40,13 @@ from septum.workflows.pipelines.comparison import (
 )
 from septum.workflows.pipelines.pipeline import Pipeline, make_step
 from septum.workflows.pipelines.segment import PIPELINE, SETTINGS, segment_image
+from septum.workflows.runs.failures import CONTRADICTIONS, Failures
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import check_workers
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.words import some
 from septum.workflows.scores.report_folder import refuse_results, write_report
 from septum.workflows.scores.scores import Score, score_case
 
@@ -111,12 +114,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a comparison wrote, and its rows."""
+    """What a comparison wrote, its rows, and (name, reason) of the cases that could not be read."""
 
     rows: tuple[Row, ...]
     best: Row
     pipeline: Path
     report: Path
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 def suggest(
@@ -131,6 +135,8 @@ def suggest(
     Writes `pipeline.toml` (the best method, its options chosen on all images), `methods.csv`, `methods.json` and a
     report with pictures into `output`.
 
+    A case that cannot be read is left out, said, and listed in the result.
+
     Raises:
         DatasetError: no usable annotation, or none of the methods can answer.
         ConfigError: `output` holds a comparison and `settings.overwrite` is not set.
@@ -138,7 +144,12 @@ def suggest(
     settings, hooks = settings or SuggestSettings(), hooks or Hooks()
     refuse_results(output, overwrite=settings.overwrite)
     data = load_dataset(dataset, axes=settings.axes)
-    cases = [case for case in data.labelled if case.split != "test"]
+    failures = Failures(raised=CONTRADICTIONS)
+    labelled = [case for case in data.labelled if case.split != "test"]
+    try:
+        cases = readable(labelled, failures, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    except Cancelled:
+        return None
     classes = infer_classes(
         data,
         background=settings.background,
@@ -148,6 +159,8 @@ def suggest(
     )
     folds = make_folds(cases)
     notes = [*data.notes, *classes.notes, *dict.fromkeys(fold.note for fold in folds if fold.note)]
+    if failures.rows:
+        notes.append(f"{len(failures.rows)} cases could not be read and were left out: {some(sorted(failures.names))}")
     for note in notes:
         hooks.on_note(note)
     found = compare(cases, classes, folds=folds, workers=settings.workers, hooks=hooks)
@@ -155,7 +168,7 @@ def suggest(
         return None
     made = _write(output, data, cases=cases, classes=classes, found=found, notes=notes)
     write_settings(output / SETTINGS, settings)
-    return made
+    return replace(made, failures=tuple(failures.rows))
 
 
 def compare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from septum import io
 from septum.geometry import Image, LabelMap
+from septum.io.safe import reserved_array, scratch_folder
 from septum.net.inference.decide import Sink
 from septum.net.prompts import Prompts
 from septum.workflows.data.cases import Case, load_image
@@ -91,8 +91,8 @@ def segment(
             look.unheeded = () if prompts is None else unheeded(placed, prompts)
         names = dict(zip(plan.classes.values, plan.classes.names, strict=True))
         labels = LabelMap(plan.classes.to_values(placed), image.grid, names)
-        if output is not None:
-            _write(output, labels)
+    if output is not None:
+        _write(output, labels)
     return labels
 
 
@@ -149,22 +149,25 @@ def _write(path: Path, labels: LabelMap) -> None:
 def _probability_maps(image: Image, plan: Plan, *, output: Path | None) -> Iterator[Sink | None]:
     """Where the probabilities of the network's tiles go; at the end each class becomes a file beside `output`.
 
-    They stream to a file of half precision, because those of all classes may be larger than memory.
+    They stream to a file of half precision, because those of all classes may be larger than memory. Its space on the
+    disk is taken first, and the maps appear together when all of them are written.
     """
     if output is None:
         yield None
         return
     placement = plan.placement(image.grid)
     shape = (plan.classes.n_classes, *placement.canonical.shape)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".septum-") as scratch:
-        chances = np.lib.format.open_memmap(Path(scratch, "chances.npy"), mode="w+", dtype=np.float16, shape=shape)
+    with scratch_folder(output.parent) as scratch:
+        chances = reserved_array(scratch / "chances.bin", shape, dtype=np.float16)
 
         def sink(place: tuple[slice, ...], block: NDArray[np.float32]) -> None:
             chances[(slice(None), *place)] = block
 
         yield sink
         suffix = ".tif" if output.suffix == ".png" else io.label_suffix(output)
-        for index, name in enumerate(plan.classes.names):
+        files = [f"{io.stem(output)}_probability_{value}{suffix}" for value in plan.classes.values]
+        for index, (name, file) in enumerate(zip(plan.classes.names, files, strict=True)):
             values = placement.undo(chances[index : index + 1]).astype(np.float32)
-            path = output.parent / f"{io.stem(output)}_probability_{plan.classes.values[index]}{suffix}"
-            io.write_image(path, Image(values, image.grid, (name,)))
+            io.write_image(scratch / file, Image(values, image.grid, (name,)))
+        for file in files:
+            (scratch / file).replace(output.parent / file)

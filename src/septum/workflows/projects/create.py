@@ -7,13 +7,12 @@ its labels hold is seen when a case is opened. The labels that came with the dat
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from septum import io
 from septum.errors import ConfigError, DatasetError
+from septum.io.safe import scratch_folder
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.jobs import find_cases
 from septum.workflows.data.load import load_dataset
@@ -62,8 +61,7 @@ def create_project(
         raise ConfigError(f"{folder} must be a new or empty folder for a project; choose another name")
     found = _cases(dataset, axes)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
+    with scratch_folder(folder.parent) as work:
         facts = Facts(
             name or folder.resolve().name, str(dataset.resolve()), "copied" if copy else "referenced",
             found.instances, _labels(found), database,
@@ -74,8 +72,6 @@ def create_project(
         if folder.exists():
             folder.rmdir()
         work.rename(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     project = open_project(folder)
     _register(project, records)
     return project

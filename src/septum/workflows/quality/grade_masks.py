@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from septum.errors import ConfigError, DatasetError, SeptumError
+from septum.errors import ConfigError, DatasetError
 from septum.workflows.data.cases import Case
 from septum.workflows.data.classes import infer_classes
 from septum.workflows.data.jobs import find_cases
 from septum.workflows.data.load import load_dataset
 from septum.workflows.data.masks import mask_cases
 from septum.workflows.data.matching import match_stems
+from septum.workflows.data.readable import readable
 from septum.workflows.quality.reverse import Grader
 from septum.workflows.quality.worklist import THRESHOLD, Estimate, GradedResult, worst_first, write_list
+from septum.workflows.runs.failures import CONTRADICTIONS, Failures
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
@@ -60,7 +62,7 @@ def grade_masks(
 ) -> GradedResult:
     """Estimate the Dice of every mask, write `quality.csv` and `quality.json` worst first.
 
-    One bad file does not stop the rest; it is listed in the result.
+    One bad file, mask or reference, does not stop the rest; it is listed in the result.
 
     Raises:
         DatasetError: nothing to grade, fewer than two references.
@@ -77,6 +79,8 @@ def grade_masks(
     labelled = [case for case in data.labelled if case.id not in known]
     if len(labelled) < len(data.labelled):
         hooks.on_note(f"{len(data.labelled) - len(labelled)} references have the name of a mask and are left out")
+    unread = Failures(raised=CONTRADICTIONS)
+    labelled = readable(labelled, unread, least=2, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     classes = infer_classes(data, background=settings.background, foreground=settings.foreground, cases=labelled)
     for note in (*data.notes, *classes.notes):
         hooks.on_note(note)
@@ -85,14 +89,12 @@ def grade_masks(
         labelled, classes, seed=settings.seed, on_progress=hooks.on_progress, should_stop=hooks.should_stop
     )
     found: list[Estimate] = []
-    failures: list[tuple[str, str]] = []
+    failures = Failures(unread.rows)
     for number, case in enumerate(cases):
         if hooks.should_stop():
             break
-        try:
+        with failures.of(case.id):
             found += grader.grade(case, threshold=settings.threshold, seed=settings.seed)
-        except (SeptumError, OSError, MemoryError) as error:
-            failures.append((case.id, str(error) or type(error).__name__))
         hooks.on_progress(f"grading {case.id}", (number + 1) / len(cases))
     output.mkdir(parents=True, exist_ok=True)
     listed = [write_list(output, found, threshold=settings.threshold)] if found else []
@@ -103,11 +105,11 @@ def grade_masks(
             settings=unstructure(settings),
             references=[case.id for case in labelled],
             calibrations=[None if fit is None else unstructure(fit) for fit in grader.calibrations],
-            failures=[{"mask": name, "reason": reason} for name, reason in failures],
+            failures=[{"mask": name, "reason": reason} for name, reason in failures.rows],
             notice="Research software, not a medical device.",
         ),
     )
-    return GradedResult(tuple(listed), tuple(failures), tuple(worst_first(found)))
+    return GradedResult(tuple(listed), tuple(failures.rows), tuple(worst_first(found)))
 
 
 def pair_masks(

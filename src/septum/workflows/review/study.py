@@ -20,7 +20,6 @@ import io
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,11 +28,13 @@ from pathlib import Path
 from typing import Any
 
 from septum.errors import ConfigError, DatasetError
-from septum.io.safe import replacing
+from septum.io.safe import replacing, scratch_folder
 from septum.workflows.review import store
 from septum.workflows.review.sample import Drawn, StudySettings, draw, find_candidates, reading_order, render
 from septum.workflows.review.scale import Scale, load_scale
 from septum.workflows.review.store import ItemRecord, Rating, RatingStore, StudyRecord
+from septum.workflows.runs.failures import CONTRADICTIONS, Failures
+from septum.workflows.runs.words import some
 
 FORMAT = 1  # of study.json and key.csv
 
@@ -88,12 +89,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Created:
-    """What `create_study` made: the folder, how many cases were drawn and how many items are to be rated."""
+    """What `create_study` made: the folder, how many cases were drawn and how many items are to be rated.
+
+    `failures` are (name, reason) of the cases that could not be shown.
+    """
 
     folder: Path
     cases: int
     items: int
     notes: tuple[str, ...]
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 def create_study(
@@ -119,9 +124,9 @@ def create_study(
 
     Raises:
         ConfigError: an output that holds something, a setting that breaks its rule.
-        DatasetError: no case in common.
+        DatasetError: no case in common, or none that can be shown; single ones are left out and listed.
         GeometryError: a mask on another grid than its image.
-        FormatError: a file that cannot be read or written.
+        FormatError: a study that cannot be written.
     """
     settings = settings or StudySettings()
     scale = load_scale(settings.scale)
@@ -135,7 +140,10 @@ def create_study(
     for note in notes:
         on_note(note)
     with _new_folder(output) as work:
-        digests = _write_pictures(work / PICTURES, drawn, settings=settings, on_progress=on_progress)
+        drawn, digests, lost = _write_pictures(work / PICTURES, drawn, settings=settings, on_progress=on_progress)
+        if lost.rows:
+            notes.append(f"{len(lost.rows)} cases could not be shown and are left out: {some(sorted(lost.names))}")
+            on_note(notes[-1])
         study = StudyRecord(
             _study_id(drawn, digests, seed=settings.seed), _now(), scale.to_json(), _order_seed(settings.seed)
         )
@@ -146,7 +154,7 @@ def create_study(
             ratings.add_study(study, [one.item for one in drawn], who=user_name())
         finally:
             ratings.close()
-    return Created(output, len({one.case.id for one in drawn}), len(drawn), tuple(notes))
+    return Created(output, len({one.case.id for one in drawn}), len(drawn), tuple(notes), tuple(lost.rows))
 
 
 @contextmanager
@@ -281,37 +289,50 @@ def _new_folder(output: Path) -> Iterator[Path]:
     """A temporary folder beside `output` that takes its name when the block ends well."""
     target = output.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    with scratch_folder(target.parent) as work:
         yield work
         work.chmod(0o755)
         if target.exists():
             target.rmdir()  # empty, or the caller has refused it
         work.rename(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _write_pictures(
     folder: Path, drawn: Sequence[Drawn], *, settings: StudySettings, on_progress: Callable[[str, float], None]
-) -> list[str]:
-    """Render every item (a mask that is shown twice once only); returns the digests of the pictures."""
+) -> tuple[tuple[Drawn, ...], list[str], Failures]:
+    """Render every item (a mask that is shown twice once only).
+
+    Returns the items, the digests of their pictures, and what could not be drawn: a case of which one mask cannot be
+    shown is left out with all of its items, or sources would be judged on different cases.
+    """
     folder.mkdir()
+    failures = Failures(raised=CONTRADICTIONS)
     made: dict[tuple[str, str], ItemRecord] = {}
-    digests = []
     for number, one in enumerate(drawn):
         identity = (one.case.id, one.source)
-        if identity in made:
-            for new, old in zip(one.item.pictures, made[identity].pictures, strict=True):
-                shutil.copyfile(folder / old, folder / new)
-        else:
-            rendered = render(one, background=settings.background, window=settings.window)
-            for name, data in zip(one.item.pictures, rendered, strict=True):
-                (folder / name).write_bytes(data)
-            made[identity] = one.item
-        digests.append(hashlib.sha256((folder / one.item.pictures[0]).read_bytes()).hexdigest())
+        if one.case.id not in failures.names:
+            with failures.of(one.case.id):
+                _write_item(folder, one, like=made.get(identity), settings=settings)
+                made.setdefault(identity, one.item)
         on_progress(one.item.code, (number + 1) / len(drawn))
-    return digests
+    kept = tuple(one for one in drawn if one.case.id not in failures.names)
+    if not kept:
+        raise DatasetError(f"a study must have a case that can be shown, got none; {failures.first}")
+    for one in drawn:
+        for name in one.item.pictures if one.case.id in failures.names else ():
+            (folder / name).unlink(missing_ok=True)
+    return kept, [hashlib.sha256((folder / one.item.pictures[0]).read_bytes()).hexdigest() for one in kept], failures
+
+
+def _write_item(folder: Path, one: Drawn, *, like: ItemRecord | None, settings: StudySettings) -> None:
+    """The pictures of an item; copies of those of `like`, where it shows the same."""
+    if like is not None:
+        for new, old in zip(one.item.pictures, like.pictures, strict=True):
+            shutil.copyfile(folder / old, folder / new)
+        return
+    rendered = render(one, background=settings.background, window=settings.window)
+    for name, data in zip(one.item.pictures, rendered, strict=True):
+        (folder / name).write_bytes(data)
 
 
 def _write_key(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from septum.io.safe import replacing
+from septum.io.safe import replacing, scratch_folder
 
 
 def write_text(path: Path, text: str) -> None:
@@ -33,8 +31,7 @@ def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write all files into a temporary folder, then put them in place: a half-written report never appears."""
     target = folder.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    with scratch_folder(target.parent) as work:
         for name, content in files.items():
             (work / name).parent.mkdir(exist_ok=True)
             if isinstance(content, bytes):
@@ -48,8 +45,6 @@ def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
         else:
             work.chmod(0o777 & ~_umask())
             work.rename(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _umask() -> int:

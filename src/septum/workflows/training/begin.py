@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from septum.errors import ConfigError
+from septum.errors import ConfigError, DatasetError
 from septum.net.learning.sampling import Sample
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.classes import ClassMap, infer_classes
@@ -19,8 +19,9 @@ from septum.workflows.model.folder import ModelFolder, parse_folds
 from septum.workflows.model.machine import Machine, choose_device, measure_machine, usual_machine
 from septum.workflows.model.plan import Plan, make_plan, plan_json, read_plan
 from septum.workflows.model.settings import TrainSettings
+from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.files import write_text
-from septum.workflows.runs.hooks import Note, Progress
+from septum.workflows.runs.hooks import Hooks, Note
 from septum.workflows.runs.settings import write_settings
 from septum.workflows.runs.words import some
 from septum.workflows.training.early import refuse_output
@@ -78,8 +79,8 @@ def resolve_plan(
     settings: TrainSettings,
     machine: Machine,
     resume: bool,
-    on_note: Note,
-    on_progress: Progress,
+    hooks: Hooks,
+    failures: Failures,
 ) -> Plan:
     """The plan to follow: the run's own when resumed, the user's, or one derived now; written beside the model."""
     if resume:
@@ -94,7 +95,7 @@ def resolve_plan(
         budget = replace(plan.budget, minutes=settings.minutes, steps=settings.steps)
         plan = replace(plan, budget=budget, seed=settings.seed)
     else:
-        plan = derive_plan(data, cases, settings=settings, machine=machine, on_note=on_note, on_progress=on_progress)
+        plan = derive_plan(data, cases, settings=settings, machine=machine, hooks=hooks, failures=failures)
     write_text(folder.plan, plan_json(plan))
     write_settings(folder.path / "settings.toml", settings)
     return plan
@@ -106,26 +107,29 @@ def derive_plan(
     *,
     settings: TrainSettings,
     machine: Machine,
-    on_note: Note,
-    on_progress: Progress = lambda what, share: None,
+    hooks: Hooks | None = None,
+    failures: Failures | None = None,
 ) -> Plan:
-    """Classes, fingerprint and machine make a plan."""
+    """Classes, fingerprint and machine make a plan; cases that cannot be read go to `failures`, where it is given."""
+    hooks = hooks or Hooks()
     ids = settings.instances and not data.label_names
     classes: ClassMap = infer_classes(
         data,
         background=settings.background,
         foreground=True if ids else settings.foreground,
         cases=cases,
-        on_progress=on_progress,
+        on_progress=hooks.on_progress,
+        failures=failures,
     )
     for note in classes.notes:
-        on_note(note)
+        hooks.on_note(note)
     if settings.instances is None:
         settings = replace(settings, instances=_of_objects(classes, settings))
         if settings.instances:
-            on_note("single objects are learnt; use --semantic to learn the foreground only")
-    fingerprint = take_fingerprint(cases, classes, on_progress=on_progress)
-    on_progress("timing this machine", 0.0)
+            hooks.on_note("single objects are learnt; use --semantic to learn the foreground only")
+    kept = [case for case in cases if failures is None or case.id not in failures.names]
+    fingerprint = take_fingerprint(kept, classes, on_progress=hooks.on_progress, failures=failures)
+    hooks.on_progress("timing this machine", 0.0)
     return make_plan(fingerprint, classes, settings=settings, machine=machine)
 
 
@@ -137,6 +141,23 @@ def _of_objects(classes: ClassMap, settings: TrainSettings) -> bool:
         and settings.network in ("auto", "encoder")
         and not settings.prompts
     )
+
+
+def without_failed(cases: Sequence[Case], failures: Failures, *, processes: int = 1) -> list[Case]:
+    """The cases that can be trained on.
+
+    Raises:
+        DatasetError: half of the cases or more failed, or any where several processes train: each reads by itself.
+    """
+    kept = [case for case in cases if case.id not in failures.names]
+    lost = len(cases) - len(kept)
+    if lost and (2 * lost >= len(cases) or processes > 1):
+        listed = "".join(f"\n  {name}: {reason}" for name, reason in failures.rows[:10])
+        raise DatasetError(
+            f"cases must be readable, got {lost} of {len(cases)} that are not:{listed}\n"
+            "mend or remove them; `septum doctor DATASET` lists every fault"
+        )
+    return kept
 
 
 def divide(

@@ -30,9 +30,21 @@ MAY_CHANGE = {
 """Options that say how a run goes on, not what it makes; minutes and steps are compared with the plan."""
 
 
-def record_data(path: Path, cases: Sequence[Case], *, folds: Sequence[Fold]) -> None:
-    """Write what a run trains on: the digests of its cases, and how they are divided."""
-    write_json(path, {"cases": digest_cases(cases), "folds": [unstructure(fold) for fold in folds]})
+def record_data(
+    path: Path, cases: Sequence[Case], *, folds: Sequence[Fold], left_out: Sequence[tuple[str, str]] = ()
+) -> None:
+    """Write what a run trains on: the digests of its cases, how they are divided, and (name, reason) of those that
+    could not be read."""
+    content = {"cases": digest_cases(cases), "folds": [unstructure(fold) for fold in folds], "left_out": dict(left_out)}
+    write_json(path, content)
+
+
+def left_out(path: Path) -> dict[str, str]:
+    """The cases that a run began without, with the reasons; empty where none is recorded."""
+    try:
+        return {str(k): str(v) for k, v in json.loads(path.read_text(encoding="utf-8")).get("left_out", {}).items()}
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return {}
 
 
 def recorded_division(path: Path, cases: Sequence[Case]) -> tuple[Fold, ...] | None:

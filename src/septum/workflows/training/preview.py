@@ -44,11 +44,7 @@ def augment_preview(
     cases = [case for case in data.labelled if case.split != "test"]
     settings = TrainSettings(steps=1, seed=seed, axes=axes)
     machine = Machine(choose_device(), "32-true")
-    chosen = (
-        read_plan(plan)
-        if plan is not None
-        else derive_plan(data, cases, settings=settings, machine=machine, on_note=lambda text: None)
-    )
+    chosen = read_plan(plan) if plan is not None else derive_plan(data, cases, settings=settings, machine=machine)
     columns = math.ceil((count + 1) / math.ceil((count + 1) / PREVIEW_COLUMNS))  # full rows: no gaps to wonder about
     rows = []
     for case in cases[:: max(1, len(cases) // images)][:images]:

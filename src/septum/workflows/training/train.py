@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from septum.errors import Cancelled
+from septum.errors import Cancelled, DatasetError
 from septum.net.learning.sampling import Sample
 from septum.workflows.data.cases import Case
 from septum.workflows.data.kept import labels_kept
@@ -16,8 +16,10 @@ from septum.workflows.model.plan import Plan, parse_plan, plan_json
 from septum.workflows.model.prepare import prepare_cases
 from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.quality.learn import References
+from septum.workflows.runs.failures import CONTRADICTIONS, Failures
 from septum.workflows.runs.files import write_json
-from septum.workflows.runs.hooks import Note, Progress
+from septum.workflows.runs.hooks import Hooks, Note, Progress
+from septum.workflows.runs.words import some
 from septum.workflows.training import measured as outcome
 from septum.workflows.training.begin import (
     choose_folds,
@@ -26,21 +28,24 @@ from septum.workflows.training.begin import (
     planned_machine,
     resolve_plan,
     settle_folds,
+    without_failed,
 )
-from septum.workflows.training.continued import continue_run, record_data
+from septum.workflows.training.continued import continue_run, left_out, record_data
 from septum.workflows.training.early import look_first
 from septum.workflows.training.folds import FoldContext, from_first, make_fabric, train_fold
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the model and its report lie, whether it was stopped early, the mean Dice on held-out cases, and these."""
+    """Where the model and its report lie, whether it was stopped early, the mean Dice on held-out cases, and these;
+    (name, reason) of the cases that could not be read and were left out."""
 
     model: Path
     report: Path | None
     stopped: bool
     mean_dice: float | None
     held_out: tuple[str, ...]
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 @labels_kept()
@@ -58,8 +63,10 @@ def train(
 ) -> TrainResult:
     """Train a network on `dataset` and measure it on the cases that were held out.
 
+    A case that cannot be read is left out, said, and listed in the result and in the model's record.
+
     Raises:
-        DatasetError, GeometryError, FormatError: when the data cannot be used.
+        DatasetError: when the data cannot be used, such as half of its cases.
         ConfigError: when a setting is wrong, or `output` holds a model and neither `resume` nor `overwrite` is given.
     """
     asked = settings
@@ -72,6 +79,8 @@ def train(
     cases = [case for case in data.labelled if case.split != "test"]
     settings = settle_folds(settings, cases)
     folder = ModelFolder(output)
+    failures = Failures(list(left_out(folder.data).items()) if resume else [], CONTRADICTIONS)
+    hooks = Hooks(on_progress, on_note, should_stop)
 
     def begin() -> str:
         claim(output, resume=resume, overwrite=overwrite)
@@ -83,21 +92,30 @@ def train(
                 settings=settings,
                 machine=machine,
                 resume=resume,
-                on_note=on_note,
-                on_progress=on_progress,
+                hooks=hooks,
+                failures=failures,
             )
         )
 
     plan = parse_plan(from_first(fabric, begin), what="the plan")
+    cases = without_failed(cases, failures, processes=fabric.world_size)
     went_on = continue_run(folder, asked, plan=plan, cases=cases) if resume else None
     if went_on:
         settings = went_on.settings
         on_note(went_on.note)
     prepared = folder.path / "prepared" / str(fabric.global_rank)
-    samples = _prepared(cases, plan, folder=prepared, on_progress=on_progress)
+    known = len(failures.rows)
+    samples = _prepared(cases, plan, folder=prepared, on_progress=on_progress, failures=failures)
+    if went_on and went_on.folds and len(failures.rows) > known:
+        raise DatasetError(f"a resumed run must be able to read its cases; {': '.join(failures.rows[-1])}")
+    cases = without_failed(cases, failures, processes=fabric.world_size)
     folds = (went_on and went_on.folds) or divide(cases, plan, settings=settings, samples=samples)
     if fabric.is_global_zero and not (resume and folder.data.is_file()):
-        record_data(folder.data, cases, folds=folds)
+        record_data(folder.data, cases, folds=folds, left_out=failures.rows)
+    if failures.rows:
+        lost = f"{len(failures.rows)} cases could not be read and were left out: {some(sorted(failures.names))}"
+        data = replace(data, notes=(*data.notes, lost))
+        on_note(lost)
     jobs = choose_folds(folds, len(cases), settings=settings, on_note=on_note)
     on_note(outcome.describe(plan, cases))
     stopped = False
@@ -114,7 +132,7 @@ def train(
     del samples
     shutil.rmtree(prepared, ignore_errors=True)
     if references is None:
-        return TrainResult(folder.path, None, stopped, None, ())
+        return TrainResult(folder.path, None, stopped, None, (), tuple(failures.rows))
     write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
     found = outcome.measure(
         folder,
@@ -129,13 +147,16 @@ def train(
     if found.limits:
         on_note(found.limits)
     held_out = tuple(dict.fromkeys(name for job in jobs for name in job.fold.val))
-    return TrainResult(folder.path, found.report, stopped, found.dice, held_out)
+    return TrainResult(folder.path, found.report, stopped, found.dice, held_out, tuple(failures.rows))
 
 
-def _prepared(cases: Sequence[Case], plan: Plan, *, folder: Path, on_progress: Progress) -> dict[str, Sample]:
+def _prepared(
+    cases: Sequence[Case], plan: Plan, *, folder: Path, on_progress: Progress, failures: Failures
+) -> dict[str, Sample]:
     """The samples by name; files that were begun go when somebody stops the run meanwhile."""
     try:
-        return {sample.name: sample for sample in prepare_cases(cases, plan, folder=folder, on_progress=on_progress)}
+        made = prepare_cases(cases, plan, folder=folder, on_progress=on_progress, failures=failures)
+        return {sample.name: sample for sample in made}
     except Cancelled:
         shutil.rmtree(folder, ignore_errors=True)
         raise
