@@ -10,6 +10,7 @@ from pathlib import Path
 from septum import io
 from septum.errors import ConfigError
 from septum.io.naming import suffix
+from septum.io.safe import replacing
 from septum.workflows.editing.settings import EditSettings
 
 
@@ -44,7 +45,8 @@ def keep_old(path: Path) -> Path | None:
     try:
         os.link(path, kept)
     except OSError:
-        shutil.copy2(path, kept)
+        with replacing(kept) as temporary:
+            shutil.copy2(path, temporary)
     return kept
 
 

@@ -24,7 +24,7 @@ from septum.workflows.data.digests import digest
 from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.masks import mask_cases
 from septum.workflows.data.matching import match_stems
-from septum.workflows.runs.files import write_json
+from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
@@ -94,7 +94,7 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
 
     result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     with_table = pd.DataFrame(counts, columns=["mask", "class", "name", "objects"])
-    with_table.to_csv(output / TABLE, index=False)
+    write_text(output / TABLE, with_table.to_csv(index=False))
     write_settings(output / SETTINGS, settings)
     _record(output, jobs, result=result)
     return replace(result, written=tuple(targets[path] for path in result.written))

@@ -26,6 +26,7 @@ from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
 from septum.instances.decode import Decoding, ObjectMaps, Objects, decode
 from septum.instances.outlines import outlines
+from septum.io.safe import replacing
 from septum.net.prompts import Prompts
 from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import to_network
@@ -161,7 +162,8 @@ def write_objects(path: Path, found: SegmentedObjects, *, image: Image, settings
         (path.parent / "outlines").mkdir(exist_ok=True)
         rings = outlines(found.labels.array)
         if "imagej" in settings.outlines:
-            (path.parent / "outlines" / f"{name}.zip").write_bytes(imagej_rois(rings))
+            with replacing(path.parent / "outlines" / f"{name}.zip") as temporary:
+                temporary.write_bytes(imagej_rois(rings))
         if "geojson" in settings.outlines:
             write_json(path.parent / "outlines" / f"{name}.geojson", geojson(rings, found.table))
     return path
