@@ -50,7 +50,9 @@ def test_evaluate_takes_a_file_and_flags_over_it_and_its_own_file_again(septum, 
 def test_segment_writes_what_the_pipeline_does_not_say(septum, dataset, tmp_path):
     words = ("segment", dataset / "images" / "a.png", "-m", "confidence-connected", "-o", tmp_path / "out")
     assert septum(*words, *given(tmp_path, 'seeds = ["24,24"]\naxes = "YX"\n')).code == 0
-    assert written(tmp_path / "out" / "septum-segment.toml") == {"seeds": [], "axes": "YX", "page": True}
+    assert written(tmp_path / "out" / "septum-segment.toml") == {
+        "seeds": [], "axes": "YX", "rectify": False, "page": True,
+    }  # fmt: skip
     assert written(tmp_path / "out" / "pipeline.toml")["seeds"] == ["24,24"]
 
 

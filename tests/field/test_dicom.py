@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -13,7 +15,14 @@ from pydicom.dataset import Dataset
 from tests.io import dicoms
 
 from septum import io
+from septum.cli.main import main
 from septum.errors import FormatError, SeptumError
+from septum.geometry import Image
+from septum.geometry.placement import Placement
+from septum.geometry.rectify import rectangular
+from septum.workflows.data.classes import ClassMap
+from septum.workflows.prediction import predict as prediction
+from septum.workflows.prediction.settings import PredictSettings
 
 
 def save(folder: Path, name: str, samples: np.ndarray, **tags: object) -> None:
@@ -150,9 +159,84 @@ def test_frames_that_are_not_there_take_no_memory(tmp_path: Path, frames: int) -
         io.read_image(tmp_path / "a.dcm")
 
 
-def test_a_gantry_tilt_is_said_to_every_command(tmp_path: Path) -> None:
+def tilted(folder: Path) -> None:
+    """A block of 900 in ten slices whose gantry was tilted by 12 degrees."""
     tilt = np.radians(12)
+    picture = np.full((20, 20), 100, np.int16)
+    picture[5:12, 5:12] = 900
     for z in range(10):
-        save(tmp_path / "s", f"{z}.dcm", np.full((20, 20), 100, np.int16), ImagePositionPatient=[0, 0, 2.0 * z],
+        save(folder, f"{z}.dcm", picture, ImagePositionPatient=[0, 0, 2.0 * z],
              ImageOrientationPatient=[1, 0, 0, 0, round(np.cos(tilt), 7), round(-np.sin(tilt), 7)])  # fmt: skip
+
+
+def centre_and_volume(path: Path) -> tuple[np.ndarray, float]:
+    """Of a mask, as SimpleITK opens it: the centre in its LPS millimetres, and mm3."""
+    shape = SimpleITK.LabelShapeStatisticsImageFilter()
+    shape.Execute(SimpleITK.Cast(SimpleITK.ReadImage(str(path)), SimpleITK.sitkUInt8))
+    return np.array(shape.GetCentroid(1)), shape.GetPhysicalSize(1)
+
+
+def test_a_gantry_tilt_is_said_to_every_command(tmp_path: Path) -> None:
+    tilted(tmp_path / "s")
     assert "gantry tilt" in io.read_image(tmp_path / "s").notes[0]
+
+
+def test_a_mask_of_a_tilted_gantry_opens_in_itk_with_rectify_and_lies_where_the_object_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tilted(tmp_path / "ct")
+    image = io.read_image(tmp_path / "ct")
+    for folder, more in (("plain", ()), ("straight", ("--rectify",))):
+        words = ["segment", "-m", "otsu", str(tmp_path / "ct"), "-o", str(tmp_path / folder), "--no-page", *more]
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert not ended.value.code
+        assert "gantry tilt" in capsys.readouterr().err
+    with pytest.raises(RuntimeError, match="orthonormal"):
+        SimpleITK.ReadImage(str(tmp_path / "plain" / "ct.nii.gz"))
+    centre, volume = centre_and_volume(tmp_path / "straight" / "ct.nii.gz")
+    inside = image.array[0] > 500
+    where = image.grid.index_to_world(np.argwhere(inside).mean(axis=0))
+    np.testing.assert_allclose(centre * [-1, -1, 1], where, atol=0.35)
+    assert volume == pytest.approx(inside.sum() * image.grid.voxel_volume, rel=0.05)
+
+
+def test_predict_writes_mask_and_probabilities_on_the_rectangular_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tilted(tmp_path / "ct")
+    image = io.read_image(tmp_path / "ct")
+    model = a_threshold(monkeypatch, image)
+    prediction.segment(image, model, output=tmp_path / "m.nii.gz")  # type: ignore[arg-type]
+    centre, _ = centre_and_volume(tmp_path / "m.nii.gz")
+    where = image.grid.index_to_world(np.argwhere(image.array[0] > 500).mean(axis=0))
+    np.testing.assert_allclose(centre * [-1, -1, 1], where, atol=0.35)
+    for value, beyond in ((0, 1.0), (1, 0.0)):
+        found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / f"m_probability_{value}.nii.gz")))
+        assert found.shape == rectangular(image.grid).shape
+        assert found[0, -1, 0] == pytest.approx(beyond)
+
+
+def a_threshold(monkeypatch: pytest.MonkeyPatch, image: Image) -> SimpleNamespace:
+    """A model that says what is brighter than 500; its probabilities are sure."""
+    classes = ClassMap((0, 1), ("background", "block"))
+
+    def said(engine: object, array: np.ndarray, *, probabilities: Callable[..., None], **more: object) -> np.ndarray:
+        inside = (array[0] > 500).astype(np.uint8)
+        probabilities((slice(None),) * 3, np.stack([1 - inside, inside]).astype(np.float32))
+        return inside
+
+    monkeypatch.setattr(prediction, "predict_prepared", said)
+    plan = SimpleNamespace(classes=classes, instances=None, placement=lambda grid: Placement.plan(grid, None))
+    place = Placement.plan(image.grid, None)
+    monkeypatch.setattr(prediction, "to_network", lambda image, plan: (place.reorient(image.array), place))
+    monkeypatch.setattr(prediction, "with_prompts", lambda array, plan, **more: array)
+    settings = PredictSettings(probabilities=True, rectify=True)
+    return SimpleNamespace(plan=plan, settings=settings, engine=None)
+
+
+def test_a_sheared_nifti_is_said_as_a_tilted_gantry_is(tmp_path: Path) -> None:
+    tilted(tmp_path / "ct")
+    image = io.read_image(tmp_path / "ct")
+    io.write_image(tmp_path / "a.nii", Image(image.array, image.grid))
+    assert any("--rectify" in note for note in io.read_image(tmp_path / "a.nii").notes)

@@ -60,6 +60,16 @@ Settings = Annotated[
 ]
 
 
+Rectify = Annotated[
+    bool,
+    typer.Option(
+        "--rectify",
+        help="Resample masks of images whose axes are not perpendicular (CT with a tilted gantry) to a rectangular "
+        "grid that every tool opens.",
+    ),
+]
+
+
 def resolve(kind: type[T], file: Path | None, *, given: Mapping[str, Any], either: Sequence[str] = ()) -> T:
     """The settings of `file` with what was given on top; one of the names `either` replaces the others of the file.
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from septum.errors import FormatError
 from septum.geometry import Image, LabelMap
+from septum.geometry.rectify import is_sheared
 from septum.io import naming
-from septum.io.decoded import label_array
+from septum.io.decoded import Decoded, label_array
 from septum.io.formats import FORMATS, Format, by_suffix, find_format
 from septum.io.safe import reading
 
@@ -46,7 +47,18 @@ def read_image(path: Path | str, *, axes: str | None = None, frame: int | None =
     known = find_format(path)
     with reading(path, known.name):
         found = known.read(path, axes=axes, frame=frame, labels=False)
-        return Image(found.array, found.grid, found.channels, (*found.doubts, *_holes(found.array)))
+        doubts = (*found.doubts, *_sheared(found), *_holes(found.array))
+        return Image(found.array, found.grid, found.channels, doubts)
+
+
+def _sheared(found: Decoded) -> tuple[str, ...]:
+    """A sentence about axes that are not perpendicular, where the reader said none."""
+    if found.grid.ndim == 2 or any("--rectify" in doubt for doubt in found.doubts) or not is_sheared(found.grid):
+        return ()
+    return (
+        "the axes are not perpendicular: masks are written on the same grid, which tools based on ITK refuse; "
+        "`--rectify` makes it rectangular",
+    )
 
 
 def _holes(array: NDArray[Any]) -> tuple[str, ...]:

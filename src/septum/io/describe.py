@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from septum.io.decoded import Decoded
 from septum.io.formats import find_format
+from septum.io.safe import reading
 
 MAX_LABELS = 64
 """An image of integers with at most this many different values is also counted as a label map."""
@@ -59,9 +60,10 @@ def describe(path: Path | str, *, axes: str | None = None) -> Description:
     """
     path = Path(path)
     known = find_format(path)
-    found = known.read(path, axes=axes, frame=0, labels=False)
-    counts, notes = _label_counts(path, found, axes=axes)
-    low, high, more = _range(found.array)
+    with reading(path, known.name):
+        found = known.read(path, axes=axes, frame=0, labels=False)
+        counts, notes = _label_counts(path, found, axes=axes)
+        low, high, more = _range(found.array)
     grid = found.grid
     count = len(found.array)
     shape = found.array.shape if count > 1 else found.array.shape[1:]

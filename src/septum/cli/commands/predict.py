@@ -87,6 +87,7 @@ def predict(
     devices: options.Devices = None,
     precision: options.Precision = None,
     settings: options.Settings = None,
+    rectify: options.Rectify = False,
     no_page: options.NoPage = False,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -113,6 +114,7 @@ def predict(
         "axes": axes,
         "devices": devices,
         "precision": precision,
+        "rectify": rectify or None,
         "page": False if no_page else None,
         "overwrite": overwrite or None,
     }

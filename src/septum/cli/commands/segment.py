@@ -96,6 +96,7 @@ def segment(
     foreground: options.Foreground = None,
     axes: options.Axes = None,
     settings: options.Settings = None,
+    rectify: options.Rectify = False,
     no_page: options.NoPage = False,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -112,7 +113,7 @@ def segment(
     if output is None:
         raise ConfigError("the output folder must be given, got none; add -o OUT")
     given: dict[str, Any] = {"axes": axes, "overwrite": overwrite or None}
-    paged = {"page": False if no_page else None}
+    paged = {"page": False if no_page else None, "rectify": rectify or None}
     if suggest is not None:
         if images or method or pipeline:
             raise ConfigError(

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from septum.errors import FormatError
 from septum.io.decoded import Decoded, check_bytes, check_size, collapse_grey, native, pick_frame, smallest_integer
-from septum.io.dicom.series import Layout, Plane, Series, arrange, dicom_files, is_dicom_file, scan
+from septum.io.dicom.arrange import Layout, arrange
+from septum.io.dicom.planes import Plane
+from septum.io.dicom.series import Series, dicom_files, is_dicom_file, scan
 from septum.io.safe import reading
 
 _RGB = ("red", "green", "blue")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import ConfigError, DatasetError
 from septum.geometry import Image, LabelMap
+from septum.geometry.rectify import rectify_image, rectify_labels
 from septum.interactive.pixels.classifier import Example, PixelClassifier, train_classifier
 from septum.interactive.pixels.features import SCALES, FeatureSettings
 from septum.interactive.pixels.file import SUFFIX, header_of, load_classifier, save_classifier
@@ -77,6 +78,7 @@ class ApplySettings:
         probabilities: write the probability of each label too.
         uncertainty: write how unsure each voxel is.
         axes: meaning of the files' axes where they do not say.
+        rectify: write masks of sheared grids (CT with a tilted gantry) on rectangular ones.
         page: write a page of pictures beside the masks.
         overwrite: replace files that exist.
     """
@@ -85,6 +87,7 @@ class ApplySettings:
     probabilities: bool = False
     uncertainty: bool = False
     axes: str | None = None
+    rectify: bool = False
     page: bool = True
     overwrite: bool = False
 
@@ -242,7 +245,7 @@ def apply_classifier(
             given = {"spacing": image.grid.spacing, "names": image.channels, "seeds": None, "markers": None}
             labels = as_labels(advance(step, image.array, labels=labels, given=given)[1])
         mask = LabelMap(labels, image.grid)
-        io.write_labels(job.output, mask)
+        io.write_labels(job.output, rectify_labels(mask) if settings.rectify else mask)
         adder(page)(job.case, image, mask)
 
     result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
@@ -271,13 +274,17 @@ def _segment(
     tell(0.7)
     if settings.probabilities:
         names = tuple(f"label {label}" for label in learned.labels)
-        io.write_image(further(job, "probabilities"), Image(prob, image.grid, names))
+        _write_map(further(job, "probabilities"), Image(prob, image.grid, names), settings)
     if settings.uncertainty:
         found = uncertainty(prob)
-        io.write_image(further(job, "uncertainty"), Image(found[None], image.grid))
+        _write_map(further(job, "uncertainty"), Image(found[None], image.grid), settings)
         unsure[job.case.id] = most_uncertain(found, spacing=spacing, radius_mm=LOOK * min(spacing))
     kind = np.min_scalar_type(learned.labels[-1])
     return np.asarray(np.array(learned.labels, kind)[prob.argmax(axis=0)])
+
+
+def _write_map(path: Path, image: Image, settings: ApplySettings) -> None:
+    io.write_image(path, rectify_image(image, outside=0.0) if settings.rectify else image)
 
 
 def further(job: Job, what: str) -> Path:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import ConfigError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
+from septum.geometry.rectify import rectify_labels
 from septum.io import naming
 from septum.io.raster import is_colour
 from septum.workflows.data.cases import Case, load_image
@@ -41,6 +42,7 @@ class SegmentSettings:
         seeds: points such as "12,40,33" (voxels, array order) or "10.5,-20,33mm" (world); added to the pipeline's.
         markers: a label file, or a folder with one of the name of each image: seeds, and markers of watersheds.
         axes: meaning of the files' axes where they do not say.
+        rectify: write masks of sheared grids (CT with a tilted gantry) on rectangular ones.
         page: write a page of pictures beside the masks.
         overwrite: replace masks that exist.
     """
@@ -48,6 +50,7 @@ class SegmentSettings:
     seeds: tuple[str, ...] = ()
     markers: Path | None = None
     axes: str | None = None
+    rectify: bool = False
     page: bool = True
     overwrite: bool = False
 
@@ -87,7 +90,7 @@ def segment(
         doubts.hear(job.case.id, image)
         tell(0.2)
         labels = segment_image(image, chosen, markers=markers_of(settings.markers, job.case, grid=image.grid))
-        io.write_labels(job.output, labels)
+        io.write_labels(job.output, rectify_labels(labels) if settings.rectify else labels)
         adder(page)(job.case, image, labels)
         if not labels.array.any():
             hooks.on_note(f"{job.case.id}: the mask is empty")

@@ -12,7 +12,7 @@ import io as memory
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from septum import io
 from septum.errors import ConfigError
 from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
+from septum.geometry.rectify import rectify_labels
 from septum.instances.decode import Decoding, ObjectMaps, Objects, decode
 from septum.instances.outlines import outlines
 from septum.io.safe import replacing
@@ -47,6 +48,10 @@ class SegmentedObjects:
     labels: LabelMap
     table: pd.DataFrame
     semantic: LabelMap
+
+    def rectified(self) -> SegmentedObjects:
+        """The same with both maps on a rectangular grid; the table tells of the objects as they were found."""
+        return replace(self, labels=rectify_labels(self.labels), semantic=rectify_labels(self.semantic))
 
 
 def check_objects(settings: PredictSettings, plan: Plan) -> None:

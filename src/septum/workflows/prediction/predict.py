@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from septum import io
 from septum.geometry import Image, LabelMap
+from septum.geometry.rectify import rectify_image, rectify_labels
 from septum.io.safe import reserved_array, scratch_folder
 from septum.net.inference.decide import Sink
 from septum.net.prompts import Prompts
@@ -74,12 +75,13 @@ def segment(
     if plan.instances is not None:
         found = segment_objects(image, model, look=look, on_progress=on_progress, should_stop=should_stop)
         if output is not None:
-            write_objects(output, found, image=image, settings=settings)
+            write_objects(output, found.rectified() if settings.rectify else found, image=image, settings=settings)
         return found.labels
     array, placement = to_network(image, plan)
     given = Prompts() if prompts is None else prompts.placed(placement)
     inputs = with_prompts(array, plan, prompts=given, spacing=placement.spacing)
-    with _probability_maps(image, plan, output=output if settings.probabilities else None) as sink:
+    wanted = output if settings.probabilities else None
+    with _probability_maps(image, plan, output=wanted, rectify=settings.rectify) as sink:
         classes = predict_prepared(
             model.engine, inputs, plan=plan, coordinates=placement.coordinates(), overlap=settings.overlap,
             memory_mb=settings.memory_mb, on_progress=on_progress, should_stop=should_stop, probabilities=sink,
@@ -92,7 +94,7 @@ def segment(
         names = dict(zip(plan.classes.values, plan.classes.names, strict=True))
         labels = LabelMap(plan.classes.to_values(placed), image.grid, names)
     if output is not None:
-        _write(output, labels)
+        _write(output, rectify_labels(labels) if settings.rectify else labels)
     return labels
 
 
@@ -146,7 +148,7 @@ def _write(path: Path, labels: LabelMap) -> None:
 
 
 @contextmanager
-def _probability_maps(image: Image, plan: Plan, *, output: Path | None) -> Iterator[Sink | None]:
+def _probability_maps(image: Image, plan: Plan, *, output: Path | None, rectify: bool) -> Iterator[Sink | None]:
     """Where the probabilities of the network's tiles go; at the end each class becomes a file beside `output`.
 
     They stream to a file of half precision, because those of all classes may be larger than memory. Its space on the
@@ -168,6 +170,8 @@ def _probability_maps(image: Image, plan: Plan, *, output: Path | None) -> Itera
         files = [f"{io.stem(output)}_probability_{value}{suffix}" for value in plan.classes.values]
         for index, (name, file) in enumerate(zip(plan.classes.names, files, strict=True)):
             values = placement.undo(chances[index : index + 1]).astype(np.float32)
-            io.write_image(scratch / file, Image(values, image.grid, (name,)))
+            found = Image(values, image.grid, (name,))
+            outside = 1.0 if index == 0 else 0.0  # beyond the slices is background
+            io.write_image(scratch / file, rectify_image(found, outside=outside) if rectify else found)
         for file in files:
             (scratch / file).replace(output.parent / file)

@@ -28,6 +28,7 @@ class PredictSettings:
         precision: of PyTorch, as in Lightning Fabric; "auto" takes the one that is faster in a short trial, so that two
             runs on a busy machine may differ in rounding.
         quality_threshold: Dice from which a mask counts as good in the list of estimates.
+        rectify: write masks of sheared grids (CT with a tilted gantry) on rectangular ones.
         page: write a page of pictures beside the masks.
         overwrite: replace masks that exist.
         clicks, boxes: prompts as text, see `septum.workflows.prediction.prompts`; for a model trained with prompts, and
@@ -48,6 +49,7 @@ class PredictSettings:
     devices: str = "auto"
     precision: str = "auto"
     quality_threshold: float = 0.7
+    rectify: bool = False
     page: bool = True
     overwrite: bool = False
     clicks: tuple[str, ...] = ()
