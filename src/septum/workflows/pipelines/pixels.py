@@ -274,17 +274,17 @@ def _segment(
     tell(0.7)
     if settings.probabilities:
         names = tuple(f"label {label}" for label in learned.labels)
-        _write_map(further(job, "probabilities"), Image(prob, image.grid, names), settings)
+        _write_map(further(job, "probabilities"), Image(prob, image.grid, names), rectify=settings.rectify)
     if settings.uncertainty:
         found = uncertainty(prob)
-        _write_map(further(job, "uncertainty"), Image(found[None], image.grid), settings)
+        _write_map(further(job, "uncertainty"), Image(found[None], image.grid), rectify=settings.rectify)
         unsure[job.case.id] = most_uncertain(found, spacing=spacing, radius_mm=LOOK * min(spacing))
     kind = np.min_scalar_type(learned.labels[-1])
     return np.asarray(np.array(learned.labels, kind)[prob.argmax(axis=0)])
 
 
-def _write_map(path: Path, image: Image, settings: ApplySettings) -> None:
-    io.write_image(path, rectify_image(image, outside=0.0) if settings.rectify else image)
+def _write_map(path: Path, image: Image, *, rectify: bool) -> None:
+    io.write_image(path, rectify_image(image, outside=0.0) if rectify else image)
 
 
 def further(job: Job, what: str) -> Path:
