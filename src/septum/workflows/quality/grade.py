@@ -268,7 +268,12 @@ def _estimate(one: ClassQuality | None, expected: float, *, agreement: float) ->
 def promise(quality: Quality | None) -> str:
     """One sentence about what the figures of a model are worth and how to get better ones; empty where all is said by
     the intervals themselves."""
-    own = {row.case for row in quality.held_out if not row.way and not row.seen} if quality is not None else set()
+    if quality is None:
+        return (
+            "this model was never measured (its training was stopped, or it comes from elsewhere), so its masks get no "
+            "figure and none is passed: finish it with `septum train --resume`, or measure it with `septum evaluate`"
+        )
+    own = {row.case for row in quality.held_out if not row.way and not row.seen}
     if not own:
         return (
             "no image was held out when this model was trained, so its masks get no figure and none is passed: train "
