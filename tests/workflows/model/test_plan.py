@@ -61,7 +61,9 @@ STEPS = TrainSettings(steps=10)
 @pytest.mark.parametrize("data", [PLANES, VOLUMES], ids=["planes", "volumes"])
 def test_every_plan_fits_its_own_network_and_survives_json(tmp_path: Path, network: str, data: Fingerprint) -> None:
     plan = make_plan(data, TWO, settings=replace(STEPS, network=network), machine=CPU)
-    narrow = plan.unet if network in ("encoder", "window") else replace(plan.unet, features=(1,) * len(plan.unet.features))
+    narrow = (
+        plan.unet if network in ("encoder", "window") else replace(plan.unet, features=(1,) * len(plan.unet.features))
+    )
     build(narrow).output_size(plan.patch)
     (tmp_path / "plan.json").write_text(plan_json(plan))
     assert read_plan(tmp_path / "plan.json") == plan

@@ -100,8 +100,8 @@ def balanced_cross_entropy(
     """
     logits, target, valid, count = _prepare(logits, target, ignore=ignore)
     classes = logits.shape[1]
-    share = torch.bincount(target[valid.bool()], minlength=classes) / count
-    known = share > 0
+    share = torch.bincount(target[valid.bool()], minlength=classes) / count.clamp(min=1.0)
+    known = (share > 0) | (count == 0)
     # A class that does not occur here can be told from none: it takes no part.
     even = (logits - share.clamp(min=1e-6).log()[:, None]).masked_fill(~known[:, None], -torch.inf)
     log_p_true = even.log_softmax(dim=1).gather(1, target[:, None])[:, 0]  # (N, V)
