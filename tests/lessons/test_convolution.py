@@ -59,7 +59,7 @@ def test_its_gradients_are_numerical_ones(slide):
 
         def loss(moved, arrays=arrays, index=index):
             arrays[index] = moved
-            return float((convolution(*arrays, **slide) * weigh).sum())
+            return float((convolution(*arrays[:2], bias=arrays[2], **slide) * weigh).sum())
 
         assert_gradients_agree(own[index], numerical_gradient(loss, array))
 

@@ -127,7 +127,7 @@ def by_hand(network: UNet, x: Tensor) -> Tensor:
 @pytest.mark.parametrize(("form", "size"), [(lecture, (16, 24)), (paper, (44, 52))])
 def test_the_network_equals_its_composition_written_by_hand(form: object, size: tuple[int, int]) -> None:
     torch.manual_seed(1)
-    network = UNet(form(2, 2, 3, features=SMALL)).double().eval()  # type: ignore[operator]
+    network = UNet(form(2, 2, out_channels=3, features=SMALL)).double().eval()  # type: ignore[operator]
     x = torch.randn(2, 2, *size, dtype=torch.float64)
     logits = network(x)
     assert logits.shape == (2, 3, *network.output_size(size))

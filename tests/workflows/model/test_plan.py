@@ -159,7 +159,7 @@ def test_the_paper_plan_is_the_papers() -> None:
 
 def test_a_tighter_budget_never_takes_a_wider_network(monkeypatch: pytest.MonkeyPatch) -> None:
     large = replace(PLANES, cases=20)
-    monkeypatch.setattr(plan_module, "seconds_per_step", lambda unet, *_: unet.features[0] / 100)
+    monkeypatch.setattr(plan_module, "seconds_per_step", lambda unet, *_, **__: unet.features[0] / 100)
     tight = make_plan(large, TWO, settings=TrainSettings(minutes=0.001), machine=CPU)
     loose = make_plan(large, TWO, settings=TrainSettings(minutes=1e6), machine=CPU)
     enough = make_plan(large, TWO, settings=TrainSettings(minutes=0.24 * plan_module.ENOUGH_STEPS / 60), machine=CPU)

@@ -110,7 +110,7 @@ def read_step(record: Record, shape: tuple[int, ...], *, layers: Layers) -> Step
     """The edit of a record; `SessionError` where it does not fit the layers.
 
     >>> before, after = np.array([[0, 0]], np.uint8), np.array([[0, 3]], np.uint8)
-    >>> step = Step("paint", (Delta.between("main", Box((0, 0), (1, 2)), before, after),))
+    >>> step = Step("paint", (Delta.between("main", Box((0, 0), (1, 2)), before=before, after=after),))
     >>> read_step(step_record("edit", step), (1, 2), layers={"main": after}).what
     'paint'
     """

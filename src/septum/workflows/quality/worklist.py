@@ -82,7 +82,9 @@ def verdict_of(dice: float, low: float, *, high: float, threshold: float) -> str
     """What an estimate and its interval say about a mask, before anything unusual is looked at; nan where unknown.
 
     >>> verdict_of(0.9, 0.8, high=1.0, threshold=0.7), verdict_of(0.9, 0.6, high=1.0, threshold=0.7)
-    ('pass', 'look', 'fail')
+    ('pass', 'look')
+    >>> verdict_of(0.4, math.nan, high=math.nan, threshold=0.7)
+    'fail'
     """
     if math.isnan(low):
         return "fail" if dice < threshold - FAR_BELOW else "look"
