@@ -323,7 +323,7 @@ def test_finished_methods_are_kept_when_a_run_is_stopped(tmp_path: Path, monkeyp
             run.write_json(folder / run.TIMES, {"seconds": 60.0, "steps": 5})
             return Oracle(membranes=True)
 
-    monkeypatch.setattr(run, "Learner", lambda *given: Learner())
+    monkeypatch.setattr(run, "Learner", lambda *given, **named: Learner())
     data, out = membranes(tmp_path / "em", 5), tmp_path / "out"
     with pytest.raises(Cancelled):
         play(data, out, methods=("auto", "paper"))

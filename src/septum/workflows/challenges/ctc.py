@@ -64,7 +64,7 @@ def divide(data: Path, work: Path) -> Division:
         chosen = max(others or [name], key=lambda other: len(list((data / f"{other}_GT" / "SEG").glob("man_seg*.tif"))))
         tests = load_dataset(data / name).cases
         training, frames = _training(data, chosen, work=work / name)
-        parts.append(Part(name, training, tests))
+        parts.append(Part(name, training, tests=tests))
         notes.append(f"movie {name}: the network saw {frames} outlined frames of movie {chosen}")
     if any(part.name in outlined and len(outlined) == 1 for part in parts):
         notes.append("one movie alone has outlines: its own scores are those of frames that were trained on")
@@ -176,11 +176,11 @@ def shown(division: Division) -> Picture:
     part = division.parts[0]
     middle = len(part.tests) // 2
     return Picture(f"movie {part.name}", "the same frames with the marks of the truth", side_by_side(
-        [_panel(part.tests[at], _marks(division, part, at)) for at in (middle, middle + 1)]
+        [_panel(part.tests[at], _marks(division, part, at=at)) for at in (middle, middle + 1)]
     ))  # fmt: skip
 
 
-def _marks(division: Division, part: Part, at: int) -> NDArray[Any]:
+def _marks(division: Division, part: Part, *, at: int) -> NDArray[Any]:
     files: Sequence[Path] = sorted((division.data / f"{part.name}_GT" / "TRA").glob("man_track*.tif"))
     if at < len(files):
         return io.read_labels(files[at]).array

@@ -54,7 +54,7 @@ def divide(data: Path, work: Path) -> Division:
     tests = tuple(by_id[name] for name in fold.val)
     waiting = tuple(case for case in found.cases if case.label is None and case.split == "test")
     note = f"{len(fold.train)} labelled cases train, {len(tests)} test; divided once with the seed 0"
-    return Division((Part("", table, tests, (), waiting, cases[0].images[0].axes),), (note,), data)
+    return Division((Part("", table, tests=tests, unlabelled=waiting, axes=cases[0].images[0].axes),), (note,), data)
 
 
 def predict(solver: Solver, part: Part, *, folder: Path, hooks: Hooks) -> None:

@@ -66,7 +66,11 @@ def divide(data: Path, work: Path) -> Division:
         "independent samples, so that there are no intervals"
     )
     table = write_table(work / "training.csv", train)
-    return Division((Part("", table, tuple(held), tuple(tuning), official, background=cells),), (note,), data)
+    return Division(
+        (Part("", table, tests=tuple(held), tuning=tuple(tuning), unlabelled=official, background=cells),),
+        (note,),
+        data,
+    )
 
 
 def _sections(stack: Path, folder: Path, *, truth: Path | None) -> list[Case]:

@@ -148,7 +148,7 @@ def _take_part(
     folder = output / method
     if (folder / SCORES).is_file():
         return _read_entry(method, folder)
-    learner = Learner(settings, dict(challenge.training), len(division.parts), on_status, hooks)
+    learner = Learner(settings, dict(challenge.training), parts=len(division.parts), on_status=on_status, hooks=hooks)
     seconds, images = 0.0, 0
     for part in division.parts:
         solver = learner.learn(method, part, folder=_model(folder, part.name))

@@ -145,7 +145,7 @@ class Network:
         """As `Solver.maps`: the mean over four rotations and their mirror images."""
         _write_maps(cases, folder, chances=self._chances, hooks=hooks)
 
-    def _chances(self, image: Image, tell: Callable[[float], None], hooks: Hooks) -> NDArray[Any]:
+    def _chances(self, image: Image, tell: Callable[[float], None], *, hooks: Hooks) -> NDArray[Any]:
         if image.grid.ndim != 2:
             raise DatasetError(
                 f"probabilities must be of planes, got an image of shape {image.grid.shape}; give planes"
@@ -205,7 +205,7 @@ class Classical:
     def maps(self, cases: Sequence[Case], folder: Path, *, hooks: Hooks) -> None:
         """As `Solver.maps`."""
 
-        def chances(image: Image, tell: Callable[[float], None], hooks: Hooks) -> NDArray[Any]:
+        def chances(image: Image, tell: Callable[[float], None], *, hooks: Hooks) -> NDArray[Any]:
             return np.asarray(segment_image(image, self.pipeline).array != self.background)
 
         _write_maps(cases, folder, chances=chances, hooks=hooks)
@@ -216,7 +216,7 @@ def _write_maps(cases: Sequence[Case], folder: Path, *, chances: Callable[..., N
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
         image = load_image(job.case)
-        found = np.clip(chances(image, tell, hooks).astype(np.float32), 0.0, 1.0)
+        found = np.clip(chances(image, tell, hooks=hooks).astype(np.float32), 0.0, 1.0)
         io.write_image(job.output, Image(found[None], image.grid))
 
     jobs = [Job(case, folder / f"{case.id}.tif") for case in cases]

@@ -67,7 +67,7 @@ def divide(data: Path, work: Path) -> Division:
         notes.append("not every image has a field of view (mask/ or fov/): without one the whole picture counts")
     if any(_second(data, case) is None for case in tests):
         notes.append("no second reader (2nd_manual/) for the test images: people's agreement cannot be shown")
-    return Division((Part("", write_table(work / "training.csv", train), tuple(tests)),), tuple(notes), data)
+    return Division((Part("", write_table(work / "training.csv", train), tests=tuple(tests)),), tuple(notes), data)
 
 
 def _cases(folder: Path) -> list[Case]:
