@@ -257,7 +257,7 @@ class _Costs:
         """Row i becomes row j."""
         f, (move, size, light) = self.found, self.scatter
         steps = float(f.frame[j] - f.frame[i])
-        cost = _rise(self._distance(f.centre[i], i, second=f.centre[j], j=j) / (move * math.sqrt(steps)))
+        cost = _rise(self._distance(f.centre[i], f.centre[j], rows=(i, j)) / (move * math.sqrt(steps)))
         cost += 0.5 * _unlikeness(math.log(f.size[j] / f.size[i]) / size)
         if math.isfinite(light):
             cost += 0.5 * _unlikeness((f.brightness[j] - f.brightness[i]) / light)
@@ -270,15 +270,17 @@ class _Costs:
         a, b = pair
         total = f.size[a] + f.size[b]
         middle = (f.size[a] * f.centre[a] + f.size[b] * f.centre[b]) / total
-        cost = _rise(self._distance(f.centre[one], one, second=middle, j=a) / move)
+        cost = _rise(self._distance(f.centre[one], middle, rows=(one, a)) / move)
         cost += 0.5 * _unlikeness(math.log(total / f.size[one]) / (2 * size))
         cost += 0.5 * _unlikeness(math.log(f.size[a] / f.size[b]) / (2 * size))
         if math.isfinite(light):
             cost += 0.5 * _unlikeness((f.brightness[a] - f.brightness[b]) / (2 * light))
         return cost + _NO_OVERLAP * (1 - max(self._share(one, a), self._share(one, b)))
 
-    def _distance(self, first: Floats, i: int, *, second: Floats, j: int) -> float:
-        common = self.shift[self.found.frame[j]] - self.shift[self.found.frame[i]]
+    def _distance(self, first: Floats, second: Floats, *, rows: tuple[int, int]) -> float:
+        """How far an object moved from `first`, in the frame of the one row, to `second`, in that of the other."""
+        before, after = self.found.frame[list(rows)]
+        common = self.shift[after] - self.shift[before]
         return float(np.linalg.norm(second - first - common))
 
     def _share(self, i: int, j: int) -> float:

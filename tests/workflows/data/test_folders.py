@@ -12,6 +12,7 @@ from tests.workflows.datasets import mask, picture, planes, write_image, write_l
 
 from septum.errors import DatasetError
 from septum.workflows.data.cases import load_image, load_labels, load_pair
+from septum.workflows.data.folders import entries
 from septum.workflows.data.load import load_dataset
 
 
@@ -161,3 +162,21 @@ class TestMovies:
     def test_without_declared_axes_pages_are_a_volume(self, tmp_path):
         _tiff(tmp_path / "images/stack.tif", np.stack([picture(i) for i in range(4)]))
         assert load_image(load_dataset(tmp_path).cases[0]).array.shape == (1, 4, 24, 32)
+
+
+@pytest.mark.parametrize(
+    ("record", "beside"),
+    [
+        ("septum-segment.json", ["probabilities/a.png", "uncertainty/a.png"]),
+        ("septum-predict.json", ["semantic/a.png"]),
+        ("septum-instances.json", ["pictures/a.png"]),
+        ("septum-track.json", ["lineage.png", "tracks.gif"]),
+    ],
+)
+def test_what_a_command_writes_beside_masks_is_no_mask(tmp_path, record, beside):
+    for name in ("a.png", *beside):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert len(entries(tmp_path)) == 1 + len(beside)  # a person's own files of these names
+    (tmp_path / record).touch()
+    assert [one.name for one in entries(tmp_path)] == ["a"]

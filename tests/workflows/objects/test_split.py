@@ -8,6 +8,7 @@ from PIL import Image as Picture
 from septum import io
 from septum.errors import ConfigError, DatasetError
 from septum.geometry import Grid, Image, LabelMap
+from septum.workflows.data.folders import entries
 from septum.workflows.data.masks import mask_cases
 from septum.workflows.objects.split import SplitSettings, read_mask, split_masks
 from septum.workflows.runs.hooks import Hooks
@@ -48,6 +49,7 @@ def test_masks_in_2d_and_3d_become_objects_counted_and_drawn(tmp_path, dumbbell)
     assert table["objects"].to_dict() == {"flat": 2, "stack": 2, "nothing": 0}
     assert "nothing: no object" in heard
     assert width(tmp_path / "out" / "pictures" / "flat.png") > 1000
+    assert len(entries(tmp_path / "out")) == len(entries(tmp_path / "in"))  # the pictures are no masks
 
 
 def test_the_image_is_shown_beside(tmp_path, dumbbell):

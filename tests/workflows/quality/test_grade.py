@@ -148,7 +148,7 @@ def test_what_cannot_be_promised_is_said_in_one_sentence_with_the_remedy() -> No
         plan = make_plan()
         return make_quality([HeldOut(f"c{i}", 1, 0.9, None, 0.8) for i in range(n)], references(plan), plan=plan)
 
-    assert "--folds none" in promise(None)
+    assert "--resume" in promise(None)
     assert "--folds none" in promise(of(0))
     assert "only 1 held-out image judged" in promise(of(1))
     assert "annotate 2 more" in promise(of(4))

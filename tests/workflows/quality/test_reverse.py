@@ -17,7 +17,7 @@ from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.quality.grade_masks import QualitySettings, grade_masks, pair_masks
 from septum.workflows.quality.reverse import Grader, best, damaged, dice_of, make_pool, reverse_scores
-from septum.workflows.quality.worklist import GradedResult
+from septum.workflows.quality.worklist import REASONS, GradedResult
 from septum.workflows.runs.hooks import Hooks
 
 CLASSES = ClassMap((0, 5), ("background", "blob"))
@@ -74,7 +74,7 @@ def test_the_more_a_mask_is_ruined_the_lower_its_estimate(known: tuple[Path, Gra
     assert values[0] > 0.8
     assert values[-1] < 0.4
     assert estimates["elsewhere"].verdict == "fail"
-    assert estimates["elsewhere"].reasons
+    assert estimates["elsewhere"].reasons == (REASONS["fail"],)
 
 
 def test_volumes_and_two_classes_are_graded_class_by_class(tmp_path: Path) -> None:

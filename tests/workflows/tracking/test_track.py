@@ -13,6 +13,7 @@ from septum import io
 from septum.errors import ConfigError, DatasetError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
 from septum.instances.track import track_objects
+from septum.workflows.data.folders import entries
 from septum.workflows.evaluation.movies import evaluate_tracks
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.tracking.movie import find_movie
@@ -59,6 +60,7 @@ def test_a_movie_becomes_the_challenges_files_and_scores_well(tmp_path, movie):
     assert {"centroid_y_px", "area_px2", "mean_intensity"} <= set(objects.columns)
     with Picture.open(tmp_path / "01_RES" / "tracks.gif") as gif:
         assert gif.n_frames == 12
+    assert len(entries(tmp_path / "01_RES")) == 12  # neither the tree nor the film is a mask
 
 
 def test_the_page_holds_every_frame_and_place_and_loads_nothing(tmp_path, movie):

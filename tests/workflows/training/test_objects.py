@@ -16,6 +16,7 @@ from septum.geometry import Grid, Image, LabelMap
 from septum.instances.decode import Decoding
 from septum.metrics.instances import instance_overlap, match_instances
 from septum.workflows.data.classes import ClassMap
+from septum.workflows.data.folders import entries
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import parse_plan, plan_json
 from septum.workflows.model.prepare import object_ids
@@ -115,6 +116,7 @@ def test_new_images_get_ids_a_table_outlines_and_classes(cells: tuple[Path, Path
     assert {"mean_intensity", "centroid_y", "centroid_x"} <= set(table.columns)
     semantic = io.read_labels(tmp_path / "out" / "semantic" / "new.tif").array
     np.testing.assert_array_equal(semantic > 0, labels > 0)
+    assert [one.name for one in entries(tmp_path / "out")] == ["new"]  # the same objects are not counted twice
     collection = json.loads((tmp_path / "out" / "outlines" / "new.geojson").read_text())
     assert [int(one["id"]) for one in collection["features"]] == table["id"].tolist()
     from roifile import roiread

@@ -340,7 +340,7 @@ def test_every_prediction_is_graded_and_listed_worst_first(folds: tuple[Path, Pa
         PredictSettings(quality_threshold=1.0)
 
 
-def test_a_model_without_held_out_cases_says_so_and_predicts(folds: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_model_that_was_never_measured_says_so_and_predicts(folds: tuple[Path, Path], tmp_path: Path) -> None:
     data, model = folds
     shutil.copytree(model, tmp_path / "old")
     (tmp_path / "old" / "quality.json").unlink()
@@ -349,7 +349,7 @@ def test_a_model_without_held_out_cases_says_so_and_predicts(folds: tuple[Path, 
     assert "pass" not in set(table["verdict"])
     assert table["dice"].isna().all()
     assert table["expected"].isna().all()
-    assert "no image was held out" in result.limits
+    assert "never measured" in result.limits
     (tmp_path / "old" / "quality.json").write_text("{}")
     with pytest.raises(CheckpointError, match=r"quality\.json"):
         predict(tmp_path / "old", [data / "images" / "case1.tif"], tmp_path / "out2")

@@ -41,8 +41,13 @@ PAGE_FOLDER = "septum-page"
 """Pictures of the page that a run writes beside its masks."""
 
 
-_BESIDE_MASKS = ("probabilities", "uncertainty")
-"""Folders that `septum segment` writes beside masks; they hold no masks."""
+_BESIDE_MASKS = {
+    "septum-segment.json": {"probabilities", "uncertainty"},
+    "septum-predict.json": {"semantic"},
+    "septum-instances.json": {"pictures"},
+    "septum-track.json": {"lineage.png", "tracks.gif"},
+}
+"""What commands write beside masks, by the record that they leave: no masks, or the same objects a second time."""
 
 
 _SINGLE_FRAME = (".png", ".jpg", ".jpeg", ".bmp")
@@ -64,12 +69,12 @@ def entries(folder: Path) -> list[Entry]:
     """Images below `folder`, in natural order; hidden files and macOS companions (`._*`) are left out.
 
     A sub-folder with DICOM files is one entry; other sub-folders are walked, and their names join the entry's name.
-    What Septum itself writes beside masks (pictures of the page, probabilities, uncertainty) is left out.
+    What Septum itself writes beside masks (pictures, probabilities, uncertainty, semantic masks) is left out.
     """
     found: list[Entry] = []
-    own = {PAGE_FOLDER, *(_BESIDE_MASKS if (folder / "septum-segment.json").is_file() else ())}
+    own = {PAGE_FOLDER}.union(*(names for record, names in _BESIDE_MASKS.items() if (folder / record).is_file()))
     for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
-        if path.name.startswith((".", "__MACOSX")) or (path.name in own and path.is_dir()):
+        if path.name.startswith((".", "__MACOSX")) or path.name in own:
             continue
         if path.is_dir() and not io.is_image(path):
             found += [Entry(f"{path.name}_{e.name}", e.path, path.name) for e in entries(path)]

@@ -20,7 +20,7 @@ from septum.errors import CheckpointError, ConfigError
 from septum.workflows.model.plan import Plan
 from septum.workflows.quality.calibration import FEWEST, Calibration
 from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeReference, unusual_spacing
-from septum.workflows.quality.worklist import THRESHOLD, Estimate, verdict_of
+from septum.workflows.quality.worklist import REASONS, THRESHOLD, Estimate, verdict_of
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.settings import structure, unstructure
 
@@ -180,7 +180,7 @@ def grade(
         if verdict == "pass" and doubts:
             verdict = "look"
         if verdict == "look" and not reasons and not math.isnan(figure[1]):
-            reasons = ("the interval holds the threshold",)
+            reasons = (REASONS["look"],)
         found.append(Estimate(case, int(label), name, *figure, verdict, reasons, expected, agreement, *far))
     return found
 
@@ -211,7 +211,7 @@ def _judge(
     if math.isnan(dice):
         return _NONE, *_without_figure(one, expected, threshold=threshold)
     verdict = verdict_of(dice, low, high=high, threshold=threshold)
-    return (dice, low, high), verdict, ("the estimate lies below the threshold",) if verdict == "fail" else ()
+    return (dice, low, high), verdict, (REASONS["fail"],) if verdict == "fail" else ()
 
 
 def _without_figure(one: ClassQuality | None, expected: float, *, threshold: float) -> tuple[str, tuple[str, ...]]:
@@ -268,7 +268,12 @@ def _estimate(one: ClassQuality | None, expected: float, *, agreement: float) ->
 def promise(quality: Quality | None) -> str:
     """One sentence about what the figures of a model are worth and how to get better ones; empty where all is said by
     the intervals themselves."""
-    own = {row.case for row in quality.held_out if not row.way and not row.seen} if quality is not None else set()
+    if quality is None:
+        return (
+            "this model was never measured (its training was stopped, or it comes from elsewhere), so its masks get no "
+            "figure and none is passed: finish it with `septum train --resume`, or measure it with `septum evaluate`"
+        )
+    own = {row.case for row in quality.held_out if not row.way and not row.seen}
     if not own:
         return (
             "no image was held out when this model was trained, so its masks get no figure and none is passed: train "

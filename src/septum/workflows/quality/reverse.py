@@ -25,7 +25,7 @@ from septum.interactive.tool import Box
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.quality.calibration import Calibration, calibrate
-from septum.workflows.quality.worklist import Estimate, verdict_of
+from septum.workflows.quality.worklist import REASONS, Estimate, verdict_of
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -326,6 +326,5 @@ def _estimate(case: str, value: int, *, name: str, fit: Calibration | None, scor
         low, high = fit.interval(dice)
     verdict = verdict_of(dice, low, high=high, threshold=threshold)
     if verdict != "pass" and not reasons:
-        reasons.append(f"an estimate of {dice:.2f} ({low:.2f} to {high:.2f})" if not math.isnan(low) else
-                       "too few references for an interval")  # fmt: skip
+        reasons.append("too few references for an interval" if math.isnan(low) else REASONS[verdict])
     return Estimate(case, value, name, dice, low, high, verdict, tuple(reasons), score, math.nan)

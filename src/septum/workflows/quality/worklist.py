@@ -78,6 +78,10 @@ class GradedResult:
     page: Path | None = None
 
 
+REASONS = {"look": "the interval holds the threshold", "fail": "the estimate lies below the threshold"}
+"""Why a mask is not passed where its interval alone decides."""
+
+
 def verdict_of(dice: float, low: float, *, high: float, threshold: float) -> str:
     """What an estimate and its interval say about a mask, before anything unusual is looked at; nan where unknown.
 
