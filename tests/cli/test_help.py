@@ -12,7 +12,18 @@ from septum import __version__
 from septum.cli.main import app
 
 COMMANDS = ["info", "doctor", "augment-preview", "train", "predict", "segment", "pixels", "edit", "interpolate"]
-COMMANDS += ["evaluate", "instances", "measure", "track", "quality", "review", "import-keras", "lesson", "demo"]
+COMMANDS += [
+    "evaluate",
+    "instances",
+    "measure",
+    "track",
+    "quality",
+    "review",
+    "import-keras",
+    "challenge",
+    "lesson",
+    "demo",
+]
 HEAVY = ["torch", "lightning_fabric", "scipy", "nibabel", "SimpleITK", "pandas", "matplotlib", "nilearn", "skimage"]
 HEAVY += ["sqlalchemy", "h5py"]
 

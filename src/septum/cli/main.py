@@ -19,6 +19,7 @@ import typer
 from septum import __version__
 from septum.cli.commands import (
     augment_preview,
+    challenge,
     demo,
     doctor,
     edit,
@@ -52,7 +53,7 @@ app = typer.Typer(
     "learn from scribbles (pixels), edit labels (edit), train a U-Net (train), segment with it (predict), "
     "score masks (evaluate), split them into objects (instances), count and measure those (measure), "
     "follow them through a movie (track), grade masks without references (quality), let people rate (review), "
-    "or do it all in the browser (serve); learn how it works (lesson)."
+    "or do it all in the browser (serve); learn how it works (lesson), compare methods as challenges do (challenge)."
     f"\n\n{NOTICE}",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -75,6 +76,7 @@ app.command("measure", short_help="Count, measure and compare objects.")(measure
 app.command("track", short_help="Follow objects through a movie.")(track.track)
 app.command("quality", short_help="Grade masks without their references.")(quality.quality)
 app.add_typer(review.app, name="review", short_help="A blinded reader study of masks.")
+app.command("challenge", short_help="Take part in a public challenge.")(challenge.challenge)
 app.command("lesson", short_help="The lecture, computed step by step.")(lesson.lesson)
 app.command("new", short_help="Make a project for the workbench.")(new.new)
 app.command("serve", short_help="Open the workbench in the browser.")(serve.serve)

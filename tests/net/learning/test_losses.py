@@ -16,9 +16,10 @@ from septum.errors import ConfigError
 from septum.instances.targets import object_targets
 from septum.net.learning import losses
 from septum.net.learning.losses import IGNORE, SMOOTH, dice_binary_cross_entropy, dice_cross_entropy, supervise
+from septum.net.learning.losses import balanced_cross_entropy as balanced
 from septum.net.learning.losses import weighted_cross_entropy as weighted
 
-LOSSES = {loss.__name__: loss for loss in (dice_cross_entropy, dice_binary_cross_entropy, weighted)}
+LOSSES = {loss.__name__: loss for loss in (dice_cross_entropy, dice_binary_cross_entropy, weighted, balanced)}
 EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
 
 
@@ -63,6 +64,26 @@ def test_weighted_cross_entropy_is_equation_1_of_the_paper_per_voxel() -> None:
     torch.testing.assert_close(weighted(logits, target, weight=weight), (weight * per_voxel).mean())
     torch.testing.assert_close(weighted(logits, target, weight=weight[:, None]), (weight * per_voxel).mean())
     torch.testing.assert_close(weighted(logits, target), per_voxel.mean())
+
+
+def test_balanced_cross_entropy_is_that_of_equally_many_voxels_of_each_class() -> None:
+    logits = torch.randn(1, 2, 40)
+    target = (torch.arange(40) % 4 == 0).long()[None]
+    prior = torch.tensor([0.75, 0.25])
+    drawn = (logits - prior.log()[None, :, None]).movedim(1, -1)[0]
+    each = F.cross_entropy(drawn, target[0], reduction="none")
+    expected = 0.5 * each[target[0] == 0].mean() + 0.5 * each[target[0] == 1].mean()
+    torch.testing.assert_close(balanced(logits, target), expected)
+
+
+def test_balanced_cross_entropy_of_a_class_that_does_not_occur_asks_nothing_of_it() -> None:
+    logits = torch.randn(1, 3, 10, requires_grad=True)
+    target = torch.tensor([[0, 1] * 5])
+    balanced(logits, target).backward()
+    assert logits.grad is not None
+    assert (logits.grad[:, 2] == 0).all()
+    assert (logits.grad[:, :2] != 0).all()
+    assert float(balanced(logits.detach(), torch.full((1, 10), IGNORE))) == 0.0
 
 
 @EVERY_LOSS

@@ -14,8 +14,12 @@ import torch
 from lightning_fabric import Fabric
 
 from septum.errors import Cancelled, ConfigError, DatasetError, SeptumError
+from septum.net.architecture.network import build
 from septum.net.architecture.unet import UNet, UNetConfig, paper
+from septum.net.architecture.window import WindowConfig, WindowNet
 from septum.net.augment import augment
+from septum.net.engines.torch import torch_engine
+from septum.net.inference.predict import TileSettings, predict_classes
 from septum.net.learning.objective import OBJECTIVES, Objective, get_objective
 from septum.net.learning.sampling import PatchSampler, Sample
 from septum.net.learning.simulated_user import correct
@@ -51,7 +55,7 @@ def run(
     config: TrainConfig,
     *,
     samples: list[Sample] | None = None,
-    network: UNetConfig = TINY,
+    network: UNetConfig | WindowConfig = TINY,
     objective: Objective | None = None,
     stop_at: int | None = None,
     resume: bool = False,
@@ -63,7 +67,7 @@ def run(
     torch.manual_seed(1)
     steps = iter(range(10**6))
     return train(
-        UNet(network),
+        build(network),
         samples or squares(),
         config=config,
         fabric=Fabric(accelerator="cpu", devices=1),
@@ -255,6 +259,18 @@ def test_an_unpadded_network_trains_with_border_weights_on_the_part_it_predicts(
     outcome = run(tmp_path, replace(CONFIG, patch=patch), samples=samples, network=network, objective=objective)
     assert outcome.steps == 8
     assert math.isfinite(outcome.history[-1]["loss"])
+
+
+def test_the_sliding_window_learns_to_tell_a_square_and_its_engine_finds_it_on_a_whole_image(tmp_path: Path) -> None:
+    network = WindowConfig(1, 2, features=(6, 8), kernels=(4, 3), pools=(2, 2), bottom=2, hidden=12)
+    config = replace(CONFIG, patch=(network.window + 12,) * 2, steps=60, learning_rate=1e-2, ema=0.9)
+    outcome = run(tmp_path, config, network=network, objective=get_objective("balanced cross entropy"))
+    model = WindowNet(network)
+    model.load_state_dict(outcome.weights)
+    sample = squares()[0]
+    engine = torch_engine([model])
+    found = predict_classes(engine, sample.image, settings=TileSettings((network.window + 15,) * 2))
+    assert 2 * np.sum((found == 1) & (sample.labels == 1)) / (found.sum() + sample.labels.sum()) > 0.85
 
 
 def test_a_loss_that_is_not_finite_once_backs_off_and_says_so(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from septum.errors import CheckpointError, ConfigError
-from septum.net.architecture.unet import UNet, build
+from septum.net.architecture.network import build
+from septum.net.architecture.unet import UNet
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.model import machine as machine_module
 from septum.workflows.model import plan as plan_module
@@ -56,11 +57,13 @@ CPU = Machine("cpu", "32-true")
 STEPS = TrainSettings(steps=10)
 
 
-@pytest.mark.parametrize("network", ["auto", "encoder", "lecture", "paper"])
+@pytest.mark.parametrize("network", ["auto", "encoder", "lecture", "paper", "window"])
 @pytest.mark.parametrize("data", [PLANES, VOLUMES], ids=["planes", "volumes"])
 def test_every_plan_fits_its_own_network_and_survives_json(tmp_path: Path, network: str, data: Fingerprint) -> None:
     plan = make_plan(data, TWO, settings=replace(STEPS, network=network), machine=CPU)
-    narrow = plan.unet if plan.unet.encoder != "own" else replace(plan.unet, features=(1,) * len(plan.unet.features))
+    narrow = (
+        plan.unet if network in ("encoder", "window") else replace(plan.unet, features=(1,) * len(plan.unet.features))
+    )
     build(narrow).output_size(plan.patch)
     (tmp_path / "plan.json").write_text(plan_json(plan))
     assert read_plan(tmp_path / "plan.json") == plan

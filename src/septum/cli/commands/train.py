@@ -26,11 +26,12 @@ def train(
     dataset: options.Dataset,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="Folder for the model.")],
     network: Annotated[
-        Literal["auto", "encoder", "lecture", "paper"] | None,
+        Literal["auto", "encoder", "lecture", "paper", "window"] | None,
         typer.Option(
-            metavar="auto|encoder|lecture|paper",
+            metavar="auto|encoder|lecture|paper|window",
             help="auto: configured from the data and the machine; encoder: starts from weights that have seen "
-            "photographs (planes and slices); lecture, paper: the classic U-Nets.",
+            "photographs (planes and slices); lecture, paper: the classic U-Nets; window: the sliding window that they "
+            "superseded.",
             show_default="auto",
         ),
     ] = None,

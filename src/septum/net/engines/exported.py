@@ -16,7 +16,8 @@ import torch
 
 from septum.errors import ConfigError
 from septum.io.safe import temporary_path
-from septum.net.architecture.unet import UNet
+from septum.net.architecture.network import Network
+from septum.net.architecture.window import WindowConfig
 from septum.net.engines.protocol import FloatArray, _check_ensemble, mirrored_signs
 from septum.net.engines.torch import torch_engine
 
@@ -28,7 +29,7 @@ class ExportedEngine:
     """See `onnx_engine` and `openvino_engine`."""
 
     def __init__(
-        self, runs: Sequence[Run], model: UNet, *, flips: tuple[tuple[int, ...], ...], n_maps: int = 0
+        self, runs: Sequence[Run], model: Network, *, flips: tuple[tuple[int, ...], ...], n_maps: int = 0
     ) -> None:
         self.runs = tuple(runs)
         self.flips = flips
@@ -61,7 +62,7 @@ class ExportedEngine:
 
 
 def _exported_engine(
-    models: Sequence[UNet],
+    models: Sequence[Network],
     folder: Path,
     *,
     flips: Sequence[tuple[int, ...]],
@@ -82,11 +83,13 @@ def _exported_engine(
     return ExportedEngine(runs, models[0], flips=tuple(flips) or ((),), n_maps=n_maps)
 
 
-def export_onnx(model: UNet, path: Path) -> Path:
+def export_onnx(model: Network, path: Path) -> Path:
     """Write the network (float32, evaluation mode) as one ONNX file that takes (1, C, *spatial) of any admissible size.
 
     Input "image", output "logits". The file appears under its name only when it is complete.
     """
+    if isinstance(model.config, WindowConfig) and model.config.foveation:
+        raise ConfigError("engine must be torch for a window network with foveation, got an export; use --engine torch")
     for package in ("onnx", "onnxscript"):
         _require(package)
     plain = copy.deepcopy(model).cpu().float().eval()
@@ -131,12 +134,12 @@ def _quiet_exporter() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _least_input(model: UNet) -> tuple[int, ...]:
+def _least_input(model: Network) -> tuple[int, ...]:
     """Smallest admissible input with more than one voxel at the coarsest level (normalisation needs them)."""
     return model.valid_input_size([unit + 1 for unit in model.divisor])
 
 
-def _fingerprint(model: UNet) -> str:
+def _fingerprint(model: Network) -> str:
     """Names the exported file after the weights, so that a retrained model is exported anew."""
     digest = hashlib.sha256(repr(model.config).encode())
     for name, value in model.state_dict().items():
@@ -145,7 +148,7 @@ def _fingerprint(model: UNet) -> str:
     return digest.hexdigest()[:16]
 
 
-def _check_parity(model: UNet, run: Run, *, path: Path, tolerance: float) -> None:
+def _check_parity(model: Network, run: Run, *, path: Path, tolerance: float) -> None:
     shape = (1, model.config.in_channels, *_least_input(model))
     tile = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     plain = copy.deepcopy(model).cpu().float()

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 
-from septum.net.architecture.unet import UNet
+from septum.net.architecture.network import Network
 from septum.net.engines.exported import ExportedEngine, Run, _exported_engine, _require
 from septum.net.engines.protocol import FloatArray
 
 
 def onnx_engine(
-    models: Sequence[UNet], *, folder: Path, flips: Sequence[tuple[int, ...]] = ((),), n_maps: int = 0
+    models: Sequence[Network], *, folder: Path, flips: Sequence[tuple[int, ...]] = ((),), n_maps: int = 0
 ) -> "ExportedEngine":
     """Predict with ONNX Runtime on the CPU (float32), from files that are exported into `folder` once.
 

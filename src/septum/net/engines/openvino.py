@@ -6,13 +6,13 @@ from pathlib import Path
 import torch
 
 from septum.errors import ConfigError
-from septum.net.architecture.unet import UNet
+from septum.net.architecture.network import Network
 from septum.net.engines.exported import ExportedEngine, Run, _exported_engine, _require
 from septum.net.engines.protocol import AUTOCAST, FloatArray
 
 
 def openvino_engine(
-    models: Sequence[UNet],
+    models: Sequence[Network],
     *,
     folder: Path,
     flips: Sequence[tuple[int, ...]] = ((),),

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from septum.errors import ConfigError
-from septum.net.architecture.unet import UNet
+from septum.net.architecture.network import Network
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -92,7 +92,7 @@ def mirrors(axes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     return tuple(itertools.chain.from_iterable(itertools.combinations(axes, n) for n in range(len(axes) + 1)))
 
 
-def _check_ensemble(models: Sequence[UNet]) -> None:
+def _check_ensemble(models: Sequence[Network]) -> None:
     if not models:
         raise ConfigError("models must hold at least one network, got none; TRAIN one first")
     kinds = {

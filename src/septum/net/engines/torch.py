@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from septum.errors import ConfigError
-from septum.net.architecture.unet import UNet
+from septum.net.architecture.network import Network
 from septum.net.engines.evidence import Evidence
 from septum.net.engines.protocol import AUTOCAST, Engine, FloatArray, _check_ensemble, mirrored_signs
 
@@ -18,7 +18,7 @@ _PART_BYTES = 32 << 20
 
 
 def torch_engine(
-    models: Sequence[UNet],
+    models: Sequence[Network],
     *,
     device: torch.device | str = "cpu",
     precision: str = "32-true",
@@ -32,7 +32,7 @@ def torch_engine(
     n_maps: how many outputs are no classes (see `maps_of`).
     The models are moved to `device` and otherwise left alone: their training mode is restored after each call.
 
-    >>> from septum.net.architecture.unet import lecture
+    >>> from septum.net.architecture.unet import UNet, lecture
     >>> engine = torch_engine([UNet(lecture(2, 1, out_channels=2, features=(4, 8)))])
     >>> type(engine).__name__
     'TorchEngine'
@@ -50,7 +50,7 @@ class TorchEngine:
 
     def __init__(
         self,
-        models: Sequence[UNet],
+        models: Sequence[Network],
         device: torch.device,
         *,
         autocast: torch.dtype | None,
@@ -111,7 +111,7 @@ class TorchEngine:
             votes += [self._vote(model, inputs, flip=flip) for model, flip in others]
             voting.voted(votes)
 
-    def _vote(self, model: UNet, inputs: Tensor, *, flip: tuple[int, ...]) -> Tensor:
+    def _vote(self, model: Network, inputs: Tensor, *, flip: tuple[int, ...]) -> Tensor:
         """Classes (N, *out) by one network of one mirrored copy, which has no share in the logits."""
         features = _features(model, inputs, flip=[axis + 2 for axis in flip], autocast=self.autocast)
         vote: tuple[Tensor, Tensor] | None = None
@@ -131,7 +131,7 @@ def compared_with(engine: Engine, flips: Sequence[tuple[int, ...]]) -> Engine:
     """An engine whose networks also look at these mirrored copies, only to be compared (`Evidence.agreement`): the
     logits stay as they are. Other engines than PyTorch's are returned unchanged.
 
-    >>> from septum.net.architecture.unet import lecture
+    >>> from septum.net.architecture.unet import UNet, lecture
     >>> engine = torch_engine([UNet(lecture(2, 1, out_channels=2, features=(4, 8)))])
     >>> type(compared_with(engine, [(), (1,)])).__name__
     'TorchEngine'
@@ -147,7 +147,7 @@ def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:
     """An engine that also tells the evidence its networks' features, and what each network and mirrored copy decides by
     itself where there are several. Other engines than PyTorch's are returned as they are: they show neither.
 
-    >>> from septum.net.architecture.unet import lecture
+    >>> from septum.net.architecture.unet import UNet, lecture
     >>> engine = torch_engine([UNet(lecture(2, 1, out_channels=2, features=(4, 8)))])
     >>> watched_by(engine, None) is engine
     True
@@ -170,7 +170,7 @@ def _better(best: tuple[Tensor, Tensor] | None, logits: Tensor, *, start: int) -
 
 
 @torch.inference_mode()
-def _features(model: UNet, inputs: Tensor, *, flip: list[int], autocast: torch.dtype | None) -> Tensor:
+def _features(model: Network, inputs: Tensor, *, flip: list[int], autocast: torch.dtype | None) -> Tensor:
     """Features (N, F, *out) before the head, float32, contiguous, mirrored on the way in and back."""
     layout = torch.channels_last if inputs.ndim == 4 else torch.channels_last_3d
     x = inputs.flip(flip) if flip else inputs

@@ -20,7 +20,7 @@ import torch
 
 from septum.errors import CheckpointError
 from septum.io.safe import temporary_path
-from septum.net.architecture.unet import UNet, UNetConfig, build
+from septum.net.architecture.network import Network, build, config_kind
 
 FORMAT_VERSION = 1
 
@@ -112,10 +112,10 @@ def _bytes_of(value: Any) -> Iterator[Any]:
         yield f"{type(value).__name__} {len(text)};".encode() + text
 
 
-def save_model(path: Path, model: UNet, *, weights: dict[str, torch.Tensor] | None = None) -> None:
+def save_model(path: Path, model: Network, *, weights: dict[str, torch.Tensor] | None = None) -> None:
     """Write a network: its configuration and its weights (`weights` replaces the model's own, e.g. their average).
 
-    >>> from septum.net.architecture.unet import lecture
+    >>> from septum.net.architecture.unet import UNet, lecture
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, out_channels=2, features=(4, 8))))
     ...     load_model(Path(folder, "model.pt")).config.features
@@ -125,13 +125,13 @@ def save_model(path: Path, model: UNet, *, weights: dict[str, torch.Tensor] | No
     save_tensors(path, {"unet": dataclasses.asdict(model.config), "weights": state})
 
 
-def load_model(path: Path) -> UNet:
+def load_model(path: Path) -> Network:
     """Rebuild the network that `save_model` wrote, in evaluation mode.
 
     Raises:
         CheckpointError: as `load_tensors`, when weights and configuration do not fit, or weights are not finite.
 
-    >>> from septum.net.architecture.unet import lecture
+    >>> from septum.net.architecture.unet import UNet, lecture
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, out_channels=2, features=(4, 8))))
     ...     load_model(Path(folder, "model.pt")).training
@@ -139,7 +139,7 @@ def load_model(path: Path) -> UNet:
     """
     content = load_tensors(path)
     try:
-        model = build(UNetConfig(**content["unet"]))
+        model = build(config_kind(content["unet"])(**content["unet"]))
         model.load_state_dict(content["weights"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path}: configuration and weights do not fit together ({error})") from error

@@ -85,6 +85,32 @@ def weighted_cross_entropy(
     return _mean(-log_p_true, valid, count=count, weight=weight)
 
 
+def balanced_cross_entropy(
+    logits: Tensor, target: Tensor, *, ignore: int = IGNORE, weight: Tensor | None = None
+) -> Tensor:
+    """Cross entropy as if every class were annotated equally often, for logits that know how often it is.
+
+    Cireşan et al. 2012 train on equally many patches of each class and calibrate the output afterwards. Here a voxel of
+    a class of share p weighs 1 / (K p), and log p, which such training takes out of the logits, is put back (Menon et
+    al. 2021), so that their arg-max is that of the classes as they occur.
+
+    >>> logits, target = torch.tensor([0.9, 0.1]).log().expand(1, 10, 2).movedim(2, 1), torch.tensor([[0] * 9 + [1]])
+    >>> round(float(balanced_cross_entropy(logits, target)), 4)  # nothing known but how often each occurs: log 2
+    0.6931
+    """
+    logits, target, valid, count = _prepare(logits, target, ignore=ignore)
+    classes = logits.shape[1]
+    share = torch.bincount(target[valid.bool()], minlength=classes) / count.clamp(min=1.0)
+    known = (share > 0) | (count == 0)
+    # A class that does not occur here can be told from none: it takes no part.
+    even = (logits - share.clamp(min=1e-6).log()[:, None]).masked_fill(~known[:, None], -torch.inf)
+    log_p_true = even.log_softmax(dim=1).gather(1, target[:, None])[:, 0]  # (N, V)
+    log_p_true = torch.where(valid > 0, log_p_true, 0.0)  # of no class that occurs, where nothing is annotated
+    each = 1.0 / (share.clamp(min=1e-6) * known.sum().clamp(min=1))
+    own = each[target]
+    return _mean(-log_p_true, valid, count=count, weight=own if weight is None else own * weight.reshape(own.shape))
+
+
 def objects_loss(outputs: Tensor, target: Tensor, *, ignore: int = IGNORE, weight: Tensor | None = None) -> Tensor:
     """What is learnt of single objects: classes, borders, distances and vectors, each a mean over annotated voxels.
 

@@ -83,6 +83,7 @@ OBJECTIVES: dict[str, Objective] = {
     "dice + cross entropy": Objective(None, _unweighted(losses.dice_cross_entropy)),
     "dice + sigmoid per class": Objective(None, _unweighted(losses.dice_binary_cross_entropy)),
     "border-weighted cross entropy": Objective(_border_map, _weighted(losses.weighted_cross_entropy)),
+    "balanced cross entropy": Objective(None, _unweighted(losses.balanced_cross_entropy)),
     "objects": Objective(None, _of_objects, _targets),
     "objects, border-weighted": Objective(None, _of_objects, _weighted_targets),
 }

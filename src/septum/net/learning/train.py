@@ -21,6 +21,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from septum.errors import Cancelled, ConfigError, SeptumError
+from septum.net.architecture.network import Network
 from septum.net.architecture.unet import UNet
 from septum.net.augment import augment as augmentation
 from septum.net.augment.augment import AugmentConfig, Patch
@@ -137,14 +138,14 @@ class _State:
 
 
 def train(
-    model: UNet,
+    model: Network,
     samples: Sequence[Sample],
     *,
     config: TrainConfig,
     fabric: Fabric,
     objective: Objective,
     augment: AugmentConfig,
-    validate: Callable[[UNet], float] | None,
+    validate: Callable[[Network], float] | None,
     state_file: Path,
     on_status: Callable[[Status], None],
     should_stop: Callable[[], bool],
@@ -178,14 +179,14 @@ class _Run:
 
     def __init__(
         self,
-        model: UNet,
+        model: Network,
         samples: Sequence[Sample],
         *,
         config: TrainConfig,
         fabric: Fabric,
         objective: Objective,
         augment: AugmentConfig,
-        validate: Callable[[UNet], float] | None,
+        validate: Callable[[Network], float] | None,
         state_file: Path,
         on_status: Callable[[Status], None],
     ) -> None:
@@ -388,7 +389,7 @@ class _Run:
             and self.progress < 0.97
         )
 
-    def run_validation(self, validate: Callable[[UNet], float]) -> None:
+    def run_validation(self, validate: Callable[[Network], float]) -> None:
         """Validate the averaged network; a validation that is stopped tells nothing and is owed to the resumed run."""
         begin, state = time.monotonic(), self.state
         dice = 0.0
@@ -454,9 +455,10 @@ class _Run:
         self.state = _State(**content["state"])
 
 
-def _optimiser(model: UNet, config: TrainConfig) -> torch.optim.Optimizer:
+def _optimiser(model: Network, config: TrainConfig) -> torch.optim.Optimizer:
     # Norms and biases are one-dimensional: decaying them only fights the normalisation.
-    learnt = [] if model.config.encoder == "own" else list(model.encoder.parameters())
+    borrowed = isinstance(model, UNet) and model.config.encoder != "own"
+    learnt = list(model.get_submodule("encoder").parameters()) if borrowed else []
     known = {id(p) for p in learnt}
     groups: list[dict[str, Any]] = []
     for share, ours in ((1.0, [p for p in model.parameters() if id(p) not in known]), (config.encoder_rate, learnt)):
@@ -495,5 +497,5 @@ def _collate(patches: Sequence[Patch], margin: tuple[int, ...]) -> tuple[Tensor,
     return torch.stack([p.image for p in patches]), labels, torch.stack(maps) if maps else None
 
 
-def _copy(model: UNet) -> dict[str, Tensor]:
+def _copy(model: Network) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from septum.errors import CheckpointError, ConfigError
-from septum.net.architecture.unet import UNet
+from septum.net.architecture.network import Network
 from septum.net.learning.checkpoint import load_model
 from septum.workflows.model.plan import Plan, read_plan
 
@@ -67,7 +67,7 @@ class ModelFolder:
             raise CheckpointError(f"{self.path} must be a model folder with a plan.json; give the folder `train` wrote")
         return read_plan(self.plan)
 
-    def load(self, folds: str = "all") -> tuple[Plan, tuple[UNet, ...]]:
+    def load(self, folds: str = "all") -> tuple[Plan, tuple[Network, ...]]:
         """The plan and the networks of the folds asked for.
 
         Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from septum.net.architecture.unet import UNetConfig, build
+from septum.net.architecture.network import NetworkConfig, build
 from septum.net.learning.losses import dice_cross_entropy, supervise
 
 BFLOAT16_ERROR = 0.01
@@ -68,7 +68,7 @@ def multiplies_bfloat16() -> bool:
     return bool(((a @ b).float() - exact).abs().max() <= BFLOAT16_ERROR * exact.abs().max())
 
 
-def seconds_per_step(config: UNetConfig, patch: tuple[int, ...], *, batch: int, machine: Machine) -> float:
+def seconds_per_step(config: NetworkConfig, patch: tuple[int, ...], *, batch: int, machine: Machine) -> float:
     """Time of one training step (forward, loss, backward), the fastest of three after one to warm up."""
     device = torch.device(machine.device)
     layout = torch.channels_last if config.ndim == 2 else torch.channels_last_3d

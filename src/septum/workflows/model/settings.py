@@ -8,7 +8,7 @@ from typing import Literal
 
 from septum.errors import ConfigError
 
-NETWORKS = ("auto", "encoder", "lecture", "paper")
+NETWORKS = ("auto", "encoder", "lecture", "paper", "window")
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class TrainSettings:
     """What `septum train` can be told.
 
     Args:
-        network: "auto" (configured from the data), "encoder" (an encoder that has seen images), "lecture" or "paper".
+        network: "auto" (configured from the data), "encoder" (an encoder that has seen images), "lecture",
+            "paper" or "window" (the sliding window that the U-Net superseded; planes and slices).
         minutes: training time, shared by all folds; `steps` per fold replaces it. Ten minutes when both are None.
         folds: "one" holds one fold out, "thirds" trains three networks, each without a third of the cases, "all" trains
             every fold, "none" trains on every labelled case, "0,2" trains those folds. "auto" is "thirds" where the
@@ -40,7 +41,7 @@ class TrainSettings:
             values, connected pieces of each class for objects; False learns classes only; None decides by the labels.
     """
 
-    network: Literal["auto", "encoder", "lecture", "paper"] = "auto"
+    network: Literal["auto", "encoder", "lecture", "paper", "window"] = "auto"
     minutes: float | None = None
     steps: int | None = None
     folds: str = "auto"
@@ -75,7 +76,12 @@ class TrainSettings:
             raise ConfigError(f"until_dice must lie between 0 and 1, got {self.until_dice}")
         if self.ndim not in (None, 2, 3):
             raise ConfigError(f"ndim must be 2 or 3, got {self.ndim}")
-        if self.instances and (self.prompts or self.network == "lecture"):
+        if self.network == "window" and (self.prompts or self.ndim == 3):
+            raise ConfigError(
+                "network window must be trained on planes or slices and without prompts, "
+                f"got dim {self.ndim}, prompts {self.prompts}; leave them out"
+            )
+        if self.instances and (self.prompts or self.network in ("lecture", "window")):
             raise ConfigError(
                 "instances must be learnt by the network auto, encoder or paper, and without prompts, "
                 f"got network {self.network}, prompts {self.prompts}; leave one out"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from septum.net.architecture.unet import UNet
+from septum.net.architecture.network import Network
 from septum.net.engines.onnx import onnx_engine
 from septum.net.engines.openvino import openvino_engine
 from septum.net.engines.protocol import Engine, mirrors
@@ -48,7 +48,7 @@ def open_segmenter(model: ModelFolder, settings: PredictSettings) -> Segmenter:
     return Segmenter(_engine(networks, plan, settings=settings, folder=model.path / "exported"), plan, settings)
 
 
-def _engine(networks: Sequence[UNet], plan: Plan, *, settings: PredictSettings, folder: Path) -> Engine:
+def _engine(networks: Sequence[Network], plan: Plan, *, settings: PredictSettings, folder: Path) -> Engine:
     """The engine that runs the networks; exported networks are made in `folder`."""
     flips = mirrors(plan.mirrors if settings.tta else ())
     if settings.engine == "torch":

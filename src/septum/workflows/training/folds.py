@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from septum.errors import ConfigError, SeptumError
 from septum.metrics import confusion_counts, dice
-from septum.net.architecture.unet import UNet, build
+from septum.net.architecture.network import Network, build
 from septum.net.engines.protocol import Engine
 from septum.net.engines.torch import torch_engine
 from septum.net.learning.checkpoint import save_model
@@ -193,12 +193,12 @@ def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], lis
 
 def make_validation(
     held_out: Sequence[Sample], plan: Plan, *, fabric: Fabric, should_stop: Callable[[], bool]
-) -> Callable[[UNet], float]:
+) -> Callable[[Network], float]:
     """Mean Dice on whole held-out images, over classes, cases and `guesses` that have one; may raise `Cancelled`."""
     step = max(1, -(-len(held_out) // MOST_VALIDATED))
     chosen = held_out[::step]
 
-    def validate(model: UNet) -> float:
+    def validate(model: Network) -> float:
         scores: list[float] = []
         engine = torch_engine([model], device=fabric.device, precision=plan.precision, n_maps=plan.n_maps)
         for sample in chosen:

@@ -20,6 +20,7 @@ from septum import io
 from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
 from septum.io import naming
+from septum.net.architecture.window import WindowConfig
 from septum.net.engines.torch import compared_with
 from septum.net.learning.train import Outcome
 from septum.report.figures.overlay import Example
@@ -78,13 +79,18 @@ def describe(plan: Plan, cases: Sequence[Case]) -> str:
     step = "own resolution" if plan.spacing is None else " x ".join(f"{s:.3g}" for s in plan.spacing) + f" {unit}"
     widths = "-".join(str(n) for n in plan.unet.features)
     return (
-        f"{plan.network}: {plan.unet.ndim}-D U-Net {widths}, patches of {size}, {step}, "
+        f"{plan.network}: {plan.unet.ndim}-D {network_kind(plan)} {widths}, patches of {size}, {step}, "
         f"{plan.classes.n_classes - 1} class(es), {len(cases)} annotated case(s), {plan.precision}"
         + ("" if plan.unet.encoder == "own" else f", encoder {plan.unet.encoder} that has seen ImageNet")
         + ("" if plan.prompts is None else ", with prompts")
         + ("" if plan.instances is None else ", single objects")
         + (f"; {plan.chosen}" if plan.chosen else "")
     )
+
+
+def network_kind(plan: Plan) -> str:
+    """What the network is, in two words."""
+    return "sliding window" if isinstance(plan.unet, WindowConfig) else "U-Net"
 
 
 def describe_end(job: FoldJob, outcome: Outcome) -> str:
@@ -387,6 +393,7 @@ def _card(
         else f"Dice {dice:.3f} on {held_out} held-out image{'' if held_out == 1 else 's'}"
     )
     prompts = "" if plan.prompts is None else " and prompts"
+    features = ", ".join(str(n) for n in plan.unet.features)
     labels = "\n".join(
         f"- {value}: {name}" + (" (not learnt: no training case holds it)" if name in unlearnt else "")
         for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
@@ -395,7 +402,7 @@ def _card(
 
 Research software, not a medical device: a person must check every mask before it is used for anything that matters.
 
-- network: {plan.network}, {plan.unet.ndim}-D U-Net, features {", ".join(str(n) for n in plan.unet.features)}
+- network: {plan.network}, {plan.unet.ndim}-D {network_kind(plan)}, features {features}
 - trained on {cases} annotated case(s); {result}{f"{chr(10)}- of later masks: {limits}" if limits else ""}
 - input: {plan.channels} channel(s){prompts}, {plan.fingerprint.ndim}-D, shapes like {plan.fingerprint.shape_median}
 

@@ -1,0 +1,46 @@
+"""`septum challenge` as it is typed: what it says, and how it ends."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from septum.errors import Cancelled
+from septum.workflows.challenges import run
+
+
+def test_options_reach_the_run_and_the_scores_are_printed(septum, tmp_path, monkeypatch):
+    seen = {}
+
+    def taken(name, data, *, output, settings, hooks, on_status):
+        seen.update(name=name, settings=settings)
+        return run.ChallengeResult(output / "index.html", pd.DataFrame([{"method": "auto", "v_rand": 0.91234}]))
+
+    monkeypatch.setattr(run, "run_challenge", taken)
+    words = ("em", tmp_path, "-o", tmp_path / "out", "--methods", "auto, window", "--minutes", "3", "--seed", "2")
+    result = septum("challenge", *words)
+    assert result.code == 0
+    assert "0.9123" in result.out
+    assert seen["name"] == "em"
+    assert (seen["settings"].methods, seen["settings"].minutes, seen["settings"].seed) == (("auto", "window"), 3.0, 2)
+
+
+def test_a_stop_says_that_the_same_command_goes_on(septum, tmp_path, monkeypatch):
+    def stopped(*given, **named):
+        raise Cancelled
+
+    monkeypatch.setattr(run, "run_challenge", stopped)
+    result = septum("challenge", "em", tmp_path, "-o", tmp_path / "out")
+    assert result.code == 130
+    assert "the same command goes on" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(("emm",), "did you mean 'em'"), (("em", "--methods", "unet"), "methods of em"), (("em",), "must be a folder")],
+)
+def test_wrong_words_are_answered_with_the_right_ones(septum, tmp_path, words, message):
+    name, *rest = words
+    result = septum("challenge", name, tmp_path / "none", "-o", tmp_path / "out", *rest)
+    assert result.code == 2
+    assert message in result.err
