@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from septum.errors import DatasetError
 from septum.metrics import Counts, JointTable, dice
 from septum.workflows.data.cases import UNANNOTATED, Dataset
-from septum.workflows.data.classes import LabelSummary, _narrow, classes_from
+from septum.workflows.data.classes import LabelSummary, _narrow, classes_from, perhaps_ids
 from septum.workflows.evaluation.pairs import Measured
 from septum.workflows.runs.words import some
 from septum.workflows.scores.scores import Score
@@ -93,6 +93,7 @@ def decide_coding(
         notes.append(f"The background value {background} occurs in no mask: every voxel is scored. Check --background.")
     names: dict[int, str] = {}
     merged = bool(foreground)
+    said = perhaps_ids(expected, dataset.label_names) if foreground is None else ""
     if expected:
         summaries = [_recoded(m.summary, recode) for m in measured]
         classes = classes_from(dataset, summaries, background=background, foreground=foreground)
@@ -101,6 +102,7 @@ def decide_coding(
     if merged:
         value = next(iter(names), 2 if background == 1 else 1)
         return Coding(background, ignore, value, recode, {value: "foreground"}), notes
+    notes += [f"{said[0].upper()}{said[1:]} If so, pass --foreground or --instances."] if said else []
     notes += _one_sided(expected, predicted, names=names)
     labels = {value: names.get(value, f"label {value}") for value in sorted({*names, *predicted})}
     if len(labels) == 1:
