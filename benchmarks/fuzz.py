@@ -1,7 +1,7 @@
 """Damaged files of every format through the readers: every one is read or refused, in time and in memory.
 
-    python benchmarks/fuzz.py                       3,000 damaged and 200 crafted files
-    python benchmarks/fuzz.py --damaged 300         fewer
+    python -m benchmarks.fuzz --record              3,000 damaged and 200 crafted files, kept in benchmarks/results
+    python -m benchmarks.fuzz --damaged 300         fewer
 
 Seeded: file N of a seed is the same on every machine. A worker process reads the files one after another and may die;
 each file is then known. Counted as failures: a crash, more than 5 s of processor time, more than 1 GB of memory on top
@@ -231,13 +231,15 @@ def main() -> int:
     parser.add_argument("--damaged", type=int, default=3000)
     parser.add_argument("--crafted", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--record", action="store_true", help="keep the result in benchmarks/results")
     given = parser.parse_args()
     result = run(damaged_files=given.damaged, crafted_files=given.crafted, seed=given.seed)
-    text = json.dumps(result, indent=1)
-    if given.out:
-        given.out.write_text(text + "\n")
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
+    if given.record:
+        from benchmarks.record import record
+
+        files = {"damaged": given.damaged, "crafted": given.crafted}
+        record("fuzz", {**files, **result}, seed=given.seed)
     return 1 if result["failures"] else 0
 
 

@@ -1,7 +1,7 @@
 """Kills at random moments while files are being written: nothing half-written, nothing lost, nothing left.
 
-    python benchmarks/kills.py                          20 kills of each command (about ten minutes)
-    python benchmarks/kills.py --kills 2 --only edit    fewer
+    python -m benchmarks.kills --record                    20 kills of each command, kept in benchmarks/results
+    python -m benchmarks.kills --kills 2 --only edit       fewer
 
 Seeded: the moments of a seed are the same shares of the time that a whole run takes here. SIGKILL and SIGTERM
 alternate. After every kill each file under a final name must be whole (images and tables are read, pages and JSON end
@@ -295,10 +295,15 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--record", action="store_true", help="keep the result in benchmarks/results")
     given = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     result = run(kills=given.kills, seed=given.seed, only=given.only)
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
+    if given.record:
+        from benchmarks.record import record
+
+        record("kills", {"kills": given.kills, **result}, seed=given.seed)
     return int(any(tally["wrong"] for tally in result["commands"].values()))
 
 

@@ -123,3 +123,12 @@ def test_numbers_given_to_repeated_names_never_meet_another_file(tmp_path: Path)
     cases = find_cases(paths, axes=None)
     assert [case.id for case in cases] == ["a", "a_3", "a_2"]
     assert [case.images[0].path for case in cases] == paths
+
+
+def test_a_key_that_a_data_set_declares_twice_is_refused_not_the_last_one_taken(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.png")
+    picture(tmp_path / "labels" / "a.png", 1)
+    text = '{"labels": {"background": 0, "cell": 1, "ignore": 2, "ignore": 3}}'
+    (tmp_path / "dataset.json").write_text(text)
+    with pytest.raises(DatasetError, match="every key once, got 'ignore' twice"):
+        load_dataset(tmp_path)

@@ -7,6 +7,7 @@ even where names are digits.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,16 @@ def declared_labels(folder: Path) -> tuple[dict[int, str], int | None, bool]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; `DatasetError` with the line when it is not one."""
+    """The object in a JSON file; `DatasetError` with the line when it is not one, or names a key twice."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        repeated = [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]
+        if repeated:
+            raise DatasetError(f"{path} must name every key once, got {repeated[0]!r} twice; remove one of them")
+        return dict(pairs)
+
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DatasetError(f"{path} must be a JSON file, but reading failed: {error}; correct or remove it") from error
     if not isinstance(data, dict):
