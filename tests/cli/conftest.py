@@ -66,9 +66,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_dataset(folder / "data"),
         folder / "model",
         settings=TrainSettings(network="lecture", steps=2, precision="32-true", folds="none"),
-        on_status=lambda status: None,
-        on_note=lambda text: None,
-        should_stop=lambda: False,
     )
     return folder / "model"
 

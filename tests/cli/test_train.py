@@ -25,7 +25,7 @@ def called(monkeypatch):
     def train(dataset, output, **options):
         seen.update(options, dataset=dataset, output=output)
         for note in seen.get("notes", ()):
-            options["on_note"](note)
+            options["hooks"].on_note(note)
         return SimpleNamespace(
             model=output, report=output / "report" / "index.html", stopped=seen.get("stop", False), mean_dice=0.87654,
             held_out=("a", "b"), failures=(),

@@ -111,11 +111,12 @@ class Model:
             DatasetError: an image of another kind than those of training.
             GeometryError, FormatError: an array or a file that is no such image.
         """
+        from septum.net.inference.predict import Listener
         from septum.workflows.prediction.predict import segment
 
         found = as_image(image, spacing=spacing, channels=self.plan.channels)
         with _shown() as reporter:
-            return segment(found, self._segmenter, on_progress=lambda share: reporter.work("predicting", share))
+            return segment(found, self._segmenter, listener=Listener(lambda share: reporter.work("predicting", share)))
 
 
 def load_model(path: str | PathLike[str]) -> Model:
@@ -152,6 +153,7 @@ def train(
         DatasetError, GeometryError, FormatError: data that cannot be used.
     """
     from septum.workflows.model.settings import TrainSettings
+    from septum.workflows.runs.hooks import Hooks
     from septum.workflows.training import train as workflow
 
     chosen = settings_of(TrainSettings, settings | ({} if minutes is None else {"minutes": minutes}))
@@ -162,10 +164,8 @@ def train(
             data,
             target,
             settings=chosen,
+            hooks=Hooks(reporter.work, reporter.note),
             on_status=reporter.training,
-            on_note=reporter.note,
-            on_progress=reporter.work,
-            should_stop=lambda: False,
             resume=resume,
             overwrite=overwrite,
         )

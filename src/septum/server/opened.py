@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import FormatError, GeometryError, SessionError
-from septum.geometry import Image
+from septum.geometry import Image, LabelMap
 from septum.interactive.edits.rules import Rules
 from septum.interactive.session import journal
 from septum.interactive.session.history import Done
@@ -223,8 +223,7 @@ class OpenCase:
             version = save_annotation(
                 self.project,
                 self.id,
-                labels=self.session.labels(),
-                grid=self.image.grid,
+                labels=LabelMap(self.session.labels(), self.image.grid),
                 slices=self.slices,
                 author=author,
                 origin=kind,

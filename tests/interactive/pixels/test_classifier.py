@@ -25,7 +25,7 @@ from septum.interactive.pixels.classifier import (
 )
 from septum.interactive.pixels.features import FeatureSettings, FilterBank
 from septum.interactive.pixels.file import load_classifier, save_classifier
-from septum.interactive.pixels.forest import LEAF, Forest, grow_forest
+from septum.interactive.pixels.forest import LEAF, Forest, ForestSettings, grow_forest
 from septum.interactive.pixels.live import LivePixels, pixel_classifier
 from septum.interactive.pixels.uncertainty import most_uncertain, uncertainty
 from septum.interactive.pixels.workers import in_order
@@ -52,7 +52,7 @@ def scene(shape: tuple[int, ...] = (48, 60), *, seed: int = 0, channels: int = 1
 @pytest.fixture(scope="module")
 def trained() -> PixelClassifier:
     image, seeds, _ = scene(channels=2)
-    return train_classifier([Example(image, seeds)], settings=SMALL, keep=12)
+    return train_classifier([Example(image, seeds)], settings=SMALL, forest=ForestSettings(keep=12))
 
 
 @pytest.mark.parametrize("shape", [(48, 60), (12, 14, 60)])
@@ -144,16 +144,18 @@ def test_the_kept_features_are_those_that_matter(trained):
     assert len(trained.names) == len(trained.importance) == 12
     image, seeds, _ = scene()
     empty = np.concatenate([np.zeros_like(image), image])
-    learned = train_classifier([Example(empty, seeds)], settings=SMALL, keep=10)
+    learned = train_classifier([Example(empty, seeds)], settings=SMALL, forest=ForestSettings(keep=10))
     assert all(name.startswith("1 ") for name in learned.names)
 
 
 def test_the_same_marks_and_seed_give_the_same_classifier():
     image, seeds, _ = scene()
-    one, two = (train_classifier([Example(image, seeds)], settings=SMALL, seed=7) for _ in range(2))
+    one, two = (
+        train_classifier([Example(image, seeds)], settings=SMALL, forest=ForestSettings(seed=7)) for _ in range(2)
+    )
     for name, column in one.forest.arrays().items():
         np.testing.assert_array_equal(column, two.forest.arrays()[name])
-    other = train_classifier([Example(image, seeds)], settings=SMALL, seed=8)
+    other = train_classifier([Example(image, seeds)], settings=SMALL, forest=ForestSettings(seed=8))
     assert len(other.forest.split) != len(one.forest.split) or (other.forest.split != one.forest.split).any()
 
 
@@ -200,9 +202,9 @@ def test_one_stroke_of_a_label_promises_nothing():
 def test_live_is_the_same_as_training_and_keeps_its_features_within_its_bound():
     image, seeds, reference = scene()
     region = Box((4, 0), (40, 60))
-    expected = train_classifier([Example(image, seeds)], settings=SMALL, keep=9, forecast=False)
+    expected = train_classifier([Example(image, seeds)], settings=SMALL, forest=ForestSettings(keep=9), forecast=False)
     for memory in (100, 0):
-        live = LivePixels(image, settings=SMALL, region=region, memory_mb=memory, keep=9)
+        live = LivePixels(image, settings=SMALL, region=region, memory_mb=memory, forest=ForestSettings(keep=9))
         with pytest.raises(ConfigError, match="after update"):
             live.probabilities()
         assert live.update(seeds).names == expected.names
@@ -262,9 +264,9 @@ def test_what_cannot_be_learnt_is_refused():
     with pytest.raises(GeometryError, match="same channels"):
         train_classifier([Example(image, seeds), Example(np.concatenate([image] * 2), seeds)])
     with pytest.raises(ConfigError, match="keep"):
-        train_classifier([Example(image, seeds)], settings=SMALL, keep=0)
+        train_classifier([Example(image, seeds)], settings=SMALL, forest=ForestSettings(keep=0))
     with pytest.raises(ConfigError, match="1 to 1000 trees"):
-        train_classifier([Example(image, seeds)], settings=SMALL, trees=0)
+        train_classifier([Example(image, seeds)], settings=SMALL, forest=ForestSettings(trees=0))
     with pytest.raises(Cancelled):
         train_classifier([Example(image, seeds)], settings=SMALL, cancelled=lambda: True)
     with pytest.raises(ConfigError, match="two classes"):

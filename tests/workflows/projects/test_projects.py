@@ -43,7 +43,7 @@ def project(tmp_path: Path) -> Project:
 
 def save(project: Project, labels: np.ndarray, case: str = "b", letters: str = "......") -> str:
     slices = {0: letters, 1: "." * 8, 2: "." * 10}
-    version = save_annotation(project, case, labels=labels, grid=GRID, slices=slices, author="ada", origin="drawn")
+    version = save_annotation(project, case, labels=LabelMap(labels, GRID), slices=slices, author="ada", origin="drawn")
     return version.file
 
 

@@ -47,7 +47,7 @@ def save_classifier(path: Path, classifier: PixelClassifier) -> None:
     >>> from septum.interactive.pixels.classifier import Example, train_classifier
     >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
     >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
-    >>> learnt = train_classifier([Example(image, seeds)], trees=3, forecast=False)
+    >>> learnt = train_classifier([Example(image, seeds)], forest=ForestSettings(3), forecast=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_classifier(Path(folder, "cells.npz"), learnt)
     ...     Path(folder, "cells.npz").is_file()
@@ -86,7 +86,7 @@ def load_classifier(path: Path) -> PixelClassifier:
     >>> from septum.interactive.pixels.classifier import Example, train_classifier
     >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
     >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
-    >>> learnt = train_classifier([Example(image, seeds)], trees=3, forecast=False)
+    >>> learnt = train_classifier([Example(image, seeds)], forest=ForestSettings(3), forecast=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_classifier(Path(folder, "cells.npz"), learnt)
     ...     load_classifier(Path(folder, "cells.npz")).labels
@@ -129,7 +129,7 @@ def header_of(classifier: PixelClassifier) -> dict[str, Any]:
     >>> from septum.interactive.pixels.classifier import Example, train_classifier
     >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
     >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
-    >>> learnt = train_classifier([Example(image, seeds)], trees=3, forecast=False)
+    >>> learnt = train_classifier([Example(image, seeds)], forest=ForestSettings(3), forecast=False)
     >>> header_of(learnt)["labels"]
     [0, 1]
     """

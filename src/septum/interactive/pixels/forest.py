@@ -26,6 +26,17 @@ TREES, DEPTH, LEAF = 50, 8, 2
 MOST_NODES = 1 << 26
 
 
+@dataclass(frozen=True)
+class ForestSettings:
+    """How a forest is grown: how many `trees` of which largest `depth` (more of either take longer), the `seed` of the
+    random choices, and how many features to `keep`, those of the largest importance; None keeps all."""
+
+    trees: int = TREES
+    depth: int = DEPTH
+    seed: int = 0
+    keep: int | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Forest:
     """Trees, one after the other.

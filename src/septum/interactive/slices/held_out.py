@@ -145,10 +145,7 @@ def leave_one_slice_out(
             slices=slices,
             count=count,
             picture=picture,
-            method=method,
-            spacing=spacing,
-            cancelled=cancelled,
-            options=options,
+            options={"method": method, "spacing": spacing, "cancelled": cancelled, **options},
         )
     left_out = tuple(one for one in seen if (one.a, one.b) == _own_gap(one.index, slices))
     return _estimate(given, axis, slices=slices, seen=seen, left_out=left_out)
@@ -176,12 +173,10 @@ def _hide(
     slices: Sequence[int],
     count: int,
     picture: NDArray[Any] | None,
-    method: str,
-    spacing: Spacing,
-    cancelled: IsCancelled | None,
     options: Mapping[str, Any],
 ) -> list[Hidden]:
-    """Hide every run of `count` drawn slices in turn, and compare what is interpolated with what was drawn."""
+    """Hide every run of `count` drawn slices in turn, and compare what is interpolated with what was drawn; `options`
+    are those of `interpolate`."""
     found: list[Hidden] = []
     for first in range(1, len(slices) - count):
         low, high = slices[first - 1], slices[first + count]
@@ -190,10 +185,7 @@ def _hide(
         filled = interpolate(
             part,
             drawn={axis: [0, high - low]},
-            method=method,
             image=None if picture is None else picture[cut],
-            spacing=spacing,
-            cancelled=cancelled,
             **options,
         )
         for index in slices[first : first + count]:

@@ -221,9 +221,7 @@ def update_after(
     drawn: Sequence[int],
     method: str = "distance",
     image: ArrayLike | None = None,
-    spacing: Spacing = None,
-    ends: str = "taper",
-    settings: FollowSettings | None = None,
+    **options: Any,
 ) -> Change:
     """The change that a slice drawn anew makes: its two slabs, up to the next drawn slices on either side.
 
@@ -231,7 +229,8 @@ def update_after(
         labels: the label map with the new slice in it.
         axis, index: of the new slice.
         drawn: all drawn slices along that axis, the new one among them or not.
-        method, image, spacing, ends, settings: as of `interpolate`.
+        method, image: as of `interpolate`.
+        options: `spacing`, `ends` and `settings` of `interpolate`.
 
     Raises:
         GeometryError, ConfigError: as `interpolate`.
@@ -252,9 +251,7 @@ def update_after(
         drawn={axis: [i - near[0] for i in near]},
         method=method,
         image=None if picture is None else picture[tuple(cut)],
-        spacing=spacing,
-        ends=ends,
-        settings=settings,
+        **options,
     )
     start, stop = [0, 0, 0], list(given.shape)
     start[axis], stop[axis] = near[0], near[-1] + 1

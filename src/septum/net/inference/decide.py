@@ -8,6 +8,7 @@ made slab by slab and handed over at once.
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,18 @@ _SLAB_VOXELS = 2 << 20
 
 _SLAB_FLOATS = 4 << 20
 """Probabilities of all classes that exist at a time: 16 MB."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """How a network's outputs are read.
+
+    activation: "softmax" or "sigmoid", how interpolated logits become probabilities.
+    n_maps: the last so many outputs are no classes: they decide nothing, and reach the sink as they are.
+    """
+
+    activation: str = "softmax"
+    n_maps: int = 0
 
 
 class OutputGrid:
@@ -79,15 +92,11 @@ def decide_block(
     *,
     grid: OutputGrid,
     out: ClassArray,
+    outputs: Outputs,
     sink: Sink | None = None,
-    activation: str = "softmax",
     evidence: Evidence | None = None,
-    n_maps: int = 0,
 ) -> None:
     """Arg-max a block's logits (K, *needed) into `out`, slab by slab; hand probabilities to the sink and the evidence.
-
-    n_maps: of the K outputs, the last so many are no classes: they decide nothing, and reach the sink as they are.
-    activation: "softmax" or "sigmoid", how interpolated logits become probabilities.
 
     Raises:
         SeptumError: logits that are NaN or infinite.
@@ -96,7 +105,7 @@ def decide_block(
         return
     _refuse_not_finite(logits)
     whole = sink is None and evidence is None
-    n_classes = len(logits) - n_maps
+    n_classes = len(logits) - outputs.n_maps
     limit = _SLAB_VOXELS if whole else max(1, _SLAB_FLOATS // len(logits))
     for slab in split_box(grid.output(block), min(limit, _SLAB_VOXELS)):
         positions = grid.positions(block, slab)
@@ -109,11 +118,11 @@ def decide_block(
         winner = _running_best(iter(stacked[:n_classes]))
         out[place] = winner.cpu().numpy()
         classes = stacked[:n_classes]
-        chances = classes.sigmoid() if activation == "sigmoid" else classes.softmax(0)
+        chances = classes.sigmoid() if outputs.activation == "sigmoid" else classes.softmax(0)
         if evidence is not None:
             evidence.decided(chances, winner)
         if sink is not None:
-            sink(place, (torch.cat([chances, stacked[n_classes:]]) if n_maps else chances).cpu().numpy())
+            sink(place, (torch.cat([chances, stacked[n_classes:]]) if outputs.n_maps else chances).cpu().numpy())
 
 
 def _refuse_not_finite(logits: Tensor) -> None:

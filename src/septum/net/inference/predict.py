@@ -19,7 +19,7 @@ from septum.errors import Cancelled, ConfigError, SeptumError
 from septum.net.engines.evidence import Evidence
 from septum.net.engines.protocol import Engine, PartsEngine, maps_of
 from septum.net.engines.torch import watched_by
-from septum.net.inference.decide import ClassArray, FloatArray, OutputGrid, Sink, decide_block
+from septum.net.inference.decide import ClassArray, FloatArray, OutputGrid, Outputs, Sink, decide_block
 from septum.net.inference.tiles import (
     AxisTiles,
     Box,
@@ -76,14 +76,21 @@ class TileSettings:
             raise ConfigError(f"batch must be at least 1, got {self.batch}; SET for example 1")
 
 
+@dataclass(frozen=True)
+class Listener:
+    """Who waits for a prediction: hears the fraction done, 0 to 1, and says when nobody waits any more."""
+
+    on_progress: Callable[[float], None] = lambda fraction: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
 def predict_classes(
     engine: Engine,
     array: ChannelArray,
     *,
     settings: TileSettings,
     coordinates: tuple[npt.NDArray[np.float64], ...] | None = None,
-    on_progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    listener: Listener | None = None,
     probabilities: Sink | None = None,
     evidence: Evidence | None = None,
 ) -> ClassArray:
@@ -96,7 +103,7 @@ def predict_classes(
     probabilities: called with (slices, (K, *block) float32) until each output voxel has been handed over once; where
         an engine has outputs that are no classes, they follow, interpolated but otherwise as they are.
     evidence: adds up what the network tells about its own mask.
-    on_progress: called with the fraction done, 0 to 1. should_stop: asked between batches; `Cancelled` is raised.
+    listener: hears of the progress and is asked between batches whether to stop; `Cancelled` is raised.
     When memory runs out, tiles and blocks halve and the block is tried again; `SeptumError` when that ends.
 
     >>> from septum.net.architecture.unet import UNet, lecture
@@ -112,8 +119,8 @@ def predict_classes(
     tiling = _lay(engine, shape, patch=patch, overlap=settings.overlap)
     grid = OutputGrid(shape, coordinates)
     classes: ClassArray = np.zeros(grid.shape, dtype=np.uint8 if engine.n_classes <= 256 else np.uint16)
-    progress = _Progress(float(np.prod(shape)), on_progress, should_stop=should_stop)
-    engine = watched_by(engine, evidence)
+    progress = _Progress(float(np.prod(shape)), listener or Listener())
+    engine, outputs = watched_by(engine, evidence), Outputs(engine.activation, maps_of(engine))
     waiting = _columns(tiling, (settings.memory_mb << 20) // (4 * _outputs(engine)), halo=grid.halo)[::-1]
     while waiting:
         column = waiting.pop()
@@ -131,10 +138,9 @@ def predict_classes(
                 block,
                 grid=grid,
                 out=classes,
+                outputs=outputs,
                 sink=probabilities,
-                activation=engine.activation,
                 evidence=evidence,
-                n_maps=maps_of(engine),
             )
             column = ((block[0][1], column[0][1]), *column[1:])
             del found, logits
@@ -322,21 +328,18 @@ def _add(logits: Tensor, values: Tensor, *, overlap: list[tuple[slice, slice, Fl
 class _Progress:
     """Fraction of the image done, never going back; and the place where a wish to stop is heard."""
 
-    def __init__(
-        self, total: float, on_progress: Callable[[float], None] | None, *, should_stop: Callable[[], bool] | None
-    ) -> None:
-        self.total, self.on_progress, self.should_stop = total, on_progress, should_stop
+    def __init__(self, total: float, listener: Listener) -> None:
+        self.total, self.listener = total, listener
         self.done = 0.0
         self.told = 0.0
 
     def check(self) -> None:
-        if self.should_stop is not None and self.should_stop():
+        if self.listener.should_stop():
             raise Cancelled(f"prediction was stopped at {self.told:.0%}; start it again to get a result")
 
     def tell(self, box: Box, fraction: float) -> None:
         self.told = max(self.told, min(1.0, (self.done + fraction * _voxels(box)) / self.total))
-        if self.on_progress is not None:
-            self.on_progress(self.told)
+        self.listener.on_progress(self.told)
 
     def finish(self, box: Box) -> None:
         self.done += _voxels(box)

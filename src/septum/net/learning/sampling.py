@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import DatasetError
-from septum.net.learning.losses import ignore_class
+from septum.geometry.class_maps import ignore_class
 
 POSITIONS_PER_CLASS = 5000
 

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from septum.geometry.class_maps import ignore_class
 from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts, paint, unfold
 
 SCRIBBLES = 0.25
@@ -103,7 +104,6 @@ def prompt_batch(
     *,
     config: PromptConfig,
     n_classes: int,
-    ignore: int,
     spacings: Sequence[Sequence[float]],
     generators: Sequence[np.random.Generator],
     predict: Callable[[Tensor], Tensor],
@@ -113,14 +113,14 @@ def prompt_batch(
     Args:
         images: `(N, C, *patch)`.
         labels: class maps `(N, *inner)`; smaller than the patch where the network eats its margin.
-        config, n_classes: of the prompts; `ignore` is the class of voxels without annotation.
+        config, n_classes: of the prompts; voxels without annotation are `ignore_class(n_classes)`.
         spacings, generators: one per patch.
         predict: class maps `(N, *inner)` of a batch with prompts, by the network as it is.
 
     Returns:
         `(N, C + prompt_channels(n_classes), *patch)`, on the device of `images`.
     """
-    truths = list(labels.cpu().numpy())
+    truths, ignore = list(labels.cpu().numpy()), ignore_class(n_classes)
     planned = [_numbers(config, generator) for generator in generators]
     prompts = [
         _before(truth, first, ignore=ignore, spacing=spacing, generator=generator)

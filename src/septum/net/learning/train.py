@@ -26,7 +26,6 @@ from septum.net.architecture.unet import UNet
 from septum.net.augment import augment as augmentation
 from septum.net.augment.augment import AugmentConfig, Patch
 from septum.net.learning.checkpoint import load_tensors, save_tensors
-from septum.net.learning.losses import ignore_class
 from septum.net.learning.objective import Objective
 from septum.net.learning.sampling import PatchSampler, Sample
 from septum.net.learning.simulated_user import prompt_batch
@@ -52,6 +51,7 @@ class TrainConfig:
 
     Args:
         patch: size of a training patch in voxels.
+        augment: ranges of the augmentation.
         batch: patches per step and device.
         steps, seconds: budget.
         optimiser: "adamw", or "sgd" with `momentum`.
@@ -70,6 +70,7 @@ class TrainConfig:
     """
 
     patch: tuple[int, ...]
+    augment: AugmentConfig
     batch: int = 2
     steps: int | None = None
     seconds: float | None = 600.0
@@ -121,6 +122,29 @@ class Outcome:
     history: tuple[dict[str, float], ...]
 
 
+@dataclass(frozen=True)
+class Callbacks:
+    """What the loop asks and tells outside.
+
+    Args:
+        on_status: hears where the run is.
+        should_stop: asked after each step.
+        validate: mean Dice of a network on whole held-out images, or None; may raise `Cancelled`.
+    """
+
+    on_status: Callable[[Status], None] = lambda status: None
+    should_stop: Callable[[], bool] = lambda: False
+    validate: Callable[[Network], float] | None = None
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """Where the state is saved, at least every `TrainConfig.checkpoint_seconds`, and whether to go on from it."""
+
+    file: Path
+    resume: bool = False
+
+
 @dataclass
 class _State:
     """Everything that a resumed run needs."""
@@ -144,34 +168,17 @@ def train(
     config: TrainConfig,
     fabric: Fabric,
     objective: Objective,
-    augment: AugmentConfig,
-    validate: Callable[[Network], float] | None,
-    state_file: Path,
-    on_status: Callable[[Status], None],
-    should_stop: Callable[[], bool],
-    resume: bool = False,
+    callbacks: Callbacks,
+    saved: SavedState,
 ) -> Outcome:
-    """Train `model` on patches of `samples` until the budget, a plateau or `should_stop` ends it.
-
-    Args:
-        validate: mean Dice of a network on whole held-out images, or None; may raise `Cancelled`.
-        state_file: where the state is saved, at least every `config.checkpoint_seconds`; read when `resume`.
+    """Train `model` on patches of `samples` until the budget, a plateau or `callbacks.should_stop` ends it.
 
     Raises:
         SeptumError: when the loss diverges again and again.
         CheckpointError: when the state cannot be written or read.
     """
-    return _Run(
-        model,
-        samples,
-        config=config,
-        fabric=fabric,
-        objective=objective,
-        augment=augment,
-        validate=validate,
-        state_file=state_file,
-        on_status=on_status,
-    ).go(should_stop, resume)
+    run = _Run(model, samples, config=config, fabric=fabric, objective=objective, callbacks=callbacks, file=saved.file)
+    return run.go(saved.resume)
 
 
 class _Run:
@@ -185,13 +192,11 @@ class _Run:
         config: TrainConfig,
         fabric: Fabric,
         objective: Objective,
-        augment: AugmentConfig,
-        validate: Callable[[Network], float] | None,
-        state_file: Path,
-        on_status: Callable[[Status], None],
+        callbacks: Callbacks,
+        file: Path,
     ) -> None:
         self.samples, self.config, self.fabric, self.objective = samples, config, fabric, objective
-        self.augment, self.validate, self.state_file, self.on_status = augment, validate, state_file, on_status
+        self.callbacks, self.file = callbacks, file
         self.state = _State()
         self.n_classes = model.config.out_channels - objective.extra_outputs(model.config.ndim)
         self.sampler = PatchSampler(samples, n_classes=self.n_classes, oversample=config.oversample)
@@ -207,15 +212,16 @@ class _Run:
         self.last_status = -math.inf  # the first step is reported at once
         self.losses: list[float] = []
 
-    def go(self, should_stop: Callable[[], bool], resume: bool) -> Outcome:
+    def go(self, resume: bool) -> Outcome:
         """Step until the budget is spent, a person stops, or validation says it is enough."""
         if resume:
             self.load()
         started = time.monotonic() - self.state.elapsed
         self.last_validation = self.last_save = self.state.elapsed
         mark = (self.state.elapsed, self.state.step)
-        if self.state.owed and self.validate is not None:
-            self.run_validation(self.validate)
+        validate = self.callbacks.validate
+        if self.state.owed and validate is not None:
+            self.run_validation(validate)
         reason = "budget" if self.progress >= 1 else ""  # a run that was killed while it finished
         while not reason:
             self.set_learning_rate()
@@ -225,10 +231,10 @@ class _Run:
             due = self.state.elapsed - self.last_status > (1.0 if self.state.elapsed < 30 else 3.0)
             if due or self.progress >= 1:
                 mark = self.report(mark)
-            if self.validate is not None and self.validation_due():
-                self.run_validation(self.validate)
+            if validate is not None and self.validation_due():
+                self.run_validation(validate)
                 self.state.elapsed = time.monotonic() - started
-            reason = self.end_reason(should_stop)
+            reason = self.end_reason()
             if reason != "budget" and self.state.elapsed - self.last_save > self.config.checkpoint_seconds:
                 self.save()
         return self.finish(reason, started)
@@ -291,7 +297,6 @@ class _Run:
             labels,
             config=config,
             n_classes=n_classes,
-            ignore=ignore_class(n_classes),
             spacings=spacings,
             generators=[np.random.default_rng((*key, index, _ROBOT)) for index in range(len(images))],
             predict=guess,
@@ -305,7 +310,7 @@ class _Run:
         sample = self.samples[draw.case]
         image, labels = self.resident[draw.case]
         drawn = augmentation.sample(
-            self.augment,
+            self.config.augment,
             patch=self.config.patch,
             spacing=sample.spacing,
             generator=generator,
@@ -365,7 +370,7 @@ class _Run:
         state, share = self.state, max(self.progress, 1e-9)
         steps = self.config.steps or max(state.step, round(state.step / share))
         recent = self.losses[-50:] or [float("nan")]
-        self.on_status(
+        self.callbacks.on_status(
             Status(
                 step=state.step,
                 steps=steps,
@@ -412,13 +417,13 @@ class _Run:
         self.record({"val_dice": dice})
         self.emit("")
 
-    def end_reason(self, should_stop: Callable[[], bool]) -> str:
+    def end_reason(self) -> str:
         """Why the loop ends after this step, the same on every rank; empty while it goes on."""
         config, state = self.config, self.state
         reason = ""
         if self.progress >= 1:
             reason = "budget"
-        elif should_stop():
+        elif self.callbacks.should_stop():
             reason = "stopped"
         elif config.until_dice is not None and (state.last_dice or 0.0) >= config.until_dice:
             reason = "good enough"
@@ -429,8 +434,8 @@ class _Run:
 
     def finish(self, reason: str, started: float) -> Outcome:
         state = self.state
-        if reason == "budget" and self.validate is not None:
-            self.run_validation(self.validate)
+        if reason == "budget" and self.callbacks.validate is not None:
+            self.run_validation(self.callbacks.validate)
             reason = "stopped" if state.owed else reason
         keep_best = bool(state.best) and (state.last_dice or 0.0) < state.best_dice
         weights = state.best if keep_best else _copy(self.average)
@@ -443,12 +448,10 @@ class _Run:
         self.last_save = self.state.elapsed
         if self.fabric.is_global_zero:
             content = {"model": self.raw.state_dict(), "average": self.average.state_dict()}
-            save_tensors(
-                self.state_file, {**content, "optimiser": self.optimiser.state_dict(), "state": vars(self.state)}
-            )
+            save_tensors(self.file, {**content, "optimiser": self.optimiser.state_dict(), "state": vars(self.state)})
 
     def load(self) -> None:
-        content = load_tensors(self.state_file)
+        content = load_tensors(self.file)
         self.raw.load_state_dict(content["model"])
         self.average.load_state_dict(content["average"])
         self.optimiser.load_state_dict(content["optimiser"])

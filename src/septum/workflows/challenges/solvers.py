@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import Cancelled, DatasetError
 from septum.geometry import Grid, Image
+from septum.net.inference.predict import Listener
 from septum.net.inference.views import averaged
 from septum.workflows.challenges.challenge import CLASSICAL, Part, Solver, write_table
 from septum.workflows.challenges.settings import ChallengeSettings
@@ -95,10 +96,8 @@ class Learner:
                 precision=self.settings.precision,
                 **chosen,
             ),
+            hooks=self.hooks,
             on_status=self.on_status,
-            on_note=self.hooks.on_note,
-            on_progress=self.hooks.on_progress,
-            should_stop=self.hooks.should_stop,
             resume=planned,
         )
         if result.stopped:
@@ -179,7 +178,7 @@ class Network:
             plan=plan,
             coordinates=placement.coordinates(),
             probabilities=sink,
-            should_stop=hooks.should_stop,
+            listener=Listener(should_stop=hooks.should_stop),
         )
         return np.asarray(placement.undo(chances), np.float32)
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from septum.errors import ConfigError, DatasetError
 from septum.geometry import LabelMap
+from septum.geometry.class_maps import class_type, ignore_class
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_labels
 from septum.workflows.runs.failures import Failures, listed
 
@@ -26,15 +27,6 @@ _MANY = 20  # undeclared values from which on a person is told how many classes 
 
 
 _CHUNK = 1 << 22  # samples looked up at a time: bounds the 64-bit copies to 32 MiB
-
-
-MAX_SMALL = 250
-"""Up to this many classes a class map is uint8 with 255 ignored; beyond, uint16 with 65535 ignored."""
-
-
-def ignore_class(n_classes: int) -> int:
-    """The class number of ignored samples in a map of `n_classes` classes: 255, or 65535 beyond 250 classes."""
-    return 255 if n_classes <= MAX_SMALL else 65535
 
 
 @dataclass(frozen=True)
@@ -96,7 +88,7 @@ class ClassMap:
         Raises:
             DatasetError: when a value is neither a class nor ignored; the values and their counts are named.
         """
-        dtype = np.uint8 if self.n_classes <= MAX_SMALL else np.uint16
+        dtype = class_type(self.n_classes)
         ignored = [UNANNOTATED] + ([] if self.ignore is None else [self.ignore])
         if self.foreground:
             classes: NDArray[Any] = (labels != self.values[0]).astype(dtype)

@@ -21,7 +21,7 @@ from septum.geometry.rectify import rectify_image, rectify_labels
 from septum.interactive.pixels.classifier import Example, PixelClassifier, train_classifier
 from septum.interactive.pixels.features import SCALES, FeatureSettings
 from septum.interactive.pixels.file import SUFFIX, header_of, load_classifier, save_classifier
-from septum.interactive.pixels.forest import DEPTH, TREES
+from septum.interactive.pixels.forest import DEPTH, TREES, ForestSettings
 from septum.interactive.pixels.uncertainty import most_uncertain, uncertainty
 from septum.interactive.tool import stop_if
 from septum.workflows.data.cases import Case, Source, load_image
@@ -131,10 +131,7 @@ def train_pixels(
     classifier = train_classifier(
         _examples(cases, scribbles, background=settings.background, hooks=hooks, failures=failures),
         settings=features,
-        keep=settings.keep,
-        trees=settings.trees,
-        depth=settings.depth,
-        seed=settings.seed,
+        forest=ForestSettings(settings.trees, settings.depth, settings.seed, settings.keep),
         cancelled=hooks.should_stop,
     )
     if settings.background is not None and 0 not in classifier.labels:

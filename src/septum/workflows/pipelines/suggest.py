@@ -47,7 +47,7 @@ from septum.workflows.runs.parallel import check_workers
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
 from septum.workflows.runs.words import some
-from septum.workflows.scores.report_folder import refuse_results, write_report
+from septum.workflows.scores.report_folder import About, Extras, refuse_results, write_report
 from septum.workflows.scores.scores import Score, score_case
 
 BEST = "best of all"
@@ -359,11 +359,9 @@ def _write(
     report = write_report(
         output,
         scores,
-        title=f"Classical methods: {data.root.resolve().name}",
+        about=About(f"Classical methods: {data.root.resolve().name}", remarks, provenance=provenance),
         examples=examples,
-        provenance=provenance,
-        notes=remarks,
-        methods=table,
+        extras=Extras(methods=table),
     )
     about = f"chosen by septum segment --suggest on {len(cases)} annotated image(s)"
     write_text(output / PIPELINE, Pipeline(best.pipeline.steps, about=about).to_toml())

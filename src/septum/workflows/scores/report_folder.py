@@ -47,6 +47,9 @@ class Extras:
         tables: further tables, file name without suffix to table; written as CSV and LaTeX, and into evaluation.json.
         policy: for empty masks, a name in `metrics.POLICIES`.
         cards: scores that are shown large beside Dice.
+        curves: learning curves (see `report.figures.learning_curves`) or their CSV file.
+        plan: plan of the network.
+        methods: classical methods to show beside the scores (see `report.page.Content`).
     """
 
     sections: Sequence[Section] = ()
@@ -54,20 +57,34 @@ class Extras:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     policy: str = "undefined"
     cards: Sequence[str] = ()
+    curves: pd.DataFrame | Path | None = None
+    plan: Mapping[str, Any] | None = None
+    methods: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class About:
+    """What a report says before and beside its numbers.
+
+    Args:
+        title: heading of the page.
+        notes: sentences to read before the numbers.
+        not_scored: `(case, reason)` of cases without a score.
+        provenance: versions, seed, data, timings.
+    """
+
+    title: str
+    notes: Sequence[str] = ()
+    not_scored: Sequence[tuple[str, str]] = ()
+    provenance: Mapping[str, Any] | None = None
 
 
 def write_report(
     folder: Path,
     rows: Sequence[Score],
     *,
-    title: str,
+    about: About,
     examples: Sequence[Example] = (),
-    curves: pd.DataFrame | Path | None = None,
-    plan: Mapping[str, Any] | None = None,
-    provenance: Mapping[str, Any] | None = None,
-    notes: Sequence[str] = (),
-    not_scored: Sequence[tuple[str, str]] = (),
-    methods: pd.DataFrame | None = None,
     extras: Extras | None = None,
     summary: pd.DataFrame | None = None,
 ) -> Path:
@@ -78,21 +95,15 @@ def write_report(
     Args:
         folder: made where it does not exist.
         rows: scores, all labels of every case; where several methods are, the page's own figures show the first.
-        title: heading of the page.
+        about: its heading, notes and provenance.
         examples: cases to show as pictures; the worst, median and best of them are taken.
-        curves: learning curves (see `report.figures.learning_curves`) or their CSV file.
-        plan: plan of the network.
-        provenance: versions, seed, data, timings.
-        notes: sentences to read before the numbers.
-        not_scored: `(case, reason)` of cases without a score.
-        methods: classical methods to show beside the scores (see `report.page.Content`).
-        extras: comparisons, further tables, the interactive plot.
+        extras: comparisons, further tables, the interactive plot, learning curves.
         summary: `tables.summary_table(rows)` where it is at hand; else it is computed.
     """
     from septum import __version__
 
     extras = extras or Extras()
-    curves = pd.read_csv(curves) if isinstance(curves, Path) else curves
+    curves = pd.read_csv(extras.curves) if isinstance(extras.curves, Path) else extras.curves
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     summary = summary_table(rows) if summary is None else summary
     first = methods_of(rows)[:1]
@@ -100,20 +111,20 @@ def write_report(
     main = [score for score in rows if score.method in first]
     own = summary[summary["method"].isin(first)] if "method" in summary else summary
     content = Content(
-        title=title,
+        title=about.title,
         scores=score_table(main),
         summary=own,
         case_means=pd.Series(case_means(main), dtype=float),
         shown=_shown(main, examples),
         curves=curves,
-        plan=plan,
-        provenance=provenance,
-        notes=tuple(notes),
-        not_scored=tuple(not_scored),
+        plan=extras.plan,
+        provenance=about.provenance,
+        notes=tuple(about.notes),
+        not_scored=tuple(about.not_scored),
         created=created,
         version=__version__,
         files=(*FILES[1:], *(f"{name}.csv" for name in extras.tables), FIGURES),
-        methods=methods,
+        methods=extras.methods,
         sections=extras.sections,
         explorer=extras.explorer,
         policy=extras.policy,
@@ -121,7 +132,7 @@ def write_report(
         cards=extras.cards,
         pictured=first[0] if first else "",
     )
-    cases = score_table(rows, not_scored=not_scored)
+    cases = score_table(rows, not_scored=about.not_scored)
     publish(folder, _files(content, cases, summary=summary, means=case_means(main), extras=extras))
     return folder / FILES[0]
 

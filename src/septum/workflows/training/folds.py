@@ -23,12 +23,13 @@ from septum.metrics import confusion_counts, dice
 from septum.net.architecture.network import Network, build
 from septum.net.engines.protocol import Engine
 from septum.net.engines.torch import torch_engine
+from septum.net.inference.predict import Listener
 from septum.net.learning.checkpoint import save_model
 from septum.net.learning.objective import get_objective
 from septum.net.learning.pretrained import load_pretrained
 from septum.net.learning.sampling import Sample
 from septum.net.learning.simulated_user import box_around_largest, correct
-from septum.net.learning.train import Outcome, Status, TrainConfig, train
+from septum.net.learning.train import Callbacks, Outcome, SavedState, Status, TrainConfig, train
 from septum.net.prompts import Prompts
 from septum.report.figures.plots import save_learning_curves
 from septum.workflows.data.cases import Case
@@ -129,18 +130,15 @@ def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
 
     network = build(plan.unet)
     load_pretrained(network, image_channels=plan.channels)
+    validate = make_validation(held_out, plan, fabric=fabric, should_stop=context.should_stop) if held_out else None
     outcome = train(
         network,
         inputs,
         config=train_config(plan, context.settings, job=job),
         fabric=fabric,
         objective=get_objective(plan.objective),
-        augment=plan.augment,
-        validate=make_validation(held_out, plan, fabric=fabric, should_stop=context.should_stop) if held_out else None,
-        state_file=path / "state.pt",
-        on_status=tell,
-        should_stop=context.should_stop,
-        resume=context.resume and (path / "state.pt").exists(),
+        callbacks=Callbacks(tell, context.should_stop, validate),
+        saved=SavedState(path / "state.pt", context.resume and (path / "state.pt").exists()),
     )
     if fabric.is_global_zero:
         keep(outcome, plan, path=path)
@@ -153,6 +151,7 @@ def train_config(plan: Plan, settings: TrainSettings, *, job: FoldJob) -> TrainC
     budget = plan.budget
     return TrainConfig(
         patch=plan.patch,
+        augment=plan.augment,
         batch=budget.batch,
         steps=budget.steps,
         seconds=None if budget.minutes is None else budget.minutes * 60 * (1 - JUDGED) / job.of,
@@ -225,7 +224,7 @@ def guesses(engine: Engine, sample: Sample, *, plan: Plan, should_stop: Callable
 
     def told(prompts: Prompts) -> NDArray[Any]:
         inputs = with_prompts(sample.image, plan, prompts=prompts, spacing=sample.spacing)
-        return predict_prepared(engine, inputs, plan=plan, should_stop=should_stop)
+        return predict_prepared(engine, inputs, plan=plan, listener=Listener(should_stop=should_stop))
 
     alone = told(Prompts())
     yield alone
