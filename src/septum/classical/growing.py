@@ -19,10 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.landscape import gradient_magnitude
 from septum.classical.seeds import connected_to, seed_voxels
 from septum.errors import ConfigError
-from septum.geometry.arrays import grey_image, spacing_mm
+from septum.geometry.arrays import Mask, grey_image, spacing_mm
 from septum.options import at_least, one_of
 
-Mask = NDArray[np.bool_]
 CONNECTIVITY = ("full", "faces")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -78,8 +77,10 @@ class Model:
     @cached_property
     def _measured(self) -> dict[str, float]:
         """Mean Dice of every held-out case, as the training's report has it."""
+        from septum.workflows.runs.files import recorded
+
         file = self.path / "report" / "evaluation.json"
-        found = json.loads(file.read_text(encoding="utf-8"))["mean_dice"] if file.is_file() else {}
+        found = recorded(file).get("mean_dice", {})
         return {case: dice for case, dice in found.items() if dice is not None}
 
     @property

@@ -20,6 +20,7 @@ from septum.interactive.marks.livewire import live_wire
 from septum.interactive.slices.held_out import leave_one_slice_out
 from septum.interactive.tool import Change
 from septum.interactive.tools import find_tool
+from septum.report.plain import rounded
 from septum.server import wire
 from septum.server.opened import OpenCase, Proposal, Sender
 from septum.server.schemas import ToolBody, rules_of
@@ -197,10 +198,10 @@ def expected_of(case: OpenCase, step: EditStep) -> dict[str, Any] | None:
         return None
     following = found.next_slice()
     return {
-        "dice": _plain(found.dice),
-        "by_label": {str(label): _plain(value) for label, value in found.by_label.items()},
+        "dice": rounded(found.dice),
+        "by_label": {str(label): rounded(value) for label, value in found.by_label.items()},
         "next": None if following is None else {"axis": following[0], "index": following[1]},
-        "slices": [{"axis": one.axis, "index": one.index, "dice": _plain(one.dice)} for one in found.slices],
+        "slices": [{"axis": one.axis, "index": one.index, "dice": rounded(one.dice)} for one in found.slices],
     }
 
 
@@ -233,7 +234,3 @@ def _opened_model(folder: Path, grid: Any) -> Any:
     from septum.workflows.prediction.live import PromptedModel
 
     return PromptedModel(folder, grid=grid)
-
-
-def _plain(value: float) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None

@@ -14,12 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.adjacency import connected_parts
 from septum.errors import ConfigError
-from septum.geometry.arrays import spacing_mm
+from septum.geometry.arrays import Mask, spacing_mm
 from septum.interactive.scene import Scene, near, points_of, scene, slice_axis
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import at_least
-
-Mask = NDArray[np.bool_]
 
 
 def adaptive_brush(

@@ -16,14 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.landscape import smoothed
 from septum.errors import ConfigError
+from septum.geometry.arrays import Mask
 from septum.interactive.marks.fronts import Fronts
 from septum.interactive.marks.scribbles import level_likelihoods
 from septum.interactive.scene import label_type, levels, marks_of, scene
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled, stop_if
 from septum.options import at_least
-
-Mask = NDArray[np.bool_]
-
 
 _UNIT = 64  # capacities are whole numbers: this many to 1
 

@@ -15,13 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.adjacency import connected_parts
 from septum.classical.landscape import gradient_magnitude, smoothed
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import grey_image, spacing_mm
+from septum.geometry.arrays import Mask, grey_image, spacing_mm
 from septum.interactive.scene import Scene, label_type, levels, scene, shifted
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import at_least
-
-Mask = NDArray[np.bool_]
-
 
 Level = NDArray[np.float32]
 """Below 0 inside the shape; millimetres from its border where a contour keeps it between two steps."""

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import Spacing
-from septum.interactive.pixels.derivatives import Floats
+from septum.geometry.arrays import Float32Array, Spacing
 from septum.interactive.pixels.features import FeatureSettings, FilterBank, blocks, checked_box, features_of
 from septum.interactive.pixels.forest import Forest, ForestSettings, grow_forest
 from septum.interactive.pixels.workers import in_order
@@ -27,7 +26,7 @@ from septum.interactive.scene import label_type
 from septum.interactive.tool import UNMARKED, Box, IsCancelled, stop_if
 from septum.options import at_least
 
-Samples = tuple[Floats, NDArray[np.int64], NDArray[np.int64]]
+Samples = tuple[Float32Array, NDArray[np.int64], NDArray[np.int64]]
 
 
 PLANE_BLOCK, VOLUME_BLOCK = 1 << 17, 1 << 19
@@ -126,7 +125,7 @@ class PixelClassifier:
         spacing: Spacing = None,
         region: Box | None = None,
         cancelled: IsCancelled | None = None,
-    ) -> Floats:
+    ) -> Float32Array:
         """Probability of each label `(K, *region)`, 0 to 1 with sum 1; the region (None: all) is held whole.
 
         Raises:
@@ -259,7 +258,7 @@ def marked_samples(
     bank: FilterBank,
     seeds: ArrayLike,
     *,
-    made: Mapping[Box, Floats] | None = None,
+    made: Mapping[Box, Float32Array] | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Samples:
     """Features `(N, F)`, labels and strokes `(N,)` of the marked voxels, in array order.
@@ -380,11 +379,11 @@ def blocks_of(bank: FilterBank, box: Box | None = None) -> Iterator[Box]:
 
 def voted(
     forest: Forest,
-    features_in: Callable[[Box], Floats],
+    features_in: Callable[[Box], Float32Array],
     *,
     boxes: Iterable[Box],
     cancelled: IsCancelled | None = None,
-) -> Iterator[tuple[Box, Floats]]:
+) -> Iterator[tuple[Box, Float32Array]]:
     """Every box with its probabilities `(K, *box)`, in order, on all cores, a few boxes ahead of their use.
 
     >>> samples, box = np.linspace(0, 1, 40, dtype=np.float32)[:, None], Box((0, 0), (1, 2))
@@ -394,7 +393,7 @@ def voted(
     [[0, 1]]
     """
 
-    def work(block: Box) -> tuple[Box, Floats]:
+    def work(block: Box) -> tuple[Box, Float32Array]:
         stop_if(cancelled)
         features = features_in(block)
         prob = forest.probabilities(features.reshape(len(features), -1))

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-
+from septum.geometry.arrays import Float32Array
 
 Orders = tuple[int, ...]
 
@@ -25,13 +23,13 @@ TILE = 48
 
 
 def derivatives(
-    image: Floats,
+    image: Float32Array,
     *,
     scale: float,
     spacing: Sequence[float],
     orders: Sequence[Orders],
     keep: tuple[slice, ...] | None = None,
-) -> dict[Orders, Floats]:
+) -> dict[Orders, Float32Array]:
     """Gaussian derivatives of the image, one per tuple of orders (0, 1 or 2 along each axis).
 
     Derivatives are per unit of `spacing`; the image is mirrored at its border. Sampled kernels are corrected so that
@@ -43,11 +41,11 @@ def derivatives(
     2.0
     """
     kept = keep or tuple(slice(0, n) for n in image.shape)
-    partial: dict[Orders, Floats] = {(): image}
+    partial: dict[Orders, Float32Array] = {(): image}
     for axis in range(image.ndim - 1, -1, -1):
         sigma = scale / spacing[axis]
         tails = sorted({order[axis:] for order in orders})
-        following: dict[Orders, Floats] = {}
+        following: dict[Orders, Float32Array] = {}
         for tail, array in partial.items():
             padded = _mirrored(array, radius(sigma), axis=axis, keep=kept[axis])
             for head in (t[0] for t in tails if t[1:] == tail):
@@ -57,7 +55,7 @@ def derivatives(
     return partial
 
 
-def kernel(sigma: float, order: int) -> Floats:
+def kernel(sigma: float, order: int) -> Float32Array:
     """A sampled Gaussian of `sigma` voxels, or its first or second derivative, to be correlated with the image.
 
     >>> kernel(0.01, 1).tolist(), kernel(0.01, 2).tolist()
@@ -87,7 +85,7 @@ def radius(sigma: float) -> int:
     return max(int(TRUNCATE * sigma + 0.5), 1)
 
 
-def _mirrored(array: Floats, reach: int, *, axis: int, keep: slice) -> Floats:
+def _mirrored(array: Float32Array, reach: int, *, axis: int, keep: slice) -> Float32Array:
     """What a kernel of this radius sees of an axis from the places `keep`, mirrored beyond the array."""
     start, stop = keep.start - reach, keep.stop + reach
     missing = (max(-start, 0), max(stop - array.shape[axis], 0))
@@ -98,7 +96,7 @@ def _mirrored(array: Floats, reach: int, *, axis: int, keep: slice) -> Floats:
     return padded[(*before, slice(start + missing[0], stop + missing[0]))]
 
 
-def _along(padded: Floats, taps: Floats, *, axis: int) -> Floats:
+def _along(padded: Float32Array, taps: Float32Array, *, axis: int) -> Float32Array:
     """Correlate along an axis, where the taps lie whole inside: a banded matrix times tiles of the array."""
     size = padded.shape[axis] - len(taps) + 1
     tile = min(TILE, size)
@@ -120,7 +118,7 @@ def _along(padded: Floats, taps: Floats, *, axis: int) -> Floats:
     return out
 
 
-def eigenvalues(tensor: Mapping[tuple[int, int], Floats], *, ndim: int) -> list[Floats]:
+def eigenvalues(tensor: Mapping[tuple[int, int], Float32Array], *, ndim: int) -> list[Float32Array]:
     """Eigenvalues of symmetric 2×2 or 3×3 matrices, one per voxel, in descending order, in closed form.
 
     Args:
@@ -144,6 +142,6 @@ def eigenvalues(tensor: Mapping[tuple[int, int], Floats], *, ndim: int) -> list[
     a, b, c, p, q, r = (value * inverse for value in (a, b, c, p, q, r))
     turn = np.float32(0.5) * (a * (b * c - r * r) - p * (p * c - r * q) + q * (p * r - b * q))
     angle = np.arccos(np.clip(turn, -1, 1)) / np.float32(3)
-    largest: Floats = mean + 2 * size * np.cos(angle)
-    smallest: Floats = mean + 2 * size * np.cos(angle + np.float32(2 * np.pi / 3))
+    largest: Float32Array = mean + 2 * size * np.cos(angle)
+    smallest: Float32Array = mean + 2 * size * np.cos(angle + np.float32(2 * np.pi / 3))
     return [largest, 3 * mean - largest - smallest, smallest]

@@ -24,7 +24,7 @@ from septum.interactive.pixels.features import FeatureSettings, features_of
 from septum.interactive.pixels.forest import Forest
 from septum.io.safe import temporary_path
 
-FORMAT, KIND = 1, "septum-pixel-classifier"
+CLASSIFIER_FORMAT, KIND = 1, "septum-pixel-classifier"
 
 
 SUFFIX = ".npz"
@@ -136,7 +136,7 @@ def header_of(classifier: PixelClassifier) -> dict[str, Any]:
     settings, forecast = classifier.settings, classifier.forecast
     return {
         "kind": KIND,
-        "format": FORMAT,
+        "format": CLASSIFIER_FORMAT,
         "features": {
             "kinds": list(settings.kinds),
             "scales": list(settings.scales),
@@ -161,8 +161,10 @@ def header_of(classifier: PixelClassifier) -> dict[str, Any]:
 def _rebuilt(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> PixelClassifier:
     if header.get("kind") != KIND or not isinstance(header.get("format"), int):
         raise CheckpointError("not a pixel classifier of Septum")
-    if header["format"] > FORMAT:
-        raise CheckpointError(f"written in format {header['format']}, this Septum reads up to {FORMAT}; upgrade Septum")
+    if header["format"] > CLASSIFIER_FORMAT:
+        raise CheckpointError(
+            f"written in format {header['format']}, this Septum reads up to {CLASSIFIER_FORMAT}; upgrade Septum"
+        )
     plain = header["features"]
     selection = plain["selection"]
     settings = FeatureSettings(

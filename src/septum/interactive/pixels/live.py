@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError
-from septum.geometry.arrays import Spacing, channels_image
+from septum.geometry.arrays import Float32Array, Spacing, channels_image
 from septum.interactive.pixels.classifier import PixelClassifier, blocks_of, learnt, marked_samples, voted
-from septum.interactive.pixels.derivatives import Floats
 from septum.interactive.pixels.features import SCALES, FeatureSettings, FilterBank, checked_box
 from septum.interactive.pixels.forest import DEPTH, TREES, ForestSettings
 from septum.interactive.pixels.workers import in_order
@@ -52,7 +51,7 @@ class LivePixels:
         self.region = checked_box(region, self.bank.shape)
         self._spacing = spacing
         self._how = forest or ForestSettings()
-        self._made: dict[Box, Floats] = {}
+        self._made: dict[Box, Float32Array] = {}
         needed = int(np.prod(self.region.shape)) * len(self.bank.features) * 4
         self._keeps = needed <= at_least(memory_mb, 0, name="memory_mb") * 1e6
         self.classifier: PixelClassifier | None = None
@@ -71,7 +70,7 @@ class LivePixels:
         self.classifier = learnt(self.bank, [part], how=self._how, cancelled=cancelled)
         return self.classifier
 
-    def probabilities(self, *, cancelled: IsCancelled | None = None) -> Floats:
+    def probabilities(self, *, cancelled: IsCancelled | None = None) -> Float32Array:
         """Probability of each label `(K, *region)`, 0 to 1 with sum 1.
 
         Raises:
@@ -89,7 +88,7 @@ class LivePixels:
         chosen = None if selection == self.bank.settings.selection or selection is None else self._rows(selection)
         out = np.empty((len(learned.labels), *self.region.shape), np.float32)
 
-        def features_in(block: Box) -> Floats:
+        def features_in(block: Box) -> Float32Array:
             return self._made[block] if chosen is None else self._made[block][chosen]
 
         for block, prob in voted(learned.forest, features_in, boxes=self._made, cancelled=cancelled):
@@ -103,7 +102,7 @@ class LivePixels:
         return list(selection) if before is None else [before.index(i) for i in selection]
 
     def _make(self, cancelled: IsCancelled | None) -> None:
-        def work(block: Box) -> tuple[Box, Floats]:
+        def work(block: Box) -> tuple[Box, Float32Array]:
             stop_if(cancelled)
             return block, self.bank.block(block)
 

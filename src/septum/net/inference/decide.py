@@ -16,16 +16,14 @@ import torch
 from torch import Tensor
 
 from septum.errors import SeptumError
+from septum.geometry.arrays import Float32Array
 from septum.net.engines.evidence import Evidence
-from septum.net.inference.tiles import Box, split_box
-
-FloatArray = npt.NDArray[np.float32]
-
+from septum.net.inference.tiles import Extent, split_box
 
 ClassArray = npt.NDArray[np.unsignedinteger]
 
 
-Sink = Callable[[tuple[slice, ...], FloatArray], None]
+Sink = Callable[[tuple[slice, ...], Float32Array], None]
 
 
 _SLAB_VOXELS = 2 << 20
@@ -57,22 +55,22 @@ class OutputGrid:
         self.halo = 0 if coordinates is None else 1
         self.shape = source if coordinates is None else tuple(len(axis) for axis in coordinates)
 
-    def output(self, block: Box) -> Box:
+    def output(self, block: Extent) -> Extent:
         """The output voxels, as a box, whose coordinates lie in a block of the source."""
         if self.coordinates is None:
             return block
         bounds = zip(self.coordinates, block, strict=True)
         return tuple((int(np.searchsorted(c, low)), int(np.searchsorted(c, high))) for c, (low, high) in bounds)
 
-    def is_empty(self, block: Box) -> bool:
+    def is_empty(self, block: Extent) -> bool:
         """Whether no output voxel has its coordinates in the block."""
         return any(low >= high for low, high in self.output(block))
 
-    def needed(self, block: Box) -> Box:
+    def needed(self, block: Extent) -> Extent:
         """The block with the voxels beyond its end that interpolation needs."""
         return tuple((low, min(high + self.halo, size)) for (low, high), size in zip(block, self.source, strict=True))
 
-    def positions(self, block: Box, output: Box) -> list[npt.NDArray[np.float64] | slice]:
+    def positions(self, block: Extent, output: Extent) -> list[npt.NDArray[np.float64] | slice]:
         """Where the output voxels lie in the needed block: a slice where they are voxels in a row, else coordinates."""
         if self.coordinates is None:
             return [slice(a - low, b - low) for (low, _), (a, b) in zip(block, output, strict=True)]
@@ -88,7 +86,7 @@ class OutputGrid:
 @torch.inference_mode()
 def decide_block(
     logits: Tensor,
-    block: Box,
+    block: Extent,
     *,
     grid: OutputGrid,
     out: ClassArray,

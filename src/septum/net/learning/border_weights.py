@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from septum.errors import ConfigError
-
-Box = tuple[slice, ...]
-
+from septum.geometry.arrays import Slices
 
 NEGLIGIBLE = 1e-4  # the border term is not followed below this fraction of w0
 
@@ -102,7 +100,7 @@ def _two_distances(labels: NDArray[Any], reach: float, *, spacing: Sequence[floa
     return both
 
 
-def _objects(labels: NDArray[Any]) -> Iterator[tuple[Box, NDArray[np.bool_]]]:
+def _objects(labels: NDArray[Any]) -> Iterator[tuple[Slices, NDArray[np.bool_]]]:
     """Bounding box and mask inside it of every connected piece of every value but 0."""
     touching = np.ones((3,) * labels.ndim, dtype=bool)
     values, index = np.unique(labels, return_inverse=True)  # large ids must not become a long list of boxes
@@ -115,7 +113,7 @@ def _objects(labels: NDArray[Any]) -> Iterator[tuple[Box, NDArray[np.bool_]]]:
             yield _shift(part, box, back=True), pieces[part] == number
 
 
-def _shift(box: Box, origin: Box, *, back: bool = False) -> Box:
+def _shift(box: Slices, origin: Slices, *, back: bool = False) -> Slices:
     """`box` seen from the start of `origin`; with `back`, a box seen from there in terms of the whole array."""
     sign = 1 if back else -1
     return tuple(

@@ -22,7 +22,7 @@ from septum.errors import CheckpointError
 from septum.io.safe import temporary_path
 from septum.net.architecture.network import Network, build, config_kind
 
-FORMAT_VERSION = 1
+CHECKPOINT_FORMAT = 1
 
 
 def save_tensors(path: Path, content: dict[str, Any]) -> None:
@@ -39,7 +39,7 @@ def save_tensors(path: Path, content: dict[str, Any]) -> None:
     temporary = temporary_path(path)
     try:
         with temporary.open("wb") as file:
-            torch.save({"format_version": FORMAT_VERSION, **content, "digest": digest_of(content)}, file)
+            torch.save({"format_version": CHECKPOINT_FORMAT, **content, "digest": digest_of(content)}, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -70,9 +70,9 @@ def load_tensors(path: Path) -> dict[str, Any]:
     version = content.get("format_version") if isinstance(content, dict) else None
     if not isinstance(version, int):
         raise CheckpointError(f"{path} is not a Septum checkpoint (no format version)")
-    if version > FORMAT_VERSION:
+    if version > CHECKPOINT_FORMAT:
         raise CheckpointError(
-            f"{path} has format version {version}, this Septum reads up to {FORMAT_VERSION}; upgrade Septum"
+            f"{path} has format version {version}, this Septum reads up to {CHECKPOINT_FORMAT}; upgrade Septum"
         )
     kept = content.pop("digest", None)  # files of earlier versions have none
     if kept is not None and kept != digest_of({k: v for k, v in content.items() if k != "format_version"}):

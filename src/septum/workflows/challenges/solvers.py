@@ -102,7 +102,7 @@ class Learner:
         )
         if result.stopped:
             raise Cancelled
-        ended = [recorded(folder / f"fold_{index}" / "run.json") for index in ModelFolder(folder).trained_folds()]
+        ended = [read_record(folder / f"fold_{index}" / "run.json") for index in ModelFolder(folder).trained_folds()]
         write_json(
             folder / TIMES,
             {"seconds": sum(one["seconds"] for one in ended), "steps": sum(one["steps"] for one in ended)},
@@ -122,7 +122,7 @@ class Learner:
         return Classical(read_pipeline(folder / PIPELINE), part.background)
 
 
-def recorded(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> dict[str, Any]:
     """A JSON file that Septum wrote."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content

@@ -26,7 +26,7 @@ from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.folds import Fold, block_slices
 from septum.workflows.pipelines.candidates import Candidate
-from septum.workflows.pipelines.pipeline import advance, as_labels
+from septum.workflows.pipelines.pipeline import advance, compact_labels
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 
@@ -128,7 +128,7 @@ def _run_case(
         if should_stop():
             raise Cancelled
         failure = _follow(candidate, path, image=image.array, given=given)
-        prediction = np.zeros(reference.shape, np.uint8) if failure else as_labels(path[-1].labels)
+        prediction = np.zeros(reference.shape, np.uint8) if failure else compact_labels(path[-1].labels)
         seconds = sum(done.seconds for done in path)
         for unit in units:
             found[unit].append(

@@ -29,7 +29,7 @@ from septum.workflows.data.digests import digest
 from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.marks import find_beside, markers_of, seeds_from
 from septum.workflows.looking.page import adder, mask_page, write_page
-from septum.workflows.pipelines.pipeline import Step, advance, as_labels, parse_spec
+from septum.workflows.pipelines.pipeline import Step, advance, compact_labels, parse_spec
 from septum.workflows.pipelines.segment import RECORD, SETTINGS
 from septum.workflows.runs.failures import Failures, listed
 from septum.workflows.runs.files import write_json
@@ -240,7 +240,7 @@ def apply_classifier(
         )
         for step in steps:
             given = {"spacing": image.grid.spacing, "names": image.channels, "seeds": None, "markers": None}
-            labels = as_labels(advance(step, image.array, labels=labels, given=given)[1])
+            labels = compact_labels(advance(step, image.array, labels=labels, given=given)[1])
         mask = LabelMap(labels, image.grid)
         io.write_labels(job.output, rectify_labels(mask) if settings.rectify else mask)
         adder(page)(job.case, image, mask)

@@ -14,14 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError, DatasetError
+from septum.geometry.arrays import Float64Array
 from septum.workflows.quality.worklist import Estimate, read_list
 from septum.workflows.runs.files import write_text
-
-Floats = NDArray[np.float64]
-
 
 BASELINE = 20
 """Cases at the beginning of the series that say what is usual."""
@@ -53,10 +51,10 @@ class Chart:
         first: index of the first case at which the mean is outside, after the baseline; None where it never is.
     """
 
-    values: Floats
-    mean: Floats
-    low: Floats
-    high: Floats
+    values: Float64Array
+    mean: Float64Array
+    low: Float64Array
+    high: Float64Array
     first: int | None
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,11 +14,12 @@ from septum.errors import ConfigError
 from septum.io.safe import replacing
 from septum.report.figures.pass_rates import CutLine, by_rating, two_panels
 from septum.report.pages.review import ReviewContent, ShownItem, render_review
+from septum.report.plain import plain_json
 from septum.workflows.review.exchange import guarded
 from septum.workflows.review.results import MAJORITY, Outcome, measure_study
 from septum.workflows.review.study import Study, user_name
 
-FORMAT = 1  # of review.json
+REVIEW_FORMAT = 1  # of review.json
 
 
 FILES = ("figure.svg", "figure.png", "ratings.csv", "rates.csv", "agreement.csv", "items.csv", "review.json")
@@ -179,7 +178,7 @@ def _typical(study: Study, items: pd.DataFrame) -> list[ShownItem]:
 
 def _document(study: Study, outcome: Outcome, *, content: ReviewContent, rates: pd.DataFrame) -> bytes:
     document = {
-        "format": FORMAT,
+        "format": REVIEW_FORMAT,
         "septum": content.version,
         "created": content.created,
         "study": study.id,
@@ -195,16 +194,4 @@ def _document(study: Study, outcome: Outcome, *, content: ReviewContent, rates: 
             for name, v in outcome.dice.items()
         },
     }  # fmt: skip
-    return (json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
-
-
-def _plain(value: Any) -> Any:
-    """The same value in JSON's own types; undefined numbers become null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return (plain_json(document) + "\n").encode("utf-8")

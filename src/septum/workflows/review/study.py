@@ -36,7 +36,7 @@ from septum.workflows.review.store import ItemRecord, Rating, RatingStore, Study
 from septum.workflows.runs.failures import CONTRADICTIONS, Failures
 from septum.workflows.runs.words import some
 
-FORMAT = 1  # of study.json and key.csv
+STUDY_FORMAT = 1  # of study.json and key.csv
 
 
 PICTURES, KEY, DATABASE = "pictures", "key", "ratings.sqlite"
@@ -148,7 +148,7 @@ def create_study(
             _study_id(drawn, digests, seed=settings.seed), _now(), scale.to_json(), _order_seed(settings.seed)
         )
         _write_key(work / KEY, drawn, settings=settings, masks=masks, notes=notes)
-        _write(work / "study.json", json.dumps({"format": FORMAT, "study": study.id}, indent=1) + "\n")
+        _write(work / "study.json", json.dumps({"format": STUDY_FORMAT, "study": study.id}, indent=1) + "\n")
         ratings = store.open_store(database or _sqlite_url(work))
         try:
             ratings.add_study(study, [one.item for one in drawn], who=user_name())
@@ -169,8 +169,8 @@ def open_study(folder: Path, *, database: str | None = None) -> Iterator[Study]:
         number, name = content["format"], str(content["study"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{folder} must be a folder that `septum review create` made: {error}") from error
-    if number != FORMAT:
-        raise ConfigError(f"{folder} must have format {FORMAT}, got {number}; use the Septum that wrote it")
+    if number != STUDY_FORMAT:
+        raise ConfigError(f"{folder} must have format {STUDY_FORMAT}, got {number}; use the Septum that wrote it")
     if database is None and not (folder / DATABASE).is_file():
         raise ConfigError(f"{folder} holds no {DATABASE}; give the --database that the study was created with")
     ratings = store.open_store(database or _sqlite_url(folder))

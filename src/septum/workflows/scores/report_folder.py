@@ -6,15 +6,12 @@ written into a temporary folder, and put in place at the end.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from septum.errors import ConfigError
@@ -23,12 +20,13 @@ from septum.report.figures.overlay import Example
 from septum.report.pages.explorer import Explorer
 from septum.report.pages.page import Content, Shown, distribution_drawings, render_page
 from septum.report.pages.sections import Drawing, Section
+from septum.report.plain import plain_json
 from septum.workflows.runs.files import publish
 from septum.workflows.scores.measures import titles
 from septum.workflows.scores.scores import Score, case_means, pick_examples
 from septum.workflows.scores.tables import length_unit, methods_of, score_table, summary_table
 
-FORMAT = 2  # of evaluation.json; raised when a reader of the old format would misread the new one
+EVALUATION_FORMAT = 2  # of evaluation.json; raised when a reader of the old format would misread the new one
 
 
 FILES = ("index.html", "cases.csv", "summary.csv", "evaluation.json", "cases.tex", "summary.tex")
@@ -142,7 +140,7 @@ def _files(
 ) -> dict[str, str | bytes]:
     """Every file of the report by its path within the folder."""
     document = {
-        "format": FORMAT,
+        "format": EVALUATION_FORMAT,
         "septum": content.version,
         "created": content.created,
         "title": content.title,
@@ -160,7 +158,7 @@ def _files(
         "index.html": render_page(content),
         "cases.csv": cases.to_csv(index=False),
         "summary.csv": summary.to_csv(index=False),
-        "evaluation.json": json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False),
+        "evaluation.json": plain_json(document),
         "cases.tex": latex.case_table(cases, content.titles),
         "summary.tex": latex.summary_table(summary.to_dict("records"), content.titles),
     }
@@ -181,19 +179,6 @@ def _shown(scores: Sequence[Score], examples: Sequence[Example]) -> tuple[Shown,
     chosen = pick_examples([score for score in scores if score.case in by_case])
     means = case_means(scores)
     return tuple(Shown(why, means[case], by_case[case]) for why, case in chosen)
-
-
-def _plain(value: Any) -> Any:
-    """The same value in JSON's own types; undefined numbers become null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and not math.isfinite(value)):
-        return None
-    if isinstance(value, (np.integer, np.floating, np.bool_)):
-        return value.item()
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def refuse_results(folder: Path, *, overwrite: bool) -> None:

@@ -6,7 +6,6 @@ training, on prepared arrays, is for steering only.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -38,7 +37,7 @@ from septum.workflows.quality.grade import HeldOut, NetworkReference, promise, w
 from septum.workflows.quality.learn import References, held_out_rows, make_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.report_section import quality_sections
-from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.files import recorded, write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import unstructure
@@ -118,10 +117,7 @@ def describe_need(plan: Plan, outcome: Outcome, *, cases: int) -> str:
 
 def finished(folder: ModelFolder, index: int) -> bool:
     """Whether a fold ended by itself (a stopped one is to be resumed)."""
-    try:
-        return bool(json.loads((folder.fold(index) / "run.json").read_text())["reason"] != "stopped")
-    except (OSError, ValueError, KeyError):
-        return False
+    return bool(_run(folder, index).get("reason", "stopped") != "stopped")
 
 
 def measure(
@@ -369,11 +365,9 @@ def _curves(folder: ModelFolder, folds: Sequence[int]) -> pd.DataFrame | None:
     return pd.concat(tables, ignore_index=True) if tables else None
 
 
-def _run(folder: ModelFolder, index: int) -> Any:
-    try:
-        return json.loads((folder.fold(index) / "run.json").read_text())
-    except (OSError, ValueError):
-        return None
+def _run(folder: ModelFolder, index: int) -> dict[str, Any]:
+    """How a fold ended."""
+    return recorded(folder.fold(index) / "run.json")
 
 
 def _card(
