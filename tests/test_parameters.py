@@ -35,7 +35,7 @@ BY_PLACE = {
     "server/security.py": {"__init__", "__call__"},
     "server/working.py": {"work"},
     "workflows/data/jobs.py": {"tell"},
-    "workflows/evaluation/readers.py": {"_ceiling"},
+    "workflows/evaluation/readers.py": {"_agreement_figure"},
     "workflows/looking/page.py": {"add"},
     "workflows/quality/spoil.py": {
         "_noise",

@@ -1,4 +1,4 @@
-"""Prompts as channels, and the robot user that gives them in training."""
+"""Prompts as channels, and the simulated user that gives them in training."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_prompts_painted_on_another_grid_are_refused() -> None:
         PromptedImage(np.zeros((1, 4, 4), np.float32), Painted(np.zeros((4, 5), np.uint8)), n_classes=2)
 
 
-# --- the robot user ---------------------------------------------------------------------------------------------------
+# --- the simulated user -----------------------------------------------------------------------------------------------
 
 
 def discs() -> np.ndarray:
@@ -215,7 +215,7 @@ def prompted(seed: int, config: PromptConfig, guess: np.ndarray, *, margin: int 
     return found.numpy()[:, 1:], asked
 
 
-def test_every_mark_of_the_robot_tells_the_truth() -> None:
+def test_every_mark_of_the_simulated_user_tells_the_truth() -> None:
     config, truth = PromptConfig(radius=0.5, none=0, most=5), discs()
     guess = np.zeros((40, 40), np.uint8)
     total, boxes = 0, 0
@@ -254,7 +254,7 @@ def test_a_share_of_the_patches_has_no_prompts() -> None:
     assert asked == []  # nothing to correct: the network is not asked
 
 
-def test_the_robot_is_seeded() -> None:
+def test_the_simulated_user_is_seeded() -> None:
     guess = np.zeros((40, 40), np.uint8)
     config = PromptConfig(none=0)
     assert np.array_equal(prompted(5, config, guess)[0], prompted(5, config, guess)[0])

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from septum.errors import Cancelled, ConfigError, GeometryError
 from septum.interactive.slices.held_out import leave_one_slice_out, next_slice
-from septum.interactive.slices.image_based import FollowSettings
+from septum.interactive.slices.image_based import ImageBasedSettings
 from septum.interactive.slices.interpolate import find_drawn, interpolate, update_after
 from septum.interactive.slices.shape_based import signed_distance
 
@@ -123,7 +123,9 @@ def test_the_image_decides_where_two_slices_cannot_know():
     sparse = drawn_only(true, [0, 10])
     plain = dice(interpolate(sparse), true)
     followed = dice(interpolate(sparse, method="image", image=picture_of(true)), true)
-    freely = dice(interpolate(sparse, method="image", image=picture_of(true), settings=FollowSettings(thin=1.0)), true)
+    freely = dice(
+        interpolate(sparse, method="image", image=picture_of(true), settings=ImageBasedSettings(thin=1.0)), true
+    )
     assert plain < followed < freely
     assert plain + 0.05 < freely > 0.95
 
@@ -144,7 +146,7 @@ def test_a_thin_sheet_that_the_image_hardly_shows_does_not_vanish():
 def test_whole_numbers_do_as_settings():
     sparse = drawn_only(ball(), [3, 9, 15])
     made = interpolate(
-        sparse, method="image", image=picture_of(ball()), settings=FollowSettings(prior_weight=1, band=4)
+        sparse, method="image", image=picture_of(ball()), settings=ImageBasedSettings(prior_weight=1, band=4)
     )
     assert dice(made[3:16], ball()[3:16]) > 0.95
 
@@ -220,7 +222,7 @@ def test_nothing_is_left_to_draw_when_every_slice_is_drawn():
         (lambda: interpolate(ball(), drawn={0: [1, 9]}, method="magic"), ConfigError, "method must be one of"),
         (lambda: interpolate(ball(), drawn={0: [1, 9]}, ends="round"), ConfigError, "ends must be one of"),
         (lambda: leave_one_slice_out(ball(), drawn={0: [1, 9]}), ConfigError, "at least three"),
-        (lambda: FollowSettings(band=0), ConfigError, "band"),
+        (lambda: ImageBasedSettings(band=0), ConfigError, "band"),
     ],
 )
 def test_what_cannot_be_interpolated_is_refused(call, error, words):

@@ -23,7 +23,7 @@ from septum.net.inference.predict import TileSettings, predict_classes
 from septum.net.learning.objective import OBJECTIVES, Objective, get_objective
 from septum.net.learning.sampling import PatchSampler, Sample
 from septum.net.learning.simulated_user import correct
-from septum.net.learning.train import MAX_BACKOFFS, Callbacks, Outcome, SavedState, Status, TrainConfig, train
+from septum.net.learning.train import MAX_BACKOFFS, Callbacks, SavedState, Status, TrainConfig, TrainOutcome, train
 from septum.net.prompts import PromptConfig, Prompts, paint, unfold
 
 TINY = UNetConfig(
@@ -63,7 +63,7 @@ def run(
     statuses: list[Status] | None = None,
     on_status: Callable[[Status], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> Outcome:
+) -> TrainOutcome:
     torch.manual_seed(1)
     steps = iter(range(10**6))
     return train(

@@ -15,7 +15,7 @@ from septum.cli.working import finish_without, say_page, watched
 
 if TYPE_CHECKING:
     from septum.workflows.evaluation.evaluate import EvaluationResult
-    from septum.workflows.evaluation.movies import TrackResult
+    from septum.workflows.evaluation.movies import TrackEvaluation
     from septum.workflows.runs.hooks import Hooks
 
 _STOPPING = "stopping; nothing is written"
@@ -178,7 +178,7 @@ def evaluate(
 def _evaluate_tracks(predictions: Path | dict[str, Path], references: Path, **shared: Any) -> None:
     """Tracks against tracks: what was found, and the page."""
 
-    def work(hooks: Hooks) -> TrackResult:
+    def work(hooks: Hooks) -> TrackEvaluation:
         from septum.workflows.evaluation.movies import evaluate_tracks
 
         return evaluate_tracks(predictions, references, hooks=hooks, **shared)

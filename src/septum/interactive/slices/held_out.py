@@ -69,7 +69,7 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class InterpolationEstimate:
     """The expected Dice of the slices that were interpolated.
 
     Attributes:
@@ -110,7 +110,7 @@ def leave_one_slice_out(
     spacing: Spacing = None,
     cancelled: IsCancelled | None = None,
     **options: Any,
-) -> Estimate:
+) -> InterpolationEstimate:
     """What Dice to expect of `interpolate` with the same arguments, along the axis with most drawn slices.
 
     The first and the last drawn slice cannot be hidden: nothing lies on their other side. Where only they are drawn,
@@ -231,7 +231,7 @@ def _logit_error(share: float) -> float:
 
 def _estimate(
     labels: NDArray[Any], axis: int, *, slices: Sequence[int], seen: Sequence[Hidden], left_out: tuple[Hidden, ...]
-) -> Estimate:
+) -> InterpolationEstimate:
     """The fitted error read at every undrawn slice, with the size that the label has on the drawn slices around it."""
     view = np.moveaxis(labels, axis, 0)
     names = sorted({one.label for one in seen})
@@ -257,7 +257,7 @@ def _estimate(
             rows.append(Slice(axis, index, 1 - expected / both if both else float("nan"), expected))
     by_label = {label: 1 - wrong[label] / total[label] for label in names if total[label]}
     dice = float(np.mean(list(by_label.values()))) if by_label else float("nan")
-    return Estimate(dice, by_label, left_out, tuple(rows), power)
+    return InterpolationEstimate(dice, by_label, left_out, tuple(rows), power)
 
 
 def _floor(view: NDArray[Any], slices: Sequence[int], *, label: int) -> float:

@@ -31,7 +31,7 @@ from scipy import ndimage
 
 from septum.errors import ConfigError, GeometryError
 from septum.geometry.arrays import Spacing, grey_image, label_array, spacing_mm
-from septum.interactive.slices.image_based import FollowSettings, follow
+from septum.interactive.slices.image_based import ImageBasedSettings, along_edges
 from septum.interactive.slices.shape_based import ENDS, label_scores
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import one_of
@@ -53,7 +53,7 @@ def interpolate(
     image: ArrayLike | None = None,
     spacing: Spacing = None,
     ends: str = "taper",
-    settings: FollowSettings | None = None,
+    settings: ImageBasedSettings | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Labels:
     """Fill the slices between those that were drawn.
@@ -310,7 +310,7 @@ def _filled(
     along: float,
     spacing: tuple[float, ...],
     ends: str,
-    settings: FollowSettings | None,
+    settings: ImageBasedSettings | None,
 ) -> Labels:
     """The slices strictly between the first and the last of a slab `(n, Y, X)`."""
     first, last = slab[0], slab[-1]
@@ -328,7 +328,7 @@ def _filled(
     scores = label_scores(first[plane], last[plane], labels=values, spacing=spacing, fractions=fractions, ends=ends)
     if method == "image" and picture is not None:
         part = (slice(None), *plane)
-        winner = follow(
+        winner = along_edges(
             scores, slab[part], picture=picture[part], labels=values, spacing=(along, *spacing), settings=settings
         )
     else:

@@ -20,7 +20,7 @@ POSITIONS_PER_CLASS = 5000
 
 
 @dataclass(frozen=True, eq=False)
-class Objects:
+class SampleObjects:
     """The single objects of a case.
 
     Args:
@@ -52,7 +52,7 @@ class Sample:
     labels: NDArray[Any]
     spacing: tuple[float, ...]
     maps: NDArray[Any] | None = None
-    objects: Objects | None = None
+    objects: SampleObjects | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The robot user: prompts as a person might give them, drawn from the true mask and from a prediction's errors.
+"""The simulated user: prompts as a person might give them, drawn from the true mask and from a prediction's errors.
 
 The insight: a network learns to obey prompts only when they tell it something that it did not know. Some prompts come
 before any prediction (a click into an object, a scribble along it, a box around it), the others are put into what the
@@ -108,7 +108,7 @@ def prompt_batch(
     generators: Sequence[np.random.Generator],
     predict: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """A batch of training patches with the prompts of the robot user appended as channels.
+    """A batch of training patches with the prompts of the simulated user appended as channels.
 
     Args:
         images: `(N, C, *patch)`.

@@ -42,7 +42,7 @@ FIRST_VALIDATION = 20
 """Steps before which no network is worth validating."""
 
 
-_ROBOT = 1  # the stream of random numbers that is the robot user's
+_SIMULATED_USER = 1  # the stream of random numbers that is the simulated user's
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class TrainConfig:
         until_dice: stop as soon as the validation Dice reaches this value.
         checkpoint_seconds: longest time between two saved states.
         seed: seed of patches and augmentation.
-        prompts: what the robot user gives with the patches; None for a network without prompts.
+        prompts: what the simulated user gives with the patches; None for a network without prompts.
         encoder_rate: factor on the learning rate of an encoder that has seen images, which has less to learn.
     """
 
@@ -111,7 +111,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainOutcome:
     """What a run ended with: `weights` are those to keep, `reason` is one of budget, stopped, plateau, good enough."""
 
     weights: dict[str, Tensor]
@@ -170,7 +170,7 @@ def train(
     objective: Objective,
     callbacks: Callbacks,
     saved: SavedState,
-) -> Outcome:
+) -> TrainOutcome:
     """Train `model` on patches of `samples` until the budget, a plateau or `callbacks.should_stop` ends it.
 
     Raises:
@@ -212,7 +212,7 @@ class _Run:
         self.last_status = -math.inf  # the first step is reported at once
         self.losses: list[float] = []
 
-    def go(self, resume: bool) -> Outcome:
+    def go(self, resume: bool) -> TrainOutcome:
         """Step until the budget is spent, a person stops, or validation says it is enough."""
         if resume:
             self.load()
@@ -283,7 +283,7 @@ class _Run:
     def prompted(
         self, images: Tensor, labels: Tensor, *, config: PromptConfig, spacings: Sequence[tuple[float, ...]]
     ) -> Tensor:
-        """The patches of this step with the robot user's prompts; it corrects the averaged network."""
+        """The patches of this step with the simulated user's prompts; it corrects the averaged network."""
         n_classes = self.n_classes
         key = (self.config.seed, self.fabric.global_rank, self.state.step)
 
@@ -298,7 +298,7 @@ class _Run:
             config=config,
             n_classes=n_classes,
             spacings=spacings,
-            generators=[np.random.default_rng((*key, index, _ROBOT)) for index in range(len(images))],
+            generators=[np.random.default_rng((*key, index, _SIMULATED_USER)) for index in range(len(images))],
             predict=guess,
         )
 
@@ -432,7 +432,7 @@ class _Run:
         # Ranks must leave the loop together: rank 0 decides.
         return str(self.fabric.broadcast(reason)) if self.fabric.world_size > 1 else reason
 
-    def finish(self, reason: str, started: float) -> Outcome:
+    def finish(self, reason: str, started: float) -> TrainOutcome:
         state = self.state
         if reason == "budget" and self.callbacks.validate is not None:
             self.run_validation(self.callbacks.validate)
@@ -442,7 +442,7 @@ class _Run:
         dice = state.best_dice if state.best else None
         state.elapsed = time.monotonic() - started
         self.save()
-        return Outcome(weights, dice, state.step, state.elapsed, reason, tuple(state.history))
+        return TrainOutcome(weights, dice, state.step, state.elapsed, reason, tuple(state.history))
 
     def save(self) -> None:
         self.last_save = self.state.elapsed

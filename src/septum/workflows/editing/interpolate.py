@@ -16,7 +16,7 @@ import numpy as np
 from septum import io
 from septum.errors import ConfigError, GeometryError
 from septum.geometry import LabelMap
-from septum.interactive.slices.held_out import Estimate, leave_one_slice_out
+from septum.interactive.slices.held_out import InterpolationEstimate, leave_one_slice_out
 from septum.interactive.slices.interpolate import checked_drawn, find_complete, interpolate
 from septum.report.plain import rounded
 from septum.workflows.data.cases import Source
@@ -39,7 +39,7 @@ class InterpolationResult:
 
     path: Path
     drawn: Mapping[int, Sequence[int]]
-    estimate: Estimate | None
+    estimate: InterpolationEstimate | None
     kept: Path | None
 
 
@@ -130,7 +130,7 @@ def _record(
     *,
     method: str,
     ends: str,
-    estimate: Estimate | None,
+    estimate: InterpolationEstimate | None,
 ) -> dict[str, Any]:
     """Everything that made the mask, and what is expected of it."""
     expected = None

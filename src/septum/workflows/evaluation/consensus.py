@@ -28,7 +28,7 @@ from septum.io.safe import scratch_folder
 from septum.metrics import joint_table
 from septum.metrics.consensus import VoxelAgreement, majority_vote, staple, vote_patterns, voxel_agreement
 from septum.workflows.evaluation.coding import Coding
-from septum.workflows.evaluation.methods import Method
+from septum.workflows.evaluation.methods import MaskSet
 from septum.workflows.evaluation.pairs import Pair, on_one_lattice, read_pair
 from septum.workflows.evaluation.scoring import ignored_samples
 from septum.workflows.evaluation.settings import EvaluateSettings
@@ -114,7 +114,7 @@ def check_consensus(folder: Path | None, *, n_readers: int, overwrite: bool) -> 
 
 
 def read_together(
-    readers: Sequence[Method],
+    readers: Sequence[MaskSet],
     codings: Mapping[str, Coding],
     *,
     settings: EvaluateSettings,
@@ -166,7 +166,7 @@ def _put_in_place(scratch: Path, target: Path) -> None:
         (scratch / kind).rename(target / kind)
 
 
-def _shared(readers: Sequence[Method]) -> list[ReadCase]:
+def _shared(readers: Sequence[MaskSet]) -> list[ReadCase]:
     """The cases that at least two of the readers hold, in order."""
     held: dict[str, list[tuple[str, Pair]]] = {}
     for reader in readers:

@@ -19,14 +19,14 @@ import pandas as pd
 from septum.workflows.data.case_table import CaseTable, read_case_table
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.evaluation.analysis import Analysis, analyse
-from septum.workflows.evaluation.calibration import calibrate, folders_of
+from septum.workflows.evaluation.calibration import folders_of, measure_calibration
 from septum.workflows.evaluation.coding import Coding, decide_coding, suspicions, unite
 from septum.workflows.evaluation.consensus import check_consensus
 from septum.workflows.evaluation.gallery import choose_pictures, draw_cases, example_of
 from septum.workflows.evaluation.membranes import membrane_curves
-from septum.workflows.evaluation.methods import Method, pair_sets
-from septum.workflows.evaluation.pairs import Measured, beyond_the_edges, image_cases, measure, reference_cases
-from septum.workflows.evaluation.readers import reader_ceiling
+from septum.workflows.evaluation.methods import MaskSet, pair_sets
+from septum.workflows.evaluation.pairs import Measured, beyond_the_edges, count_pairs, image_cases, reference_cases
+from septum.workflows.evaluation.readers import compare_with_readers
 from septum.workflows.evaluation.scoring import plan_scoring, score_method
 from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
 from septum.workflows.runs.failures import Failed, Failures, parted
@@ -134,7 +134,7 @@ def evaluate(
 class _Scored:
     """All sets of masks with their scores and codings, what the comparison found, and sentences about it."""
 
-    methods: Sequence[Method]
+    methods: Sequence[MaskSet]
     found: Sequence[Sequence[Score]]
     codings: Mapping[str, Coding]
     analysis: Analysis
@@ -151,7 +151,7 @@ class _Scored:
         given = " and ".join(method.name for method in self.methods if not method.reader)
         return given or self.methods[0].pairs[0].prediction.path.parent.name
 
-    def named(self, cases: Callable[[Method], Sequence[str]]) -> tuple[str, ...]:
+    def named(self, cases: Callable[[MaskSet], Sequence[str]]) -> tuple[str, ...]:
         """Names of cases, with that of their method where there are several."""
         return tuple(self._of(method, case) for method in self.methods for case in cases(method))
 
@@ -171,11 +171,11 @@ class _Scored:
         )
         return (*alone, *self.failed)
 
-    def _of(self, method: Method, case: str) -> str:
+    def _of(self, method: MaskSet, case: str) -> str:
         return case if len(self.methods) == 1 else f"{case} ({method.name})"
 
 
-def _score(dataset: Dataset, methods: Sequence[Method], *, settings: EvaluateSettings, hooks: Hooks) -> _Scored:
+def _score(dataset: Dataset, methods: Sequence[MaskSet], *, settings: EvaluateSettings, hooks: Hooks) -> _Scored:
     """Read and count every pair once, decide what its values mean, then score and compare."""
     maps = folders_of(settings, methods)
     with CasePool(settings.workers) as pool:
@@ -194,7 +194,7 @@ def _score(dataset: Dataset, methods: Sequence[Method], *, settings: EvaluateSet
         ndim = counted[0][0].grid.ndim
         analysis = analyse(scores, methods, stratify=settings.stratify, table=table, ndim=ndim)
         if any(method.reader for method in methods):
-            ceiling = reader_ceiling(scores, methods, codings=codings, settings=settings, hooks=hooks, pool=pool)
+            ceiling = compare_with_readers(scores, methods, codings=codings, settings=settings, hooks=hooks, pool=pool)
             analysis = ceiling + analysis
         if maps:
             said = _of_maps(maps, scores, methods=methods, codings=codings, settings=settings, hooks=hooks, pool=pool)
@@ -211,8 +211,8 @@ def _check(output: Path, settings: EvaluateSettings) -> None:
 
 
 def _counted(
-    methods: Sequence[Method], settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool
-) -> tuple[list[Method], list[list[Measured]]]:
+    methods: Sequence[MaskSet], settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool
+) -> tuple[list[MaskSet], list[list[Measured]]]:
     """The counts of every method, and the methods with the pairs that could be read."""
     kept, counted = [], []
     for method in methods:
@@ -223,8 +223,8 @@ def _counted(
     return kept, counted
 
 
-def _count(method: Method, settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool) -> list[Measured | Failed]:
-    return measure(
+def _count(method: MaskSet, settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool) -> list[Measured | Failed]:
+    return count_pairs(
         method.pairs,
         background=settings.background,
         resample=settings.resample,
@@ -235,7 +235,7 @@ def _count(method: Method, settings: EvaluateSettings, *, hooks: Hooks, pool: Ca
 
 
 def _decide(
-    dataset: Dataset, methods: Sequence[Method], *, counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
+    dataset: Dataset, methods: Sequence[MaskSet], *, counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
 ) -> tuple[dict[str, Coding], list[str]]:
     """The coding of every method; all score the same labels."""
     foreground = settings.foreground
@@ -259,7 +259,7 @@ def _decide(
     return unite(codings), notes
 
 
-def _case_table(settings: EvaluateSettings, method: Method) -> tuple[CaseTable | None, list[str]]:
+def _case_table(settings: EvaluateSettings, method: MaskSet) -> tuple[CaseTable | None, list[str]]:
     if settings.table is None:
         return None, []
     table = read_case_table(settings.table, [pair.case.id for pair in method.pairs])
@@ -268,7 +268,7 @@ def _case_table(settings: EvaluateSettings, method: Method) -> tuple[CaseTable |
     return table, list(table.notes)
 
 
-def _lost(methods: Sequence[Method]) -> list[str]:
+def _lost(methods: Sequence[MaskSet]) -> list[str]:
     """A sentence for each method about cases that could not be scored; the report lists them with their reasons."""
     return [
         f"{len(m.failed)} of {len(m.failed) + len(m.pairs)} cases{f' of {m.name}' if m.name else ''} could not be read "
@@ -279,7 +279,7 @@ def _lost(methods: Sequence[Method]) -> list[str]:
 
 
 def _odd(
-    methods: Sequence[Method], found: Sequence[Sequence[Score]], *, codings: Mapping[str, Coding], membranes: bool
+    methods: Sequence[MaskSet], found: Sequence[Sequence[Score]], *, codings: Mapping[str, Coding], membranes: bool
 ) -> list[str]:
     notes = []
     for method, scores in zip(methods, found, strict=True):
@@ -292,7 +292,7 @@ def _of_maps(
     folders: Mapping[str, Path],
     scores: Sequence[Score],
     *,
-    methods: Sequence[Method],
+    methods: Sequence[MaskSet],
     codings: Mapping[str, Coding],
     settings: EvaluateSettings,
     hooks: Hooks,
@@ -300,7 +300,7 @@ def _of_maps(
 ) -> Analysis:
     """What probability maps say beyond the masks: calibration, and the scores of membranes over thresholds."""
     groups = {score.case: score.group or score.case for score in scores}
-    found = calibrate(folders, methods, codings=codings, groups=groups, hooks=hooks, pool=pool)
+    found = measure_calibration(folders, methods, codings=codings, groups=groups, hooks=hooks, pool=pool)
     if "em" in families_of(settings.metrics):
         found = membrane_curves(folders, methods, codings=codings, groups=groups, hooks=hooks, pool=pool) + found
     return found

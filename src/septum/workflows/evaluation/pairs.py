@@ -195,7 +195,7 @@ def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | Apa
     return Measured(pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed)
 
 
-def measure(
+def count_pairs(
     pairs: Sequence[Pair],
     *,
     background: int,

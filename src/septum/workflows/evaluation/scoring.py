@@ -18,7 +18,7 @@ from septum.errors import ConfigError
 from septum.workflows.data.case_table import CaseTable
 from septum.workflows.data.cases import UNANNOTATED
 from septum.workflows.evaluation.coding import Coding
-from septum.workflows.evaluation.methods import Method
+from septum.workflows.evaluation.methods import MaskSet
 from septum.workflows.evaluation.pairs import Measured, Pair, name_of, read_pair
 from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.runs.failures import Failed, attempt, parted
@@ -90,7 +90,7 @@ def label_weights(weights: Mapping[str, float], labels: Mapping[int, str]) -> di
 
 
 def score_method(
-    method: Method,
+    method: MaskSet,
     measured: Sequence[Measured],
     *,
     scoring: Mapping[str, Scoring],
@@ -98,7 +98,7 @@ def score_method(
     hooks: Hooks,
     table: CaseTable | None,
     pool: CasePool,
-) -> tuple[Method, list[Score]]:
+) -> tuple[MaskSet, list[Score]]:
     """Scores of all cases of a method: from the counts, and from the arrays where a family needs them; with the method
     without the cases that could not be scored."""
     wanted = scoring[method.name]

@@ -16,7 +16,7 @@ from septum.report.figures.pass_rates import CutLine, by_rating, two_panels
 from septum.report.pages.review import ReviewContent, ShownItem, render_review
 from septum.report.plain import plain_json
 from septum.workflows.review.exchange import guarded
-from septum.workflows.review.results import MAJORITY, Outcome, measure_study
+from septum.workflows.review.results import MAJORITY, StudyResults, measure_study
 from septum.workflows.review.study import Study, user_name
 
 REVIEW_FORMAT = 1  # of review.json
@@ -36,7 +36,7 @@ def report_study(
     threshold: float | None = None,
     seed: int = 0,
     overwrite: bool = False,
-) -> tuple[Path, Outcome]:
+) -> tuple[Path, StudyResults]:
     """Measure a study and write its page, its figure (SVG and PNG), tables and JSON; returns the page's path.
 
     Args:
@@ -82,14 +82,14 @@ def _refuse(output: Path, *, overwrite: bool) -> None:
         raise ConfigError(f"{output} already holds a report ({found[0]}); choose another folder or use --overwrite")
 
 
-def _lines(outcome: Outcome, threshold: float | None) -> list[CutLine]:
+def _lines(outcome: StudyResults, threshold: float | None) -> list[CutLine]:
     lines = [] if threshold is None else [CutLine(threshold, "threshold")]
     if outcome.cutoff is not None and math.isfinite(outcome.cutoff.value):
         lines.append(CutLine(outcome.cutoff.value, "pass from", outcome.cutoff.ci_low, outcome.cutoff.ci_high))
     return lines
 
 
-def _content(study: Study, outcome: Outcome, *, figure: bytes, lines: list[CutLine]) -> ReviewContent:
+def _content(study: Study, outcome: StudyResults, *, figure: bytes, lines: list[CutLine]) -> ReviewContent:
     from septum import __version__
 
     cutoff = None if outcome.cutoff is None else {**dataclasses.asdict(outcome.cutoff), "youden": outcome.cutoff.youden}
@@ -132,7 +132,7 @@ def _answers(study: Study) -> tuple[list[str], list[str]]:
     return named(True), named(False)
 
 
-def _facts(outcome: Outcome, n_items: int) -> list[tuple[str, str, str]]:
+def _facts(outcome: StudyResults, n_items: int) -> list[tuple[str, str, str]]:
     """The first numbers: readers, items, pass rate by source, the cut."""
     readers = outcome.ratings["reader"].nunique()
     repeated = int((outcome.ratings["showing"] == 2).sum())
@@ -176,7 +176,7 @@ def _typical(study: Study, items: pd.DataFrame) -> list[ShownItem]:
     return shown
 
 
-def _document(study: Study, outcome: Outcome, *, content: ReviewContent, rates: pd.DataFrame) -> bytes:
+def _document(study: Study, outcome: StudyResults, *, content: ReviewContent, rates: pd.DataFrame) -> bytes:
     document = {
         "format": REVIEW_FORMAT,
         "septum": content.version,

@@ -35,7 +35,7 @@ _PREVALENT = 0.85  # a share of one answer from which κ says more about the sha
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StudyResults:
     """All that a report shows.
 
     Args:
@@ -57,7 +57,7 @@ class Outcome:
     notes: tuple[str, ...]
 
 
-def measure_study(study: Study, *, dice: Mapping[str, Path] | None = None, seed: int = 0) -> Outcome:
+def measure_study(study: Study, *, dice: Mapping[str, Path] | None = None, seed: int = 0) -> StudyResults:
     """Everything that the ratings say.
 
     Args:
@@ -84,7 +84,7 @@ def measure_study(study: Study, *, dice: Mapping[str, Path] | None = None, seed:
         known = items[items["dice"].notna()]
         cutoff = separating_cutoff(known["dice"], known["passes"], groups=list(known["case"]), seed=seed)
     notes = _notes(study, first, items=items, cutoff=cutoff, scores=scores)
-    return Outcome(ratings, rates, agreement, items, cutoff, scores, tuple(notes))
+    return StudyResults(ratings, rates, agreement, items, cutoff, scores, tuple(notes))
 
 
 def _rating_table(

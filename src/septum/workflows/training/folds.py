@@ -29,7 +29,7 @@ from septum.net.learning.objective import get_objective
 from septum.net.learning.pretrained import load_pretrained
 from septum.net.learning.sampling import Sample
 from septum.net.learning.simulated_user import box_around_largest, correct
-from septum.net.learning.train import Callbacks, Outcome, SavedState, Status, TrainConfig, train
+from septum.net.learning.train import Callbacks, SavedState, Status, TrainConfig, TrainOutcome, train
 from septum.net.prompts import Prompts
 from septum.report.figures.plots import save_learning_curves
 from septum.workflows.data.cases import Case
@@ -115,7 +115,7 @@ class FoldContext:
     resume: bool
 
 
-def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
+def train_fold(job: FoldJob, context: FoldContext) -> TrainOutcome:
     """Train one fold and write its weights and curves."""
     plan, fabric = context.plan, context.fabric
     ignore = plan.classes.ignore_class
@@ -238,7 +238,7 @@ def guesses(engine: Engine, sample: Sample, *, plan: Plan, should_stop: Callable
         yield told(Prompts((), (box,)))
 
 
-def keep(outcome: Outcome, plan: Plan, *, path: Path) -> None:
+def keep(outcome: TrainOutcome, plan: Plan, *, path: Path) -> None:
     """Write weights, curves (CSV, PNG, TensorBoard) and how the run ended."""
     model = build(plan.unet)
     save_model(path / "weights.pt", model, weights=outcome.weights)

@@ -21,7 +21,7 @@ from septum.geometry import Image, LabelMap
 from septum.io import naming
 from septum.net.architecture.window import WindowConfig
 from septum.net.engines.torch import compared_with
-from septum.net.learning.train import Outcome
+from septum.net.learning.train import TrainOutcome
 from septum.report.figures.overlay import Example
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_pair
 from septum.workflows.data.digests import digest_cases
@@ -92,7 +92,7 @@ def network_kind(plan: Plan) -> str:
     return "sliding window" if isinstance(plan.unet, WindowConfig) else "U-Net"
 
 
-def describe_end(job: FoldJob, outcome: Outcome) -> str:
+def describe_end(job: FoldJob, outcome: TrainOutcome) -> str:
     """One line about how a fold ended."""
     dice = "" if outcome.val_dice is None else f", validation Dice {outcome.val_dice:.4f}"
     return f"fold {job.index}: {outcome.steps} steps in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
@@ -102,7 +102,7 @@ PASSES = 20
 """Times that a network should see each image before a person judges it: the estimate of `describe_need` rests on it."""
 
 
-def describe_need(plan: Plan, outcome: Outcome, *, cases: int) -> str:
+def describe_need(plan: Plan, outcome: TrainOutcome, *, cases: int) -> str:
     """A sentence where a run saw its images too few times to be judged: how long more would take; else empty."""
     seen = outcome.steps * plan.budget.batch / max(cases, 1)
     if outcome.reason == "stopped" or outcome.steps == 0 or seen >= PASSES:
@@ -120,7 +120,7 @@ def finished(folder: ModelFolder, index: int) -> bool:
     return bool(_run(folder, index).get("reason", "stopped") != "stopped")
 
 
-def measure(
+def measure_model(
     folder: ModelFolder,
     data: Dataset,
     *,

@@ -24,7 +24,7 @@ from septum.workflows.runs.failures import CONTRADICTIONS, Failures
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.words import some
-from septum.workflows.training import measured as outcome
+from septum.workflows.training import measured
 from septum.workflows.training.begin import (
     choose_folds,
     claim,
@@ -116,7 +116,7 @@ def train(
         hooks.on_note(went_on.note)
     run, samples, folds = _prepared(run, plan, begun=went_on.folds if went_on else None)
     jobs = choose_folds(folds, len(run.cases), settings=run.settings, on_note=hooks.on_note)
-    hooks.on_note(outcome.describe(plan, run.cases))
+    hooks.on_note(measured.describe(plan, run.cases))
     stopped = _train_folds(jobs, run, plan=plan, samples=samples, on_status=on_status)
     references = References.of(list(samples.values()), plan) if fabric.is_global_zero else None
     del samples
@@ -200,11 +200,11 @@ def _train_folds(
         plan, run.cases, samples, run.folder, run.settings, run.fabric, on_status, run.hooks.should_stop, run.resume
     )
     for job in jobs:
-        if run.resume and outcome.finished(run.folder, job.index):
+        if run.resume and measured.finished(run.folder, job.index):
             continue
         ended = train_fold(job, context)
-        run.hooks.on_note(outcome.describe_end(job, ended))
-        if need := outcome.describe_need(plan, ended, cases=len(job.fold.train)):
+        run.hooks.on_note(measured.describe_end(job, ended))
+        if need := measured.describe_need(plan, ended, cases=len(job.fold.train)):
             run.hooks.on_note(need)
         if ended.reason == "stopped":
             return True
@@ -214,7 +214,7 @@ def _train_folds(
 def _measured(run: _Run, jobs: Sequence[FoldJob], *, references: References, stopped: bool) -> TrainResult:
     """What the networks are worth on the cases that they did not see."""
     write_json(run.folder.path / "splits.json", [vars(job.fold) for job in jobs])
-    found = outcome.measure(
+    found = measured.measure_model(
         run.folder,
         run.data,
         cases=run.cases,
