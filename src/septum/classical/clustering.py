@@ -20,7 +20,7 @@ from septum.classical import mixture
 from septum.classical.features import Features, feature_stack
 from septum.classical.potts import smooth_classes
 from septum.errors import ConfigError
-from septum.geometry.arrays import Float64Array, channels_image, spacing_mm
+from septum.geometry.arrays import Float64Array, Spacing, channels_image, spacing_mm
 from septum.options import at_least, one_of
 
 Classes = NDArray[np.uint8]
@@ -76,7 +76,7 @@ def cluster(
     position: float = 0.0,
     regularity: float = 0.0,
     seed: int = 0,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Classes:
     """Classes 0…k-1 of the voxels, from dark to bright.
 

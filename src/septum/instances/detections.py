@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import GeometryError
-from septum.geometry.arrays import Float64Array, label_array, spacing_mm
+from septum.geometry.arrays import Float64Array, Spacing, label_array, spacing_mm
 from septum.instances.split import renumbered
 
 Frame = tuple[NDArray[Any], NDArray[Any] | None]
@@ -45,7 +45,7 @@ class Detections:
         return np.arange(*np.searchsorted(self.frame, [frame, frame + 1]))
 
 
-def detect(frames: Iterable[Frame], *, spacing: Sequence[float] | None = None, gap: int = 1) -> Detections:
+def detect(frames: Iterable[Frame], *, spacing: Spacing = None, gap: int = 1) -> Detections:
     """The objects of a movie.
 
     Args:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from septum.errors import ConfigError
-from septum.geometry.arrays import Float64Array
+from septum.geometry.arrays import Float64Array, Spacing
 from septum.instances.detections import Detections, Frame, detect
 
 _NO_OVERLAP = 2.0  # a link between objects that share nothing costs this much more than between equal ones
@@ -104,9 +104,7 @@ class _Column:
     cost: float
 
 
-def track_objects(
-    frames: Iterable[Frame], *, spacing: Sequence[float] | None = None, options: TrackOptions | None = None
-) -> Tracks:
+def track_objects(frames: Iterable[Frame], *, spacing: Spacing = None, options: TrackOptions | None = None) -> Tracks:
     """Link the objects of a movie over time.
 
     Args:

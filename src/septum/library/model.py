@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from septum.cli.progress import Reporter
 from septum.errors import ConfigError
 from septum.geometry import LabelMap
+from septum.geometry.arrays import Spacing
 from septum.library.inputs import ImageLike, as_image, is_path
 from septum.options import nearest
 
@@ -101,7 +102,7 @@ class Model:
 
         return open_segmenter(ModelFolder(self.path), PredictSettings())
 
-    def predict(self, image: ImageLike, *, spacing: Sequence[float] | None = None) -> LabelMap:
+    def predict(self, image: ImageLike, *, spacing: Spacing = None) -> LabelMap:
         """The labels of one image, on its own grid; the network stays loaded for the next one.
 
         Args:
@@ -178,7 +179,7 @@ def predict(
     images: ImageLike | Sequence[str | PathLike[str]],
     *,
     output: str | PathLike[str] | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     **settings: Any,
 ) -> LabelMap | pd.DataFrame:
     """Segment with a trained model: an array or an image gives labels; files with an `output` folder give masks there.

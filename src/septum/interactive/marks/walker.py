@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
-from septum.geometry.arrays import Float32Array
+from septum.geometry.arrays import Float32Array, Spacing
 from septum.interactive.scene import label_type, marks_of, range_of, scene
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled
 from septum.options import at_least
@@ -30,7 +30,7 @@ def random_walker(
     seeds: ArrayLike,
     beta: float = 300.0,
     tolerance: float = 1e-3,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
@@ -75,7 +75,7 @@ def walker_probabilities(
     seeds: ArrayLike,
     beta: float = 300.0,
     tolerance: float = 1e-3,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> tuple[Float32Array, tuple[int, ...]]:

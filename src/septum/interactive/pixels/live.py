@@ -118,7 +118,7 @@ def pixel_classifier(
     keep: int | None = None,
     trees: int = TREES,
     depth: int = DEPTH,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:

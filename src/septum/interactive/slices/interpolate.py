@@ -308,7 +308,7 @@ def _filled(
     *,
     method: str,
     along: float,
-    spacing: tuple[float, ...],
+    spacing: Sequence[float],
     ends: str,
     settings: ImageBasedSettings | None,
 ) -> Labels:
@@ -337,7 +337,7 @@ def _filled(
     return out
 
 
-def _plane_box(mask: NDArray[np.bool_], spacing: tuple[float, ...], *, reach: float = 12.0) -> tuple[slice, ...]:
+def _plane_box(mask: NDArray[np.bool_], spacing: Sequence[float], *, reach: float = 12.0) -> tuple[slice, ...]:
     """The box of the mask in its plane with `reach` voxels (of the finest axis) of room, as slices."""
     margin = [int(np.ceil(reach * min(spacing) / s)) for s in spacing]
     box = Box.of(mask, margin=margin)

@@ -7,7 +7,7 @@ grown by that reach; hundreds of objects cost hundreds of small distance transfo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from septum.errors import ConfigError
-from septum.geometry.arrays import Slices
+from septum.geometry.arrays import Slices, Spacing
 
 NEGLIGIBLE = 1e-4  # the border term is not followed below this fraction of w0
 
@@ -25,7 +25,7 @@ def border_weights(
     *,
     w0: float = 10.0,
     sigma: float = 5.0,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     classes: NDArray[Any] | None = None,
 ) -> NDArray[np.float32]:
     """Weight map w(x) = w_c(x) + w0 · exp(-(d1(x) + d2(x))² / (2 sigma²)), equation 2 of Ronneberger et al. 2015.
@@ -63,7 +63,7 @@ def _check(
     w0: float,
     *,
     sigma: float,
-    spacing: Sequence[float] | None,
+    spacing: Spacing,
     classes: NDArray[Any] | None,
 ) -> None:
     if not np.issubdtype(labels.dtype, np.integer):
@@ -83,7 +83,7 @@ def _balance(classes: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(per_class[index]).reshape(classes.shape)
 
 
-def _two_distances(labels: NDArray[Any], reach: float, *, spacing: Sequence[float] | None) -> NDArray[np.float64]:
+def _two_distances(labels: NDArray[Any], reach: float, *, spacing: Spacing) -> NDArray[np.float64]:
     """d1 + d2 per voxel; infinite where the second nearest object is further away than `reach`."""
     step = np.ones(labels.ndim) if spacing is None else np.asarray(spacing, dtype=np.float64)
     grow = np.ceil(reach / step).astype(int).tolist()

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from septum.geometry.arrays import Spacing
 from septum.geometry.class_maps import ignore_class
 from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts, paint, unfold
 
@@ -61,7 +62,7 @@ def correct(
     guess: NDArray[Any],
     *,
     ignore: int | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Mark | None:
     """The click of a careful person: the deepest voxel of the largest connected region that is wrong.
 
@@ -217,7 +218,7 @@ def _pick(values: NDArray[Any], generator: np.random.Generator | None, *, evenly
     return Region(place, mask, int(values[place][mask][0]) - 1)
 
 
-def _depth(region: Region, spacing: Sequence[float] | None) -> NDArray[np.float32]:
+def _depth(region: Region, spacing: Spacing) -> NDArray[np.float32]:
     """Distance of each voxel of a region from its rim; the side of the patch is a rim, too."""
     step = tuple(spacing) if spacing is not None else (1.0,) * region.mask.ndim
     found: NDArray[np.float32] = edt.edt(
@@ -226,7 +227,7 @@ def _depth(region: Region, spacing: Sequence[float] | None) -> NDArray[np.float3
     return found
 
 
-def _click(region: Region, generator: np.random.Generator | None, *, spacing: Sequence[float] | None) -> Mark:
+def _click(region: Region, generator: np.random.Generator | None, *, spacing: Spacing) -> Mark:
     """The deepest voxel, or one that is at least half as deep."""
     depth = _depth(region, spacing)
     if generator is None:

@@ -111,7 +111,7 @@ def _standard(channel: NDArray[Any]) -> Float32Array:
     return np.asarray((values - values.mean()) / max(float(values.std()), 1e-6), dtype=np.float32)
 
 
-def _features_at(array: Float32Array, index: NDArray[np.int64], *, spacing: tuple[float, ...]) -> Float32Array:
+def _features_at(array: Float32Array, index: NDArray[np.int64], *, spacing: Sequence[float]) -> Float32Array:
     """Features `(n, F)` of the voxels with these flat numbers, block by block."""
     bank = FilterBank(array, settings=_FILTERS, spacing=spacing)
     places = np.stack(np.unravel_index(index, array.shape[1:]), 1)
