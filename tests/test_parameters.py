@@ -164,7 +164,43 @@ def test_tables_name_functions_that_have_a_persons_options() -> None:
     }
 
 
+SPACING = {"Spacing": "None", "Sequence[float]": "", "tuple[float, ...]": ""}
+"""Types of `spacing` of a public function, and their defaults: where it is left out, a sample counts as 1 along each
+axis; where the result is in millimetres, it cannot be left out."""
+
+OTHERWISE = {
+    "geometry/arrays.py": {"spacing_mm"},
+    "geometry/placement.py": {"plan"},
+    "io/tiffpages.py": {"turned"},
+    "report/figures/montage.py": {"cuts", "montage"},
+}
+"""The door itself, where None says that an image keeps its own spacing or that none is known, and fields of a file."""
+
+
+def spacings(text: str) -> Iterator[tuple[str, str, str]]:
+    """Name, type and default ("" without one) of every public function that takes a `spacing`."""
+    for one in functions(ast.parse(text)):
+        names = [*one.args.args, *one.args.kwonlyargs]
+        first = [None] * (len(one.args.args) - len(one.args.defaults))
+        for parameter, default in zip(names, [*first, *one.args.defaults, *one.args.kw_defaults], strict=True):
+            if parameter.arg == "spacing" and parameter.annotation is not None and not one.name.startswith("_"):
+                yield one.name, ast.unparse(parameter.annotation), "" if default is None else ast.unparse(default)
+
+
+def test_spacing_is_spelt_and_left_out_by_one_rule() -> None:
+    found = [
+        f"{name}: {function} {kind} = {default}"
+        for name, text in sources()
+        for function, kind, default in spacings(text)
+        if SPACING.get(kind) != default and function not in OTHERWISE.get(name, set())
+    ]
+    assert found == []
+
+
 def test_every_exemption_is_needed() -> None:
+    for name, exempt in OTHERWISE.items():
+        found = spacings((SOURCE / name).read_text("utf-8"))
+        assert exempt == {function for function, kind, default in found if SPACING.get(kind) != default}, name
     for name, exempt in BY_NAME.items():
         tree = ast.parse((SOURCE / name).read_text("utf-8"))
         assert exempt == {one.name for one in functions(tree) if in_all(one) > IN_ALL} & exempt, name

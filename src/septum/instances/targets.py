@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import ConfigError
-from septum.geometry.arrays import Spacing
+from septum.geometry.arrays import Spacing, spacing_mm
 
 BORDER = 1.5
 """Thickness of the border inside an object, in voxels of the finest axis: the first layer, and its corners."""
@@ -92,10 +92,7 @@ def _steps(objects: NDArray[Any], spacing: Spacing) -> tuple[float, ...]:
         raise ConfigError(
             f"objects must be integer ids in 2-D or 3-D, got {objects.dtype} of shape {objects.shape}; number them"
         )
-    step = (1.0,) * objects.ndim if spacing is None else tuple(float(s) for s in spacing)
-    if len(step) != objects.ndim or min(step) <= 0:
-        raise ConfigError(f"spacing must be {objects.ndim} positive sizes, got {step}; give one per axis")
-    return step
+    return spacing_mm(spacing, objects.ndim)
 
 
 def _distance(ids: NDArray[Any], step: tuple[float, ...]) -> NDArray[np.float32]:

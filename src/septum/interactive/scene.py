@@ -37,7 +37,7 @@ class Scene:
         return Change(shifted(inner, self.box), held)
 
 
-def scene(image: ArrayLike, labels: ArrayLike, *, spacing: Spacing, region: Box | None) -> Scene:
+def scene(image: ArrayLike, labels: ArrayLike, *, spacing: Spacing = None, region: Box | None = None) -> Scene:
     """Image and labels cut to the region, all of the image without one.
 
     Raises:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from septum.errors import ConfigError
-from septum.geometry.arrays import Slices, Spacing
+from septum.geometry.arrays import Slices, Spacing, spacing_mm
 
 NEGLIGIBLE = 1e-4  # the border term is not followed below this fraction of w0
 
@@ -70,8 +70,7 @@ def _check(
         raise ConfigError(f"labels must be integer, got {labels.dtype}; convert them with a rule of your own")
     if not sigma > 0 or not w0 >= 0:
         raise ConfigError(f"sigma must be > 0 and w0 >= 0, got {sigma} and {w0}; the paper uses sigma=5, w0=10")
-    if spacing is not None and (len(spacing) != labels.ndim or min(spacing) <= 0):
-        raise ConfigError(f"spacing must be {labels.ndim} positive sizes, got {tuple(spacing)}; give one per axis")
+    spacing_mm(spacing, labels.ndim)
     if classes is not None and classes.shape != labels.shape:
         raise ConfigError(f"classes must have the shape of labels {labels.shape}, got {classes.shape}; crop both alike")
 

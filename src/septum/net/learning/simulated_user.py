@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from septum.geometry.arrays import Spacing
+from septum.geometry.arrays import Spacing, spacing_mm
 from septum.geometry.class_maps import ignore_class
 from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts, paint, unfold
 
@@ -220,7 +220,7 @@ def _pick(values: NDArray[Any], generator: np.random.Generator | None, *, evenly
 
 def _depth(region: Region, spacing: Spacing) -> NDArray[np.float32]:
     """Distance of each voxel of a region from its rim; the side of the patch is a rim, too."""
-    step = tuple(spacing) if spacing is not None else (1.0,) * region.mask.ndim
+    step = spacing_mm(spacing, region.mask.ndim)
     found: NDArray[np.float32] = edt.edt(
         np.ascontiguousarray(region.mask), anisotropy=step, black_border=True, parallel=1
     )
