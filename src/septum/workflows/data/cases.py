@@ -111,6 +111,12 @@ class Dataset:
         """Cases that have labels, in order."""
         return tuple(case for case in self.cases if case.label is not None)
 
+    @property
+    def declared_values(self) -> frozenset[int]:
+        """The label values that the data set declares, the ignored one among them; empty where it declares none."""
+        ignored = [] if self.ignore_value is None else [self.ignore_value]
+        return frozenset([*self.label_names, *ignored]) if self.label_names else frozenset()
+
     def case(self, case_id: str) -> Case:
         """The case of this id; `DatasetError` when there is none."""
         for case in self.cases:

@@ -137,7 +137,12 @@ def _write_copy(
     on_progress: Callable[[str, float], None] | None,
 ) -> MendLog:
     codes, hopeless = _by_case(findings)
-    mending = Mending(dataset.ignore_value, collect_colours(dataset, codes), dominant_value(dataset, codes))
+    mending = Mending(
+        dataset.ignore_value,
+        collect_colours(dataset, codes),
+        dominant_value(dataset, codes),
+        dataset.declared_values,
+    )
     changes: list[Change] = []
     left_out = [(case, why) for case, why in hopeless.items()]
     kept: list[tuple[Case, list[Path]]] = []
