@@ -23,6 +23,7 @@ from septum.errors import DatasetError, GeometryError, MismatchError
 from septum.geometry import Grid, Image, LabelMap
 from septum.io import naming
 from septum.workflows.data.kept import kept
+from septum.workflows.data.regions import Region
 
 UNANNOTATED = -1
 """Label value of samples that nobody annotated; no file needs to hold it."""
@@ -94,6 +95,7 @@ class Dataset:
         ignore_value: declared label value that neither trains nor counts.
         instances: whether label values are ids of single objects instead of classes.
         notes: what was decided for the user, one sentence each.
+        regions: names that stand for several label values each, in their order; empty where every name has one value.
         problems: what is wrong with the layout; `load_dataset` refuses a data set that has any unless told otherwise.
     """
 
@@ -105,6 +107,7 @@ class Dataset:
     instances: bool = False
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     @property
     def labelled(self) -> tuple[Case, ...]:

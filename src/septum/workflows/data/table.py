@@ -15,7 +15,7 @@ from pathlib import Path
 from septum import io
 from septum.errors import DatasetError
 from septum.workflows.data.cases import SPLITS, Case, Dataset, Problem, Source
-from septum.workflows.data.declared import declared_labels
+from septum.workflows.data.declared import declare, declared_labels
 from septum.workflows.data.folders import SPLIT_FOLDERS, expand_frames, unique_ids
 from septum.workflows.runs.words import some
 
@@ -58,8 +58,8 @@ def recognise_table(path: Path, axes: str | None) -> Dataset | None:
         notes.append(
             f"{len(missing)} of {len(cases)} images have no label and are kept for prediction: {some(missing)}"
         )
-    names, ignore, instances = declared_labels(path.parent)
-    return Dataset(path, "table", unique_ids(cases), names, ignore, instances, tuple(notes), tuple(problems))
+    dataset = Dataset(path, "table", unique_ids(cases), notes=tuple(notes), problems=tuple(problems))
+    return declare(dataset, declared_labels(path.parent))
 
 
 def names_images(path: Path) -> bool:

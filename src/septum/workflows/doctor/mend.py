@@ -23,6 +23,7 @@ from septum.errors import ConfigError, DatasetError
 from septum.geometry import Image, LabelMap
 from septum.io.safe import scratch_folder
 from septum.workflows.data.cases import Case, Dataset, Source, load_image
+from septum.workflows.data.declared import Declared, labels_json
 from septum.workflows.data.load import load_dataset
 from septum.workflows.doctor.checks import Finding
 from septum.workflows.doctor.examine import examine_cases
@@ -265,10 +266,8 @@ def _write_declared(dataset: Dataset, folder: Path, *, ignore: int | None) -> No
     """`dataset.json` with what the original declares about label values."""
     if not dataset.label_names and ignore is None and not dataset.instances:
         return
-    labels = {name: value for value, name in dataset.label_names.items()}
-    if ignore is not None:
-        labels["ignore"] = ignore
-    text = json.dumps({"labels": labels, "instances": dataset.instances}, indent=2)
+    declared = Declared(dataset.label_names, ignore, dataset.instances, dataset.regions)
+    text = json.dumps(labels_json(declared), indent=2)
     (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
 
 
