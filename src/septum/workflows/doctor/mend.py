@@ -6,7 +6,6 @@ mended for sure is left out of the copy; and the log says for each file what was
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,8 @@ from septum.workflows.doctor.checks import Finding
 from septum.workflows.doctor.examine import examine_cases
 from septum.workflows.doctor.labels import Mending, collect_colours, dominant_value, mend_labels
 from septum.workflows.runs.failures import Failures
+from septum.workflows.runs.files import write_text
+from septum.workflows.runs.tables import rows_csv
 
 LOG_NAME = "doctor-log.json"
 
@@ -275,13 +276,12 @@ def _write_table(folder: Path, kept: Sequence[tuple[Case, list[Path]]]) -> None:
     """`cases.csv`, which keeps what folders cannot say: groups, splits and channels."""
     if not any(case.group or case.split or (len(case.images) > 1 and case.label is None) for case, _ in kept):
         return
-    with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "image", "label", "roi", "group", "split"])
-        for case, files in kept:
-            images = ";".join(path.relative_to(folder).as_posix() for path in files)
-            row = [_named(folder, sub, case=case.id) for sub in ("labels", "roi")]
-            writer.writerow([case.id, images, *row, case.group or "", case.split or ""])
+    rows = []
+    for case, files in kept:
+        images = ";".join(path.relative_to(folder).as_posix() for path in files)
+        row = [_named(folder, sub, case=case.id) for sub in ("labels", "roi")]
+        rows.append([case.id, images, *row, case.group or "", case.split or ""])
+    write_text(folder / "cases.csv", rows_csv(["id", "image", "label", "roi", "group", "split"], rows))
 
 
 def _named(folder: Path, sub: str, *, case: str) -> str:

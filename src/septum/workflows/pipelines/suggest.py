@@ -47,6 +47,7 @@ from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import check_workers
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.tables import frame_csv
 from septum.workflows.runs.words import some
 from septum.workflows.scores.report_folder import refuse_results, write_report
 from septum.workflows.scores.scores import Score, score_case
@@ -369,7 +370,7 @@ def _write(
     )
     about = f"chosen by septum segment --suggest on {len(cases)} annotated image(s)"
     write_text(output / PIPELINE, Pipeline(best.pipeline.steps, about=about).to_toml())
-    write_text(output / "methods.csv", table.to_csv(index=False))
+    write_text(output / "methods.csv", frame_csv(table))
     rows = [
         {
             **plain,

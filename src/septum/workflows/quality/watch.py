@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum.errors import ConfigError, DatasetError
 from septum.workflows.quality.worklist import Estimate, read_list
 from septum.workflows.runs.files import write_text
+from septum.workflows.runs.tables import frame_csv
 
 Floats = NDArray[np.float64]
 
@@ -152,7 +153,7 @@ def watch(folders: Sequence[Path], output: Path, *, baseline: int = BASELINE, ov
     if not charted:
         raise DatasetError(f"more than {baseline} cases must have a value to be watched, got {len(rows)}; give more")
     output.mkdir(parents=True, exist_ok=True)
-    write_text(output / "watch.csv", table.to_csv(index=False, float_format="%.4f"))
+    write_text(output / "watch.csv", frame_csv(table, float_format="%.4f"))
     return Watched(output / "watch.csv", len(rows), tuple(alarms))
 
 
