@@ -10,7 +10,9 @@ import multiprocessing
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from septum.errors import ConfigError
@@ -20,7 +22,7 @@ from septum.server.working import work
 from septum.workflows.projects.learning import measurable, models_of
 from septum.workflows.projects.pipelines import PREFIX, find_pipeline
 from septum.workflows.projects.project import Project
-from septum.workflows.projects.store import ENDED, JobRecord, now_text
+from septum.workflows.projects.store import ENDED, BusyError, JobRecord, now_text
 
 MOST_POINTS = 2000
 PATIENCE_S = 20.0
@@ -131,11 +133,22 @@ class JobRunner:
 
     def _work(self) -> None:
         while (number := self._waiting.get()) is not None and not self._closing:
-            if self._project.store.job(number).state == "queued":
+            if self._patiently(partial(self._project.store.job, number)).state == "queued":
                 self._run(number)
 
+    def _patiently(self, ask: Callable[[], JobRecord]) -> JobRecord:
+        """Ask the database again while another program holds it: a job must not be forgotten for that."""
+        while True:
+            try:
+                return ask()
+            except BusyError:
+                if self._closing:
+                    raise
+                time.sleep(_EVERY_S)
+
     def _run(self, number: int) -> None:
-        job = self._project.store.change_job(number, state="running", started=now_text())
+        store = self._project.store
+        job = self._patiently(lambda: store.change_job(number, state="running", started=now_text()))
         live, stop = self._live.setdefault(number, Live()), self._context.Event()
         self._stops[number] = stop
         self._tell(job)
@@ -184,7 +197,7 @@ class JobRunner:
             self._events.publish("predicted", {"case": said["case"]})
         elif point is not None or time.monotonic() - live.told > _EVERY_S:
             live.told = time.monotonic()
-            self._tell(self._project.store.job(number), point)
+            self._tell(self._patiently(lambda: self._project.store.job(number)), point)
 
     def _end(self, number: int, end: dict[str, Any] | None, *, code: int | None) -> None:
         if end is None:
@@ -193,7 +206,7 @@ class JobRunner:
         values: dict[str, Any] = {"state": state, "ended": now_text(), "error": end.get("error")}
         if end.get("result") is not None:
             values["result"] = end["result"]
-        job = self._project.store.change_job(number, **values)
+        job = self._patiently(lambda: self._project.store.change_job(number, **values))
         self._tell(job)
         self._events.publish("queue", {})
         if job.kind == "train" and job.result and job.settings.get("predict") and not self._closing:
