@@ -49,6 +49,7 @@ class JobRunner:
         self._waiting: queue.Queue[int | None] = queue.Queue()
         self._live: dict[int, Live] = {}
         self._stops: dict[int, Any] = {}
+        self._ending = threading.Lock()
         self._closing = False
         self._thread: threading.Thread | None = None
 
@@ -111,9 +112,10 @@ class JobRunner:
         job = self._project.store.job(job_id)
         if job.state == "queued":
             job = self._project.store.change_job(job_id, state="stopped", ended=now_text())
-        elif job_id in self._stops:
-            self._stops[job_id].set()
-            job = self._project.store.change_job(job_id, state="stopping")
+        with self._ending:  # else a job that ends in this moment would be stopping for ever
+            if job_id in self._stops:
+                job = self._project.store.change_job(job_id, state="stopping")
+                self._stops[job_id].set()
         return self._tell(job)
 
     def describe(self, job: JobRecord, *, curve: bool = True) -> dict[str, Any]:
@@ -162,7 +164,8 @@ class JobRunner:
         if process.is_alive():
             process.terminate()
             process.join(5)
-        self._stops.pop(number, None)
+        with self._ending:
+            self._stops.pop(number, None)
         self._end(number, end, code=process.exitcode)
 
     def _listen(self, number: int, pipe: Any, *, live: Live, process: Any) -> dict[str, Any] | None:
