@@ -153,8 +153,8 @@ def limits(rows: Sequence[HeldOut]) -> tuple[float, float]:
 
 
 def _limit(far: Float64Array, broken: NDArray[np.bool_], *, usual: NDArray[np.bool_]) -> float:
-    """The limit beyond which broken promises outnumber kept ones most; no image as it is lies near it, and it is never
-    farther than all that were tried."""
+    """The limit beyond which broken promises outnumber kept ones most, halfway (by ratio) to the nearest of those; no
+    image as it is lies near it, and it is never farther than all that were tried."""
     known = np.isfinite(far)
     far, broken, usual = far[known], broken[known], usual[known]
     if not usual.any():
@@ -162,7 +162,8 @@ def _limit(far: Float64Array, broken: NDArray[np.bool_], *, usual: NDArray[np.bo
     least = max(FAR, _SLACK * float(far[usual].max()))
     places = np.unique(np.append(far[far > least], least))
     gains = [int(broken[far > place].sum()) - int((~broken[far > place]).sum()) for place in places]
-    return float(places[int(np.argmax(gains))])
+    place = int(np.argmax(gains))
+    return float(np.sqrt(places[place] * places[min(place + 1, len(places) - 1)]))
 
 
 def _calibrations(rows: Sequence[HeldOut]) -> tuple[Calibration | None, Calibration | None, list[float]]:
