@@ -13,7 +13,7 @@ import pytest
 from septum import Grid, LabelMap, io
 from septum.interactive.edits import paint, polygon, regions
 from septum.workflows.editing import edit as editing
-from septum.workflows.editing.script import parse_script, read_script, tools
+from septum.workflows.editing.script import tools
 
 SPACING = (3.0, 1.0, 1.0)
 SHAPE = (12, 32, 36)
@@ -319,18 +319,3 @@ def test_the_list_holds_every_tool_and_explains_one(septum):
     assert "radius of the brush (a number from 0, mm; default 2)" in explained.out
     assert "overwrite: " in septum("edit", "--list-tools", "--tool", "rules").out
     assert septum("edit", "--list-tools", "--tool", "nonsense").code == 2
-
-
-def test_a_script_survives_being_written_and_read():
-    script = parse_script(ALL + '[[step]]\ndo = "islands"\nlayer = "x"\nchannel = 1\n')
-    again = parse_script(script.to_toml())
-    assert again == script
-    assert again.to_toml() == script.to_toml()
-
-
-def test_a_huge_script_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("septum.workflows.editing.script.MAX_SCRIPT", 10)
-    path = tmp_path / "long.toml"
-    path.write_text(PAINT)
-    with pytest.raises(Exception, match="at most"):
-        read_script(path)

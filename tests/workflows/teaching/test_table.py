@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from septum.errors import ConfigError
-from septum.workflows.teaching.lesson import Answer, Question, check, parse_answers
-from septum.workflows.teaching.table import LESSONS, find_lesson
+from septum.workflows.teaching.lesson import check
+from septum.workflows.teaching.table import LESSONS, find_lesson, questions_of
 
 
 @pytest.mark.parametrize("row", LESSONS, ids=lambda row: row.name)
@@ -57,23 +57,18 @@ def test_the_last_step_of_an_answer_with_an_equals_sign_is_the_answer(name):
             assert shown == pytest.approx(answer.value, rel=2e-3, abs=6e-4), answer.step
 
 
-def test_whole_numbers_must_be_exact_and_others_right_to_two_decimals():
-    assert Answer(19, "").agrees(19)
-    assert not Answer(19, "").agrees(19.004)
-    assert Answer(2 / 3, "").agrees(0.67)
-    assert not Answer(2 / 3, "").agrees(0.7)
-    assert not Answer(-0.065, "").agrees(0.065)
-
-
-def test_numbers_that_are_missing_or_no_numbers_are_refused():
-    question = Question("Two?", (Answer(1, "a"), Answer(2, "b")))
-    with pytest.raises(ConfigError, match="answers must be 2 numbers"):
-        check(question, [1])
-    for text in ("", "1,,2", "a", "nan", "inf,1"):
-        with pytest.raises(ConfigError, match="answers must be numbers with commas"):
-            parse_answers(text)
-
-
 def test_an_unknown_lesson_names_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'convolution'"):
         find_lesson("convolutoin")
+
+
+def test_names_and_titles_differ_and_interactive_lessons_are_those_with_arithmetic() -> None:
+    assert len({row.name for row in LESSONS}) == len({row.title for row in LESSONS}) == len(LESSONS)
+    pages = [row.name for row in LESSONS if row.page]
+    assert pages == ["perceptron", "convolution", "pooling", "transposed-convolution", "dice"]
+
+
+def test_the_questions_of_a_notebook_are_numbered_and_say_how_answers_are_checked() -> None:
+    text = questions_of("pooling").splitlines()
+    assert [line[:3] for line in text[:3]] == ["1. ", "2. ", "3. "]
+    assert text[-1] == "septum lesson pooling --question 1 --check ANSWER,ANSWER,..."
