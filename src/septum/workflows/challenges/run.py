@@ -35,6 +35,7 @@ from septum.workflows.model.settings import TrainStatus
 from septum.workflows.runs.files import publish, write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.tables import frame_csv
 
 RECORD, SCORES, PAGE = "challenge.json", "scores.json", "index.html"
 
@@ -193,7 +194,7 @@ def _publish(output: Path, challenge: Challenge, *, division: Division, entries:
     page = challenge_page(challenge, division, entries=entries, rivals=rivals)
     publish(
         output,
-        {"scores.csv": table.to_csv(index=False), "images.csv": images.to_csv(index=False), PAGE: page},
+        {"scores.csv": frame_csv(table), "images.csv": frame_csv(images), PAGE: page},
     )
     return table
 

@@ -198,12 +198,14 @@ def read_case(case: ReadCase, *, codings: Mapping[str, Coding], resample: bool, 
     for kind, mask in found.items():
         truth = coding.reference(reference.array)
         counted = joint_table(truth, mask) if hidden is None else joint_table(truth[~hidden], mask[~hidden])
-        scores[kind] = scores_from_table(case.id, counted, labels=coding.labels, group=case.pairs[0].case.group)
+        scores[kind] = scores_from_table(
+            case.id, counted, labels=coding.labels, group=case.pairs[0].case.group, members=coding.members
+        )
         if folder is not None:
             source = case.pairs[0].case.label
             path = folder / kind / f"{case.id}{io.label_suffix(source.path) if source else '.nii.gz'}"
             path.parent.mkdir(exist_ok=True)
-            io.write_labels(path, LabelMap(mask, reference.grid, dict(coding.labels)))
+            io.write_labels(path, LabelMap(mask, reference.grid, dict(coding.written)))
     return ReadTogether(case.id, case.readers, agreement, scores)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from septum.errors import ConfigError
 from septum.workflows.data.case_table import CaseTable, read_case_table
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.evaluation.analysis import Analysis, analyse
@@ -299,6 +300,11 @@ def _of_maps(
     pool: CasePool,
 ) -> Analysis:
     """What probability maps say beyond the masks: calibration, and the scores of membranes over thresholds."""
+    if any(coding.members for coding in codings.values()):
+        raise ConfigError(
+            "probabilities must be those of single classes, but the data set declares regions, which are composed of "
+            "several; leave --probabilities out, or evaluate against labels without regions in dataset.json"
+        )
     groups = {score.case: score.group or score.case for score in scores}
     found = measure_calibration(folders, methods, codings=codings, groups=groups, hooks=hooks, pool=pool)
     if "em" in families_of(settings.metrics):
@@ -361,6 +367,7 @@ def _provenance(
         "background": coding.background,
         "ignored label": coding.ignore,
         "labels": {str(value): name for value, name in coding.labels.items()},
+        "regions": {coding.labels[number]: list(values) for number, values in coding.members.items()},
         "all values as one foreground": coding.foreground is not None,
         "intervals": "percentile bootstrap, 2000 resamples, 95 %, seed 0",
         "settings": unstructure(without_folders(settings)),

@@ -36,6 +36,7 @@ from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
 from septum.workflows.runs.files import publish
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.tables import frame_csv
 from septum.workflows.runs.words import some
 from septum.workflows.scores.report_folder import FIGURES
 
@@ -157,10 +158,10 @@ def _publish(
         files=FILES[:-1],
     )
     files: dict[str, str | bytes] = {
-        "tracks.csv": table.to_csv(index=False),
+        "tracks.csv": frame_csv(table),
         "tracks.json": json.dumps({"format": 1, "movies": records}, indent=1, allow_nan=False),
         "tracks.tex": latex.frame_table(table, name="tracks"),
-        "frames.csv": frames.to_csv(index=False),
+        "frames.csv": frame_csv(frames),
         "index.html": render_tracks(content),
     }
     drawn = {f"{FIGURES}/{d.name}.{kind}": d.draw(kind) for d in drawings(content) for kind in ("svg", "png")}

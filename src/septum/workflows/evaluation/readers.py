@@ -135,7 +135,7 @@ def _between(
             hooks.on_note(f"{first.name} and {second.name} could not be compared in {pair.case.id}: {m.reason}")
             continue
         table = JointTable(one.prediction(m.table.reference), two.prediction(m.table.prediction), m.table.voxels)
-        scores += scores_from_table(pair.case.id, table, labels=one.labels, group=pair.case.group)
+        scores += scores_from_table(pair.case.id, table, labels=one.labels, group=pair.case.group, members=one.members)
     return scores
 
 

@@ -22,6 +22,7 @@ from septum.report.figures.overlay import Panel
 from septum.report.pages.objects import PageContent, objects_section, render_page, units_section
 from septum.report.pages.sections import Section, Tile
 from septum.workflows.runs.files import publish
+from septum.workflows.runs.tables import frame_csv
 
 _TILE_PX = 360
 _COMPARISON = ("measure", *UnpairedComparison.__dataclass_fields__)
@@ -69,9 +70,9 @@ def publish_page(
         ("objects.csv", "images.csv", "comparison.csv"),
     )
     files: dict[str, str | bytes] = {
-        "objects.csv": objects.to_csv(index=False),
-        "images.csv": images.to_csv(index=False),
-        "comparison.csv": compared.to_csv(index=False),
+        "objects.csv": frame_csv(objects),
+        "images.csv": frame_csv(images),
+        "comparison.csv": frame_csv(compared),
         "index.html": render_page(content),
     }
     drawings = [drawing for section in sections for drawing in section.drawings]

@@ -177,17 +177,23 @@ def _count(reference: NDArray[Any], prediction: NDArray[Any], *, block: Block | 
     return table
 
 
-def dice_of(table: Table, mapping: Sequence[int] | None) -> NDArray[np.float64]:
+def dice_of(
+    table: Table, mapping: Sequence[int] | None, *, regions: Sequence[Sequence[int]] = ()
+) -> NDArray[np.float64]:
     """Dice of each class but the background when label `i` means class `mapping[i]` (None: class `i`); nan where both
-    masks are empty. A label beyond the mapping is background."""
+    masks are empty. A label beyond the mapping is background. With `regions` (the classes of each) the Dice of these
+    instead."""
     n_classes = table.shape[1]
     lookup = range(n_classes) if mapping is None else mapping
     mapped = np.zeros((n_classes, n_classes), np.int64)
     for label, row in enumerate(table):
         mapped[lookup[label] if label < len(lookup) else 0] += row
-    both = mapped.sum(axis=0) + mapped.sum(axis=1)
+    own = np.zeros((len(regions) or n_classes - 1, n_classes), np.int64)
+    for place, members in enumerate(regions or [[k] for k in range(1, n_classes)]):
+        own[place, list(members)] = 1
+    both = own @ (mapped.sum(axis=0) + mapped.sum(axis=1))
     with np.errstate(invalid="ignore"):
-        return np.asarray((2 * np.diag(mapped) / both)[1:])
+        return np.asarray(2 * np.einsum("ri,ij,rj->r", own, mapped, own) / both)
 
 
 def mean_of(tables: Sequence[Table], mapping: Sequence[int] | None) -> float:

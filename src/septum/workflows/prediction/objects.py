@@ -37,6 +37,7 @@ from septum.workflows.prediction.prompts import with_prompts
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.looks import Look
 from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.tables import frame_csv
 
 NOTICE = "Research software, not a medical device."
 
@@ -157,7 +158,7 @@ def write_objects(path: Path, found: SegmentedObjects, *, image: Image, settings
         path = path.with_suffix(".tif")
     io.write_labels(path, found.labels)
     (path.parent / "objects").mkdir(exist_ok=True)
-    write_text(path.parent / "objects" / f"{name}.csv", found.table.to_csv(index=False))
+    write_text(path.parent / "objects" / f"{name}.csv", frame_csv(found.table))
     if settings.semantic:
         (path.parent / "semantic").mkdir(exist_ok=True)
         io.write_labels(path.parent / "semantic" / path.name, found.semantic)

@@ -20,6 +20,7 @@ from septum.errors import ConfigError, DatasetError
 from septum.geometry.arrays import Float64Array
 from septum.workflows.quality.worklist import Estimate, read_list
 from septum.workflows.runs.files import write_text
+from septum.workflows.runs.tables import frame_csv
 
 BASELINE = 20
 """Cases at the beginning of the series that say what is usual."""
@@ -150,7 +151,7 @@ def watch(folders: Sequence[Path], output: Path, *, baseline: int = BASELINE, ov
     if not charted:
         raise DatasetError(f"more than {baseline} cases must have a value to be watched, got {len(rows)}; give more")
     output.mkdir(parents=True, exist_ok=True)
-    write_text(output / "watch.csv", table.to_csv(index=False, float_format="%.4f"))
+    write_text(output / "watch.csv", frame_csv(table, float_format="%.4f"))
     return Watched(output / "watch.csv", len(rows), tuple(alarms))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from septum.workflows.runs.files import recorded, write_json, write_text
+from septum.workflows.runs.tables import frame_csv
 
 THRESHOLD = 0.7
 """Dice from which a mask counts as good where nobody says otherwise."""
@@ -128,7 +129,7 @@ def write_list(folder: Path, estimates: Sequence[Estimate], *, threshold: float)
     table = pd.DataFrame(records, columns=list(COLUMNS))
     table["reasons"] = ["; ".join(one.reasons) for one in rows]
     table["expected"] = [math.nan if math.isnan(one.dice) else one.expected for one in rows]  # else read as a figure
-    write_text(folder / "quality.csv", table.to_csv(index=False, float_format="%.4f"))
+    write_text(folder / "quality.csv", frame_csv(table, float_format="%.4f"))
     write_json(folder / "quality.json", {"format": 1, "threshold": threshold, "notice": NOTICE, "cases": records})
     return folder / "quality.csv"
 

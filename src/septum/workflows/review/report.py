@@ -15,9 +15,9 @@ from septum.io.safe import replacing
 from septum.report.figures.pass_rates import CutLine, by_rating, two_panels
 from septum.report.pages.review import ReviewContent, ShownItem, render_review
 from septum.report.plain import plain_json
-from septum.workflows.review.exchange import guarded
 from septum.workflows.review.results import MAJORITY, StudyResults, measure_study
 from septum.workflows.review.study import Study, user_name
+from septum.workflows.runs.tables import frame_csv
 
 REVIEW_FORMAT = 1  # of review.json
 
@@ -60,9 +60,8 @@ def report_study(
     figures = {kind: two_panels(outcome.dice, outcome.rates, lines=lines, image_format=kind) for kind in ("svg", "png")}
     files: dict[str, bytes] = {f"figure.{kind}": data for kind, data in figures.items()}
     rates = pd.DataFrame([dataclasses.asdict(rate) for rate in outcome.rates])
-    written = outcome.ratings.assign(comment=outcome.ratings["comment"].map(guarded))
-    tables = {"ratings": written, "rates": rates, "agreement": outcome.agreement, "items": outcome.items}
-    files |= {f"{name}.csv": table.to_csv(index=False).encode("utf-8") for name, table in tables.items()}
+    tables = {"ratings": outcome.ratings, "rates": rates, "agreement": outcome.agreement, "items": outcome.items}
+    files |= {f"{name}.csv": frame_csv(table).encode("utf-8") for name, table in tables.items()}
     content = _content(study, outcome, figure=figures["svg"], lines=lines)
     files["review.json"] = _document(study, outcome, content=content, rates=rates)
     files[PAGE] = render_review(content).encode("utf-8")

@@ -23,6 +23,7 @@ from septum.metrics.cutoff import Cutoff, separating_cutoff
 from septum.report.figures.pass_rates import PassRate
 from septum.workflows.data.matching import match_stems
 from septum.workflows.review.study import Study, read_key
+from septum.workflows.runs.tables import unguarded
 from septum.workflows.runs.words import some
 
 ALL, MAJORITY = "all sources", "most readers"
@@ -260,6 +261,8 @@ def _read_cases(path: Path) -> pd.DataFrame:
     path = path / "cases.csv" if path.is_dir() else path
     try:
         table = pd.read_csv(path, dtype={"case": str}, keep_default_na=True)
+        for column in {"case", "method", "name"} & set(table.columns):
+            table[column] = [unguarded(cell) if isinstance(cell, str) else cell for cell in table[column]]
     except (OSError, ValueError, csv.Error) as error:
         raise DatasetError(f"{path} must be the cases.csv of `septum evaluate`: {error}; check the path") from error
     missing = [name for name in ("case", "dice") if name not in table]

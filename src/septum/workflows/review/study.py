@@ -13,10 +13,8 @@ holds nothing about patients.
 
 from __future__ import annotations
 
-import csv
 import getpass
 import hashlib
-import io
 import json
 import re
 import shutil
@@ -34,6 +32,7 @@ from septum.workflows.review.sample import Drawn, StudySettings, draw, find_cand
 from septum.workflows.review.scale import Scale, load_scale
 from septum.workflows.review.store import ItemRecord, Rating, RatingStore, StudyRecord
 from septum.workflows.runs.failures import CONTRADICTIONS, Failures
+from septum.workflows.runs.tables import read_rows, rows_csv
 from septum.workflows.runs.words import some
 
 STUDY_FORMAT = 1  # of study.json and key.csv
@@ -275,9 +274,8 @@ def read_key(study: Study) -> dict[str, tuple[str, str]]:
     """
     path = study.folder / KEY / "key.csv"
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            key = {row["code"]: (row["case"], row["source"]) for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
+        key = {row["code"]: (row["case"], row["source"]) for _, row in read_rows(path).rows}
+    except (KeyError, DatasetError) as error:
         raise DatasetError(f"{path} must hold the key of the study: {error}; put the folder {KEY} back") from error
     if set(key) != {item.code for item in study.items}:
         raise DatasetError(f"{path} must be the key of this study, got other codes; put the right folder {KEY} back")
@@ -343,13 +341,11 @@ def _write_key(
     from septum.workflows.runs.settings import unstructure, write_settings
 
     folder.mkdir(mode=0o700)
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*KEY_COLUMNS, "mask_sha256"])
+    rows = []
     for one in sorted(drawn, key=lambda one: one.item.code):
         mask = digest(one.case.label) if one.case.label else ""
-        writer.writerow([one.item.code, one.case.id, one.source, one.item.showing, mask])
-    _write(folder / "key.csv", buffer.getvalue())
+        rows.append([one.item.code, one.case.id, one.source, one.item.showing, mask])
+    _write(folder / "key.csv", rows_csv([*KEY_COLUMNS, "mask_sha256"], rows))
     content = describe_run(settings=unstructure(settings), sources=sorted(masks), notes=list(notes))
     write_settings(folder / "settings.toml", settings)
     _write(folder / "study.json", json.dumps(content, indent=1, default=str) + "\n")

@@ -22,6 +22,7 @@ from septum.report.pages.page import Content, Shown, distribution_drawings, rend
 from septum.report.pages.sections import Drawing, Section
 from septum.report.plain import plain_json
 from septum.workflows.runs.files import publish
+from septum.workflows.runs.tables import frame_csv
 from septum.workflows.scores.measures import titles
 from septum.workflows.scores.scores import Score, case_means, pick_examples
 from septum.workflows.scores.tables import length_unit, methods_of, score_table, summary_table
@@ -156,14 +157,14 @@ def _files(
     }
     files: dict[str, str | bytes] = {
         "index.html": render_page(content),
-        "cases.csv": cases.to_csv(index=False),
-        "summary.csv": summary.to_csv(index=False),
+        "cases.csv": frame_csv(cases),
+        "summary.csv": frame_csv(summary),
         "evaluation.json": plain_json(document),
         "cases.tex": latex.case_table(cases, content.titles),
         "summary.tex": latex.summary_table(summary.to_dict("records"), content.titles),
     }
     for name, table in extras.tables.items():
-        files[f"{name}.csv"] = table.to_csv(index=False)
+        files[f"{name}.csv"] = frame_csv(table)
         files[f"{name}.tex"] = latex.frame_table(table, name=name)
     return files | _figures(content, extras.sections)
 

@@ -42,6 +42,7 @@ from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.prediction.network import predict_prepared
 from septum.workflows.prediction.prompts import with_prompts
 from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.tables import frame_csv
 
 JUDGED = 0.1
 """Share of the minutes that is kept for judging the networks by spoiled copies of held-out images, at the end."""
@@ -243,7 +244,7 @@ def keep(outcome: TrainOutcome, plan: Plan, *, path: Path) -> None:
     model = build(plan.unet)
     save_model(path / "weights.pt", model, weights=outcome.weights)
     table = pd.DataFrame(outcome.history)
-    write_text(path / "curves.csv", table.to_csv(index=False))
+    write_text(path / "curves.csv", frame_csv(table))
     if len(table):
         save_learning_curves(path / "curves.csv", path / "curves.png")
         write_events(table, path)

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -302,7 +303,6 @@ def _measure_case(
 ) -> tuple[Sequence[Score], Example]:
     """A held-out case: its mask is written and scored, and teaches how to grade later ones."""
     plan = bench.plan
-    labels = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
     target = folder.fold(bench.members[0]) / "validation"
     target.mkdir(exist_ok=True)
     image, reference = load_pair(case)
@@ -317,10 +317,12 @@ def _measure_case(
         prediction, ids = objects.semantic, reference_ids(plan, reference, fold=fold)
         values = object_values(ids, objects.labels.array.astype("int64"), ignored=ids < 0)
     truth, guess = _comparable(plan, reference, prediction=prediction, fold=fold)
-    found = score_case(case.id, truth, prediction=guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
+    score = partial(score_case, case.id, truth, prediction=guess, ignore=(UNANNOTATED,), group=case.group)
+    found = score(labels=plan.classes.scored, members=plan.classes.members)
     found = (replace(found[0], values=values), *found[1:])
     if fold.block is None:  # of a block, the image shows what training saw
-        dice = [score.dice for score in found]
+        own = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
+        dice = [one.dice for one in score(labels=own)]
         into.rows.extend(held_out_rows(case.id, look, dice=dice, plan=plan, seen=known.seen(look, bench)))
     return found, _example(case, image, truth=_shown(truth, plan), guess=_shown(guess, plan))._replace(
         names=_names(plan)
@@ -394,6 +396,7 @@ def _card(
         f"- {value}: {name}" + (" (not learnt: no training case holds it)" if name in unlearnt else "")
         for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
     )
+    regions = "".join(f"\n- region {region}" for region in plan.classes.regions)
     return f"""# {folder.path.resolve().name}
 
 Research software, not a medical device: a person must check every mask before it is used for anything that matters.
@@ -404,7 +407,7 @@ Research software, not a medical device: a person must check every mask before i
 
 Label values it writes:
 
-{labels}
+{labels}{regions}
 
 The plan is in plan.json, the data's digests and all versions in provenance.json, the measurement in report/index.html.
 It is valid for images like those it was trained on; nothing is known about others.
