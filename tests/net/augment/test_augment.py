@@ -29,7 +29,7 @@ from septum.net.augment.augment import (
 )
 from septum.net.augment.cut import cut, displacement, offsets
 from septum.net.augment.intensity import Intensity, change_intensity, sample_intensity
-from septum.net.augment.preview import GAP, contact_sheet, preview
+from septum.net.augment.preview import GAP, contact_sheet, full_columns, preview
 from septum.net.augment.separable import along_axes, gaussian_matrix, low_pass_matrix, spline_matrix
 from septum.net.augment.spatial import rotation_matrix, sample_warp
 
@@ -648,6 +648,11 @@ def test_values_that_make_no_sense_are_refused(make: Any) -> None:
 
 
 # --- contact sheets -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("tiles", "columns"), [(9, 9), (2, 2), (10, 5), (18, 9), (19, 7), (1, 1)])
+def test_rows_of_a_preview_are_full(tiles: int, columns: int) -> None:
+    assert full_columns(tiles) == columns
 
 
 def test_the_first_tile_of_a_preview_is_untouched_and_outlined() -> None:

@@ -114,7 +114,7 @@ def test_classical_methods_are_chosen_on_a_few_images_once(
     assert asked == [compared]
     assert isinstance(solver, Classical)
     assert solver.pipeline == BRIGHT
-    assert solvers.recorded(tmp_path / "model" / solvers.TIMES)["steps"] == 0
+    assert solvers.read_record(tmp_path / "model" / solvers.TIMES)["steps"] == 0
 
 
 def test_a_choice_that_was_stopped_is_not_taken_for_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

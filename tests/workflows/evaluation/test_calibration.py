@@ -17,7 +17,7 @@ from septum.errors import ConfigError
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.evaluation.calibration import calibrate_case, folders_of
 from septum.workflows.evaluation.coding import Coding
-from septum.workflows.evaluation.methods import Method
+from septum.workflows.evaluation.methods import MaskSet
 from septum.workflows.evaluation.probability_maps import find_maps
 from septum.workflows.evaluation.settings import EvaluateSettings
 
@@ -109,7 +109,7 @@ def test_samples_that_nobody_annotated_do_not_count(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_name_belongs_to_the_first_method_that_is_no_reader(tmp_path: Path) -> None:
-    methods = [Method("anna", (), reader=True), Method("near", ()), Method("far", ())]
+    methods = [MaskSet("anna", (), reader=True), MaskSet("near", ()), MaskSet("far", ())]
     named = EvaluateSettings(probabilities={"": tmp_path, "far": tmp_path})
     assert folders_of(named, methods) == {"near": tmp_path, "far": tmp_path}
     with pytest.raises(ConfigError, match=r"\(near, far\), got 'anna'"):

@@ -19,9 +19,9 @@ from septum.workflows.evaluation import pairs as pairs_module
 from septum.workflows.evaluation.pairs import (
     Opened,
     beyond_the_edges,
+    count_pairs,
     grid_difference,
     image_cases,
-    measure,
     on_one_lattice,
     pair_up,
     reference_cases,
@@ -162,11 +162,11 @@ def test_grids_that_differ_are_refused_together_and_unreadable_files_are_kept_as
     predictions = cohort(tmp_path / "p")
     (predictions / "c1.png").write_bytes(b"no picture")
     pairs, *_ = pair_up(dataset, reference_cases(predictions, None).cases)
-    found = measure(pairs, background=0)
+    found = count_pairs(pairs, background=0)
     assert [isinstance(one, Failed) for one in found] == [number == 1 for number in range(N)]
     save(predictions, {"c2": disc(5)[:30], "c3": disc(5)[:, :30]})
     with pytest.raises(GeometryError, match=r"in 2 of 8 cases: c2 \(shapes.*--resample"):
-        measure(pairs, background=0)
+        count_pairs(pairs, background=0)
 
 
 def test_images_are_found_beside_a_folder_of_labels_and_only_missed_when_asked_for(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from septum.geometry import Grid
 from septum.metrics import joint_table, surface_dice, surface_distances
 from septum.workflows.evaluation.coding import Coding
 from septum.workflows.evaluation.methods import pair_sets
-from septum.workflows.evaluation.pairs import measure, reference_cases
+from septum.workflows.evaluation.pairs import count_pairs, reference_cases
 from septum.workflows.evaluation.scoring import (
     ignored_samples,
     label_weights,
@@ -184,7 +184,7 @@ def test_the_size_of_a_sample_is_known_in_mm_and_nan_in_pixels(
     save(tmp_path / "ref", {"a": np.ones(shape, np.uint8)}, suffix, Grid.from_spacing(shape, spacing))
     settings, one = EvaluateSettings(metrics=("overlap",)), coding({1: "cell"})
     (method,), _ = pair_sets(reference_cases(tmp_path / "ref", None), tmp_path / "ref", readers={}, settings=settings)
-    found: Any = measure(method.pairs, background=0)
+    found: Any = count_pairs(method.pairs, background=0)
     planned = plan_scoring({"": one}, [found], settings=settings)
     _, (score,) = score_method(
         method, found, scoring=planned, settings=settings, hooks=Hooks(), table=None, pool=CasePool()

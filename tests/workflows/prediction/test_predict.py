@@ -16,6 +16,7 @@ from tests.workflows.models import PLAN, VOLUMES, Brighter
 from septum import io
 from septum.errors import Cancelled
 from septum.geometry import Grid, Image
+from septum.net.inference.predict import Listener
 from septum.net.prompts import Mark, Prompts
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.jobs import Job
@@ -67,7 +68,9 @@ def test_probabilities_of_all_classes_lie_beside_the_mask_and_agree_with_it(tmp_
 def test_nothing_is_written_without_an_output_nor_after_a_stop(tmp_path: Path) -> None:
     segment(plane(), model(probabilities=True))
     with pytest.raises(Cancelled):
-        segment(plane(), model(probabilities=True), output=tmp_path / "a.png", should_stop=lambda: True)
+        segment(
+            plane(), model(probabilities=True), output=tmp_path / "a.png", listener=Listener(should_stop=lambda: True)
+        )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -85,11 +85,11 @@ def test_the_precision_of_a_plan_comes_before_the_clock(monkeypatch: pytest.Monk
     assert planned_machine(replace(own, steps=5), tmp_path, resume=False) == Machine("usual", "auto")
 
 
-def resolved(folder: Path, *, resume: bool = False, **given: Any) -> Any:
+def resolved(folder: Path, **given: Any) -> Any:
     data = Dataset(folder, "folders", ())
     return resolve_plan(
         data, (), folder=ModelFolder(folder), settings=TrainSettings(**given), machine=Machine("cpu", "32-true"),
-        resume=resume, hooks=Hooks(), failures=Failures(),
+        hooks=Hooks(), failures=Failures(),
     )  # fmt: skip
 
 
@@ -99,7 +99,6 @@ def test_an_edited_plan_is_followed_with_the_budget_that_was_asked_for(tmp_path:
     assert replace(plan, budget=PLAN.budget, seed=PLAN.seed) == PLAN
     assert read_plan(tmp_path / "plan.json") == plan
     assert (tmp_path / "settings.toml").is_file()
-    assert resolved(tmp_path, resume=True, steps=9) == plan
     with pytest.raises(ConfigError, match="must hold prompts"):
         resolved(tmp_path / "other", plan=MODEL / "plan.json", prompts=True)
 

@@ -16,8 +16,8 @@ from tests.workflows.models import PLAN, Brighter
 
 from septum.errors import ConfigError, SeptumError
 from septum.net.architecture.network import build
-from septum.net.learning.sampling import Objects, Sample
-from septum.net.learning.train import Outcome
+from septum.net.learning.sampling import Sample, SampleObjects
+from septum.net.learning.train import TrainOutcome
 from septum.net.prompts import PromptConfig
 from septum.workflows.data.folds import Fold
 from septum.workflows.data.load import load_dataset
@@ -56,7 +56,9 @@ def test_members_have_seeds_of_their_own() -> None:
     assert len(seeds) == 5
 
 
-def sample(name: str, labels: np.ndarray, image: np.ndarray | None = None, objects: Objects | None = None) -> Sample:
+def sample(
+    name: str, labels: np.ndarray, image: np.ndarray | None = None, objects: SampleObjects | None = None
+) -> Sample:
     own = np.zeros((1, *labels.shape), np.float32) if image is None else image[None]
     return Sample(name, own, labels.astype(np.uint8), (1.0, 1.0), objects=objects)
 
@@ -75,7 +77,7 @@ def test_cases_are_those_of_the_fold() -> None:
 def test_of_a_single_image_the_block_measures_and_only_the_rest_trains(tmp_path: Path) -> None:
     cases = load_dataset(planes(tmp_path / "set", 1)).cases
     labels = np.ones((24, 32), np.uint8)
-    objects = Objects(np.ones((24, 32), np.int32), np.array([0, 1, NONE]), np.zeros(2, np.float32))
+    objects = SampleObjects(np.ones((24, 32), np.int32), np.array([0, 1, NONE]), np.zeros(2, np.float32))
     fold = Fold(("case0",), ("case0",), block=(1, 4, 12))
     whole = {"case0": sample("case0", labels, objects=objects)}
     (training,), (held_out,) = split_samples(job(fold=fold), context(whole, cases))
@@ -176,7 +178,7 @@ def test_weights_curves_and_the_end_are_kept_and_old_events_replaced(tmp_path: P
     torch.manual_seed(0)
     network = build(PLAN.unet)
     history = ({"step": 1, "loss": 0.5, "learning_rate": 0.1, "val_dice": 0.25}, {"step": 2, "loss": 0.4})
-    outcome = Outcome(network.state_dict(), 0.25, 2, 3.14159, "budget", history)
+    outcome = TrainOutcome(network.state_dict(), 0.25, 2, 3.14159, "budget", history)
     (tmp_path / "events.out.tfevents.1").write_bytes(b"old")
     keep(outcome, PLAN, path=tmp_path)
     assert json.loads((tmp_path / "run.json").read_text()) == {
@@ -190,6 +192,6 @@ def test_weights_curves_and_the_end_are_kept_and_old_events_replaced(tmp_path: P
 
 
 def test_a_run_that_ended_at_once_has_no_curves(tmp_path: Path) -> None:
-    keep(Outcome(build(PLAN.unet).state_dict(), None, 0, 0.0, "stopped", ()), PLAN, path=tmp_path)
+    keep(TrainOutcome(build(PLAN.unet).state_dict(), None, 0, 0.0, "stopped", ()), PLAN, path=tmp_path)
     assert not (tmp_path / "curves.png").exists()
     assert json.loads((tmp_path / "run.json").read_text())["reason"] == "stopped"

@@ -14,10 +14,11 @@ from tests.workflows.models import PLAN
 from septum.geometry import Grid, LabelMap
 from septum.instances.decode import Decoding
 from septum.metrics import Counts
-from septum.net.learning.train import Outcome
+from septum.net.learning.train import TrainOutcome
 from septum.workflows.data.cases import UNANNOTATED, Case, Source
 from septum.workflows.data.folds import Fold
 from septum.workflows.model.folder import ModelFolder
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.scores.scores import Score
 from septum.workflows.training import measured
 from septum.workflows.training.folds import FoldJob
@@ -38,8 +39,8 @@ def test_one_line_says_what_is_trained_and_in_which_unit() -> None:
     assert objects.endswith("single objects; few images")
 
 
-def outcome(steps: int = 10, seconds: float = 60.0, reason: str = "budget", dice: float | None = None) -> Outcome:
-    return Outcome({}, dice, steps, seconds, reason, ())
+def outcome(steps: int = 10, seconds: float = 60.0, reason: str = "budget", dice: float | None = None) -> TrainOutcome:
+    return TrainOutcome({}, dice, steps, seconds, reason, ())
 
 
 def test_the_end_names_fold_time_dice_and_reason() -> None:
@@ -61,7 +62,7 @@ def test_the_end_names_fold_time_dice_and_reason() -> None:
         (outcome(steps=0), 20, ""),
     ],
 )  # fmt: skip
-def test_too_few_passes_are_told_with_the_minutes_that_would_do(given: Outcome, count: int, told: str) -> None:
+def test_too_few_passes_are_told_with_the_minutes_that_would_do(given: TrainOutcome, count: int, told: str) -> None:
     said = describe_need(PLAN, given, cases=count)
     assert told in said
     assert bool(said) is bool(told)
@@ -76,7 +77,7 @@ def test_a_fold_is_finished_when_it_ended_by_itself(tmp_path: Path) -> None:
         assert finished(folder, 0) is ended
     assert measured._run(folder, 0) == {}
     (folder.fold(0) / "run.json").write_text("{")
-    assert measured._run(folder, 0) is None
+    assert measured._run(folder, 0) == {}
 
 
 def test_both_sides_are_compared_in_values_and_only_where_something_is_to_be_scored() -> None:
@@ -139,9 +140,7 @@ def test_classical_methods_are_said_beside_the_network_or_why_not(monkeypatch: p
         return pd.DataFrame({name: [0.5] for name in ("a", "b", "c", "d", "dice")})
 
     def asked(stop: bool = False) -> Any:
-        return measured._baselines(
-            (), PLAN, folds=(), dice=0.75, on_progress=lambda what, share: None, should_stop=lambda: stop
-        )
+        return measured._baselines((), PLAN, folds=(), dice=0.75, hooks=Hooks(should_stop=lambda: stop))
 
     row = SimpleNamespace(summary=SimpleNamespace(mean=0.5))
     monkeypatch.setattr(suggest, "method_table", table)

@@ -47,7 +47,7 @@ def preview(
 ) -> Picture:
     """One place of an image, untouched and with `count` drawn augmentations, as `(height, width, 3)` RGB.
 
-    The tiles stand in rows of at most `COLUMNS`, as full as they can be: no gaps to wonder about.
+    The tiles stand in rows of `full_columns`.
 
     Args:
         config: ranges of the augmentation.
@@ -80,9 +80,18 @@ def preview(
             channels=len(image),
         )
         tiles.append(_tile(apply(drawn, image, labels=labels, centre=centre), window))
-    columns = math.ceil(len(tiles) / math.ceil(len(tiles) / COLUMNS))
+    columns = full_columns(len(tiles))
     rows = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
     return contact_sheet([_beside(row) for row in rows])
+
+
+def full_columns(tiles: int) -> int:
+    """Tiles beside each other, at most `COLUMNS`, so that rows are as full as they can be: no gaps to wonder about.
+
+    >>> [full_columns(n) for n in (2, 9, 10, 18)]
+    [2, 9, 5, 9]
+    """
+    return math.ceil(tiles / math.ceil(tiles / COLUMNS))
 
 
 def contact_sheet(pictures: Sequence[Picture]) -> Picture:

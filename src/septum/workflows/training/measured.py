@@ -137,7 +137,7 @@ def measure_model(
     plan = folder.read_plan()
     found = _measure_folds(folder, data, jobs=jobs, hooks=hooks)
     scores = found.scores
-    runs = {job.index: _run(folder, job.index) for job in trained}
+    runs = {job.index: _run(folder, job.index) or None for job in trained}
     provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
     write_json(folder.path / "provenance.json", provenance)
     dice = mean_dice(scores) if scores else None
