@@ -159,8 +159,13 @@ class Workbench:
         """Give the lease of a case back, so that others can edit it."""
         return self._ask("POST", f"cases/{quote(case_id, safe='')}/lease/release", body={"client": self._page})
 
-    def train(self, *, minutes: float = 2.0, **settings: Any) -> dict[str, Any]:
-        """Start a training on the annotated cases; the masks of the others are predicted after it."""
+    def train(self, *, minutes: float | None = 2.0, **settings: Any) -> dict[str, Any]:
+        """Start a training on the annotated cases; the masks of the others are predicted after it.
+
+        Args:
+            minutes: how long; None where `steps` is among the settings.
+            settings: of the job, such as `steps`, `network`, `prompts`, `predict`.
+        """
         return self._ask("POST", "jobs", body={"kind": "train", "minutes": minutes, **settings})
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -184,6 +189,15 @@ class Workbench:
         """Cases that wait for a person, the one that would help most first, with the reason."""
         found: list[dict[str, Any]] = self._ask("GET", "queue")["queue"]
         return found
+
+    def decide(self, case_id: str, decision: str) -> dict[str, Any]:
+        """Decide about the mask that was predicted for a case: `accept`, `correct` (it becomes a step) or `skip`.
+
+        Returns:
+            The `case` as it is then, and the `next` one of the queue.
+        """
+        body = {"client": self._page, "decision": decision}
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/decision", body=body)
 
     def _edit(
         self, case_id: str, start: int, *, stop: int, shape: tuple[int, ...], runs: list[int], what: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.server.conftest import TOKEN, open_client
 
 from septum import __version__
 from septum.errors import Cancelled, ConfigError, FormatError, SessionError
-from septum.server.app import create_app
+from septum.server.app import STATIC, create_app
 from septum.server.desk import LeasedError
 from septum.server.opened import ClosedError, StaleError
 from septum.server.settings import ServerSettings
@@ -82,3 +83,9 @@ def test_health_page_and_document(client: TestClient) -> None:
 def test_a_folder_that_is_no_project_is_not_served(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="must be a project"):
         create_app(ServerSettings(tmp_path, TOKEN))
+
+
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    """A module that is found only when another was read costs a round trip for each step of the way."""
+    listed = set(re.findall(r'rel="modulepreload" href="/static/([^"]+)"', (STATIC / "index.html").read_text()))
+    assert listed == {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js")}

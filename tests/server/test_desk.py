@@ -58,6 +58,19 @@ def test_too_many_are_closed_but_nothing_that_was_touched_a_moment_ago(
     assert desk.case("volume") is not volume
 
 
+def test_the_first_case_is_opened_before_anybody_asks_and_a_damaged_one_stops_nothing(folder: Path) -> None:
+    desk = open_desk(folder)
+    desk.warm()
+    first = desk.project.store.cases()[0]
+    assert desk.known(first.id) is not None
+    desk._close(first.id)
+    for path in (folder.parent / "data" / "images").iterdir():
+        path.write_bytes(b"damaged")
+    desk.warm()
+    assert desk.known(first.id) is None
+    desk.close()
+
+
 def test_what_nobody_touched_for_long_is_closed(folder: Path) -> None:
     desk = open_desk(folder, idle_s=0.01)
     desk.case("volume")

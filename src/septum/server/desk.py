@@ -68,6 +68,13 @@ class Desk:
         self._close_oldest()
         return found
 
+    def warm(self) -> None:
+        """Open the case that a page shows first, so that its readers are loaded when it asks; what is wrong with it the
+        page hears when it asks itself."""
+        with suppress(SeptumError):
+            for first in self.project.store.cases()[:1]:
+                self.case(first.id)
+
     def known(self, case_id: str) -> OpenCase | None:
         """The case where it is open."""
         with self._guard:
@@ -124,6 +131,8 @@ class Desk:
 
     def _name_labels(self, case: OpenCase) -> None:
         """Rows of the label table for labels that a case has and nobody named; object numbers are not named."""
+        if not case.session.labels().any():
+            return
         held = present(case.session.labels()).tolist()
         with self._guard:
             table = self.project.facts.labels

@@ -29,6 +29,7 @@ from septum.interactive.session.history import Done
 from septum.interactive.session.session import Session
 from septum.interactive.tool import Box, Change
 from septum.server import wire
+from septum.server.wires import Wires
 from septum.workflows.data.cases import load_image
 from septum.workflows.projects.annotations import read_annotation, save_annotation
 from septum.workflows.projects.project import Project
@@ -115,6 +116,7 @@ class OpenCase:
     used: float = field(default_factory=time.monotonic)
     proposals: dict[str, Proposal] = field(default_factory=dict)
     pyramid: list[NDArray[Any]] = field(default_factory=list)
+    wires: Wires = field(default_factory=Wires)
     closed: bool = False
     _seen: dict[str, int] = field(default_factory=dict)
     _log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=5000))
