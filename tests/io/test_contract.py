@@ -211,7 +211,7 @@ def test_labels_stored_as_whole_floats_are_converted(tmp_path: Path, suffix: str
 
 
 def test_labels_that_are_not_whole_numbers_are_refused_with_their_values(tmp_path: Path) -> None:
-    array = np.array([[[0, 0.25, 1], [0.5, 1, 1]]], np.float32)
+    array = np.array([[[0, 0.25, 2], [0.5, 1, 1]]], np.float32)
     io.write_image(tmp_path / "m.nii", Image(array[None], Grid.from_spacing((1, 2, 3), (1, 1, 1))))
     with pytest.raises(FormatError, match=r"2 that are not \(0\.25, 0\.5.*nearest neighbour"):
         io.read_labels(tmp_path / "m.nii")

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from tests.net.augment.patches import noise, smooth
 
 from septum.net.augment import augment
-from septum.net.augment.preview import GAP, contact_sheet, preview
+from septum.net.augment.preview import GAP, contact_sheet, full_columns, preview
+
+
+@pytest.mark.parametrize(("tiles", "columns"), [(9, 9), (2, 2), (10, 5), (18, 9), (19, 7), (1, 1)])
+def test_rows_of_a_preview_are_full(tiles: int, columns: int) -> None:
+    assert full_columns(tiles) == columns
 
 
 def test_the_first_tile_of_a_preview_is_untouched_and_outlined() -> None:
@@ -19,12 +25,11 @@ def test_the_first_tile_of_a_preview_is_untouched_and_outlined() -> None:
         labels=labels,
         spacing=(1, 1),
         patch=(200, 200),
-        count=4,
+        count=10,
         seed=1,
-        columns=3,
     )
     assert sheet.dtype == np.uint8
-    assert sheet.shape == (2 * 200 + GAP, 3 * 200 + 2 * GAP, 3)
+    assert sheet.shape == (2 * 200 + GAP, 6 * 200 + 5 * GAP, 3)
     first = sheet[:200, :200].astype(int)
     coloured = np.ptp(first, axis=-1) > 0
     assert coloured.sum() == 2 * 40 + 2 * 50 - 4

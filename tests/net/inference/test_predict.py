@@ -20,7 +20,7 @@ from tests.net.inference.functions import (
 )
 
 from septum.errors import Cancelled, ConfigError, SeptumError
-from septum.net.inference.predict import TileSettings, is_out_of_memory, predict_classes
+from septum.net.inference.predict import Listener, TileSettings, is_out_of_memory, predict_classes
 
 
 @given(st.data())
@@ -163,7 +163,7 @@ def test_memory_that_runs_out_halfway_loses_and_repeats_nothing() -> None:
         settings=TileSettings((32, 32)),
         coordinates=coordinates,
         probabilities=sink,
-        on_progress=progress.append,
+        listener=Listener(progress.append),
     )
     np.testing.assert_allclose(total, softmax(dense_oracle(image, coordinates), axis=0), atol=1e-4)
     assert (visits == 1).all()
@@ -191,7 +191,7 @@ def test_progress_rises_to_one() -> None:
     seen: list[float] = []
     engine = PartsEngine(position_dependent, 40, (0, 0), (4, 4))
     settings = TileSettings((32, 32), memory_mb=1)
-    predict_classes(engine, noise(1, 200, 300), settings=settings, on_progress=seen.append)
+    predict_classes(engine, noise(1, 200, 300), settings=settings, listener=Listener(seen.append))
     assert seen == sorted(seen)
     assert seen[0] < 0.1
     assert seen[-1] == 1
@@ -202,7 +202,12 @@ def test_a_wish_to_stop_is_heard_between_tiles() -> None:
     calls = []
     engine = FunctionEngine(lambda batch: calls.append(1) or batch)
     with pytest.raises(Cancelled, match="stopped at"):
-        predict_classes(engine, noise(3, 60, 50), settings=TileSettings((16, 16)), should_stop=lambda: next(wishes))
+        predict_classes(
+            engine,
+            noise(3, 60, 50),
+            settings=TileSettings((16, 16)),
+            listener=Listener(should_stop=lambda: next(wishes)),
+        )
     assert len(calls) == 2
 
 

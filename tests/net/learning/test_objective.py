@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from septum.errors import ConfigError
+from septum.geometry.class_maps import ignore_class
 from septum.instances.targets import object_targets, target_names
 from septum.net.learning.border_weights import border_weights
-from septum.net.learning.losses import ignore_class
 from septum.net.learning.objective import OBJECTIVES, get_objective
 
 OF_CLASSES = [name for name, one in OBJECTIVES.items() if one.targets is None]

@@ -80,7 +80,6 @@ def prompted(seed: int, config: PromptConfig, guess: np.ndarray, *, margin: int 
         labels,
         config=config,
         n_classes=3,
-        ignore=255,
         spacings=[(1.0, 1.0)] * 2,
         generators=[np.random.default_rng((seed, index)) for index in range(2)],
         predict=predict,
@@ -88,7 +87,7 @@ def prompted(seed: int, config: PromptConfig, guess: np.ndarray, *, margin: int 
     return found.numpy()[:, 1:], asked
 
 
-def test_every_mark_of_the_robot_tells_the_truth() -> None:
+def test_every_mark_of_the_simulated_user_tells_the_truth() -> None:
     config, truth = PromptConfig(radius=0.5, none=0, most=5), discs()
     guess = np.zeros((40, 40), np.uint8)
     total, boxes = 0, 0
@@ -127,7 +126,7 @@ def test_a_share_of_the_patches_has_no_prompts() -> None:
     assert asked == []  # nothing to correct: the network is not asked
 
 
-def test_the_robot_is_seeded() -> None:
+def test_the_simulated_user_is_seeded() -> None:
     guess = np.zeros((40, 40), np.uint8)
     config = PromptConfig(none=0)
     assert np.array_equal(prompted(5, config, guess)[0], prompted(5, config, guess)[0])
@@ -154,7 +153,6 @@ def test_a_patch_without_annotation_gets_no_prompts() -> None:
         labels,
         config=PromptConfig(none=0),
         n_classes=2,
-        ignore=255,
         spacings=[(1.0, 1.0)],
         generators=[np.random.default_rng(0)],
         predict=lambda batch: torch.zeros((1, 16, 16), dtype=torch.int64),

@@ -23,7 +23,7 @@ from septum.net.inference.predict import TileSettings, predict_classes
 from septum.net.learning.objective import OBJECTIVES, Objective, get_objective
 from septum.net.learning.sampling import Sample
 from septum.net.learning.simulated_user import correct
-from septum.net.learning.train import MAX_BACKOFFS, Outcome, Status, TrainConfig, train
+from septum.net.learning.train import MAX_BACKOFFS, Callbacks, SavedState, Status, TrainConfig, TrainOutcome, train
 from septum.net.prompts import PromptConfig, Prompts, paint, unfold
 
 TINY = UNetConfig(
@@ -63,25 +63,25 @@ def run(
     statuses: list[Status] | None = None,
     on_status: Callable[[Status], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> Outcome:
+) -> TrainOutcome:
     torch.manual_seed(1)
     steps = iter(range(10**6))
     return train(
         build(network),
         samples or squares(),
-        config=config,
+        config=replace(config, augment=augment.microscopy_2d(config.patch)),
         fabric=Fabric(accelerator="cpu", devices=1),
         objective=objective or get_objective("dice + cross entropy"),
-        augment=augment.microscopy_2d(config.patch),
-        validate=validate,
-        state_file=folder / "state.pt",
-        on_status=on_status or (lambda status: statuses.append(status) if statuses is not None else None),
-        should_stop=should_stop or (lambda: stop_at is not None and next(steps) + 1 >= stop_at),
-        resume=resume,
+        callbacks=Callbacks(
+            on_status or (lambda status: statuses.append(status) if statuses is not None else None),
+            should_stop or (lambda: stop_at is not None and next(steps) + 1 >= stop_at),
+            validate,
+        ),
+        saved=SavedState(folder / "state.pt", resume),
     )
 
 
-CONFIG = TrainConfig(patch=(16, 16), batch=2, steps=8, seconds=None, warmup=0.2)
+CONFIG = TrainConfig((16, 16), augment.microscopy_2d((16, 16)), batch=2, steps=8, seconds=None, warmup=0.2)
 
 
 def test_a_run_that_was_stopped_and_resumed_equals_the_uninterrupted_run_bit_by_bit(tmp_path: Path) -> None:
@@ -329,4 +329,4 @@ def test_status_reports_progress_towards_the_budget(tmp_path: Path) -> None:
 @pytest.mark.parametrize("budget", [{"steps": 1, "seconds": 1.0}, {"steps": None, "seconds": None}])
 def test_a_budget_is_steps_or_seconds(budget: dict[str, float | None]) -> None:
     with pytest.raises(ConfigError, match="steps or seconds"):
-        TrainConfig(patch=(16, 16), **budget)  # type: ignore[arg-type]
+        TrainConfig((16, 16), CONFIG.augment, **budget)  # type: ignore[arg-type]

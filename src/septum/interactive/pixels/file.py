@@ -45,6 +45,7 @@ def save_classifier(path: Path, classifier: PixelClassifier) -> None:
 
     >>> import tempfile
     >>> from septum.interactive.pixels.classifier import Example, train_classifier
+    >>> from septum.interactive.pixels.forest import ForestSettings
     >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
     >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
     >>> learnt = train_classifier([Example(image, seeds)], forest=ForestSettings(3), forecast=False)
@@ -84,6 +85,7 @@ def load_classifier(path: Path) -> PixelClassifier:
 
     >>> import tempfile
     >>> from septum.interactive.pixels.classifier import Example, train_classifier
+    >>> from septum.interactive.pixels.forest import ForestSettings
     >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
     >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
     >>> learnt = train_classifier([Example(image, seeds)], forest=ForestSettings(3), forecast=False)
@@ -127,6 +129,7 @@ def header_of(classifier: PixelClassifier) -> dict[str, Any]:
     """Everything but the trees, as plain values.
 
     >>> from septum.interactive.pixels.classifier import Example, train_classifier
+    >>> from septum.interactive.pixels.forest import ForestSettings
     >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
     >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
     >>> learnt = train_classifier([Example(image, seeds)], forest=ForestSettings(3), forecast=False)

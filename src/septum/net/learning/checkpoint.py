@@ -31,6 +31,7 @@ def save_tensors(path: Path, content: dict[str, Any]) -> None:
     Raises:
         CheckpointError: when the disk is full or the folder cannot be written; nothing is left under `path`'s name.
 
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_tensors(Path(folder, "state.pt"), {"step": 3})
     ...     load_tensors(Path(folder, "state.pt"))["step"]
@@ -54,6 +55,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: when the file is missing, damaged (also by a single byte), or of a newer format version.
 
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_tensors(Path(folder, "state.pt"), {"weights": torch.ones(2)})
     ...     load_tensors(Path(folder, "state.pt"))["weights"]
@@ -116,6 +118,7 @@ def save_model(path: Path, model: Network, *, weights: dict[str, torch.Tensor] |
     """Write a network: its configuration and its weights (`weights` replaces the model's own, e.g. their average).
 
     >>> from septum.net.architecture.unet import UNet, lecture
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, out_channels=2, features=(4, 8))))
     ...     load_model(Path(folder, "model.pt")).config.features
@@ -132,6 +135,7 @@ def load_model(path: Path) -> Network:
         CheckpointError: as `load_tensors`, when weights and configuration do not fit, or weights are not finite.
 
     >>> from septum.net.architecture.unet import UNet, lecture
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, out_channels=2, features=(4, 8))))
     ...     load_model(Path(folder, "model.pt")).training
