@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+import io as streams
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from septum import io
+from septum.cli.main import main
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training import train as training
 
 Train = Callable[..., training.TrainResult]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def septum(*words: object) -> Ended:
+    """Run a command in this process."""
+    out, err = streams.StringIO(), streams.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    return Ended(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def write_case(root: Path, name: str, labels: np.ndarray, *, seed: int = 0) -> None:

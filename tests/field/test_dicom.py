@@ -240,3 +240,73 @@ def test_a_sheared_nifti_is_said_as_a_tilted_gantry_is(tmp_path: Path) -> None:
     image = io.read_image(tmp_path / "ct")
     io.write_image(tmp_path / "a.nii", Image(image.array, image.grid))
     assert any("--rectify" in note for note in io.read_image(tmp_path / "a.nii").notes)
+
+
+def stack(folder: Path, places: np.ndarray, *, skip: int = -1, numbered: bool = True) -> None:
+    """One slice per place, each with its number as value and, where `numbered`, as InstanceNumber."""
+    for z, place in enumerate(places):
+        if z != skip:
+            number = z + 1 if numbered else None
+            save(folder, f"{z:02d}.dcm", np.full((8, 8), z, np.uint16), ImagePositionPatient=list(place),
+                 InstanceNumber=number, ImageOrientationPatient=[1, 0, 0, 0, 0.8, 0.6])  # fmt: skip
+
+
+@pytest.mark.parametrize(("digit", "distance"), [(0.1, 0.625), (1.0, 2.6)])
+def test_rounded_positions_of_an_oblique_stack_are_one_even_stack_and_a_lost_slice_is_seen(
+    tmp_path: Path, digit: float, distance: float
+) -> None:
+    normal = np.array([0, -0.6, 0.8])
+    places = np.round(np.round((np.arange(20)[:, None] * distance * normal + [3, 5, 7]) / digit) * digit, 1)
+    stack(tmp_path / "whole", places)
+    image = io.read_image(tmp_path / "whole")
+    assert image.array[0, :, 0, 0].tolist() == list(range(20))
+    assert image.grid.spacing[0] == pytest.approx(distance, abs=2 * digit / 19)
+    assert "rounded" in image.notes[0]
+    stack(tmp_path / "holed", places, skip=7)
+    with pytest.raises(FormatError, match=r"06\.dcm at .* mm and 08\.dcm at"):
+        io.read_image(tmp_path / "holed")
+
+
+def test_where_the_digit_is_as_coarse_as_the_distance_the_numbers_tell_that_a_slice_is_lost(tmp_path: Path) -> None:
+    places = np.zeros((7, 3))
+    places[:, 2] = [0, 2, 3, 5, 7, 8, 10]  # 1.65 mm apart, rounded to 1 mm, would look alike without the one at 5
+    for z, place in enumerate(places):
+        number = z + 1 + (z > 3)
+        picture = np.full((8, 8), z, np.uint16)
+        save(tmp_path / "s", f"{z}.dcm", picture, ImagePositionPatient=list(place), InstanceNumber=number)
+        save(tmp_path / "t", f"{z}.dcm", picture, ImagePositionPatient=list(place), InstanceNumber=z + 1)
+    with pytest.raises(FormatError, match="evenly spaced"):
+        io.read_image(tmp_path / "s")
+    assert io.read_image(tmp_path / "t").array.shape == (1, 7, 8, 8)
+
+
+def test_a_lost_slice_is_refused_with_the_files_and_places_beside_it(tmp_path: Path) -> None:
+    for z in (0, 1, 2, 4, 5):
+        save(tmp_path / "s", f"{z}.dcm", np.full((8, 8), z, np.uint16), ImagePositionPatient=[0, 0, 2.0 * z])
+    with pytest.raises(FormatError, match=r"between 2\.dcm at 4\.00 mm and 4\.dcm at 8\.00 mm"):
+        io.read_image(tmp_path / "s")
+
+
+@pytest.mark.parametrize("aside", [20.0, 3.0])
+def test_a_slice_beside_the_others_is_named(tmp_path: Path, aside: float) -> None:
+    for z in range(8):
+        place = [aside if z == 5 else 0, 0, 2.0 * z]
+        save(tmp_path / "s", f"{z}.dcm", np.full((8, 8), z, np.uint16), ImagePositionPatient=place)
+    with pytest.raises(FormatError, match=r"in line, got 5\.dcm at 10\.00 mm"):
+        io.read_image(tmp_path / "s")
+
+
+@pytest.mark.parametrize("left", [0, 200, 420])
+def test_the_last_slice_is_not_lost_in_silence_when_its_file_is_cut(tmp_path: Path, left: int) -> None:
+    for z in range(6):
+        save(tmp_path / "s", f"{z}.dcm", np.full((8, 8), z, np.uint16), ImagePositionPatient=[0, 0, 2.0 * z])
+    last = tmp_path / "s" / "5.dcm"
+    last.write_bytes(last.read_bytes()[:left])
+    with pytest.raises(FormatError, match=r"5\.dcm must be"):
+        io.read_image(tmp_path / "s")
+    last.rename(tmp_path / "s" / "IM5")
+    if left:
+        with pytest.raises(FormatError, match="IM5 must be complete DICOM"):
+            io.read_image(tmp_path / "s")
+    else:
+        assert any("IM5" in note for note in io.read_image(tmp_path / "s").notes)

@@ -9,6 +9,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from tests.field.conftest import septum
 
 from septum import io
 from septum.errors import FormatError
@@ -66,6 +67,20 @@ def test_cifti_is_named_as_such(tmp_path: Path) -> None:
     path = save(tmp_path / "x.dscalar.nii", intent_code=3006)
     with pytest.raises(FormatError, match="CIFTI"):
         io.read_image(path)
+
+
+def test_a_true_cifti_file_is_named_as_such_and_the_volume_beside_it_is_read(tmp_path: Path) -> None:
+    from nibabel import cifti2
+
+    where = cifti2.BrainModelAxis.from_mask(np.ones((3, 4, 5), bool), affine=AFFINE)
+    file = cifti2.Cifti2Image(np.zeros((1, 60), np.float32), (cifti2.ScalarAxis(["thickness"]), where))
+    file.to_filename(tmp_path / "x.dscalar.nii")
+    save(tmp_path / "y.nii")
+    with pytest.raises(FormatError, match="CIFTI"):
+        io.read_image(tmp_path / "x.dscalar.nii")
+    ended = septum("info", tmp_path)
+    assert ended.code == 1
+    assert "1 files could not be read" in ended.err
 
 
 def test_a_scale_factor_on_labels_is_blamed_not_smoothing(tmp_path: Path) -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import io as streams
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.field.conftest import square, write_case
+from tests.field.conftest import Ended, septum, square, write_case
 
 from septum import io
-from septum.cli.main import main
 from septum.errors import Cancelled, FormatError, MismatchError, SeptumError
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.readable import readable
@@ -24,22 +20,6 @@ from septum.workflows.pipelines import segment as segmenting
 from septum.workflows.runs.failures import CONTRADICTIONS, Failed, Failures, attempt, parted
 
 GOOD, BAD = ("s0", "s1", "s2", "s4"), "s3"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def septum(*words: object) -> Ended:
-    out, err = streams.StringIO(), streams.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
-        main([str(word) for word in words])
-    return Ended(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def truncate(path: Path) -> None:

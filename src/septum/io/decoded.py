@@ -149,9 +149,10 @@ def label_array(path: Path, decoded: Decoded) -> NDArray[Any]:
     array = decoded.array
     if len(array) > 1:
         if not all(np.array_equal(array[0], other) for other in array[1:]):
+            hint = "" if decoded.channels else "; where they are frames in time, say so with axes TZYX (--axes TZYX)"
             raise FormatError(
                 f"{path.name} must hold one label per sample, got {len(array)} channels that differ "
-                f"({', '.join(decoded.channels) or 'unnamed'}); save the labels as one channel of integers"
+                f"({', '.join(decoded.channels) or 'unnamed'}); save the labels as one channel of integers{hint}"
             )
         array = array[:1]
     labels: NDArray[Any] = array[0]
@@ -175,6 +176,12 @@ def _whole_numbers(path: Path, labels: NDArray[Any], *, scaled: str = "") -> NDA
             raise FormatError(
                 f"labels must be whole numbers, {path.name} has {int(wrong.sum())} that are not ({some}, ...): "
                 f"{scaled}; save the labels without a scale factor, or run `septum doctor`"
+            )
+        if labels.min() >= 0 and labels.max() <= 1:
+            raise FormatError(
+                f"labels must be whole numbers, {path.name} has {int(wrong.sum())} that are not ({some}, ...), all "
+                "from 0 to 1: a map of probabilities; cut it at 0.5 for a mask, or measure it beside masks with "
+                "`septum evaluate --probabilities`"
             )
         raise FormatError(
             f"labels must be whole numbers, {path.name} has {int(wrong.sum())} that are not ({some}, ...): the mask "

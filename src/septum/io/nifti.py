@@ -172,8 +172,7 @@ def _load(path: Path) -> Any:
             file = _by_content(path, packed)
     except (ImageFileError, HeaderDataError) as error:
         raise ValueError(str(error)) from error
-    intent = int(file.header["intent_code"]) if "intent_code" in file.header else 0
-    if 3000 <= intent < 3100 or type(file).__name__ == "Cifti2Image":
+    if type(file).__name__ == "Cifti2Image" or 3000 <= int(file.header["intent_code"]) < 3100:
         raise FormatError(
             f"{path.name} must be a volume, it is CIFTI: values on a surface without a grid; export a volume from it, "
             "for example with wb_command -cifti-separate"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import platform
@@ -159,6 +160,12 @@ def replacing(path: Path) -> Iterator[Path]:
     except (FormatError, GeometryError):
         raise
     except (OSError, RuntimeError, ValueError, struct.error) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            size = len(path.name.encode())
+            raise FormatError(
+                f"{path.name[:40]}... must have a name that the disk takes (usually 255 bytes), got {size} bytes; "
+                "rename the image it belongs to"
+            ) from error
         reason = (error.strerror if isinstance(error, OSError) else None) or _first_line(error)
         raise FormatError(f"{path} could not be written ({reason}); check free space, permission and folder") from error
     finally:

@@ -77,7 +77,7 @@ def test_signed_samples_are_read_signed(tmp_path: Path) -> None:
 
 def test_a_missing_slice_is_an_error_that_counts(tmp_path: Path) -> None:
     folder = dicoms.series(tmp_path / "ct", dicoms.stored((9, 4, 4)), skip=[3, 4])
-    with pytest.raises(FormatError, match=r"gap of 7\.50 mm after slice 3 of 7 .* about 2 missing"):
+    with pytest.raises(FormatError, match=r"gap of 7\.50 mm after slice 3 of 7, .* about 2 missing"):
         io.read_image(folder)
 
 

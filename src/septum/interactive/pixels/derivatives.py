@@ -1,11 +1,12 @@
 """Gaussian derivatives of images and eigenvalues of symmetric matrices: what a filter bank is made of.
 
-The insight: a derivative along one axis is a banded matrix, so in float32 it is a few matrix products, which the linear
-algebra library does at full speed whatever the width; and along the axes that come later only what is kept is computed.
+The insight: along the axes that come later only what is kept is computed; and each sum has one order, so that any block
+has the very bits of the whole image, on every processor.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,8 +19,8 @@ Orders = tuple[int, ...]
 TRUNCATE = 4.0
 
 
-TILE = 48
-"""Outputs of one matrix product along an axis; 32 to 64 were the fastest for widths from 0.7 to 10 voxels."""
+NARROW = 64
+"""Rows with fewer outputs are correlated after exchanging axes, many of them side by side."""
 
 
 def derivatives(
@@ -42,15 +43,15 @@ def derivatives(
     """
     kept = keep or tuple(slice(0, n) for n in image.shape)
     partial: dict[Orders, Float32Array] = {(): image}
-    for axis in range(image.ndim - 1, -1, -1):
+    for axis in range(image.ndim):  # the last one last: its rows are short in a block, and by then there are few
         sigma = scale / spacing[axis]
-        tails = sorted({order[axis:] for order in orders})
+        heads = sorted({order[: axis + 1] for order in orders})
         following: dict[Orders, Float32Array] = {}
-        for tail, array in partial.items():
+        for head, array in partial.items():
             padded = _mirrored(array, radius(sigma), axis=axis, keep=kept[axis])
-            for head in (t[0] for t in tails if t[1:] == tail):
-                taps = kernel(sigma, head) / np.float32(spacing[axis] ** head)
-                following[(head, *tail)] = _along(padded, taps, axis=axis)
+            for order in (h[-1] for h in heads if h[:-1] == head):
+                taps = kernel(sigma, order) / np.float32(spacing[axis] ** order)
+                following[(*head, order)] = _along(padded, taps, axis=axis)
         partial = following
     return partial
 
@@ -97,25 +98,18 @@ def _mirrored(array: Float32Array, reach: int, *, axis: int, keep: slice) -> Flo
 
 
 def _along(padded: Float32Array, taps: Float32Array, *, axis: int) -> Float32Array:
-    """Correlate along an axis, where the taps lie whole inside: a banded matrix times tiles of the array."""
+    """Correlate along an axis, where the taps lie whole inside; one order of sums whatever the size of the block."""
     size = padded.shape[axis] - len(taps) + 1
-    tile = min(TILE, size)
-    band = np.zeros((tile, tile + len(taps) - 1), np.float32)
-    for row in range(tile):
-        band[row, row : row + len(taps)] = taps
-    out = np.empty(tuple(size if a == axis else n for a, n in enumerate(padded.shape)), np.float32)
-    last = axis == padded.ndim - 1
-    # The axis second last, so that one call multiplies a stack of planes; along the last axis from the other side.
-    source, target = (padded, out) if last else (np.moveaxis(padded, axis, -2), np.moveaxis(out, axis, -2))
-    for start in range(0, size, tile):
-        rows = min(tile, size - start)
-        width = rows + len(taps) - 1
-        matrix = np.ascontiguousarray(band[:rows, :width])
-        if last:
-            np.matmul(source[..., start : start + width], matrix.T, out=target[..., start : start + rows])
-        else:
-            np.matmul(matrix, source[..., start : start + width, :], out=target[..., start : start + rows, :])
-    return out
+    shape = tuple(size if a == axis else n for a, n in enumerate(padded.shape))
+    if axis == padded.ndim - 1 and size < NARROW and padded.ndim > 1:  # short rows: the other axis is the long one
+        turned = _along(np.moveaxis(padded, -1, 0), taps, axis=0)
+        return np.ascontiguousarray(np.moveaxis(turned, 0, -1))
+    from septum.interactive.pixels.correlate import correlate
+
+    outer, step = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+    out = np.empty((outer, size * step), np.float32)
+    correlate(np.ascontiguousarray(padded).reshape(outer, -1), taps, out, step)
+    return out.reshape(shape)
 
 
 def eigenvalues(tensor: Mapping[tuple[int, int], Float32Array], *, ndim: int) -> list[Float32Array]:

@@ -160,7 +160,7 @@ class FilterBank:
     def block(self, box: Box | None = None) -> Float32Array:
         """The features `(F, *box.shape)` of the voxels of `box` (None: of the whole image), named by `features`.
 
-        They are those of the whole image, to the rounding of float32. Eigenvalues come in descending order.
+        They are those of the whole image, bit by bit. Eigenvalues come in descending order.
 
         Raises:
             GeometryError: an empty box, or one that reaches outside the image.

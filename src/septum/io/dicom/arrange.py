@@ -127,7 +127,7 @@ def _by_position(planes: list[Plane], depth: Vector) -> list[list[Plane]]:
 
 
 def _slice_step(name: str, stack: Sequence[Plane]) -> tuple[Vector, list[str]]:
-    """The vector in mm (LPS) from one slice to the next."""
+    """The vector in mm (LPS) from one slice to the next, and what had to be assumed."""
     normal = stack[0].normal
     if len(stack) == 1:
         distance = stack[0].thickness
@@ -135,34 +135,21 @@ def _slice_step(name: str, stack: Sequence[Plane]) -> tuple[Vector, list[str]]:
         return normal * (distance or 1.0), note
     places = np.stack([plane.position for plane in stack if plane.position is not None])
     gaps = np.diff(places @ normal)
-    usual = float(np.median(gaps))
-    straight = _rounded_line(places @ normal)
-    if straight is not None:
-        step = normal * straight + _aside(places, normal)
-        spread = f"slice distances vary from {gaps.min():.3f} to {gaps.max():.3f} mm as rounded positions do"
-        return step, [f"{spread}: {straight:.4f} mm is used"]
-    wide = np.flatnonzero(gaps > (1 + _EVEN) * usual)
-    if (gaps > 1.5 * usual).any():
-        lost = int(sum(round(gap / usual) - 1 for gap in gaps[gaps > 1.5 * usual]))
-        first = int(wide[0])
-        raise FormatError(
-            f"{name} must have evenly spaced slices, got a gap of {gaps[first]:.2f} mm after slice {first + 1} of "
-            f"{len(stack)} where {usual:.2f} mm is usual: about {lost} missing; fetch the whole series again"
-        )
-    if wide.size or (gaps < (1 - _EVEN) * usual).any():
-        odd = int(np.abs(gaps - usual).argmax())
-        raise FormatError(
-            f"{name} must have evenly spaced slices, got distances from {gaps.min():.2f} to {gaps.max():.2f} mm, "
-            f"{gaps[odd]:.2f} mm between {stack[odd].path.name} and {stack[odd + 1].path.name}; "
-            "resample the series to even slices first"
-        )
+    usual, spread = float(np.median(gaps)), float(gaps.max() - gaps.min())
     step = (places[-1] - places[0]) / (len(stack) - 1)
-    astray = np.linalg.norm(places - (places[0] + np.arange(len(stack))[:, None] * step), axis=1).max()
-    if astray > 0.5 * usual and astray > 0.5:
-        raise FormatError(f"{name} must have its slices in line, got one {astray:.2f} mm aside; split the series")
     notes = []
-    if gaps.max() - gaps.min() > 0.01 * usual:
-        notes.append(f"slice distances vary from {gaps.min():.3f} to {gaps.max():.3f} mm; their mean is used")
+    even = _rounded_step(stack, places) if spread > 0.01 * usual else None
+    if even is not None:
+        step += normal * (even - step @ normal)
+        notes.append(
+            f"slice distances vary from {gaps.min():.3f} to {gaps.max():.3f} mm as rounded positions do: "
+            f"{even:.4f} mm is used"
+        )
+    else:
+        _check_even(name, stack, gaps=gaps)
+        if spread > 0.01 * usual:
+            notes.append(f"slice distances vary from {gaps.min():.3f} to {gaps.max():.3f} mm; their mean is used")
+    _check_line(name, stack, places=places, step=step)
     tilt = float(np.degrees(np.arccos(np.clip(step @ normal / np.linalg.norm(step), -1, 1))))
     if tilt > 0.1:
         notes.append(
@@ -172,26 +159,81 @@ def _slice_step(name: str, stack: Sequence[Plane]) -> tuple[Vector, list[str]]:
     return step, notes
 
 
-def _rounded_line(depth: Vector) -> float | None:
-    """The slice distance in mm where uneven depths are one even line rounded to 1 or 0.1 mm, otherwise None."""
-    gaps = np.diff(depth)
+def _check_even(name: str, stack: Sequence[Plane], *, gaps: Vector) -> None:
+    """Raise where slices are missing or unevenly spaced, with the files beside the place and where it is."""
     usual = float(np.median(gaps))
-    if len(depth) < 4 or gaps.max() - gaps.min() <= 0.01 * usual:
+    if (gaps > 1.5 * usual).any():
+        lost = int(sum(round(gap / usual) - 1 for gap in gaps[gaps > 1.5 * usual]))
+        first = int(np.flatnonzero(gaps > 1.5 * usual)[0])
+        raise FormatError(
+            f"{name} must have evenly spaced slices, got a gap of {gaps[first]:.2f} mm after slice {first + 1} of "
+            f"{len(stack)}, between {_placed(stack[first])} and {_placed(stack[first + 1])}, where {usual:.2f} mm is "
+            f"usual: about {lost} missing; fetch the whole series again"
+        )
+    if (np.abs(gaps - usual) > _EVEN * usual).any():
+        odd = int(np.abs(gaps - usual).argmax())
+        raise FormatError(
+            f"{name} must have evenly spaced slices, got distances from {gaps.min():.2f} to {gaps.max():.2f} mm, "
+            f"{gaps[odd]:.2f} mm between {_placed(stack[odd])} and {_placed(stack[odd + 1])}; "
+            "resample the series to even slices first"
+        )
+
+
+def _check_line(name: str, stack: Sequence[Plane], *, places: Vector, step: Vector) -> None:
+    """Raise where a slice lies beside the line of the others, with its file."""
+    normal = stack[0].normal
+    off = places - (places[0] + np.arange(len(stack))[:, None] * step)
+    aside = np.linalg.norm(off - np.outer(off @ normal, normal), axis=1)
+    worst = int(aside.argmax())
+    if aside[worst] > 0.5 * float(step @ normal) and aside[worst] > 0.5:
+        raise FormatError(
+            f"{name} must have its slices in line, got {_placed(stack[worst])} {aside[worst]:.2f} mm aside; "
+            "split the series"
+        )
+
+
+def _placed(plane: Plane) -> str:
+    """The file (and frame) of a plane and its place along the normal, for messages."""
+    depth = 0.0 if plane.position is None else float(plane.position @ plane.normal)
+    frame = f" frame {plane.index + 1}" if plane.index else ""
+    return f"{plane.path.name}{frame} at {depth:.2f} mm"
+
+
+def _rounded_step(stack: Sequence[Plane], places: Vector) -> float | None:
+    """The slice distance in mm where the places are even ones rounded to 0.1 or 1 mm, otherwise None.
+
+    Exact: the coordinates are multiples of the last digit, and some even line passes within half a digit of each. A
+    lost slice can hide in that where the digit is nearly as coarse as the distance, so instance numbers must run on.
+    """
+    numbers = np.diff(sorted(plane.order[-2] for plane in stack))
+    if len(stack) < 4 or (numbers.any() and not np.all(numbers == numbers[0])):
         return None
-    number = np.arange(len(depth))
-    slope, start = np.polyfit(number, depth, 1)
-    off = float(np.abs(depth - (start + slope * number)).max())
-    for last in (0.1, 1.0):
-        rounded = np.abs(depth / last - np.rint(depth / last)).max() < 1e-6
-        if rounded and off <= 0.6 * last and slope > last and (gaps.max() - gaps.min()) < 1.01 * last:
-            return float(slope)
+    moving = np.ptp(places, axis=0) > 1e-6
+    normal = stack[0].normal
+    for digit in (0.1, 1.0):
+        multiples = places[:, moving] / digit
+        if np.abs(multiples - np.rint(multiples)).max() > 1e-4:
+            continue
+        width = digit * float(np.abs(normal[moving]).sum())
+        slope, spread = _narrowest(places @ normal, width=width)
+        if spread <= width + 1e-6 and slope > width:
+            return slope
     return None
 
 
-def _aside(places: Vector, normal: Vector) -> Vector:
-    """The part of the mean step that runs within the plane (a gantry tilt)."""
-    step = (places[-1] - places[0]) / (len(places) - 1)
-    return np.asarray(step - normal * (step @ normal), dtype=np.float64)
+def _narrowest(depth: Vector, *, width: float) -> tuple[float, float]:
+    """The slope of the narrowest strip that holds all depths over their numbers, and the strip's width; right where
+    that is at most `width`. The width is convex in the slope, so halving by thirds finds it."""
+    number = np.arange(len(depth))
+    middle, reach = (depth[-1] - depth[0]) / number[-1], width / number[-1]
+    low, high = middle - reach, middle + reach
+    for _ in range(60):
+        first, second = low + (high - low) / 3, high - (high - low) / 3
+        if np.ptp(depth - first * number) <= np.ptp(depth - second * number):
+            high = second
+        else:
+            low = first
+    return float(low + high) / 2, float(np.ptp(depth - (low + high) / 2 * number))
 
 
 def _volume_grid(stack: Sequence[Plane], step: Vector) -> Grid:

@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from septum.errors import FormatError
 from septum.io.decoded import Decoded, check_bytes, check_size, collapse_grey, native, pick_frame, smallest_integer
 from septum.io.dicom.arrange import Layout, arrange
 from septum.io.dicom.planes import Plane
-from septum.io.dicom.series import Series, dicom_files, is_dicom_file, scan
+from septum.io.dicom.series import Series, dicom_files, is_dicom_file, scan, strays
 from septum.io.safe import reading
 
 _RGB = ("red", "green", "blue")
@@ -112,13 +113,7 @@ def _private(path: Path) -> Iterator[None]:
 
 def _layout(path: Path, axes: str | None) -> tuple[Series, Layout, list[str]]:
     folder, choice = split_choice(path)
-    files = list(dicom_files(folder)) if folder.is_dir() else [folder]
-    if not files:
-        inside = [sub.name for sub in sorted(folder.iterdir()) if is_dicom_folder(sub)]
-        hint = f"give one of the folders in it ({', '.join(inside[:5])})" if inside else "give a file or such a folder"
-        raise FormatError(f"{folder} must hold image files, it is a folder without DICOM; {hint}")
-    if not all(is_dicom_file(file) for file in files):
-        raise FormatError(f"{path} must be a DICOM file, its signature is missing; it is of another format or damaged")
+    files, doubts = _files_of(path, folder)
     series, others = scan(files)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
     if not series:
@@ -131,7 +126,27 @@ def _layout(path: Path, axes: str | None) -> tuple[Series, Layout, list[str]]:
     layout = arrange(folder.name, chosen, axes=axes)
     if axes is not None:
         _check_axes(path, axes, layout=layout)
-    return chosen, layout, notes
+    return chosen, replace(layout, doubts=(*layout.doubts, *doubts)), notes
+
+
+def _files_of(path: Path, folder: Path) -> tuple[list[Path], list[str]]:
+    """The DICOM files of a folder, or the one file; and a doubt where empty files lie among them."""
+    files = list(dicom_files(folder)) if folder.is_dir() else [folder]
+    if not files:
+        inside = [sub.name for sub in sorted(folder.iterdir()) if is_dicom_folder(sub)]
+        hint = f"give one of the folders in it ({', '.join(inside[:5])})" if inside else "give a file or such a folder"
+        raise FormatError(f"{folder} must hold image files, it is a folder without DICOM; {hint}")
+    if not all(is_dicom_file(file) for file in files):
+        raise FormatError(f"{path} must be a DICOM file, its signature is missing; it is of another format or damaged")
+    called, empty = strays(folder) if folder.is_dir() else ([], [])
+    if called:
+        raise FormatError(
+            f"{called[0]} must be a DICOM file as its name says, its signature is missing; it is empty, damaged or of "
+            "another format: copy it again from its source, or remove it"
+        )
+    if not empty:
+        return files, []
+    return files, [f"{len(empty)} empty files lie among the slices, such as {empty[0].name}: is the series complete?"]
 
 
 def _choose(folder: Path, series: list[Series], *, choice: int | None) -> Series:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from septum.errors import FormatError
 from septum.io.dicom.planes import Plane, planes_of, read_header
 from septum.io.naming import DICOM, suffix
 
@@ -74,10 +75,28 @@ def dicom_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def strays(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Files among slices that are no DICOM: those that are called so, and empty ones without a suffix.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "7.dcm").touch()
+    ...     Path(folder, "IM0008").touch()
+    ...     [[path.name for path in found] for found in strays(Path(folder))]
+    [['7.dcm'], ['IM0008']]
+    """
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    called = [path for path in files if suffix(path) in DICOM and not is_dicom_file(path)]
+    return called, [path for path in files if not path.suffix and not path.stat().st_size]
+
+
 def scan(files: Sequence[Path]) -> tuple[list[Series], dict[str, int]]:
     """Sort files into series; also count the objects that are no images, by modality.
 
     A series whose planes differ in size or orientation (a scout among the slices) is split.
+
+    Raises:
+        FormatError: a file whose header is damaged, or an image whose header is cut off before its size.
 
     >>> scan([])
     ([], {})
@@ -88,6 +107,7 @@ def scan(files: Sequence[Path]) -> tuple[list[Series], dict[str, int]]:
         header = read_header(path)
         modality = str(header.get("Modality", "") or "")
         if modality in _NO_IMAGE or not header.get("Rows") or not header.get("Columns"):
+            _check_whole(path, header, modality=modality)
             others[modality or "object"] = others.get(modality or "object", 0) + 1
             continue
         for plane in planes_of(path, header):
@@ -100,6 +120,19 @@ def scan(files: Sequence[Path]) -> tuple[list[Series], dict[str, int]]:
     series = [_series(key[0], members) for key, groups in found.items() for members in groups]
     series.sort(key=lambda one: (one.number, one.modality, one.uid, -len(one.planes)))
     return series, others
+
+
+def _check_whole(path: Path, header: Any, *, modality: str) -> None:
+    """Raise where an object without a size is an image that was cut off: it must not pass for one without an image."""
+    from pydicom.uid import UID
+
+    meta = getattr(header, "file_meta", {})
+    kind = UID(str(header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")).name
+    if modality not in _NO_IMAGE and (not kind or kind.endswith("Image Storage")):
+        raise FormatError(
+            f"{path} must be complete DICOM, but its header ends before the size of its image; "
+            "it is truncated: copy it again from its source"
+        )
 
 
 def _series(uid: str, members: list[tuple[Plane, Any]]) -> Series:

@@ -10,7 +10,7 @@ must become one foreground class, or the network would get a class per nucleus. 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from septum.errors import ConfigError, DatasetError
 from septum.geometry import LabelMap
 from septum.geometry.class_maps import class_type, ignore_class
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_labels
+from septum.workflows.data.grey import grey_edges, is_picture, value_counts
 from septum.workflows.data.regions import Region, region_members, region_names
 from septum.workflows.runs.failures import Failures, listed
 
@@ -210,82 +211,26 @@ def _short(values: Sequence[int]) -> str:
 class LabelSummary:
     """What one label map holds: samples per value, and whether its values look like ids or like antialiasing.
 
-    `touching` is the share of values that touch another value than background (1.0 for fewer than 10 values).
+    `touching` is the share of values that touch another value than background (1.0 for fewer than 10 values);
+    `picture`: whether it is a grey picture or a map of probabilities.
     """
 
     case: str
     counts: Mapping[int, int]
     touching: float
     grey_edges: tuple[int, ...]
+    picture: bool = False
 
 
 def summarise_labels(case: str, labels: LabelMap, *, background: int = 0) -> LabelSummary:
     """One pass over a label map for `infer_classes` and the doctor."""
-    values, counts = _value_counts(labels.array)
+    values, counts = value_counts(labels.array)
     table = dict(zip(values.tolist(), counts.tolist(), strict=True))
     if len(values) < 5:
         return LabelSummary(case, table, 1.0, ())
-    grey = _grey_edges(labels.array, values, counts=counts)
+    grey = grey_edges(labels.array, values, counts=counts)
     touching = _touching(labels.array, background) if len(values) >= 10 and not grey else 1.0
-    return LabelSummary(case, table, touching, grey)
-
-
-def _value_counts(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The values of an integer array, sorted, and how often each occurs; counts instead of sorting where it can."""
-    if not array.size:
-        return np.empty(0, array.dtype), np.empty(0, np.int64)
-    low, span = int(array.min()), int(array.max()) - int(array.min()) + 1
-    if span > 1 << 16:
-        values, found = np.unique(array, return_counts=True)
-        return values, found.astype(np.int64)
-    flat, counts = array.reshape(-1), np.zeros(span, dtype=np.int64)
-    for start in range(0, flat.size, _CHUNK):
-        counts += np.bincount(flat[start : start + _CHUNK].astype(np.int64) - low, minlength=span)
-    present = np.flatnonzero(counts)
-    return present + low, counts[present]
-
-
-def _grey_edges(array: NDArray[Any], values: NDArray[Any], *, counts: NDArray[Any]) -> tuple[int, ...]:
-    """In-between values that interpolation or JPEG left along the edges between the true ones; else `()`.
-
-    Samples of a class or of an object lie together, however small it is. In-between values are scattered (most of their
-    samples have no neighbour of the same value along the last two axes), or they are steps (most of their samples have
-    a smaller value on one side and a larger one on the other). A mask counts as antialiased when such values outnumber
-    the others and hold less than a third of all samples.
-    """
-    alone, step = _alone_and_steps(array)
-    between = 2 * _counts_where(array, alone, values=values) > counts
-    between |= 10 * _counts_where(array, step, values=values) > 7 * counts
-    n_between, samples = int(between.sum()), int(counts[between].sum())
-    if n_between < 3 or 2 * n_between <= len(values) or 3 * samples > counts.sum() or between.all():
-        return ()
-    low, high = int(values[~between].min()), int(values[~between].max())
-    if not ((values[between] > low) & (values[between] < high)).any():
-        return ()
-    return tuple(int(v) for v in values[between])
-
-
-def _alone_and_steps(array: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Samples that differ from all neighbours along the last two axes, and those that lie between two of them."""
-    alone, step = np.ones(array.shape, dtype=bool), np.zeros(array.shape, dtype=bool)
-    for axis in range(max(0, array.ndim - 2), array.ndim):
-        before = tuple(slice(None, -1) if a == axis else slice(None) for a in range(array.ndim))
-        after = tuple(slice(1, None) if a == axis else slice(None) for a in range(array.ndim))
-        middle = tuple(slice(1, -1) if a == axis else slice(None) for a in range(array.ndim))
-        differs, rises = array[before] != array[after], array[before] < array[after]
-        alone[before] &= differs
-        alone[after] &= differs
-        falls = differs & ~rises
-        step[middle] |= (rises[before] & rises[after]) | (falls[before] & falls[after])
-    return alone, step
-
-
-def _counts_where(array: NDArray[Any], where: NDArray[np.bool_], *, values: NDArray[Any]) -> NDArray[np.int64]:
-    """For each value: how many of its samples lie where the mask is true."""
-    found, counts = _value_counts(array[where])
-    result = np.zeros(len(values), dtype=np.int64)
-    result[np.searchsorted(values, found)] = counts
-    return result
+    return LabelSummary(case, table, touching, grey, not grey and is_picture(labels.array))
 
 
 def _touching(array: NDArray[Any], background: int) -> float:
@@ -384,6 +329,9 @@ def _class_map(dataset: Dataset, total: Counter[int], *, seen: list[int], backgr
     notes: tuple[str, ...] = (f"declared but absent from the labels: {', '.join(absent)}",) if absent else ()
     if not declared and len(values) > 1 and values != list(range(1, len(values) + 1)) and background == 0:
         notes += (f"label values {_short(values)} become classes 1 to {len(values)}; predictions carry the values",)
+    notes += tuple(
+        f"{said} If so, pass --instances (or --foreground)" for said in [perhaps_ids(values, declared)] if said
+    )
     if not declared and len(values) >= _MANY:
         notes += (f"{len(values)} label values are taken as classes; pass --foreground if they are ids of objects",)
     names = [declared.get(v, "foreground" if len(values) == 1 else f"label {v}") for v in values]
@@ -391,6 +339,23 @@ def _class_map(dataset: Dataset, total: Counter[int], *, seen: list[int], backgr
     first = dataset.label_names.get(background, "background")
     regions = tuple(region for region in dataset.regions if background not in region.values)
     return ClassMap((background, *values), (first, *names), dataset.ignore_value, False, counts, notes, regions)
+
+
+def perhaps_ids(values: Collection[int], declared: Collection[int]) -> str:
+    """A sentence where values that are taken for classes look as if they numbered objects, otherwise nothing.
+
+    Classes are counted from 1 and few programs give them more than 8 bits; a value far beyond the others is what is
+    left of a count of objects.
+
+    >>> perhaps_ids([1, 2, 3, 4, 300], [])
+    'label values [1, 2, 3, 4, 300] are taken for classes: objects?'
+    >>> perhaps_ids([1, 2, 4], []), perhaps_ids([205, 420, 500], []), perhaps_ids([1, 255], [])
+    ('', '', '')
+    """
+    counted = sorted(set(values) - {255, 65535})
+    if declared or len(counted) < 3 or counted[0] > 3 or counted[-1] <= max(20, 4 * len(counted)):
+        return ""
+    return f"label values {_short(sorted(values))} are taken for classes: objects?"
 
 
 def _refuse_grey(summaries: Sequence[LabelSummary]) -> None:
@@ -401,6 +366,8 @@ def _refuse_grey(summaries: Sequence[LabelSummary]) -> None:
                 f"{summary.grey_edges[len(summary.grey_edges) // 2]} along the edges in case {summary.case} "
                 "(antialiased, or saved as JPEG); run `septum doctor DATASET --fix OUT`"
             )
+        if summary.picture:
+            raise DatasetError(picture_message(f"the labels of case {summary.case}", len(summary.counts)))
 
 
 def _ids_reason(dataset: Dataset, summaries: Sequence[LabelSummary], *, background: int) -> str:
@@ -426,6 +393,15 @@ def _ids_reason(dataset: Dataset, summaries: Sequence[LabelSummary], *, backgrou
     if len(union) >= max(50, 5 * largest):
         return "hardly any value occurs in two images"
     return ""
+
+
+def picture_message(what: str, values: int) -> str:
+    """What to say of a grey picture that stands where labels should."""
+    return (
+        f"{what} must hold label values, got a grey picture with {values} values: an image, or a map of probabilities "
+        "of 8 bits; cut such a map at half of its largest value for a mask, or measure it beside masks with "
+        "`septum evaluate --probabilities`"
+    )
 
 
 def from_zero(labels: NDArray[Any], background: int) -> NDArray[Any]:

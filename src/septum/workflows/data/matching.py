@@ -35,12 +35,16 @@ def match_stems(images: Iterable[str], labels: Iterable[str]) -> Match:
 
     Equal stems first; what remains is matched by the first of these keys that is unique on both sides and finds an
     image for every remaining label: the stem without words such as `mask`, all numbers in the stem, numbers that stand
-    alone, the first word (only where there is no number at all).
+    alone, the first word (only where there is no number at all). One file that does not belong keeps no others from
+    their partners: where no key fits all, the first that fits all labels but one (or a tenth of many, at least three
+    pairs in any case) is taken, and the others are orphans.
 
     >>> match_stems(["21_training", "22_training"], ["21_manual1", "22_manual1"]).pairs
     {'21_manual1': '21_training', '22_manual1': '22_training'}
     >>> match_stems(["heart_118"], ["heart_281"]).orphans
     ('heart_281',)
+    >>> match_stems(["a1_img", "a2_img", "a3_img"], ["a1_ann", "a2_ann", "a3_ann", "legend"]).orphans
+    ('legend',)
     """
     image_set, label_list = set(images), list(labels)
     pairs = {label: label for label in label_list if label in image_set}
@@ -48,23 +52,22 @@ def match_stems(images: Iterable[str], labels: Iterable[str]) -> Match:
     free = sorted(image_set - set(pairs.values()))
     if not left:
         return Match(pairs, "", ())
-    for rule, key in _KEYS:
-        found = _match_by(key, free, labels=left)
-        if found is not None:
-            return Match(pairs | found, rule, ())
+    for spared in (0, max(1, len(left) // 10)):
+        for rule, key in _KEYS:
+            found = _match_by(key, free, labels=left)
+            orphans = tuple(label for label in left if label not in found)
+            if not orphans or (len(found) >= 3 and len({key(label) or label for label in orphans}) <= spared):
+                return Match(pairs | found, rule, orphans)
     return Match(pairs, "", tuple(left))
 
 
-def _match_by(key: Callable[[str], Hashable], images: list[str], *, labels: list[str]) -> dict[str, str] | None:
-    """Pairs by equal keys, or `None` unless every label has a key, no key occurs twice, and each finds an image."""
+def _match_by(key: Callable[[str], Hashable], images: list[str], *, labels: list[str]) -> dict[str, str]:
+    """Pairs by keys that are equal, not empty, and occur once on either side."""
     label_keys = {label: key(label) for label in labels}
     image_keys = [(key(image), image) for image in images]
-    counts = Counter(k for k, _ in image_keys)
+    counts, wanted = Counter(k for k, _ in image_keys), Counter(label_keys.values())
     by_key = {k: image for k, image in image_keys if k and counts[k] == 1}
-    keys = list(label_keys.values())
-    if len(set(keys)) != len(keys) or not all(k and k in by_key for k in keys):
-        return None
-    return {label: by_key[k] for label, k in label_keys.items()}
+    return {label: by_key[k] for label, k in label_keys.items() if wanted[k] == 1 and k in by_key}
 
 
 def _without_words(stem: str) -> str:

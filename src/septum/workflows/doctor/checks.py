@@ -1,4 +1,4 @@
-"""What can be wrong with a case, one small function for each, and what can be wrong with the cases together.
+"""What can be wrong with a case, one small function for each; what can be wrong with cases together is in `cohort`.
 
 One insight: a case is opened once, and what must be compared between cases is boiled down to a few numbers and two
 hashes (`Facts`), so a data set of any size is examined in the memory of one case.
@@ -7,8 +7,8 @@ hashes (`Facts`), so a data set of any size is examined in the memory of one cas
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,7 @@ def facts_of(opened: Opened) -> Facts:
         pixel_hash(image.array),
         label_hash,
         counts,
-        bool(summary and summary.grey_edges),
+        bool(summary and (summary.grey_edges or summary.picture)),
     )
 
 
@@ -135,7 +135,8 @@ def check_geometry(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
     relation, distance = compare_grids(image, labels)
     case = opened.case.id
     if relation == "shape":
-        yield _shape_finding(case, image, labels=opened.labels)
+        turned = any("EXIF" in note for note in opened.image.notes) and image.shape == labels.shape[::-1]
+        yield _raw_pixels(case, image) if turned else _shape_finding(case, image, labels=opened.labels)
     elif relation == "reoriented":
         message = f"the image's axes run {image.orientation}, the labels' {labels.orientation}"
         mend = "reorient the labels as the image; --fix does so without loss"
@@ -158,10 +159,30 @@ def check_geometry(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
         yield Finding(case, "note", "geometry-rounding", message, mend, fixable=True)
 
 
+def _raw_pixels(case: str, image: Grid) -> Finding:
+    message = f"the photo is {image.shape} when it is turned as its EXIF mark says, and its labels fit the raw pixels"
+    return Finding(case, "error", "unturned-labels", message, f"{_TURN}; do not mirror or transpose them")
+
+
+def check_turned(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
+    """Photos that were turned by their EXIF mark where the shape cannot tell whether the labels were, too."""
+    said = next((note for note in opened.image.notes if "EXIF" in note), "")
+    if not said or opened.labels is None or opened.labels.grid.shape != opened.image.grid.shape:
+        return
+    sideways = re.search(r"orientation \([5-8]\)", said)
+    if not sideways or len(set(opened.image.grid.shape)) == 1:
+        yield Finding(
+            opened.case.id, "warning", "photo-turned", said, f"look at one overlay; where it does not fit, {_TURN}"
+        )
+
+
 def _plain(opened: Opened) -> bool:
     """Whether the labels are in a format that holds no position anyway."""
     label = opened.case.label
     return label is not None and label.path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
+
+
+_TURN = "turn the labels as the mark turns the photo, or remove the mark from the photo"
 
 
 def _shape_finding(case: str, image: Grid, *, labels: LabelMap) -> Finding:
@@ -209,6 +230,10 @@ def check_values(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
         message = f"{len(summary.grey_edges)} values between {low} and {high} lie along edges: antialiased, or JPEG"
         mend = "save masks without antialiasing as PNG; --fix gives each such sample the nearest true value"
         yield Finding(case, "error", "antialiased", message, mend, fixable=True)
+    if summary.picture:
+        message = f"the labels are a grey picture with {len(seen)} values: an image, or a map of probabilities"
+        yield Finding(case, "error", "grey-picture", message, "cut a map at half of its largest value, or draw labels")
+        return
     stray = sorted(seen - set(dataset.label_names) - {0}) if dataset.label_names else []
     if stray and not summary.grey_edges:
         shown = ", ".join(f"{v} ({summary.counts[v]} samples)" for v in stray[:6])
@@ -225,158 +250,6 @@ CASE_CHECKS: tuple[Callable[[Opened, Dataset], Iterator[Finding]], ...] = (
     check_finite,
     check_constant,
     check_geometry,
+    check_turned,
     check_values,
-)
-
-
-def check_duplicates(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
-    """One picture under two names, with one mask or with two, and one mask under two pictures."""
-    for group in _grouped(facts, lambda f: f.image_hash).values():
-        yield from _conflicts(group)
-        for other in group[1:]:
-            first = group[0]
-            if not (first.label_hash and other.label_hash and first.label_hash != other.label_hash):
-                message = f"the image equals that of {first.case}: a random split would test on training images"
-                mend = "remove one of them; --fix keeps the first, or the one with labels"
-                kept = other.case if other.label_hash and not first.label_hash else first.case
-                left = first.case if kept == other.case else other.case
-                yield Finding(left, "warning", "duplicate-image", message, mend, fixable=True)
-    labelled = [f for f in facts if f.label_hash and len(f.counts) > 1]
-    for group in _grouped(labelled, lambda f: f.label_hash).values():
-        for other in group[1:]:
-            if other.image_hash != group[0].image_hash:
-                message = f"the labels equal those of {group[0].case}, but the images differ"
-                mend = (
-                    "two pictures of one thing (then give both one group in a table), or one carries the other's mask: "
-                    "look at both"
-                )
-                yield Finding(other.case, "warning", "duplicate-labels", message, mend)
-
-
-def _conflicts(group: Sequence[Facts]) -> Iterator[Finding]:
-    """One picture with several masks: which is right cannot be known, so every one of them is named."""
-    labelled = [f for f in group if f.label_hash]
-    if len({f.label_hash for f in labelled}) < 2:
-        return
-    names = [f.case for f in labelled]
-    for fact in labelled:
-        others = ", ".join(name for name in names if name != fact.case)
-        message = f"the image equals that of {others}, but the labels differ"
-        yield Finding(fact.case, "error", "duplicate-conflict", message, f"keep the right one of {', '.join(names)}")
-
-
-def _grouped(facts: Sequence[Facts], key: Callable[[Facts], str]) -> dict[str, list[Facts]]:
-    groups: dict[str, list[Facts]] = defaultdict(list)
-    for fact in facts:
-        groups[key(fact)].append(fact)
-    return {name: group for name, group in groups.items() if len(group) > 1}
-
-
-def check_alike(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
-    """Cases whose number of channels or of dimensions is not that of most."""
-    for code, what, value in (
-        ("channels-differ", "channels", lambda f: f.channels),
-        ("dimensions-differ", "dimensions", lambda f: len(f.shape)),
-    ):
-        counts = Counter(value(f) for f in facts)
-        if len(counts) < 2:
-            continue
-        usual = counts.most_common(1)[0][0]
-        if code == "channels-differ" and set(counts) == {1, 3}:
-            message = f"{counts[1]} images are grey and {counts[3]} have three channels"
-            mend = (
-                "nothing to do where the three are red, green and blue: grey is then read as equal red, green and blue"
-            )
-            yield Finding(ALL, "note", "grey-and-colour", message, mend)
-            continue
-        for fact in facts:
-            if value(fact) != usual:
-                message = f"the image has {value(fact)} {what}, most of the {len(facts)} have {usual}"
-                mend = "save all images alike, or make two data sets: one network takes one kind of image"
-                yield Finding(fact.case, "error", code, message, mend)
-
-
-def check_spacing(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
-    """Spacings in other units than most (micrometres for millimetres), and images that know no size."""
-    sized = [f for f in facts if f.unit == "mm"]
-    if sized and len(sized) < len(facts):
-        unsized = [f.case for f in facts if f.unit != "mm"]
-        message = f"{len(unsized)} of {len(facts)} images do not say how large a sample is (such as {unsized[0]})"
-        mend = "store the sample size in all of them, or resampling to one size is not possible"
-        yield Finding(ALL, "warning", "units-mixed", message, mend)
-    if len(sized) < 3:
-        return
-    usual = float(np.median([np.prod(f.spacing) ** (1 / len(f.spacing)) for f in sized]))
-    for fact in sized:
-        ratio = float(np.prod(fact.spacing) ** (1 / len(fact.spacing))) / usual
-        if not 1 / 30 < ratio < 30:
-            spacing = "×".join(f"{s:.4g}" for s in fact.spacing)
-            message = f"the spacing {spacing} mm is {ratio:.3g} times the usual one: perhaps another unit"
-            yield Finding(fact.case, "warning", "spacing-outlier", message, "correct the spacing in the file's header")
-
-
-def check_coding(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
-    """Masks that are 0/1 in some cases and 0/255 in others."""
-    binary = [f for f in facts if f.counts and not f.grey]
-    values = {f.case: set(f.counts) - {0, dataset.ignore_value} for f in binary}
-    if dataset.label_names or any(len(v) > 1 for v in values.values()):
-        return
-    usual = Counter(next(iter(v)) for v in values.values() if v).most_common()
-    if {value for value, _ in usual} != {1, 255}:
-        return
-    for case, found in values.items():
-        if found and found != {usual[0][0]}:
-            message = f"foreground is {next(iter(found))} here and {usual[0][0]} in {usual[0][1]} other cases"
-            mend = "use one value for one thing; --fix uses the more frequent one"
-            yield Finding(case, "error", "mixed-coding", message, mend, fixable=True)
-
-
-def check_polarity(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
-    """Two-valued masks whose background (0) is the smaller part, in the data set or in single cases."""
-    shares = {f.case: 1 - f.counts.get(0, 0) / sum(f.counts.values()) for f in facts if 0 < len(f.counts) <= 2}
-    if dataset.label_names or dataset.instances or len(shares) < len([f for f in facts if f.counts]) or not shares:
-        return
-    usual = float(np.median(list(shares.values())))
-    if usual > 0.5:
-        top = Counter(v for f in facts for v in f.counts if v != 0).most_common(1)
-        message = f"the labels are mostly foreground ({usual:.0%} is not 0): perhaps 0 marks the object"
-        mend = f"if {top[0][0]} is the background, pass --background {top[0][0]}; otherwise nothing to do"
-        yield Finding(ALL, "warning", "mostly-foreground", message, mend)
-        return
-    for case, share in shares.items():
-        if share > 0.5 and usual < 0.2:
-            message = f"{share:.0%} of the labels are foreground, usually {usual:.0%}: perhaps inverted here"
-            yield Finding(case, "warning", "inverted", message, "look at the mask; exchange its two values if need be")
-
-
-def check_rare_classes(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
-    """Classes that one labelled case alone holds: they can be learnt or measured, not both."""
-    labelled = [fact for fact in facts if fact.counts and not fact.grey]
-    where: dict[int, list[str]] = {}
-    for fact in labelled:
-        for value in (set(dataset.label_names) or set(fact.counts)) & set(fact.counts) - {0, dataset.ignore_value}:
-            where.setdefault(value, []).append(fact.case)
-    if all(len(set(fact.counts) - {0, dataset.ignore_value}) < 2 for fact in labelled):
-        return  # one value per case: another coding of the same class, rather than a class of its own
-    if dataset.instances or len(labelled) < 3 or len(where) > MOST_CLASSES:
-        return
-    for value, cases in sorted(where.items()):
-        if len(cases) == 1 and len(where) > 1:
-            name = dataset.label_names.get(value, f"label {value}")
-            message = f"{name} occurs in this case only, of {len(labelled)} with labels"
-            mend = "annotate it in a second case: with one it can be learnt or measured, not both"
-            yield Finding(cases[0], "warning", "rare-class", message, mend)
-
-
-MOST_CLASSES = 12
-"""With more values than this they may be ids of objects, of which each occurs once."""
-
-
-DATASET_CHECKS: tuple[Callable[[Sequence[Facts], Dataset], Iterator[Finding]], ...] = (
-    check_duplicates,
-    check_alike,
-    check_spacing,
-    check_coding,
-    check_polarity,
-    check_rare_classes,
 )

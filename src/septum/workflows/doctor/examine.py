@@ -22,13 +22,13 @@ from septum.workflows.data.load import load_dataset
 from septum.workflows.doctor.checks import (
     ALL,
     CASE_CHECKS,
-    DATASET_CHECKS,
     SEVERITIES,
     Facts,
     Finding,
     Opened,
     facts_of,
 )
+from septum.workflows.doctor.cohort import DATASET_CHECKS
 from septum.workflows.doctor.patients import check_patients
 from septum.workflows.doctor.soft import NEAR, harden, is_one_mask
 from septum.workflows.runs.failures import Failures

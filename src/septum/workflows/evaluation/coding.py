@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from septum.errors import DatasetError
 from septum.metrics import Counts, JointTable, dice
 from septum.workflows.data.cases import UNANNOTATED, Dataset
-from septum.workflows.data.classes import ClassMap, LabelSummary, _narrow, classes_from
+from septum.workflows.data.classes import ClassMap, LabelSummary, _narrow, classes_from, perhaps_ids
 from septum.workflows.data.regions import painted
 from septum.workflows.evaluation.pairs import Measured
 from septum.workflows.runs.words import some
@@ -110,6 +110,7 @@ def decide_coding(
         notes.append(f"The background value {background} occurs in no mask: every voxel is scored. Check --background.")
     names: dict[int, str] = {}
     merged = bool(foreground)
+    said = perhaps_ids(expected, dataset.label_names) if foreground is None else ""
     if expected:
         summaries = [_recoded(m.summary, recode) for m in measured]
         classes = classes_from(dataset, summaries, background=background, foreground=foreground)
@@ -120,6 +121,7 @@ def decide_coding(
         return Coding(background, ignore, value, recode, {value: "foreground"}), notes
     if expected and classes.regions:
         return _of_regions(classes, predicted, notes=notes)
+    notes += [f"{said[0].upper()}{said[1:]} If so, pass --foreground or --instances."] if said else []
     notes += _one_sided(expected, predicted, names=names)
     labels = {value: names.get(value, f"label {value}") for value in sorted({*names, *predicted})}
     if len(labels) == 1:

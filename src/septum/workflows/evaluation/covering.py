@@ -59,6 +59,24 @@ def cover(reference: LabelMap, prediction: LabelMap, *, background: int) -> Cove
     return Covered(padded(reference, grid, start=start, background=background), moved, start, outside, missed)
 
 
+def on_the_plane(prediction: LabelMap, reference: Grid) -> LabelMap | None:
+    """The prediction on the reference's grid where one of them is a volume of one slice and the other its plane.
+
+    Their sizes must agree where both are known, to within 1 %; the place of a plane in space is rarely stored and does
+    not count. None where this is not so.
+    """
+    own = prediction.grid
+    if reference.ndim == 2 and own.shape == (1, *reference.shape):
+        array, sizes = prediction.array[0], (own.spacing[1:], reference.spacing)
+    elif own.ndim == 2 and reference.shape == (1, *own.shape):
+        array, sizes = prediction.array[None], (own.spacing, reference.spacing[1:])
+    else:
+        return None
+    if own.unit == reference.unit == "mm" and not np.allclose(*sizes, rtol=0.01):
+        return None
+    return LabelMap(array, reference, prediction.names, prediction.notes)
+
+
 def padded(labels: LabelMap, grid: Grid, *, start: tuple[int, ...], background: int) -> LabelMap:
     """Labels on a larger `grid` of their lattice that begins at `start` (in their samples); background around them."""
     if grid.shape == labels.grid.shape:

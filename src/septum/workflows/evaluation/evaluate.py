@@ -257,6 +257,9 @@ def _decide(
                 f"neighbour), for example {resampled[0]}."
             )
             notes += beyond_the_edges(measured, whose)
+        flat = [m.case.id for m in measured if m.flat]
+        if flat:
+            notes.append(f"{len(flat)} volumes of one slice were compared with their planes, for example {flat[0]}.")
     return unite(codings), notes
 
 

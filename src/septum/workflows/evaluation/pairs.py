@@ -20,13 +20,14 @@ from septum.geometry import Grid, LabelMap
 from septum.geometry.resample import resample_labels
 from septum.metrics import JointTable, joint_table
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, Source, load_labels
-from septum.workflows.data.classes import LabelSummary, summarise_labels
+from septum.workflows.data.classes import LabelSummary, picture_message, summarise_labels
 from septum.workflows.data.declared import Declared, declare, declared_labels
 from septum.workflows.data.folders import LABEL_FOLDERS
+from septum.workflows.data.grey import is_picture
 from septum.workflows.data.load import load_dataset
 from septum.workflows.data.masks import _has_images_beside, is_plain, mask_cases
 from septum.workflows.data.matching import match_stems
-from septum.workflows.evaluation.covering import cover, padded
+from septum.workflows.evaluation.covering import cover, on_the_plane, padded
 from septum.workflows.runs.failures import Failed, attempt
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.runs.words import some
@@ -52,6 +53,7 @@ class Measured:
     resampled: bool = False
     outside: int = 0
     missed: int = 0
+    flat: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Opened:
     """Both sides of a pair; `difference` says how their grids differ (empty where they do not, or where the prediction
     was `resampled` onto the reference's lattice, which then begins at sample `start` of the reference's file).
 
-    `outside` and `missed` count marked samples of the prediction beyond the reference's edges, and the reverse.
+    `outside` and `missed` count marked samples of the prediction beyond the reference's edges, and the reverse. `flat`:
+    one side was a volume of one slice, the other its plane.
     """
 
     reference: LabelMap
@@ -69,6 +72,7 @@ class Opened:
     start: tuple[int, ...] = ()
     outside: int = 0
     missed: int = 0
+    flat: bool = False
 
 
 def reference_cases(path: Path, axes: str | None) -> Dataset:
@@ -145,6 +149,9 @@ def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> Ope
         background: the value of the background on both sides.
     """
     reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
+    plane = on_the_plane(prediction, reference.grid)
+    if plane is not None:
+        return Opened(reference, plane, flat=True)
     difference = grid_difference(reference.grid, prediction.grid)
     if not difference or not resample or reference.grid.ndim != prediction.grid.ndim:
         return Opened(reference, prediction, difference)
@@ -189,21 +196,26 @@ def _same_view(reference: Grid, shape: tuple[int, ...]) -> Grid:
 
 @dataclass(frozen=True)
 class Apart:
-    """Stands where a pair would be measured: how its grids differ."""
+    """Stands where a pair would be measured: how its grids differ, and whether resampling could help."""
 
     difference: str
+    alike: bool
 
 
 def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | Apart:
     """Read and count a pair; how its grids differ where they do."""
     opened = read_pair(pair, resample=resample, background=background)
     if opened.difference:
-        return Apart(opened.difference)
+        return Apart(opened.difference, opened.reference.grid.ndim == opened.prediction.grid.ndim)
     reference = opened.reference
     table = joint_table(reference.array, opened.prediction.array)
+    if np.unique(table.prediction).size > np.unique(table.reference).size and is_picture(opened.prediction.array):
+        raise DatasetError(picture_message(pair.prediction.path.name, np.unique(table.prediction).size))
     summary = _summary(pair, reference, table=table, background=background)
     grid, counted = reference.grid, table.without(UNANNOTATED)
-    return Measured(pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed)
+    return Measured(
+        pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed, flat=opened.flat
+    )
 
 
 def count_pairs(
@@ -228,11 +240,13 @@ def count_pairs(
         on_progress=on_progress,
         should_stop=should_stop,
     )
-    refused = [f"{p.case.id} ({one.difference})" for p, one in zip(pairs, found, strict=True)
-               if isinstance(one, Apart)]  # fmt: skip
-    if refused:
+    apart = [(pair.case.id, one) for pair, one in zip(pairs, found, strict=True) if isinstance(one, Apart)]
+    if apart:
+        refused = [f"{case} ({one.difference})" for case, one in apart]
         mend = "check that they belong together"
-        if not resample:
+        if not all(one.alike for _, one in apart):
+            mend += ": planes and volumes are not compared, but for volumes of one slice with pixels of the same size"
+        elif not resample:
             mend += ", then resample the predictions with --resample (`resample_labels` in Python)"
         raise GeometryError(
             f"cannot compare: reference and prediction lie on different grids in {len(refused)} of {len(pairs)} cases: "
