@@ -110,7 +110,7 @@ def watched(browser: Any, server: Server, *, allow: tuple[str, ...] = ()) -> Ite
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    for _ in range(240):
+    for _ in range(720):
         if process.poll() is not None:
             pytest.fail(f"the server ended at once: {log.read_text()}")
         try:
@@ -118,4 +118,4 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
                 return
         except (urllib.error.URLError, TimeoutError):
             time.sleep(0.25)
-    pytest.fail(f"the server did not answer within a minute: {log.read_text()}")
+    pytest.fail(f"the server did not answer within three minutes: {log.read_text()}")

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from septum.errors import Cancelled, ConfigError, SeptumError
-from septum.interactive.marks.livewire import live_wire
 from septum.interactive.slices.held_out import leave_one_slice_out
 from septum.interactive.tool import Change
 from septum.interactive.tools import find_tool
@@ -100,7 +99,7 @@ def run(
         options |= _drawn(case, options["axis"])
     function = step.tool.function
     if step.tool.name == "live-wire" and not options["filled"]:
-        function = _path_alone
+        function = _path_of(case)
     try:
         with case.lock:
             case.used = time.monotonic()
@@ -224,9 +223,14 @@ def _model(project: Project, name: Any) -> str:
     return str(project.models / str(name))
 
 
-def _path_alone(image: Any, labels: Any, **given: Any) -> Change:
+def _path_of(case: OpenCase) -> Callable[..., Change]:
     """The live-wire's path on empty labels: it is shown where the label is set already, too."""
-    return live_wire(image, np.zeros(labels.shape, np.uint8), **given)
+    names = ("spacing", "sigma_mm", "region", "label")
+
+    def path(image: Any, labels: Any, *, points: Any, axis: int = 0, **given: Any) -> Change:
+        return case.wires.path(image, points, axis=axis, **{name: given[name] for name in names if name in given})
+
+    return path
 
 
 @lru_cache(maxsize=2)

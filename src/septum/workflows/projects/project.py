@@ -119,8 +119,9 @@ class Project:
             ConfigError: values that occur twice, or too many.
             FormatError: the file cannot be written.
         """
-        self.facts = replace(self.facts, labels=tuple(labels))
-        write_facts(self.folder, self.facts)
+        changed = replace(self.facts, labels=tuple(labels))
+        write_facts(self.folder, changed)
+        self.facts = changed
 
     def close(self) -> None:
         """Give the database back."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 from tests.server.conftest import PAGE
-from tests.server.test_edits import labels, stroke
+from tests.server.routes.test_edits import labels, stroke
 
 from septum.workflows.editing.script import tools as every_tool
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 from tests.server.conftest import PAGE
-from tests.server.test_edits import labels
-from tests.server.test_tools import seen
+from tests.server.routes.test_edits import labels
+from tests.server.routes.test_tools import seen
 
 from septum import io
 from septum.workflows.pipelines.pipeline import read_pipeline
