@@ -20,7 +20,7 @@ SOURCE = Path(septum.__file__).parent
 POSITIONAL = 2
 IN_ALL = 7
 
-COMPILED = ("compiled", "njit", "in_order")
+COMPILED = ("compiled", "in_order", "njit")
 """Decorators of kernels: numba calls them by place."""
 
 FOREIGN = {"__exit__", "forward", "backward"}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import Spacing, spacing_mm
+from septum.geometry.arrays import spacing_mm
 from septum.interactive.marks.livewire import LiveWire
 from septum.interactive.tool import Box, Change, points_inside
 
@@ -32,7 +32,7 @@ class Wires:
         self._lock = threading.Lock()
 
     def path(
-        self, image: NDArray[Any], points: ArrayLike, *, axis: int, spacing: Spacing = None,
+        self, image: NDArray[Any], points: ArrayLike, *, axis: int, spacing: Sequence[float],
         sigma_mm: float | None = None, region: Box | None = None, label: int = 1,
     ) -> Change:  # fmt: skip
         """The open path through the points of one slice, as the labels of its box; errors as `live_wire`.
