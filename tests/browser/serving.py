@@ -54,7 +54,12 @@ def start(project: Path, *, port: int = 0) -> Server:
         process = subprocess.Popen(
             [*command, "--token", TOKEN], cwd=project.parent, stdout=file, stderr=file, env=dict(os.environ)
         )
-    _wait(process, port, log)
+    try:
+        _wait(process, port, log)
+    except BaseException:
+        process.kill()
+        process.wait(20)
+        raise
     return Server(project, port, process)
 
 
