@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
-.PHONY: setup fmt check test test-browser browser coverage mutants bench docs serve demo release clean
+.PHONY: setup fmt check test test-portable test-browser browser coverage mutants bench docs serve demo release clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,9 @@ check: setup
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/browser $(PYTEST_FLAGS)
+
+test-portable: setup
+	$(BIN)/python tools/portable.py $(PORTABLE_FLAGS)
 
 test-browser: setup browser
 	$(BIN)/pytest -m "long or not long" --need-browser tests/browser

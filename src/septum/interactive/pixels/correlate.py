@@ -1,8 +1,8 @@
 """The compiled loop that correlates rows with a short kernel, in one order of sums.
 
 The insight: a matrix product sums in an order that depends on the size of the block and on the processor, so that a
-block of an image would differ from the whole image. Here each output is the first tap times its sample, plus the
-second, and so on, whatever lies around it; eight taps a pass keep the outputs in the processor's registers.
+block of an image would differ from the whole one. Here each output is the first tap times its sample, plus the second,
+and so on, whatever lies around it; eight taps a pass keep the outputs in the processor's registers.
 """
 
 from __future__ import annotations
