@@ -41,6 +41,7 @@ from septum.workflows.model.settings import TrainSettings
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
 from septum.workflows.quality.reverse import dice_of
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training.begin import derive_plan
 from septum.workflows.training.train import train
 
@@ -180,7 +181,7 @@ def study(name: str, data: Path, version: str, folds: str, steps: int) -> dict[s
             plan=small_plan(folder, told), folds=division, precision="32-true", devices="cpu",
             steps=steps // 3 if division == "thirds" else steps, **told,
         ),
-        on_status=lambda status: None, on_note=print, should_stop=lambda: False,
+        hooks=Hooks(on_note=print),
     )  # fmt: skip
     result = predict(
         folder / f"model-{version}", [folder / "test.csv"], output=folder / f"masks-{version}",

@@ -31,6 +31,7 @@ from septum.workflows.model.plan import plan_json
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.prediction import workflow
 from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training import train as training
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,9 +66,7 @@ def train(chosen: list[Path], model: Path, *, steps: int, seed: int, plan: Path 
         data,
         model,
         settings=TrainSettings(steps=steps, seed=seed, plan=plan, instances=True, patience=0),
-        on_status=lambda status: None,
-        on_note=print,
-        should_stop=lambda: False,
+        hooks=Hooks(on_note=print),
     )
     return (time.monotonic() - start) / 60
 

@@ -38,6 +38,7 @@ from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.live import PromptedModel
 from septum.workflows.prediction.predict import segment
 from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training.train import train as train_network
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,8 +146,7 @@ def train(name: str, steps: int) -> float:
             prompts=name == "prompted",
         ),
         on_status=lambda status: print(f"{name}: {status.step}/{status.steps} {status.loss:.3f}", file=sys.stderr),
-        on_note=lambda text: print(text, file=sys.stderr),
-        should_stop=lambda: False,
+        hooks=Hooks(on_note=lambda text: print(text, file=sys.stderr)),
     )
     return time.monotonic() - began
 

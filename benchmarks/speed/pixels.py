@@ -30,6 +30,7 @@ from sklearn.ensemble import RandomForestClassifier
 from benchmarks.record import record
 from septum import io
 from septum.interactive.pixels.features import FeatureSettings, filter_bank
+from septum.interactive.pixels.forest import ForestSettings
 from septum.interactive.pixels.live import LivePixels
 from septum.interactive.tool import UNMARKED
 
@@ -125,7 +126,7 @@ def run(reference: Plane, start: Plane, step: tuple[int, int]) -> Plane:
 
 def ours(image: Plane, seeds: Plane, *, keep: int | None = None) -> Plane:
     """Features, training and probabilities, from nothing."""
-    live = LivePixels(image, keep=keep)
+    live = LivePixels(image, forest=ForestSettings(keep=keep))
     live.update(seeds)
     return live.probabilities().argmax(axis=0)
 

@@ -40,6 +40,7 @@ plt.axis("off")
 # %%
 from septum import dice
 from septum.interactive.pixels.classifier import Example, train_classifier
+from septum.interactive.pixels.forest import ForestSettings
 
 
 def learn(seeds):
@@ -50,7 +51,7 @@ def learn(seeds):
         marks = np.full(mask.shape, -1)
         marks[::5, ::5] = mask[::5, ::5]
         examples.append(Example(image[None], marks))
-    return train_classifier(examples, trees=10, forecast=False)
+    return train_classifier(examples, forest=ForestSettings(trees=10), forecast=False)
 
 
 tests = [picture(seed) for seed in range(100, 110)]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum.errors import ConfigError, GeometryError, SeptumError, SessionError
 
 ENDED = ("done", "failed", "stopped")
+_AGAIN_S = (0.1, 0.3, 1.0)
 
 
 class RequestError(SeptumError):
@@ -103,6 +105,46 @@ class Workbench:
                 )
         return answer
 
+    def stroke(
+        self, case_id: str, start: Sequence[int], *, labels: ArrayLike, what: str = "stroke", axis: int | None = None
+    ) -> dict[str, Any]:
+        """Set the labels of a box, as one step that can be undone; the answer says what `changed`.
+
+        Args:
+            case_id: of the case.
+            start: first voxel of the box, in array order.
+            labels: integers of the box's shape; a voxel with a negative one stays as it is.
+            what: name in the history.
+            axis: of the slice that was drawn on, so that the slice counts as drawn; None finds it.
+
+        Raises:
+            GeometryError: labels that are no whole numbers, or of other axes than `start`.
+        """
+        given = np.asarray(labels)
+        if given.dtype.kind not in "iub" or given.ndim != len(start):
+            raise GeometryError(
+                f"labels must be integers of {len(start)} axes as start has, got {given.dtype} of {given.shape}"
+            )
+        self._number += 1
+        box = {"start": [int(n) for n in start], "stop": [int(n) + s for n, s in zip(start, given.shape, strict=True)]}
+        body = {
+            "client": self._page, "sequence": self._number, "what": what, "axis": axis, "box": box,
+            "runs": _runs(given.astype(np.int64), np.minimum(given.astype(np.int64), -1)),
+        }  # fmt: skip
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/edits", body=body)
+
+    def undo(self, case_id: str) -> dict[str, Any]:
+        """Take the newest step of a case back."""
+        facts = self.case(case_id)
+        body = {"client": self._page, "epoch": facts["epoch"], "revision": facts["revision"]}
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/undo", body=body)
+
+    def propose(self, case_id: str, name: str, **body: Any) -> dict[str, Any]:
+        """What a tool would change, as `preview`, `box` and `runs`, without changing it; see `tool`."""
+        return self._ask(
+            "POST", f"cases/{quote(case_id, safe='')}/tools/{quote(name, safe='')}", body={"client": self._page, **body}
+        )
+
     def tool(self, case_id: str, name: str, **body: Any) -> dict[str, Any]:
         """Run a tool and apply what it proposes: `tool("case-01", "margin", options={"distance_mm": 1.5})`."""
         self._number += 1
@@ -117,8 +159,13 @@ class Workbench:
         """Give the lease of a case back, so that others can edit it."""
         return self._ask("POST", f"cases/{quote(case_id, safe='')}/lease/release", body={"client": self._page})
 
-    def train(self, *, minutes: float = 2.0, **settings: Any) -> dict[str, Any]:
-        """Start a training on the annotated cases; the masks of the others are predicted after it."""
+    def train(self, *, minutes: float | None = 2.0, **settings: Any) -> dict[str, Any]:
+        """Start a training on the annotated cases; the masks of the others are predicted after it.
+
+        Args:
+            minutes: how long; None where `steps` is among the settings.
+            settings: of the job, such as `steps`, `network`, `prompts`, `predict`.
+        """
         return self._ask("POST", "jobs", body={"kind": "train", "minutes": minutes, **settings})
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -142,6 +189,15 @@ class Workbench:
         """Cases that wait for a person, the one that would help most first, with the reason."""
         found: list[dict[str, Any]] = self._ask("GET", "queue")["queue"]
         return found
+
+    def decide(self, case_id: str, decision: str) -> dict[str, Any]:
+        """Decide about the mask that was predicted for a case: `accept`, `correct` (it becomes a step) or `skip`.
+
+        Returns:
+            The `case` as it is then, and the `next` one of the queue.
+        """
+        body = {"client": self._page, "decision": decision}
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/decision", body=body)
 
     def _edit(
         self, case_id: str, start: int, *, stop: int, shape: tuple[int, ...], runs: list[int], what: str
@@ -169,6 +225,13 @@ class Workbench:
     def _send(self, method: str, path: str, **given: Any) -> httpx.Response:
         try:
             found = self._http.request(method, f"/api/{path}", **given)
+            for (
+                wait
+            ) in _AGAIN_S:  # the server is busy for a moment; what is numbered is done once, however often it comes
+                if found.status_code != 503:
+                    break
+                time.sleep(wait)
+                found = self._http.request(method, f"/api/{path}", **given)
         except httpx.HTTPError as error:
             raise SessionError(f"the server must be reachable, got {error}; start it with `septum serve`") from error
         if found.status_code >= 400:

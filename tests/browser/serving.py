@@ -54,7 +54,12 @@ def start(project: Path, *, port: int = 0) -> Server:
         process = subprocess.Popen(
             [*command, "--token", TOKEN], cwd=project.parent, stdout=file, stderr=file, env=dict(os.environ)
         )
-    _wait(process, port, log)
+    try:
+        _wait(process, port, log)
+    except BaseException:
+        process.kill()
+        process.wait(20)
+        raise
     return Server(project, port, process)
 
 
@@ -110,7 +115,7 @@ def watched(browser: Any, server: Server, *, allow: tuple[str, ...] = ()) -> Ite
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    for _ in range(240):
+    for _ in range(720):
         if process.poll() is not None:
             pytest.fail(f"the server ended at once: {log.read_text()}")
         try:
@@ -118,4 +123,4 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
                 return
         except (urllib.error.URLError, TimeoutError):
             time.sleep(0.25)
-    pytest.fail(f"the server did not answer within a minute: {log.read_text()}")
+    pytest.fail(f"the server did not answer within three minutes: {log.read_text()}")

@@ -8,6 +8,10 @@ from tests.browser.phantoms import CENTRE, phantom_project
 from tests.browser.serving import start, watched
 
 Z, Y, X = CENTRE
+LABEL = """async ([row, col]) => {
+  const {planes} = await import('/static/look/planes.js');
+  return planes.all[0].source.at(row, col)?.label > 0;
+}"""
 
 
 def test_a_stroke_is_sent_again_when_the_server_was_killed_in_the_middle_of_it(
@@ -62,6 +66,32 @@ def test_a_case_that_somebody_edits_is_looked_at_and_not_drawn_on(person: Person
         other.page.wait_for_timeout(300)
         assert "editing" in other.state("state.message")
         assert not person.labels().any()
+
+
+def test_two_people_take_turns_on_one_case_and_each_sees_what_the_other_drew(seat: Person) -> None:
+    browser, server, allow = seat.page.context.browser, seat.server, ("409 (Conflict)",)
+    seat.open("cells")  # leaving gives the ball back
+    with watched(browser, server, allow=allow) as first, watched(browser, server, allow=allow) as second:
+        ada, bob = Person(first, server), Person(second, server)
+        ada.open("ball")
+        ada.take("brush")
+        ada.click(12.5, 12.5)
+        ada.settled()
+        bob.until("state.locked && state.opened.name === 'ball'")
+        assert bob.labels()[Z, 12, 12] == 1
+        ada.page.locator(".case", has_text="slide").first.click()
+        bob.until("!state.locked", seconds=60)
+        bob.take("brush")
+        bob.click(40.5, 40.5)
+        bob.settled()
+        ada.page.locator(".case", has_text="ball").first.click()
+        ada.until("state.opened.name === 'ball' && state.locked")
+        bob.click(50.5, 20.5)
+        bob.settled()
+        ada.page.wait_for_function(LABEL, arg=[50, 20], timeout=20_000)  # told by the server, without being asked
+        for row, col in ((12, 12), (40, 40), (50, 20)):
+            assert ada.labels()[Z, row, col] == 1
+        bob.undo_all()
 
 
 def test_one_finger_draws_until_a_pen_is_known_and_two_fingers_zoom(person: Person) -> None:

@@ -15,6 +15,7 @@ from septum import io
 from septum.cli.main import main
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.model.settings import TrainSettings
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training import train as training
 
 Train = Callable[..., training.TrainResult]
@@ -64,9 +65,7 @@ def train(data: Path, model: Path, **options: object) -> training.TrainResult:
         data,
         model,
         settings=TrainSettings(**settings),  # type: ignore[arg-type]
-        on_status=lambda status: None,
-        on_note=notes.append,
-        should_stop=keywords.get("should_stop", lambda: False),  # type: ignore[arg-type]
+        hooks=Hooks(on_note=notes.append, should_stop=keywords.get("should_stop", lambda: False)),  # type: ignore[arg-type]
         resume=bool(keywords.get("resume", False)),
         overwrite=bool(keywords.get("overwrite", False)),
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from septum.errors import ConfigError
+from septum.errors import ConfigError, GeometryError
 from septum.instances.targets import object_radii, object_targets, target_names
 
 IDS = hnp.arrays(
@@ -93,5 +93,5 @@ def test_large_ids_are_ids() -> None:
     ],
 )
 def test_what_is_no_map_of_objects_is_refused(objects: np.ndarray, spacing: tuple[float, ...], words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises((ConfigError, GeometryError), match=words):
         object_targets(objects, spacing=spacing)

@@ -9,8 +9,6 @@ import pytest
 from starlette.testclient import TestClient
 from tests.server.conftest import TOKEN, open_client
 
-from septum.errors import ConfigError
-from septum.server.launch import bind, demand
 from septum.server.settings import ServerSettings
 
 
@@ -85,21 +83,3 @@ def test_no_path_from_a_page_is_opened(client: TestClient, path: str, bad: str) 
     found = client.get(path.format(bad))
     assert found.status_code in (404, 422), found.text
     assert "root:" not in found.text
-
-
-def test_listening_to_other_machines_asks_for_a_token_and_tls_or_the_word_insecure() -> None:
-    demand("127.0.0.1", token=None, tls=False, insecure=False)
-    with pytest.raises(ConfigError, match="--token"):
-        demand("0.0.0.0", token=None, tls=True, insecure=False)
-    with pytest.raises(ConfigError, match="--insecure"):
-        demand("0.0.0.0", token="x" * 16, tls=False, insecure=False)
-    demand("0.0.0.0", token="x" * 16, tls=False, insecure=True)
-
-
-def test_a_port_in_use_is_said() -> None:
-    taken = bind("127.0.0.1", 0)
-    try:
-        with pytest.raises(ConfigError, match="in use"):
-            bind("127.0.0.1", taken.getsockname()[1])
-    finally:
-        taken.close()

@@ -20,11 +20,10 @@ from septum.classical import mixture
 from septum.classical.features import Features, feature_stack
 from septum.classical.potts import smooth_classes
 from septum.errors import ConfigError
-from septum.geometry.arrays import channels_image, spacing_mm
+from septum.geometry.arrays import Float64Array, Spacing, channels_image, spacing_mm
 from septum.options import at_least, one_of
 
 Classes = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 KINDS = ("kmeans", "fuzzy", "mixture")
 _BINS = 1024
 _SAMPLE = 50_000
@@ -44,9 +43,9 @@ class Clusters:
     """
 
     kind: str
-    means: Floats
-    covariances: Floats
-    weights: Floats
+    means: Float64Array
+    covariances: Float64Array
+    weights: Float64Array
 
     def costs(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """`(k, N)` cost of each class for feature vectors `(F, N)`; the cheapest is the class.
@@ -77,7 +76,7 @@ def cluster(
     position: float = 0.0,
     regularity: float = 0.0,
     seed: int = 0,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Classes:
     """Classes 0…k-1 of the voxels, from dark to bright.
 
@@ -180,7 +179,7 @@ def _tried(classes: int, most: int) -> list[int]:
     return [classes]
 
 
-def _values(features: Features, seed: int) -> tuple[Floats, Floats]:
+def _values(features: Features, seed: int) -> tuple[Float64Array, Float64Array]:
     """What is clustered: means `(N, F)` of the bins of one feature with their counts, or a sample with weights 1."""
     if features.is_single:
         return features.histogram(_BINS)
@@ -188,13 +187,13 @@ def _values(features: Features, seed: int) -> tuple[Floats, Floats]:
     return sample, np.ones(len(sample))
 
 
-def _distinct(values: Floats, enough: int) -> int:
+def _distinct(values: Float64Array, enough: int) -> int:
     """Number of distinct feature vectors, counted up to where it is certain that there are enough."""
     first = np.unique(values[:1000], axis=0)
     return len(first) if len(first) >= enough else len(np.unique(values, axis=0))
 
 
-def _kmeans(values: Floats, weights: Floats, k: int, seed: int) -> Clusters:
+def _kmeans(values: Float64Array, weights: Float64Array, k: int, seed: int) -> Clusters:
     if values.shape[1] == 1:
         member = mixture.exact_kmeans(values[:, 0], weights, k=k)
     else:
@@ -204,12 +203,12 @@ def _kmeans(values: Floats, weights: Floats, k: int, seed: int) -> Clusters:
     return _from_members(np.eye(k)[member].T * weights, values, kind="kmeans")
 
 
-def _fuzzy(values: Floats, weights: Floats, k: int, seed: int) -> Clusters:
+def _fuzzy(values: Float64Array, weights: Float64Array, k: int, seed: int) -> Clusters:
     start = _kmeans(values, weights, k, seed).means
     return _from_members(mixture.fuzzy_members(values, weights, start=start) * weights, values, kind="fuzzy")
 
 
-def _mixture(values: Floats, weights: Floats, k: int, seed: int) -> Clusters:
+def _mixture(values: Float64Array, weights: Float64Array, k: int, seed: int) -> Clusters:
     if values.shape[1] == 1:
         start = _kmeans(values, weights, k, seed)
         means, variances, shares = mixture.normal_mixture(
@@ -222,14 +221,14 @@ def _mixture(values: Floats, weights: Floats, k: int, seed: int) -> Clusters:
     return Clusters("mixture", model.means_, model.covariances_, model.weights_)
 
 
-_FITS: dict[str, Callable[[Floats, Floats, int, int], Clusters]] = {
+_FITS: dict[str, Callable[[Float64Array, Float64Array, int, int], Clusters]] = {
     "kmeans": _kmeans,
     "fuzzy": _fuzzy,
     "mixture": _mixture,
 }
 
 
-def _from_members(members: Floats, values: Floats, *, kind: str) -> Clusters:
+def _from_members(members: Float64Array, values: Float64Array, *, kind: str) -> Clusters:
     """Means, spreads and shares from (weighted) membership `(k, N)`."""
     if kind == "fuzzy":
         squared = members**2 / np.maximum(members.sum(axis=0), 1e-300)
@@ -245,12 +244,12 @@ def _from_members(members: Floats, values: Floats, *, kind: str) -> Clusters:
     return Clusters(kind, means, np.array(covariances), size / size.sum())
 
 
-def _floor(values: Floats) -> float:
+def _floor(values: Float64Array) -> float:
     """A variance that is next to nothing for these values, so that no class shrinks to a point."""
     return 1e-6 * float(((values - values.mean(axis=0)) ** 2).mean()) or 1.0
 
 
-def _score(found: Clusters, values: Floats, *, weights: Floats) -> float:
+def _score(found: Clusters, values: Float64Array, *, weights: Float64Array) -> float:
     """The larger the better: minus Marriott's criterion, log(k² |W|), or minus the Bayesian information criterion."""
     k, dimensions = found.means.shape
     total = float(weights.sum())
@@ -266,13 +265,13 @@ def _score(found: Clusters, values: Floats, *, weights: Floats) -> float:
     return -float(2 * np.log(k) + np.linalg.slogdet(within + _floor(values) * np.eye(dimensions))[1])
 
 
-def _limits(clusters: Clusters) -> Floats | None:
+def _limits(clusters: Clusters) -> Float64Array | None:
     """The k-1 limits between the classes of one feature; None where classes are not intervals in order."""
     means = clusters.means[:, 0]
     return None if clusters.kind == "mixture" else (means[1:] + means[:-1]) / 2
 
 
-def _between_limits(features: Features, limits: Floats) -> Classes:
+def _between_limits(features: Features, limits: Float64Array) -> Classes:
     out = np.zeros(features.shape, np.uint8)
     channel = features.stack[0]
     for rows in features.blocks(1 << 18):

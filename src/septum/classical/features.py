@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.classical.landscape import smoothed
+from septum.geometry.arrays import Float64Array
 from septum.options import at_least
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +62,7 @@ class Features:
             out[len(self.stack) + axis] = index.reshape([-1 if a == axis else 1 for a in range(len(shape))])
         return out.reshape(len(out), -1)
 
-    def sample(self, count: int, generator: np.random.Generator) -> Floats:
+    def sample(self, count: int, generator: np.random.Generator) -> Float64Array:
         """At most `count` feature vectors `(n, F)` of voxels drawn without repetition; all where there are fewer."""
         total = int(np.prod(self.shape))
         flat = np.arange(total) if total <= count else np.sort(generator.choice(total, count, replace=False))
@@ -74,7 +73,7 @@ class Features:
         columns += [place[axis] * factor for axis, factor in enumerate(self.axes_scale)]
         return np.stack(columns, axis=1).astype(np.float64)
 
-    def histogram(self, bins: int) -> tuple[Floats, Floats]:
+    def histogram(self, bins: int) -> tuple[Float64Array, Float64Array]:
         """Mean value `(n, 1)` and number `(n,)` of the voxels in each bin of the single feature that is not empty."""
         image = self.stack[0]
         lowest, highest = float(image.min()), float(image.max())
@@ -89,7 +88,7 @@ class Features:
         full = counts > 0
         return (lowest + sums[full] / counts[full])[:, None], counts[full]
 
-    def intensity(self, means: Floats) -> Floats:
+    def intensity(self, means: Float64Array) -> Float64Array:
         """Mean over the channels of the means `(k, F)` of classes, in the image's units."""
         channels = means[:, : self.channels] * np.array(self.scale[: self.channels])
         return np.asarray(channels.mean(axis=1))

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from septum.geometry.arrays import Float32Array, Mask
+
 _BORDERS = {"nearest": cv2.BORDER_REPLICATE, "mirror": cv2.BORDER_REFLECT_101}
 _MEDIANS = (np.uint8, np.uint16, np.int16, np.float32)
 _WHOLE = 1 << 24  # samples: single precision counts them one by one up to here
@@ -28,7 +28,9 @@ SMALL_BALL = 1000
 """Voxels of a ball up to which `eroded` and `dilated` are faster than an exact distance map, in 2-D and 3-D."""
 
 
-def gaussian(array: NDArray[Any], sigma: Sequence[float], *, mode: str = "nearest", truncate: float = 4.0) -> Floats:
+def gaussian(
+    array: NDArray[Any], sigma: Sequence[float], *, mode: str = "nearest", truncate: float = 4.0
+) -> Float32Array:
     """The array smoothed by a Gaussian.
 
     Args:
@@ -43,7 +45,7 @@ def gaussian(array: NDArray[Any], sigma: Sequence[float], *, mode: str = "neares
     kernels = [_kernel(width, truncate) for width in sigma]
     border = _BORDERS[mode]
 
-    def run(plane: Floats, down: Floats, *, across: Floats) -> Floats:
+    def run(plane: Float32Array, down: Float32Array, *, across: Float32Array) -> Float32Array:
         return np.asarray(cv2.sepFilter2D(plane, cv2.CV_32F, across, down, borderType=border))
 
     image = _bytes_or_single(array)
@@ -55,7 +57,7 @@ def gaussian(array: NDArray[Any], sigma: Sequence[float], *, mode: str = "neares
     return _planes(image, lambda plane: run(plane, kernels[1], across=kernels[2]))
 
 
-def box_mean(array: NDArray[Any], size: Sequence[int], *, mode: str = "mirror") -> Floats:
+def box_mean(array: NDArray[Any], size: Sequence[int], *, mode: str = "mirror") -> Float32Array:
     """Mean of the box of `size` samples (odd, per axis) around each sample; sums of 8 and 16 bits are exact.
 
     >>> box_mean(np.array([[0.0, 3.0, 0.0]]), (1, 3)).tolist()
@@ -63,7 +65,7 @@ def box_mean(array: NDArray[Any], size: Sequence[int], *, mode: str = "mirror") 
     """
     border = _BORDERS[mode]
 
-    def run(plane: NDArray[Any], down: int, *, across: int) -> Floats:
+    def run(plane: NDArray[Any], down: int, *, across: int) -> Float32Array:
         return np.asarray(cv2.boxFilter(plane, cv2.CV_32F, (across, down), borderType=border))
 
     image = _own_or_single(array)
@@ -96,7 +98,7 @@ def box_extreme(array: NDArray[Any], size: Sequence[int], *, largest: bool) -> N
     return _planes(image, lambda plane: run(plane, size[1], across=size[2]))
 
 
-def plane_median(array: NDArray[Any], size: Sequence[int]) -> Floats | None:
+def plane_median(array: NDArray[Any], size: Sequence[int]) -> Float32Array | None:
     """Median of the box (border as its values), where OpenCV has it: planes, square boxes of 3 or 5 samples, and any
     odd width for 8 bits; None elsewhere.
 
@@ -110,11 +112,11 @@ def plane_median(array: NDArray[Any], size: Sequence[int]) -> Floats | None:
     image = array if array.dtype in _MEDIANS else array.astype(np.float32)
     if size[0] not in (3, 5) and not (array.dtype == np.uint8 and 1 < size[0] < 256):
         return None
-    found: Floats = cv2.medianBlur(np.ascontiguousarray(image), size[0]).astype(np.float32)
+    found: Float32Array = cv2.medianBlur(np.ascontiguousarray(image), size[0]).astype(np.float32)
     return found
 
 
-def plane_bilateral(array: NDArray[Any], *, sigma: float, contrast: float) -> Floats:
+def plane_bilateral(array: NDArray[Any], *, sigma: float, contrast: float) -> Float32Array:
     """Bilateral filter of a plane: weights by distance (`sigma` samples, in a disc of 2.5 of them) and by difference of
     intensity (`contrast`, as a share of the range, from a table of 4096 steps over the range).
 
@@ -125,7 +127,7 @@ def plane_bilateral(array: NDArray[Any], *, sigma: float, contrast: float) -> Fl
     low, high = float(array.min()), float(array.max())
     image = (_single(array) - np.float32(low)) / np.float32(high - low)  # OpenCV leaves tiny ranges alone
     width = 2 * max(int(np.ceil(2.5 * sigma)), 1) + 1
-    smooth: Floats = cv2.bilateralFilter(image, width, contrast, sigma, borderType=cv2.BORDER_REPLICATE)
+    smooth: Float32Array = cv2.bilateralFilter(image, width, contrast, sigma, borderType=cv2.BORDER_REPLICATE)
     smooth *= np.float32(high - low)
     smooth += np.float32(low)
     return smooth
@@ -209,7 +211,7 @@ def _planes(volume: NDArray[Any], run: Callable[[NDArray[Any]], NDArray[Any]]) -
 
 
 @lru_cache(maxsize=64)
-def _kernel(sigma: float, truncate: float) -> Floats:
+def _kernel(sigma: float, truncate: float) -> Float32Array:
     """Weights of a Gaussian as scipy takes them, one number for no smoothing."""
     reach = int(truncate * sigma + 0.5)
     if reach == 0:
@@ -220,7 +222,7 @@ def _kernel(sigma: float, truncate: float) -> Floats:
     return kernel
 
 
-def _single(array: NDArray[Any]) -> Floats:
+def _single(array: NDArray[Any]) -> Float32Array:
     return np.ascontiguousarray(array, np.float32)
 
 

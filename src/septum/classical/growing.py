@@ -19,10 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.landscape import gradient_magnitude
 from septum.classical.seeds import connected_to, seed_voxels
 from septum.errors import ConfigError
-from septum.geometry.arrays import grey_image, spacing_mm
+from septum.geometry.arrays import Mask, Spacing, grey_image, spacing_mm
 from septum.options import at_least, one_of
 
-Mask = NDArray[np.bool_]
 CONNECTIVITY = ("full", "faces")
 
 
@@ -33,7 +32,7 @@ def connected_threshold(
     low: float | None = None,
     high: float | None = None,
     connectivity: str = "faces",
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Mask:
     """The voxels with `low` <= value <= `high` that hang together with a seed; `cc3d` labels the components.
 
@@ -75,7 +74,7 @@ def neighbourhood_connected(
     low: float | None = None,
     high: float | None = None,
     radius_mm: float | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Mask:
     """As `connected_threshold`, but a voxel belongs only if its whole box neighbourhood lies within the limits.
 
@@ -116,7 +115,7 @@ def confidence_connected(
     multiplier: float = 2.5,
     iterations: int = 4,
     radius: int = 1,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Mask:
     """Growing whose limits come from the region: mean ± `multiplier` standard deviations, found `iterations` times.
 
@@ -160,7 +159,7 @@ def fast_marching(
     reach_mm: float,
     contrast: float | None = None,
     sigma_mm: float | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Mask:
     """The voxels that a front from the seeds reaches before it has gone `reach_mm` of open ground; edges slow it down.
 
@@ -197,9 +196,7 @@ def fast_marching(
     return arrival_times(slope, seeds=seeds, stop=reach_mm, spacing=step) <= reach_mm
 
 
-def arrival_times(
-    speed: ArrayLike, *, seeds: ArrayLike, stop: float, spacing: Sequence[float] | None = None
-) -> NDArray[np.float32]:
+def arrival_times(speed: ArrayLike, *, seeds: ArrayLike, stop: float, spacing: Spacing = None) -> NDArray[np.float32]:
     """When a front that starts at the seeds at time 0 arrives at each voxel; infinite where that is after `stop`.
 
     Args:

@@ -8,7 +8,6 @@ of a lower one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.adjacency import touching
 from septum.classical.landscape import summits
 from septum.classical.watershed import LANDSCAPES, Labels, draw_lines, flood, heights, landscape_of
-from septum.geometry.arrays import grey_image, spacing_mm
+from septum.geometry.arrays import Spacing, grey_image, spacing_mm
 from septum.options import at_least, one_of
 
 
@@ -49,9 +48,7 @@ class Basins:
         return lookup[self.labels]
 
 
-def basins(
-    image: ArrayLike, *, on: str = "gradient", sigma_mm: float | None = None, spacing: Sequence[float] | None = None
-) -> Basins:
+def basins(image: ArrayLike, *, on: str = "gradient", sigma_mm: float | None = None, spacing: Spacing = None) -> Basins:
     """Flood a landscape of the image from each of its minima and find how the basins join.
 
     Args:
@@ -88,7 +85,7 @@ def hierarchical_watershed(
     on: str = "gradient",
     sigma_mm: float | None = None,
     lines: bool = False,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Labels:
     """The regions of `basins` at one flooding level; regions of a higher level are unions of those of a lower one.
 

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from septum.classical import filters
 from septum.errors import DatasetError
-
-Floats = NDArray[np.float64]
+from septum.geometry.arrays import Float64Array
 
 _CHUNK = 1 << 18  # samples whose bins are computed at a time: they stay in the cache
 _EDGE = 1e-4  # of a bin: an intensity on an edge belongs to the upper bin, whatever rounding does
@@ -221,7 +220,7 @@ def li(counts: NDArray[Any]) -> int:
     4
     """
     h = counts.astype(np.float64)
-    centre: Floats = np.arange(h.size, dtype=np.float64) + 0.5
+    centre: Float64Array = np.arange(h.size, dtype=np.float64) + 0.5
     moment = np.cumsum(h * centre)
     below, above = _means(h, centre)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -344,7 +343,7 @@ def _ends(counts: NDArray[Any]) -> tuple[int, int]:
     return int(held[0]), int(held[-1])
 
 
-def _means(h: Floats, index: Floats | None = None) -> tuple[Floats, Floats]:
+def _means(h: Float64Array, index: Float64Array | None = None) -> tuple[Float64Array, Float64Array]:
     """Mean bin up to each threshold, and beyond it; nan where that class is empty."""
     place = np.arange(h.size, dtype=np.float64) if index is None else index
     mass, moment = np.cumsum(h), np.cumsum(h * place)
@@ -352,7 +351,7 @@ def _means(h: Floats, index: Floats | None = None) -> tuple[Floats, Floats]:
         return moment[:-1] / mass[:-1], (moment[-1] - moment[:-1]) / (mass[-1] - mass[:-1])
 
 
-def _argmin(cost: Floats, counts: NDArray[Any]) -> int:
+def _argmin(cost: Float64Array, counts: NDArray[Any]) -> int:
     """The threshold of least cost at which both classes hold a sample."""
     first, last = _ends(counts)
     return first + int(np.nanargmin(cost[first:last]))
@@ -375,7 +374,7 @@ def _renyi(counts: NDArray[Any], order: float) -> int:
     return first + int(np.nanargmax(total[first:last]))
 
 
-def _two_peaks(counts: NDArray[Any]) -> tuple[Floats, tuple[int, int]]:
+def _two_peaks(counts: NDArray[Any]) -> tuple[Float64Array, tuple[int, int]]:
     """The histogram smoothed by three-bin means until two peaks are left, and where they are."""
     smooth = np.concatenate([[0.0], counts.astype(np.float64), [0.0]])
     for _ in range(_ROUNDS):
@@ -392,8 +391,8 @@ def _two_peaks(counts: NDArray[Any]) -> tuple[Floats, tuple[int, int]]:
     )
 
 
-def _distance(counts: NDArray[Any], peak: int, *, end: int, index: NDArray[np.int64]) -> Floats:
+def _distance(counts: NDArray[Any], peak: int, *, end: int, index: NDArray[np.int64]) -> Float64Array:
     """Height of the line from the peak to `end` above the histogram, up to a factor."""
     slope = (float(counts[end]) - float(counts[peak])) / (end - peak) if end != peak else 0.0
-    line: Floats = counts[peak] + slope * (index - peak) - counts[index]
+    line: Float64Array = counts[peak] + slope * (index - peak) - counts[index]
     return line

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import filters
 from septum.classical.adjacency import connected_parts
-from septum.geometry.arrays import grey_image, spacing_mm
+from septum.geometry.arrays import Spacing, grey_image, spacing_mm
 from septum.options import at_least
 
 
 def gradient_magnitude(
-    image: ArrayLike, *, spacing: Sequence[float] | None = None, sigma_mm: float | None = None
+    image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float | None = None
 ) -> NDArray[np.float32]:
     """Length of the gradient, in image units per mm, of the image smoothed by a Gaussian; float32.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from septum.geometry.arrays import Float64Array
 
 
-def exact_kmeans(values: Floats, weights: Floats, *, k: int) -> NDArray[np.int64]:
+def exact_kmeans(values: Float64Array, weights: Float64Array, *, k: int) -> NDArray[np.int64]:
     """The division of ascending values into `k` intervals with the least weighted squared distance to their means.
 
     Args:
@@ -50,7 +50,9 @@ def exact_kmeans(values: Floats, weights: Floats, *, k: int) -> NDArray[np.int64
     return member
 
 
-def fuzzy_members(values: Floats, weights: Floats, *, start: Floats, steps: int = 300) -> Floats:
+def fuzzy_members(
+    values: Float64Array, weights: Float64Array, *, start: Float64Array, steps: int = 300
+) -> Float64Array:
     """Membership `(k, N)` of fuzzy c-means with exponent 2 for `(N, F)` values, from start means `(k, F)`.
 
     Each column sums to 1. Iterates until no mean moves by more than 10⁻⁶ of the values' spread (Bezdek 1981, ch. 3).
@@ -72,15 +74,21 @@ def fuzzy_members(values: Floats, weights: Floats, *, start: Floats, steps: int 
     return _memberships(values, means)
 
 
-def _memberships(values: Floats, means: Floats) -> Floats:
+def _memberships(values: Float64Array, means: Float64Array) -> Float64Array:
     distance = np.stack([((values - mean) ** 2).sum(axis=1) for mean in means])
     near = 1 / np.maximum(distance, 1e-12 * float(distance.max()) + 1e-300)
     return np.asarray(near / near.sum(axis=0))
 
 
 def normal_mixture(
-    values: Floats, weights: Floats, *, means: Floats, variances: Floats, shares: Floats, steps: int = 500
-) -> tuple[Floats, Floats, Floats]:
+    values: Float64Array,
+    weights: Float64Array,
+    *,
+    means: Float64Array,
+    variances: Float64Array,
+    shares: Float64Array,
+    steps: int = 500,
+) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Means, variances and shares `(k,)` of the most likely mixture of normal distributions of weighted values `(N,)`.
 
     Expectation and maximisation from the given start, until the mean log likelihood gains less than 10⁻⁷. Variances

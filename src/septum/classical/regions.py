@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical import filters
 from septum.classical.adjacency import Likeness, connected_parts, merge_alike, touching
 from septum.errors import GeometryError
-from septum.geometry.arrays import channels_image, grey_image, spacing_mm
+from septum.geometry.arrays import Spacing, channels_image, grey_image, spacing_mm
 from septum.options import at_least, one_of
 
 Labels = NDArray[np.uint32]
@@ -33,7 +33,7 @@ def split_and_merge(
     *,
     tolerance: float | None = None,
     criterion: str = "deviation",
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Labels:
     """Split the image into blocks of a quadtree (octree) that are alike inside, then merge alike neighbours.
 
@@ -197,7 +197,7 @@ def superpixels(
     size_mm: float,
     compactness: float = 0.5,
     iterations: int = 5,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Labels:
     """Simple linear iterative clustering in physical space; SimpleITK (SLIC, several threads) runs.
 
@@ -245,7 +245,7 @@ def merged_superpixels(
     size_mm: float,
     tolerance: float = 0.5,
     compactness: float = 0.5,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Labels:
     """Superpixels whose region adjacency graph is merged until no two neighbours have alike means.
 
@@ -311,7 +311,7 @@ def felzenszwalb(
     scale: float = 100.0,
     sigma_mm: float | None = None,
     smallest_mm2: float = 20.0,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Labels:
     """Graph-based segmentation of a 2-D image; scikit-image runs.
 

@@ -17,9 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.adjacency import connected_parts
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import spacing_mm
+from septum.geometry.arrays import Mask, spacing_mm
 
-Mask = NDArray[np.bool_]
 _ROOM = 24  # voxels around the seeds in the first box
 
 

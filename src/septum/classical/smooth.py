@@ -17,15 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import filters
 from septum.errors import ConfigError
-from septum.geometry.arrays import Spacing, channels_image, grey_image, radius_voxels, spacing_mm
+from septum.geometry.arrays import Float32Array, Spacing, channels_image, grey_image, radius_voxels, spacing_mm
 from septum.options import at_least, one_of
 
-Floats = NDArray[np.float32]
 LUMINANCE = (0.2125, 0.7154, 0.0721)
 """Weights of red, green and blue in the grey value (ITU-R BT.709)."""
 
 
-def gaussian(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0) -> Floats:
+def gaussian(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0) -> Float32Array:
     """Gaussian smoothing with standard deviation `sigma_mm`; the image continues with its border values.
 
     Args:
@@ -45,7 +44,7 @@ def gaussian(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0
     return filters.gaussian(array, [sigma_mm / s for s in step])
 
 
-def median(image: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> Floats:
+def median(image: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> Float32Array:
     """Median of the box that reaches `radius_mm` to either side (in whole voxels; an axis may be left out by a radius
     below half its spacing); borders continue with their values. Runs OpenCV where it has the box (planes: 3 or 5 voxels
     wide, any width for 8 bits), a hundred times as fast as scipy; else SimpleITK's `Median`, on every core.
@@ -61,7 +60,9 @@ def median(image: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0)
     return _through_sitk(array, None, run=lambda picture: SimpleITK.Median(picture, radius[::-1]))
 
 
-def bilateral(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.5, contrast: float = 0.1) -> Floats:
+def bilateral(
+    image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.5, contrast: float = 0.1
+) -> Float32Array:
     """Gaussian smoothing among samples of like intensity: edges stay.
 
     Args:
@@ -91,7 +92,7 @@ def bilateral(image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.
 
 def diffusion(
     image: ArrayLike, *, spacing: Spacing = None, iterations: int = 5, conductance: float = 1.0, kind: str = "gradient"
-) -> Floats:
+) -> Float32Array:
     """Anisotropic diffusion: smooths within regions and not across their edges.
 
     Args:
@@ -119,7 +120,9 @@ def diffusion(
     return _through_sitk(array, step, run=lambda picture: run(picture, pace, conductance, 1, int(iterations)))
 
 
-def bias_correct(image: ArrayLike, *, spacing: Spacing = None, iterations: int = 50, working_mm: float = 4.0) -> Floats:
+def bias_correct(
+    image: ArrayLike, *, spacing: Spacing = None, iterations: int = 50, working_mm: float = 4.0
+) -> Float32Array:
     """The image without its smooth shading (N4), mean intensity kept.
 
     Args:
@@ -152,7 +155,7 @@ def bias_correct(image: ArrayLike, *, spacing: Spacing = None, iterations: int =
     corrector.Execute(small + 1e-3, SimpleITK.OtsuThreshold(small, 0, 1, 200))
     field = corrector.GetLogBiasFieldAsImage(picture)  # named: a view does not keep its picture alive
     relative = SimpleITK.GetArrayViewFromImage(picture)
-    corrected: Floats = np.negative(SimpleITK.GetArrayViewFromImage(field), dtype=np.float32)
+    corrected: Float32Array = np.negative(SimpleITK.GetArrayViewFromImage(field), dtype=np.float32)
     np.exp(corrected, out=corrected)  # in place: fresh memory for each step takes longer than the arithmetic
     corrected *= relative
     corrected *= float(relative.mean()) / max(float(corrected.mean()), 1e-12) * (high - low)
@@ -162,7 +165,7 @@ def bias_correct(image: ArrayLike, *, spacing: Spacing = None, iterations: int =
 
 def ridges(
     image: ArrayLike, *, spacing: Spacing = None, sigmas_mm: Sequence[float] = (1.0, 2.0, 3.0), side: str = "dark"
-) -> Floats:
+) -> Float32Array:
     """How much each sample lies on a line (or, in 3-D, a tube): vessels, fibres, membranes.
 
     Args:
@@ -196,7 +199,7 @@ def ridges(
 
 def subtract_background(
     image: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 20.0, side: str = "bright"
-) -> Floats:
+) -> Float32Array:
     """The white (`side="dark"`: black) top hat: what is narrower than the box that reaches `radius_mm` to either side.
 
     Runs OpenCV, axis by axis. Source: Serra 1982, Image Analysis and Mathematical Morphology.
@@ -264,7 +267,7 @@ _MIXTURES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 }
 
 
-def _through_sitk(array: NDArray[Any], step: Sequence[float] | None, *, run: Callable[[Any], Any]) -> Floats:
+def _through_sitk(array: NDArray[Any], step: Sequence[float] | None, *, run: Callable[[Any], Any]) -> Float32Array:
     picture = SimpleITK.GetImageFromArray(array.astype(np.float32))
     if step is not None:
         picture.SetSpacing(tuple(step)[::-1])

@@ -20,10 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical import filters, histogram
 from septum.classical.adjacency import connected_parts
 from septum.errors import ConfigError
-from septum.geometry.arrays import Spacing, grey_image, radius_voxels, spacing_mm
+from septum.geometry.arrays import Mask, Spacing, grey_image, radius_voxels, spacing_mm
 from septum.options import at_least, one_of
 
-Mask = NDArray[np.bool_]
 SIDES = ("bright", "dark")
 RARER = "rarer"
 """The side that holds fewer samples: bright cells in one image, dark ones in the next."""

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.adjacency import connected_parts
 from septum.classical.landscape import gradient_magnitude, smoothed, summits
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import grey_image, label_array, spacing_mm
+from septum.geometry.arrays import Spacing, grey_image, label_array, spacing_mm
 from septum.options import at_least, one_of
 
 Labels = NDArray[np.uint32]
@@ -38,7 +38,7 @@ def watershed(
     sigma_mm: float | None = None,
     mask: ArrayLike | None = None,
     lines: bool = False,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Labels:
     """Regions that the floods from the markers, or from every deep enough minimum, fill.
 
@@ -86,7 +86,7 @@ def distance_watershed(
     depth_mm: float | None = None,
     markers: ArrayLike | None = None,
     lines: bool = False,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Labels:
     """Touching objects of a mask cut apart at their necks: a flood of the distance to the background.
 
@@ -138,7 +138,7 @@ def compact_watershed(
     compactness: float = 0.01,
     sigma_mm: float | None = None,
     lines: bool = False,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Labels:
     """Superpixels: a flood of the gradient from a regular lattice of markers, held together by their distance.
 

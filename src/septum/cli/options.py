@@ -84,6 +84,15 @@ def resolve(kind: type[T], file: Path | None, *, given: Mapping[str, Any], eithe
     return load_settings(kind, file, overrides=chosen)
 
 
+def asked(**flags: Any) -> dict[str, Any]:
+    """Flags that were set and lists that hold something; what was not asked for leaves the settings as they are.
+
+    >>> asked(overwrite=True, page=False, clicks=[], smooth=["median"])
+    {'overwrite': True, 'smooth': ['median']}
+    """
+    return {name: value for name, value in flags.items() if value}
+
+
 def is_first_process() -> bool:
     """Whether this process speaks; with several devices the launcher starts one more process for each, which do not."""
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class Listed(Protocol):
-    """A result of many: the files that were written, and (name, reason) of each that failed."""
+class Written(Protocol):
+    """A result in files."""
 
     @property
     def written(self) -> tuple[Path, ...]:
         """Files, in order."""
         ...
+
+
+class Listed(Written, Protocol):
+    """A result of many: the files that were written, and (name, reason) of each that failed."""
 
     @property
     def failures(self) -> tuple[tuple[str, str], ...]:
@@ -43,22 +47,44 @@ def hooks_of(reporter: Reporter, stop: StopRequest) -> Hooks:
     return Hooks(reporter.work, reporter.note, stop.requested)
 
 
+def watched(work: Callable[..., Result], *, stopping: str = WAITING) -> tuple[Result, bool]:
+    """What `work(hooks=)` gives while its progress is shown, and whether somebody asked to stop.
+
+    Args:
+        work: a workflow.
+        stopping: what a person reads who asks to stop.
+    """
+    from septum.cli.progress import Reporter
+
+    with StopRequest(stopping) as stop, Reporter() as reporter:
+        result = work(hooks=hooks_of(reporter, stop))
+    return result, stop.requested()
+
+
 def until_stopped(work: Callable[..., Result]) -> Result:
     """What `work(hooks=)` gives.
 
     Raises:
         typer.Exit: with code 130, when somebody asked to stop and the work ended with `Cancelled`.
     """
-    from septum.cli.progress import Reporter
     from septum.errors import Cancelled
 
-    with StopRequest(WAITING) as stop, Reporter() as reporter:
-        try:
-            return work(hooks=hooks_of(reporter, stop))
-        except Cancelled:
-            pass
+    try:
+        return watched(work)[0]
+    except Cancelled:
+        say_nothing_written()
+        raise typer.Exit(STOPPED) from None
+
+
+def say_nothing_written() -> None:
+    """What a person reads who stopped a command whose result is written at its end."""
     typer.echo("stopped before the end; nothing was written", err=True)
-    raise typer.Exit(STOPPED)
+
+
+def say_written(result: Written) -> None:
+    """The files that were written, a line each."""
+    for path in result.written:
+        typer.echo(path)
 
 
 def say_page(page: Path | None) -> None:
@@ -73,6 +99,17 @@ def say_failures(failures: Sequence[tuple[str, str]], summary: str) -> None:
         options.say(f"failed: {name}: {reason}", err=True)
     if failures:
         options.say(summary, err=True)
+
+
+def finish_without(failures: Sequence[tuple[str, str]], summary: str) -> None:
+    """The end of a command whose one result was made without what failed.
+
+    Raises:
+        typer.Exit: 1, where anything failed.
+    """
+    say_failures(failures, summary)
+    if failures:
+        raise typer.Exit(1)
 
 
 def finish_masks(result: Listed, *, stopped: bool) -> None:

@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from septum.errors import DatasetError, GeometryError
 
 Spacing = Sequence[float] | None
+Float32Array = NDArray[np.float32]
+Float64Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 def grey_image(image: ArrayLike, *, name: str = "image") -> NDArray[Any]:

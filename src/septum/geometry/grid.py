@@ -21,11 +21,11 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from septum.errors import GeometryError
+from septum.geometry.arrays import Float64Array
 
-Floats = NDArray[np.float64]
 Unit = Literal["mm", "px"]
 
 
@@ -49,7 +49,7 @@ class Grid:
     """
 
     shape: tuple[int, ...]
-    affine: Floats
+    affine: Float64Array
     _: KW_ONLY
     unit: Unit = "mm"
     positioned: bool = True
@@ -117,9 +117,9 @@ class Grid:
         return tuple(float(v) for v in self.affine[:-1, -1])
 
     @cached_property
-    def direction(self) -> Floats:
+    def direction(self) -> Float64Array:
         """`(ndim, ndim)` matrix whose columns are the unit vectors of the array axes."""
-        columns: Floats = self.affine[:-1, :-1] / np.asarray(self.spacing)
+        columns: Float64Array = self.affine[:-1, :-1] / np.asarray(self.spacing)
         return columns
 
     @property
@@ -157,18 +157,18 @@ class Grid:
             cosines[:, axis] = 0
         return tuple(result)
 
-    def index_to_world(self, index: ArrayLike) -> Floats:
+    def index_to_world(self, index: ArrayLike) -> Float64Array:
         """World positions in mm of `(..., ndim)` array indices (fractions allowed)."""
-        points: Floats = np.asarray(index, dtype=np.float64) @ self.affine[:-1, :-1].T + self.affine[:-1, -1]
+        points: Float64Array = np.asarray(index, dtype=np.float64) @ self.affine[:-1, :-1].T + self.affine[:-1, -1]
         return points
 
-    def world_to_index(self, world: ArrayLike) -> Floats:
+    def world_to_index(self, world: ArrayLike) -> Float64Array:
         """Array indices (fractional) of `(..., ndim)` world positions in mm."""
         inverse = np.linalg.inv(self.affine)
-        points: Floats = np.asarray(world, dtype=np.float64) @ inverse[:-1, :-1].T + inverse[:-1, -1]
+        points: Float64Array = np.asarray(world, dtype=np.float64) @ inverse[:-1, :-1].T + inverse[:-1, -1]
         return points
 
-    def corners(self) -> Floats:
+    def corners(self) -> Float64Array:
         """World positions of the `2**ndim` corner samples."""
         ends = np.stack(np.meshgrid(*[(0, n - 1) for n in self.shape], indexing="ij"), axis=-1)
         return self.index_to_world(ends.reshape(-1, self.ndim))

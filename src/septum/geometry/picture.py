@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ def draw(
     image: NDArray[Any] | None,
     labels: NDArray[Any] | None,
     *,
-    spacing: tuple[float, ...],
+    spacing: Sequence[float],
     orientation: str | None = None,
     axis: int | None = None,
     index: int | None = None,
@@ -150,7 +150,7 @@ def windowed(image: NDArray[Any]) -> NDArray[np.uint8]:
     return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=-1)
 
 
-def slice_axis(spacing: tuple[float, ...], letters: str | None) -> int:
+def slice_axis(spacing: Sequence[float], letters: str | None) -> int:
     """Across the coarsest axis; nearly isotropic volumes are cut across the body (S or I) where that is known.
 
     >>> slice_axis((1.0, 1.0, 3.0), None), slice_axis((1.0, 1.0, 1.0), "LPS")

@@ -8,7 +8,6 @@ image covers stays the same, so nothing is lost at the rim and the inverse needs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import GeometryError
+from septum.geometry.arrays import Spacing
 from septum.geometry.grid import Grid
 
 ANTI_ALIAS_FROM = 1.5
@@ -53,7 +53,7 @@ class Placement:
             raise GeometryError(f"flips, shape and spacing must have {ndim} entries, got {self.flips}, {self.shape}")
 
     @classmethod
-    def plan(cls, source: Grid, spacing: Sequence[float] | None, *, reorient: bool = True) -> Placement:
+    def plan(cls, source: Grid, spacing: Spacing, *, reorient: bool = True) -> Placement:
         """Lay out `source` for a network that works at `spacing` (mm per canonical axis; None keeps the own spacing).
 
         Raises:

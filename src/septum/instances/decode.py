@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Spacing
 from septum.instances.join import Basins, find_basins, merge_basins, paint, step_codes
 from septum.instances.targets import SCALARS
 
@@ -112,7 +113,7 @@ def decode(
     maps: ObjectMaps,
     decoding: Decoding,
     *,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     block: Sequence[int] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Objects:
@@ -150,9 +151,7 @@ def basins_of(
     return find_basins(maps.altitude, mask, steps=steps, block=block, should_stop=should_stop)
 
 
-def objects_of(
-    basins: Basins, maps: ObjectMaps, *, decoding: Decoding, spacing: Sequence[float] | None = None
-) -> Objects:
+def objects_of(basins: Basins, maps: ObjectMaps, *, decoding: Decoding, spacing: Spacing = None) -> Objects:
     """The objects that these basins make with the decoding's other thresholds."""
     voxel = math.prod(spacing) if spacing is not None else 1.0
     least = math.ceil(decoding.smallest / voxel - 1e-9)

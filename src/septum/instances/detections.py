@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import GeometryError
-from septum.geometry.arrays import label_array, spacing_mm
+from septum.geometry.arrays import Float64Array, Spacing, label_array, spacing_mm
 from septum.instances.split import renumbered
 
-Floats = NDArray[np.float64]
 Frame = tuple[NDArray[Any], NDArray[Any] | None]
 _Held = tuple[int, int, NDArray[np.uint32]]  # frame, number of the first object, label map 1…n
 
@@ -34,10 +33,10 @@ class Detections:
 
     frame: NDArray[np.int64]
     label: NDArray[np.int64]
-    centre: Floats
-    size: Floats
-    brightness: Floats
-    edge: Floats
+    centre: Float64Array
+    size: Float64Array
+    brightness: Float64Array
+    edge: Float64Array
     overlaps: dict[tuple[int, int], float]
     n_frames: int
 
@@ -46,7 +45,7 @@ class Detections:
         return np.arange(*np.searchsorted(self.frame, [frame, frame + 1]))
 
 
-def detect(frames: Iterable[Frame], *, spacing: Sequence[float] | None = None, gap: int = 1) -> Detections:
+def detect(frames: Iterable[Frame], *, spacing: Spacing = None, gap: int = 1) -> Detections:
     """The objects of a movie.
 
     Args:
@@ -62,7 +61,7 @@ def detect(frames: Iterable[Frame], *, spacing: Sequence[float] | None = None, g
     ([1, 7], {(0, 1): 0.5})
     """
     held: deque[_Held] = deque(maxlen=gap + 1)
-    rows: list[tuple[Floats, ...]] = []
+    rows: list[tuple[Float64Array, ...]] = []
     frame_of: list[NDArray[np.int64]] = []
     ids: list[NDArray[np.int64]] = []
     overlaps: dict[tuple[int, int], float] = {}
@@ -98,7 +97,7 @@ def detect(frames: Iterable[Frame], *, spacing: Sequence[float] | None = None, g
 
 def _rows(
     numbers: NDArray[np.uint32], count: int, *, step: Sequence[float], image: NDArray[Any] | None
-) -> tuple[Floats, Floats, Floats, Floats]:
+) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
     """Centre, size, brightness and distance to the edge of the objects 1…count."""
     places = np.nonzero(numbers)
     owner = numbers[places] - 1

@@ -7,7 +7,6 @@ the neck to count is the one choice there is: too little cuts ragged outlines in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.watershed import distance_watershed
-from septum.geometry.arrays import label_array, spacing_mm
+from septum.geometry.arrays import Spacing, label_array, spacing_mm
 from septum.options import at_least
 
 
@@ -36,7 +35,7 @@ class Objects:
 def split_objects(
     mask: ArrayLike,
     *,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     depth: float | None = None,
     smallest: float = 0.0,
 ) -> Objects:

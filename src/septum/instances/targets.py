@@ -7,7 +7,6 @@ by the object's own largest: a small cell is as high as a large one, and one thr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import edt
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Spacing, spacing_mm
 
 BORDER = 1.5
 """Thickness of the border inside an object, in voxels of the finest axis: the first layer, and its corners."""
@@ -35,7 +35,7 @@ def target_names(ndim: int) -> tuple[str, ...]:
 def object_targets(
     objects: NDArray[np.integer[Any]],
     *,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     radii: NDArray[np.floating[Any]] | None = None,
 ) -> NDArray[np.float32]:
     """`(2 + ndim, *shape)` float32: border, distance and vectors of an image or patch of objects.
@@ -76,7 +76,7 @@ def object_targets(
     return found
 
 
-def object_radii(objects: NDArray[np.integer[Any]], *, spacing: Sequence[float] | None = None) -> NDArray[np.float32]:
+def object_radii(objects: NDArray[np.integer[Any]], *, spacing: Spacing = None) -> NDArray[np.float32]:
     """`(largest id + 1,)` largest distance from the border in each object; 0 for ids that do not occur.
 
     >>> object_radii(np.array([[0, 2, 2, 2, 0]])).tolist()
@@ -87,15 +87,12 @@ def object_radii(objects: NDArray[np.integer[Any]], *, spacing: Sequence[float] 
     return _largest(_distance(ids, step), ids, count=int(ids.max(initial=0)) + 1)
 
 
-def _steps(objects: NDArray[Any], spacing: Sequence[float] | None) -> tuple[float, ...]:
+def _steps(objects: NDArray[Any], spacing: Spacing) -> tuple[float, ...]:
     if not np.issubdtype(objects.dtype, np.integer) or objects.ndim not in (2, 3):
         raise ConfigError(
             f"objects must be integer ids in 2-D or 3-D, got {objects.dtype} of shape {objects.shape}; number them"
         )
-    step = (1.0,) * objects.ndim if spacing is None else tuple(float(s) for s in spacing)
-    if len(step) != objects.ndim or min(step) <= 0:
-        raise ConfigError(f"spacing must be {objects.ndim} positive sizes, got {step}; give one per axis")
-    return step
+    return spacing_mm(spacing, objects.ndim)
 
 
 def _distance(ids: NDArray[Any], step: tuple[float, ...]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float64Array, Spacing
 from septum.instances.detections import Detections, Frame, detect
 
-Floats = NDArray[np.float64]
 _NO_OVERLAP = 2.0  # a link between objects that share nothing costs this much more than between equal ones
 _NEIGHBOURS = 6  # candidates per object and frame
 _LEAST_FOR_DRIFT = 8  # fewer pairs say nothing about a common movement
@@ -104,9 +104,7 @@ class _Column:
     cost: float
 
 
-def track_objects(
-    frames: Iterable[Frame], *, spacing: Sequence[float] | None = None, options: TrackOptions | None = None
-) -> Tracks:
+def track_objects(frames: Iterable[Frame], *, spacing: Spacing = None, options: TrackOptions | None = None) -> Tracks:
     """Link the objects of a movie over time.
 
     Args:
@@ -134,7 +132,7 @@ def track_objects(
     return _assemble(found, [columns[i] for i in taken], scatter=scatter)
 
 
-def measure_scatter(found: Detections) -> tuple[tuple[float, float, float], Floats]:
+def measure_scatter(found: Detections) -> tuple[tuple[float, float, float], Float64Array]:
     """Standard deviations of movements (per axis), of the logarithm of sizes and of brightness between frames, measured
     on pairs that are each other's nearest; and the common movement `(frames, ndim)` towards each frame.
 
@@ -171,12 +169,12 @@ def measure_scatter(found: Detections) -> tuple[tuple[float, float, float], Floa
     ), drift
 
 
-def _diameter(size: Floats, ndim: int) -> Floats:
+def _diameter(size: Float64Array, ndim: int) -> Float64Array:
     return np.asarray(2 * np.sqrt(size / math.pi) if ndim == 2 else np.cbrt(6 * size / math.pi))
 
 
 def _columns(
-    found: Detections, scatter: tuple[float, float, float], *, drift: Floats, options: TrackOptions
+    found: Detections, scatter: tuple[float, float, float], *, drift: Float64Array, options: TrackOptions
 ) -> list[_Column]:
     """Everything that can happen in the movie."""
     ndim = found.centre.shape[1]
@@ -238,7 +236,7 @@ class _Costs:
 
     found: Detections
     scatter: tuple[float, float, float]
-    shift: Floats
+    shift: Float64Array
 
     def near(self, here: NDArray[np.int64], after: NDArray[np.int64], *, reach: float) -> list[tuple[int, list[int]]]:
         """For each row of a frame the nearest rows of a later one within reach, and those that it overlaps."""
@@ -277,7 +275,7 @@ class _Costs:
             cost += 0.5 * _unlikeness((f.brightness[a] - f.brightness[b]) / (2 * light))
         return cost + _NO_OVERLAP * (1 - max(self._share(one, a), self._share(one, b)))
 
-    def _distance(self, first: Floats, second: Floats, *, rows: tuple[int, int]) -> float:
+    def _distance(self, first: Float64Array, second: Float64Array, *, rows: tuple[int, int]) -> float:
         """How far an object moved from `first`, in the frame of the one row, to `second`, in that of the other."""
         before, after = self.found.frame[list(rows)]
         common = self.shift[after] - self.shift[before]

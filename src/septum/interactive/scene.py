@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import grey_image, label_array, spacing_mm
+from septum.geometry.arrays import Spacing, grey_image, label_array, spacing_mm
 from septum.interactive.tool import UNMARKED, Box, Change, holding, points_inside
 
 
@@ -37,7 +37,7 @@ class Scene:
         return Change(shifted(inner, self.box), held)
 
 
-def scene(image: ArrayLike, labels: ArrayLike, *, spacing: Sequence[float] | None, region: Box | None) -> Scene:
+def scene(image: ArrayLike, labels: ArrayLike, *, spacing: Spacing = None, region: Box | None = None) -> Scene:
     """Image and labels cut to the region, all of the image without one.
 
     Raises:

@@ -15,7 +15,7 @@ from septum.errors import ConfigError
 from septum.interactive.marks import brush, graphcut, growcut, levelset, livewire, walker, wand
 from septum.interactive.pixels import live as live_pixels
 from septum.interactive.pixels.features import LARGEST, SCALES
-from septum.interactive.slices import fill as between
+from septum.interactive.slices import fill
 from septum.interactive.slices.interpolate import METHODS
 from septum.interactive.slices.shape_based import ENDS
 from septum.options import Method, Option, Stage, nearest
@@ -100,7 +100,7 @@ TOOLS: tuple[Method, ...] = (
     ),
     _row(
         "fill-between-slices",
-        between.fill_between_slices,
+        fill.fill_between_slices,
         "interpolates between the slices that were drawn",
         "scipy, edt",
         Option("method", "choice", "distance", "shapes alone, or following the image", choices=METHODS),

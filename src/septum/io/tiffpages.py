@@ -20,7 +20,7 @@ _TURNS: dict[int, tuple[bool, bool, bool]] = {
 }  # fmt: skip
 """Orientation tag: whether rows and columns change places, then whether rows, then columns are reversed."""
 
-Spacing = tuple[float, float, float]
+SpacingZYX = tuple[float, float, float]
 
 
 def colours(
@@ -53,7 +53,7 @@ def colours(
     return array, names, []
 
 
-def turned(array: NDArray[Any], spacing: Spacing, *, page: Any) -> tuple[NDArray[Any], Spacing, list[str]]:
+def turned(array: NDArray[Any], spacing: SpacingZYX, *, page: Any) -> tuple[NDArray[Any], SpacingZYX, list[str]]:
     """The array with its last two axes as the Orientation tag says, the spacing `(z, y, x)` with them."""
     tag = page.tags.get("Orientation")
     turn = tag.value if tag is not None and isinstance(tag.value, int) else 1

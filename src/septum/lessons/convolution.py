@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError
-from septum.lessons.windows import FloatArray, Padding, Slide, Step, as_image, gather, number, scatter
+from septum.geometry.arrays import Float64Array
+from septum.lessons.windows import Padding, Slide, Step, as_image, gather, number, scatter
 
 
 def convolution(
@@ -25,7 +26,7 @@ def convolution(
     padding: Padding = "valid",
     dilation: int = 1,
     flip: bool = False,
-) -> FloatArray:
+) -> Float64Array:
     """Slide a kernel over an image.
 
     Args:
@@ -54,14 +55,14 @@ def convolution(
 
 
 def convolution_gradients(
-    gradient: FloatArray,
+    gradient: Float64Array,
     image: ArrayLike,
     *,
     weights: ArrayLike,
     stride: int = 1,
     padding: Padding = "valid",
     dilation: int = 1,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> tuple[Float64Array, Float64Array, Float64Array]:
     """From the loss's gradient at the output (O, Y', X') to those at the image, the weights and the bias.
 
     An image pixel receives, from each output whose window it lay in, that output's gradient times the weight that it
@@ -105,7 +106,7 @@ def convolution_steps(
     return tuple(steps)
 
 
-def _kernels(weights: ArrayLike, flip: bool) -> FloatArray:
+def _kernels(weights: ArrayLike, flip: bool) -> Float64Array:
     w = np.asarray(weights, dtype=np.float64)
     w = w[None, None] if w.ndim == 2 else w
     if w.ndim != 4 or w.size == 0:
@@ -113,7 +114,7 @@ def _kernels(weights: ArrayLike, flip: bool) -> FloatArray:
     return w[:, :, ::-1, ::-1] if flip else w
 
 
-def _slide(x: FloatArray, w: FloatArray, *, stride: int, padding: Padding, dilation: int) -> Slide:
+def _slide(x: Float64Array, w: Float64Array, *, stride: int, padding: Padding, dilation: int) -> Slide:
     if w.shape[1] != x.shape[0]:
         raise ConfigError(
             f"weights must have as many input channels as the image ({x.shape[0]}), got {w.shape[1]}; match them"

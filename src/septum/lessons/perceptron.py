@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
-from septum.lessons.windows import FloatArray
+from septum.geometry.arrays import Float64Array
 from septum.options import at_least, one_of
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
@@ -33,8 +33,8 @@ class Perceptron:
     bends them as the hidden ones.
     """
 
-    weights: tuple[FloatArray, ...]
-    biases: tuple[FloatArray, ...]
+    weights: tuple[Float64Array, ...]
+    biases: tuple[Float64Array, ...]
     activation: str = "tanh"
     loss: str = "cross entropy"
 
@@ -77,29 +77,29 @@ class Perceptron:
 class Trace:
     """What a forward pass computed: each layer's input, its weighted sums, and the output (probabilities or values)."""
 
-    inputs: tuple[FloatArray, ...]
-    sums: tuple[FloatArray, ...]
-    output: FloatArray
+    inputs: tuple[Float64Array, ...]
+    sums: tuple[Float64Array, ...]
+    output: Float64Array
 
 
 @dataclass(frozen=True)
 class Gradients:
     """The loss's gradient at every weight and bias, at the sums of every layer (the "errors"), and at the input."""
 
-    weights: tuple[FloatArray, ...]
-    biases: tuple[FloatArray, ...]
-    sums: tuple[FloatArray, ...]
-    inputs: FloatArray
+    weights: tuple[Float64Array, ...]
+    biases: tuple[Float64Array, ...]
+    sums: tuple[Float64Array, ...]
+    inputs: Float64Array
 
 
-def activate(sums: FloatArray, activation: str) -> FloatArray:
+def activate(sums: Float64Array, activation: str) -> Float64Array:
     """Sigmoid 1 / (1 + e^-s), tanh, or ReLU max(0, s)."""
     if activation == "sigmoid":
         return sigmoid(sums)
     return np.tanh(sums) if activation == "tanh" else np.maximum(sums, 0.0)
 
 
-def slope(sums: FloatArray, activation: str) -> FloatArray:
+def slope(sums: Float64Array, activation: str) -> Float64Array:
     """Derivative of `activate`; ReLU's at 0 is 0."""
     if activation == "relu":
         return (sums > 0).astype(np.float64)
@@ -107,16 +107,16 @@ def slope(sums: FloatArray, activation: str) -> FloatArray:
     return value * (1 - value) if activation == "sigmoid" else 1 - value**2
 
 
-def sigmoid(sums: FloatArray) -> FloatArray:
+def sigmoid(sums: Float64Array) -> Float64Array:
     """1 / (1 + e^-s), without overflow on either side."""
     small = np.exp(-np.abs(sums))
     return np.where(sums >= 0, 1.0, small) / (1.0 + small)
 
 
-def softmax(logits: FloatArray) -> FloatArray:
+def softmax(logits: Float64Array) -> Float64Array:
     """Probabilities along the last axis; each row sums to 1."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: FloatArray = powers / powers.sum(axis=-1, keepdims=True)
+    shares: Float64Array = powers / powers.sum(axis=-1, keepdims=True)
     return shares
 
 
@@ -198,7 +198,7 @@ def predict(network: Perceptron, inputs: ArrayLike) -> NDArray[np.intp]:
     return classes
 
 
-def _inputs(network: Perceptron, inputs: ArrayLike) -> FloatArray:
+def _inputs(network: Perceptron, inputs: ArrayLike) -> Float64Array:
     x = np.asarray(inputs, dtype=np.float64)
     wanted = network.weights[0].shape[0]
     if x.ndim != 2 or x.shape[1] != wanted or len(x) == 0:
@@ -208,7 +208,7 @@ def _inputs(network: Perceptron, inputs: ArrayLike) -> FloatArray:
     return x
 
 
-def _targets(network: Perceptron, trace: Trace, *, targets: ArrayLike) -> FloatArray:
+def _targets(network: Perceptron, trace: Trace, *, targets: ArrayLike) -> Float64Array:
     """Classes (N,) as rows with a single 1, or values (N, outputs) as they are."""
     wanted = np.asarray(targets)
     count, outputs = trace.output.shape
@@ -216,7 +216,7 @@ def _targets(network: Perceptron, trace: Trace, *, targets: ArrayLike) -> FloatA
         whole = wanted.shape == (count,) and np.issubdtype(wanted.dtype, np.integer)
         if not whole or wanted.min() < 0 or wanted.max() >= outputs:
             raise ConfigError(f"targets must be {count} classes from 0 to {outputs - 1}, got shape {wanted.shape}")
-        rows: FloatArray = np.eye(outputs)[wanted]
+        rows: Float64Array = np.eye(outputs)[wanted]
         return rows
     if wanted.shape != (count, outputs):
         raise ConfigError(f"targets must be {(count, outputs)}, got {wanted.shape}; one row per sample")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from septum.lessons.windows import FloatArray, Padding, Slide, Step, as_image, gather, number, scatter
+from septum.geometry.arrays import Float64Array
+from septum.lessons.windows import Padding, Slide, Step, as_image, gather, number, scatter
 from septum.options import one_of
 
 KINDS = ("max", "average")
@@ -17,7 +18,7 @@ KINDS = ("max", "average")
 
 def pooling(
     image: ArrayLike, *, size: int = 2, stride: int | None = None, padding: Padding = "valid", kind: str = "max"
-) -> FloatArray:
+) -> Float64Array:
     """Max or average pooling of an image (Y, X) or (C, Y, X), channel by channel: (C, Y', X').
 
     Windows that reach out of the image ("same") look at the pixels inside only. `stride` None is `size`: windows lie
@@ -33,19 +34,19 @@ def pooling(
     one_of(kind, KINDS, name="kind")
     x = as_image(image)
     windows = gather(x, _slide(x, size, stride=stride, padding=padding), fill=np.nan)
-    pooled: FloatArray = (np.nanmax if kind == "max" else np.nanmean)(windows, axis=(3, 4))
+    pooled: Float64Array = (np.nanmax if kind == "max" else np.nanmean)(windows, axis=(3, 4))
     return pooled
 
 
 def pooling_gradient(
-    gradient: FloatArray,
+    gradient: Float64Array,
     image: ArrayLike,
     *,
     size: int = 2,
     stride: int | None = None,
     padding: Padding = "valid",
     kind: str = "max",
-) -> FloatArray:
+) -> Float64Array:
     """From the gradient at the output (C, Y', X') to the one at the image (C, Y, X).
 
     Max: all of it to the largest pixel of the window, the first in reading order of equal ones. Average: to all
@@ -64,7 +65,7 @@ def pooling_gradient(
     return scatter(share * gradient[..., None, None], slide, shape=x.shape)
 
 
-def global_pooling(image: ArrayLike, *, kind: str = "average") -> FloatArray:
+def global_pooling(image: ArrayLike, *, kind: str = "average") -> Float64Array:
     """One number per channel, (C,): the mean or the largest value of the whole channel.
 
     >>> global_pooling([[1, 2], [3, 6]]).tolist()
@@ -72,11 +73,11 @@ def global_pooling(image: ArrayLike, *, kind: str = "average") -> FloatArray:
     """
     x = as_image(image)
     one_of(kind, KINDS, name="kind")
-    found: FloatArray = (x.max if kind == "max" else x.mean)(axis=(1, 2))
+    found: Float64Array = (x.max if kind == "max" else x.mean)(axis=(1, 2))
     return found
 
 
-def global_pooling_gradient(gradient: FloatArray, image: ArrayLike, *, kind: str = "average") -> FloatArray:
+def global_pooling_gradient(gradient: Float64Array, image: ArrayLike, *, kind: str = "average") -> Float64Array:
     """From the gradient at the output (C,) to the one at the image (C, Y, X)."""
     x = as_image(image)
     one_of(kind, KINDS, name="kind")
@@ -108,5 +109,5 @@ def pooling_steps(
     return tuple(steps)
 
 
-def _slide(x: FloatArray, size: int, *, stride: int | None, padding: Padding) -> Slide:
+def _slide(x: Float64Array, size: int, *, stride: int | None, padding: Padding) -> Slide:
     return Slide.over(x.shape, (size, size), stride=size if stride is None else stride, padding=padding)

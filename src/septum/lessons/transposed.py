@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError
-from septum.lessons.windows import FloatArray, Padding, Slide, Step, as_image, gather, number, scatter
+from septum.geometry.arrays import Float64Array
+from septum.lessons.windows import Padding, Slide, Step, as_image, gather, number, scatter
 
 
 def transposed_convolution(
@@ -24,7 +25,7 @@ def transposed_convolution(
     stride: int = 2,
     padding: Padding = "valid",
     output_padding: int = 0,
-) -> FloatArray:
+) -> Float64Array:
     """Enlarge an image (Y, X) or (C, Y, X) with weights (ky, kx) or (C, O, ky, kx).
 
     Args:
@@ -54,14 +55,14 @@ def transposed_convolution(
 
 
 def transposed_convolution_gradients(
-    gradient: FloatArray,
+    gradient: Float64Array,
     image: ArrayLike,
     *,
     weights: ArrayLike,
     stride: int = 2,
     padding: Padding = "valid",
     output_padding: int = 0,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> tuple[Float64Array, Float64Array, Float64Array]:
     """From the gradient at the output (O, Y', X') to those at the image, the weights and the bias."""
     x, w = as_image(image), _kernels(weights)
     slide, _ = _slide(x, w, stride=stride, padding=padding, output_padding=output_padding)
@@ -99,7 +100,7 @@ def transposed_convolution_steps(
     return tuple(steps)
 
 
-def _kernels(weights: ArrayLike) -> FloatArray:
+def _kernels(weights: ArrayLike) -> Float64Array:
     w = np.asarray(weights, dtype=np.float64)
     w = w[None, None] if w.ndim == 2 else w
     if w.ndim != 4 or w.size == 0:
@@ -108,7 +109,7 @@ def _kernels(weights: ArrayLike) -> FloatArray:
 
 
 def _slide(
-    x: FloatArray, w: FloatArray, *, stride: int, padding: Padding, output_padding: int
+    x: Float64Array, w: Float64Array, *, stride: int, padding: Padding, output_padding: int
 ) -> tuple[Slide, tuple[int, int]]:
     """The slide of the convolution that this one transposes, over the output, and the output's size."""
     if w.shape[0] != x.shape[0]:

@@ -19,23 +19,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float64Array
 from septum.lessons.convolution import convolution, convolution_gradients
 from septum.lessons.perceptron import sigmoid
 from septum.lessons.pooling import pooling, pooling_gradient
 from septum.lessons.transposed import transposed_convolution, transposed_convolution_gradients
-from septum.lessons.windows import FloatArray, as_image
+from septum.lessons.windows import as_image
 from septum.options import at_least
 
-Weights = dict[str, FloatArray]
+Weights = dict[str, Float64Array]
 
 
 @dataclass(frozen=True)
 class BlockTrace:
     """What a block of two convolutions computed: its input, the sums before each ReLU, and the map after each."""
 
-    image: FloatArray
-    sums: tuple[FloatArray, FloatArray]
-    maps: tuple[FloatArray, FloatArray]
+    image: Float64Array
+    sums: tuple[Float64Array, Float64Array]
+    maps: tuple[Float64Array, Float64Array]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class UNetTrace:
 
     encoder: tuple[BlockTrace, ...]
     decoder: tuple[BlockTrace, ...]
-    logits: FloatArray
+    logits: Float64Array
 
 
 def create_unet(
@@ -81,12 +82,12 @@ def _double(name: str, into: int, *, width: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.first.conv.weight": (width, into, 3, 3), f"{name}.second.conv.weight": (width, width, 3, 3)}
 
 
-def unet_depth(weights: Mapping[str, FloatArray]) -> int:
+def unet_depth(weights: Mapping[str, Float64Array]) -> int:
     """Number of levels of a network with these weights."""
     return sum(name.endswith("first.conv.weight") and name.startswith("encoder.") for name in weights)
 
 
-def double_convolution(image: ArrayLike, weights: Mapping[str, FloatArray], *, name: str) -> BlockTrace:
+def double_convolution(image: ArrayLike, weights: Mapping[str, Float64Array], *, name: str) -> BlockTrace:
     """Two 3 × 3 convolutions, padding "same", each followed by ReLU: the body of every block."""
     x = as_image(image)
     first = convolution(x, weights[f"{name}.first.conv.weight"], bias=weights[f"{name}.first.conv.bias"], padding=1)
@@ -98,8 +99,8 @@ def double_convolution(image: ArrayLike, weights: Mapping[str, FloatArray], *, n
 
 
 def double_convolution_gradients(
-    gradient: FloatArray, trace: BlockTrace, *, weights: Mapping[str, FloatArray], name: str
-) -> tuple[FloatArray, Weights]:
+    gradient: Float64Array, trace: BlockTrace, *, weights: Mapping[str, Float64Array], name: str
+) -> tuple[Float64Array, Weights]:
     """From the gradient at a block's output to the one at its input, and those at its weights."""
     found: Weights = {}
     back = gradient
@@ -112,22 +113,24 @@ def double_convolution_gradients(
     return back, found
 
 
-def encoder_block(image: ArrayLike, weights: Mapping[str, FloatArray], *, name: str) -> tuple[BlockTrace, FloatArray]:
+def encoder_block(
+    image: ArrayLike, weights: Mapping[str, Float64Array], *, name: str
+) -> tuple[BlockTrace, Float64Array]:
     """The lecture's encoder block: its trace (the map after it goes to the decoder), and that map max-pooled 2 × 2."""
     trace = double_convolution(image, weights, name=name)
     return trace, pooling(trace.maps[1], size=2)
 
 
 def decoder_block(
-    coarse: ArrayLike, skip: FloatArray, *, weights: Mapping[str, FloatArray], level: int
-) -> tuple[BlockTrace, FloatArray]:
+    coarse: ArrayLike, skip: Float64Array, *, weights: Mapping[str, Float64Array], level: int
+) -> tuple[BlockTrace, Float64Array]:
     """The lecture's decoder block: enlarge, concatenate the encoder's map, convolve twice; its trace and its map."""
     up = transposed_convolution(coarse, weights[f"ups.{level}.weight"], bias=weights[f"ups.{level}.bias"], stride=2)
     trace = double_convolution(np.concatenate([up, skip]), weights, name=f"decoder.{level}")
     return trace, trace.maps[1]
 
 
-def unet_forward(weights: Mapping[str, FloatArray], image: ArrayLike) -> UNetTrace:
+def unet_forward(weights: Mapping[str, Float64Array], image: ArrayLike) -> UNetTrace:
     """Run an image (Y, X) or (C, Y, X) through the network.
 
     Raises:
@@ -153,15 +156,15 @@ def unet_forward(weights: Mapping[str, FloatArray], image: ArrayLike) -> UNetTra
 
 
 def unet_backward(
-    weights: Mapping[str, FloatArray], trace: UNetTrace, *, gradient: FloatArray
-) -> tuple[Weights, FloatArray]:
+    weights: Mapping[str, Float64Array], trace: UNetTrace, *, gradient: Float64Array
+) -> tuple[Weights, Float64Array]:
     """From the gradient at the logits to those at every weight, and at the image."""
     found: Weights = {}
     last = trace.decoder[0].maps[1] if trace.decoder else trace.encoder[0].maps[1]
     back, found["head.weight"], found["head.bias"] = convolution_gradients(
         gradient, last, weights=weights["head.weight"]
     )
-    skips: list[FloatArray] = []
+    skips: list[Float64Array] = []
     for level, block in enumerate(trace.decoder):
         back, some = double_convolution_gradients(back, block, weights=weights, name=f"decoder.{level}")
         found |= some
@@ -180,7 +183,7 @@ def unet_backward(
     return found, back
 
 
-def cross_entropy(logits: FloatArray, target: ArrayLike) -> tuple[float, FloatArray]:
+def cross_entropy(logits: Float64Array, target: ArrayLike) -> tuple[float, Float64Array]:
     """Mean binary cross entropy of a sigmoid per class, and its gradient at the logits; `target` is 0 or 1."""
     wanted = np.asarray(target, dtype=np.float64)
     wanted = wanted[None] if wanted.ndim == 2 else wanted
@@ -194,14 +197,14 @@ def cross_entropy(logits: FloatArray, target: ArrayLike) -> tuple[float, FloatAr
 
 
 def train_unet(
-    weights: Mapping[str, FloatArray],
+    weights: Mapping[str, Float64Array],
     image: ArrayLike,
     *,
     target: ArrayLike,
     steps: int = 100,
     rate: float = 0.01,
     on_step: Callable[[int, float], None] | None = None,
-) -> tuple[Weights, FloatArray]:
+) -> tuple[Weights, Float64Array]:
     """Train on one image by Adam (Kingma & Ba 2015): the weights, and the loss before each step (steps,)."""
     losses = np.empty(int(at_least(steps, 1, name="steps")))
     now = {name: np.array(value, dtype=np.float64) for name, value in weights.items()}

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float64Array
 
-FloatArray = NDArray[np.float64]
 Padding = int | Literal["valid", "same"]
 
 
@@ -34,8 +34,8 @@ class Step:
     """
 
     position: tuple[int, int]
-    window: FloatArray
-    products: FloatArray
+    window: Float64Array
+    products: Float64Array
     value: float
     text: str
 
@@ -98,7 +98,7 @@ def _pad(length: int, size: int, *, stride: int, padding: Padding, dilation: int
     raise ConfigError(f"padding must be 'valid', 'same' or a number of pixels from 0, got {padding!r}")
 
 
-def as_image(image: ArrayLike, name: str = "image") -> FloatArray:
+def as_image(image: ArrayLike, name: str = "image") -> Float64Array:
     """The image as (C, Y, X) float64; a plane (Y, X) becomes one channel.
 
     Raises:
@@ -115,7 +115,7 @@ def as_image(image: ArrayLike, name: str = "image") -> FloatArray:
     return found
 
 
-def gather(image: FloatArray, slide: Slide, *, fill: float = 0.0) -> FloatArray:
+def gather(image: Float64Array, slide: Slide, *, fill: float = 0.0) -> Float64Array:
     """The window under every output pixel, as a view (C, Y', X', ky, kx) of the image padded with `fill`."""
     pads = [(before, max(after, 0)) for before, after in slide.pads]
     padded = np.pad(image, ((0, 0), *pads), constant_values=fill)
@@ -124,7 +124,7 @@ def gather(image: FloatArray, slide: Slide, *, fill: float = 0.0) -> FloatArray:
     return windows[:, :: slide.stride, :: slide.stride, :: slide.dilation, :: slide.dilation]
 
 
-def scatter(windows: FloatArray, slide: Slide, *, shape: tuple[int, ...]) -> FloatArray:
+def scatter(windows: Float64Array, slide: Slide, *, shape: tuple[int, ...]) -> Float64Array:
     """Add windows (C, Y', X', ky, kx) where `gather` would cut them, and drop the padding: an image of `shape`."""
     (top, bottom), (left, right) = slide.pads
     y, x = shape[-2:]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum import io
 from septum.errors import GeometryError
 from septum.geometry import Grid, Image, LabelMap
+from septum.geometry.arrays import Spacing
 
 ImageLike = Image | ArrayLike | str | PathLike[str]
 LabelsLike = LabelMap | ArrayLike | str | PathLike[str]
@@ -23,7 +23,7 @@ def is_path(given: object) -> bool:
     return isinstance(given, str | PathLike)
 
 
-def as_image(given: ImageLike, *, spacing: Sequence[float] | None = None, channels: int = 1) -> Image:
+def as_image(given: ImageLike, *, spacing: Spacing = None, channels: int = 1) -> Image:
     """An image from whatever was given.
 
     Args:
@@ -52,7 +52,7 @@ def as_image(given: ImageLike, *, spacing: Sequence[float] | None = None, channe
     return Image(array, _grid(array.shape[1:], spacing), names)
 
 
-def as_label_map(given: LabelsLike, *, spacing: Sequence[float] | None = None, name: str = "labels") -> LabelMap:
+def as_label_map(given: LabelsLike, *, spacing: Spacing = None, name: str = "labels") -> LabelMap:
     """A label map from a `LabelMap`, a file's name, or an integer or boolean array in 2-D or 3-D; as `as_image`."""
     if isinstance(given, LabelMap) or is_path(given):
         _refuse_spacing(given, spacing)
@@ -63,11 +63,11 @@ def as_label_map(given: LabelsLike, *, spacing: Sequence[float] | None = None, n
     return LabelMap(array, _grid(array.shape, spacing))
 
 
-def _grid(shape: tuple[int, ...], spacing: Sequence[float] | None) -> Grid:
+def _grid(shape: tuple[int, ...], spacing: Spacing) -> Grid:
     return Grid.pixels(shape) if spacing is None else Grid.from_spacing(shape, spacing)
 
 
-def _refuse_spacing(given: object, spacing: Sequence[float] | None) -> None:
+def _refuse_spacing(given: object, spacing: Spacing) -> None:
     if spacing is not None:
         what = "a file" if is_path(given) else f"the {type(given).__name__}"
         raise GeometryError(f"spacing must come with an array, got it with {what}, which has its own; leave it out")

@@ -13,6 +13,7 @@ import numpy as np
 
 from septum.errors import ConfigError, GeometryError
 from septum.geometry import LabelMap, picture
+from septum.geometry.arrays import Spacing
 from septum.library.inputs import ImageLike, LabelsLike, as_image, as_label_map, is_path
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def segment(
-    image: ImageLike, method: str | Sequence[str] = "otsu", *, spacing: Sequence[float] | None = None, **options: Any
+    image: ImageLike, method: str | Sequence[str] = "otsu", *, spacing: Spacing = None, **options: Any
 ) -> LabelMap:
     """Segment without training, by any method of `septum segment --list-methods`.
 
@@ -59,7 +60,7 @@ def interpolate(
     labels: LabelsLike,
     *,
     image: ImageLike | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     **options: Any,
 ) -> LabelMap:
     """Fill the slices between those that were drawn.
@@ -107,7 +108,7 @@ def evaluate(
     prediction: LabelsLike,
     reference: LabelsLike,
     *,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     output: str | PathLike[str] | None = None,
     **settings: Any,
 ) -> pd.DataFrame:
@@ -147,9 +148,7 @@ def evaluate(
     return _evaluate_arrays(found, truth, settings=chosen)
 
 
-def _pair(
-    prediction: LabelsLike, reference: LabelsLike, *, spacing: Sequence[float] | None
-) -> tuple[LabelMap, LabelMap]:
+def _pair(prediction: LabelsLike, reference: LabelsLike, *, spacing: Spacing) -> tuple[LabelMap, LabelMap]:
     first = as_label_map(prediction, spacing=spacing, name="prediction")
     second = as_label_map(reference, spacing=spacing, name="reference")
     both_know = isinstance(prediction, LabelMap) and isinstance(reference, LabelMap)
@@ -232,7 +231,7 @@ def overlay(
     image: ImageLike,
     labels: LabelsLike,
     *,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     opacity: float = 0.35,
     plane: Mapping[int, int] | None = None,
 ) -> Overlay:

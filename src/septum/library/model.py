@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from septum.cli.progress import Reporter
 from septum.errors import ConfigError
 from septum.geometry import LabelMap
+from septum.geometry.arrays import Spacing
 from septum.library.inputs import ImageLike, as_image, is_path
 from septum.options import nearest
 
@@ -78,8 +78,10 @@ class Model:
     @cached_property
     def _measured(self) -> dict[str, float]:
         """Mean Dice of every held-out case, as the training's report has it."""
+        from septum.workflows.runs.files import recorded
+
         file = self.path / "report" / "evaluation.json"
-        found = json.loads(file.read_text(encoding="utf-8"))["mean_dice"] if file.is_file() else {}
+        found = recorded(file).get("mean_dice", {})
         return {case: dice for case, dice in found.items() if dice is not None}
 
     @property
@@ -100,7 +102,7 @@ class Model:
 
         return open_segmenter(ModelFolder(self.path), PredictSettings())
 
-    def predict(self, image: ImageLike, *, spacing: Sequence[float] | None = None) -> LabelMap:
+    def predict(self, image: ImageLike, *, spacing: Spacing = None) -> LabelMap:
         """The labels of one image, on its own grid; the network stays loaded for the next one.
 
         Args:
@@ -111,11 +113,12 @@ class Model:
             DatasetError: an image of another kind than those of training.
             GeometryError, FormatError: an array or a file that is no such image.
         """
+        from septum.net.inference.predict import Listener
         from septum.workflows.prediction.predict import segment
 
         found = as_image(image, spacing=spacing, channels=self.plan.channels)
         with _shown() as reporter:
-            return segment(found, self._segmenter, on_progress=lambda share: reporter.work("predicting", share))
+            return segment(found, self._segmenter, listener=Listener(lambda share: reporter.work("predicting", share)))
 
 
 def load_model(path: str | PathLike[str]) -> Model:
@@ -152,6 +155,7 @@ def train(
         DatasetError, GeometryError, FormatError: data that cannot be used.
     """
     from septum.workflows.model.settings import TrainSettings
+    from septum.workflows.runs.hooks import Hooks
     from septum.workflows.training import train as workflow
 
     chosen = settings_of(TrainSettings, settings | ({} if minutes is None else {"minutes": minutes}))
@@ -162,10 +166,8 @@ def train(
             data,
             target,
             settings=chosen,
+            hooks=Hooks(reporter.work, reporter.note),
             on_status=reporter.training,
-            on_note=reporter.note,
-            on_progress=reporter.work,
-            should_stop=lambda: False,
             resume=resume,
             overwrite=overwrite,
         )
@@ -177,7 +179,7 @@ def predict(
     images: ImageLike | Sequence[str | PathLike[str]],
     *,
     output: str | PathLike[str] | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     **settings: Any,
 ) -> LabelMap | pd.DataFrame:
     """Segment with a trained model: an array or an image gives labels; files with an `output` folder give masks there.

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
+from septum.geometry.arrays import as_labels
 from septum.metrics.summary import UNDEFINED
 
 FINE_BINS = 10_000  # equal-mass bins are exact up to 1/10000 of probability; three float64 rows of it are 240 kB
@@ -109,9 +110,7 @@ def calibration_counts(
     >>> round(brier(counts), 3)
     0.22
     """
-    p, ref = np.asarray(prob), np.asarray(reference)
-    if not (np.issubdtype(ref.dtype, np.integer) or ref.dtype == bool):
-        raise GeometryError(f"reference must hold integer labels, got {ref.dtype}; round or threshold it first")
+    p, ref = np.asarray(prob), as_labels(reference, "reference")
     channels = p.ndim == ref.ndim + 1
     if (p.shape[1:] if channels else p.shape) != ref.shape:
         raise GeometryError(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
+from septum.geometry.arrays import as_labels
 
 _STEP = 1e-12  # EM stops when no entry of a reader's confusion matrix moves by more
 _LEAST = 1e-12  # probabilities are kept above this, so that one reader's certainty cannot make 0/0
@@ -250,17 +251,8 @@ def _tied(tally: NDArray[np.int64]) -> NDArray[np.bool_]:
 def _check(masks: Sequence[ArrayLike]) -> list[NDArray[np.integer]]:
     if len(masks) < 2:
         raise ConfigError(f"masks must come from at least two readers, got {len(masks)}; add a reader")
-    arrays = [_integer(mask) for mask in masks]
+    arrays = [as_labels(mask, "masks") for mask in masks]
     shapes = sorted({a.shape for a in arrays})
     if len(shapes) > 1:
         raise GeometryError(f"masks must have the same shape, got {shapes}; resample them with `resample_labels`")
     return arrays
-
-
-def _integer(mask: ArrayLike) -> NDArray[np.integer]:
-    array = np.asarray(mask)
-    if array.dtype == bool:
-        return array.view(np.uint8)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise GeometryError(f"masks must hold integer labels, got {array.dtype}; round or threshold them first")
-    return array

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
-
-Floats = NDArray[np.float64]
+from septum.geometry.arrays import Float64Array
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def separating_cutoff(
     )  # fmt: skip
 
 
-def _best(values: Floats, passed: NDArray[np.bool_]) -> tuple[float, float, float]:
+def _best(values: Float64Array, passed: NDArray[np.bool_]) -> tuple[float, float, float]:
     """Cut, sensitivity, specificity."""
     levels = np.unique(values)
     between = np.concatenate([levels[:1], (levels[1:] + levels[:-1]) / 2])  # at or above the first, all pass
@@ -115,7 +114,7 @@ def _best(values: Floats, passed: NDArray[np.bool_]) -> tuple[float, float, floa
     return float(between[chosen]), float(sensitivity[chosen]), float(specificity[chosen])
 
 
-def _area(values: Floats, passed: NDArray[np.bool_]) -> float:
+def _area(values: Float64Array, passed: NDArray[np.bool_]) -> float:
     """Area under the ROC curve by counting pairs (Mann & Whitney)."""
     below = np.sort(values[~passed])
     wins = np.searchsorted(below, values[passed], side="left") + np.searchsorted(below, values[passed], side="right")
@@ -123,8 +122,8 @@ def _area(values: Floats, passed: NDArray[np.bool_]) -> float:
 
 
 def _resampled(
-    values: Floats, passed: NDArray[np.bool_], *, member: NDArray[np.intp], n_bootstrap: int, seed: int
-) -> tuple[Floats, Floats]:
+    values: Float64Array, passed: NDArray[np.bool_], *, member: NDArray[np.intp], n_bootstrap: int, seed: int
+) -> tuple[Float64Array, Float64Array]:
     """Cuts and areas of resamples of whole groups."""
     generator = np.random.default_rng(seed)
     order = np.argsort(member, kind="stable")

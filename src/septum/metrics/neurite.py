@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from septum.errors import ConfigError, GeometryError
+from septum.geometry.arrays import as_labels
 from septum.metrics.overlap import joint_table
 from septum.metrics.summary import UNDEFINED
 
@@ -309,9 +310,7 @@ def _segments(labels: ArrayLike, name: str) -> NDArray[np.int64]:
     array = np.asarray(labels)
     if array.dtype == bool:
         return np.asarray(ndimage.label(array)[0], dtype=np.int64)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise GeometryError(f"{name} must hold integer labels, got {array.dtype}; threshold it first")
-    return array.astype(np.int64, copy=False)
+    return as_labels(array, name).astype(np.int64, copy=False)
 
 
 def _marginal(labels: NDArray[np.int64], voxels: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ sums over a few rows of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,12 @@ class JointTable:
 
     def counts(self, label: int) -> Counts:
         """`label` against all other values."""
-        in_reference, in_prediction = self.reference == label, self.prediction == label
+        return self.counts_of((label,))
+
+    def counts_of(self, labels: Collection[int]) -> Counts:
+        """All of `labels` together, as one region, against all other values."""
+        wanted = list(labels)
+        in_reference, in_prediction = np.isin(self.reference, wanted), np.isin(self.prediction, wanted)
         tp = int(self.voxels[in_reference & in_prediction].sum())
         fn = int(self.voxels[in_reference].sum()) - tp
         fp = int(self.voxels[in_prediction].sum()) - tp

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float64Array
 from septum.metrics.summary import UNDEFINED
 
-Floats = NDArray[np.float64]
 N_BOOTSTRAP = 2000
 _BLOCK = 2_000_000  # drawn values at a time: bounds the memory of resampling to a few tens of MB
 
@@ -110,7 +110,7 @@ class BlandAltman:
     slope_p: float
 
 
-def holm(p_values: ArrayLike) -> Floats:
+def holm(p_values: ArrayLike) -> Float64Array:
     """p-values corrected for their number by the step-down method of Holm; nan stays nan and does not count.
 
     Source: Holm 1979, Scandinavian Journal of Statistics 6:65.
@@ -358,7 +358,7 @@ def _check_settings(n_bootstrap: int, confidence: float) -> None:
     _check(0 < confidence < 1, f"confidence must lie between 0 and 1, got {confidence}; 0.95 is customary")
 
 
-def _column(values: ArrayLike, name: str) -> Floats:
+def _column(values: ArrayLike, name: str) -> Float64Array:
     column = np.asarray(values, dtype=np.float64)
     _check(column.ndim == 1, f"{name} must be a 1-D list, got shape {column.shape}; compare one score at a time")
     infinite = int(np.isinf(column).sum())
@@ -375,7 +375,7 @@ def _keys(groups: Sequence[Any] | None, size: int) -> NDArray[np.intp]:
     return np.array([seen.setdefault(key, len(seen)) for key in groups], dtype=np.intp)
 
 
-def _group_means(values: Floats, keys: NDArray[np.intp]) -> tuple[Floats, Floats]:
+def _group_means(values: Float64Array, keys: NDArray[np.intp]) -> tuple[Float64Array, Float64Array]:
     """Number of values of each group that has any, and their mean."""
     codes = np.unique(keys, return_inverse=True)[1]
     sizes = np.bincount(codes).astype(np.float64)
@@ -393,7 +393,7 @@ def _resamples(n_groups: int, seed: int, *, n_bootstrap: int, width: int | None 
     return [rng.multinomial(n_groups, chance, size=min(step, n_bootstrap - start)) for start in starts]
 
 
-def _interval(drawn: Sequence[Floats], confidence: float) -> tuple[float, float]:
+def _interval(drawn: Sequence[Float64Array], confidence: float) -> tuple[float, float]:
     values = np.concatenate(drawn)
     if values.size < 2:
         return UNDEFINED, UNDEFINED
@@ -401,7 +401,7 @@ def _interval(drawn: Sequence[Floats], confidence: float) -> tuple[float, float]
     return float(low), float(high)
 
 
-def _wilcoxon(differences: Floats) -> float:
+def _wilcoxon(differences: Float64Array) -> float:
     """Two-sided p-value; 1 where every difference is 0."""
     if not np.any(differences):
         return 1.0
@@ -410,7 +410,7 @@ def _wilcoxon(differences: Floats) -> float:
     return float(stats.wilcoxon(differences, zero_method="wilcox").pvalue)
 
 
-def _rank_biserial(differences: Floats, weights: NDArray[np.int64]) -> Floats:
+def _rank_biserial(differences: Float64Array, weights: NDArray[np.int64]) -> Float64Array:
     """Rank-biserial correlation of each resample; a resample says how often each difference was drawn.
 
     Equal magnitudes share their mean rank, as if the drawn values had been written out.
@@ -426,20 +426,26 @@ def _rank_biserial(differences: Floats, weights: NDArray[np.int64]) -> Floats:
     return np.where(total > 0, (each @ sign) / np.maximum(total, 1), 0.0)
 
 
-def _weighted_means(table: Floats, weights: NDArray[np.int64]) -> Floats:
+def _weighted_means(table: Float64Array, weights: NDArray[np.int64]) -> Float64Array:
     """Means `(resamples, methods)`."""
-    means: Floats = (weights @ table.T) / weights.sum(axis=1, keepdims=True)
+    means: Float64Array = (weights @ table.T) / weights.sum(axis=1, keepdims=True)
     return means
 
 
-def _places(means: Floats) -> NDArray[np.int64]:
+def _places(means: Float64Array) -> NDArray[np.int64]:
     """Rank of each method in each row, 1 is the largest mean, ties share the better rank."""
     better = means[:, None, :] > means[:, :, None] + 1e-12
     return np.asarray(1 + better.sum(axis=2), dtype=np.int64)
 
 
 def _ranking(
-    names: list[str], table: Floats, *, drawn: Floats, sign: float, sizes: tuple[int, int], confidence: float
+    names: list[str],
+    table: Float64Array,
+    *,
+    drawn: Float64Array,
+    sign: float,
+    sizes: tuple[int, int],
+    confidence: float,
 ) -> Ranking:
     from scipy import stats
 
@@ -466,7 +472,7 @@ def _kendall(places: NDArray[np.int64], drawn: NDArray[np.int64]) -> float:
     return float(agreement.mean())
 
 
-def _agreement_intervals(difference: Floats, confidence: float) -> list[tuple[float, float]]:
+def _agreement_intervals(difference: Float64Array, confidence: float) -> list[tuple[float, float]]:
     """Intervals of bias, lower and upper limit by the formulas of Bland and Altman 1999."""
     from scipy import stats
 
@@ -477,7 +483,7 @@ def _agreement_intervals(difference: Floats, confidence: float) -> list[tuple[fl
     return [(float(centre - reach), float(centre + reach)) for centre, reach in centres]
 
 
-def _weighted_agreement(difference: Floats, weights: NDArray[np.int64]) -> Floats:
+def _weighted_agreement(difference: Float64Array, weights: NDArray[np.int64]) -> Float64Array:
     """Bias, lower and upper limit `(resamples, 3)`."""
     total = weights.sum(axis=1)
     bias = (weights @ difference) / total
@@ -486,7 +492,7 @@ def _weighted_agreement(difference: Floats, weights: NDArray[np.int64]) -> Float
     return np.stack([bias, bias - 1.96 * sd, bias + 1.96 * sd], axis=1)
 
 
-def _slope(mean: Floats, difference: Floats) -> tuple[float, float]:
+def _slope(mean: Float64Array, difference: Float64Array) -> tuple[float, float]:
     """Slope of the difference against the mean, and its p-value; undefined for fewer than three different means."""
     if np.unique(mean).size < 3:
         return UNDEFINED, UNDEFINED

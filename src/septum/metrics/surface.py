@@ -299,7 +299,7 @@ def _quantile(distances: NDArray[np.float64], sizes: NDArray[np.float64], *, fra
 
 
 def _measure(
-    ref: NDArray[np.bool_], pred: NDArray[np.bool_], *, spacing: tuple[float, ...], diagonal: float
+    ref: NDArray[np.bool_], pred: NDArray[np.bool_], *, spacing: Sequence[float], diagonal: float
 ) -> SurfaceDistances:
     """Distances of two masks cropped to the box around both."""
     sizes = element_sizes(spacing)
@@ -313,7 +313,7 @@ def _measure(
 
 
 def _nearest(
-    start: NDArray[np.intp], goal: NDArray[np.intp], *, shape: tuple[int, ...], spacing: tuple[float, ...]
+    start: NDArray[np.intp], goal: NDArray[np.intp], *, shape: tuple[int, ...], spacing: Sequence[float]
 ) -> NDArray[np.float64]:
     """Distance in mm from each grid corner of `start` to the nearest one of `goal`, both as flat places."""
     if not goal.size or not start.size:
@@ -334,7 +334,7 @@ def _check_spacing(spacing: Sequence[float], ndim: int) -> tuple[float, ...]:
     return step
 
 
-def _diagonal(shape: tuple[int, ...], spacing: tuple[float, ...]) -> float:
+def _diagonal(shape: tuple[int, ...], spacing: Sequence[float]) -> float:
     return math.hypot(*(n * s for n, s in zip(shape, spacing, strict=True)))
 
 

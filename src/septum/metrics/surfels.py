@@ -63,7 +63,7 @@ def on_surface(codes: NDArray[np.uint8], *, ndim: int) -> NDArray[np.bool_]:
 
 
 @lru_cache(maxsize=64)
-def element_sizes(spacing: tuple[float, ...]) -> NDArray[np.float64]:
+def element_sizes(spacing: Sequence[float]) -> NDArray[np.float64]:
     """Area in mm² (length in mm in 2-D) of the surface in each neighbourhood, by its code; read-only.
 
     Args:

@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float64Array
 from septum.metrics.statistics import N_BOOTSTRAP, holm
 from septum.metrics.summary import UNDEFINED
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,9 @@ def cliffs_delta(first: ArrayLike, second: ArrayLike) -> float:
 
 def _compare(
     names: tuple[str, str],
-    first: Floats,
+    first: Float64Array,
     *,
-    second: Floats,
+    second: Float64Array,
     rng: np.random.Generator,
     n_bootstrap: int,
     confidence: float,
@@ -123,7 +122,7 @@ def _compare(
     return UnpairedComparison(*names, first.size, second.size, difference, low, high, effect, p, p, least)
 
 
-def _defined(values: ArrayLike, name: str) -> Floats:
+def _defined(values: ArrayLike, name: str) -> Float64Array:
     column = np.asarray(values, dtype=np.float64)
     if column.ndim != 1 or np.isinf(column).any():
         raise ConfigError(f"values of {name} must be a list of finite numbers (nan: undefined), got {column.shape}")

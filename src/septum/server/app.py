@@ -1,12 +1,14 @@
 """`create_app`: the server of one project, as an ASGI application.
 
 The insight: there is one place that turns an error into an answer. What a person can mend (`SeptumError`) is a 4xx with
-one sentence; anything else is our bug, and a 500.
+one sentence; what the machine cannot do just now (a full disk, a locked database) is a 507 or 503, which a page keeps
+and sends again; anything else is our bug, and a 500.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -24,16 +26,17 @@ from septum import __version__
 from septum.errors import Cancelled, SeptumError
 from septum.server.desk import Desk, LeasedError
 from septum.server.jobs import JobRunner
-from septum.server.opened import StaleError
+from septum.server.opened import ClosedError, StaleError
 from septum.server.routes import cases, deciding, edits, jobs, looking, measuring, pipelines, reviewing, tools
 from septum.server.security import Gate
 from septum.server.settings import ServerSettings
 from septum.server.words import without_paths
 from septum.workflows.projects.project import open_project
-from septum.workflows.projects.store import MissingError
+from septum.workflows.projects.store import BusyError, MissingError
 
 STATIC = Path(__file__).with_name("static")
 _TIDY_S = 5.0
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
@@ -116,7 +119,20 @@ async def _explain(request: Request, error: Exception) -> JSONResponse:
         return _told(409, "stale", message=str(error))
     if isinstance(error, MissingError):
         return _told(404, "not-found", message=str(error))
+    if isinstance(error, ClosedError | BusyError):
+        return _told(503, "busy", message=str(error))
+    if _is_full(error):
+        return _told(507, "full", message=str(error))
     return _told(400, type(error).__name__, message=str(error))
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether the disk is behind an error: no fault of the request, which is to be sent again."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__
+    return False
 
 
 async def _stopped(request: Request, error: Exception) -> JSONResponse:

@@ -6,12 +6,14 @@ everything; opening it again takes as long as reading its files.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Any
 
-from septum.errors import SessionError
+from septum.errors import FormatError, SeptumError, SessionError
 from septum.metrics.overlap import present
 from septum.server.events import Events
 from septum.server.opened import OpenCase, Sender
@@ -21,6 +23,9 @@ from septum.workflows.projects.store import Lease
 
 MOST_NAMED = 32
 """Labels without a name up to which a case's labels are classes; more are the numbers of objects."""
+
+_MOMENT_S = 10.0
+_log = logging.getLogger(__name__)
 
 
 class LeasedError(SessionError):
@@ -50,18 +55,25 @@ class Desk:
                 self._open.move_to_end(case_id)
                 return found
         self.project.store.case(case_id)
-        with self._guard:
-            opening = self._opening.setdefault(case_id, threading.Lock())
-        with opening:
+        with self._turn(case_id):
             with self._guard:
                 found = self._open.get(case_id)
-            if found is None:
-                found = OpenCase.open(self.project, case_id)
+            if found is not None:
+                return found
+            found = OpenCase.open(self.project, case_id)
+            with self._guard:
+                self._open[case_id] = found
+            with suppress(FormatError):  # a full disk: the labels are shown without names until it has room
                 self._name_labels(found)
-                with self._guard:
-                    self._open[case_id] = found
-                self._close_oldest()
+        self._close_oldest()
         return found
+
+    def warm(self) -> None:
+        """Open the case that a page shows first, so that its readers are loaded when it asks; what is wrong with it the
+        page hears when it asks itself."""
+        with suppress(SeptumError):
+            for first in self.project.store.cases()[:1]:
+                self.case(first.id)
 
     def known(self, case_id: str) -> OpenCase | None:
         """The case where it is open."""
@@ -119,6 +131,8 @@ class Desk:
 
     def _name_labels(self, case: OpenCase) -> None:
         """Rows of the label table for labels that a case has and nobody named; object numbers are not named."""
+        if not case.session.labels().any():
+            return
         held = present(case.session.labels()).tolist()
         with self._guard:
             table = self.project.facts.labels
@@ -131,21 +145,36 @@ class Desk:
             self.project.set_labels([*table, *more])
         self.events.publish("project", {"labels": [vars(label) for label in self.project.facts.labels]})
 
+    def _turn(self, case_id: str) -> threading.Lock:
+        """Held by whoever opens or closes the case, so that its journal is never asked for twice."""
+        with self._guard:
+            return self._opening.setdefault(case_id, threading.Lock())
+
     def _close_oldest(self) -> None:
+        """Close what is too much, but nothing that was touched a moment ago: a request may be at work on it."""
+        before = time.monotonic() - _MOMENT_S
         with self._guard:
             extra = list(self._open)[: max(0, len(self._open) - self.settings.open_cases)]
+            extra = [key for key in extra if self._open[key].used < before]
         for key in extra:
             self._close(key)
 
     def _close(self, case_id: str) -> None:
-        with self._guard:
-            found = self._open.pop(case_id, None)
-        if found is None:
-            return
-        with found.lock:
-            if found.dirty and found.session.revision:
-                found.save("septum", "on closing")
-            found.close()
+        """Save what changed as a version and close; a version that cannot be written is made when it is next closed."""
+        with self._turn(case_id):
+            with self._guard:
+                found = self._open.get(case_id)
+            if found is None:
+                return
+            with found.lock:
+                try:
+                    if found.dirty and found.session.revision:
+                        found.save("septum", "on closing")
+                except SeptumError as error:
+                    _log.warning("a version could not be saved, its strokes are in the journal: %s", error)
+                found.close()
+            with self._guard:
+                self._open.pop(case_id, None)
 
     def describe_lease(self, lease: Lease) -> dict[str, Any]:
         """A lease as pages see it."""

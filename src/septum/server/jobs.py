@@ -10,7 +10,9 @@ import multiprocessing
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from septum.errors import ConfigError
@@ -20,7 +22,7 @@ from septum.server.working import work
 from septum.workflows.projects.learning import measurable, models_of
 from septum.workflows.projects.pipelines import PREFIX, find_pipeline
 from septum.workflows.projects.project import Project
-from septum.workflows.projects.store import ENDED, JobRecord, now_text
+from septum.workflows.projects.store import ENDED, BusyError, JobRecord, now_text
 
 MOST_POINTS = 2000
 PATIENCE_S = 20.0
@@ -47,6 +49,7 @@ class JobRunner:
         self._waiting: queue.Queue[int | None] = queue.Queue()
         self._live: dict[int, Live] = {}
         self._stops: dict[int, Any] = {}
+        self._ending = threading.Lock()
         self._closing = False
         self._thread: threading.Thread | None = None
 
@@ -109,9 +112,10 @@ class JobRunner:
         job = self._project.store.job(job_id)
         if job.state == "queued":
             job = self._project.store.change_job(job_id, state="stopped", ended=now_text())
-        elif job_id in self._stops:
-            self._stops[job_id].set()
-            job = self._project.store.change_job(job_id, state="stopping")
+        with self._ending:  # else a job that ends in this moment would be stopping for ever
+            if job_id in self._stops:
+                job = self._project.store.change_job(job_id, state="stopping")
+                self._stops[job_id].set()
         return self._tell(job)
 
     def describe(self, job: JobRecord, *, curve: bool = True) -> dict[str, Any]:
@@ -131,11 +135,22 @@ class JobRunner:
 
     def _work(self) -> None:
         while (number := self._waiting.get()) is not None and not self._closing:
-            if self._project.store.job(number).state == "queued":
+            if self._patiently(partial(self._project.store.job, number)).state == "queued":
                 self._run(number)
 
+    def _patiently(self, ask: Callable[[], JobRecord]) -> JobRecord:
+        """Ask the database again while another program holds it: a job must not be forgotten for that."""
+        while True:
+            try:
+                return ask()
+            except BusyError:
+                if self._closing:
+                    raise
+                time.sleep(_EVERY_S)
+
     def _run(self, number: int) -> None:
-        job = self._project.store.change_job(number, state="running", started=now_text())
+        store = self._project.store
+        job = self._patiently(lambda: store.change_job(number, state="running", started=now_text()))
         live, stop = self._live.setdefault(number, Live()), self._context.Event()
         self._stops[number] = stop
         self._tell(job)
@@ -149,7 +164,8 @@ class JobRunner:
         if process.is_alive():
             process.terminate()
             process.join(5)
-        self._stops.pop(number, None)
+        with self._ending:
+            self._stops.pop(number, None)
         self._end(number, end, code=process.exitcode)
 
     def _listen(self, number: int, pipe: Any, *, live: Live, process: Any) -> dict[str, Any] | None:
@@ -184,7 +200,7 @@ class JobRunner:
             self._events.publish("predicted", {"case": said["case"]})
         elif point is not None or time.monotonic() - live.told > _EVERY_S:
             live.told = time.monotonic()
-            self._tell(self._project.store.job(number), point)
+            self._tell(self._patiently(lambda: self._project.store.job(number)), point)
 
     def _end(self, number: int, end: dict[str, Any] | None, *, code: int | None) -> None:
         if end is None:
@@ -193,7 +209,7 @@ class JobRunner:
         values: dict[str, Any] = {"state": state, "ended": now_text(), "error": end.get("error")}
         if end.get("result") is not None:
             values["result"] = end["result"]
-        job = self._project.store.change_job(number, **values)
+        job = self._patiently(lambda: self._project.store.change_job(number, **values))
         self._tell(job)
         self._events.publish("queue", {})
         if job.kind == "train" and job.result and job.settings.get("predict") and not self._closing:

@@ -63,8 +63,10 @@ def run(
     from septum.server.app import create_app
 
     certificate, key = tls or (None, None)
+    app = create_app(settings)
+    threading.Thread(target=app.state.desk.warm, name="septum-warm", daemon=True).start()
     config = uvicorn.Config(
-        create_app(settings), log_level="warning", access_log=False, server_header=False, lifespan="on",
+        app, log_level="warning", access_log=False, server_header=False, lifespan="on",
         timeout_graceful_shutdown=10, ssl_certfile=certificate, ssl_keyfile=key, ws="none", timeout_keep_alive=30,
     )  # fmt: skip
     if open_page:

@@ -21,14 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from septum.errors import FormatError, GeometryError, SessionError
-from septum.geometry import Image
+from septum.errors import FormatError, GeometryError, SeptumError, SessionError
+from septum.geometry import Image, LabelMap
 from septum.interactive.edits.rules import Rules
 from septum.interactive.session import journal
 from septum.interactive.session.history import Done
 from septum.interactive.session.session import Session
 from septum.interactive.tool import Box, Change
 from septum.server import wire
+from septum.server.wires import Wires
 from septum.workflows.data.cases import load_image
 from septum.workflows.projects.annotations import read_annotation, save_annotation
 from septum.workflows.projects.project import Project
@@ -42,6 +43,13 @@ _SENT = re.compile(r"([A-Za-z0-9-]{8,64}):(\d{1,15})")
 
 class StaleError(SessionError):
     """A stroke was made on labels that somebody else has changed since."""
+
+
+class ClosedError(SessionError):
+    """The case was closed between a request's first look at it and its edit; the same request, sent again, opens it."""
+
+    def __init__(self) -> None:
+        super().__init__("the case was closed for a moment, since too many are open; send the request again")
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,8 @@ class OpenCase:
     used: float = field(default_factory=time.monotonic)
     proposals: dict[str, Proposal] = field(default_factory=dict)
     pyramid: list[NDArray[Any]] = field(default_factory=list)
+    wires: Wires = field(default_factory=Wires)
+    closed: bool = False
     _seen: dict[str, int] = field(default_factory=dict)
     _log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=5000))
     _letters: list[dict[int, str]] = field(default_factory=list)
@@ -133,7 +143,11 @@ class OpenCase:
                 undo_bytes=UNDO_BYTES, undo_steps=UNDO_STEPS, source={"version": str(saved.version)},
             )  # fmt: skip
         fresh = np.array_equal(session.labels(), saved.labels)
-        slices = saved.slices if fresh else _kept_letters(folder, image.grid.shape) or saved.slices
+        try:
+            slices = saved.slices if fresh else _kept_letters(folder, image.grid.shape) or saved.slices
+        except SeptumError:
+            session.close()
+            raise
         found = cls(project, record.id, image, session, dict(slices), session.revision if fresh else -1)
         for step in (*session.can_undo, *session.can_redo):
             found._remember(step)
@@ -168,9 +182,13 @@ class OpenCase:
             rules: what may be changed.
             letter: what the slices become: "d" drawn, "i" interpolated, "p" predicted.
             axis: of the slice that was drawn on; None finds it.
+
+        Raises:
+            ClosedError: the case was closed meanwhile; nothing was changed.
+            SessionError: the journal cannot be written; nothing was changed.
         """
         with self.lock:
-            self.used = time.monotonic()
+            self._at_work()
             if self.knows(sender):
                 return Outcome(what, None, 0, duplicate=True)
             self.session.rules = rules
@@ -189,10 +207,11 @@ class OpenCase:
 
         Raises:
             StaleError: it does not.
+            ClosedError: as `edit`.
             SessionError: there is nothing to undo or redo.
         """
         with self.lock:
-            self.used = time.monotonic()
+            self._at_work()
             if epoch != self.epoch or revision != self.session.revision:
                 raise StaleError("the labels have changed since; the page must fetch them again before undo or redo")
             done = self.session.undo() if kind == "undo" else self.session.redo()
@@ -223,8 +242,7 @@ class OpenCase:
             version = save_annotation(
                 self.project,
                 self.id,
-                labels=self.session.labels(),
-                grid=self.image.grid,
+                labels=LabelMap(self.session.labels(), self.image.grid),
                 slices=self.slices,
                 author=author,
                 origin=kind,
@@ -248,9 +266,15 @@ class OpenCase:
         return [one.split(_MARK)[0] for one in undo], [one.split(_MARK)[0] for one in redo]
 
     def close(self) -> None:
-        """Give the journal back; everything is in it."""
+        """Give the journal back; everything is in it. Edits after this are refused."""
         with self.lock:
+            self.closed = True
             self.session.close()
+
+    def _at_work(self) -> None:
+        if self.closed:
+            raise ClosedError
+        self.used = time.monotonic()
 
     def _after(self, done: Done | None, sender: Sender, *, letter: str, axis: int | None) -> Outcome:
         if done is None:

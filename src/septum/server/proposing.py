@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from septum.errors import Cancelled, ConfigError, SeptumError
-from septum.interactive.marks.livewire import live_wire
 from septum.interactive.slices.held_out import leave_one_slice_out
 from septum.interactive.tool import Change
 from septum.interactive.tools import find_tool
+from septum.report.plain import rounded
 from septum.server import wire
 from septum.server.opened import OpenCase, Proposal, Sender
 from septum.server.schemas import ToolBody, rules_of
@@ -99,7 +99,7 @@ def run(
         options |= _drawn(case, options["axis"])
     function = step.tool.function
     if step.tool.name == "live-wire" and not options["filled"]:
-        function = _path_alone
+        function = _path_of(case)
     try:
         with case.lock:
             case.used = time.monotonic()
@@ -197,10 +197,10 @@ def expected_of(case: OpenCase, step: EditStep) -> dict[str, Any] | None:
         return None
     following = found.next_slice()
     return {
-        "dice": _plain(found.dice),
-        "by_label": {str(label): _plain(value) for label, value in found.by_label.items()},
+        "dice": rounded(found.dice),
+        "by_label": {str(label): rounded(value) for label, value in found.by_label.items()},
         "next": None if following is None else {"axis": following[0], "index": following[1]},
-        "slices": [{"axis": one.axis, "index": one.index, "dice": _plain(one.dice)} for one in found.slices],
+        "slices": [{"axis": one.axis, "index": one.index, "dice": rounded(one.dice)} for one in found.slices],
     }
 
 
@@ -223,9 +223,14 @@ def _model(project: Project, name: Any) -> str:
     return str(project.models / str(name))
 
 
-def _path_alone(image: Any, labels: Any, **given: Any) -> Change:
+def _path_of(case: OpenCase) -> Callable[..., Change]:
     """The live-wire's path on empty labels: it is shown where the label is set already, too."""
-    return live_wire(image, np.zeros(labels.shape, np.uint8), **given)
+    names = ("spacing", "sigma_mm", "region", "label")
+
+    def path(image: Any, labels: Any, *, points: Any, axis: int = 0, **given: Any) -> Change:
+        return case.wires.path(image, points, axis=axis, **{name: given[name] for name in names if name in given})
+
+    return path
 
 
 @lru_cache(maxsize=2)
@@ -233,7 +238,3 @@ def _opened_model(folder: Path, grid: Any) -> Any:
     from septum.workflows.prediction.live import PromptedModel
 
     return PromptedModel(folder, grid=grid)
-
-
-def _plain(value: float) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None

@@ -192,7 +192,7 @@ class JobBody(Strict):
     kind: Literal["train", "predict", "evaluate", "segment"]
     minutes: Annotated[float, Field(gt=0, le=10_000)] | None = None
     steps: Annotated[int, Field(gt=0, le=10_000_000)] | None = None
-    network: Literal["auto", "lecture", "paper"] = "auto"
+    network: Literal["auto", "encoder", "lecture", "paper", "window"] = "auto"
     prompts: bool = False
     predict: bool = True
     model: Annotated[str, Field(max_length=80)] | None = None

@@ -136,6 +136,8 @@ class Gate:
 
         async def guarded(message: Message) -> None:
             nonlocal started
+            if taken > self._settings.largest_body:
+                raise _TooLargeError  # whatever the application made of a body that was cut off
             if message["type"] == "http.response.start":
                 started = True
                 own = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
@@ -146,13 +148,9 @@ class Gate:
         try:
             await self._app(scope, counted, guarded)
         except _TooLargeError:
+            limit = self._settings.largest_body
             if not started:
-                await _answer(
-                    send,
-                    413,
-                    code="too-large",
-                    message=f"a request must have at most {self._settings.largest_body} bytes",
-                )
+                await _answer(send, 413, code="too-large", message=f"a request must have at most {limit} bytes")
 
 
 async def _answer(send: Send, status: int, *, code: str, message: str) -> None:

@@ -94,11 +94,8 @@ def run_demo(
         output / "training",
         model,
         settings=TrainSettings(minutes=minutes),
+        hooks=Hooks(on_progress, on_note, should_stop),
         on_status=on_status,
-        on_progress=on_progress,
-        on_note=on_note,
-        should_stop=should_stop,
-        resume=False,
         overwrite=overwrite,
     )
     if should_stop():

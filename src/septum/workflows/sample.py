@@ -6,7 +6,6 @@ are annotated, the others wait for the network.
 
 from __future__ import annotations
 
-import csv
 import shutil
 import tempfile
 from pathlib import Path
@@ -18,6 +17,8 @@ from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.template import find_template, tissue_labels
 from septum.workflows.projects.create import create_project
 from septum.workflows.projects.project import FILE, PALETTE, Label
+from septum.workflows.runs.files import write_text
+from septum.workflows.runs.tables import mappings_csv
 
 ANNOTATED = tuple(range(55, 91, 5))
 WAITING = tuple(range(105, 129, 3))
@@ -58,7 +59,4 @@ def _write(sources: dict[str, Path], work: Path) -> None:
             io.write_labels(work / f"{name}-labels.png", LabelMap(labels[index, ::-1].copy(), grid))
         label = f"{name}-labels.png" if index in ANNOTATED else ""
         rows.append({"id": name, "image": f"{name}.png", "label": label})
-    with (work / "cases.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["id", "image", "label"])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_text(work / "cases.csv", mappings_csv(rows))

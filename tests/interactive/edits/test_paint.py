@@ -8,7 +8,7 @@ from scipy import ndimage as ndi
 from tests import phantoms
 
 from septum.errors import Cancelled, ConfigError, GeometryError
-from septum.interactive.edits.paint import brush_mask, erase, paint
+from septum.interactive.edits.paint import Brush, brush_mask, erase, paint
 from septum.interactive.tool import Box
 
 
@@ -131,7 +131,7 @@ def test_bad_input_is_refused(options, error, words):
 )
 def test_a_disc_needs_one_slice(points, axis, words):
     with pytest.raises(ConfigError, match=words):
-        brush_mask((4, 4, 4), points=points, radius_mm=1, brush="disc", axis=axis)
+        brush_mask((4, 4, 4), points, brush=Brush(1, "disc", axis))
 
 
 def test_a_person_can_stop_a_long_stroke():

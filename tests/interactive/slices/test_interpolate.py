@@ -8,36 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
+from tests.interactive.slices.shapes import ball, dice, drawn_only, picture_of
 
 from septum.errors import Cancelled, ConfigError, GeometryError
-from septum.interactive.slices.held_out import leave_one_slice_out, next_slice
-from septum.interactive.slices.image_based import FollowSettings
+from septum.interactive.slices.held_out import leave_one_slice_out
+from septum.interactive.slices.image_based import ImageBasedSettings
 from septum.interactive.slices.interpolate import find_drawn, interpolate, update_after
-from septum.interactive.slices.shape_based import signed_distance
 
 DEEP = ("distance", "image")
-
-
-def ball(shape=(25, 40, 40), radius=10.0, centre=None, spacing=(1.0, 1.0, 1.0)):
-    middle = np.array(centre if centre is not None else [(n - 1) / 2 for n in shape])
-    away = [((np.arange(n) - c) * s) ** 2 for n, c, s in zip(shape, middle, spacing, strict=True)]
-    return (away[0][:, None, None] + away[1][:, None] + away[2] <= radius**2).astype(np.uint8)
-
-
-def drawn_only(labels, slices, axis=0):
-    sparse = np.zeros_like(labels)
-    np.moveaxis(sparse, axis, 0)[slices] = np.moveaxis(labels, axis, 0)[slices]
-    return sparse
-
-
-def dice(a, b):
-    return 2 * np.count_nonzero((a > 0) & (b > 0) & (a == b)) / (np.count_nonzero(a) + np.count_nonzero(b))
-
-
-def picture_of(labels, seed=0):
-    noise = np.random.default_rng(seed).normal(0, 0.15, labels.shape)
-    return (labels > 0) * 1.0 + labels * 0.5 + noise
 
 
 @pytest.mark.parametrize("method", DEEP)
@@ -56,33 +34,6 @@ def test_permuting_the_axes_permutes_the_result():
     made = interpolate(sparse, drawn={0: [2, 7, 12, 17]}, spacing=(3, 1, 2))
     turned = interpolate(sparse.transpose(2, 0, 1), drawn={1: [2, 7, 12, 17]}, spacing=(2, 3, 1))
     assert (turned == made.transpose(2, 0, 1)).all()
-
-
-def test_a_cylinder_is_exact_between_its_slices():
-    disc = ball((1, 30, 30), 9)[0]
-    true = np.repeat(disc[None], 11, axis=0)
-    assert (interpolate(drawn_only(true, [0, 10])) == true).all()
-
-
-def test_an_oblique_vessel_does_not_vanish_where_its_slices_do_not_overlap():
-    shape, true = (21, 20, 60), np.zeros((21, 20, 60), np.uint8)
-    for z in range(shape[0]):
-        true[z] = ball((1, 20, 60), 3, centre=(0, 10, 8 + 2 * z))[0]
-    made = interpolate(drawn_only(true, [0, 10, 20]))
-    assert dice(made, true) > 0.9
-    assert all(np.count_nonzero(plane) > 15 for plane in made)
-
-
-def test_a_branch_is_one_object_that_becomes_two():
-    true = np.zeros((9, 30, 50), np.uint8)
-    true[0] = ball((1, 30, 50), 9)[0]
-    true[8] = ball((1, 30, 50), 5, centre=(0, 15, 14))[0] | ball((1, 30, 50), 5, centre=(0, 15, 36))[0]
-    true[0] |= true[8] & (np.abs(np.arange(50) - 24.5) < 14)
-    made = interpolate(drawn_only(true, [0, 8]))
-    parts = [ndimage.label(plane)[1] for plane in made]
-    assert parts[0] == 1
-    assert parts[-1] == 2
-    assert parts == sorted(parts)
 
 
 @pytest.mark.parametrize(("ends", "areas"), [("none", "nothing"), ("half", "all"), ("taper", "less and less")])
@@ -116,39 +67,6 @@ def test_renaming_labels_renames_the_result():
     assert (interpolate(names[sparse], drawn={0: [0, 4, 8, 12]}) == names[made]).all()
 
 
-def test_the_image_decides_where_two_slices_cannot_know():
-    true = np.zeros((11, 40, 40), np.uint8)
-    for z, radius in enumerate([8, 8, 9, 10, 11, 12, 11, 10, 9, 8, 8]):
-        true[z] = ball((1, 40, 40), radius)[0]
-    sparse = drawn_only(true, [0, 10])
-    plain = dice(interpolate(sparse), true)
-    followed = dice(interpolate(sparse, method="image", image=picture_of(true)), true)
-    freely = dice(interpolate(sparse, method="image", image=picture_of(true), settings=FollowSettings(thin=1.0)), true)
-    assert plain < followed < freely
-    assert plain + 0.05 < freely > 0.95
-
-
-def test_an_image_without_contrast_leaves_the_interpolated_shape():
-    sparse = drawn_only(ball(), [3, 9, 15, 21])
-    assert (interpolate(sparse, method="image", image=np.full(sparse.shape, 7.0)) == interpolate(sparse)).all()
-
-
-def test_a_thin_sheet_that_the_image_hardly_shows_does_not_vanish():
-    true = np.zeros((13, 40, 40), np.uint8)
-    true[:, 18:21, 5:35] = 1
-    image = true * 0.5 + np.random.default_rng(0).normal(0, 1, true.shape)
-    sparse = drawn_only(true, [0, 6, 12])
-    assert dice(interpolate(sparse, method="image", image=image, spacing=(7.5, 0.5, 0.5)), true) > 0.8
-
-
-def test_whole_numbers_do_as_settings():
-    sparse = drawn_only(ball(), [3, 9, 15])
-    made = interpolate(
-        sparse, method="image", image=picture_of(ball()), settings=FollowSettings(prior_weight=1, band=4)
-    )
-    assert dice(made[3:16], ball()[3:16]) > 0.95
-
-
 def test_slices_drawn_along_two_axes_are_all_kept_and_help():
     true = ball((31, 31, 31), 12)
     one = {0: [3, 15, 27]}
@@ -172,35 +90,6 @@ def test_drawing_a_slice_anew_changes_its_two_slabs_as_the_whole_would(index, ra
     assert (change.applied_to(made) == interpolate(made, drawn={0: drawn})).all()
 
 
-def test_the_signed_distance_is_antisymmetric_and_zero_at_the_edge():
-    mask = ball((1, 20, 20), 6)[0] > 0
-    assert np.allclose(signed_distance(mask, (1, 1)), -signed_distance(~mask, (1, 1)))
-    assert np.abs(signed_distance(mask, (1, 1))).min() == 0.5
-
-
-@pytest.mark.parametrize("gap", [2, 3, 4])
-def test_the_estimate_is_near_the_dice_that_it_predicts(gap):
-    true = ball((49, 60, 60), 22)
-    slices = list(range(3, 46, gap))
-    sparse = drawn_only(true, slices)
-    made = interpolate(sparse, drawn={0: slices})
-    rest = np.setdiff1d(np.arange(slices[0], slices[-1]), slices)
-    assert leave_one_slice_out(sparse, drawn={0: slices}).dice == pytest.approx(dice(made[rest], true[rest]), abs=0.03)
-
-
-def test_the_next_slice_lies_where_the_shape_is_least_known():
-    true = np.repeat(ball((1, 40, 40), 8)[0][None], 41, axis=0)
-    for z in range(20, 29):
-        true[z] = ball((1, 40, 40), 8 + 6 * np.sin(np.pi * (z - 20) / 8))[0]
-    drawn = [0, 8, 16, 24, 32, 40]
-    assert next_slice(drawn_only(true, drawn), drawn={0: drawn}) in {(0, 20), (0, 28)}
-
-
-def test_nothing_is_left_to_draw_when_every_slice_is_drawn():
-    true = ball((5, 20, 20), 6)
-    assert leave_one_slice_out(true, drawn={0: range(5)}).next_slice() is None
-
-
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -220,7 +109,7 @@ def test_nothing_is_left_to_draw_when_every_slice_is_drawn():
         (lambda: interpolate(ball(), drawn={0: [1, 9]}, method="magic"), ConfigError, "method must be one of"),
         (lambda: interpolate(ball(), drawn={0: [1, 9]}, ends="round"), ConfigError, "ends must be one of"),
         (lambda: leave_one_slice_out(ball(), drawn={0: [1, 9]}), ConfigError, "at least three"),
-        (lambda: FollowSettings(band=0), ConfigError, "band"),
+        (lambda: ImageBasedSettings(band=0), ConfigError, "band"),
     ],
 )
 def test_what_cannot_be_interpolated_is_refused(call, error, words):

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from septum.errors import ConfigError
+from septum.errors import ConfigError, GeometryError
 from septum.net.learning.border_weights import NEGLIGIBLE, border_weights
 
 
@@ -121,11 +121,11 @@ def test_a_single_object_has_no_border_term() -> None:
         (np.zeros((2, 2)), {}, "labels must be integer"),
         (np.zeros((2, 2), int), {"sigma": 0}, "sigma must be > 0"),
         (np.zeros((2, 2), int), {"w0": -1}, "w0 >= 0"),
-        (np.zeros((2, 2), int), {"spacing": (1.0,)}, "spacing must be 2 positive sizes"),
-        (np.zeros((2, 2), int), {"spacing": (1.0, 0.0)}, "spacing must be 2 positive sizes"),
+        (np.zeros((2, 2), int), {"spacing": (1.0,)}, "spacing must be 2 positive numbers"),
+        (np.zeros((2, 2), int), {"spacing": (1.0, 0.0)}, "spacing must be 2 positive numbers"),
         (np.zeros((2, 2), int), {"classes": np.zeros((3, 2), int)}, "classes must have the shape"),
     ],
 )
 def test_wrong_input_is_refused(labels: NDArray[Any], options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises((ConfigError, GeometryError), match=message):
         border_weights(labels, **options)

@@ -11,7 +11,7 @@ import torch
 from septum.errors import CheckpointError
 from septum.net.architecture.unet import UNet, lecture
 from septum.net.learning import checkpoint
-from septum.net.learning.checkpoint import FORMAT_VERSION, load_model, load_tensors, save_model, save_tensors
+from septum.net.learning.checkpoint import CHECKPOINT_FORMAT, load_model, load_tensors, save_model, save_tensors
 
 
 def test_a_saved_network_computes_the_same_after_loading(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_newer_format_version_is_refused_with_advice(tmp_path: Path) -> None:
-    torch.save({"format_version": FORMAT_VERSION + 1}, tmp_path / "w.pt")
+    torch.save({"format_version": CHECKPOINT_FORMAT + 1}, tmp_path / "w.pt")
     with pytest.raises(CheckpointError, match="upgrade Septum"):
         load_tensors(tmp_path / "w.pt")
 

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from septum.errors import ConfigError
+from septum.geometry.class_maps import IGNORE
 from septum.instances.targets import object_targets
 from septum.net.learning import losses
-from septum.net.learning.losses import IGNORE, SMOOTH, dice_binary_cross_entropy, dice_cross_entropy, supervise
+from septum.net.learning.losses import SMOOTH, dice_binary_cross_entropy, dice_cross_entropy, supervise
 from septum.net.learning.losses import balanced_cross_entropy as balanced
 from septum.net.learning.losses import weighted_cross_entropy as weighted
 
@@ -253,7 +254,7 @@ def test_the_loss_of_objects_is_least_for_right_outputs_in_each_of_its_parts() -
 
 def test_what_nobody_annotated_does_not_change_the_loss_of_objects() -> None:
     outputs, target, targets = _object_case()
-    target[:, :, 5:] = losses.IGNORE
+    target[:, :, 5:] = IGNORE
     before = float(losses.objects_loss(outputs, target, weight=targets))
     outputs[..., 5:] += 3.0
     assert float(losses.objects_loss(outputs, target, weight=targets)) == pytest.approx(before)

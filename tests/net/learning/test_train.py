@@ -13,7 +13,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from septum.errors import Cancelled, ConfigError, DatasetError, SeptumError
+from septum.errors import Cancelled, ConfigError, SeptumError
 from septum.net.architecture.network import build
 from septum.net.architecture.unet import UNet, UNetConfig, paper
 from septum.net.architecture.window import WindowConfig, WindowNet
@@ -21,9 +21,9 @@ from septum.net.augment import augment
 from septum.net.engines.torch import torch_engine
 from septum.net.inference.predict import TileSettings, predict_classes
 from septum.net.learning.objective import OBJECTIVES, Objective, get_objective
-from septum.net.learning.sampling import PatchSampler, Sample
+from septum.net.learning.sampling import Sample
 from septum.net.learning.simulated_user import correct
-from septum.net.learning.train import MAX_BACKOFFS, Outcome, Status, TrainConfig, train
+from septum.net.learning.train import MAX_BACKOFFS, Callbacks, SavedState, Status, TrainConfig, TrainOutcome, train
 from septum.net.prompts import PromptConfig, Prompts, paint, unfold
 
 TINY = UNetConfig(
@@ -63,25 +63,25 @@ def run(
     statuses: list[Status] | None = None,
     on_status: Callable[[Status], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> Outcome:
+) -> TrainOutcome:
     torch.manual_seed(1)
     steps = iter(range(10**6))
     return train(
         build(network),
         samples or squares(),
-        config=config,
+        config=replace(config, augment=augment.microscopy_2d(config.patch)),
         fabric=Fabric(accelerator="cpu", devices=1),
         objective=objective or get_objective("dice + cross entropy"),
-        augment=augment.microscopy_2d(config.patch),
-        validate=validate,
-        state_file=folder / "state.pt",
-        on_status=on_status or (lambda status: statuses.append(status) if statuses is not None else None),
-        should_stop=should_stop or (lambda: stop_at is not None and next(steps) + 1 >= stop_at),
-        resume=resume,
+        callbacks=Callbacks(
+            on_status or (lambda status: statuses.append(status) if statuses is not None else None),
+            should_stop or (lambda: stop_at is not None and next(steps) + 1 >= stop_at),
+            validate,
+        ),
+        saved=SavedState(folder / "state.pt", resume),
     )
 
 
-CONFIG = TrainConfig(patch=(16, 16), batch=2, steps=8, seconds=None, warmup=0.2)
+CONFIG = TrainConfig((16, 16), augment.microscopy_2d((16, 16)), batch=2, steps=8, seconds=None, warmup=0.2)
 
 
 def test_a_run_that_was_stopped_and_resumed_equals_the_uninterrupted_run_bit_by_bit(tmp_path: Path) -> None:
@@ -329,29 +329,4 @@ def test_status_reports_progress_towards_the_budget(tmp_path: Path) -> None:
 @pytest.mark.parametrize("budget", [{"steps": 1, "seconds": 1.0}, {"steps": None, "seconds": None}])
 def test_a_budget_is_steps_or_seconds(budget: dict[str, float | None]) -> None:
     with pytest.raises(ConfigError, match="steps or seconds"):
-        TrainConfig(patch=(16, 16), **budget)  # type: ignore[arg-type]
-
-
-def test_the_sampler_draws_rare_classes_as_often_as_common_ones() -> None:
-    labels = np.zeros((64, 64), np.uint8)
-    labels[0, 0], labels[32:, :] = 2, 1
-    sampler = PatchSampler([Sample("a", labels[None].astype(np.float32), labels, (1, 1))], n_classes=3, oversample=1.0)
-    rng = np.random.default_rng(0)
-    drawn = [labels[sampler.draw(rng).centre] for _ in range(400)]
-    assert 0.4 < np.mean(np.array(drawn) == 2) < 0.6
-    assert 0 not in drawn
-
-
-def test_patches_are_centred_on_annotated_voxels_only() -> None:
-    labels = np.full((32, 32), 255, np.uint8)
-    labels[5, 7], labels[6, 7] = 0, 1
-    empty = Sample("b", np.zeros((1, 32, 32), np.float32), np.full((32, 32), 255, np.uint8), (1, 1))
-    sampler = PatchSampler([Sample("a", empty.image, labels, (1, 1)), empty], n_classes=2, oversample=0.5)
-    rng = np.random.default_rng(0)
-    assert {(d.case, *d.centre) for d in (sampler.draw(rng) for _ in range(50))} == {(0, 5, 7), (0, 6, 7)}
-
-
-def test_cases_without_any_annotation_are_refused() -> None:
-    nothing = np.full((8, 8), 255, np.uint8)
-    with pytest.raises(DatasetError, match="no annotated voxel"):
-        PatchSampler([Sample("a", nothing[None].astype(np.float32), nothing, (1, 1))], n_classes=2, oversample=0.5)
+        TrainConfig((16, 16), CONFIG.augment, **budget)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from PIL import Image as Picture
 
 from septum.errors import ConfigError
 from septum.metrics.statistics import bland_altman, compare_all, rank_methods
-from septum.report.figures.agreement import bland_altman_plot, ceiling_plot, difference_plot, ranking_plot
+from septum.report.figures.agreement import bland_altman_plot, difference_plot, ranking_plot, reader_agreement_plot
 
 RNG = np.random.default_rng(0)
 SCORES = {name: np.clip(RNG.normal(mean, 0.05, 20), 0, 1) for name, mean in (("ours $x$", 0.9), ("theirs", 0.7))}
@@ -53,11 +53,11 @@ def test_ranks_are_drawn_with_their_shares() -> None:
 
 
 def test_models_and_readers_stand_beside_the_band_of_their_agreement() -> None:
-    shown = text(ceiling_plot({"model": [0.8, np.nan]}, {"anna": [0.9, 0.85]}, between=[0.8, 0.9]))
+    shown = text(reader_agreement_plot({"model": [0.8, np.nan]}, {"anna": [0.9, 0.85]}, between=[0.8, 0.9]))
     assert "model" in shown
     assert "anna" in shown
     assert "their median 0.850" in shown
-    assert "median" not in text(ceiling_plot({}, {"anna": [0.9]}, between=[]))
+    assert "median" not in text(reader_agreement_plot({}, {"anna": [0.9]}, between=[]))
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
@@ -68,6 +68,6 @@ def test_what_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least two methods, got 0"):
         ranking_plot(rank_methods({"a": [0.5], "b": [0.6]}))
     with pytest.raises(ConfigError, match="at least one reader"):
-        ceiling_plot({"model": [0.5]}, {}, between=[])
+        reader_agreement_plot({"model": [0.5]}, {}, between=[])
     with pytest.raises(ConfigError, match="'svg' or 'png'"):
         difference_plot(compare_all(SCORES), score_name="Dice", image_format="gif")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from septum.errors import DatasetError
-from septum.workflows.data.declared import declared_labels, parse_labels, read_json
+from septum.workflows.data.declared import Declared, declared_labels, parse_labels, read_json
 
 HERE = Path("dataset.json")
 
@@ -16,16 +16,13 @@ HERE = Path("dataset.json")
 def test_both_dialects_give_the_same_names() -> None:
     nnunet, decathlon = {"background": 0, "liver": 1, "10": 2}, {"0": "background", "1": "liver", "2": "10"}
     for labels in (nnunet, decathlon):
-        names, ignore, notes = parse_labels(labels, None, path=HERE)
-        assert names == {0: "background", 1: "liver", 2: "10"}
-        assert ignore is None
-        assert notes == ()
+        found = parse_labels(labels, None, path=HERE)
+        assert found == Declared({0: "background", 1: "liver", 2: "10"})
 
 
 def test_the_value_called_ignore_is_no_class() -> None:
-    names, ignore, _ = parse_labels({"background": 0, "cell": 1, "Ignore": 7}, None, path=HERE)
-    assert names == {0: "background", 1: "cell"}
-    assert ignore == 7
+    found = parse_labels({"background": 0, "cell": 1, "Ignore": 7}, None, path=HERE)
+    assert found == Declared({0: "background", 1: "cell"}, 7)
 
 
 @pytest.mark.parametrize("labels", [["a"], {"a": None}, {"a": "b"}, {"a": [1, "x"]}])
@@ -35,9 +32,9 @@ def test_what_pairs_no_names_and_numbers_is_refused(labels: object) -> None:
 
 
 def test_a_folder_without_the_file_declares_nothing_and_one_with_it_may_say_instances(tmp_path: Path) -> None:
-    assert declared_labels(tmp_path) == ({}, None, False)
+    assert declared_labels(tmp_path) == Declared()
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"cell": 1}, "instances": True}))
-    assert declared_labels(tmp_path) == ({1: "cell"}, None, True)
+    assert declared_labels(tmp_path) == Declared({1: "cell"}, None, True)
 
 
 @pytest.mark.parametrize(

@@ -60,10 +60,7 @@ def test_training_decodes_each_label_file_once(tmp_path: Path, reads: list[Path]
 
     root = planes(tmp_path / "set")
     settings = TrainSettings(steps=2, network="lecture")
-    train(
-        root, tmp_path / "model", settings=settings, on_status=lambda status: None, on_note=lambda note: None,
-        should_stop=lambda: False,
-    )  # fmt: skip
+    train(root, tmp_path / "model", settings=settings)
     own = [path for path in reads if (root / "labels") in path.parents]
     assert own
     assert len(own) == len(set(own))

@@ -42,11 +42,12 @@ class TestNnunet:
         assert dataset.ignore_value == 2
         assert load_image(dataset.labelled[0]).channels == ("T1", "T2")
 
-    def test_region_labels_are_plain_values_named_by_the_declared_order_with_a_note(self, tmp_path):
+    def test_regions_are_read_as_declared_and_their_values_are_named_by_the_smallest_of_them(self, tmp_path):
         labels = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": 3}
         dataset = load_dataset(self.make(tmp_path, labels=labels, regions_class_order=[1, 2, 3]))
-        assert dict(dataset.label_names) == {0: "background", 1: "whole", 2: "core", 3: "enhancing"}
-        assert any("region" in note for note in dataset.notes)
+        assert dict(dataset.label_names) == {0: "background", 1: "whole (1)", 2: "core (2)", 3: "enhancing"}
+        assert list(map(str, dataset.regions)) == ["whole = 1, 2, 3", "core = 2, 3", "enhancing = 3"]
+        assert any("regions are scored" in note for note in dataset.notes)
 
     def test_a_missing_channel_file_is_named(self, tmp_path):
         self.make(tmp_path)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from sklearn.metrics import cohen_kappa_score
-from tests.workflows.evaluation.test_analysis import N, cohort, disc, run
+from tests.workflows.evaluation.cohorts import N, cohort, disc, run
 
 from septum import io
 from septum.errors import Cancelled, ConfigError

@@ -21,7 +21,7 @@ from septum.workflows.evaluation.evaluate import evaluate
 from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.scores import report_folder
-from septum.workflows.scores.report_folder import write_report
+from septum.workflows.scores.report_folder import About, Extras, write_report
 from septum.workflows.scores.scores import Score, case_means, mean_dice, pick_examples, score_case
 from septum.workflows.scores.tables import summary_table
 
@@ -81,6 +81,14 @@ def test_scores_of_hand_drawn_masks_are_in_every_file(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(
         [*report_folder.FILES, "agreement.csv", "agreement.tex", "figures", "settings.toml"]
     )
+
+
+def test_a_report_does_not_say_where_files_lie(tmp_path: Path) -> None:
+    result = run(tmp_path, {"a": square()}, {"a": square()})
+    document = json.loads((tmp_path / "out" / "evaluation.json").read_text())["provenance"]
+    assert set(document["predictions"].values()) == {"pred"}
+    assert document["references"] == "ref"
+    assert str(tmp_path) not in json.dumps(document) + result.report.read_text()
 
 
 def test_progress_and_notes_are_told_while_it_runs(tmp_path: Path) -> None:
@@ -416,12 +424,9 @@ def test_training_writes_its_report_from_arrays(tmp_path: Path) -> None:
     page = write_report(
         tmp_path / "report",
         rows,
-        title="Model",
+        about=About("Model", ["one fold"], provenance={"seed": np.int64(3), "loss": math.nan}),
         examples=[("x", mask[None].astype(np.float32), mask, shifted, (1.0, 1.0, 1.0)), Example("y", None, mask, mask)],
-        curves=curves,
-        plan={"patch": (8, 8), "spacing": np.float32(1.5)},
-        provenance={"seed": np.int64(3), "loss": math.nan},
-        notes=["one fold"],
+        extras=Extras(curves=curves, plan={"patch": (8, 8), "spacing": np.float32(1.5)}),
     ).read_text()
     assert "Learning curve: training loss" in page
     assert "Worst: x (Dice 0.667)" in page
@@ -447,7 +452,7 @@ def test_the_mean_over_labels_comes_first_and_groups_are_resampled() -> None:
 
 def test_nothing_scored_makes_empty_tables(tmp_path: Path) -> None:
     assert math.isnan(mean_dice([]))
-    page = write_report(tmp_path / "report", [], title="Empty").read_text()
+    page = write_report(tmp_path / "report", [], about=About("Empty")).read_text()
     assert "No case could be scored" in page
 
 

@@ -16,7 +16,7 @@ from septum.workflows.model import machine as machine_module
 from septum.workflows.model import plan as plan_module
 from septum.workflows.model.fingerprint import Fingerprint
 from septum.workflows.model.machine import Machine, measure_machine
-from septum.workflows.model.plan import FORMAT_VERSION, WHOLE_PLANE, make_plan, plan_json, prediction_tile, read_plan
+from septum.workflows.model.plan import PLAN_FORMAT, WHOLE_PLANE, make_plan, plan_json, prediction_tile, read_plan
 from septum.workflows.model.settings import TrainSettings
 
 PLANES = Fingerprint(
@@ -194,7 +194,7 @@ def test_a_plan_for_an_unknown_network_is_refused(tmp_path: Path) -> None:
 
 def test_plans_that_are_newer_damaged_or_something_else_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
-    path.write_text(json.dumps({"format_version": FORMAT_VERSION + 1}))
+    path.write_text(json.dumps({"format_version": PLAN_FORMAT + 1}))
     with pytest.raises(CheckpointError, match="upgrade Septum"):
         read_plan(path)
     for text in ("{", "[]"):

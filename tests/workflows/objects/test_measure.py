@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from septum import io
-from septum.errors import ConfigError, DatasetError
+from septum.errors import ConfigError
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.objects.measure import MeasureSettings, is_semantic, measure
 from septum.workflows.runs.hooks import Hooks
@@ -128,19 +128,3 @@ def test_bad_files_are_listed_and_results_not_replaced(experiment):
     assert [name for name, _ in result.failures] == ["zz"]
     with pytest.raises(ConfigError, match="already holds"):
         run(experiment)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "message"), [("(", "regular expression"), ("^a", "a group"), ("^(x)", "fit every name")]
-)
-def test_patterns_that_find_nothing_are_refused(experiment, pattern, message):
-    with pytest.raises(ConfigError, match=message):
-        run(experiment, condition_pattern=pattern)
-
-
-def test_tables_that_lack_conditions_are_refused(experiment):
-    (experiment / "t.csv").write_text("file,condition\na_1,x\n")
-    with pytest.raises(DatasetError, match="condition of every mask"):
-        run(experiment, conditions=experiment / "t.csv")
-    with pytest.raises(ConfigError, match="leave one out"):
-        run(experiment, conditions=experiment / "t.csv", condition_pattern="(a)")

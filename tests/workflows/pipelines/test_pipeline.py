@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.ndimage as ndi
-from tests import phantoms
+from tests.workflows.pipelines.steps import TEXT
 
-from septum import Grid, Image, LabelMap, io
 from septum.classical import cleanup, smooth, threshold
 from septum.errors import ConfigError, DatasetError, GeometryError
 from septum.workflows.pipelines.pipeline import (
@@ -18,35 +16,6 @@ from septum.workflows.pipelines.pipeline import (
     read_pipeline,
     run_pipeline,
 )
-from septum.workflows.pipelines.segment import SegmentSettings, read_seed, segment, segment_image
-from septum.workflows.runs.hooks import Hooks
-
-TEXT = """
-about = "nuclei"
-
-[[step]]
-do = "gaussian"
-sigma_mm = 1.5
-
-[[step]]
-do = "otsu"
-
-[[step]]
-do = "fill-holes"
-
-[[step]]
-do = "keep-largest"
-count = 2
-"""
-
-
-def quiet(**more):
-    return {"hooks": Hooks(**more)}
-
-
-@pytest.fixture
-def image() -> Image:
-    return phantoms.ball((10, 24, 26), (2.0, 1.0, 1.0), radius_mm=7.0).image(contrast=20.0)
 
 
 def test_steps_do_what_the_functions_do_one_after_another(image):
@@ -174,74 +143,3 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_mistakes_in_a_typed_step_are_named(text, words):
     with pytest.raises(ConfigError, match=words):
         parse_spec(text)
-
-
-def test_seeds_are_voxels_or_millimetres_of_the_world():
-    grid = Grid((10, 12, 14), np.array([[0, 0, -0.8, 30.0], [0, -0.8, 0, 20.0], [3.0, 0, 0, -10.0], [0, 0, 0, 1]]))
-    assert read_seed("2,3,4", grid).tolist() == [2, 3, 4]
-    x, y, z = grid.index_to_world([2, 3, 4])
-    assert read_seed(f"{x},{y},{z}mm", grid).tolist() == [2, 3, 4]
-    for text, error in [
-        ("2,3", ConfigError),
-        ("a,b,c", ConfigError),
-        ("1.5,2,3", ConfigError),
-        ("nan,2,3", ConfigError),
-        ("2,3,99", GeometryError),
-        ("-1,3,4", GeometryError),
-        ("900,0,0mm", GeometryError),
-    ]:
-        with pytest.raises(error):
-            read_seed(text, grid)
-
-
-def test_region_growing_takes_seeds_from_text_or_from_marked_voxels(image):
-    step = make_step("connected-threshold", {"low": 10.0})
-    middle = tuple(n // 2 for n in image.grid.shape)
-    marked = np.zeros(image.grid.shape, np.uint8)
-    marked[middle] = 1
-    by_text = segment_image(image, Pipeline((step,), seeds=(",".join(map(str, middle)),)))
-    by_mask = segment_image(image, Pipeline((step,)), markers=marked)
-    assert by_text.array[middle] == 1
-    assert np.array_equal(by_text.array, by_mask.array)
-    components, _ = ndi.label(image.array[0] >= 10.0)
-    assert np.array_equal(by_text.array > 0, components == components[middle])
-
-
-def test_files_get_masks_on_their_own_grid_and_the_run_can_be_repeated(tmp_path, image):
-    io.write_image(tmp_path / "in" / "a.nii.gz", image) if (tmp_path / "in").mkdir() is None else None
-    (tmp_path / "in" / "broken.nii.gz").write_bytes(b"nothing")
-    pipeline = parse_pipeline(TEXT)
-    result = segment([tmp_path / "in"], tmp_path / "out", pipeline=pipeline, settings=SegmentSettings(), **quiet())
-    assert [path.name for path in result.written] == ["a.nii.gz"]
-    assert [name for name, _ in result.failures] == ["broken"]
-    labels = io.read_labels(tmp_path / "out" / "a.nii.gz")
-    assert labels.grid.matches(image.grid, tolerance=1e-3)
-    assert np.array_equal(labels.array, run_pipeline(pipeline, image.array, spacing=image.grid.spacing))
-    again = read_pipeline(tmp_path / "out" / "pipeline.toml")
-    assert again == pipeline
-    with pytest.raises(ConfigError, match="--overwrite"):
-        segment([tmp_path / "in"], tmp_path / "out", pipeline=again, settings=SegmentSettings(), **quiet())
-
-
-def test_a_method_that_needs_seeds_or_markers_says_so_before_any_image_is_read(tmp_path):
-    pipeline = Pipeline((make_step("connected-threshold", {"low": 1.0}),))
-    with pytest.raises(ConfigError, match="give --seeds"):
-        segment([tmp_path / "no.png"], tmp_path / "out", pipeline=pipeline, settings=SegmentSettings(), **quiet())
-
-
-def test_markers_of_another_grid_are_refused_and_a_folder_is_looked_through(tmp_path, image):
-    (tmp_path / "markers").mkdir()
-    io.write_image(tmp_path / "a.nii.gz", image)
-    pipeline = Pipeline((make_step("watershed"),))
-    settings = SegmentSettings(markers=tmp_path / "markers")
-    result = segment([tmp_path / "a.nii.gz"], tmp_path / "o1", pipeline=pipeline, settings=settings, **quiet())
-    assert "must hold markers named a" in result.failures[0][1]
-    seeds = np.zeros(image.grid.shape, np.uint8)
-    seeds[5, 12, 13], seeds[0, 0, 0] = 1, 2
-    io.write_labels(tmp_path / "markers" / "a.nii.gz", LabelMap(seeds, image.grid))
-    result = segment([tmp_path / "a.nii.gz"], tmp_path / "o2", pipeline=pipeline, settings=settings, **quiet())
-    assert not result.failures
-    assert set(np.unique(io.read_labels(result.written[0]).array)) == {1, 2}
-    io.write_labels(tmp_path / "markers" / "a.nii.gz", LabelMap(seeds[1:], Grid.from_spacing((9, 24, 26), (1, 1, 1))))
-    result = segment([tmp_path / "a.nii.gz"], tmp_path / "o3", pipeline=pipeline, settings=settings, **quiet())
-    assert "must lie on the grid" in result.failures[0][1]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 
 import numpy as np
 import pandas as pd
@@ -17,8 +15,7 @@ from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.folds import make_folds
 from septum.workflows.pipelines import suggest
-from septum.workflows.pipelines.candidates import Candidate, first_stage
-from septum.workflows.pipelines.comparison import best_mapping, dice_of, mean_of
+from septum.workflows.pipelines.candidates import Candidate
 from septum.workflows.pipelines.pipeline import make_step, read_pipeline, run_pipeline
 from septum.workflows.pipelines.suggest import SuggestSettings
 from septum.workflows.runs.hooks import Hooks
@@ -39,54 +36,6 @@ def _options(name):
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(suggest, "first_stage", few)
-
-
-def test_dice_of_a_table_by_hand():
-    table = np.array([[50, 5], [10, 35]])
-    assert dice_of(table, None).tolist() == [2 * 35 / (45 + 40)]
-    assert dice_of(table, (1, 0)).tolist() == [2 * 5 / (55 + 40)]
-    three_labels = np.array([[50, 0], [5, 10], [5, 30]])
-    assert dice_of(three_labels, (0, 1, 1)).tolist() == [2 * 40 / (50 + 40)]
-    assert dice_of(three_labels, (0, 1)).tolist() == [2 * 10 / (15 + 40)]  # a label without a meaning is background
-    assert math.isnan(dice_of(np.array([[9, 0]]), None)[0])
-    assert mean_of([table, np.array([[9, 0], [0, 0]])], None) == 2 * 35 / 85
-
-
-def test_the_mapping_of_labels_is_the_one_of_largest_mean_dice():
-    tables = [np.array([[90, 4], [6, 5], [1, 30]]), np.array([[80, 2], [9, 9], [0, 20]])]
-    every = [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
-    assert best_mapping(tables) == max(every, key=lambda mapping: mean_of(tables, mapping))
-    many = [np.eye(13, 4, dtype=int)]
-    assert best_mapping(many)[:4] == (0, 1, 2, 3)  # too many to try: the majority
-
-
-def test_many_labels_of_two_classes_are_mapped_by_the_share_of_each():
-    rng = np.random.default_rng(0)
-    totals, shares = rng.integers(50, 500, 12), rng.uniform(0, 0.6, 12)
-    table = np.stack([totals - (totals * shares).astype(int), (totals * shares).astype(int)], axis=1)
-    found = best_mapping([table])
-    every = itertools.product((0, 1), repeat=12)
-    assert mean_of([table], found) == pytest.approx(max(mean_of([table], mapping) for mapping in every))
-    majority = tuple(int(share) for share in table.argmax(axis=1))
-    assert mean_of([table], found) > mean_of([table], majority) + 0.1
-
-
-def test_the_grid_holds_every_method_that_is_to_be_tried_and_scales_sizes():
-    found = first_stage(spacing=(0.5, 0.5), channels=("grey",), n_classes=2)
-    assert {"otsu", "shanbhag", "sauvola", "kmeans", "gaussian-mixture", "hysteresis"} <= {c.method for c in found}
-    widths = {c.steps[-1].options["radius_mm"] for c in found if c.method == "niblack"}
-    assert widths == {3.5, 7.5, 20.0}
-    colour = first_stage(spacing=(1.0, 1.0), channels=("red", "green", "blue"), n_classes=2)
-    assert {s.options["use"] for c in colour for s in c.steps if s.method.name == "channel"} >= {
-        "grey",
-        "1",
-        "saturation",
-    }
-    assert {c.method for c in first_stage(spacing=(1, 1), channels=("a",), n_classes=3)} == {
-        "multi-otsu",
-        "kmeans",
-        "gaussian-mixture",
-    }
 
 
 def test_settings_are_chosen_on_other_images_than_they_are_scored_on(tmp_path, small):

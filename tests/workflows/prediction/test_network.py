@@ -10,6 +10,7 @@ import pytest
 from septum.errors import Cancelled, CheckpointError
 from septum.geometry import Grid
 from septum.geometry.placement import Placement
+from septum.net.inference.predict import Listener
 from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction.network import predict_prepared
@@ -38,7 +39,7 @@ def volume(depth: int = 4) -> np.ndarray:
 
 def test_every_slice_of_a_volume_is_seen_by_itself_and_in_order() -> None:
     array, told = volume(), []
-    found = predict_prepared(Brighter(), array, plan=PLAN, on_progress=told.append)
+    found = predict_prepared(Brighter(), array, plan=PLAN, listener=Listener(told.append))
     assert np.array_equal(found, array[0] > 0)
     assert told == [0.25, 0.5, 0.75, 1.0]
 
@@ -64,7 +65,7 @@ def test_probabilities_arrive_at_their_own_slice() -> None:
 def test_a_wish_to_stop_is_heard_between_slices() -> None:
     wishes = iter([False, False, True])
     with pytest.raises(Cancelled):
-        predict_prepared(Brighter(), volume(9), plan=PLAN, should_stop=lambda: next(wishes))
+        predict_prepared(Brighter(), volume(9), plan=PLAN, listener=Listener(should_stop=lambda: next(wishes)))
 
 
 def test_planes_and_parts_are_cut_alike_with_and_without_prompts() -> None:

@@ -65,9 +65,7 @@ def train(data: Path, model: Path, **options: object) -> training.TrainResult:
         data,
         model,
         settings=TrainSettings(**{"steps": 2, "precision": "32-true", "devices": "cpu", "prompts": True, **options}),  # type: ignore[arg-type]
-        on_status=lambda status: None,
-        on_note=lambda text: None,
-        should_stop=lambda: stop_at is not None and next(calls) + 1 >= stop_at,  # type: ignore[operator]
+        hooks=Hooks(should_stop=lambda: stop_at is not None and next(calls) + 1 >= stop_at),  # type: ignore[operator]
         resume=resume,
     )
 

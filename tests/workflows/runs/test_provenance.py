@@ -6,12 +6,16 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 import septum
-from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.provenance import describe_run, folder_name, without_folders
 
 
 def test_versions_machine_and_what_was_given_are_kept() -> None:
@@ -30,6 +34,26 @@ def test_no_user_host_or_folder_is_told() -> None:
     assert platform.node() not in text or not platform.node()
     assert str(Path.home()) not in text
     assert str(Path.cwd()) not in text
+
+
+@dataclass(frozen=True)
+class Told:
+    table: Path | None
+    maps: Mapping[str, Path]
+    axes: str | None = "TYX"
+
+
+def test_files_and_folders_of_settings_keep_their_names_alone() -> None:
+    told = Told(Path("/home/ada/study/cases.csv"), {"ours": Path("study/maps")})
+    assert without_folders(told) == Told(Path("cases.csv"), {"ours": Path("maps")})
+    assert without_folders(Told(None, {})) == Told(None, {})
+
+
+def test_the_folder_that_a_person_stands_in_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "labels" / "more").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "labels" / "more")
+    assert folder_name(Path()) == "more"
+    assert folder_name(Path("..")) == "labels"
 
 
 def test_a_run_that_needs_no_network_does_not_load_torch_and_has_no_threads_to_tell() -> None:

@@ -13,7 +13,7 @@ import pytest
 from septum.errors import ConfigError
 from septum.metrics import Counts
 from septum.report.figures.overlay import Example
-from septum.workflows.scores.report_folder import FILES, Extras, refuse_results, write_report
+from septum.workflows.scores.report_folder import FILES, About, Extras, refuse_results, write_report
 from septum.workflows.scores.scores import Score
 
 
@@ -25,7 +25,7 @@ def rows(n: int = 7) -> list[Score]:
 def test_page_tables_and_figures_are_there_and_agree(tmp_path: Path) -> None:
     table = pd.DataFrame({"a": [1.0, math.inf], "b": ["x", None]})
     page = write_report(
-        tmp_path / "r", rows(), title="A title", notes=["Read me first."], not_scored=[("bad", "why")],
+        tmp_path / "r", rows(), about=About("A title", ["Read me first."], [("bad", "why")]),
         extras=Extras(tables={"more": table}),
     )  # fmt: skip
     assert page == tmp_path / "r" / "index.html"
@@ -48,7 +48,7 @@ def test_examples_show_the_worst_the_median_and_the_best(tmp_path: Path) -> None
     mask = np.zeros((24, 24), np.uint8)
     mask[6:18, 6:18] = 1
     shown = [Example(f"case{i}", mask[None] * 9.0, mask, mask, None, None) for i in (0, 3, 6)]
-    text = write_report(tmp_path / "r", rows(), title="t", examples=shown).read_text(encoding="utf-8")
+    text = write_report(tmp_path / "r", rows(), about=About("t"), examples=shown).read_text(encoding="utf-8")
     assert text.count("data:image/png") >= 3
     assert all(f"case{i}" in text for i in (0, 3, 6))
 

@@ -21,6 +21,7 @@ from septum.workflows.prediction import workflow
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.reverse import dice_of
 from septum.workflows.quality.worklist import Estimate
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training import train as training
 from septum.workflows.training.begin import derive_plan, settle_folds
 
@@ -79,9 +80,7 @@ def fit(data: Path, model: Path, notes: list[str], **options: object) -> trainin
         data,
         model,
         settings=TrainSettings(**{"precision": "32-true", "devices": "cpu", **options}),  # type: ignore[arg-type]
-        on_status=lambda status: None,
-        on_note=notes.append,
-        should_stop=lambda: False,
+        hooks=Hooks(on_note=notes.append),
     )
 
 

@@ -24,6 +24,7 @@ from septum.workflows.model.settings import TrainSettings
 from septum.workflows.prediction import workflow
 from septum.workflows.prediction.objects import check_objects
 from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training import train as training
 
 
@@ -60,9 +61,7 @@ def train(data: Path, model: Path, **options: object) -> list[str]:
         data,
         model,
         settings=TrainSettings(**{"steps": 2, "precision": "32-true", "devices": "cpu", **options}),  # type: ignore[arg-type]
-        on_status=lambda status: None,
-        on_note=notes.append,
-        should_stop=lambda: False,
+        hooks=Hooks(on_note=notes.append),
     )
     return notes
 

@@ -19,6 +19,7 @@ from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.prediction import workflow
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.worklist import GradedResult
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training import train as training
 from septum.workflows.training.preview import augment_preview
 
@@ -54,9 +55,8 @@ def train(data: Path, model: Path, **options: object) -> training.TrainResult:
         data,
         model,
         settings=TrainSettings(**{"steps": 2, "precision": "32-true", "devices": "cpu", **options}),  # type: ignore[arg-type]
+        hooks=Hooks(on_note=notes.append, should_stop=keywords.get("should_stop", lambda: False)),  # type: ignore[arg-type]
         on_status=statuses.append,
-        on_note=notes.append,
-        should_stop=keywords.get("should_stop", lambda: False),  # type: ignore[arg-type]
         resume=bool(keywords.get("resume", False)),
         overwrite=bool(keywords.get("overwrite", False)),
     )

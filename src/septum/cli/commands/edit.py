@@ -14,7 +14,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.commands.segment import option_text
-from septum.cli.working import until_stopped
+from septum.cli.working import say_written, until_stopped
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -135,8 +135,7 @@ def _finish(result: EditResult, *, dry_run: bool) -> None:
         typer.echo(f"label {label:<5} {before:>10} voxels before, {after:>10} after", err=not dry_run)
     for path in result.kept:
         typer.echo(f"kept {path}", err=True)
-    for path in result.written:
-        typer.echo(path)
+    say_written(result)
     if dry_run:
         typer.echo("dry run: nothing was written", err=True)
 

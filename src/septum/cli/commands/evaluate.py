@@ -6,13 +6,19 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import StopRequest
-from septum.cli.working import hooks_of, say_failures, say_page
+from septum.cli.working import finish_without, say_page, watched
+
+if TYPE_CHECKING:
+    from septum.workflows.evaluation.evaluate import EvaluationResult
+    from septum.workflows.evaluation.movies import TrackEvaluation
+    from septum.workflows.runs.hooks import Hooks
+
+_STOPPING = "stopping; nothing is written"
 
 _MOST_NAMES = 20  # of cases without a partner that go to stderr
 
@@ -138,65 +144,67 @@ def evaluate(
 
     Writes index.html (one self-contained file), tables (CSV, JSON, LaTeX) and figures (SVG, PNG) into REPORT.
     """
-    given: dict[str, Any] = {
-        "metrics": None if metrics is None else [name.strip() for name in metrics.split(",") if name.strip()],
-        "weights": _weights(weights),
-        "policy": policy,
-        "tolerance_mm": tolerance,
-        "background": background,
-        "foreground": foreground,
-        "axes": axes,
-        "table": None if table is None else str(table),
-        "groups": groups,
-        "stratify": stratify or None,
-        "probabilities": _maps(probabilities or []),
-        "consensus": None if consensus is None else str(consensus),
-        "resample": resample or None,
-        "workers": workers,
+    given = options.asked(stratify=stratify, resample=resample, overwrite=overwrite) | {
+        "metrics": _words(metrics), "weights": _weights(weights), "policy": policy, "tolerance_mm": tolerance,
+        "background": background, "foreground": foreground, "axes": axes, "table": _text(table), "groups": groups,
+        "probabilities": _maps(probabilities or []), "consensus": _text(consensus), "workers": workers,
         "gallery": gallery,
-        "overwrite": overwrite or None,
-    }
-    from septum.cli.progress import Reporter
+    }  # fmt: skip
     from septum.workflows.evaluation.settings import EvaluateSettings
 
     chosen = options.resolve(EvaluateSettings, settings, given=given)
-    more = [family for family, wanted in (("instances", instances), ("em", em)) if wanted]
-    chosen = replace(chosen, metrics=tuple(dict.fromkeys((*chosen.metrics, *more))))
-    with StopRequest("stopping; nothing is written") as stop, Reporter() as reporter:
-        hooks = hooks_of(reporter, stop)
-        if tracking:
-            from septum.workflows.evaluation.movies import evaluate_tracks
-
-            tracks = evaluate_tracks(
-                _named(predictions), references, output=output, images=images, settings=chosen, hooks=hooks
-            )
-        else:
-            from septum.workflows.evaluation.evaluate import evaluate as measure
-
-            result = measure(
-                _named(predictions),
-                references,
-                output=output,
-                readers=_as_mapping(_named(readers or [])),
-                images=images,
-                settings=chosen,
-                hooks=hooks,
-            )
+    chosen = replace(chosen, metrics=_with(chosen.metrics, instances=instances, em=em))
+    shared: dict[str, Any] = {"output": output, "images": images, "settings": chosen}
     if tracking:
-        for line in tracks.lines:
-            typer.echo(line)
-        typer.echo(f"report  {tracks.report}")
-        say_page(tracks.report)
+        _evaluate_tracks(_named(predictions), references, **shared)
         return
+    people = _as_mapping(_named(readers or []))
+
+    def work(hooks: Hooks) -> EvaluationResult:
+        from septum.workflows.evaluation import evaluate as workflow
+
+        return workflow.evaluate(_named(predictions), references, readers=people, hooks=hooks, **shared)
+
+    result, _ = watched(work, stopping=_STOPPING)
     for line in [*score_lines(result.summary.to_dict("records"), asked=result.asked), *result.lines]:
         typer.echo(line)
     _list(result.missing_predictions, "no prediction for")
     _list(result.missing_references, "no reference for")
     typer.echo(f"report  {result.report}")
     say_page(result.report)
-    if result.failures:
-        say_failures(result.failures, f"{len(result.failures)} failed; the report holds the others")
-        raise typer.Exit(1)
+    finish_without(result.failures, f"{len(result.failures)} failed; the report holds the others")
+
+
+def _evaluate_tracks(predictions: Path | dict[str, Path], references: Path, **shared: Any) -> None:
+    """Tracks against tracks: what was found, and the page."""
+
+    def work(hooks: Hooks) -> TrackEvaluation:
+        from septum.workflows.evaluation.movies import evaluate_tracks
+
+        return evaluate_tracks(predictions, references, hooks=hooks, **shared)
+
+    tracks, _ = watched(work, stopping=_STOPPING)
+    for line in tracks.lines:
+        typer.echo(line)
+    typer.echo(f"report  {tracks.report}")
+    say_page(tracks.report)
+
+
+def _with(metrics: tuple[str, ...], **families: bool) -> tuple[str, ...]:
+    """The metrics and the families that flags add.
+
+    >>> _with(("overlap", "em"), instances=True, em=True)
+    ('overlap', 'em', 'instances')
+    """
+    return tuple(dict.fromkeys((*metrics, *(name for name, wanted in families.items() if wanted))))
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _list(names: Sequence[str], what: str) -> None:

@@ -237,6 +237,7 @@ def dataset_rows(dataset: Dataset) -> list[tuple[str, str]]:
         ("splits", ", ".join(f"{name} {sum(case.split == name for case in dataset.cases)}" for name in splits)),
     ]
     rows.extend((f"label {value}", name) for value, name in dataset.label_names.items())
+    rows.extend(("region", str(region)) for region in dataset.regions)
     if dataset.ignore_value is not None:
         rows.append(("ignored label", str(dataset.ignore_value)))
     if dataset.instances:

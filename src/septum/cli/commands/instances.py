@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import WAITING, StopRequest
-from septum.cli.working import finish_masks, hooks_of
+from septum.cli.working import finish_masks, say_written, watched
 
 
 def instances(
@@ -51,12 +51,9 @@ def instances(
         "axes": axes,
         "overwrite": overwrite or None,
     }
-    from septum.cli.progress import Reporter
     from septum.workflows.objects.split import SplitSettings, split_masks
 
     chosen = options.resolve(SplitSettings, settings, given=given)
-    with StopRequest(WAITING) as stop, Reporter() as reporter:
-        result = split_masks(masks, output, images=images, settings=chosen, hooks=hooks_of(reporter, stop))
-    for path in result.written:
-        typer.echo(path)
-    finish_masks(result, stopped=stop.requested())
+    result, stopped = watched(partial(split_masks, masks, output, images=images, settings=chosen))
+    say_written(result)
+    finish_masks(result, stopped=stopped)

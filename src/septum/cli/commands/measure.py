@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from septum.cli import options
-from septum.cli.working import finish, until_stopped
+from septum.cli.working import finish, say_written, until_stopped
 
 
 def measure(
@@ -65,7 +65,6 @@ def measure(
 
     chosen = options.resolve(workflow.MeasureSettings, settings, given=given)
     result = until_stopped(lambda hooks: workflow.measure(masks, output, images=images, settings=chosen, hooks=hooks))
-    for path in result.written:
-        typer.echo(path)
+    say_written(result)
     typer.echo(f"{len(result.objects)} objects in {len(result.images)} images", err=True)
     finish(result, None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from septum.cli import options
-from septum.cli.working import say_failures, until_stopped
+from septum.cli.working import finish_without, until_stopped
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -90,9 +90,7 @@ def pixels(
     for line in _lines(learned):
         typer.echo(line, err=True)
     typer.echo(output)
-    if failures.rows:
-        say_failures(failures.rows, f"{len(failures.rows)} images failed; the classifier was trained without them")
-        raise typer.Exit(1)
+    finish_without(failures.rows, f"{len(failures.rows)} images failed; the classifier was trained without them")
 
 
 def _numbers(text: str | None) -> tuple[float, ...] | None:

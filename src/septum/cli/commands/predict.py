@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from septum.cli import options
 from septum.cli.commands.quality import say_quality
-from septum.cli.stopping import WAITING, StopRequest
-from septum.cli.working import finish_masks, say_page
+from septum.cli.working import finish_masks, say_page, say_written, watched
+
+if TYPE_CHECKING:
+    from septum.workflows.quality.worklist import GradedResult
+    from septum.workflows.runs.hooks import Hooks
 
 
 def predict(
@@ -97,47 +100,30 @@ def predict(
     Beside the masks, quality.csv lists them worst first, with the Dice that each is likely to have and pass, look or
     fail, and index.html shows every image with its outlines. Research software, not a medical device.
     """
-    given: dict[str, Any] = {
-        "folds": folds,
-        "tta": tta or None,
-        "probabilities": probabilities or None,
-        "engine": engine,
-        "overlap": overlap,
-        "memory_mb": memory,
-        "quality_threshold": quality_threshold,
-        "clicks": tuple(click or ()) or None,
-        "boxes": tuple(box or ()) or None,
-        "scribbles": scribbles,
-        "scribble_background": scribble_background,
-        "semantic": semantic or None,
-        "outlines": tuple(outlines or ()) or None,
-        "axes": axes,
-        "devices": devices,
-        "precision": precision,
-        "rectify": rectify or None,
-        "page": False if no_page else None,
-        "overwrite": overwrite or None,
-    }
-    from septum.cli.progress import Reporter
+    given = options.asked(
+        tta=tta, probabilities=probabilities, clicks=click, boxes=box, semantic=semantic, outlines=outlines,
+        rectify=rectify, overwrite=overwrite,
+    ) | {
+        "folds": folds, "engine": engine, "overlap": overlap, "memory_mb": memory, "axes": axes, "devices": devices,
+        "quality_threshold": quality_threshold, "scribbles": scribbles, "scribble_background": scribble_background,
+        "precision": precision, "page": False if no_page else None,
+    }  # fmt: skip
     from septum.workflows.prediction.settings import PredictSettings
 
     chosen = options.resolve(PredictSettings, settings, given=given)
-    with StopRequest(WAITING) as stop, Reporter() as reporter:
+
+    def work(hooks: Hooks) -> GradedResult:
         from septum.workflows.prediction import workflow
 
-        result = workflow.predict(
-            model,
-            images,
-            output=output,
-            settings=chosen,
-            on_progress=reporter.work,
-            on_note=reporter.note,
-            should_stop=stop.requested,
-        )
-    for path in result.written:
-        typer.echo(path)
+        return workflow.predict(
+            model, images, output=output, settings=chosen, on_progress=hooks.on_progress, on_note=hooks.on_note,
+            should_stop=hooks.should_stop,
+        )  # fmt: skip
+
+    result, stopped = watched(work)
+    say_written(result)
     say_quality(result.estimates, output)
     if result.limits and result.written:
         typer.echo(f"note    {result.limits}", err=True)
     say_page(result.page)
-    finish_masks(result, stopped=stop.requested())
+    finish_masks(result, stopped=stopped)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import WAITING, StopRequest
-from septum.cli.working import finish, hooks_of
+from septum.cli.working import finish, say_written, watched
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -73,18 +73,15 @@ def quality(
         "seed": seed,
         "overwrite": overwrite or None,
     }
-    from septum.cli.progress import Reporter
     from septum.workflows.quality.grade_masks import QualitySettings, grade_masks
 
     chosen = options.resolve(QualitySettings, settings, given=given)
-    with StopRequest(WAITING) as stop, Reporter() as reporter:
-        result = grade_masks(
-            masks, images, references=references, output=output, settings=chosen, hooks=hooks_of(reporter, stop)
-        )
-    for path in result.written:
-        typer.echo(path)
+    result, stopped = watched(
+        partial(grade_masks, masks, images, references=references, output=output, settings=chosen)
+    )
+    say_written(result)
     say_quality(result.estimates, output)
-    finish(result, "stopped before the end; the masks graded so far are listed" if stop.requested() else None)
+    finish(result, "stopped before the end; the masks graded so far are listed" if stopped else None)
 
 
 def _watch(folders: Sequence[Path], output: Path, *, baseline: int, overwrite: bool) -> None:

@@ -6,14 +6,22 @@ The insight: the flags are a short way to write a pipeline (`--channel`, `--bias
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import STOPPED, WAITING, StopRequest
-from septum.cli.working import finish_masks, hooks_of, say_failures, say_page
+from septum.cli.stopping import STOPPED
+from septum.cli.working import (
+    finish_masks,
+    finish_without,
+    say_nothing_written,
+    say_page,
+    say_written,
+    watched,
+)
 from septum.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
     from septum.options import Method
     from septum.workflows.data.jobs import JobsResult
     from septum.workflows.pipelines.pipeline import Pipeline
-    from septum.workflows.pipelines.suggest import SuggestSettings
 
 
 def segment(
@@ -112,42 +119,40 @@ def segment(
         return
     if output is None:
         raise ConfigError("the output folder must be given, got none; add -o OUT")
-    given: dict[str, Any] = {"axes": axes, "overwrite": overwrite or None}
-    paged = {"page": False if no_page else None, "rectify": rectify or None}
+    shared = options.asked(overwrite=overwrite) | {"axes": axes}
+    paged = shared | options.asked(rectify=rectify) | {"page": False if no_page else None}
+    stepwise = method or set_ or channel or bias_correct or smooth or pipeline
     if suggest is not None:
         if images or method or pipeline:
             raise ConfigError(
                 "--suggest chooses the method by itself, got images, --method or --pipeline too; leave them out"
             )
-        from septum.workflows.pipelines.suggest import SuggestSettings
-
-        given |= {"background": background, "foreground": foreground, "workers": workers}
-        _suggest(suggest, output, options.resolve(SuggestSettings, settings, given=given))
+        given = shared | {"background": background, "foreground": foreground, "workers": workers}
+        _suggest(suggest, output, settings, given)
         return
     if classifier is not None:
-        if method or set_ or channel or bias_correct or smooth or pipeline or seeds or markers:
+        if stepwise or seeds or markers:
             raise ConfigError(
                 "--classifier segments by itself, got steps, seeds or markers too; leave them out (--clean may stay)"
             )
-        from septum.workflows.pipelines.pixels import ApplySettings, apply_classifier
-
-        given |= paged | {
-            "clean": clean or None,
-            "probabilities": probabilities or None,
-            "uncertainty": uncertainty or None,
-        }
-        wanted = options.resolve(ApplySettings, settings, given=given)
-        _finish(_work(apply_classifier, images or [], output, classifier=classifier, settings=wanted))
+        given = paged | options.asked(clean=clean, probabilities=probabilities, uncertainty=uncertainty)
+        _classify(images or [], output, classifier, settings, given)
         return
     if probabilities or uncertainty:
         raise ConfigError("--probabilities and --uncertainty need a pixel classifier, got none; add --classifier FILE")
     chosen = _resolve(method, set_, channel, bias_correct, smooth, clean, pipeline)
     from septum.workflows.pipelines import segment as segmentation
 
-    how = options.resolve(
-        segmentation.SegmentSettings, settings, given=given | paged | {"seeds": seeds or None, "markers": markers}
-    )
-    _finish(_work(segmentation.segment, images or [], output, pipeline=chosen, settings=how))
+    given = paged | options.asked(seeds=seeds) | {"markers": markers}
+    how = options.resolve(segmentation.SegmentSettings, settings, given=given)
+    _finish(segmentation.segment, images or [], output, pipeline=chosen, settings=how)
+
+
+def _classify(images: list[Path], output: Path, classifier: Path, file: Path | None, given: dict[str, Any]) -> None:
+    from septum.workflows.pipelines.pixels import ApplySettings, apply_classifier
+
+    wanted = options.resolve(ApplySettings, file, given=given)
+    _finish(apply_classifier, images, output, classifier=classifier, settings=wanted)
 
 
 def _resolve(
@@ -176,36 +181,23 @@ def _resolve(
     return Pipeline(tuple(steps))
 
 
-def _work(
-    workflow: Callable[..., JobsResult], images: list[Path], output: Path, **chosen: Any
-) -> tuple[JobsResult, bool]:
-    """What a workflow made of the images, and whether it was stopped."""
-    from septum.cli.progress import Reporter
-
+def _finish(workflow: Callable[..., JobsResult], images: list[Path], output: Path, **chosen: Any) -> None:
+    """Work through the images; what was written and what failed, and the exit code."""
     if not images:
         raise ConfigError("images must be given, got none; name files or folders")
-    with StopRequest(WAITING) as stop, Reporter() as reporter:
-        result = workflow(images, output, hooks=hooks_of(reporter, stop), **chosen)
-    return result, stop.requested()
-
-
-def _finish(outcome: tuple[JobsResult, bool]) -> None:
-    """What was written and what failed, and the exit code."""
-    result, stopped = outcome
-    for path in result.written:
-        typer.echo(path)
+    result, stopped = watched(partial(workflow, images, output, **chosen))
+    say_written(result)
     say_page(result.page)
     finish_masks(result, stopped=stopped)
 
 
-def _suggest(dataset: Path, output: Path, settings: SuggestSettings) -> None:
-    from septum.cli.progress import Reporter
+def _suggest(dataset: Path, output: Path, file: Path | None, given: dict[str, Any]) -> None:
     from septum.workflows.pipelines import suggest as suggestion
 
-    with StopRequest(WAITING) as stop, Reporter() as reporter:
-        result = suggestion.suggest(dataset, output, settings=settings, hooks=hooks_of(reporter, stop))
+    settings = options.resolve(suggestion.SuggestSettings, file, given=given)
+    result, _ = watched(partial(suggestion.suggest, dataset, output, settings=settings))
     if result is None:
-        typer.echo("stopped before the end; nothing was written", err=True)
+        say_nothing_written()
         raise typer.Exit(STOPPED)
     for line in suggestion.table_lines(result.rows):
         typer.echo(line)
@@ -213,9 +205,7 @@ def _suggest(dataset: Path, output: Path, settings: SuggestSettings) -> None:
     typer.echo(f"pipeline  {result.pipeline}")
     typer.echo(f"report    {result.report}")
     say_page(result.report)
-    if result.failures:
-        say_failures(result.failures, f"{len(result.failures)} cases failed; the comparison is without them")
-        raise typer.Exit(1)
+    finish_without(result.failures, f"{len(result.failures)} cases failed; the comparison is without them")
 
 
 def _print_methods(name: str | None) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from septum.cli import options
-from septum.cli.working import until_stopped
+from septum.cli.working import say_written, until_stopped
 
 
 def track(
@@ -75,7 +75,6 @@ def track(
         from septum.workflows.tracking.segmented import track_movie
 
         result = until_stopped(lambda hooks: track_movie(movie, output, model=model, settings=chosen, hooks=hooks))
-    for path in result.written:
-        typer.echo(path)
+    say_written(result)
     found = result.tracks
     typer.echo(f"{len(found.lineage)} tracks, {len(found.divisions())} divisions", err=True)

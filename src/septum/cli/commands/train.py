@@ -13,7 +13,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import STOPPED, StopRequest
-from septum.cli.working import say_failures, say_page
+from septum.cli.working import finish_without, say_page
 from septum.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -114,27 +114,12 @@ def train(
     Shows step, images/s, loss, validation Dice and the time left. Ctrl-C stops cleanly and leaves a usable model;
     --resume continues it.
     """
-    given: dict[str, Any] = {
-        "network": network,
-        "minutes": minutes,
-        "steps": steps,
-        "folds": folds,
-        "members": members,
-        "until_dice": until_dice,
-        "patience": patience,
-        "plan": plan,
-        "seed": seed,
-        "background": background,
-        "foreground": foreground,
-        "axes": axes,
-        "ndim": dim,
-        "devices": devices,
-        "nodes": nodes,
-        "precision": precision,
-        "baselines": baselines or None,
-        "prompts": prompts or None,
+    given = options.asked(baselines=baselines, prompts=prompts) | {
+        "network": network, "minutes": minutes, "steps": steps, "folds": folds, "members": members, "seed": seed,
+        "until_dice": until_dice, "patience": patience, "plan": plan, "background": background, "axes": axes,
+        "foreground": foreground, "ndim": dim, "devices": devices, "nodes": nodes, "precision": precision,
         "instances": instances,
-    }
+    }  # fmt: skip
     from septum.cli.progress import Reporter
     from septum.workflows.model.settings import TrainSettings
 
@@ -145,18 +130,21 @@ def train(
     except Cancelled:
         typer.echo("stopped while the data was read; nothing is trained yet", err=True)
         raise
+    _say(result)
+    if result.stopped and stop.requested():
+        typer.echo("stopped before the end; continue with the same command and --resume", err=True)
+        raise typer.Exit(STOPPED)
+    finish_without(result.failures, f"{len(result.failures)} cases failed; the model was trained without them")
+
+
+def _say(result: TrainResult) -> None:
+    """Where model and report lie, and how good the model is."""
     options.say(f"model   {result.model}")
     if result.report is not None:
         options.say(f"report  {result.report}")
         say_page(result.report)
     if result.mean_dice is not None:
         options.say(f"Dice    {result.mean_dice:.3f} (mean of the {_held_out(result.held_out)})")
-    if result.stopped and stop.requested():
-        typer.echo("stopped before the end; continue with the same command and --resume", err=True)
-        raise typer.Exit(STOPPED)
-    if result.failures:
-        say_failures(result.failures, f"{len(result.failures)} cases failed; the model was trained without them")
-        raise typer.Exit(1)
 
 
 def _train(
@@ -166,6 +154,7 @@ def _train(
     from septum.workflows.training.early import look_first
 
     look_first(dataset, output, axes=settings.axes, plan=settings.plan, **how)
+    from septum.workflows.runs.hooks import Hooks
     from septum.workflows.training import train as workflow
 
     def show(status: Any) -> None:
@@ -176,10 +165,8 @@ def _train(
         dataset,
         output,
         settings=settings,
+        hooks=Hooks(reporter.work, reporter.note, stop.requested),
         on_status=show,
-        on_note=reporter.note,
-        on_progress=reporter.work,
-        should_stop=stop.requested,
         **how,
     )
 

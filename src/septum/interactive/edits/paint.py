@@ -11,6 +11,7 @@ Points are positions in voxels, `(n, ndim)` in array order, and may be fractions
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -73,10 +74,8 @@ def paint(
     value = label_value(label)
     box, mask = brush_mask(
         array.shape,
-        points=points,
-        radius_mm=radius_mm,
-        brush=brush,
-        axis=axis,
+        points,
+        brush=Brush(radius_mm, brush, axis),
         spacing=spacing,
         region=region,
         cancelled=cancelled,
@@ -105,10 +104,8 @@ def erase(
     array = label_array(labels)
     box, mask = brush_mask(
         array.shape,
-        points=points,
-        radius_mm=radius_mm,
-        brush=brush,
-        axis=axis,
+        points,
+        brush=Brush(radius_mm, brush, axis),
         spacing=spacing,
         region=region,
         cancelled=cancelled,
@@ -118,29 +115,36 @@ def erase(
     return set_label(array, box, mask=mask, label=0)
 
 
+@dataclass(frozen=True)
+class Brush:
+    """What a stroke is drawn with: its radius in mm, its shape (one of `BRUSHES`), the axis that a disc stands on."""
+
+    radius_mm: float
+    shape: str = "ball"
+    axis: int = 0
+
+
 def brush_mask(
     shape: Sequence[int],
-    *,
     points: ArrayLike,
-    radius_mm: float,
-    brush: str = "ball",
-    axis: int = 0,
+    *,
+    brush: Brush,
     spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> tuple[Box, NDArray[np.bool_]]:
     """The box that a stroke touches and which of its voxels it covers; arguments and errors as `paint`.
 
-    >>> box, mask = brush_mask((1, 7), points=[[0, 3]], radius_mm=1)
+    >>> box, mask = brush_mask((1, 7), [[0, 3]], brush=Brush(1))
     >>> box, mask.tolist()
     (Box(start=(0, 1), stop=(1, 6)), [[False, True, True, True, False]])
     """
     ndim = len(shape)
     step = np.array(spacing_mm(spacing, ndim))
-    radius = at_least(radius_mm, 0, name="radius_mm")
+    radius, axis = at_least(brush.radius_mm, 0, name="radius_mm"), brush.axis
     line = positions_inside(points, shape)
-    one_of(brush, BRUSHES, name="brush")
-    flat = ndim == 3 and brush == "disc"
+    one_of(brush.shape, BRUSHES, name="brush")
+    flat = ndim == 3 and brush.shape == "disc"
     if flat:
         line = line.copy()
         line[:, axis] = slice_of(line, axis, shape=shape)

@@ -14,12 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.adjacency import connected_parts
 from septum.errors import ConfigError
-from septum.geometry.arrays import spacing_mm
+from septum.geometry.arrays import Mask, Spacing, spacing_mm
 from septum.interactive.scene import Scene, near, points_of, scene, slice_axis
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import at_least
-
-Mask = NDArray[np.bool_]
 
 
 def adaptive_brush(
@@ -31,7 +29,7 @@ def adaptive_brush(
     label: int = 1,
     tolerance: float | None = None,
     axis: int | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
@@ -86,7 +84,7 @@ def threshold_brush(
     radius_mm: float = 5.0,
     label: int = 1,
     axis: int | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
@@ -145,7 +143,7 @@ def _reached(
     *,
     points: ArrayLike,
     radius_mm: float,
-    spacing: Sequence[float] | None,
+    spacing: Spacing,
     region: Box | None,
 ) -> Scene:
     """The scene within the brush's reach of the points: the rest of a volume costs nothing."""

@@ -16,14 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.landscape import smoothed
 from septum.errors import ConfigError
+from septum.geometry.arrays import Mask, Spacing
 from septum.interactive.marks.fronts import Fronts
 from septum.interactive.marks.scribbles import level_likelihoods
 from septum.interactive.scene import label_type, levels, marks_of, scene
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled, stop_if
 from septum.options import at_least
-
-Mask = NDArray[np.bool_]
-
 
 _UNIT = 64  # capacities are whole numbers: this many to 1
 
@@ -44,7 +42,7 @@ def graph_cut(
     seeds: ArrayLike,
     smoothness: float = 4.0,
     sigma_mm: float = 0.0,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
@@ -98,7 +96,7 @@ def geodesic(
     contrast: float = 64.0,
     smoothness: float = 1.0,
     sigma_mm: float = 0.0,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:

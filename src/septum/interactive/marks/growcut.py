@@ -7,7 +7,6 @@ from it, and the fronts around them run again; the answer is the one of a full r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.landscape import smoothed
 from septum.errors import Cancelled, ConfigError
+from septum.geometry.arrays import Spacing
 from septum.interactive.marks.fronts import Fronts
 from septum.interactive.scene import label_type, levels, marks_of, scene, shifted
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled
@@ -31,7 +31,7 @@ def grow_cut(
     smoothness: float = 1.0,
     sigma_mm: float = 0.0,
     connectivity: str = "faces",
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
@@ -91,7 +91,7 @@ class GrowCut:
         smoothness: float = 1.0,
         sigma_mm: float = 0.0,
         connectivity: str = "faces",
-        spacing: Sequence[float] | None = None,
+        spacing: Spacing = None,
         region: Box | None = None,
     ) -> None:
         self._scene = scene(image, labels, spacing=spacing, region=region)

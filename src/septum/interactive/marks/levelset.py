@@ -15,13 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.adjacency import connected_parts
 from septum.classical.landscape import gradient_magnitude, smoothed
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import grey_image, spacing_mm
+from septum.geometry.arrays import Mask, Spacing, grey_image, spacing_mm
 from septum.interactive.scene import Scene, label_type, levels, scene, shifted
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import at_least
-
-Mask = NDArray[np.bool_]
-
 
 Level = NDArray[np.float32]
 """Below 0 inside the shape; millimetres from its border where a contour keeps it between two steps."""
@@ -48,7 +45,7 @@ def speed_image(
     contrast: float | None = None,
     inside: ArrayLike | None = None,
     sigma_mm: float | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> NDArray[np.float32]:
     """How freely a contour moves: 1 in flat parts, towards 0 on edges, half where the gradient equals `contrast`.
 
@@ -106,7 +103,7 @@ def geodesic_contour(
     advection: float = 1.0,
     contrast: float | None = None,
     sigma_mm: float | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Iterator[Change]:
@@ -172,7 +169,7 @@ def chan_vese(
     inside_weight: float = 1.0,
     outside_weight: float = 1.0,
     sigma_mm: float = 0.0,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Iterator[Change]:
@@ -245,7 +242,7 @@ def _begin(
     labels: ArrayLike,
     *,
     label: int,
-    spacing: Sequence[float] | None,
+    spacing: Spacing,
     region: Box | None,
     iterations: int,
     every: int,

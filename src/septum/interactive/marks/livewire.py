@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.adjacency import connected_parts
 from septum.classical.landscape import smoothed
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import grey_image, spacing_mm
+from septum.geometry.arrays import Spacing, grey_image, spacing_mm
 from septum.interactive.scene import Scene, points_of, scene
 from septum.interactive.tool import Box, Change, IsCancelled, points_inside, stop_if
 from septum.options import at_least, one_of
@@ -45,7 +45,7 @@ def live_wire(
     axis: int = 0,
     filled: bool = True,
     sigma_mm: float | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
@@ -114,9 +114,7 @@ class LiveWire:
     2
     """
 
-    def __init__(
-        self, image: ArrayLike, *, spacing: Sequence[float] | None = None, sigma_mm: float | None = None
-    ) -> None:
+    def __init__(self, image: ArrayLike, *, spacing: Spacing = None, sigma_mm: float | None = None) -> None:
         array = grey_image(image)
         if array.ndim != 2:
             raise GeometryError(f"image must be a picture (Y, X), got shape {array.shape}; cut a slice")
@@ -183,7 +181,7 @@ def level_tracing(
     axis: int = 0,
     side: str = "auto",
     sigma_mm: float = 0.0,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:

@@ -19,11 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from septum.geometry.arrays import Float32Array
 from septum.interactive.marks import multigrid_kernels
 from septum.interactive.tool import IsCancelled, stop_if
-
-Floats = NDArray[np.float32]
-
 
 Doubles = NDArray[np.float64]
 
@@ -44,8 +42,8 @@ _STEPS = 500  # far more than any system needs: 5 to 10 are usual
 class Level:
     """Sparse rows without their diagonal, the diagonal, and the aggregate of the next level that each row is in."""
 
-    rows: tuple[NDArray[np.int32], NDArray[np.int32], Floats]
-    diagonal: Floats
+    rows: tuple[NDArray[np.int32], NDArray[np.int32], Float32Array]
+    diagonal: Float32Array
     aggregate: NDArray[np.int32]
     size: int
     """Of the next level."""
@@ -59,7 +57,7 @@ class Multigrid:
         fixed: `(Z, Y, X)`, voxels whose values are given.
     """
 
-    def __init__(self, weights: Sequence[Floats], fixed: NDArray[np.bool_]) -> None:
+    def __init__(self, weights: Sequence[Float32Array], fixed: NDArray[np.bool_]) -> None:
         shape = tuple(n + 2 for n in fixed.shape)
         self.inner = (slice(1, -1),) * 3
         held = np.ones(shape, bool)
@@ -85,7 +83,7 @@ class Multigrid:
         dense = np.diag(_diagonal(matrix, excess)) - matrix.toarray()
         self.factor = linalg.cho_factor(dense if self.size else np.eye(1))
 
-    def solve(self, values: Floats, *, tolerance: float, cancelled: IsCancelled | None = None) -> int:
+    def solve(self, values: Float32Array, *, tolerance: float, cancelled: IsCancelled | None = None) -> int:
         """Fill in the `values` `(Z, Y, X)` that are not fixed, in place, starting from what stands there.
 
         Args:
@@ -105,7 +103,7 @@ class Multigrid:
         finally:
             values[...] = found[self.inner]
 
-    def _solve(self, x: Floats, tolerance: float, *, cancelled: IsCancelled | None) -> int:
+    def _solve(self, x: Float32Array, tolerance: float, *, cancelled: IsCancelled | None) -> int:
         system = (self.shape, self.fixed, *self.weights, self.diagonal)
         r, lp, p = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
         multigrid_kernels.laplacian(*system, np.where(self.fixed, x, np.float32(0)), r)
@@ -131,10 +129,10 @@ class Multigrid:
             r -= np.float32(ahead) * lp
         return _STEPS
 
-    def _norm(self, r: Floats) -> float:
+    def _norm(self, r: Float32Array) -> float:
         return float(np.vdot(r, r / self.diagonal))
 
-    def _corrected(self, r: Floats) -> Floats:
+    def _corrected(self, r: Float32Array) -> Float32Array:
         """About L⁻¹ r: a sweep, a correction from the aggregates, and the sweep in reverse."""
         system = (self.shape, self.fixed, *self.weights, self.diagonal)
         x, coarse = np.zeros_like(r), np.empty(self.size, np.float32)
@@ -146,7 +144,7 @@ class Multigrid:
         multigrid_kernels.relax(*system, x, r, 0)
         return x
 
-    def _cycle(self, depth: int, b: Floats) -> Floats:
+    def _cycle(self, depth: int, b: Float32Array) -> Float32Array:
         """About A⁻¹ b on a level, by at most two steps of conjugate gradients."""
         if depth == len(self.levels):
             return np.asarray(linalg.cho_solve(self.factor, b), dtype=np.float32)
@@ -167,7 +165,7 @@ class Multigrid:
         further = float(np.vdot(second, r)) / rest
         return np.float32(ahead - further * overlap / length) * first + np.float32(further) * second
 
-    def _swept(self, depth: int, b: Floats) -> Floats:
+    def _swept(self, depth: int, b: Float32Array) -> Float32Array:
         """As `_corrected`, on a level of sparse rows."""
         level = self.levels[depth]
         x, coarse = np.zeros_like(b), np.empty(level.size, np.float32)

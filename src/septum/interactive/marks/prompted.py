@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import channels_image
+from septum.geometry.arrays import Spacing, channels_image
 from septum.interactive.scene import label_type, scene
 from septum.interactive.tool import Box, Change, IsCancelled, Stroke, points_inside, stop_if
 
@@ -33,7 +33,7 @@ class Predict(Protocol):
         strokes: Sequence[Stroke],
         boxes: Sequence[tuple[Box, int]],
         region: Box,
-        spacing: tuple[float, ...],
+        spacing: Sequence[float],
         cancelled: IsCancelled | None,
     ) -> NDArray[Any]: ...
 
@@ -45,7 +45,7 @@ def prompted_network(
     predict: Predict,
     strokes: Sequence[Stroke] = (),
     boxes: Sequence[tuple[Box, int]] = (),
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:

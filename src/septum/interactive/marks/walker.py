@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float32Array, Spacing
 from septum.interactive.scene import label_type, marks_of, range_of, scene
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled
 from septum.options import at_least
-
-Floats = NDArray[np.float32]
-
 
 _FAINTEST = 1e-5  # weight of the strongest edge, so that every voxel is reached
 
@@ -32,7 +30,7 @@ def random_walker(
     seeds: ArrayLike,
     beta: float = 300.0,
     tolerance: float = 1e-3,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
@@ -77,10 +75,10 @@ def walker_probabilities(
     seeds: ArrayLike,
     beta: float = 300.0,
     tolerance: float = 1e-3,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
-) -> tuple[Floats, tuple[int, ...]]:
+) -> tuple[Float32Array, tuple[int, ...]]:
     """Probabilities `(K, *region)` of the K labels among the seeds, 0 to 1 with sum 1, and which labels those are.
 
     Arguments and errors as `random_walker`.
@@ -104,7 +102,7 @@ def _solved(
     beta: float,
     tolerance: float,
     cancelled: IsCancelled | None,
-) -> tuple[Floats, NDArray[np.int64]]:
+) -> tuple[Float32Array, NDArray[np.int64]]:
     at_least(beta, 0, name="beta", above=True)
     at_least(tolerance, 0, name="tolerance", above=True)
     values = np.unique(marks[marks != UNMARKED]).astype(np.int64)
@@ -123,8 +121,13 @@ def _solved(
 
 
 def _probabilities(
-    weights: Sequence[Floats], index: NDArray[np.int32], *, count: int, tolerance: float, cancelled: IsCancelled | None
-) -> Floats:
+    weights: Sequence[Float32Array],
+    index: NDArray[np.int32],
+    *,
+    count: int,
+    tolerance: float,
+    cancelled: IsCancelled | None,
+) -> Float32Array:
     """Solve for all labels but the last, side by side; the last has what is left."""
     from septum.interactive.marks.multigrid import Multigrid
 
@@ -142,7 +145,7 @@ def _probabilities(
     return prob
 
 
-def _weights(grey: Floats, step: Sequence[float], *, beta: float) -> list[Floats]:
+def _weights(grey: Float32Array, step: Sequence[float], *, beta: float) -> list[Float32Array]:
     """Weight of the step to the next voxel along each axis."""
     found = []
     finest = min(step)

@@ -5,7 +5,6 @@ The insight: a wand is region growing whose limits come from the clicked voxel, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.growing import connected_threshold
 from septum.classical.landscape import smoothed
+from septum.geometry.arrays import Spacing
 from septum.interactive.scene import near, points_of, range_of, scene, slice_axis
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import at_least, one_of
@@ -40,7 +40,7 @@ def magic_wand(
     axis: int | None = None,
     sigma_mm: float = 0.0,
     connectivity: str = "faces",
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:

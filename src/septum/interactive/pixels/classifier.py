@@ -11,22 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import Spacing
-from septum.interactive.pixels.derivatives import Floats
+from septum.geometry.arrays import Float32Array, Spacing
 from septum.interactive.pixels.features import FeatureSettings, FilterBank, blocks, checked_box, features_of
-from septum.interactive.pixels.forest import DEPTH, TREES, Forest, grow_forest
+from septum.interactive.pixels.forest import Forest, ForestSettings, grow_forest
 from septum.interactive.pixels.workers import in_order
 from septum.interactive.scene import label_type
 from septum.interactive.tool import UNMARKED, Box, IsCancelled, stop_if
 from septum.options import at_least
 
-Samples = tuple[Floats, NDArray[np.int64], NDArray[np.int64]]
+Samples = tuple[Float32Array, NDArray[np.int64], NDArray[np.int64]]
 
 
 PLANE_BLOCK, VOLUME_BLOCK = 1 << 17, 1 << 19
@@ -125,7 +125,7 @@ class PixelClassifier:
         spacing: Spacing = None,
         region: Box | None = None,
         cancelled: IsCancelled | None = None,
-    ) -> Floats:
+    ) -> Float32Array:
         """Probability of each label `(K, *region)`, 0 to 1 with sum 1; the region (None: all) is held whole.
 
         Raises:
@@ -169,10 +169,7 @@ def train_classifier(
     examples: Iterable[Example],
     *,
     settings: FeatureSettings | None = None,
-    keep: int | None = None,
-    trees: int = TREES,
-    depth: int = DEPTH,
-    seed: int = 0,
+    forest: ForestSettings | None = None,
     forecast: bool = True,
     cancelled: IsCancelled | None = None,
 ) -> PixelClassifier:
@@ -181,9 +178,7 @@ def train_classifier(
     Args:
         examples: images with their marks; all of one number of channels and axes. One is held at a time.
         settings: filters and scales.
-        keep: how many features to keep, those of the largest importance; None keeps all.
-        trees, depth: of the forest; more of either take longer.
-        seed: of the random choices.
+        forest: how it is grown.
         forecast: hold strokes (or images) out to say what to expect; costs as many trainings again.
         cancelled: asked between steps.
 
@@ -194,7 +189,7 @@ def train_classifier(
 
     >>> image, seeds = np.zeros((1, 16, 16)), np.full((16, 16), -1)
     >>> image[:, :, 8:] = 1.0; seeds[2:6, 2] = 0; seeds[2:6, 13] = 1
-    >>> train_classifier([Example(image, seeds)], trees=3, forecast=False).labels
+    >>> train_classifier([Example(image, seeds)], forest=ForestSettings(3), forecast=False).labels
     (0, 1)
     """
     first: FilterBank | None = None
@@ -210,15 +205,14 @@ def train_classifier(
         parts.append(marked_samples(bank, one.seeds, cancelled=cancelled))
     if first is None:
         raise ConfigError("examples must hold one image with marks or more, got none")
-    return learnt(first, parts, keep=keep, how=(trees, depth, seed), forecast=forecast, cancelled=cancelled)
+    return learnt(first, parts, how=forest or ForestSettings(), forecast=forecast, cancelled=cancelled)
 
 
 def learnt(
     bank: FilterBank,
     parts: Sequence[Samples],
     *,
-    keep: int | None = None,
-    how: tuple[int, int, int] = (TREES, DEPTH, 0),
+    how: ForestSettings | None = None,
     forecast: bool = False,
     cancelled: IsCancelled | None = None,
 ) -> PixelClassifier:
@@ -227,15 +221,16 @@ def learnt(
     Args:
         bank: of any of the images.
         parts: what `marked_samples` gave for each.
-        keep, forecast, cancelled: as of `train_classifier`, whose errors these are; `how`: trees, depth and seed.
+        how: a forest is grown.
+        forecast, cancelled: as of `train_classifier`, whose errors these are.
 
     >>> bank, seeds = FilterBank(np.zeros((1, 8, 8))), np.full((8, 8), -1)
     >>> seeds[1, 1:3] = 0; seeds[6, 5:7] = 2
-    >>> learnt(bank, [marked_samples(bank, seeds)], how=(3, 2, 0)).labels
+    >>> learnt(bank, [marked_samples(bank, seeds)], how=ForestSettings(3, 2)).labels
     (0, 2)
     """
-    settings = bank.settings
-    features, marks, groups = _joined(parts, np.random.default_rng(how[2]))
+    how, settings = how or ForestSettings(), bank.settings
+    features, marks, groups = _joined(parts, np.random.default_rng(how.seed))
     stop_if(cancelled)
     labels, classes, counts = np.unique(marks, return_inverse=True, return_counts=True)
     if not 2 <= len(labels) <= MOST_LABELS:
@@ -243,14 +238,14 @@ def learnt(
             f"marks must hold 2 to {MOST_LABELS} labels, got {labels[:5].tolist()}; "
             "draw a stroke of another label, or of the background (0)"
         )
-    trees, depth, seed = how
-    forest, importance = grow_forest(features, classes, trees=trees, depth=depth, seed=seed)
-    if keep is not None and int(at_least(keep, 1, name="keep")) < features.shape[1]:
-        best = np.sort(np.argsort(-importance, kind="stable")[:keep])
+    grown = partial(grow_forest, trees=how.trees, depth=how.depth, seed=how.seed)
+    forest, importance = grown(features, classes)
+    if how.keep is not None and int(at_least(how.keep, 1, name="keep")) < features.shape[1]:
+        best = np.sort(np.argsort(-importance, kind="stable")[: how.keep])
         before = settings.selection or range(features.shape[1])
         settings = replace(settings, selection=tuple(int(before[i]) for i in best))
         features = np.ascontiguousarray(features[:, best])
-        forest, importance = grow_forest(features, classes, trees=trees, depth=depth, seed=seed)
+        forest, importance = grown(features, classes)
     expected = _forecast((features, marks, groups), how, cancelled=cancelled) if forecast else None
     numbered = {int(label): int(n) for label, n in zip(labels, counts, strict=True)}
     return PixelClassifier(
@@ -263,7 +258,7 @@ def marked_samples(
     bank: FilterBank,
     seeds: ArrayLike,
     *,
-    made: Mapping[Box, Floats] | None = None,
+    made: Mapping[Box, Float32Array] | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Samples:
     """Features `(N, F)`, labels and strokes `(N,)` of the marked voxels, in array order.
@@ -342,7 +337,7 @@ def _joined(parts: Sequence[Samples], rng: np.random.Generator) -> Samples:
     return np.ascontiguousarray(features[chosen]), labels[chosen], groups[chosen]
 
 
-def _forecast(samples: Samples, how: tuple[int, int, int], *, cancelled: IsCancelled | None) -> Forecast | None:
+def _forecast(samples: Samples, how: ForestSettings, *, cancelled: IsCancelled | None) -> Forecast | None:
     """Train without some groups and ask for their labels, until each was left out once; None with one group a label."""
     features, marks, groups = samples
     labels = np.unique(marks)
@@ -350,7 +345,7 @@ def _forecast(samples: Samples, how: tuple[int, int, int], *, cancelled: IsCance
     fewest = min(len(found) for found in of_label.values())
     if fewest < 2:
         return None
-    rng = np.random.default_rng(how[2])
+    rng = np.random.default_rng(how.seed)
     folds = min(FOLDS, fewest)
     if groups.min() < 0:
         turns = {int(g): i % folds for i, g in enumerate(rng.permutation(np.unique(groups)))}
@@ -364,7 +359,7 @@ def _forecast(samples: Samples, how: tuple[int, int, int], *, cancelled: IsCance
         present, classes = np.unique(marks[~out], return_inverse=True)
         if len(present) < len(labels):
             return None
-        forest, _ = grow_forest(features[~out], classes, trees=how[0], depth=how[1], seed=how[2])
+        forest, _ = grow_forest(features[~out], classes, trees=how.trees, depth=how.depth, seed=how.seed)
         right[out] = present[forest.probabilities(features[out].T).argmax(axis=0)] == marks[out]
     recall = {int(label): float(right[marks == label].mean()) for label in labels}
     kind = "image" if groups.min() < 0 else "stroke"
@@ -384,11 +379,11 @@ def blocks_of(bank: FilterBank, box: Box | None = None) -> Iterator[Box]:
 
 def voted(
     forest: Forest,
-    features_in: Callable[[Box], Floats],
+    features_in: Callable[[Box], Float32Array],
     *,
     boxes: Iterable[Box],
     cancelled: IsCancelled | None = None,
-) -> Iterator[tuple[Box, Floats]]:
+) -> Iterator[tuple[Box, Float32Array]]:
     """Every box with its probabilities `(K, *box)`, in order, on all cores, a few boxes ahead of their use.
 
     >>> samples, box = np.linspace(0, 1, 40, dtype=np.float32)[:, None], Box((0, 0), (1, 2))
@@ -398,7 +393,7 @@ def voted(
     [[0, 1]]
     """
 
-    def work(block: Box) -> tuple[Box, Floats]:
+    def work(block: Box) -> tuple[Box, Float32Array]:
         stop_if(cancelled)
         features = features_in(block)
         prob = forest.probabilities(features.reshape(len(features), -1))

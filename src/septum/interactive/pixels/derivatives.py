@@ -10,10 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-
+from septum.geometry.arrays import Float32Array
 
 Orders = tuple[int, ...]
 
@@ -26,13 +24,13 @@ NARROW = 64
 
 
 def derivatives(
-    image: Floats,
+    image: Float32Array,
     *,
     scale: float,
     spacing: Sequence[float],
     orders: Sequence[Orders],
     keep: tuple[slice, ...] | None = None,
-) -> dict[Orders, Floats]:
+) -> dict[Orders, Float32Array]:
     """Gaussian derivatives of the image, one per tuple of orders (0, 1 or 2 along each axis).
 
     Derivatives are per unit of `spacing`; the image is mirrored at its border. Sampled kernels are corrected so that
@@ -44,11 +42,11 @@ def derivatives(
     2.0
     """
     kept = keep or tuple(slice(0, n) for n in image.shape)
-    partial: dict[Orders, Floats] = {(): image}
+    partial: dict[Orders, Float32Array] = {(): image}
     for axis in range(image.ndim):  # the last one last: its rows are short in a block, and by then there are few
         sigma = scale / spacing[axis]
         heads = sorted({order[: axis + 1] for order in orders})
-        following: dict[Orders, Floats] = {}
+        following: dict[Orders, Float32Array] = {}
         for head, array in partial.items():
             padded = _mirrored(array, radius(sigma), axis=axis, keep=kept[axis])
             for order in (h[-1] for h in heads if h[:-1] == head):
@@ -58,7 +56,7 @@ def derivatives(
     return partial
 
 
-def kernel(sigma: float, order: int) -> Floats:
+def kernel(sigma: float, order: int) -> Float32Array:
     """A sampled Gaussian of `sigma` voxels, or its first or second derivative, to be correlated with the image.
 
     >>> kernel(0.01, 1).tolist(), kernel(0.01, 2).tolist()
@@ -88,7 +86,7 @@ def radius(sigma: float) -> int:
     return max(int(TRUNCATE * sigma + 0.5), 1)
 
 
-def _mirrored(array: Floats, reach: int, *, axis: int, keep: slice) -> Floats:
+def _mirrored(array: Float32Array, reach: int, *, axis: int, keep: slice) -> Float32Array:
     """What a kernel of this radius sees of an axis from the places `keep`, mirrored beyond the array."""
     start, stop = keep.start - reach, keep.stop + reach
     missing = (max(-start, 0), max(stop - array.shape[axis], 0))
@@ -99,7 +97,7 @@ def _mirrored(array: Floats, reach: int, *, axis: int, keep: slice) -> Floats:
     return padded[(*before, slice(start + missing[0], stop + missing[0]))]
 
 
-def _along(padded: Floats, taps: Floats, *, axis: int) -> Floats:
+def _along(padded: Float32Array, taps: Float32Array, *, axis: int) -> Float32Array:
     """Correlate along an axis, where the taps lie whole inside; one order of sums whatever the size of the block."""
     size = padded.shape[axis] - len(taps) + 1
     shape = tuple(size if a == axis else n for a, n in enumerate(padded.shape))
@@ -114,7 +112,7 @@ def _along(padded: Floats, taps: Floats, *, axis: int) -> Floats:
     return out.reshape(shape)
 
 
-def eigenvalues(tensor: Mapping[tuple[int, int], Floats], *, ndim: int) -> list[Floats]:
+def eigenvalues(tensor: Mapping[tuple[int, int], Float32Array], *, ndim: int) -> list[Float32Array]:
     """Eigenvalues of symmetric 2×2 or 3×3 matrices, one per voxel, in descending order, in closed form.
 
     Args:
@@ -138,6 +136,6 @@ def eigenvalues(tensor: Mapping[tuple[int, int], Floats], *, ndim: int) -> list[
     a, b, c, p, q, r = (value * inverse for value in (a, b, c, p, q, r))
     turn = np.float32(0.5) * (a * (b * c - r * r) - p * (p * c - r * q) + q * (p * r - b * q))
     angle = np.arccos(np.clip(turn, -1, 1)) / np.float32(3)
-    largest: Floats = mean + 2 * size * np.cos(angle)
-    smallest: Floats = mean + 2 * size * np.cos(angle + np.float32(2 * np.pi / 3))
+    largest: Float32Array = mean + 2 * size * np.cos(angle)
+    smallest: Float32Array = mean + 2 * size * np.cos(angle + np.float32(2 * np.pi / 3))
     return [largest, 3 * mean - largest - smallest, smallest]

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, DatasetError, GeometryError
-from septum.geometry.arrays import Spacing, channels_image, spacing_mm
-from septum.interactive.pixels.derivatives import Floats, Orders, derivatives, eigenvalues, radius
+from septum.geometry.arrays import Float32Array, Spacing, channels_image, spacing_mm
+from septum.interactive.pixels.derivatives import Orders, derivatives, eigenvalues, radius
 from septum.interactive.tool import Box
 from septum.options import at_least, one_of
 
@@ -157,7 +157,7 @@ class FilterBank:
         """The spatial shape."""
         return self.array.shape[1:]
 
-    def block(self, box: Box | None = None) -> Floats:
+    def block(self, box: Box | None = None) -> Float32Array:
         """The features `(F, *box.shape)` of the voxels of `box` (None: of the whole image), named by `features`.
 
         They are those of the whole image, bit by bit. Eigenvalues come in descending order.
@@ -191,7 +191,7 @@ def _moderate(array: NDArray[Any]) -> NDArray[Any]:
 
 def filter_bank(
     image: ArrayLike, *, settings: FeatureSettings | None = None, spacing: Spacing = None, box: Box | None = None
-) -> Floats:
+) -> Float32Array:
     """The features `(F, *box.shape)` of the voxels of `box` (None: the whole image); all as `FilterBank`.
 
     >>> filter_bank(np.ones((1, 9, 9))).shape[1:]
@@ -245,7 +245,7 @@ def blocks(box: Box, *, voxels: int = 1 << 18) -> Iterator[Box]:
 
 def _scale_features(
     channel: NDArray[Any], box: Box, *, scale: float, step: Sequence[float], kinds: set[str]
-) -> dict[str, list[Floats]]:
+) -> dict[str, list[Float32Array]]:
     """The features of one channel and scale in `box`, by kind.
 
     The gradient reaches as far round the box as the window of the structure tensor, the image by a kernel further.
@@ -262,7 +262,7 @@ def _scale_features(
     needed |= set(second.values()) if "hessian" in kinds else set()
     inner = _seen_from(crop, box)
     got = derivatives(part, scale=scale, spacing=step, orders=sorted(needed), keep=inner)
-    made: dict[str, list[Floats]] = {}
+    made: dict[str, list[Float32Array]] = {}
     if "gaussian" in kinds:
         made["gaussian"] = [got[zero]]
     if "difference" in kinds:
@@ -302,7 +302,7 @@ def _orders(ndim: int) -> tuple[Orders, tuple[Orders, ...], dict[tuple[int, int]
     return (0,) * ndim, first, second
 
 
-def _sum(arrays: Iterator[Floats]) -> Floats:
+def _sum(arrays: Iterator[Float32Array]) -> Float32Array:
     total = next(arrays).copy()
     for array in arrays:
         total += array
@@ -310,8 +310,8 @@ def _sum(arrays: Iterator[Floats]) -> Floats:
 
 
 def _structure(
-    gradient: list[Floats], inner: tuple[slice, ...], *, scale: float, step: Sequence[float]
-) -> list[Floats]:
+    gradient: list[Float32Array], inner: tuple[slice, ...], *, scale: float, step: Sequence[float]
+) -> list[Float32Array]:
     """Eigenvalues of the outer product of the gradient, averaged over a Gaussian window."""
     ndim = len(gradient)
     zero = (0,) * ndim

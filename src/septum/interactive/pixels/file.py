@@ -24,7 +24,7 @@ from septum.interactive.pixels.features import FeatureSettings, features_of
 from septum.interactive.pixels.forest import Forest
 from septum.io.safe import temporary_path
 
-FORMAT, KIND = 1, "septum-pixel-classifier"
+CLASSIFIER_FORMAT, KIND = 1, "septum-pixel-classifier"
 
 
 SUFFIX = ".npz"
@@ -45,9 +45,10 @@ def save_classifier(path: Path, classifier: PixelClassifier) -> None:
 
     >>> import tempfile
     >>> from septum.interactive.pixels.classifier import Example, train_classifier
+    >>> from septum.interactive.pixels.forest import ForestSettings
     >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
     >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
-    >>> learnt = train_classifier([Example(image, seeds)], trees=3, forecast=False)
+    >>> learnt = train_classifier([Example(image, seeds)], forest=ForestSettings(3), forecast=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_classifier(Path(folder, "cells.npz"), learnt)
     ...     Path(folder, "cells.npz").is_file()
@@ -84,9 +85,10 @@ def load_classifier(path: Path) -> PixelClassifier:
 
     >>> import tempfile
     >>> from septum.interactive.pixels.classifier import Example, train_classifier
+    >>> from septum.interactive.pixels.forest import ForestSettings
     >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
     >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
-    >>> learnt = train_classifier([Example(image, seeds)], trees=3, forecast=False)
+    >>> learnt = train_classifier([Example(image, seeds)], forest=ForestSettings(3), forecast=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_classifier(Path(folder, "cells.npz"), learnt)
     ...     load_classifier(Path(folder, "cells.npz")).labels
@@ -127,16 +129,17 @@ def header_of(classifier: PixelClassifier) -> dict[str, Any]:
     """Everything but the trees, as plain values.
 
     >>> from septum.interactive.pixels.classifier import Example, train_classifier
+    >>> from septum.interactive.pixels.forest import ForestSettings
     >>> image, seeds = np.zeros((1, 8, 8)), np.full((8, 8), -1)
     >>> image[:, :, 4:] = 1.0; seeds[2:6, 1] = 0; seeds[2:6, 6] = 1
-    >>> learnt = train_classifier([Example(image, seeds)], trees=3, forecast=False)
+    >>> learnt = train_classifier([Example(image, seeds)], forest=ForestSettings(3), forecast=False)
     >>> header_of(learnt)["labels"]
     [0, 1]
     """
     settings, forecast = classifier.settings, classifier.forecast
     return {
         "kind": KIND,
-        "format": FORMAT,
+        "format": CLASSIFIER_FORMAT,
         "features": {
             "kinds": list(settings.kinds),
             "scales": list(settings.scales),
@@ -161,8 +164,10 @@ def header_of(classifier: PixelClassifier) -> dict[str, Any]:
 def _rebuilt(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> PixelClassifier:
     if header.get("kind") != KIND or not isinstance(header.get("format"), int):
         raise CheckpointError("not a pixel classifier of Septum")
-    if header["format"] > FORMAT:
-        raise CheckpointError(f"written in format {header['format']}, this Septum reads up to {FORMAT}; upgrade Septum")
+    if header["format"] > CLASSIFIER_FORMAT:
+        raise CheckpointError(
+            f"written in format {header['format']}, this Septum reads up to {CLASSIFIER_FORMAT}; upgrade Septum"
+        )
     plain = header["features"]
     selection = plain["selection"]
     settings = FeatureSettings(

@@ -17,13 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import CheckpointError, ConfigError
-from septum.interactive.pixels.derivatives import Floats
+from septum.geometry.arrays import Float32Array
 
 TREES, DEPTH, LEAF = 50, 8, 2
 """As good as a hundred trees without a limit from scribbles on four kinds of images, in a third of the time."""
 
 
 MOST_NODES = 1 << 26
+
+
+@dataclass(frozen=True)
+class ForestSettings:
+    """How a forest is grown: how many `trees` of which largest `depth` (more of either take longer), the `seed` of the
+    random choices, and how many features to `keep`, those of the largest importance; None keeps all."""
+
+    trees: int = TREES
+    depth: int = DEPTH
+    seed: int = 0
+    keep: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,18 +50,18 @@ class Forest:
     """
 
     split: NDArray[np.int32]
-    threshold: Floats
+    threshold: Float32Array
     left: NDArray[np.int32]
     roots: NDArray[np.int32]
     depths: NDArray[np.int32]
-    prob: Floats
+    prob: Float32Array
 
     @property
     def classes(self) -> int:
         """How many classes the trees tell apart."""
         return int(self.prob.shape[1])
 
-    def probabilities(self, features: Floats) -> Floats:
+    def probabilities(self, features: Float32Array) -> Float32Array:
         """Probability of each class `(K, N)`, 0 to 1 with sum 1, from features `(F, N)`: the mean over the trees.
 
         Runs on the thread that calls it, and lets others run.
@@ -105,7 +116,7 @@ class Forest:
 
 
 def grow_forest(
-    samples: Floats, classes: NDArray[np.integer], *, trees: int = TREES, depth: int = DEPTH, seed: int = 0
+    samples: Float32Array, classes: NDArray[np.integer], *, trees: int = TREES, depth: int = DEPTH, seed: int = 0
 ) -> tuple[Forest, NDArray[np.float64]]:
     """A forest that tells the classes apart, and the importance of each feature (not negative, sum 1 or 0).
 
@@ -164,7 +175,7 @@ def _by_level(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[
     return np.array(order)
 
 
-def _at_most(limit: NDArray[np.float64]) -> Floats:
+def _at_most(limit: NDArray[np.float64]) -> Float32Array:
     """The largest number of single precision that is not above each limit: comparisons come out the same."""
     near = limit.astype(np.float32)
     return np.where(near > limit, np.nextafter(near, np.float32(-np.inf)), near)

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError
-from septum.geometry.arrays import Spacing, channels_image
+from septum.geometry.arrays import Float32Array, Spacing, channels_image
 from septum.interactive.pixels.classifier import PixelClassifier, blocks_of, learnt, marked_samples, voted
-from septum.interactive.pixels.derivatives import Floats
 from septum.interactive.pixels.features import SCALES, FeatureSettings, FilterBank, checked_box
-from septum.interactive.pixels.forest import DEPTH, TREES
+from septum.interactive.pixels.forest import DEPTH, TREES, ForestSettings
 from septum.interactive.pixels.workers import in_order
 from septum.interactive.scene import label_type, marks_of, scene
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled, stop_if
@@ -32,7 +31,7 @@ class LivePixels:
         spacing: mm per spatial axis.
         region: the voxels in view (None: all); marks elsewhere count too.
         memory_mb: most memory for features that are kept; 0 keeps none.
-        keep, trees, depth, seed: as of `train_classifier`.
+        forest: how it is grown.
 
     Raises:
         GeometryError, DatasetError, ConfigError: as `FilterBank`; a region that is empty or reaches outside.
@@ -46,16 +45,13 @@ class LivePixels:
         spacing: Spacing = None,
         region: Box | None = None,
         memory_mb: float = 1024,
-        keep: int | None = None,
-        trees: int = TREES,
-        depth: int = DEPTH,
-        seed: int = 0,
+        forest: ForestSettings | None = None,
     ) -> None:
         self.bank = FilterBank(image, settings=settings, spacing=spacing)
         self.region = checked_box(region, self.bank.shape)
         self._spacing = spacing
-        self._keep, self._how = keep, (trees, depth, seed)
-        self._made: dict[Box, Floats] = {}
+        self._how = forest or ForestSettings()
+        self._made: dict[Box, Float32Array] = {}
         needed = int(np.prod(self.region.shape)) * len(self.bank.features) * 4
         self._keeps = needed <= at_least(memory_mb, 0, name="memory_mb") * 1e6
         self.classifier: PixelClassifier | None = None
@@ -71,10 +67,10 @@ class LivePixels:
         if self._keeps and not self._made:
             self._make(cancelled)
         part = marked_samples(self.bank, seeds, made=self._made, cancelled=cancelled)
-        self.classifier = learnt(self.bank, [part], keep=self._keep, how=self._how, cancelled=cancelled)
+        self.classifier = learnt(self.bank, [part], how=self._how, cancelled=cancelled)
         return self.classifier
 
-    def probabilities(self, *, cancelled: IsCancelled | None = None) -> Floats:
+    def probabilities(self, *, cancelled: IsCancelled | None = None) -> Float32Array:
         """Probability of each label `(K, *region)`, 0 to 1 with sum 1.
 
         Raises:
@@ -92,7 +88,7 @@ class LivePixels:
         chosen = None if selection == self.bank.settings.selection or selection is None else self._rows(selection)
         out = np.empty((len(learned.labels), *self.region.shape), np.float32)
 
-        def features_in(block: Box) -> Floats:
+        def features_in(block: Box) -> Float32Array:
             return self._made[block] if chosen is None else self._made[block][chosen]
 
         for block, prob in voted(learned.forest, features_in, boxes=self._made, cancelled=cancelled):
@@ -106,7 +102,7 @@ class LivePixels:
         return list(selection) if before is None else [before.index(i) for i in selection]
 
     def _make(self, cancelled: IsCancelled | None) -> None:
-        def work(block: Box) -> tuple[Box, Floats]:
+        def work(block: Box) -> tuple[Box, Float32Array]:
             stop_if(cancelled)
             return block, self.bank.block(block)
 
@@ -122,7 +118,7 @@ def pixel_classifier(
     keep: int | None = None,
     trees: int = TREES,
     depth: int = DEPTH,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
@@ -159,8 +155,8 @@ def pixel_classifier(
     everywhere = scene(channels[0], drawn, spacing=spacing, region=None)
     marks = marks_of(seeds, everywhere)
     live = LivePixels(
-        channels, settings=FeatureSettings(scales=tuple(scales)), spacing=found.spacing, region=found.box, keep=keep,
-        trees=trees, depth=depth,
+        channels, settings=FeatureSettings(scales=tuple(scales)), spacing=found.spacing, region=found.box,
+        forest=ForestSettings(trees, depth, keep=keep),
     )  # fmt: skip
     learned = live.update(marks, cancelled=cancelled)
     kind = label_type(found.labels.dtype, learned.labels[-1])

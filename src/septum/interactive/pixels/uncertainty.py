@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import ConfigError
-from septum.geometry.arrays import Spacing, spacing_mm
-from septum.interactive.pixels.derivatives import Floats
+from septum.geometry.arrays import Float32Array, Spacing, spacing_mm
 from septum.options import at_least, one_of
 
 MEASURES = ("entropy", "margin")
 
 
-def uncertainty(prob: Floats, *, kind: str = "entropy") -> Floats:
+def uncertainty(prob: Float32Array, *, kind: str = "entropy") -> Float32Array:
     """How unsure each voxel is, 0 (certain) to 1 (all labels equally probable), of probabilities `(K, *spatial)`.
 
     Args:
@@ -42,7 +41,7 @@ def uncertainty(prob: Floats, *, kind: str = "entropy") -> Floats:
 
 
 def most_uncertain(
-    unsure: Floats, *, spacing: Spacing = None, radius_mm: float = 0.0, without: NDArray[np.bool_] | None = None
+    unsure: Float32Array, *, spacing: Spacing = None, radius_mm: float = 0.0, without: NDArray[np.bool_] | None = None
 ) -> tuple[int, ...]:
     """Where to ask for a scribble: the voxel with the largest mean uncertainty within about `radius_mm` of it.
 

@@ -11,7 +11,7 @@ from septum.interactive.session.journal import Journal, Record
 from septum.interactive.session.records import Kept
 
 
-class Keeper:
+class Autosave:
     """Writes what a session does; one program at a time.
 
     Args:

@@ -204,7 +204,11 @@ class Journal:
         self._file.seek(length)
         self._end = length
         if not length:
-            self._write(MAGIC)
+            try:
+                self._write(MAGIC)
+            except SessionError:
+                self._file.close()  # else nobody could open the session once there is room again
+                raise
 
     def append(self, record: Record) -> None:
         """Write one record at the end, whole or not at all.

@@ -22,7 +22,7 @@ from septum.interactive.session.journal import Record
 from septum.interactive.session.rle import TYPES, Delta, Runs
 from septum.interactive.tool import Box
 
-FORMAT = 1
+RECORDS_FORMAT = 1
 
 
 MAX_LAYERS = 1000
@@ -157,7 +157,7 @@ def session_records(
     yield Record(
         {
             "kind": "session",
-            "format": FORMAT,
+            "format": RECORDS_FORMAT,
             "shape": list(shape),
             "spacing": list(spacing),
             "undo_bytes": history.max_bytes,
@@ -186,8 +186,8 @@ def read_stored(content: Sequence[Record], image_shape: tuple[int, ...] | None =
     (1.0, 0.5)
     """
     meta: Any = content[0].meta if content else {}
-    if meta.get("kind") != "session" or meta.get("format") != FORMAT:
-        raise SessionError(f"a session must be of format {FORMAT}, got {meta.get('format')!r}; update Septum")
+    if meta.get("kind") != "session" or meta.get("format") != RECORDS_FORMAT:
+        raise SessionError(f"a session must be of format {RECORDS_FORMAT}, got {meta.get('format')!r}; update Septum")
     shape, spacing, count, source = (meta.get(key) for key in ("shape", "spacing", "layers", "source"))
     limits = [meta.get("undo_bytes"), meta.get("undo_steps")]
     sound = (

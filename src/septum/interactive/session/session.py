@@ -28,7 +28,7 @@ from septum.errors import ConfigError, GeometryError, SessionError
 from septum.geometry.arrays import Spacing, label_array, spacing_mm
 from septum.interactive.edits.rules import Rules, filtered, known_layer, whole_labels
 from septum.interactive.session import journal, records
-from septum.interactive.session.autosave import Keeper
+from septum.interactive.session.autosave import Autosave
 from septum.interactive.session.history import Done, History, Step
 from septum.interactive.session.journal import Record
 from septum.interactive.session.rle import TYPES, Delta
@@ -76,7 +76,7 @@ class Session:
         self.trouble = ""
         self._layers: dict[str, NDArray[Any]] = {}
         self._history = History(max_bytes=undo_bytes, max_steps=undo_steps)
-        self._keeper: Keeper | None = None
+        self._keeper: Autosave | None = None
         for name, labels in layers.items():
             self._take(name, label_array(labels, name=f"layer {name}"))
         self.shape = next(iter(self._layers.values())).shape
@@ -112,7 +112,7 @@ class Session:
         session = cls(layers, **settings)
         if journal.generations(folder):
             raise SessionError(f"{folder} must not hold a session, got one; open it, or choose another folder")
-        session._keeper = Keeper(folder, autosave=autosave, durable=durable)
+        session._keeper = Autosave(folder, autosave=autosave, durable=durable)
         session.save()
         return session
 
@@ -140,7 +140,7 @@ class Session:
         """
         kept = records.read_session(folder, image_shape=_shape(image), until_damage=until_damage)
         session = cls._of(kept, image, rules=rules)
-        session._keeper = Keeper(folder, autosave=autosave, durable=durable)
+        session._keeper = Autosave(folder, autosave=autosave, durable=durable)
         if not session._keeper.resume(kept):
             session.save()
         return session

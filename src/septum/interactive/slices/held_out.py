@@ -69,7 +69,7 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class InterpolationEstimate:
     """The expected Dice of the slices that were interpolated.
 
     Attributes:
@@ -110,7 +110,7 @@ def leave_one_slice_out(
     spacing: Spacing = None,
     cancelled: IsCancelled | None = None,
     **options: Any,
-) -> Estimate:
+) -> InterpolationEstimate:
     """What Dice to expect of `interpolate` with the same arguments, along the axis with most drawn slices.
 
     The first and the last drawn slice cannot be hidden: nothing lies on their other side. Where only they are drawn,
@@ -145,10 +145,7 @@ def leave_one_slice_out(
             slices=slices,
             count=count,
             picture=picture,
-            method=method,
-            spacing=spacing,
-            cancelled=cancelled,
-            options=options,
+            options={"method": method, "spacing": spacing, "cancelled": cancelled, **options},
         )
     left_out = tuple(one for one in seen if (one.a, one.b) == _own_gap(one.index, slices))
     return _estimate(given, axis, slices=slices, seen=seen, left_out=left_out)
@@ -176,12 +173,10 @@ def _hide(
     slices: Sequence[int],
     count: int,
     picture: NDArray[Any] | None,
-    method: str,
-    spacing: Spacing,
-    cancelled: IsCancelled | None,
     options: Mapping[str, Any],
 ) -> list[Hidden]:
-    """Hide every run of `count` drawn slices in turn, and compare what is interpolated with what was drawn."""
+    """Hide every run of `count` drawn slices in turn, and compare what is interpolated with what was drawn; `options`
+    are those of `interpolate`."""
     found: list[Hidden] = []
     for first in range(1, len(slices) - count):
         low, high = slices[first - 1], slices[first + count]
@@ -190,10 +185,7 @@ def _hide(
         filled = interpolate(
             part,
             drawn={axis: [0, high - low]},
-            method=method,
             image=None if picture is None else picture[cut],
-            spacing=spacing,
-            cancelled=cancelled,
             **options,
         )
         for index in slices[first : first + count]:
@@ -239,7 +231,7 @@ def _logit_error(share: float) -> float:
 
 def _estimate(
     labels: NDArray[Any], axis: int, *, slices: Sequence[int], seen: Sequence[Hidden], left_out: tuple[Hidden, ...]
-) -> Estimate:
+) -> InterpolationEstimate:
     """The fitted error read at every undrawn slice, with the size that the label has on the drawn slices around it."""
     view = np.moveaxis(labels, axis, 0)
     names = sorted({one.label for one in seen})
@@ -265,7 +257,7 @@ def _estimate(
             rows.append(Slice(axis, index, 1 - expected / both if both else float("nan"), expected))
     by_label = {label: 1 - wrong[label] / total[label] for label in names if total[label]}
     dice = float(np.mean(list(by_label.values()))) if by_label else float("nan")
-    return Estimate(dice, by_label, left_out, tuple(rows), power)
+    return InterpolationEstimate(dice, by_label, left_out, tuple(rows), power)
 
 
 def _floor(view: NDArray[Any], slices: Sequence[int], *, label: int) -> float:

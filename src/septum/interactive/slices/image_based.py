@@ -26,7 +26,7 @@ Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class FollowSettings:
+class ImageBasedSettings:
     """How closely the image is followed. Lengths are in voxels of the finest in-plane axis.
 
     `thin` and `prior_weight` were chosen on 24 hippocampi, a spleen and 7 spinal cords: in a band of fixed width grey
@@ -57,14 +57,14 @@ class FollowSettings:
             at_least(getattr(self, name), 0, name=name)
 
 
-def follow(
+def along_edges(
     scores: Scores,
     slab: NDArray[Any],
     *,
     picture: NDArray[Any],
     labels: Sequence[int],
     spacing: Sequence[float],
-    settings: FollowSettings | None = None,
+    settings: ImageBasedSettings | None = None,
 ) -> NDArray[np.intp]:
     """The winning label of every voxel between two drawn slices.
 
@@ -82,10 +82,10 @@ def follow(
     >>> slab = np.zeros((3, 1, 4), int); slab[[0, 2], :, 1:3] = 7
     >>> scores = np.where(slab[:1] == 7, 1.0, -1.0)
     >>> known = {"picture": np.zeros((3, 1, 4)), "labels": [7], "spacing": (1.0, 1.0, 1.0)}
-    >>> follow(np.stack([scores, -scores], 1), slab, **known).tolist()
+    >>> along_edges(np.stack([scores, -scores], 1), slab, **known).tolist()
     [[[1, 0, 0, 1]]]
     """
-    chosen = settings or FollowSettings()
+    chosen = settings or ImageBasedSettings()
     finest = min(spacing[1:])
     order = np.sort(scores, axis=1)
     margin = (order[:, -1] - order[:, -2]) / (2 * finest)  # voxels to the nearest contour
@@ -106,7 +106,7 @@ def follow(
     return _walk(values / spread, band, winner=winner, drawn=drawn, logits=logits, spacing=spacing, settings=chosen)
 
 
-def _reach(scores: Scores, settings: FollowSettings, *, finest: float) -> NDArray[np.float32]:
+def _reach(scores: Scores, settings: ImageBasedSettings, *, finest: float) -> NDArray[np.float32]:
     """Half-width of the band at every voxel: less where one of the two nearest labels is thin.
 
     A thin structure that lay in the band with its whole width would have nothing that holds it.
@@ -177,7 +177,7 @@ def _walk(
     drawn: NDArray[np.intp],
     logits: Scores,
     spacing: Sequence[float],
-    settings: FollowSettings,
+    settings: ImageBasedSettings,
 ) -> NDArray[np.intp]:
     """Random walker with priors on the voxels of the band; everything else is held at what it is."""
     n_scores = logits.shape[1]

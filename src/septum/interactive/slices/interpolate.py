@@ -31,7 +31,7 @@ from scipy import ndimage
 
 from septum.errors import ConfigError, GeometryError
 from septum.geometry.arrays import Spacing, grey_image, label_array, spacing_mm
-from septum.interactive.slices.image_based import FollowSettings, follow
+from septum.interactive.slices.image_based import ImageBasedSettings, along_edges
 from septum.interactive.slices.shape_based import ENDS, label_scores
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import one_of
@@ -53,7 +53,7 @@ def interpolate(
     image: ArrayLike | None = None,
     spacing: Spacing = None,
     ends: str = "taper",
-    settings: FollowSettings | None = None,
+    settings: ImageBasedSettings | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Labels:
     """Fill the slices between those that were drawn.
@@ -221,9 +221,7 @@ def update_after(
     drawn: Sequence[int],
     method: str = "distance",
     image: ArrayLike | None = None,
-    spacing: Spacing = None,
-    ends: str = "taper",
-    settings: FollowSettings | None = None,
+    **options: Any,
 ) -> Change:
     """The change that a slice drawn anew makes: its two slabs, up to the next drawn slices on either side.
 
@@ -231,7 +229,8 @@ def update_after(
         labels: the label map with the new slice in it.
         axis, index: of the new slice.
         drawn: all drawn slices along that axis, the new one among them or not.
-        method, image, spacing, ends, settings: as of `interpolate`.
+        method, image: as of `interpolate`.
+        options: `spacing`, `ends` and `settings` of `interpolate`.
 
     Raises:
         GeometryError, ConfigError: as `interpolate`.
@@ -252,9 +251,7 @@ def update_after(
         drawn={axis: [i - near[0] for i in near]},
         method=method,
         image=None if picture is None else picture[tuple(cut)],
-        spacing=spacing,
-        ends=ends,
-        settings=settings,
+        **options,
     )
     start, stop = [0, 0, 0], list(given.shape)
     start[axis], stop[axis] = near[0], near[-1] + 1
@@ -311,9 +308,9 @@ def _filled(
     *,
     method: str,
     along: float,
-    spacing: tuple[float, ...],
+    spacing: Sequence[float],
     ends: str,
-    settings: FollowSettings | None,
+    settings: ImageBasedSettings | None,
 ) -> Labels:
     """The slices strictly between the first and the last of a slab `(n, Y, X)`."""
     first, last = slab[0], slab[-1]
@@ -331,7 +328,7 @@ def _filled(
     scores = label_scores(first[plane], last[plane], labels=values, spacing=spacing, fractions=fractions, ends=ends)
     if method == "image" and picture is not None:
         part = (slice(None), *plane)
-        winner = follow(
+        winner = along_edges(
             scores, slab[part], picture=picture[part], labels=values, spacing=(along, *spacing), settings=settings
         )
     else:
@@ -340,7 +337,7 @@ def _filled(
     return out
 
 
-def _plane_box(mask: NDArray[np.bool_], spacing: tuple[float, ...], *, reach: float = 12.0) -> tuple[slice, ...]:
+def _plane_box(mask: NDArray[np.bool_], spacing: Sequence[float], *, reach: float = 12.0) -> tuple[slice, ...]:
     """The box of the mask in its plane with `reach` voxels (of the finest axis) of room, as slices."""
     margin = [int(np.ceil(reach * min(spacing) / s)) for s in spacing]
     box = Box.of(mask, margin=margin)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from septum.errors import ConfigError
-from septum.net.augment.cut import Source, cut
+from septum.net.augment.cut import ArrayOrTensor, cut
 from septum.net.augment.intensity import Chance, Intensity, IntensityConfig, change_intensity, sample_intensity
 from septum.net.augment.spatial import Elastic, SpatialConfig, Warp, sample_warp
 
@@ -104,11 +104,11 @@ def sample(
 
 def apply(
     parameters: Parameters,
-    image: Source,
+    image: ArrayOrTensor,
     *,
-    labels: Source | None = None,
+    labels: ArrayOrTensor | None = None,
     centre: Sequence[int],
-    extras: Source | None = None,
+    extras: ArrayOrTensor | None = None,
     interpolation: str = "cubic",
     device: torch.device | str | None = None,
 ) -> Patch:
@@ -136,7 +136,7 @@ def apply(
     >>> apply(drawn, image, centre=(4, 4)).image[0].tolist()
     [[30.0, 31.0, 32.0], [39.0, 40.0, 41.0], [48.0, 49.0, 50.0]]
     """
-    sources: list[tuple[Source, str]] = [(image, interpolation)]
+    sources: list[tuple[ArrayOrTensor, str]] = [(image, interpolation)]
     if labels is not None:
         sources.append((labels[None], "labels"))
     if extras is not None:

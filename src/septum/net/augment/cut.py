@@ -22,7 +22,7 @@ from torch.nn.functional import grid_sample
 from septum.net.augment.separable import along_axes, mirror, spline_matrix
 from septum.net.augment.spatial import Warp
 
-Source = NDArray[Any] | Tensor
+ArrayOrTensor = NDArray[Any] | Tensor
 
 
 SMOOTH_CLASSES = 6  # up to here a patch's labels are interpolated per class; beyond, the nearest voxel decides
@@ -70,7 +70,7 @@ def offsets(warp: Warp, device: torch.device | str = "cpu") -> Tensor:
 
 def cut(
     warp: Warp,
-    sources: Sequence[tuple[Source, str]],
+    sources: Sequence[tuple[ArrayOrTensor, str]],
     *,
     centre: Sequence[int],
     device: torch.device | str | None = None,
@@ -104,7 +104,7 @@ def cut(
     return _resample([(_read(source, box, how=how).to(target), how) for source, how in sources], coordinates)
 
 
-def _copy(source: Source, how: str, *, warp: Warp, start: Sequence[int], device: torch.device) -> Tensor:
+def _copy(source: ArrayOrTensor, how: str, *, warp: Warp, start: Sequence[int], device: torch.device) -> Tensor:
     """The exact path: read the box, mirrored where it leaves the source, then transpose and flip."""
     shape = source.shape[1:]
     index = [
@@ -226,7 +226,7 @@ def _interpolate(values: Tensor, grid: Tensor, *, how: str) -> Tensor:
     return result.transpose(0, 1).flatten(1, 2)
 
 
-def _read(source: Source, box: Sequence[slice], *, how: str) -> Tensor:
+def _read(source: ArrayOrTensor, box: Sequence[slice], *, how: str) -> Tensor:
     """The part of the source inside the box: class maps as uint8, other labels as int64, everything else as float32."""
     part = source[(slice(None), *box)]
     if isinstance(part, Tensor):

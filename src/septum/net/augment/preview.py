@@ -7,6 +7,7 @@ changes of brightness stay visible, with the label outlines drawn on top so that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ Picture = NDArray[np.uint8]
 
 
 GAP = 4  # white pixels between tiles
+
+
+COLUMNS = 9  # most tiles beside each other
 
 
 SMALLEST_TILE = 192  # pixels; smaller patches are enlarged by a whole factor
@@ -40,9 +44,10 @@ def preview(
     patch: Sequence[int],
     count: int,
     seed: int,
-    columns: int = 6,
 ) -> Picture:
     """One place of an image, untouched and with `count` drawn augmentations, as `(height, width, 3)` RGB.
+
+    The tiles stand in rows of `full_columns`.
 
     Args:
         config: ranges of the augmentation.
@@ -52,17 +57,16 @@ def preview(
         patch: size in voxels, as in training; of volumes the middle slice of the patch is shown.
         count: augmented tiles after the untouched one.
         seed: seed of the place (a labelled voxel where there is one) and of the augmentations.
-        columns: tiles per row.
 
     Raises:
-        ConfigError: when `count` or `columns` is below 1.
+        ConfigError: when `count` is below 1.
 
     >>> shape = {"spacing": (1.0, 1.0), "patch": (32, 32)}
     >>> preview(none(2), np.zeros((1, 64, 64)), labels=None, **shape, count=1, seed=0).shape[2]
     3
     """
-    if count < 1 or columns < 1:
-        raise ConfigError(f"count and columns of a preview must be at least 1, got {count} and {columns}")
+    if count < 1:
+        raise ConfigError(f"count of a preview must be at least 1, got {count}")
     generator = np.random.default_rng(seed)
     centre = inside(_place(image.shape[1:], labels, generator=generator), patch=patch, shape=image.shape[1:])
     window = _window(image)
@@ -76,8 +80,18 @@ def preview(
             channels=len(image),
         )
         tiles.append(_tile(apply(drawn, image, labels=labels, centre=centre), window))
+    columns = full_columns(len(tiles))
     rows = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
     return contact_sheet([_beside(row) for row in rows])
+
+
+def full_columns(tiles: int) -> int:
+    """Tiles beside each other, at most `COLUMNS`, so that rows are as full as they can be: no gaps to wonder about.
+
+    >>> [full_columns(n) for n in (2, 9, 10, 18)]
+    [2, 9, 5, 9]
+    """
+    return math.ceil(tiles / math.ceil(tiles / COLUMNS))
 
 
 def contact_sheet(pictures: Sequence[Picture]) -> Picture:

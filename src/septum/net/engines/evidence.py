@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-FloatArray = npt.NDArray[np.float64]
+from septum.geometry.arrays import Float64Array
 
 
 class Evidence:
@@ -27,14 +27,14 @@ class Evidence:
     """
 
     def __init__(self, n_classes: int) -> None:
-        self.held: FloatArray = np.zeros(n_classes)
-        self.total: FloatArray = np.zeros(n_classes)
-        self.count: FloatArray = np.zeros(n_classes)
-        self.doubtful: FloatArray = np.zeros(n_classes)
-        self.shared: FloatArray = np.zeros(n_classes)
-        self.marked: FloatArray = np.zeros(n_classes)
-        self.sums: dict[int, FloatArray] = {}
-        self.squares: dict[int, FloatArray] = {}
+        self.held: Float64Array = np.zeros(n_classes)
+        self.total: Float64Array = np.zeros(n_classes)
+        self.count: Float64Array = np.zeros(n_classes)
+        self.doubtful: Float64Array = np.zeros(n_classes)
+        self.shared: Float64Array = np.zeros(n_classes)
+        self.marked: Float64Array = np.zeros(n_classes)
+        self.sums: dict[int, Float64Array] = {}
+        self.squares: dict[int, Float64Array] = {}
         self.voxels: dict[int, int] = {}
 
     @torch.inference_mode()
@@ -70,7 +70,7 @@ class Evidence:
         self.voxels[network] = self.voxels.get(network, 0) + features.numel() // features.shape[1]
 
     @property
-    def signatures(self) -> tuple[FloatArray, ...]:
+    def signatures(self) -> tuple[Float64Array, ...]:
         """Mean and deviation of each feature over the image, (2 F,), one row per network; none without voxels."""
         found = []
         for network in sorted(self.voxels):
@@ -80,26 +80,26 @@ class Evidence:
         return tuple(found)
 
     @property
-    def expected_dice(self) -> FloatArray:
+    def expected_dice(self) -> Float64Array:
         """The Dice that a mask has if the probabilities are right: 2 · held / (total + count); nan without voxels."""
         return _ratio(2 * self.held, self.total + self.count, where=self.count > 0)
 
     @property
-    def agreement(self) -> FloatArray:
+    def agreement(self) -> Float64Array:
         """Mean Dice between two views of the image; nan where no view marks the class, or there is one view only."""
         return _ratio(self.shared, self.marked, where=self.marked > 0)
 
     @property
-    def doubt(self) -> FloatArray:
+    def doubt(self) -> Float64Array:
         """Share of a class's voxels with a probability below 0.8; nan without voxels."""
         return _ratio(self.doubtful, self.count, where=self.count > 0)
 
 
-def _ratio(above: FloatArray, below: FloatArray, *, where: npt.NDArray[np.bool_]) -> FloatArray:
-    ratio: FloatArray = np.divide(above, below, out=np.full(len(above), np.nan), where=where)
+def _ratio(above: Float64Array, below: Float64Array, *, where: npt.NDArray[np.bool_]) -> Float64Array:
+    ratio: Float64Array = np.divide(above, below, out=np.full(len(above), np.nan), where=where)
     return ratio
 
 
-def _numpy(values: Tensor) -> FloatArray:
-    found: FloatArray = values.double().cpu().numpy()
+def _numpy(values: Tensor) -> Float64Array:
+    found: Float64Array = values.double().cpu().numpy()
     return found

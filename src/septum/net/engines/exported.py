@@ -15,13 +15,14 @@ import numpy as np
 import torch
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float32Array
 from septum.io.safe import temporary_path
 from septum.net.architecture.network import Network
 from septum.net.architecture.window import WindowConfig
-from septum.net.engines.protocol import FloatArray, _check_ensemble, mirrored_signs
+from septum.net.engines.protocol import _check_ensemble, mirrored_signs
 from septum.net.engines.torch import torch_engine
 
-Run = Callable[[FloatArray], FloatArray]
+Run = Callable[[Float32Array], Float32Array]
 """One tile (1, C, *in) to its logits (1, K, *out)."""
 
 
@@ -39,12 +40,12 @@ class ExportedEngine:
         self.divisor = tuple(model.divisor)
         self.activation: str = model.config.activation_out
 
-    def __call__(self, batch: FloatArray) -> FloatArray:
+    def __call__(self, batch: Float32Array) -> Float32Array:
         """Logits (N, K, *out) float32, the mean over models and mirrors."""
         return np.concatenate([self._one(tile[None]) for tile in batch])
 
-    def _one(self, tile: FloatArray) -> FloatArray:
-        total: FloatArray | None = None
+    def _one(self, tile: Float32Array) -> Float32Array:
+        total: Float32Array | None = None
         for run, flip in itertools.product(self.runs, self.flips):
             axes = tuple(axis + 2 for axis in flip)
             logits = np.flip(run(np.ascontiguousarray(np.flip(tile, axes))), axes)
@@ -162,7 +163,7 @@ def _check_parity(model: Network, run: Run, *, path: Path, tolerance: float) -> 
         )
 
 
-def _rms(values: FloatArray) -> float:
+def _rms(values: Float32Array) -> float:
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 

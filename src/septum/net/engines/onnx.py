@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
+from septum.geometry.arrays import Float32Array
 from septum.net.architecture.network import Network
 from septum.net.engines.exported import ExportedEngine, Run, _exported_engine, _require
-from septum.net.engines.protocol import FloatArray
 
 
 def onnx_engine(
@@ -27,8 +27,8 @@ def _onnx_run(path: Path) -> Run:
     options.intra_op_num_threads = torch.get_num_threads()
     session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def run(tile: FloatArray) -> FloatArray:
-        logits: FloatArray = session.run(["logits"], {"image": tile})[0]
+    def run(tile: Float32Array) -> Float32Array:
+        logits: Float32Array = session.run(["logits"], {"image": tile})[0]
         return logits
 
     return run

@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float32Array
 from septum.net.architecture.network import Network
 from septum.net.engines.exported import ExportedEngine, Run, _exported_engine, _require
-from septum.net.engines.protocol import AUTOCAST, FloatArray
+from septum.net.engines.protocol import AUTOCAST
 
 
 def openvino_engine(
@@ -44,8 +45,8 @@ def _openvino_run(path: Path, precision: str) -> Run:
     }
     compiled = openvino.Core().compile_model(str(path), "CPU", settings)
 
-    def run(tile: FloatArray) -> FloatArray:
-        logits: FloatArray = compiled([tile])[0]
+    def run(tile: Float32Array) -> Float32Array:
+        logits: Float32Array = compiled([tile])[0]
         return logits
 
     return run

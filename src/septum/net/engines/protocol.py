@@ -10,15 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float32Array
 from septum.net.architecture.network import Network
-
-FloatArray = npt.NDArray[np.float32]
-
 
 AUTOCAST: dict[str, torch.dtype | None] = {
     "32-true": None,
@@ -44,7 +41,7 @@ class Engine(Protocol):
     def divisor(self) -> tuple[int, ...]: ...
     @property
     def activation(self) -> str: ...
-    def __call__(self, batch: FloatArray) -> FloatArray | Tensor: ...
+    def __call__(self, batch: Float32Array) -> Float32Array | Tensor: ...
 
 
 @runtime_checkable
@@ -56,7 +53,7 @@ class PartsEngine(Protocol):
 
     @property
     def device(self) -> torch.device: ...
-    def parts(self, batch: FloatArray) -> Iterator[tuple[slice, Tensor]]: ...
+    def parts(self, batch: Float32Array) -> Iterator[tuple[slice, Tensor]]: ...
 
 
 def maps_of(engine: Engine) -> int:
@@ -71,7 +68,7 @@ def maps_of(engine: Engine) -> int:
     return int(getattr(engine, "n_maps", 0))
 
 
-def mirrored_signs(flip: Sequence[int], outputs: int, *, n_maps: int, ndim: int) -> FloatArray:
+def mirrored_signs(flip: Sequence[int], outputs: int, *, n_maps: int, ndim: int) -> Float32Array:
     """`(outputs,)` -1 for the components of the vector that mirroring these spatial axes turns round, else 1.
 
     >>> mirrored_signs((1,), 6, n_maps=4, ndim=2).tolist()

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float32Array
 from septum.net.architecture.network import Network
 from septum.net.engines.evidence import Evidence
-from septum.net.engines.protocol import AUTOCAST, Engine, FloatArray, _check_ensemble, mirrored_signs
+from septum.net.engines.protocol import AUTOCAST, Engine, _check_ensemble, mirrored_signs
 
 _PART_BYTES = 32 << 20
 """Logits computed at a time: what more classes may add to the peak of a tile."""
@@ -69,7 +70,7 @@ class TorchEngine:
         self.witness: Evidence | None = None
         self.compared: tuple[tuple[int, ...], ...] = ()
 
-    def __call__(self, batch: FloatArray) -> Tensor:
+    def __call__(self, batch: Float32Array) -> Tensor:
         """Logits (N, K, *out) float32 on the engine's device."""
         total: Tensor | None = None
         for classes, logits in self.parts(batch):
@@ -81,7 +82,7 @@ class TorchEngine:
             raise ConfigError(f"batch must hold at least one tile, got shape {batch.shape}; ADD a tile")
         return total
 
-    def parts(self, batch: FloatArray) -> Iterator[tuple[slice, Tensor]]:
+    def parts(self, batch: Float32Array) -> Iterator[tuple[slice, Tensor]]:
         """Logits of a few classes of one model and mirror at a time, divided by the number of models and mirrors."""
         inputs = torch.from_numpy(batch).to(self.device)
         scale = 1.0 / (len(self.models) * len(self.flips))

@@ -8,6 +8,7 @@ made slab by slab and handed over at once.
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +16,14 @@ import torch
 from torch import Tensor
 
 from septum.errors import SeptumError
+from septum.geometry.arrays import Float32Array
 from septum.net.engines.evidence import Evidence
-from septum.net.inference.tiles import Box, split_box
-
-FloatArray = npt.NDArray[np.float32]
-
+from septum.net.inference.tiles import Extent, split_box
 
 ClassArray = npt.NDArray[np.unsignedinteger]
 
 
-Sink = Callable[[tuple[slice, ...], FloatArray], None]
+Sink = Callable[[tuple[slice, ...], Float32Array], None]
 
 
 _SLAB_VOXELS = 2 << 20
@@ -33,6 +32,18 @@ _SLAB_VOXELS = 2 << 20
 
 _SLAB_FLOATS = 4 << 20
 """Probabilities of all classes that exist at a time: 16 MB."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """How a network's outputs are read.
+
+    activation: "softmax" or "sigmoid", how interpolated logits become probabilities.
+    n_maps: the last so many outputs are no classes: they decide nothing, and reach the sink as they are.
+    """
+
+    activation: str = "softmax"
+    n_maps: int = 0
 
 
 class OutputGrid:
@@ -44,22 +55,22 @@ class OutputGrid:
         self.halo = 0 if coordinates is None else 1
         self.shape = source if coordinates is None else tuple(len(axis) for axis in coordinates)
 
-    def output(self, block: Box) -> Box:
+    def output(self, block: Extent) -> Extent:
         """The output voxels, as a box, whose coordinates lie in a block of the source."""
         if self.coordinates is None:
             return block
         bounds = zip(self.coordinates, block, strict=True)
         return tuple((int(np.searchsorted(c, low)), int(np.searchsorted(c, high))) for c, (low, high) in bounds)
 
-    def is_empty(self, block: Box) -> bool:
+    def is_empty(self, block: Extent) -> bool:
         """Whether no output voxel has its coordinates in the block."""
         return any(low >= high for low, high in self.output(block))
 
-    def needed(self, block: Box) -> Box:
+    def needed(self, block: Extent) -> Extent:
         """The block with the voxels beyond its end that interpolation needs."""
         return tuple((low, min(high + self.halo, size)) for (low, high), size in zip(block, self.source, strict=True))
 
-    def positions(self, block: Box, output: Box) -> list[npt.NDArray[np.float64] | slice]:
+    def positions(self, block: Extent, output: Extent) -> list[npt.NDArray[np.float64] | slice]:
         """Where the output voxels lie in the needed block: a slice where they are voxels in a row, else coordinates."""
         if self.coordinates is None:
             return [slice(a - low, b - low) for (low, _), (a, b) in zip(block, output, strict=True)]
@@ -75,19 +86,15 @@ class OutputGrid:
 @torch.inference_mode()
 def decide_block(
     logits: Tensor,
-    block: Box,
+    block: Extent,
     *,
     grid: OutputGrid,
     out: ClassArray,
+    outputs: Outputs,
     sink: Sink | None = None,
-    activation: str = "softmax",
     evidence: Evidence | None = None,
-    n_maps: int = 0,
 ) -> None:
     """Arg-max a block's logits (K, *needed) into `out`, slab by slab; hand probabilities to the sink and the evidence.
-
-    n_maps: of the K outputs, the last so many are no classes: they decide nothing, and reach the sink as they are.
-    activation: "softmax" or "sigmoid", how interpolated logits become probabilities.
 
     Raises:
         SeptumError: logits that are NaN or infinite.
@@ -96,7 +103,7 @@ def decide_block(
         return
     _refuse_not_finite(logits)
     whole = sink is None and evidence is None
-    n_classes = len(logits) - n_maps
+    n_classes = len(logits) - outputs.n_maps
     limit = _SLAB_VOXELS if whole else max(1, _SLAB_FLOATS // len(logits))
     for slab in split_box(grid.output(block), min(limit, _SLAB_VOXELS)):
         positions = grid.positions(block, slab)
@@ -109,11 +116,11 @@ def decide_block(
         winner = _running_best(iter(stacked[:n_classes]))
         out[place] = winner.cpu().numpy()
         classes = stacked[:n_classes]
-        chances = classes.sigmoid() if activation == "sigmoid" else classes.softmax(0)
+        chances = classes.sigmoid() if outputs.activation == "sigmoid" else classes.softmax(0)
         if evidence is not None:
             evidence.decided(chances, winner)
         if sink is not None:
-            sink(place, (torch.cat([chances, stacked[n_classes:]]) if n_maps else chances).cpu().numpy())
+            sink(place, (torch.cat([chances, stacked[n_classes:]]) if outputs.n_maps else chances).cpu().numpy())
 
 
 def _refuse_not_finite(logits: Tensor) -> None:

@@ -16,14 +16,15 @@ import torch
 from torch import Tensor
 
 from septum.errors import Cancelled, ConfigError, SeptumError
+from septum.geometry.arrays import Float32Array
 from septum.net.engines.evidence import Evidence
 from septum.net.engines.protocol import Engine, PartsEngine, maps_of
 from septum.net.engines.torch import watched_by
-from septum.net.inference.decide import ClassArray, FloatArray, OutputGrid, Sink, decide_block
+from septum.net.inference.decide import ClassArray, OutputGrid, Outputs, Sink, decide_block
 from septum.net.inference.tiles import (
     AxisTiles,
-    Box,
     ChannelArray,
+    Extent,
     abutting_axis,
     fit_patch,
     halve_box,
@@ -76,14 +77,21 @@ class TileSettings:
             raise ConfigError(f"batch must be at least 1, got {self.batch}; SET for example 1")
 
 
+@dataclass(frozen=True)
+class Listener:
+    """Who waits for a prediction: hears the fraction done, 0 to 1, and says when nobody waits any more."""
+
+    on_progress: Callable[[float], None] = lambda fraction: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
 def predict_classes(
     engine: Engine,
     array: ChannelArray,
     *,
     settings: TileSettings,
     coordinates: tuple[npt.NDArray[np.float64], ...] | None = None,
-    on_progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    listener: Listener | None = None,
     probabilities: Sink | None = None,
     evidence: Evidence | None = None,
 ) -> ClassArray:
@@ -96,7 +104,7 @@ def predict_classes(
     probabilities: called with (slices, (K, *block) float32) until each output voxel has been handed over once; where
         an engine has outputs that are no classes, they follow, interpolated but otherwise as they are.
     evidence: adds up what the network tells about its own mask.
-    on_progress: called with the fraction done, 0 to 1. should_stop: asked between batches; `Cancelled` is raised.
+    listener: hears of the progress and is asked between batches whether to stop; `Cancelled` is raised.
     When memory runs out, tiles and blocks halve and the block is tried again; `SeptumError` when that ends.
 
     >>> from septum.net.architecture.unet import UNet, lecture
@@ -112,8 +120,8 @@ def predict_classes(
     tiling = _lay(engine, shape, patch=patch, overlap=settings.overlap)
     grid = OutputGrid(shape, coordinates)
     classes: ClassArray = np.zeros(grid.shape, dtype=np.uint8 if engine.n_classes <= 256 else np.uint16)
-    progress = _Progress(float(np.prod(shape)), on_progress, should_stop=should_stop)
-    engine = watched_by(engine, evidence)
+    progress = _Progress(float(np.prod(shape)), listener or Listener())
+    engine, outputs = watched_by(engine, evidence), Outputs(engine.activation, maps_of(engine))
     waiting = _columns(tiling, (settings.memory_mb << 20) // (4 * _outputs(engine)), halo=grid.halo)[::-1]
     while waiting:
         column = waiting.pop()
@@ -131,10 +139,9 @@ def predict_classes(
                 block,
                 grid=grid,
                 out=classes,
+                outputs=outputs,
                 sink=probabilities,
-                activation=engine.activation,
                 evidence=evidence,
-                n_maps=maps_of(engine),
             )
             column = ((block[0][1], column[0][1]), *column[1:])
             del found, logits
@@ -158,11 +165,11 @@ class _Tiling:
         others = zip(self.axes[1:], across, strict=True)
         return list(itertools.product([first], *(axis.touching(low, high) for axis, (low, high) in others)))
 
-    def read(self, array: ChannelArray, tile: tuple[int, ...]) -> FloatArray:
+    def read(self, array: ChannelArray, tile: tuple[int, ...]) -> Float32Array:
         corners = zip(self.axes, tile, self.margin, strict=True)
         return read_box(array, [axis.starts[i] - side for axis, i, side in corners], shape=self.patch)
 
-    def overlap(self, tile: tuple[int, ...], box: Box) -> Iterator[tuple[slice, slice, FloatArray]]:
+    def overlap(self, tile: tuple[int, ...], box: Extent) -> Iterator[tuple[slice, slice, Float32Array]]:
         """For each axis: where the tile meets the box, in the box and in the tile, and the tile's shares there."""
         for axis, i, (low, high) in zip(self.axes, tile, box, strict=True):
             first, last = max(low, axis.spans[i][0]), min(high, axis.spans[i][1])
@@ -205,7 +212,7 @@ def _smaller(engine: Engine, patch: tuple[int, ...]) -> tuple[int, ...]:
     return smaller
 
 
-def _columns(tiling: _Tiling, limit: int, *, halo: int) -> list[Box]:
+def _columns(tiling: _Tiling, limit: int, *, halo: int) -> list[Extent]:
     """Cut the image into columns along the first axis whose accumulator holds at most `limit` voxels."""
     first = tiling.axes[0]
     height = min(first.size, max(high - low for low, high in first.spans) + halo)
@@ -217,12 +224,12 @@ def _finished_rows(
     engine: Engine,
     array: ChannelArray,
     *,
-    column: Box,
+    column: Extent,
     tiling: _Tiling,
     grid: OutputGrid,
     batch: int,
     progress: "_Progress",
-) -> Iterator[tuple[Box, Tensor]]:
+) -> Iterator[tuple[Extent, Tensor]]:
     """Predict a column from its top to its bottom; yield each block of rows that is complete with its blended logits.
 
     The logits (K, *block and the halo beyond its end) are only valid until the next block is asked for.
@@ -234,7 +241,7 @@ def _finished_rows(
     device = engine.device if isinstance(engine, PartsEngine) else torch.device("cpu")
     logits = torch.zeros((_outputs(engine), height, *(high - low for low, high in across)), device=device)
     for index, layer in enumerate(layers):
-        window: Box = ((top, min(top + height, bottom)), *across)
+        window: Extent = ((top, min(top + height, bottom)), *across)
         tiles = tiling.layer(layer, across)
         for first in range(0, len(tiles), batch):
             progress.check()
@@ -255,7 +262,7 @@ def _shift_rows(logits: Tensor, count: int) -> None:
         one[len(kept) :] = 0
 
 
-def _next_unless_out_of_memory(rows: Iterator[tuple[Box, Tensor]]) -> tuple[Box, Tensor] | None:
+def _next_unless_out_of_memory(rows: Iterator[tuple[Extent, Tensor]]) -> tuple[Extent, Tensor] | None:
     """The next finished block; None at the end or when memory ran out (and everything has been let go of)."""
     try:
         return next(rows, None)
@@ -285,7 +292,7 @@ def _add_tiles(
     tiles: Sequence[tuple[int, ...]],
     tiling: _Tiling,
     logits: Tensor,
-    window: Box,
+    window: Extent,
 ) -> None:
     """Predict a batch of tiles and add what they say about the window to its logits (K, *window)."""
     batch = np.stack([tiling.read(array, tile) for tile in tiles])
@@ -294,7 +301,7 @@ def _add_tiles(
             _add(logits[classes], values, overlap=list(tiling.overlap(tile, window)))
 
 
-def _parts(engine: Engine, batch: FloatArray, *, tiling: _Tiling) -> Iterator[tuple[slice, Tensor]]:
+def _parts(engine: Engine, batch: Float32Array, *, tiling: _Tiling) -> Iterator[tuple[slice, Tensor]]:
     expected = tuple(axis.patch for axis in tiling.axes)
     if isinstance(engine, PartsEngine):
         pairs = engine.parts(batch)
@@ -309,7 +316,7 @@ def _parts(engine: Engine, batch: FloatArray, *, tiling: _Tiling) -> Iterator[tu
         yield classes, part
 
 
-def _add(logits: Tensor, values: Tensor, *, overlap: list[tuple[slice, slice, FloatArray]]) -> None:
+def _add(logits: Tensor, values: Tensor, *, overlap: list[tuple[slice, slice, Float32Array]]) -> None:
     """Add a tile's logits to the block, weighted by its shares along each axis."""
     weight = torch.ones((), device=logits.device)
     for _, _, share in overlap:
@@ -322,23 +329,20 @@ def _add(logits: Tensor, values: Tensor, *, overlap: list[tuple[slice, slice, Fl
 class _Progress:
     """Fraction of the image done, never going back; and the place where a wish to stop is heard."""
 
-    def __init__(
-        self, total: float, on_progress: Callable[[float], None] | None, *, should_stop: Callable[[], bool] | None
-    ) -> None:
-        self.total, self.on_progress, self.should_stop = total, on_progress, should_stop
+    def __init__(self, total: float, listener: Listener) -> None:
+        self.total, self.listener = total, listener
         self.done = 0.0
         self.told = 0.0
 
     def check(self) -> None:
-        if self.should_stop is not None and self.should_stop():
+        if self.listener.should_stop():
             raise Cancelled(f"prediction was stopped at {self.told:.0%}; start it again to get a result")
 
-    def tell(self, box: Box, fraction: float) -> None:
+    def tell(self, box: Extent, fraction: float) -> None:
         self.told = max(self.told, min(1.0, (self.done + fraction * _voxels(box)) / self.total))
-        if self.on_progress is not None:
-            self.on_progress(self.told)
+        self.listener.on_progress(self.told)
 
-    def finish(self, box: Box) -> None:
+    def finish(self, box: Extent) -> None:
         self.done += _voxels(box)
         self.tell(box, 0.0)
 
@@ -373,7 +377,7 @@ def _check(
             raise ConfigError(f"coordinates of axis {axis} must ascend within 0 to {size - 1}; CLIP and sort them")
 
 
-def _voxels(box: Box) -> float:
+def _voxels(box: Extent) -> float:
     return float(np.prod([high - low for low, high in box], dtype=float))
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Box = tuple[tuple[int, int], ...]
+Extent = tuple[tuple[int, int], ...]
 """A box of voxels: (start, stop) for each axis, stop excluded."""
 
 
@@ -162,7 +162,7 @@ def _mirrored(start: int, length: int, *, size: int) -> npt.NDArray[np.intp]:
     return np.minimum(index, period - index) if size > 1 else np.zeros(length, dtype=np.intp)
 
 
-def plan_blocks(axes: Sequence[AxisTiles], limit: int, *, halo: int = 0) -> list[Box]:
+def plan_blocks(axes: Sequence[AxisTiles], limit: int, *, halo: int = 0) -> list[Extent]:
     """Cut the image into blocks of at most `limit` voxels so that as few tiles as possible are computed twice.
 
     A tile that has a say in several blocks is computed for each of them. halo: each block also needs this many voxels
@@ -210,7 +210,7 @@ def _cut(axis: AxisTiles, count: int, *, halo: int) -> _Cut:
     return _Cut(tuple(borders), max(high - low for low, high in pieces), tiles)
 
 
-def split_box(box: Box, limit: int) -> Iterator[Box]:
+def split_box(box: Extent, limit: int) -> Iterator[Extent]:
     """Cut a box into slabs of at most `limit` voxels (at least one each), along the first axis that allows it.
 
     >>> list(split_box(((0, 4), (0, 10)), 20))
@@ -227,7 +227,7 @@ def split_box(box: Box, limit: int) -> Iterator[Box]:
             yield (first, *rest)
 
 
-def halve_box(box: Box) -> list[Box]:
+def halve_box(box: Extent) -> list[Extent]:
     """Cut a box in two across its longest axis; a single voxel stays whole.
 
     >>> halve_box(((0, 4), (0, 10)))

@@ -12,10 +12,12 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from septum.geometry.arrays import Float32Array
 
 
-def averaged(predict: Callable[[npt.NDArray[np.generic]], FloatArray], image: npt.NDArray[np.generic]) -> FloatArray:
+def averaged(
+    predict: Callable[[npt.NDArray[np.generic]], Float32Array], image: npt.NDArray[np.generic]
+) -> Float32Array:
     """The mean of what `predict` says of all eight views of `image`, each turned back.
 
     Args:
@@ -25,7 +27,7 @@ def averaged(predict: Callable[[npt.NDArray[np.generic]], FloatArray], image: np
     >>> averaged(lambda view: np.asarray(2.0 * view, np.float32), np.arange(6.0).reshape(1, 2, 3)).tolist()
     [[[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]]]
     """
-    total: FloatArray | None = None
+    total: Float32Array | None = None
     for turns in range(4):
         turned = np.rot90(image, turns, axes=(1, 2))
         for mirrored in (False, True):

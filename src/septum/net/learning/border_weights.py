@@ -7,7 +7,7 @@ grown by that reach; hundreds of objects cost hundreds of small distance transfo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from septum.errors import ConfigError
-
-Box = tuple[slice, ...]
-
+from septum.geometry.arrays import Slices, Spacing, spacing_mm
 
 NEGLIGIBLE = 1e-4  # the border term is not followed below this fraction of w0
 
@@ -27,7 +25,7 @@ def border_weights(
     *,
     w0: float = 10.0,
     sigma: float = 5.0,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     classes: NDArray[Any] | None = None,
 ) -> NDArray[np.float32]:
     """Weight map w(x) = w_c(x) + w0 · exp(-(d1(x) + d2(x))² / (2 sigma²)), equation 2 of Ronneberger et al. 2015.
@@ -65,15 +63,14 @@ def _check(
     w0: float,
     *,
     sigma: float,
-    spacing: Sequence[float] | None,
+    spacing: Spacing,
     classes: NDArray[Any] | None,
 ) -> None:
     if not np.issubdtype(labels.dtype, np.integer):
         raise ConfigError(f"labels must be integer, got {labels.dtype}; convert them with a rule of your own")
     if not sigma > 0 or not w0 >= 0:
         raise ConfigError(f"sigma must be > 0 and w0 >= 0, got {sigma} and {w0}; the paper uses sigma=5, w0=10")
-    if spacing is not None and (len(spacing) != labels.ndim or min(spacing) <= 0):
-        raise ConfigError(f"spacing must be {labels.ndim} positive sizes, got {tuple(spacing)}; give one per axis")
+    spacing_mm(spacing, labels.ndim)
     if classes is not None and classes.shape != labels.shape:
         raise ConfigError(f"classes must have the shape of labels {labels.shape}, got {classes.shape}; crop both alike")
 
@@ -85,7 +82,7 @@ def _balance(classes: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(per_class[index]).reshape(classes.shape)
 
 
-def _two_distances(labels: NDArray[Any], reach: float, *, spacing: Sequence[float] | None) -> NDArray[np.float64]:
+def _two_distances(labels: NDArray[Any], reach: float, *, spacing: Spacing) -> NDArray[np.float64]:
     """d1 + d2 per voxel; infinite where the second nearest object is further away than `reach`."""
     step = np.ones(labels.ndim) if spacing is None else np.asarray(spacing, dtype=np.float64)
     grow = np.ceil(reach / step).astype(int).tolist()
@@ -102,7 +99,7 @@ def _two_distances(labels: NDArray[Any], reach: float, *, spacing: Sequence[floa
     return both
 
 
-def _objects(labels: NDArray[Any]) -> Iterator[tuple[Box, NDArray[np.bool_]]]:
+def _objects(labels: NDArray[Any]) -> Iterator[tuple[Slices, NDArray[np.bool_]]]:
     """Bounding box and mask inside it of every connected piece of every value but 0."""
     touching = np.ones((3,) * labels.ndim, dtype=bool)
     values, index = np.unique(labels, return_inverse=True)  # large ids must not become a long list of boxes
@@ -115,7 +112,7 @@ def _objects(labels: NDArray[Any]) -> Iterator[tuple[Box, NDArray[np.bool_]]]:
             yield _shift(part, box, back=True), pieces[part] == number
 
 
-def _shift(box: Box, origin: Box, *, back: bool = False) -> Box:
+def _shift(box: Slices, origin: Slices, *, back: bool = False) -> Slices:
     """`box` seen from the start of `origin`; with `back`, a box seen from there in terms of the whole array."""
     sign = 1 if back else -1
     return tuple(

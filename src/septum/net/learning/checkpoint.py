@@ -22,7 +22,7 @@ from septum.errors import CheckpointError
 from septum.io.safe import temporary_path
 from septum.net.architecture.network import Network, build, config_kind
 
-FORMAT_VERSION = 1
+CHECKPOINT_FORMAT = 1
 
 
 def save_tensors(path: Path, content: dict[str, Any]) -> None:
@@ -31,6 +31,7 @@ def save_tensors(path: Path, content: dict[str, Any]) -> None:
     Raises:
         CheckpointError: when the disk is full or the folder cannot be written; nothing is left under `path`'s name.
 
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_tensors(Path(folder, "state.pt"), {"step": 3})
     ...     load_tensors(Path(folder, "state.pt"))["step"]
@@ -39,7 +40,7 @@ def save_tensors(path: Path, content: dict[str, Any]) -> None:
     temporary = temporary_path(path)
     try:
         with temporary.open("wb") as file:
-            torch.save({"format_version": FORMAT_VERSION, **content, "digest": digest_of(content)}, file)
+            torch.save({"format_version": CHECKPOINT_FORMAT, **content, "digest": digest_of(content)}, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -54,6 +55,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: when the file is missing, damaged (also by a single byte), or of a newer format version.
 
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_tensors(Path(folder, "state.pt"), {"weights": torch.ones(2)})
     ...     load_tensors(Path(folder, "state.pt"))["weights"]
@@ -70,9 +72,9 @@ def load_tensors(path: Path) -> dict[str, Any]:
     version = content.get("format_version") if isinstance(content, dict) else None
     if not isinstance(version, int):
         raise CheckpointError(f"{path} is not a Septum checkpoint (no format version)")
-    if version > FORMAT_VERSION:
+    if version > CHECKPOINT_FORMAT:
         raise CheckpointError(
-            f"{path} has format version {version}, this Septum reads up to {FORMAT_VERSION}; upgrade Septum"
+            f"{path} has format version {version}, this Septum reads up to {CHECKPOINT_FORMAT}; upgrade Septum"
         )
     kept = content.pop("digest", None)  # files of earlier versions have none
     if kept is not None and kept != digest_of({k: v for k, v in content.items() if k != "format_version"}):
@@ -116,6 +118,7 @@ def save_model(path: Path, model: Network, *, weights: dict[str, torch.Tensor] |
     """Write a network: its configuration and its weights (`weights` replaces the model's own, e.g. their average).
 
     >>> from septum.net.architecture.unet import UNet, lecture
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, out_channels=2, features=(4, 8))))
     ...     load_model(Path(folder, "model.pt")).config.features
@@ -132,6 +135,7 @@ def load_model(path: Path) -> Network:
         CheckpointError: as `load_tensors`, when weights and configuration do not fit, or weights are not finite.
 
     >>> from septum.net.architecture.unet import UNet, lecture
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_model(Path(folder, "model.pt"), UNet(lecture(2, 1, out_channels=2, features=(4, 8))))
     ...     load_model(Path(folder, "model.pt")).training

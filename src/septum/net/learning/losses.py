@@ -18,23 +18,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from septum.errors import ConfigError
-
-IGNORE = 255  # the class value of voxels that nobody annotated
-
-
-MOST_CLASSES = 250  # class maps of more classes are uint16, and 65535 takes the place of 255
-
+from septum.geometry.class_maps import IGNORE
 
 SMOOTH = 1e-5  # keeps the Dice of a class that is absent and not predicted at 1
-
-
-def ignore_class(n_classes: int) -> int:
-    """The class value of voxels that nobody annotated, in maps of `n_classes` classes.
-
-    >>> ignore_class(3), ignore_class(1000)
-    (255, 65535)
-    """
-    return IGNORE if n_classes <= MOST_CLASSES else 65535
 
 
 def dice_cross_entropy(logits: Tensor, target: Tensor, *, ignore: int = IGNORE, weight: Tensor | None = None) -> Tensor:

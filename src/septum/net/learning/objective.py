@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from septum.errors import ConfigError
+from septum.geometry.class_maps import ignore_class
 from septum.instances.targets import object_targets, target_names
 from septum.net.learning import losses
 from septum.net.learning.border_weights import border_weights
@@ -58,7 +59,7 @@ def _weighted(loss: losses.Loss) -> Callable[[Any, Tensor, Tensor | None], Tenso
 
 def _of_objects(output: Any, labels: Tensor, maps: Tensor | None) -> Tensor:
     first = output if isinstance(output, Tensor) else output[0]
-    ignore = losses.ignore_class(first.shape[1] - len(target_names(labels.ndim - 1)))
+    ignore = ignore_class(first.shape[1] - len(target_names(labels.ndim - 1)))
     return losses.supervise(losses.objects_loss, output, target=labels, ignore=ignore, weight=maps)
 
 
@@ -72,7 +73,7 @@ def _weighted_targets(ids: NDArray[Any], spacing: tuple[float, ...], radii: NDAr
 
 def _ignored(output: Tensor | Sequence[Tensor]) -> int:
     first = output if isinstance(output, Tensor) else output[0]
-    return losses.ignore_class(first.shape[1])
+    return ignore_class(first.shape[1])
 
 
 def _border_map(objects: NDArray[Any], spacing: tuple[float, ...]) -> Maps:

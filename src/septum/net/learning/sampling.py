@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import DatasetError
-from septum.net.learning.losses import ignore_class
+from septum.geometry.class_maps import ignore_class
 
 POSITIONS_PER_CLASS = 5000
 
 
 @dataclass(frozen=True, eq=False)
-class Objects:
+class SampleObjects:
     """The single objects of a case.
 
     Args:
@@ -52,7 +52,7 @@ class Sample:
     labels: NDArray[Any]
     spacing: tuple[float, ...]
     maps: NDArray[Any] | None = None
-    objects: Objects | None = None
+    objects: SampleObjects | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The robot user: prompts as a person might give them, drawn from the true mask and from a prediction's errors.
+"""The simulated user: prompts as a person might give them, drawn from the true mask and from a prediction's errors.
 
 The insight: a network learns to obey prompts only when they tell it something that it did not know. Some prompts come
 before any prediction (a click into an object, a scribble along it, a box around it), the others are put into what the
@@ -19,6 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from septum.geometry.arrays import Spacing, spacing_mm
+from septum.geometry.class_maps import ignore_class
 from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts, paint, unfold
 
 SCRIBBLES = 0.25
@@ -60,7 +62,7 @@ def correct(
     guess: NDArray[Any],
     *,
     ignore: int | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
 ) -> Mark | None:
     """The click of a careful person: the deepest voxel of the largest connected region that is wrong.
 
@@ -103,24 +105,23 @@ def prompt_batch(
     *,
     config: PromptConfig,
     n_classes: int,
-    ignore: int,
     spacings: Sequence[Sequence[float]],
     generators: Sequence[np.random.Generator],
     predict: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """A batch of training patches with the prompts of the robot user appended as channels.
+    """A batch of training patches with the prompts of the simulated user appended as channels.
 
     Args:
         images: `(N, C, *patch)`.
         labels: class maps `(N, *inner)`; smaller than the patch where the network eats its margin.
-        config, n_classes: of the prompts; `ignore` is the class of voxels without annotation.
+        config, n_classes: of the prompts; voxels without annotation are `ignore_class(n_classes)`.
         spacings, generators: one per patch.
         predict: class maps `(N, *inner)` of a batch with prompts, by the network as it is.
 
     Returns:
         `(N, C + prompt_channels(n_classes), *patch)`, on the device of `images`.
     """
-    truths = list(labels.cpu().numpy())
+    truths, ignore = list(labels.cpu().numpy()), ignore_class(n_classes)
     planned = [_numbers(config, generator) for generator in generators]
     prompts = [
         _before(truth, first, ignore=ignore, spacing=spacing, generator=generator)
@@ -217,16 +218,16 @@ def _pick(values: NDArray[Any], generator: np.random.Generator | None, *, evenly
     return Region(place, mask, int(values[place][mask][0]) - 1)
 
 
-def _depth(region: Region, spacing: Sequence[float] | None) -> NDArray[np.float32]:
+def _depth(region: Region, spacing: Spacing) -> NDArray[np.float32]:
     """Distance of each voxel of a region from its rim; the side of the patch is a rim, too."""
-    step = tuple(spacing) if spacing is not None else (1.0,) * region.mask.ndim
+    step = spacing_mm(spacing, region.mask.ndim)
     found: NDArray[np.float32] = edt.edt(
         np.ascontiguousarray(region.mask), anisotropy=step, black_border=True, parallel=1
     )
     return found
 
 
-def _click(region: Region, generator: np.random.Generator | None, *, spacing: Sequence[float] | None) -> Mark:
+def _click(region: Region, generator: np.random.Generator | None, *, spacing: Spacing) -> Mark:
     """The deepest voxel, or one that is at least half as deep."""
     depth = _depth(region, spacing)
     if generator is None:

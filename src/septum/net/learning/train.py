@@ -26,7 +26,6 @@ from septum.net.architecture.unet import UNet
 from septum.net.augment import augment as augmentation
 from septum.net.augment.augment import AugmentConfig, Patch
 from septum.net.learning.checkpoint import load_tensors, save_tensors
-from septum.net.learning.losses import ignore_class
 from septum.net.learning.objective import Objective
 from septum.net.learning.sampling import PatchSampler, Sample
 from septum.net.learning.simulated_user import prompt_batch
@@ -43,7 +42,7 @@ FIRST_VALIDATION = 20
 """Steps before which no network is worth validating."""
 
 
-_ROBOT = 1  # the stream of random numbers that is the robot user's
+_SIMULATED_USER = 1  # the stream of random numbers that is the simulated user's
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ class TrainConfig:
 
     Args:
         patch: size of a training patch in voxels.
+        augment: ranges of the augmentation.
         batch: patches per step and device.
         steps, seconds: budget.
         optimiser: "adamw", or "sgd" with `momentum`.
@@ -65,11 +65,12 @@ class TrainConfig:
         until_dice: stop as soon as the validation Dice reaches this value.
         checkpoint_seconds: longest time between two saved states.
         seed: seed of patches and augmentation.
-        prompts: what the robot user gives with the patches; None for a network without prompts.
+        prompts: what the simulated user gives with the patches; None for a network without prompts.
         encoder_rate: factor on the learning rate of an encoder that has seen images, which has less to learn.
     """
 
     patch: tuple[int, ...]
+    augment: AugmentConfig
     batch: int = 2
     steps: int | None = None
     seconds: float | None = 600.0
@@ -110,7 +111,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainOutcome:
     """What a run ended with: `weights` are those to keep, `reason` is one of budget, stopped, plateau, good enough."""
 
     weights: dict[str, Tensor]
@@ -119,6 +120,29 @@ class Outcome:
     seconds: float
     reason: str
     history: tuple[dict[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What the loop asks and tells outside.
+
+    Args:
+        on_status: hears where the run is.
+        should_stop: asked after each step.
+        validate: mean Dice of a network on whole held-out images, or None; may raise `Cancelled`.
+    """
+
+    on_status: Callable[[Status], None] = lambda status: None
+    should_stop: Callable[[], bool] = lambda: False
+    validate: Callable[[Network], float] | None = None
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """Where the state is saved, at least every `TrainConfig.checkpoint_seconds`, and whether to go on from it."""
+
+    file: Path
+    resume: bool = False
 
 
 @dataclass
@@ -144,34 +168,17 @@ def train(
     config: TrainConfig,
     fabric: Fabric,
     objective: Objective,
-    augment: AugmentConfig,
-    validate: Callable[[Network], float] | None,
-    state_file: Path,
-    on_status: Callable[[Status], None],
-    should_stop: Callable[[], bool],
-    resume: bool = False,
-) -> Outcome:
-    """Train `model` on patches of `samples` until the budget, a plateau or `should_stop` ends it.
-
-    Args:
-        validate: mean Dice of a network on whole held-out images, or None; may raise `Cancelled`.
-        state_file: where the state is saved, at least every `config.checkpoint_seconds`; read when `resume`.
+    callbacks: Callbacks,
+    saved: SavedState,
+) -> TrainOutcome:
+    """Train `model` on patches of `samples` until the budget, a plateau or `callbacks.should_stop` ends it.
 
     Raises:
         SeptumError: when the loss diverges again and again.
         CheckpointError: when the state cannot be written or read.
     """
-    return _Run(
-        model,
-        samples,
-        config=config,
-        fabric=fabric,
-        objective=objective,
-        augment=augment,
-        validate=validate,
-        state_file=state_file,
-        on_status=on_status,
-    ).go(should_stop, resume)
+    run = _Run(model, samples, config=config, fabric=fabric, objective=objective, callbacks=callbacks, file=saved.file)
+    return run.go(saved.resume)
 
 
 class _Run:
@@ -185,13 +192,11 @@ class _Run:
         config: TrainConfig,
         fabric: Fabric,
         objective: Objective,
-        augment: AugmentConfig,
-        validate: Callable[[Network], float] | None,
-        state_file: Path,
-        on_status: Callable[[Status], None],
+        callbacks: Callbacks,
+        file: Path,
     ) -> None:
         self.samples, self.config, self.fabric, self.objective = samples, config, fabric, objective
-        self.augment, self.validate, self.state_file, self.on_status = augment, validate, state_file, on_status
+        self.callbacks, self.file = callbacks, file
         self.state = _State()
         self.n_classes = model.config.out_channels - objective.extra_outputs(model.config.ndim)
         self.sampler = PatchSampler(samples, n_classes=self.n_classes, oversample=config.oversample)
@@ -207,15 +212,16 @@ class _Run:
         self.last_status = -math.inf  # the first step is reported at once
         self.losses: list[float] = []
 
-    def go(self, should_stop: Callable[[], bool], resume: bool) -> Outcome:
+    def go(self, resume: bool) -> TrainOutcome:
         """Step until the budget is spent, a person stops, or validation says it is enough."""
         if resume:
             self.load()
         started = time.monotonic() - self.state.elapsed
         self.last_validation = self.last_save = self.state.elapsed
         mark = (self.state.elapsed, self.state.step)
-        if self.state.owed and self.validate is not None:
-            self.run_validation(self.validate)
+        validate = self.callbacks.validate
+        if self.state.owed and validate is not None:
+            self.run_validation(validate)
         reason = "budget" if self.progress >= 1 else ""  # a run that was killed while it finished
         while not reason:
             self.set_learning_rate()
@@ -225,10 +231,10 @@ class _Run:
             due = self.state.elapsed - self.last_status > (1.0 if self.state.elapsed < 30 else 3.0)
             if due or self.progress >= 1:
                 mark = self.report(mark)
-            if self.validate is not None and self.validation_due():
-                self.run_validation(self.validate)
+            if validate is not None and self.validation_due():
+                self.run_validation(validate)
                 self.state.elapsed = time.monotonic() - started
-            reason = self.end_reason(should_stop)
+            reason = self.end_reason()
             if reason != "budget" and self.state.elapsed - self.last_save > self.config.checkpoint_seconds:
                 self.save()
         return self.finish(reason, started)
@@ -277,7 +283,7 @@ class _Run:
     def prompted(
         self, images: Tensor, labels: Tensor, *, config: PromptConfig, spacings: Sequence[tuple[float, ...]]
     ) -> Tensor:
-        """The patches of this step with the robot user's prompts; it corrects the averaged network."""
+        """The patches of this step with the simulated user's prompts; it corrects the averaged network."""
         n_classes = self.n_classes
         key = (self.config.seed, self.fabric.global_rank, self.state.step)
 
@@ -291,9 +297,8 @@ class _Run:
             labels,
             config=config,
             n_classes=n_classes,
-            ignore=ignore_class(n_classes),
             spacings=spacings,
-            generators=[np.random.default_rng((*key, index, _ROBOT)) for index in range(len(images))],
+            generators=[np.random.default_rng((*key, index, _SIMULATED_USER)) for index in range(len(images))],
             predict=guess,
         )
 
@@ -305,7 +310,7 @@ class _Run:
         sample = self.samples[draw.case]
         image, labels = self.resident[draw.case]
         drawn = augmentation.sample(
-            self.augment,
+            self.config.augment,
             patch=self.config.patch,
             spacing=sample.spacing,
             generator=generator,
@@ -365,7 +370,7 @@ class _Run:
         state, share = self.state, max(self.progress, 1e-9)
         steps = self.config.steps or max(state.step, round(state.step / share))
         recent = self.losses[-50:] or [float("nan")]
-        self.on_status(
+        self.callbacks.on_status(
             Status(
                 step=state.step,
                 steps=steps,
@@ -412,13 +417,13 @@ class _Run:
         self.record({"val_dice": dice})
         self.emit("")
 
-    def end_reason(self, should_stop: Callable[[], bool]) -> str:
+    def end_reason(self) -> str:
         """Why the loop ends after this step, the same on every rank; empty while it goes on."""
         config, state = self.config, self.state
         reason = ""
         if self.progress >= 1:
             reason = "budget"
-        elif should_stop():
+        elif self.callbacks.should_stop():
             reason = "stopped"
         elif config.until_dice is not None and (state.last_dice or 0.0) >= config.until_dice:
             reason = "good enough"
@@ -427,28 +432,26 @@ class _Run:
         # Ranks must leave the loop together: rank 0 decides.
         return str(self.fabric.broadcast(reason)) if self.fabric.world_size > 1 else reason
 
-    def finish(self, reason: str, started: float) -> Outcome:
+    def finish(self, reason: str, started: float) -> TrainOutcome:
         state = self.state
-        if reason == "budget" and self.validate is not None:
-            self.run_validation(self.validate)
+        if reason == "budget" and self.callbacks.validate is not None:
+            self.run_validation(self.callbacks.validate)
             reason = "stopped" if state.owed else reason
         keep_best = bool(state.best) and (state.last_dice or 0.0) < state.best_dice
         weights = state.best if keep_best else _copy(self.average)
         dice = state.best_dice if state.best else None
         state.elapsed = time.monotonic() - started
         self.save()
-        return Outcome(weights, dice, state.step, state.elapsed, reason, tuple(state.history))
+        return TrainOutcome(weights, dice, state.step, state.elapsed, reason, tuple(state.history))
 
     def save(self) -> None:
         self.last_save = self.state.elapsed
         if self.fabric.is_global_zero:
             content = {"model": self.raw.state_dict(), "average": self.average.state_dict()}
-            save_tensors(
-                self.state_file, {**content, "optimiser": self.optimiser.state_dict(), "state": vars(self.state)}
-            )
+            save_tensors(self.file, {**content, "optimiser": self.optimiser.state_dict(), "state": vars(self.state)})
 
     def load(self) -> None:
-        content = load_tensors(self.state_file)
+        content = load_tensors(self.file)
         self.raw.load_state_dict(content["model"])
         self.average.load_state_dict(content["average"])
         self.optimiser.load_state_dict(content["optimiser"])

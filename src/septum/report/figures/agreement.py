@@ -43,6 +43,7 @@ def bland_altman_plot(
     mean, difference = (first + second)[known] / 2, (first - second)[known]
 
     def draw(figure: Any) -> None:
+        """A dot per object, the bias and the limits as lines."""
         axes = figure.add_subplot()
         axes.scatter(mean, difference, s=22 if mean.size < 60 else 9, color=BLUE, alpha=0.65, linewidths=0)
         axes.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
@@ -74,6 +75,7 @@ def difference_plot(comparisons: Sequence[PairedComparison], *, score_name: str,
     rows = list(comparisons)[:_MOST_ROWS]
 
     def draw(figure: Any) -> None:
+        """A row per pair, diamonds where Holm's correction leaves a difference."""
         axes = figure.add_subplot()
         axes.axvline(0, color=INK, linewidth=0.9, alpha=0.6)
         for row, pair in enumerate(rows):
@@ -109,6 +111,7 @@ def ranking_plot(ranking: Ranking, *, image_format: str = "svg") -> bytes:
         raise ConfigError(f"ranking must hold resampled ranks of at least two methods, got {len(rows)}; add cases")
 
     def draw(figure: Any) -> None:
+        """A row of circles per method, their areas the shares."""
         axes = figure.add_subplot()
         for row, method in enumerate(rows):
             shares = np.asarray(method.rank_shares)
@@ -128,7 +131,7 @@ def ranking_plot(ranking: Ranking, *, image_format: str = "svg") -> bytes:
     return render(draw, height=1.0 + 0.6 * len(rows), image_format=image_format)
 
 
-def ceiling_plot(
+def reader_agreement_plot(
     models: Mapping[str, ArrayLike],
     readers: Mapping[str, ArrayLike],
     *,
@@ -155,6 +158,7 @@ def ceiling_plot(
     band = _defined(between)
 
     def draw(figure: Any) -> None:
+        """A row per method and reader; the readers' own band behind them, where it is known."""
         axes = figure.add_subplot()
         if band.size:
             low, median, high = np.quantile(band, [0.25, 0.5, 0.75])
@@ -193,6 +197,7 @@ def estimate_plot(true: ArrayLike, estimated: ArrayLike, *, labels: Sequence[str
     low = max(0.0, min(float(np.nanmin(known)), float(np.nanmin(likely))) - 0.05)
 
     def draw(figure: Any) -> None:
+        """A dot per mask and label, the diagonal behind them."""
         axes = figure.add_subplot()
         axes.plot([low, 1], [low, 1], color=INK, linewidth=0.9, alpha=0.6)
         for number in range(int(numbers.max()) + 1):

@@ -35,6 +35,7 @@ def reliability_plot(curves: Mapping[str, Reliability], *, image_format: str = "
     shown = dict(list(shown.items())[:_MOST_CURVES])
 
     def draw(figure: Any) -> None:
+        """The curves above, how many voxels stand behind them below."""
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         above.plot([0, 1], [0, 1], color=INK, linewidth=0.9, linestyle=":", alpha=0.8)
         for place, (name, curve) in enumerate(shown.items()):
@@ -68,6 +69,7 @@ def threshold_plot(thresholds: Sequence[float], scores: Mapping[str, ArrayLike],
     shown = {name: np.asarray(v, dtype=float) for name, v in list(scores.items())[:_MOST_CURVES]}
 
     def draw(figure: Any) -> None:
+        """A line per score, a star where it is best."""
         axes = figure.add_subplot()
         lowest = 1.0
         for place, (name, values) in enumerate(shown.items()):

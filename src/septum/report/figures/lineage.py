@@ -55,6 +55,7 @@ def lineage_plot(
     height = min(2.0 + 0.07 * max(rows.values(), default=0), 18.0)
 
     def draw(figure: Any) -> None:
+        """A bar per track, joined to its parent and to what it runs into."""
         axes = figure.add_subplot()
         colours = id_colours(np.array(list(ends), np.int64)) / 255.0
         for (label, (begin, end, parent)), colour in zip(ends.items(), colours, strict=True):

@@ -32,6 +32,7 @@ def group_histogram(values: Mapping[str, ArrayLike], *, measure: str, image_form
     edges = _edges(np.concatenate(list(shown.values())))
 
     def draw(figure: Any) -> None:
+        """A line of steps per condition, its median upright."""
         axes = figure.add_subplot()
         for place, (name, found) in enumerate(list(shown.items())[:_MOST_GROUPS]):
             counts, _ = np.histogram(found, edges)
@@ -61,6 +62,7 @@ def group_dots(values: Mapping[str, ArrayLike], *, measure: str, image_format: s
     shown = _defined(values)
 
     def draw(figure: Any) -> None:
+        """A row per condition, its name with the number of units."""
         axes = figure.add_subplot()
         for row, found in enumerate(shown.values()):
             strip(axes, found, row=row, colour=CYCLE[row % len(CYCLE)], size=26 if found.size < 60 else 9)

@@ -87,6 +87,7 @@ def two_panels(
     below = 0.9 + 0.3 * len(rates)
 
     def draw(figure: Any) -> None:
+        """Both panels; the distribution only where any Dice is known."""
         if known:
             upper, lower = figure.subplots(2, 1, height_ratios=[_ABOVE, below])
             _distribution(upper, known, lines=lines, colours=colours)
@@ -123,6 +124,7 @@ def by_rating(
     shift = 0.03 * (2 * ((np.arange(x.size) * 0.618034) % 1) - 1)
 
     def draw(figure: Any) -> None:
+        """A dot per item; the scores to mark as lines."""
         axes = figure.subplots()
         passed = y > 0.5
         for chosen, colour, marker, name in ((passed, BLUE, "o", "passed"), (~passed, VERMILLION, "X", "failed")):

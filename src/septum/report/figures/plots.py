@@ -94,6 +94,7 @@ def dice_distribution(
     most = max(values.size for _, values in rows)
 
     def draw(figure: Figure) -> None:
+        """A row per label, a note where there are too many."""
         axes = figure.add_subplot()
         for row, (_, values) in enumerate(rows):
             strip(axes, values[~np.isnan(values)], row=row, colour=CYCLE[row % len(CYCLE)], size=26 if most < 60 else 9)
@@ -128,6 +129,7 @@ def score_histogram(values: ArrayLike, *, image_format: str = "svg", score_name:
     bins = 40 if scores.size >= 200 else 20
 
     def draw(figure: Figure) -> None:
+        """The bars, the median and the quartiles as lines."""
         axes = figure.add_subplot()
         axes.hist(scores, bins=bins, range=(start, 1.0), color=BLUE, alpha=0.75, edgecolor="white", linewidth=0.5)
         axes.axvspan(low, high, color=ORANGE, alpha=0.25, label=f"quartiles {low:.3f} – {high:.3f}")
@@ -163,6 +165,7 @@ def learning_curves(curves: pd.DataFrame, *, quantity: str, image_format: str = 
     folds = curves["fold"] if "fold" in curves else pd.Series(0, index=curves.index)
 
     def draw(figure: Figure) -> None:
+        """A line per fold, with marks where it has few points."""
         axes = figure.add_subplot()
         for i, fold in enumerate(sorted(folds.unique())):
             keep = (folds == fold) & curves[quantity].notna()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,7 @@ def views(
     image: NDArray[Any] | None,
     layers: Mapping[str, NDArray[Any]],
     *,
-    spacing: tuple[float, ...],
+    spacing: Sequence[float],
     orientation: str | None = None,
     most: tuple[int, int] = MOST_SLICES,
 ) -> tuple[View, ...]:
@@ -166,7 +166,7 @@ def _stack(
     levels: _Levels,
     axis: int,
     most: int,
-    spacing: tuple[float, ...],
+    spacing: Sequence[float],
     letters: str | None,
 ) -> View:
     decides = next((labels for labels in layers.values() if labels.any()), next(iter(layers.values())))

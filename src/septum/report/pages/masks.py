@@ -7,13 +7,12 @@ thousands of images open as fast as ten, from a disk, without a server.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from septum.geometry.picture import COLOURS
 from septum.report.pages.page import template
+from septum.report.plain import plain
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def render_masks(
         links: files beside the page that it leads to.
     """
     return template("masks.html.j2").render(
-        masks=[_plain(asdict(mask)) for mask in masks],
+        masks=[plain(asdict(mask)) for mask in masks],
         verdicts=[v for v in dict.fromkeys(mask.verdict for mask in masks) if v],
         title=title,
         version=version,
@@ -96,12 +95,3 @@ def render_masks(
         links=list(links),
         colours=COLOURS,
     )
-
-
-def _plain(value: Any) -> Any:
-    """Undefined numbers become null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -94,6 +94,7 @@ def error_plot(kinds: Mapping[str, Sequence[int]], *, image_format: str = "svg")
         raise ConfigError("kinds must hold at least one error, got none; a perfect movie needs no figure")
 
     def draw(figure: Any) -> None:
+        """A line per kind of error."""
         axes = figure.add_subplot()
         for place, (kind, counts) in enumerate(shown.items()):
             colour, marker = CYCLE[place % len(CYCLE)], MARKERS[place % len(MARKERS)]

@@ -197,12 +197,13 @@ def mark_slice(case_id: str, body: SlicesBody, *, desk: DeskHere, sender: Sender
 
 def told(desk: Desk, found: OpenCase, *, outcome: Any, client: str) -> dict[str, Any]:
     """The answer to an edit; the other pages are told that labels changed, and the case's status moves on."""
-    if outcome.changed:
+    if outcome.changed or outcome.duplicate:  # what is sent again may have been applied before its answer failed
         record = desk.project.store.case(found.id)
         following = {"new": "drawn", "predicted": "corrected"}.get(record.status)
         if following:
             desk.project.store.change_case(found.id, status=following)
             desk.events.publish("case", listed(desk, found.id))
+    if outcome.changed:
         desk.events.publish(
             "labels", {"case": found.id, "revision": found.session.revision, "epoch": found.epoch, "client": client}
         )

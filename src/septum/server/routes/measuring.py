@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import mimetypes
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from septum.errors import FormatError
+from septum.errors import DatasetError, FormatError
 from septum.server.routes.common import DeskHere
 from septum.workflows.projects.learning import measurable
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
+from septum.workflows.runs.tables import read_rows
 
 router = APIRouter(prefix="/api/measure", tags=["measure"])
 _LARGEST = 64 << 20
@@ -72,9 +72,8 @@ def _listed(project: Project, model: str, *, name: str) -> Path:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return [row for _, row in read_rows(path).rows]
+    except DatasetError as error:
         raise FormatError(f"{path.name} of the report cannot be read: {error}; measure again") from error
 
 

@@ -98,6 +98,8 @@ function bind() {
 }
 
 function draw() {
+  // In mid-stroke nothing but the picture changes, and a frame has sixteen milliseconds.
+  if (state.painting) { drawStatus(); drawPlanes(); return; }
   drawCases((id) => attempt(() => open(id)));
   drawToolbar(); drawOptions(); drawLabels(); drawImage(); drawLayers(); drawRules(); drawHistory(); drawStatus();
   drawPlanes();

@@ -78,7 +78,8 @@ export async function flush(done) {
         update({ message: `Not done: ${error.message}` });
         done(null, of);
       } else {
-        update({ lost: true, message: `No connection: ${pending.length} ${pending.length > 1 ? "strokes are" : "stroke is"} kept and sent again` });
+        const why = error instanceof Refused && error.message ? error.message : "No connection";
+        update({ lost: true, message: `${why}: ${pending.length} ${pending.length > 1 ? "strokes are" : "stroke is"} kept and sent again` });
         await new Promise((wake) => setTimeout(wake, 1000));
       }
     }

@@ -7,8 +7,6 @@ shows the methods need not know which one it is.
 
 from __future__ import annotations
 
-import csv
-import io as memory
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ from septum.errors import DatasetError
 from septum.workflows.data.cases import Case
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.hooks import Hooks
+from septum.workflows.runs.tables import rows_csv
 
 CLASSICAL = "classical"
 """The method of a challenge that learns no weights: the best classical method on the training images."""
@@ -139,9 +138,7 @@ def write_table(path: Path, cases: Sequence[Case]) -> Path:
     Raises:
         DatasetError: a case that is a frame of a larger file, or annotated in slices: no table can name it.
     """
-    text = memory.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["id", "image", "label", "group", "roi"])
+    rows = []
     for case in cases:
         sources = [*case.images, *([case.label] if case.label else [])]
         if any(source.frame is not None or source.slices for source in sources):
@@ -150,6 +147,6 @@ def write_table(path: Path, cases: Sequence[Case]) -> Path:
             )
         images = ";".join(str(source.path.resolve()) for source in case.images)
         label, roi = ("" if s is None else str(s.path.resolve()) for s in (case.label, case.roi))
-        rows.writerow([case.id, images, label, case.group or "", roi])
-    write_text(path, text.getvalue())
+        rows.append([case.id, images, label, case.group or "", roi])
+    write_text(path, rows_csv(["id", "image", "label", "group", "roi"], rows))
     return path

@@ -26,7 +26,7 @@ from septum.workflows.challenges.challenge import Column, Division, Found, Part,
 from septum.workflows.challenges.pictures import painted, side_by_side
 from septum.workflows.data.cases import Case, Source, load_image, load_labels
 from septum.workflows.data.load import load_dataset
-from septum.workflows.evaluation.movies import Movie, Scored, score_movie
+from septum.workflows.evaluation.movies import Movie, ScoredMovie, score_movie
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.tracking.track import TrackSettings, track
 
@@ -150,7 +150,7 @@ def score(division: Division, folder: Path, *, hooks: Hooks) -> Found:
     return Found(values, tuple(rows), tuple(pictures))
 
 
-def _row(name: str, found: Scored) -> dict[str, Any]:
+def _row(name: str, found: ScoredMovie) -> dict[str, Any]:
     seg, det, tra = found.seg.seg, found.tracks.det, found.tracks.tra
     return {"movie": name, "op_ctb": (seg + tra) / 2, "seg": seg, "det": det, "tra": tra, "op_csb": (seg + det) / 2}
 

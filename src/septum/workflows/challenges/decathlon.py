@@ -20,6 +20,7 @@ from septum.metrics.surface import surface_dice, surface_distances
 from septum.workflows.challenges.challenge import Column, Division, Found, Part, Picture, Solver, write_table
 from septum.workflows.challenges.pictures import painted, side_by_side
 from septum.workflows.data.cases import Case, load_image, load_pair
+from septum.workflows.data.declared import Declared, labels_json
 from septum.workflows.data.folds import make_folds
 from septum.workflows.data.load import load_dataset
 from septum.workflows.runs.files import write_json
@@ -50,7 +51,8 @@ def divide(data: Path, work: Path) -> Division:
     by_id = {case.id: case for case in cases}
     table = write_table(work / "training.csv", [by_id[name] for name in fold.train])
     if found.label_names:
-        write_json(work / "dataset.json", {"labels": {name: value for value, name in found.label_names.items()}})
+        declared = Declared(found.label_names, found.ignore_value, found.instances, found.regions)
+        write_json(work / "dataset.json", labels_json(declared))
     tests = tuple(by_id[name] for name in fold.val)
     waiting = tuple(case for case in found.cases if case.label is None and case.split == "test")
     note = f"{len(fold.train)} labelled cases train, {len(tests)} test; divided once with the seed 0"

@@ -27,7 +27,7 @@ from septum.options import nearest
 from septum.workflows.challenges.challenge import Challenge, Division, Picture
 from septum.workflows.challenges.page import Entry, challenge_page
 from septum.workflows.challenges.settings import ChallengeSettings
-from septum.workflows.challenges.solvers import TIMES, Learner, recorded
+from septum.workflows.challenges.solvers import TIMES, Learner, read_record
 from septum.workflows.challenges.table import find_challenge
 from septum.workflows.data.digests import digest_cases
 from septum.workflows.data.load import load_dataset
@@ -35,6 +35,7 @@ from septum.workflows.model.settings import TrainStatus
 from septum.workflows.runs.files import publish, write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.tables import frame_csv
 
 RECORD, SCORES, PAGE = "challenge.json", "scores.json", "index.html"
 
@@ -114,7 +115,7 @@ def _record(output: Path, challenge: Challenge, *, division: Division, settings:
     }
     wanted = {"challenge": challenge.name, "settings": budget, "data": digests}
     if (output / RECORD).is_file():
-        held = recorded(output / RECORD)
+        held = read_record(output / RECORD)
         differs = [key for key in wanted if held.get(key) != wanted[key]]
         if differs:
             raise ConfigError(
@@ -157,7 +158,7 @@ def _take_part(
         seconds += time.monotonic() - began
         images += len(part.tests) + len(part.tuning) + len(part.unlabelled)
     found = challenge.score(division, folder, hooks=hooks)
-    learnt = [recorded(_model(folder, part.name) / TIMES) for part in division.parts]
+    learnt = [read_record(_model(folder, part.name) / TIMES) for part in division.parts]
     publish(folder / "pictures", {f"{place}.jpg": picture.data for place, picture in enumerate(found.pictures)})
     content = {
         "values": dict(found.values),
@@ -176,7 +177,7 @@ def _model(folder: Path, part: str) -> Path:
 
 
 def _read_entry(method: str, folder: Path) -> Entry:
-    content = recorded(folder / SCORES)
+    content = read_record(folder / SCORES)
     pictures = tuple(
         Picture(row["name"], row["line"], (folder / "pictures" / f"{place}.jpg").read_bytes())
         for place, row in enumerate(content["pictures"])
@@ -193,7 +194,7 @@ def _publish(output: Path, challenge: Challenge, *, division: Division, entries:
     page = challenge_page(challenge, division, entries=entries, rivals=rivals)
     publish(
         output,
-        {"scores.csv": table.to_csv(index=False), "images.csv": images.to_csv(index=False), PAGE: page},
+        {"scores.csv": frame_csv(table), "images.csv": frame_csv(images), PAGE: page},
     )
     return table
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import Cancelled, DatasetError
 from septum.geometry import Grid, Image
+from septum.net.inference.predict import Listener
 from septum.net.inference.views import averaged
 from septum.workflows.challenges.challenge import CLASSICAL, Part, Solver, write_table
 from septum.workflows.challenges.settings import ChallengeSettings
@@ -95,15 +96,13 @@ class Learner:
                 precision=self.settings.precision,
                 **chosen,
             ),
+            hooks=self.hooks,
             on_status=self.on_status,
-            on_note=self.hooks.on_note,
-            on_progress=self.hooks.on_progress,
-            should_stop=self.hooks.should_stop,
             resume=planned,
         )
         if result.stopped:
             raise Cancelled
-        ended = [recorded(folder / f"fold_{index}" / "run.json") for index in ModelFolder(folder).trained_folds()]
+        ended = [read_record(folder / f"fold_{index}" / "run.json") for index in ModelFolder(folder).trained_folds()]
         write_json(
             folder / TIMES,
             {"seconds": sum(one["seconds"] for one in ended), "steps": sum(one["steps"] for one in ended)},
@@ -123,7 +122,7 @@ class Learner:
         return Classical(read_pipeline(folder / PIPELINE), part.background)
 
 
-def recorded(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> dict[str, Any]:
     """A JSON file that Septum wrote."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
@@ -179,7 +178,7 @@ class Network:
             plan=plan,
             coordinates=placement.coordinates(),
             probabilities=sink,
-            should_stop=hooks.should_stop,
+            listener=Listener(should_stop=hooks.should_stop),
         )
         return np.asarray(placement.undo(chances), np.float32)
 

@@ -6,7 +6,6 @@ called, and whatever does not fit (cases without a row, rows without a case, an 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from septum import io
 from septum.errors import ConfigError, DatasetError
 from septum.workflows.data.matching import match_stems
+from septum.workflows.runs.tables import read_rows
 from septum.workflows.runs.words import some
 
 _MOST_VALUES = 8  # a number column with more different values is divided into thirds
@@ -77,17 +77,9 @@ def read_case_table(path: Path, cases: Sequence[str]) -> CaseTable:
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} must be a text table in UTF-8, but reading it failed: {error}") from error
-    lines = text.splitlines()
-    header = lines[0] if lines else ""
-    delimiter = max("\t,;", key=header.count)
-    reader = csv.DictReader(lines, delimiter=delimiter)
-    columns = [name for name in reader.fieldnames or () if name]
-    rows = [{name: (row.get(name) or "").strip() for name in columns} for row in reader]
-    rows = [row for row in rows if any(row.values())]
+    table = read_rows(path, delimiters="\t,;")
+    columns = [name for name in table.columns if name]
+    rows = [row for _, row in table.rows]
     if not columns or not rows:
         raise DatasetError(f"{path} must hold a header and one row per case, got {len(rows)} rows; fill it")
     return columns, rows

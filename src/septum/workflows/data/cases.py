@@ -23,6 +23,7 @@ from septum.errors import DatasetError, GeometryError, MismatchError
 from septum.geometry import Grid, Image, LabelMap
 from septum.io import naming
 from septum.workflows.data.kept import kept
+from septum.workflows.data.regions import Region
 
 UNANNOTATED = -1
 """Label value of samples that nobody annotated; no file needs to hold it."""
@@ -94,6 +95,7 @@ class Dataset:
         ignore_value: declared label value that neither trains nor counts.
         instances: whether label values are ids of single objects instead of classes.
         notes: what was decided for the user, one sentence each.
+        regions: names that stand for several label values each, in their order; empty where every name has one value.
         problems: what is wrong with the layout; `load_dataset` refuses a data set that has any unless told otherwise.
     """
 
@@ -105,11 +107,18 @@ class Dataset:
     instances: bool = False
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     @property
     def labelled(self) -> tuple[Case, ...]:
         """Cases that have labels, in order."""
         return tuple(case for case in self.cases if case.label is not None)
+
+    @property
+    def declared_values(self) -> frozenset[int]:
+        """The label values that the data set declares, the ignored one among them; empty where it declares none."""
+        ignored = [] if self.ignore_value is None else [self.ignore_value]
+        return frozenset([*self.label_names, *ignored]) if self.label_names else frozenset()
 
     def case(self, case_id: str) -> Case:
         """The case of this id; `DatasetError` when there is none."""

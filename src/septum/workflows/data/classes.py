@@ -19,23 +19,16 @@ from numpy.typing import NDArray
 
 from septum.errors import ConfigError, DatasetError
 from septum.geometry import LabelMap
+from septum.geometry.class_maps import class_type, ignore_class
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_labels
 from septum.workflows.data.grey import grey_edges, is_picture, value_counts
+from septum.workflows.data.regions import Region, region_members, region_names
 from septum.workflows.runs.failures import Failures, listed
 
 _MANY = 20  # undeclared values from which on a person is told how many classes there will be
 
 
 _CHUNK = 1 << 22  # samples looked up at a time: bounds the 64-bit copies to 32 MiB
-
-
-MAX_SMALL = 250
-"""Up to this many classes a class map is uint8 with 255 ignored; beyond, uint16 with 65535 ignored."""
-
-
-def ignore_class(n_classes: int) -> int:
-    """The class number of ignored samples in a map of `n_classes` classes: 255, or 65535 beyond 250 classes."""
-    return 255 if n_classes <= MAX_SMALL else 65535
 
 
 @dataclass(frozen=True)
@@ -49,9 +42,11 @@ class ClassMap:
         foreground: every value other than background and ignore is class 1 (instance ids, or the user asked for it).
         counts: samples per class in the labels it was inferred from; empty when unknown.
         notes: what was decided, one sentence each.
+        regions: nested sets of the values, in which masks are scored; empty where each class is scored by itself.
 
     Raises:
-        ConfigError: when values repeat, names do not fit, or foreground has other than two classes.
+        ConfigError: when values repeat, names do not fit, foreground has other than two classes, or a region holds a
+            value that is none.
 
     >>> classes = ClassMap((0, 1, 3), ("background", "liver", "tumour"))
     >>> classes.to_classes(np.array([0, 3, 1])).tolist()
@@ -66,6 +61,7 @@ class ClassMap:
     foreground: bool = False
     counts: tuple[int, ...] = field(default=(), compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    regions: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
         if len(set(self.values)) != len(self.values) or len(self.values) < 2:
@@ -78,11 +74,31 @@ class ClassMap:
             raise ConfigError(f"the ignore value must not be a class value, got {self.ignore}")
         if self.foreground and len(self.values) != 2:
             raise ConfigError(f"a foreground map must have two classes, got values {list(self.values)}")
+        strange = {v for region in self.regions for v in region.values} - set(self.values)
+        if strange:
+            raise ConfigError(f"regions must hold values of classes, got {sorted(strange)} of {_short(self.values)}")
 
     @property
     def n_classes(self) -> int:
         """Number of classes, background included."""
         return len(self.values)
+
+    @property
+    def scored(self) -> dict[int, str]:
+        """What masks are scored by: the regions by their numbers where there are any, else each value but background,
+        with its name."""
+        own = dict(list(zip(self.values, self.names, strict=True))[1:])
+        return region_names(self.regions) if self.regions else own
+
+    @property
+    def members(self) -> dict[int, tuple[int, ...]]:
+        """The label values of each region of `scored`; empty where there are none."""
+        return region_members(self.regions)
+
+    @property
+    def region_classes(self) -> tuple[tuple[int, ...], ...]:
+        """The classes of each region; empty where there are none."""
+        return tuple(tuple(self.values.index(value) for value in region.values) for region in self.regions)
 
     @property
     def ignore_class(self) -> int:
@@ -97,7 +113,7 @@ class ClassMap:
         Raises:
             DatasetError: when a value is neither a class nor ignored; the values and their counts are named.
         """
-        dtype = np.uint8 if self.n_classes <= MAX_SMALL else np.uint16
+        dtype = class_type(self.n_classes)
         ignored = [UNANNOTATED] + ([] if self.ignore is None else [self.ignore])
         if self.foreground:
             classes: NDArray[Any] = (labels != self.values[0]).astype(dtype)
@@ -146,13 +162,14 @@ class ClassMap:
         return values
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for a JSON file."""
+        """Plain data for a JSON file; `regions` stand in it where there are any."""
+        regions = [{"name": region.name, "values": list(region.values)} for region in self.regions]
         return {
             "values": list(self.values),
             "names": list(self.names),
             "ignore": self.ignore,
             "foreground": self.foreground,
-        }
+        } | ({"regions": regions} if regions else {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClassMap:
@@ -161,8 +178,9 @@ class ClassMap:
             values = tuple(int(v) for v in data["values"])
             names = tuple(str(name) for name in data["names"])
             ignore = None if data["ignore"] is None else int(data["ignore"])
-            return cls(values, names, ignore, bool(data["foreground"]))
-        except (KeyError, TypeError, ValueError) as error:
+            regions = tuple(Region(str(r["name"]), tuple(int(v) for v in r["values"])) for r in data.get("regions", ()))
+            return cls(values, names, ignore, bool(data["foreground"]), regions=regions)
+        except (KeyError, TypeError, ValueError, DatasetError) as error:
             raise ConfigError(f"a class map must hold values, names, ignore and foreground, got {data!r}") from error
 
 
@@ -319,7 +337,8 @@ def _class_map(dataset: Dataset, total: Counter[int], *, seen: list[int], backgr
     names = [declared.get(v, "foreground" if len(values) == 1 else f"label {v}") for v in values]
     counts = tuple(total[v] for v in [background, *values])
     first = dataset.label_names.get(background, "background")
-    return ClassMap((background, *values), (first, *names), dataset.ignore_value, False, counts, notes)
+    regions = tuple(region for region in dataset.regions if background not in region.values)
+    return ClassMap((background, *values), (first, *names), dataset.ignore_value, False, counts, notes, regions)
 
 
 def perhaps_ids(values: Collection[int], declared: Collection[int]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from septum import io
 from septum.errors import DatasetError, FormatError
 from septum.workflows.data.cases import Case, Dataset, Problem, Source
-from septum.workflows.data.declared import declared_labels
+from septum.workflows.data.declared import declare, declared_labels
 from septum.workflows.data.matching import label_of, match_stems
 from septum.workflows.runs.words import natural_key, some
 
@@ -109,17 +109,17 @@ def recognise_folders(root: Path, axes: str | None) -> Dataset | None:
             parts.append(from_folders(path, axes, split=SPLIT_FOLDERS[path.name.lower()]))
     if not parts:
         return None
-    names, ignore, instances = declared_labels(root)
-    return Dataset(
-        root,
-        "folders",
-        unique_ids([case for part in parts for case in part.cases]),
-        names or {k: v for part in parts for k, v in part.label_names.items()},
-        ignore if names else parts[0].ignore_value,
-        instances,
-        tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-        tuple(problem for part in parts for problem in part.problems),
+    declared = declared_labels(root)
+    whole = replace(
+        parts[0],
+        root=root,
+        cases=unique_ids([case for part in parts for case in part.cases]),
+        label_names={k: v for part in parts for k, v in part.label_names.items()},
+        instances=declared.instances,
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        problems=tuple(problem for part in parts for problem in part.problems),
     )
+    return declare(whole, declared) if declared.names else whole
 
 
 def from_folders(root: Path, axes: str | None, *, split: str | None = None) -> Dataset:
@@ -140,8 +140,8 @@ def from_folders(root: Path, axes: str | None, *, split: str | None = None) -> D
     if roi_dir:
         cases, roi_notes = _add_roi(cases, entries(roi_dir), folder=roi_dir)
         more += roi_notes
-    names, ignore, instances = declared_labels(root)
-    return Dataset(root, "folders", unique_ids(cases), names, ignore, instances, (*notes, *more), tuple(problems))
+    found = Dataset(root, "folders", unique_ids(cases), notes=(*notes, *more), problems=tuple(problems))
+    return declare(found, declared_labels(root))
 
 
 def _pick(root: Path, names: Iterable[str]) -> Path | None:
@@ -360,8 +360,8 @@ def recognise_flat(root: Path, axes: str | None) -> Dataset | None:
     cases, notes, problems = pair({e.name: [e] for e in found}, kept, axes=axes)
     if labels:
         notes = (f"{len(labels)} files named like labels (such as {labels[0].path.name}) are labels", *notes)
-    declared, ignore, instances = declared_labels(root)
-    return Dataset(root, "flat", unique_ids(cases), declared, ignore, instances, notes, (*same, *problems))
+    flat = Dataset(root, "flat", unique_ids(cases), notes=notes, problems=(*same, *problems))
+    return declare(flat, declared_labels(root))
 
 
 def recognise_series(root: Path, axes: str | None) -> Dataset | None:

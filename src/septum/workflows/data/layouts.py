@@ -16,7 +16,7 @@ from typing import Any
 from septum import io
 from septum.errors import DatasetError
 from septum.workflows.data.cases import Case, Dataset, Problem, Source
-from septum.workflows.data.declared import parse_labels, read_json
+from septum.workflows.data.declared import declare, parse_labels, read_json
 from septum.workflows.data.folders import (
     Entry,
     entries,
@@ -82,7 +82,7 @@ def recognise_decathlon(root: Path, axes: str | None) -> Dataset | None:
     data = read_json(path) if path.is_file() else {}
     if not isinstance(data.get("training"), list):
         return None
-    names, ignore, notes = parse_labels(data.get("labels", {}), None, path=path)
+    declared = parse_labels(data.get("labels", {}), None, path=path)
     many = str(data.get("tensorImageSize", "")).upper() == "4D"
     channels = tuple(str(name) for _, name in sorted(_items(data.get("modality")), key=lambda item: int(item[0])))
     if many and axes is None:
@@ -96,7 +96,7 @@ def recognise_decathlon(root: Path, axes: str | None) -> Dataset | None:
                 problems.append(problem)
             elif case:
                 cases.append(replace(case, channels=channels))
-    return Dataset(root, "decathlon", unique_ids(cases), names, ignore, False, notes, tuple(problems))
+    return declare(Dataset(root, "decathlon", unique_ids(cases), problems=tuple(problems)), declared)
 
 
 def _items(value: object) -> list[tuple[str, Any]]:
@@ -136,7 +136,7 @@ def recognise_nnunet(root: Path, axes: str | None) -> Dataset | None:
     data = read_json(path) if path.is_file() else {}
     if "labels" not in data or (not (root / "imagesTr").is_dir() and not data.get("dataset")):
         return None
-    names, ignore, notes = parse_labels(data["labels"], data.get("regions_class_order"), path=path)
+    declared = parse_labels(data["labels"], data.get("regions_class_order"), path=path)
     channels = tuple(str(v) for _, v in sorted(_items(data.get("channel_names")), key=lambda item: int(item[0])))
     ending = str(data.get("file_ending", ""))
     cases: list[Case] = []
@@ -154,10 +154,12 @@ def recognise_nnunet(root: Path, axes: str | None) -> Dataset | None:
             cases += found
             problems += wrong
     missing = [case.id for case in cases if case.label is None and case.split is None]
-    if missing:
-        notes += (f"{len(missing)} images in imagesTr have no label and are kept for prediction: {some(missing)}",)
+    notes = [f"{len(missing)} images in imagesTr have no label and are kept for prediction: {some(missing)}"]
     cases = [replace(case, channels=channels) for case in cases]
-    return Dataset(root, "nnunet", unique_ids(cases), names, ignore, False, notes, tuple(problems))
+    dataset = Dataset(
+        root, "nnunet", unique_ids(cases), notes=tuple(notes if missing else ()), problems=tuple(problems)
+    )
+    return declare(dataset, declared)
 
 
 def _nnunet_cases(

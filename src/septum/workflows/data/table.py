@@ -6,7 +6,6 @@ separators and spelling, and exact about what is missing: every complaint names 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,8 +14,9 @@ from pathlib import Path
 from septum import io
 from septum.errors import DatasetError
 from septum.workflows.data.cases import SPLITS, Case, Dataset, Problem, Source
-from septum.workflows.data.declared import declared_labels
+from septum.workflows.data.declared import declare, declared_labels
 from septum.workflows.data.folders import SPLIT_FOLDERS, expand_frames, unique_ids
+from septum.workflows.runs.tables import read_rows
 from septum.workflows.runs.words import some
 
 _COLUMNS = {
@@ -58,8 +58,8 @@ def recognise_table(path: Path, axes: str | None) -> Dataset | None:
         notes.append(
             f"{len(missing)} of {len(cases)} images have no label and are kept for prediction: {some(missing)}"
         )
-    names, ignore, instances = declared_labels(path.parent)
-    return Dataset(path, "table", unique_ids(cases), names, ignore, instances, tuple(notes), tuple(problems))
+    dataset = Dataset(path, "table", unique_ids(cases), notes=tuple(notes), problems=tuple(problems))
+    return declare(dataset, declared_labels(path.parent))
 
 
 def names_images(path: Path) -> bool:
@@ -75,16 +75,10 @@ def names_images(path: Path) -> bool:
 
 def _rows(path: Path) -> tuple[list[tuple[int, Row]], Mapping[str, list[str]], list[str]]:
     """Rows with their line numbers, the columns of each meaning, and the columns that have none."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} must be a text table in UTF-8, but reading it failed: {error}") from error
-    header = text.splitlines()[0] if text.strip() else ""
-    delimiter = max("\t,;", key=header.count) if any(d in header for d in "\t,;") else ","
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    table = read_rows(path, delimiters=",\t;")
     columns: dict[str, list[str]] = {}
     ignored = []
-    for name in reader.fieldnames or ():
+    for name in table.columns:
         meaning = _meaning(name)
         if meaning:
             columns.setdefault(meaning, []).append(name)
@@ -93,15 +87,10 @@ def _rows(path: Path) -> tuple[list[tuple[int, Row]], Mapping[str, list[str]], l
     if "image" not in columns:
         raise DatasetError(
             f"{path} must begin with a header row that has a column image (and label, group, split where wanted), got "
-            f"{header[:200]!r}; add the header"
+            f"{table.delimiter.join(table.columns)[:200]!r}; add the header"
         )
-    separator = "|" if delimiter == ";" else ";"
-    rows: list[tuple[int, Row]] = []
-    for row in reader:
-        fields = {k: (v or "").strip() for k, v in row.items() if k is not None}
-        if any(fields.values()):
-            rows.append((reader.line_num, {**fields, "": separator}))
-    return rows, columns, ignored
+    separator = "|" if table.delimiter == ";" else ";"
+    return [(number, {**row, "": separator}) for number, row in table.rows], columns, ignored
 
 
 def _meaning(column: str) -> str | None:

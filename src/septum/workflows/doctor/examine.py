@@ -6,7 +6,7 @@ between whole numbers, a truncated file) says how to mend it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum import io
-from septum.errors import SeptumError
+from septum.errors import DatasetError, SeptumError
 from septum.geometry import Image, LabelMap
 from septum.workflows.data.cases import Case, Dataset, Source, load_image, load_labels
 from septum.workflows.data.classes import summarise_labels
@@ -30,6 +30,7 @@ from septum.workflows.doctor.checks import (
 )
 from septum.workflows.doctor.cohort import DATASET_CHECKS
 from septum.workflows.doctor.patients import check_patients
+from septum.workflows.doctor.soft import NEAR, harden, is_one_mask
 from septum.workflows.runs.failures import Failures
 
 _RASTER = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
@@ -84,7 +85,7 @@ def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], Facts | N
         return [Finding(case.id, "error", "unreadable-image", failures.rows[0][1], mend)], None
     findings: list[Finding] = []
     with failures.of(case.id):
-        labels, findings = _open_labels(case)
+        labels, findings = _open_labels(case, dataset.declared_values)
         summary = summarise_labels(case.id, labels) if labels is not None else None
         opened = Opened(case, image, labels, summary)
         for check in CASE_CHECKS:
@@ -94,14 +95,14 @@ def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], Facts | N
     return [*findings, Finding(case.id, "error", "cannot-be-checked", failures.rows[0][1], mend)], None
 
 
-def _open_labels(case: Case) -> tuple[LabelMap | None, list[Finding]]:
+def _open_labels(case: Case, declared: Collection[int]) -> tuple[LabelMap | None, list[Finding]]:
     """The labels of a case, or why they cannot be used."""
     if case.label is None:
         return None, []
     try:
         labels = load_labels(case)
     except SeptumError as error:
-        return None, [_why_unreadable(case, case.label, error=error)]
+        return None, [_why_unreadable(case, case.label, error=error, declared=declared)]
     if case.label.path.suffix.lower() in _FLOATS and not case.label.slices:
         kind = io.describe(case.label.path, axes=case.label.axes).dtype
         if kind.startswith("float"):
@@ -111,7 +112,7 @@ def _open_labels(case: Case) -> tuple[LabelMap | None, list[Finding]]:
     return labels, []
 
 
-def _why_unreadable(case: Case, source: Source, *, error: SeptumError) -> Finding:
+def _why_unreadable(case: Case, source: Source, *, error: SeptumError, declared: Collection[int]) -> Finding:
     """What the labels are instead of integers: a colour picture, a soft mask, or damaged."""
     try:
         image = io.read_image(source.path, axes=source.axes, frame=source.frame)
@@ -121,7 +122,7 @@ def _why_unreadable(case: Case, source: Source, *, error: SeptumError) -> Findin
     if len(image.array) > 1:
         return _colour_finding(case, image)
     if image.array.dtype.kind == "f":
-        return _soft_finding(case, image.array[0])
+        return _soft_finding(case, image.array[0], declared=declared)
     return Finding(case.id, "error", "unreadable-labels", str(error), "save the labels as integers, one per class")
 
 
@@ -145,15 +146,21 @@ def colours_of(array: NDArray[Any]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(int(v) for v in colour) for colour in found.tolist())
 
 
-def _soft_finding(case: Case, array: NDArray[Any]) -> Finding:
+def _soft_finding(case: Case, array: NDArray[Any], *, declared: Collection[int]) -> Finding:
     finite = np.isfinite(array)
     broken = (~finite) | (np.abs(array - np.rint(np.where(finite, array, 0))) > 1e-3)
     low, high = float(array[finite].min(initial=np.inf)), float(array[finite].max(initial=-np.inf))
     message = f"{int(broken.sum())} labels are not whole numbers (range {low:.4g} to {high:.4g})"
     if not finite.all():
         return Finding(case.id, "error", "soft-labels", f"{message}, some are NaN", "save the labels as integers")
-    if low >= 0 and high <= 1:
-        mend = "a smoothed mask or a probability: --fix cuts it at 0.5"
-        return Finding(case.id, "error", "soft-labels", message, mend, fixable=True)
-    mend = "resampled with interpolation: resample with nearest neighbour; --fix takes the nearest whole-number sample"
-    return Finding(case.id, "error", "soft-labels", message, mend, fixable=bool(broken.mean() < 0.2))
+    try:
+        harden(array, declared)
+    except DatasetError as error:
+        return Finding(case.id, "error", "soft-labels", message, str(error))
+    mend = "a smoothed mask or a probability: --fix cuts it at 0.5"
+    if not is_one_mask(array, declared):
+        mend = (
+            f"a scaled header, or resampled with interpolation: --fix rounds what is within {NEAR} of a whole number, "
+        )
+        mend += "and gives other samples the nearest such sample's value"
+    return Finding(case.id, "error", "soft-labels", message, mend, fixable=True)

@@ -21,6 +21,8 @@ from septum.geometry import Grid, LabelMap
 from septum.geometry.resample import resample_labels
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, Source, compare_grids, load_image, load_labels
 from septum.workflows.data.classes import summarise_labels
+from septum.workflows.doctor.soft import harden
+from septum.workflows.doctor.volumes import blended_volumes, check_edges, check_volumes, volumes_of
 
 Colour = tuple[int, ...]
 
@@ -36,11 +38,13 @@ class Mending:
         ignore: the declared ignore value.
         colours: the number of each colour, over all colour masks of the data set.
         foreground: the usual foreground value, where masks are 0/1 in some cases and 0/255 in others.
+        declared: the label values that the data set declares.
     """
 
     ignore: int | None
     colours: Mapping[Colour, int]
     foreground: int | None
+    declared: frozenset[int] = frozenset()
 
     @property
     def ignore_for_sparse(self) -> int:
@@ -114,7 +118,9 @@ def _read(case: Case, source: Source, *, codes: set[str], mending: Mending, done
         table = ", ".join(f"{colour} = {number}" for colour, number in sorted(mending.colours.items()))
         done.append(("colour-mask", f"colours numbered: {table}"))
         return LabelMap(_numbered(image.array, mending.colours), image.grid)
-    return LabelMap(_hardened(image.array[0], done), image.grid)
+    whole, sentence = harden(image.array[0], mending.declared)
+    done.append(("soft-labels", sentence))
+    return LabelMap(whole, image.grid)
 
 
 def _numbered(array: NDArray[Any], colours: Mapping[Colour, int]) -> NDArray[Any]:
@@ -127,16 +133,6 @@ def _numbered(array: NDArray[Any], colours: Mapping[Colour, int]) -> NDArray[Any
                 same &= channel == value
             result[same] = number
     return result
-
-
-def _hardened(array: NDArray[Any], done: list[tuple[str, str]]) -> NDArray[Any]:
-    """Whole numbers from soft labels: 0…1 is cut at 0.5, otherwise whole-number samples spread to their neighbours."""
-    if array.min() >= 0 and array.max() <= 1:
-        done.append(("soft-labels", "cut at 0.5: 1 at and above, 0 below"))
-        return (array >= 0.5).astype(np.uint8)
-    whole = np.abs(array - np.rint(array)) <= 1e-3
-    done.append(("soft-labels", f"{int((~whole).sum())} samples took the nearest whole-number sample's value"))
-    return _nearest(np.rint(array).astype(np.int64), whole)
 
 
 def _sharpen(array: NDArray[Any], case: str, *, done: list[tuple[str, str]]) -> NDArray[Any]:
@@ -153,9 +149,13 @@ def _sharpen(array: NDArray[Any], case: str, *, done: list[tuple[str, str]]) -> 
     low, high = _ends(true, from_grid.counts)
     if _two_valued(true, from_grid.counts, low=low, high=high):
         done.append(("antialiased", f"{count} in-between samples parted at {(low + high) / 2:g} into {low} and {high}"))
-        return np.where(array >= (low + high) / 2, high, low)
-    done.append(("antialiased", f"{count} in-between samples took the nearest true value among {true[:12]}"))
-    return _nearest(array, ~np.isin(array, grey))
+        mended: NDArray[Any] = np.where(array >= (low + high) / 2, high, low)
+    else:
+        done.append(("antialiased", f"{count} in-between samples took the nearest true value among {true[:12]}"))
+        mended = _nearest(array, ~np.isin(array, grey))
+    check_edges(array, mended)
+    check_volumes(blended_volumes(array, mended), volumes_of(mended))
+    return mended
 
 
 def _steps(array: NDArray[Any], true: Sequence[int]) -> list[int]:
@@ -202,6 +202,8 @@ def _place(case: Case, labels: LabelMap, *, done: list[tuple[str, str]]) -> Labe
         done.append(("geometry", f"geometry copied from the image (corners differed by {distance:.3g} voxels)"))
         return LabelMap(labels.array, image, labels.names)
     moved = resample_labels(labels, image)
+    old, new = volumes_of(labels.array, labels.grid.voxel_volume), volumes_of(moved.array, image.voxel_volume)
+    check_volumes(old, new, unit="mm³")
     before = float((labels.array > 0).sum()) * labels.grid.voxel_volume
     after = float((moved.array > 0).sum()) * image.voxel_volume
     how = "axes reordered as the image's" if relation == "reoriented" else "resampled to the image's grid"

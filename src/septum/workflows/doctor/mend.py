@@ -6,7 +6,6 @@ mended for sure is left out of the copy; and the log says for each file what was
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +22,14 @@ from septum.errors import ConfigError, DatasetError
 from septum.geometry import Image, LabelMap
 from septum.io.safe import scratch_folder
 from septum.workflows.data.cases import Case, Dataset, Source, load_image
+from septum.workflows.data.declared import Declared, labels_json
 from septum.workflows.data.load import load_dataset
 from septum.workflows.doctor.checks import Finding
 from septum.workflows.doctor.examine import examine_cases
 from septum.workflows.doctor.labels import Mending, collect_colours, dominant_value, mend_labels
 from septum.workflows.runs.failures import Failures
+from septum.workflows.runs.files import write_text
+from septum.workflows.runs.tables import rows_csv
 
 LOG_NAME = "doctor-log.json"
 
@@ -137,7 +139,12 @@ def _write_copy(
     on_progress: Callable[[str, float], None] | None,
 ) -> MendLog:
     codes, hopeless = _by_case(findings)
-    mending = Mending(dataset.ignore_value, collect_colours(dataset, codes), dominant_value(dataset, codes))
+    mending = Mending(
+        dataset.ignore_value,
+        collect_colours(dataset, codes),
+        dominant_value(dataset, codes),
+        dataset.declared_values,
+    )
     changes: list[Change] = []
     left_out = [(case, why) for case, why in hopeless.items()]
     kept: list[tuple[Case, list[Path]]] = []
@@ -260,10 +267,8 @@ def _write_declared(dataset: Dataset, folder: Path, *, ignore: int | None) -> No
     """`dataset.json` with what the original declares about label values."""
     if not dataset.label_names and ignore is None and not dataset.instances:
         return
-    labels = {name: value for value, name in dataset.label_names.items()}
-    if ignore is not None:
-        labels["ignore"] = ignore
-    text = json.dumps({"labels": labels, "instances": dataset.instances}, indent=2)
+    declared = Declared(dataset.label_names, ignore, dataset.instances, dataset.regions)
+    text = json.dumps(labels_json(declared), indent=2)
     (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -271,13 +276,12 @@ def _write_table(folder: Path, kept: Sequence[tuple[Case, list[Path]]]) -> None:
     """`cases.csv`, which keeps what folders cannot say: groups, splits and channels."""
     if not any(case.group or case.split or (len(case.images) > 1 and case.label is None) for case, _ in kept):
         return
-    with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "image", "label", "roi", "group", "split"])
-        for case, files in kept:
-            images = ";".join(path.relative_to(folder).as_posix() for path in files)
-            row = [_named(folder, sub, case=case.id) for sub in ("labels", "roi")]
-            writer.writerow([case.id, images, *row, case.group or "", case.split or ""])
+    rows = []
+    for case, files in kept:
+        images = ";".join(path.relative_to(folder).as_posix() for path in files)
+        row = [_named(folder, sub, case=case.id) for sub in ("labels", "roi")]
+        rows.append([case.id, images, *row, case.group or "", case.split or ""])
+    write_text(folder / "cases.csv", rows_csv(["id", "image", "label", "roi", "group", "split"], rows))
 
 
 def _named(folder: Path, sub: str, *, case: str) -> str:

@@ -16,8 +16,9 @@ import numpy as np
 from septum import io
 from septum.errors import ConfigError, GeometryError
 from septum.geometry import LabelMap
-from septum.interactive.slices.held_out import Estimate, leave_one_slice_out
+from septum.interactive.slices.held_out import InterpolationEstimate, leave_one_slice_out
 from septum.interactive.slices.interpolate import checked_drawn, find_complete, interpolate
+from septum.report.plain import rounded
 from septum.workflows.data.cases import Source
 from septum.workflows.data.digests import digest
 from septum.workflows.data.marks import on_grid
@@ -38,7 +39,7 @@ class InterpolationResult:
 
     path: Path
     drawn: Mapping[int, Sequence[int]]
-    estimate: Estimate | None
+    estimate: InterpolationEstimate | None
     kept: Path | None
 
 
@@ -129,19 +130,19 @@ def _record(
     *,
     method: str,
     ends: str,
-    estimate: Estimate | None,
+    estimate: InterpolationEstimate | None,
 ) -> dict[str, Any]:
     """Everything that made the mask, and what is expected of it."""
     expected = None
     if estimate is not None:
         expected = {
-            "dice": _plain(estimate.dice),
-            "by_label": {str(label): _plain(value) for label, value in estimate.by_label.items()},
+            "dice": rounded(estimate.dice),
+            "by_label": {str(label): rounded(value) for label, value in estimate.by_label.items()},
             "left_out": [
-                {"slice": one.index, "label": one.label, "dice": _plain(one.dice)} for one in estimate.left_out
+                {"slice": one.index, "label": one.label, "dice": rounded(one.dice)} for one in estimate.left_out
             ],
             "slices": [
-                {"slice": one.index, "dice": _plain(one.dice), "wrong_voxels": round(one.wrong, 1)}
+                {"slice": one.index, "dice": rounded(one.dice), "wrong_voxels": round(one.wrong, 1)}
                 for one in estimate.slices
             ],
             "next": estimate.next_slice(),
@@ -151,7 +152,3 @@ def _record(
         mask=dict(before), drawn={str(a): list(p) for a, p in planes.items()}, method=method, ends=ends,
         expected=expected, notice=notice,
     )  # fmt: skip
-
-
-def _plain(value: float) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None

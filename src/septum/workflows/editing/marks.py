@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from septum.errors import ConfigError, GeometryError
 from septum.geometry import Grid, Image
-from septum.interactive.edits.paint import brush_mask
+from septum.interactive.edits.paint import Brush, brush_mask
 from septum.interactive.session.session import Session
 from septum.interactive.tool import UNMARKED, Box, Stroke, seeds_of
 from septum.workflows.editing.script import EditStep
@@ -60,7 +60,7 @@ def _extent(grid: Grid) -> str:
 def _stroke(plain: Mapping[str, Any], grid: Grid) -> Stroke:
     """A line of corners as the voxels that it runs through, or that its brush covers."""
     box, mask = brush_mask(
-        grid.shape, points=_positions(plain, grid), radius_mm=plain.get("radius_mm", 0.0), spacing=grid.spacing
+        grid.shape, _positions(plain, grid), brush=Brush(plain.get("radius_mm", 0.0)), spacing=grid.spacing
     )
     return Stroke(np.argwhere(mask) + np.asarray(box.start), plain["label"])
 

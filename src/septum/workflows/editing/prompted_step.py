@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.geometry import Grid
+from septum.geometry.arrays import Spacing
 from septum.interactive.marks.prompted import Predict, prompted_network
 from septum.interactive.tool import Box, Change, IsCancelled, Stroke, points_inside
 from septum.options import Method, Option
@@ -49,7 +50,7 @@ def prompted(
     label: int = 1,
     points: ArrayLike | None = None,
     boxes: Sequence[tuple[Box, int]] = (),
-    spacing: Sequence[float] | None = None,
+    spacing: Spacing = None,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:

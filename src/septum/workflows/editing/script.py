@@ -44,7 +44,7 @@ from septum.interactive.tools import TOOLS, find_tool
 from septum.options import Method, Option, nearest
 from septum.workflows.editing.prompted_step import PROMPTED
 
-FORMAT = 1
+SCRIPT_FORMAT = 1
 
 
 MAX_SCRIPT = 64 << 20
@@ -113,7 +113,7 @@ class Script:
 
     def to_toml(self) -> str:
         """The file that gives this script again."""
-        content: dict[str, Any] = {"format": FORMAT}
+        content: dict[str, Any] = {"format": SCRIPT_FORMAT}
         if self.about:
             content["about"] = self.about
         if self.rules:
@@ -167,8 +167,8 @@ def parse_script(text: str, *, what: str = "the script") -> Script:
     for key in content:
         if key not in _KEYS:
             raise ConfigError(f"{what}: unknown key {key!r}; {nearest(key, _KEYS)}")
-    if content.get("format", FORMAT) != FORMAT:
-        raise ConfigError(f"{what}: format must be {FORMAT}, got {content['format']!r}; update Septum")
+    if content.get("format", SCRIPT_FORMAT) != SCRIPT_FORMAT:
+        raise ConfigError(f"{what}: format must be {SCRIPT_FORMAT}, got {content['format']!r}; update Septum")
     steps = content.get("step", [])
     if not isinstance(steps, list) or not steps or not all(isinstance(step, dict) for step in steps):
         raise ConfigError(f"{what} must hold one [[step]] or more, got {steps!r}; each names its tool with do")

@@ -34,7 +34,7 @@ from septum.report.pages import sections
 from septum.report.pages.sections import Drawing, Section, Table
 from septum.workflows.evaluation.analysis import Analysis
 from septum.workflows.evaluation.coding import Coding
-from septum.workflows.evaluation.methods import Method
+from septum.workflows.evaluation.methods import MaskSet
 from septum.workflows.evaluation.probability_maps import (
     IGNORED,
     CaseMaps,
@@ -73,9 +73,9 @@ class Calibrated:
     counts: CalibrationCounts
 
 
-def calibrate(
+def measure_calibration(
     folders: Mapping[str, Path],
-    methods: Sequence[Method],
+    methods: Sequence[MaskSet],
     *,
     codings: Mapping[str, Coding],
     groups: Mapping[str, str],
@@ -227,8 +227,8 @@ def _section(curves: Mapping[str, Any], table: Table) -> Section:
     return Section("Calibration", text, (drawing,), (table,))
 
 
-def folders_of(settings: EvaluateSettings, methods: Sequence[Method]) -> dict[str, Path]:
-    """Method to its folder of maps; a folder without a name belongs to the first method.
+def folders_of(settings: EvaluateSettings, methods: Sequence[MaskSet]) -> dict[str, Path]:
+    """Set of masks to its folder of maps; a folder without a name belongs to the first method.
 
     Raises:
         ConfigError: a name that no method has.

@@ -8,7 +8,7 @@ anything is scored; and whatever was decided or looks odd becomes a sentence in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from septum.errors import DatasetError
 from septum.metrics import Counts, JointTable, dice
 from septum.workflows.data.cases import UNANNOTATED, Dataset
-from septum.workflows.data.classes import LabelSummary, _narrow, classes_from, perhaps_ids
+from septum.workflows.data.classes import ClassMap, LabelSummary, _narrow, classes_from, perhaps_ids
+from septum.workflows.data.regions import painted
 from septum.workflows.evaluation.pairs import Measured
 from septum.workflows.runs.words import some
 from septum.workflows.scores.scores import Score
@@ -32,6 +33,7 @@ class Coding:
 
     `recode` changes single values on both sides; `foreground` is the value that all but the background then become
     (None: values are classes); `labels` names the values that are scored.
+    Where regions are scored, `labels` names their numbers, `members` lists the values of each, and `names` names these.
     """
 
     background: int
@@ -39,6 +41,21 @@ class Coding:
     foreground: int | None
     recode: Mapping[int, int]
     labels: Mapping[int, str]
+    members: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def written(self) -> Mapping[int, str]:
+        """Names of the values that `reference` and `prediction` return."""
+        return self.names if self.members else self.labels
+
+    def mask(self, values: NDArray[Any], label: int) -> NDArray[np.bool_]:
+        """Where scored values belong to one of `labels`."""
+        return np.isin(values, self.members[label]) if self.members else values == label
+
+    def drawn(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Scored values as one of `labels` each, for a picture."""
+        return painted(values, self.members, background=self.background) if self.members else values
 
     @property
     def unscored(self) -> set[int]:
@@ -102,12 +119,31 @@ def decide_coding(
     if merged:
         value = next(iter(names), 2 if background == 1 else 1)
         return Coding(background, ignore, value, recode, {value: "foreground"}), notes
+    if expected and classes.regions:
+        return _of_regions(classes, predicted, notes=notes)
     notes += [f"{said[0].upper()}{said[1:]} If so, pass --foreground or --instances."] if said else []
     notes += _one_sided(expected, predicted, names=names)
     labels = {value: names.get(value, f"label {value}") for value in sorted({*names, *predicted})}
     if len(labels) == 1:
         labels = {value: names.get(value, "foreground") for value in labels}
     return Coding(background, ignore, None, recode, labels), notes
+
+
+def _of_regions(classes: ClassMap, predicted: set[int], *, notes: Sequence[str]) -> tuple[Coding, list[str]]:
+    """The coding where regions are scored: a single one by one value, several by their numbers."""
+    background, known = classes.values[0], set(classes.values)
+    more = [f"Scored are regions: {'; '.join(map(str, classes.regions))}."]
+    if strange := sorted(predicted - known):
+        more.append(f"Predicted values of no region count as background: {some([str(v) for v in strange])}.")
+    if len(classes.regions) == 1:
+        (region,) = classes.regions
+        first = region.values[0]
+        recode = dict.fromkeys(region.values[1:], first) | dict.fromkeys(strange, background)
+        return Coding(background, classes.ignore, None, recode, {first: region.name}), [*notes, *more]
+    names = dict(list(zip(classes.values, classes.names, strict=True))[1:])
+    recode = dict.fromkeys(strange, background)
+    coding = Coding(background, classes.ignore, None, recode, classes.scored, classes.members, names)
+    return coding, [*notes, *more]
 
 
 def _values(columns: Iterable[NDArray[Any]]) -> set[int]:

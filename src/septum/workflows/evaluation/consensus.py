@@ -28,7 +28,7 @@ from septum.io.safe import scratch_folder
 from septum.metrics import joint_table
 from septum.metrics.consensus import VoxelAgreement, majority_vote, staple, vote_patterns, voxel_agreement
 from septum.workflows.evaluation.coding import Coding
-from septum.workflows.evaluation.methods import Method
+from septum.workflows.evaluation.methods import MaskSet
 from septum.workflows.evaluation.pairs import Pair, on_one_lattice, read_pair
 from septum.workflows.evaluation.scoring import ignored_samples
 from septum.workflows.evaluation.settings import EvaluateSettings
@@ -114,7 +114,7 @@ def check_consensus(folder: Path | None, *, n_readers: int, overwrite: bool) -> 
 
 
 def read_together(
-    readers: Sequence[Method],
+    readers: Sequence[MaskSet],
     codings: Mapping[str, Coding],
     *,
     settings: EvaluateSettings,
@@ -166,7 +166,7 @@ def _put_in_place(scratch: Path, target: Path) -> None:
         (scratch / kind).rename(target / kind)
 
 
-def _shared(readers: Sequence[Method]) -> list[ReadCase]:
+def _shared(readers: Sequence[MaskSet]) -> list[ReadCase]:
     """The cases that at least two of the readers hold, in order."""
     held: dict[str, list[tuple[str, Pair]]] = {}
     for reader in readers:
@@ -198,12 +198,14 @@ def read_case(case: ReadCase, *, codings: Mapping[str, Coding], resample: bool, 
     for kind, mask in found.items():
         truth = coding.reference(reference.array)
         counted = joint_table(truth, mask) if hidden is None else joint_table(truth[~hidden], mask[~hidden])
-        scores[kind] = scores_from_table(case.id, counted, labels=coding.labels, group=case.pairs[0].case.group)
+        scores[kind] = scores_from_table(
+            case.id, counted, labels=coding.labels, group=case.pairs[0].case.group, members=coding.members
+        )
         if folder is not None:
             source = case.pairs[0].case.label
             path = folder / kind / f"{case.id}{io.label_suffix(source.path) if source else '.nii.gz'}"
             path.parent.mkdir(exist_ok=True)
-            io.write_labels(path, LabelMap(mask, reference.grid, dict(coding.labels)))
+            io.write_labels(path, LabelMap(mask, reference.grid, dict(coding.written)))
     return ReadTogether(case.id, case.readers, agreement, scores)
 
 

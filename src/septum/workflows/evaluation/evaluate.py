@@ -8,7 +8,7 @@ in the report.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,26 +16,28 @@ from typing import Any
 
 import pandas as pd
 
+from septum.errors import ConfigError
 from septum.workflows.data.case_table import CaseTable, read_case_table
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.evaluation.analysis import Analysis, analyse
-from septum.workflows.evaluation.calibration import calibrate, folders_of
+from septum.workflows.evaluation.calibration import folders_of, measure_calibration
 from septum.workflows.evaluation.coding import Coding, decide_coding, suspicions, unite
 from septum.workflows.evaluation.consensus import check_consensus
 from septum.workflows.evaluation.gallery import choose_pictures, draw_cases, example_of
 from septum.workflows.evaluation.membranes import membrane_curves
-from septum.workflows.evaluation.methods import Method, pair_sets
-from septum.workflows.evaluation.pairs import Measured, beyond_the_edges, image_cases, measure, reference_cases
-from septum.workflows.evaluation.readers import reader_ceiling
+from septum.workflows.evaluation.methods import MaskSet, pair_sets
+from septum.workflows.evaluation.pairs import Measured, beyond_the_edges, count_pairs, image_cases, reference_cases
+from septum.workflows.evaluation.readers import compare_with_readers
 from septum.workflows.evaluation.scoring import plan_scoring, score_method
 from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
 from septum.workflows.runs.failures import Failed, Failures, parted
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool, check_workers
+from septum.workflows.runs.provenance import folder_name, without_folders
 from septum.workflows.runs.settings import unstructure, write_settings
 from septum.workflows.runs.words import some
 from septum.workflows.scores.measures import check_policy, families_of
-from septum.workflows.scores.report_folder import refuse_results, write_report
+from septum.workflows.scores.report_folder import About, refuse_results, write_report
 from septum.workflows.scores.scores import Score, mean_dice, pick_examples
 from septum.workflows.scores.tables import summary_table
 
@@ -95,66 +97,110 @@ def evaluate(
         Cancelled: when the hooks say stop.
     """
     settings, hooks = settings or EvaluateSettings(), hooks or Hooks()
+    readers = readers or {}
     _check(output, settings)
-    check_consensus(settings.consensus, n_readers=len(readers or {}), overwrite=settings.overwrite)
+    check_consensus(settings.consensus, n_readers=len(readers), overwrite=settings.overwrite)
     dataset = reference_cases(references, settings.axes)
-    methods, notes = pair_sets(dataset, predictions, readers=readers or {}, settings=settings)
+    methods, notes = pair_sets(dataset, predictions, readers=readers, settings=settings)
+    scored = _score(dataset, methods, settings=settings, hooks=hooks)
+    pictures, lost = image_cases(images, references, dataset=dataset, axes=settings.axes)
+    notes += [*scored.notes, *lost]
+    for sentence in notes:
+        hooks.on_note(sentence)
+    about = About(
+        f"Evaluation: {scored.whose} against {references.name}",
+        notes,
+        scored.not_scored,
+        _provenance(scored, predictions, references=references, readers=readers, settings=settings),
+    )
+    summary = summary_table(scored.scores)
+    report, undrawn = _write(
+        output, scored, about=about, pictures=pictures, summary=summary, settings=settings, hooks=hooks
+    )
+    write_settings(output / SETTINGS, settings)
+    return EvaluationResult(
+        report,
+        scored.scores,
+        tuple(notes),
+        scored.named(lambda method: method.missing),
+        scored.named(lambda method: method.surplus),
+        summary,
+        scored.analysis.lines,
+        settings.asked,
+        (*scored.failed, *scored.analysis.failures, *undrawn),
+    )
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """All sets of masks with their scores and codings, what the comparison found, and sentences about it."""
+
+    methods: Sequence[MaskSet]
+    found: Sequence[Sequence[Score]]
+    codings: Mapping[str, Coding]
+    analysis: Analysis
+    notes: Sequence[str]
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        """Those of all methods, in their order."""
+        return tuple(score for scores in self.found for score in scores)
+
+    @property
+    def whose(self) -> str:
+        """What is evaluated, in words."""
+        given = " and ".join(method.name for method in self.methods if not method.reader)
+        return given or self.methods[0].pairs[0].prediction.path.parent.name
+
+    def named(self, cases: Callable[[MaskSet], Sequence[str]]) -> tuple[str, ...]:
+        """Names of cases, with that of their method where there are several."""
+        return tuple(self._of(method, case) for method in self.methods for case in cases(method))
+
+    @property
+    def failed(self) -> tuple[tuple[str, str], ...]:
+        """(case, reason) of what could not be read or scored."""
+        return tuple((self._of(method, case), reason) for method in self.methods for case, reason in method.failed)
+
+    @property
+    def not_scored(self) -> tuple[tuple[str, str], ...]:
+        """(case, reason) of all cases without a score."""
+        alone = (
+            (self._of(method, case), reason)
+            for method in self.methods
+            for cases, reason in ((method.missing, "no prediction"), (method.surplus, "no reference"))
+            for case in cases
+        )
+        return (*alone, *self.failed)
+
+    def _of(self, method: MaskSet, case: str) -> str:
+        return case if len(self.methods) == 1 else f"{case} ({method.name})"
+
+
+def _score(dataset: Dataset, methods: Sequence[MaskSet], *, settings: EvaluateSettings, hooks: Hooks) -> _Scored:
+    """Read and count every pair once, decide what its values mean, then score and compare."""
     maps = folders_of(settings, methods)
     with CasePool(settings.workers) as pool:
         methods, counted = _counted(methods, settings, hooks=hooks, pool=pool)
-        coding, more = _decide(dataset, methods, counted=counted, settings=settings)
+        codings, notes = _decide(dataset, methods, counted=counted, settings=settings)
         table, about = _case_table(settings, methods[0])
-        plan = plan_scoring(coding, counted, settings=settings)
+        plan = plan_scoring(codings, counted, settings=settings)
         scored = [
             score_method(m, c, scoring=plan, settings=settings, hooks=hooks, table=table, pool=pool)
             for m, c in zip(methods, counted, strict=True)
         ]
         methods, found = [method for method, _ in scored], [scores for _, scores in scored]
-        scores = tuple(score for method in found for score in method)
-        notes += [
-            *more,
-            *about,
-            *_lost(methods),
-            *_odd(methods, found, codings=coding, membranes="em" in families_of(settings.metrics)),
-        ]
+        scores = tuple(score for each in found for score in each)
+        membranes = "em" in families_of(settings.metrics)
+        notes += [*about, *_lost(methods), *_odd(methods, found, codings=codings, membranes=membranes)]
         ndim = counted[0][0].grid.ndim
         analysis = analyse(scores, methods, stratify=settings.stratify, table=table, ndim=ndim)
-        if readers:
-            analysis = (
-                reader_ceiling(scores, methods, codings=coding, settings=settings, hooks=hooks, pool=pool) + analysis
-            )
+        if any(method.reader for method in methods):
+            ceiling = compare_with_readers(scores, methods, codings=codings, settings=settings, hooks=hooks, pool=pool)
+            analysis = ceiling + analysis
         if maps:
-            analysis = (
-                _of_maps(maps, scores, methods=methods, codings=coding, settings=settings, hooks=hooks, pool=pool)
-                + analysis
-            )
-    notes += analysis.notes
-    pictures, lost = image_cases(images, references, dataset=dataset, axes=settings.axes)
-    notes += lost
-    for sentence in notes:
-        hooks.on_note(sentence)
-    summary = summary_table(scores)
-    report, undrawn = _write(
-        output,
-        references,
-        methods=methods,
-        found=found,
-        codings=coding,
-        pictures=pictures,
-        analysis=analysis,
-        notes=notes,
-        summary=summary,
-        settings=settings,
-        hooks=hooks,
-    )
-    write_settings(output / SETTINGS, settings)
-    missing = tuple(_of(method, case, methods=methods) for method in methods for case in method.missing)
-    surplus = tuple(_of(method, case, methods=methods) for method in methods for case in method.surplus)
-    failures = [(_of(m, case, methods=methods), reason) for m in methods for case, reason in m.failed]
-    failures += [*analysis.failures, *undrawn]
-    return EvaluationResult(
-        report, scores, tuple(notes), missing, surplus, summary, analysis.lines, settings.asked, tuple(failures)
-    )
+            said = _of_maps(maps, scores, methods=methods, codings=codings, settings=settings, hooks=hooks, pool=pool)
+            analysis = said + analysis
+    return _Scored(methods, found, codings, analysis, (*notes, *analysis.notes))
 
 
 def _check(output: Path, settings: EvaluateSettings) -> None:
@@ -165,13 +211,9 @@ def _check(output: Path, settings: EvaluateSettings) -> None:
     check_workers(settings.workers)
 
 
-def _of(method: Method, case: str, *, methods: Sequence[Method]) -> str:
-    return case if len(methods) == 1 else f"{case} ({method.name})"
-
-
 def _counted(
-    methods: Sequence[Method], settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool
-) -> tuple[list[Method], list[list[Measured]]]:
+    methods: Sequence[MaskSet], settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool
+) -> tuple[list[MaskSet], list[list[Measured]]]:
     """The counts of every method, and the methods with the pairs that could be read."""
     kept, counted = [], []
     for method in methods:
@@ -182,8 +224,8 @@ def _counted(
     return kept, counted
 
 
-def _count(method: Method, settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool) -> list[Measured | Failed]:
-    return measure(
+def _count(method: MaskSet, settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool) -> list[Measured | Failed]:
+    return count_pairs(
         method.pairs,
         background=settings.background,
         resample=settings.resample,
@@ -194,7 +236,7 @@ def _count(method: Method, settings: EvaluateSettings, *, hooks: Hooks, pool: Ca
 
 
 def _decide(
-    dataset: Dataset, methods: Sequence[Method], *, counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
+    dataset: Dataset, methods: Sequence[MaskSet], *, counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
 ) -> tuple[dict[str, Coding], list[str]]:
     """The coding of every method; all score the same labels."""
     foreground = settings.foreground
@@ -221,7 +263,7 @@ def _decide(
     return unite(codings), notes
 
 
-def _case_table(settings: EvaluateSettings, method: Method) -> tuple[CaseTable | None, list[str]]:
+def _case_table(settings: EvaluateSettings, method: MaskSet) -> tuple[CaseTable | None, list[str]]:
     if settings.table is None:
         return None, []
     table = read_case_table(settings.table, [pair.case.id for pair in method.pairs])
@@ -230,7 +272,7 @@ def _case_table(settings: EvaluateSettings, method: Method) -> tuple[CaseTable |
     return table, list(table.notes)
 
 
-def _lost(methods: Sequence[Method]) -> list[str]:
+def _lost(methods: Sequence[MaskSet]) -> list[str]:
     """A sentence for each method about cases that could not be scored; the report lists them with their reasons."""
     return [
         f"{len(m.failed)} of {len(m.failed) + len(m.pairs)} cases{f' of {m.name}' if m.name else ''} could not be read "
@@ -241,7 +283,7 @@ def _lost(methods: Sequence[Method]) -> list[str]:
 
 
 def _odd(
-    methods: Sequence[Method], found: Sequence[Sequence[Score]], *, codings: Mapping[str, Coding], membranes: bool
+    methods: Sequence[MaskSet], found: Sequence[Sequence[Score]], *, codings: Mapping[str, Coding], membranes: bool
 ) -> list[str]:
     notes = []
     for method, scores in zip(methods, found, strict=True):
@@ -254,15 +296,20 @@ def _of_maps(
     folders: Mapping[str, Path],
     scores: Sequence[Score],
     *,
-    methods: Sequence[Method],
+    methods: Sequence[MaskSet],
     codings: Mapping[str, Coding],
     settings: EvaluateSettings,
     hooks: Hooks,
     pool: CasePool,
 ) -> Analysis:
     """What probability maps say beyond the masks: calibration, and the scores of membranes over thresholds."""
+    if any(coding.members for coding in codings.values()):
+        raise ConfigError(
+            "probabilities must be those of single classes, but the data set declares regions, which are composed of "
+            "several; leave --probabilities out, or evaluate against labels without regions in dataset.json"
+        )
     groups = {score.case: score.group or score.case for score in scores}
-    found = calibrate(folders, methods, codings=codings, groups=groups, hooks=hooks, pool=pool)
+    found = measure_calibration(folders, methods, codings=codings, groups=groups, hooks=hooks, pool=pool)
     if "em" in families_of(settings.metrics):
         found = membrane_curves(folders, methods, codings=codings, groups=groups, hooks=hooks, pool=pool) + found
     return found
@@ -270,28 +317,23 @@ def _of_maps(
 
 def _write(
     output: Path,
-    references: Path,
+    scored: _Scored,
     *,
-    methods: Sequence[Method],
-    found: Sequence[Sequence[Score]],
-    codings: Mapping[str, Coding],
+    about: About,
     pictures: Mapping[str, Case],
-    analysis: Analysis,
-    notes: Sequence[str],
     summary: pd.DataFrame,
     settings: EvaluateSettings,
     hooks: Hooks,
 ) -> tuple[Path, list[tuple[str, str]]]:
     """The report: pictures of the first method's cases, and everything the analysis made; (name, reason) of pictures
     that could not be drawn."""
-    main, scores = methods[0], list(found[0])
-    wanted = choose_pictures(scores, gallery=settings.gallery)
-    pairs = {pair.case.id: pair for pair in main.pairs}
-    objects = "instances" in families_of(settings.metrics) and codings[main.name].foreground is not None
-    draw = partial(example_of, coding=codings[main.name], resample=settings.resample, objects=objects)
+    main, scores = scored.methods[0], list(scored.found[0])
+    coding, pairs = scored.codings[main.name], {pair.case.id: pair for pair in main.pairs}
+    objects = "instances" in families_of(settings.metrics) and coding.foreground is not None
+    draw = partial(example_of, coding=coding, resample=settings.resample, objects=objects)
     undrawn = Failures()
     drawn = draw_cases(
-        [pairs[case] for case in wanted],
+        [pairs[case] for case in choose_pictures(scores, gallery=settings.gallery)],
         pictures,
         example=draw,
         on_progress=hooks.on_progress,
@@ -299,48 +341,37 @@ def _write(
         failures=undrawn,
     )
     chosen = {case for _, case in pick_examples(scores)}
-    whose = " and ".join(method.name for method in methods if not method.reader) or _name(main)
     examples = []
     for case in pairs:
         if case in chosen:
             with undrawn.of(f"picture of {case}"):
                 examples.append(draw(pairs[case], pictures.get(case)))
-    report = write_report(
-        output,
-        [score for method in found for score in method],
-        title=f"Evaluation: {whose} against {references.name}",
-        examples=examples,
-        provenance=_provenance(methods, references, coding=codings[main.name], settings=settings),
-        notes=notes,
-        not_scored=[
-            (_of(method, case, methods=methods), reason)
-            for method in methods
-            for cases, reason in ((method.missing, "no prediction"), (method.surplus, "no reference"))
-            for case in cases
-        ]
-        + [(_of(method, case, methods=methods), reason) for method in methods for case, reason in method.failed],
-        extras=analysis.extras(
-            scores, drawn, gallery=settings.gallery, policy=settings.policy, objects=objects, cards=settings.asked
-        ),
-        summary=summary,
+    extras = scored.analysis.extras(
+        scores, drawn, gallery=settings.gallery, policy=settings.policy, objects=objects, cards=settings.asked
     )
+    report = write_report(output, scored.scores, about=about, examples=examples, extras=extras, summary=summary)
     return report, list(dict(undrawn.rows).items())
 
 
-def _name(method: Method) -> str:
-    return method.pairs[0].prediction.path.parent.name
-
-
 def _provenance(
-    methods: Sequence[Method], references: Path, *, coding: Coding, settings: EvaluateSettings
+    scored: _Scored,
+    predictions: Path | Mapping[str, Path],
+    *,
+    references: Path,
+    readers: Mapping[str, Path],
+    settings: EvaluateSettings,
 ) -> dict[str, Any]:
+    """What was compared and how; folders by their names alone."""
+    sets = {"prediction": predictions} if isinstance(predictions, Path) else dict(predictions)
+    coding = scored.codings[scored.methods[0].name]
     return {
-        "predictions": {method.name or "prediction": str(method.pairs[0].prediction.path.parent) for method in methods},
-        "references": str(references),
+        "predictions": {name or "prediction": folder_name(path) for name, path in {**sets, **readers}.items()},
+        "references": folder_name(references),
         "background": coding.background,
         "ignored label": coding.ignore,
         "labels": {str(value): name for value, name in coding.labels.items()},
+        "regions": {coding.labels[number]: list(values) for number, values in coding.members.items()},
         "all values as one foreground": coding.foreground is not None,
         "intervals": "percentile bootstrap, 2000 resamples, 95 %, seed 0",
-        "settings": unstructure(settings),
+        "settings": unstructure(without_folders(settings)),
     }

@@ -74,7 +74,7 @@ def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bo
     hidden = np.isin(reference.array, list(coding.unscored))
     shown, guess = np.where(hidden, coding.background, reference.array), prediction.array
     if not objects:
-        shown, guess = coding.reference(shown), coding.prediction(guess)
+        shown, guess = coding.drawn(coding.reference(shown)), coding.drawn(coding.prediction(guess))
     image = None
     if picture is not None:
         found = load_image(replace(picture, label=None))

@@ -24,7 +24,7 @@ from septum.report.pages import sections
 from septum.report.pages.sections import Drawing, Section, Table
 from septum.workflows.evaluation.analysis import Analysis
 from septum.workflows.evaluation.coding import Coding
-from septum.workflows.evaluation.methods import Method
+from septum.workflows.evaluation.methods import MaskSet
 from septum.workflows.evaluation.probability_maps import CaseMaps, find_maps, open_reference, read_probability
 from septum.workflows.runs.failures import attempt, parted
 from septum.workflows.runs.hooks import Hooks
@@ -35,7 +35,7 @@ Curves = Mapping[str, tuple[NeuriteScores, ...]]
 
 def membrane_curves(
     folders: Mapping[str, Path],
-    methods: Sequence[Method],
+    methods: Sequence[MaskSet],
     *,
     codings: Mapping[str, Coding],
     groups: Mapping[str, str],

@@ -17,7 +17,7 @@ from septum.workflows.evaluation.settings import EvaluateSettings
 
 
 @dataclass(frozen=True)
-class Method:
+class MaskSet:
     """One set of masks against the references: its name, its pairs, the cases without a partner, and (case, reason) of
     those that could not be scored."""
 
@@ -31,7 +31,7 @@ class Method:
 
 def pair_sets(
     dataset: Dataset, predictions: Path | Mapping[str, Path], *, readers: Mapping[str, Path], settings: EvaluateSettings
-) -> tuple[list[Method], list[str]]:
+) -> tuple[list[MaskSet], list[str]]:
     """Every set of masks paired with the references; with notes, which name the set where there are several."""
     sets = {"": predictions} if isinstance(predictions, Path) else dict(predictions)
     if not sets:
@@ -45,6 +45,6 @@ def pair_sets(
     methods, notes = [], []
     for name, folder in [*sets.items(), *readers.items()]:
         pairs, missing, surplus, found = pair_up(dataset, mask_cases(folder, settings.axes))
-        methods.append(Method(name, tuple(pairs), missing, surplus, name in readers))
+        methods.append(MaskSet(name, tuple(pairs), missing, surplus, name in readers))
         notes += [f"{name}: {note}" if several else note for note in found]
     return methods, notes

@@ -36,6 +36,7 @@ from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
 from septum.workflows.runs.files import publish
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.tables import frame_csv
 from septum.workflows.runs.words import some
 from septum.workflows.scores.report_folder import FIGURES
 
@@ -51,11 +52,11 @@ _LINKS = ("edges_missed", "edges_extra", "edges_wrong")
 _MASK, _TRACK, _IMAGE = r"^mask(\d+)\.tiff?$", r"^man_track(\d+)\.tiff?$", r"^t(\d+)\.tiff?$"
 
 
-Pair = tuple[NDArray[Any], NDArray[Any]]
+MaskPair = tuple[NDArray[Any], NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class TrackResult:
+class TrackEvaluation:
     """The page that was written, the table with one row per movie and method, and the same in lines."""
 
     report: Path
@@ -64,7 +65,7 @@ class TrackResult:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredMovie:
     """A movie of one method with its scores."""
 
     method: str
@@ -103,7 +104,7 @@ def evaluate_tracks(
     images: Path | None = None,
     settings: EvaluateSettings | None = None,
     hooks: Hooks | None = None,
-) -> TrackResult:
+) -> TrackEvaluation:
     """Score tracked movies and write `index.html`, the tables by movie (CSV, JSON, LaTeX) and by frame, and figures.
 
     Args:
@@ -138,11 +139,11 @@ def evaluate_tracks(
     )
     write_settings(output / SETTINGS, settings)
     table = _table(scored)
-    return TrackResult(output / "index.html", table, tuple(_line(one) for one in scored))
+    return TrackEvaluation(output / "index.html", table, tuple(_line(one) for one in scored))
 
 
 def _publish(
-    folder: Path, found: Sequence[Scored], *, methods: Sequence[str], references: Path, tiles: Sequence[Tile]
+    folder: Path, found: Sequence[ScoredMovie], *, methods: Sequence[str], references: Path, tiles: Sequence[Tile]
 ) -> None:
     """The page, the tables and the figures, all at once."""
     table, frames = _table(found), _frame_table(found)
@@ -157,23 +158,23 @@ def _publish(
         files=FILES[:-1],
     )
     files: dict[str, str | bytes] = {
-        "tracks.csv": table.to_csv(index=False),
+        "tracks.csv": frame_csv(table),
         "tracks.json": json.dumps({"format": 1, "movies": records}, indent=1, allow_nan=False),
         "tracks.tex": latex.frame_table(table, name="tracks"),
-        "frames.csv": frames.to_csv(index=False),
+        "frames.csv": frame_csv(frames),
         "index.html": render_tracks(content),
     }
     drawn = {f"{FIGURES}/{d.name}.{kind}": d.draw(kind) for d in drawings(content) for kind in ("svg", "png")}
     publish(folder, files | drawn)
 
 
-def _table(found: Sequence[Scored]) -> pd.DataFrame:
+def _table(found: Sequence[ScoredMovie]) -> pd.DataFrame:
     """One row per movie and method; without the column of the method where there is one."""
     table = pd.DataFrame([one.row for one in found])
     return table if table["method"].nunique() > 1 else table.drop(columns="method")
 
 
-def _line(one: Scored) -> str:
+def _line(one: ScoredMovie) -> str:
     t = one.tracks
     return (
         f"{one.name}: SEG {one.seg.seg:.4f}  DET {t.det:.4f}  TRA {t.tra:.4f}  "
@@ -181,13 +182,13 @@ def _line(one: Scored) -> str:
     )
 
 
-def _shown(one: Scored) -> MovieRow:
+def _shown(one: ScoredMovie) -> MovieRow:
     t = one.tracks
     links = (t.edges_missed, t.edges_extra, t.edges_wrong)
     return MovieRow(one.name, one.seg.seg, t.det, t.tra, (t.splits, t.missed, t.extra), links, t.n_vertices, t.n_edges)
 
 
-def _by_frame(one: Scored) -> dict[str, list[int]]:
+def _by_frame(one: ScoredMovie) -> dict[str, list[int]]:
     """Errors of each frame by kind, for the figure."""
     frames = one.tracks.frames
     return {
@@ -198,7 +199,7 @@ def _by_frame(one: Scored) -> dict[str, list[int]]:
     }
 
 
-def _frame_table(found: Sequence[Scored]) -> pd.DataFrame:
+def _frame_table(found: Sequence[ScoredMovie]) -> pd.DataFrame:
     """One row per frame: the edits that TRA prices, and their cost."""
     names = ("splits", "missed", "extra", *_LINKS)
     rows = [
@@ -211,7 +212,7 @@ def _frame_table(found: Sequence[Scored]) -> pd.DataFrame:
     return table if table["method"].nunique() > 1 else table.drop(columns="method")
 
 
-def _worst_frames(found: Sequence[Scored], images: Path, *, most: int, hooks: Hooks) -> tuple[Tile, ...]:
+def _worst_frames(found: Sequence[ScoredMovie], images: Path, *, most: int, hooks: Hooks) -> tuple[Tile, ...]:
     """The frames that cost most, with the objects that an error concerns."""
     ranked = sorted(
         ((f.cost, one, f) for one in found for f in one.tracks.frames if f.cost > 0), key=lambda item: -item[0]
@@ -280,7 +281,7 @@ def _movies(folder: Path, marker: str) -> dict[str, Path]:
     return {re.sub(r"_(RES|GT|ST)$", "", path.name): path for path in found}
 
 
-def score_movie(method: str, movie: Movie, *, hooks: Hooks) -> Scored:
+def score_movie(method: str, movie: Movie, *, hooks: Hooks) -> ScoredMovie:
     """The scores of one movie, frame by frame in memory; errors as `evaluate_tracks`."""
     masks, tracks = _numbered(movie.prediction, _MASK), _numbered(movie.reference / "TRA", _TRACK)
     alone = sorted(str(frame) for frame in set(masks) ^ set(tracks))
@@ -295,7 +296,7 @@ def score_movie(method: str, movie: Movie, *, hooks: Hooks) -> Scored:
         prediction_lineage=_lineage(movie.prediction / "res_track.txt"),
     )
     seg = segmentation_accuracy(_segmented(movie, masks, hooks=hooks))
-    return Scored(method, movie, seg, found)
+    return ScoredMovie(method, movie, seg, found)
 
 
 def _numbered(folder: Path, pattern: str) -> dict[int, Path]:
@@ -311,7 +312,7 @@ def _lineage(path: Path) -> NDArray[np.int64]:
     return np.array(rows, dtype=np.int64).reshape(-1, 4)
 
 
-def _frames(movie: Movie, tracks: Mapping[int, Path], *, masks: Mapping[int, Path], hooks: Hooks) -> Iterator[Pair]:
+def _frames(movie: Movie, tracks: Mapping[int, Path], *, masks: Mapping[int, Path], hooks: Hooks) -> Iterator[MaskPair]:
     """Frame after frame, one pair in memory."""
     for number, frame in enumerate(sorted(tracks)):
         if hooks.should_stop():
@@ -320,7 +321,7 @@ def _frames(movie: Movie, tracks: Mapping[int, Path], *, masks: Mapping[int, Pat
         hooks.on_progress(f"tracks of {movie.name}, frame {frame}", (number + 1) / len(tracks))
 
 
-def _segmented(movie: Movie, masks: Mapping[int, Path], *, hooks: Hooks) -> Iterator[Pair]:
+def _segmented(movie: Movie, masks: Mapping[int, Path], *, hooks: Hooks) -> Iterator[MaskPair]:
     """The frames (or single slices of volumes) that were segmented in full; none where there is no folder SEG."""
     folder = movie.reference / "SEG"
     files = sorted(folder.glob("man_seg*.tif*")) if folder.is_dir() else []

@@ -21,6 +21,7 @@ from septum.geometry.resample import resample_labels
 from septum.metrics import JointTable, joint_table
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, Source, load_labels
 from septum.workflows.data.classes import LabelSummary, picture_message, summarise_labels
+from septum.workflows.data.declared import Declared, declare, declared_labels
 from septum.workflows.data.folders import LABEL_FOLDERS
 from septum.workflows.data.grey import is_picture
 from septum.workflows.data.load import load_dataset
@@ -75,12 +76,22 @@ class Opened:
 
 
 def reference_cases(path: Path, axes: str | None) -> Dataset:
-    """The references as a data set: a plain folder of masks, one mask, or any layout with images."""
+    """The references as a data set: a plain folder of masks, one mask, or any layout with images.
+
+    What a `dataset.json` in the folder of the masks declares holds, or one beside a folder `labelsTr` and the like.
+    """
     if not path.exists():
         raise DatasetError(f"references must be an existing folder or file, got {path}; check the path")
     if is_plain(path) and not _has_images_beside(path):
-        return Dataset(path, "masks", tuple(mask_cases(path, axes)))
+        return declare(Dataset(path, "masks", tuple(mask_cases(path, axes))), _declared_near(path))
     return load_dataset(path, axes=axes)
+
+
+def _declared_near(path: Path) -> Declared:
+    folder = path if path.is_dir() else path.parent
+    if (folder / "dataset.json").is_file() or folder.name.lower() not in {name.lower() for name in LABEL_FOLDERS}:
+        return declared_labels(folder)
+    return declared_labels(folder.resolve().parent)
 
 
 Pairing = tuple[list[Pair], tuple[str, ...], tuple[str, ...], list[str]]
@@ -207,7 +218,7 @@ def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | Apa
     )
 
 
-def measure(
+def count_pairs(
     pairs: Sequence[Pair],
     *,
     background: int,

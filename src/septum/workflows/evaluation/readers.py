@@ -26,8 +26,8 @@ from septum.report.pages.sections import Drawing, Section, Table
 from septum.workflows.evaluation.analysis import Analysis, Scored, per_case
 from septum.workflows.evaluation.coding import Coding
 from septum.workflows.evaluation.consensus import KINDS, Together, read_together
-from septum.workflows.evaluation.methods import Method
-from septum.workflows.evaluation.pairs import Pair, measure
+from septum.workflows.evaluation.methods import MaskSet
+from septum.workflows.evaluation.pairs import Pair, count_pairs
 from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.runs.failures import Failed
 from septum.workflows.runs.hooks import Hooks
@@ -44,9 +44,9 @@ _KAPPA = (
 )
 
 
-def reader_ceiling(
+def compare_with_readers(
     scores: Sequence[Score],
-    methods: Sequence[Method],
+    methods: Sequence[MaskSet],
     *,
     codings: Mapping[str, Coding],
     settings: EvaluateSettings,
@@ -108,8 +108,8 @@ def _whose(name: str) -> str:
 
 
 def _between(
-    first: Method,
-    second: Method,
+    first: MaskSet,
+    second: MaskSet,
     *,
     codings: Mapping[str, Coding],
     settings: EvaluateSettings,
@@ -121,7 +121,7 @@ def _between(
     common = [pair for pair in first.pairs if pair.case.id in theirs]
     both = [Pair(replace(p.case, label=p.prediction), theirs[p.case.id].prediction) for p in common]
     one, two = codings[first.name], codings[second.name]
-    found = measure(
+    found = count_pairs(
         both,
         background=settings.background,
         resample=settings.resample,
@@ -135,7 +135,7 @@ def _between(
             hooks.on_note(f"{first.name} and {second.name} could not be compared in {pair.case.id}: {m.reason}")
             continue
         table = JointTable(one.prediction(m.table.reference), two.prediction(m.table.prediction), m.table.voxels)
-        scores += scores_from_table(pair.case.id, table, labels=one.labels, group=pair.case.group)
+        scores += scores_from_table(pair.case.id, table, labels=one.labels, group=pair.case.group, members=one.members)
     return scores
 
 
@@ -172,7 +172,7 @@ def _section(
 ) -> Section:
     models = {name: values[name] for name in scored.methods}
     readers = {name: values[name] for name in independent} or {name: values[name] for name in scored.readers}
-    draw: Callable[[str], bytes] = partial(_ceiling, models, readers, agreed)
+    draw: Callable[[str], bytes] = partial(_agreement_figure, models, readers, agreed)
     drawing = Drawing(
         "readers",
         "Methods and readers against the reference",
@@ -207,8 +207,8 @@ def _section(
     return Section("Readers", text, (drawing,), tables)
 
 
-def _ceiling(models: Mapping[str, Any], readers: Mapping[str, Any], agreed: Any, image_format: str) -> bytes:
-    return agreement.ceiling_plot(models, readers, between=agreed, image_format=image_format)
+def _agreement_figure(models: Mapping[str, Any], readers: Mapping[str, Any], agreed: Any, image_format: str) -> bytes:
+    return agreement.reader_agreement_plot(models, readers, between=agreed, image_format=image_format)
 
 
 def _shown(name: str, other: str, *, values: Any, scored: Scored, kappa: Any = None) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from septum.errors import ConfigError
 from septum.workflows.data.case_table import CaseTable
 from septum.workflows.data.cases import UNANNOTATED
 from septum.workflows.evaluation.coding import Coding
-from septum.workflows.evaluation.methods import Method
+from septum.workflows.evaluation.methods import MaskSet
 from septum.workflows.evaluation.pairs import Measured, Pair, name_of, read_pair
 from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.runs.failures import Failed, attempt, parted
@@ -90,7 +90,7 @@ def label_weights(weights: Mapping[str, float], labels: Mapping[int, str]) -> di
 
 
 def score_method(
-    method: Method,
+    method: MaskSet,
     measured: Sequence[Measured],
     *,
     scoring: Mapping[str, Scoring],
@@ -98,7 +98,7 @@ def score_method(
     hooks: Hooks,
     table: CaseTable | None,
     pool: CasePool,
-) -> tuple[Method, list[Score]]:
+) -> tuple[MaskSet, list[Score]]:
     """Scores of all cases of a method: from the counts, and from the arrays where a family needs them; with the method
     without the cases that could not be scored."""
     wanted = scoring[method.name]
@@ -120,7 +120,11 @@ def score_method(
     for one, values in done:
         group = groups.get(one.case.id, one.case.group)
         counts = scores_from_table(
-            one.case.id, wanted.coding.apply(one.table), labels=wanted.coding.labels, group=group
+            one.case.id,
+            wanted.coding.apply(one.table),
+            labels=wanted.coding.labels,
+            group=group,
+            members=wanted.coding.members,
         )
         size = one.grid.voxel_volume if one.grid.unit == "mm" else float("nan")
         by_label = {score.label: score.counts for score in counts}
@@ -139,17 +143,18 @@ def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]
     ignored = ignored_samples(reference.array, coding.ignore)
     truth = coding.reference(without_ignored(reference.array, ignored, background=coding.background))
     guess = coding.prediction(without_ignored(prediction.array, ignored, background=coding.background))
-    found = label_values(
-        truth,
-        guess,
-        labels=labels,
+    measured = partial(
+        label_values,
         families=scoring.families,
         spacing=reference.grid.spacing,
         tolerance_mm=scoring.tolerance_mm,
         policy=scoring.policy,
     )
+    found = {} if coding.members else measured(truth, guess, labels=labels)
     for label in labels:
-        inside = (truth == label, guess == label)
+        inside = (coding.mask(truth, label), coding.mask(guess, label))
+        if coding.members:  # regions overlap: each is measured by itself
+            found[label] = measured(inside[0].astype(np.uint8), inside[1].astype(np.uint8), labels=[1])[1]
         if "instances" in scoring.families:
             sides = [
                 np.where(own, raw.astype(np.int64) + int(coding.background != 0), 0) if many else components(own)

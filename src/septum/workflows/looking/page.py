@@ -7,12 +7,10 @@ names a case, as the mask's file does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +22,7 @@ from septum.report.figures.views import thumbnail, views
 from septum.report.pages.masks import ShownEstimate, ShownLabel, ShownMask, ShownView, render_masks
 from septum.workflows.data.cases import Case
 from septum.workflows.data.folders import PAGE_FOLDER
-from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.files import recorded, write_json, write_text
 from septum.workflows.runs.settings import structure
 
 PAGE, CASES, SHEET = "index.html", "cases.json", "contact-sheet.png"
@@ -38,7 +36,7 @@ MOST_LABELS = 12
 """Labels that are listed one by one; of more, which are objects, a summary is."""
 
 
-FORMAT = 1
+PAGE_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ class MaskPage:
 
         folder = self.output / PAGE_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / CASES, {"format": FORMAT, "cases": [asdict(one) for one in self._drawn.values()]})
+        write_json(folder / CASES, {"format": PAGE_FORMAT, "cases": [asdict(one) for one in self._drawn.values()]})
         masks = _arranged(self._drawn, rows, failures=failures)
         pictures = [mask for mask in masks if mask.thumbnail]
         sheet = [
@@ -214,11 +212,10 @@ def _amount(size: float, unit: str) -> str:
 def _read(path: Path) -> list[_Drawn]:
     """What earlier runs drew; nothing where the file is missing, damaged or of another format."""
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            return []
-        return [structure(one, _Drawn, what=path.name) for one in content["cases"]]
-    except (OSError, ValueError, KeyError, TypeError, ConfigError):
+        content = recorded(path)
+        known = content.get("format") == PAGE_FORMAT
+        return [structure(one, _Drawn, what=path.name) for one in content["cases"]] if known else []
+    except (KeyError, TypeError, ConfigError):
         return []
 
 

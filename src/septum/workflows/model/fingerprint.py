@@ -211,7 +211,7 @@ def _directed(copies: Sequence[NDArray[np.float64]]) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _thickness(target: NDArray[Any], classes: ClassMap, *, spacing: tuple[float, ...]) -> float:
+def _thickness(target: NDArray[Any], classes: ClassMap, *, spacing: Sequence[float]) -> float:
     """Twice the largest distance to the border over all classes, in samples of the finest axis."""
     sampling = np.array(spacing) / min(spacing)
     widest = 0.0

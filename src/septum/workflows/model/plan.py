@@ -31,7 +31,7 @@ from septum.workflows.model.machine import Machine, seconds_per_step
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.runs.settings import converter, structure, unstructure
 
-FORMAT_VERSION = 1
+PLAN_FORMAT = 1
 
 
 WIDTHS = (64, 48, 32, 24, 16)
@@ -195,7 +195,7 @@ class Plan:
     precision: str
     seed: int
     fingerprint: Fingerprint
-    format_version: int = FORMAT_VERSION
+    format_version: int = PLAN_FORMAT
     prompts: PromptConfig | None = None
     instances: Decoding | None = None
     chosen: str = ""
@@ -587,9 +587,9 @@ def parse_plan(text: str, *, what: str) -> Plan:
     if not isinstance(data, dict):
         raise ConfigError(f"{what} must hold a plan (a JSON object), got a {type(data).__name__}")
     version = data.get("format_version", 0)
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    if not isinstance(version, int) or version > PLAN_FORMAT:
         raise CheckpointError(
-            f"{what} has format version {version}, this Septum reads up to {FORMAT_VERSION}; upgrade Septum"
+            f"{what} has format version {version}, this Septum reads up to {PLAN_FORMAT}; upgrade Septum"
         )
     plan = structure(data, Plan, what=what)
     _check_outputs(plan, what)

@@ -21,7 +21,7 @@ from septum.geometry import Image
 from septum.geometry.placement import Placement
 from septum.instances.targets import object_radii
 from septum.net.learning.objective import get_objective
-from septum.net.learning.sampling import Objects, Sample
+from septum.net.learning.sampling import Sample, SampleObjects
 from septum.workflows.data.cases import Case, load_image, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.folds import block_slices
@@ -166,12 +166,12 @@ def object_ids(classes: NDArray[Any], labels: NDArray[Any], *, class_map: ClassM
     return ids
 
 
-def _objects(classes: NDArray[Any], labels: NDArray[Any], *, spacing: tuple[float, ...], plan: Plan) -> Objects:
+def _objects(classes: NDArray[Any], labels: NDArray[Any], *, spacing: tuple[float, ...], plan: Plan) -> SampleObjects:
     ids = object_ids(classes, labels, class_map=plan.classes)
     table = np.zeros(max(0, int(ids.max(initial=0))) + 2, dtype=np.int64)
     table[ids.ravel()] = classes.ravel()
     table[-1] = plan.classes.ignore_class
-    return Objects(ids, table, object_radii(ids, spacing=spacing))
+    return SampleObjects(ids, table, object_radii(ids, spacing=spacing))
 
 
 def block_mask(case: Case, plan: Plan, *, block: tuple[int, int, int]) -> NDArray[np.bool_]:
@@ -225,13 +225,13 @@ def _to_file(sample: Sample, folder: Path) -> Sample:
     return replace(sample, image=mapped[0], labels=mapped[1])
 
 
-def _in_plane(objects: Objects, index: int, *, spacing: tuple[float, ...]) -> Objects:
+def _in_plane(objects: SampleObjects, index: int, *, spacing: tuple[float, ...]) -> SampleObjects:
     """The objects of a slice, with their radii there."""
     ids = objects.ids[index]
     radii = np.zeros_like(objects.radii)
     found = object_radii(ids, spacing=spacing)
     radii[: len(found)] = found
-    return Objects(ids, objects.classes, radii)
+    return SampleObjects(ids, objects.classes, radii)
 
 
 def as_planes(sample: Sample, ignore: int) -> tuple[Sample, ...]:

@@ -22,7 +22,7 @@ from septum.metrics.unpaired import UnpairedComparison, compare_groups, correcte
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.masks import mask_cases
 from septum.workflows.objects.conditions import Conditions, find_conditions
-from septum.workflows.objects.measure_page import picture_of, publish_page
+from septum.workflows.objects.measure_page import Tables, picture_of, publish_page
 from septum.workflows.objects.split import images_of, read_mask
 from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.hooks import Hooks
@@ -112,10 +112,8 @@ def measure(
     notes = _notes(objects, by_image, conditions=conditions, found=found)
     for note in notes:
         hooks.on_note(note)
-    publish_page(
-        output, objects, images=by_image, units=units, comparisons=comparisons, measures=measures, notes=notes,
-        tiles=found.pictures, unit=conditions.unit,
-    )  # fmt: skip
+    tables = Tables(objects, by_image, units, comparisons)
+    publish_page(output, tables, measures=measures, notes=notes, tiles=found.pictures, unit=conditions.unit)
     write_settings(output / SETTINGS, settings)
     return MeasureResult(tuple(output / name for name in FILES), tuple(found.failures.rows), objects, by_image)
 

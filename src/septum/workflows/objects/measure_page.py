@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,24 +22,34 @@ from septum.report.figures.overlay import Panel
 from septum.report.pages.objects import PageContent, objects_section, render_page, units_section
 from septum.report.pages.sections import Section, Tile
 from septum.workflows.runs.files import publish
+from septum.workflows.runs.tables import frame_csv
 
 _TILE_PX = 360
 _COMPARISON = ("measure", *UnpairedComparison.__dataclass_fields__)
 
 
+@dataclass(frozen=True)
+class Tables:
+    """What was measured: one row per object, per image, per unit of the comparison (a specimen), and the comparisons
+    of the conditions, each with the title of its measure."""
+
+    objects: pd.DataFrame
+    images: pd.DataFrame
+    units: pd.DataFrame
+    comparisons: Sequence[tuple[str, UnpairedComparison]]
+
+
 def publish_page(
     folder: Path,
-    objects: pd.DataFrame,
+    tables: Tables,
     *,
-    images: pd.DataFrame,
-    units: pd.DataFrame,
-    comparisons: Sequence[tuple[str, UnpairedComparison]],
     measures: Mapping[str, str],
     notes: Sequence[str],
     tiles: Sequence[Tile],
     unit: str,
 ) -> None:
     """Write `objects.csv`, `images.csv`, `comparison.csv`, `index.html` and the figures."""
+    objects, images, units, comparisons = tables.objects, tables.images, tables.units, tables.comparisons
     shown = {name: title for name, title in measures.items() if name != "objects"}
     per_object = {name.removeprefix("median_"): title.removeprefix("median ") for name, title in shown.items()}
     drawn = {name: title for name, title in per_object.items() if name in objects and objects[name].notna().any()}
@@ -60,9 +70,9 @@ def publish_page(
         ("objects.csv", "images.csv", "comparison.csv"),
     )
     files: dict[str, str | bytes] = {
-        "objects.csv": objects.to_csv(index=False),
-        "images.csv": images.to_csv(index=False),
-        "comparison.csv": compared.to_csv(index=False),
+        "objects.csv": frame_csv(objects),
+        "images.csv": frame_csv(images),
+        "comparison.csv": frame_csv(compared),
         "index.html": render_page(content),
     }
     drawings = [drawing for section in sections for drawing in section.drawings]

@@ -28,6 +28,7 @@ from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.tables import frame_csv
 from septum.workflows.runs.words import some
 
 TABLE, RECORD, SETTINGS = "objects.csv", "septum-instances.json", "septum-instances.toml"
@@ -94,7 +95,7 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
 
     result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
     with_table = pd.DataFrame(counts, columns=["mask", "class", "name", "objects"])
-    write_text(output / TABLE, with_table.to_csv(index=False))
+    write_text(output / TABLE, frame_csv(with_table))
     write_settings(output / SETTINGS, settings)
     _record(output, jobs, result=result)
     return replace(result, written=tuple(targets[path] for path in result.written))

@@ -26,7 +26,7 @@ from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.folds import Fold, block_slices
 from septum.workflows.pipelines.candidates import Candidate
-from septum.workflows.pipelines.pipeline import advance, as_labels
+from septum.workflows.pipelines.pipeline import advance, compact_labels
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 
@@ -128,7 +128,7 @@ def _run_case(
         if should_stop():
             raise Cancelled
         failure = _follow(candidate, path, image=image.array, given=given)
-        prediction = np.zeros(reference.shape, np.uint8) if failure else as_labels(path[-1].labels)
+        prediction = np.zeros(reference.shape, np.uint8) if failure else compact_labels(path[-1].labels)
         seconds = sum(done.seconds for done in path)
         for unit in units:
             found[unit].append(
@@ -177,17 +177,23 @@ def _count(reference: NDArray[Any], prediction: NDArray[Any], *, block: Block | 
     return table
 
 
-def dice_of(table: Table, mapping: Sequence[int] | None) -> NDArray[np.float64]:
+def dice_of(
+    table: Table, mapping: Sequence[int] | None, *, regions: Sequence[Sequence[int]] = ()
+) -> NDArray[np.float64]:
     """Dice of each class but the background when label `i` means class `mapping[i]` (None: class `i`); nan where both
-    masks are empty. A label beyond the mapping is background."""
+    masks are empty. A label beyond the mapping is background. With `regions` (the classes of each) the Dice of these
+    instead."""
     n_classes = table.shape[1]
     lookup = range(n_classes) if mapping is None else mapping
     mapped = np.zeros((n_classes, n_classes), np.int64)
     for label, row in enumerate(table):
         mapped[lookup[label] if label < len(lookup) else 0] += row
-    both = mapped.sum(axis=0) + mapped.sum(axis=1)
+    own = np.zeros((len(regions) or n_classes - 1, n_classes), np.int64)
+    for place, members in enumerate(regions or [[k] for k in range(1, n_classes)]):
+        own[place, list(members)] = 1
+    both = own @ (mapped.sum(axis=0) + mapped.sum(axis=1))
     with np.errstate(invalid="ignore"):
-        return np.asarray((2 * np.diag(mapped) / both)[1:])
+        return np.asarray(2 * np.einsum("ri,ij,rj->r", own, mapped, own) / both)
 
 
 def mean_of(tables: Sequence[Table], mapping: Sequence[int] | None) -> float:

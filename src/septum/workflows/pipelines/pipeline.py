@@ -35,7 +35,7 @@ from septum.classical.methods import find
 from septum.errors import ConfigError, GeometryError
 from septum.options import Method, nearest
 
-FORMAT = 1
+PIPELINE_FORMAT = 1
 
 
 _KEYS = ("format", "about", "seeds", "step")
@@ -119,7 +119,7 @@ class Pipeline:
 
     def to_toml(self) -> str:
         """The file that gives this pipeline again."""
-        content: dict[str, Any] = {"format": FORMAT}
+        content: dict[str, Any] = {"format": PIPELINE_FORMAT}
         if self.about:
             content["about"] = self.about
         if self.seeds:
@@ -202,8 +202,8 @@ def parse_pipeline(text: str, *, what: str = "the pipeline") -> Pipeline:
     for key in content:
         if key not in _KEYS:
             raise ConfigError(f"{what}: unknown key {key!r}; {nearest(key, _KEYS)}")
-    if content.get("format", FORMAT) != FORMAT:
-        raise ConfigError(f"{what}: format must be {FORMAT}, got {content['format']!r}; update Septum")
+    if content.get("format", PIPELINE_FORMAT) != PIPELINE_FORMAT:
+        raise ConfigError(f"{what}: format must be {PIPELINE_FORMAT}, got {content['format']!r}; update Septum")
     steps, seeds = content.get("step", []), content.get("seeds", [])
     if not isinstance(steps, list) or not steps or not all(isinstance(step, dict) for step in steps):
         raise ConfigError(f"{what} must hold one [[step]] or more, got {steps!r}; each names its method with do")
@@ -270,7 +270,7 @@ def run_pipeline(
         if step.name is not None:
             image_now, labels = now
             kept[step.name] = image_now if step.method.stage == "image" or labels is None else labels
-    return as_labels(now[1])
+    return compact_labels(now[1])
 
 
 def advance(
@@ -316,7 +316,7 @@ def _call(step: Step, array: Any, *, given: Mapping[str, Any]) -> NDArray[Any]:
     return result
 
 
-def as_labels(labels: NDArray[Any] | None) -> NDArray[Any]:
+def compact_labels(labels: NDArray[Any] | None) -> NDArray[Any]:
     """Labels in the smallest unsigned type that holds them."""
     if labels is None:
         raise ConfigError("a pipeline must segment, got none of its steps; add a method such as otsu")

@@ -21,7 +21,7 @@ from septum.geometry.rectify import rectify_image, rectify_labels
 from septum.interactive.pixels.classifier import Example, PixelClassifier, train_classifier
 from septum.interactive.pixels.features import SCALES, FeatureSettings
 from septum.interactive.pixels.file import SUFFIX, header_of, load_classifier, save_classifier
-from septum.interactive.pixels.forest import DEPTH, TREES
+from septum.interactive.pixels.forest import DEPTH, TREES, ForestSettings
 from septum.interactive.pixels.uncertainty import most_uncertain, uncertainty
 from septum.interactive.tool import stop_if
 from septum.workflows.data.cases import Case, Source, load_image
@@ -29,7 +29,7 @@ from septum.workflows.data.digests import digest
 from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.marks import find_beside, markers_of, seeds_from
 from septum.workflows.looking.page import adder, mask_page, write_page
-from septum.workflows.pipelines.pipeline import Step, advance, as_labels, parse_spec
+from septum.workflows.pipelines.pipeline import Step, advance, compact_labels, parse_spec
 from septum.workflows.pipelines.segment import RECORD, SETTINGS
 from septum.workflows.runs.failures import Failures, listed
 from septum.workflows.runs.files import write_json
@@ -131,10 +131,7 @@ def train_pixels(
     classifier = train_classifier(
         _examples(cases, scribbles, background=settings.background, hooks=hooks, failures=failures),
         settings=features,
-        keep=settings.keep,
-        trees=settings.trees,
-        depth=settings.depth,
-        seed=settings.seed,
+        forest=ForestSettings(settings.trees, settings.depth, settings.seed, settings.keep),
         cancelled=hooks.should_stop,
     )
     if settings.background is not None and 0 not in classifier.labels:
@@ -243,7 +240,7 @@ def apply_classifier(
         )
         for step in steps:
             given = {"spacing": image.grid.spacing, "names": image.channels, "seeds": None, "markers": None}
-            labels = as_labels(advance(step, image.array, labels=labels, given=given)[1])
+            labels = compact_labels(advance(step, image.array, labels=labels, given=given)[1])
         mask = LabelMap(labels, image.grid)
         io.write_labels(job.output, rectify_labels(mask) if settings.rectify else mask)
         adder(page)(job.case, image, mask)

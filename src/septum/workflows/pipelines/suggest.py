@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,9 @@ from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import check_workers
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.tables import frame_csv
 from septum.workflows.runs.words import some
-from septum.workflows.scores.report_folder import refuse_results, write_report
+from septum.workflows.scores.report_folder import About, Extras, refuse_results, write_report
 from septum.workflows.scores.scores import Score, score_case
 
 BEST = "best of all"
@@ -280,7 +282,8 @@ def _row(
     classes: ClassMap,
 ) -> Row:
     measured = [(choice, results[key_of(choice.candidate)][i]) for choice, i in chosen]
-    dice = tuple(_nan_mean(dice_of(m.table, choice.mapping)) for choice, m in measured)
+    regions = classes.region_classes
+    dice = tuple(_nan_mean(dice_of(m.table, choice.mapping, regions=regions)) for choice, m in measured)
     groups = [units[i].case.group or (units[i].case.id, units[i].block) for _, i in chosen]
     every = results[key_of(overall.candidate)]
     return Row(
@@ -359,15 +362,13 @@ def _write(
     report = write_report(
         output,
         scores,
-        title=f"Classical methods: {data.root.resolve().name}",
+        about=About(f"Classical methods: {data.root.resolve().name}", remarks, provenance=provenance),
         examples=examples,
-        provenance=provenance,
-        notes=remarks,
-        methods=table,
+        extras=Extras(methods=table),
     )
     about = f"chosen by septum segment --suggest on {len(cases)} annotated image(s)"
     write_text(output / PIPELINE, Pipeline(best.pipeline.steps, about=about).to_toml())
-    write_text(output / "methods.csv", table.to_csv(index=False))
+    write_text(output / "methods.csv", frame_csv(table))
     rows = [
         {
             **plain,
@@ -387,7 +388,7 @@ def _by_image(row: Row, units: Sequence[Unit]) -> dict[str, float | None]:
 
 def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], list[Example]]:
     """Scores and pictures of the held-out units, each segmented by the pipeline that was chosen without it."""
-    labels = dict(list(zip(classes.values, classes.names, strict=True))[1:])
+    score = partial(score_case, labels=classes.scored, members=classes.members, ignore=(UNANNOTATED,))
     scores: list[Score] = []
     examples: list[Example] = []
     names = dict(enumerate(classes.names))
@@ -407,7 +408,7 @@ def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], 
             block = block_slices(unit.block, truth.shape)
             outside[block] = truth[block]
             truth, name = outside, f"{case.id} {unit.block[1]}-{unit.block[2]}"
-        scores += score_case(name, truth, prediction=guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
+        scores += score(name, truth, prediction=guess, group=case.group)
         shown, drawn = _drawn(truth, classes), _drawn(guess, classes)
         if unit.block is not None:  # what is not scored is not drawn
             drawn[truth == UNANNOTATED] = 0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from septum.geometry import Grid, Image
 from septum.geometry.placement import Placement
 from septum.interactive.tool import Box, Stroke
+from septum.net.inference.predict import Listener
 from septum.net.prompts import BoxPrompt, Mark, Prompts
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.prepare import to_network
@@ -88,7 +89,8 @@ class PromptedModel:
             np.clip(along[_own(region, placement, axis=axis)] - low[axis], 0, high[axis] - low[axis] - 1)
             for axis, along in enumerate(placement.coordinates())
         ]
-        found = predict_prepared(self._engine, part, plan=self.plan, coordinates=wanted, should_stop=cancelled)
+        listener = Listener() if cancelled is None else Listener(should_stop=cancelled)
+        found = predict_prepared(self._engine, part, plan=self.plan, coordinates=wanted, listener=listener)
         return classes.to_values(inner.undo(found))
 
     def _laid_out(

@@ -6,7 +6,8 @@ region; only the places at which the output is wanted differ, so there is one lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from septum.net.engines.evidence import Evidence
 from septum.net.engines.protocol import Engine
 from septum.net.inference.decide import Sink
-from septum.net.inference.predict import MEMORY_MB, TileSettings, predict_classes
+from septum.net.inference.predict import MEMORY_MB, Listener, TileSettings, predict_classes
 from septum.net.inference.tiles import ChannelArray
 from septum.workflows.model.plan import Plan, prediction_tile
 from septum.workflows.prediction.prompts import plane_of
@@ -42,7 +43,7 @@ def predict_prepared(
         coordinates: fractional indices along each axis at which the output is wanted; None: every voxel. A 2-D network
             takes the nearest slices of a volume.
         overlap, memory_mb: of the tiles; None as the plan has it, and `MEMORY_MB`.
-        told: `on_progress`, `should_stop`, `probabilities` and `evidence` of `predict_classes`.
+        told: `listener`, `probabilities` and `evidence` of `predict_classes`.
 
     Raises:
         Cancelled: `should_stop` said so.
@@ -64,12 +65,12 @@ def _through_slices(
     *,
     tiles: TileSettings,
     coordinates: Coordinates | None,
-    on_progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    listener: Listener | None = None,
     probabilities: Sink | None = None,
     evidence: Evidence | None = None,
 ) -> NDArray[Any]:
     """A 2-D network on the slices of a volume `(C, Z, Y, X)`, one after the other."""
+    listener = listener or Listener()
     depth = range(array.shape[1]) if coordinates is None else np.rint(coordinates[0]).astype(int).tolist()
     within = None if coordinates is None else tuple(coordinates[1:])
     planes: list[NDArray[Any]] = []
@@ -80,14 +81,17 @@ def _through_slices(
                 plane_of(array, index),
                 settings=tiles,
                 coordinates=within,
-                should_stop=should_stop,
+                listener=replace(listener, on_progress=_quiet),
                 probabilities=_at_slice(probabilities, number),
                 evidence=evidence,
             )
         )
-        if on_progress is not None:
-            on_progress((number + 1) / len(depth))
+        listener.on_progress((number + 1) / len(depth))
     return np.stack(planes)
+
+
+def _quiet(fraction: float) -> None:
+    """The progress within one slice is nobody's business."""
 
 
 def _at_slice(sink: Sink | None, number: int) -> Sink | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io as memory
 import json
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from septum.geometry.rectify import rectify_labels
 from septum.instances.decode import Decoding, ObjectMaps, Objects, decode
 from septum.instances.outlines import outlines
 from septum.io.safe import replacing
+from septum.net.inference.predict import Listener
 from septum.net.prompts import Prompts
 from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import to_network
@@ -37,6 +37,7 @@ from septum.workflows.prediction.prompts import with_prompts
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.looks import Look
 from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.tables import frame_csv
 
 NOTICE = "Research software, not a medical device."
 
@@ -77,17 +78,17 @@ def segment_objects(
     model: Segmenter,
     *,
     look: Look | None = None,
-    on_progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    listener: Listener | None = None,
 ) -> SegmentedObjects:
     """The single objects of an image, by a model that learnt them (`plan.instances`).
 
     Raises:
-        Cancelled: `should_stop` said so.
+        Cancelled: the listener said so.
     """
-    maps, classes, placement = object_maps(image, model, look=look, on_progress=on_progress, should_stop=should_stop)
+    maps, classes, placement = object_maps(image, model, look=look, listener=listener)
     plan = model.plan
     spacing = [image.grid.spacing[axis] for axis in placement.axes]
+    should_stop = None if listener is None else listener.should_stop
     found = decode(maps, plan.instances or Decoding(), spacing=spacing, should_stop=should_stop)
     kinds = _class_of(found, classes, plan=plan)
     semantic = np.concatenate([[0], kinds])[found.labels].astype(classes.dtype)
@@ -106,8 +107,7 @@ def object_maps(
     model: Segmenter,
     *,
     look: Look | None = None,
-    on_progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    listener: Listener | None = None,
 ) -> tuple[ObjectMaps, NDArray[Any], Placement]:
     """What the network says of an image, at its own voxels in the network's orientation; classes; the way back."""
     plan, settings = model.plan, model.settings
@@ -126,8 +126,7 @@ def object_maps(
         coordinates=placement.coordinates(),
         overlap=settings.overlap,
         memory_mb=settings.memory_mb,
-        on_progress=on_progress,
-        should_stop=should_stop,
+        listener=listener,
         probabilities=sink,
         evidence=None if look is None else look.evidence,
     )
@@ -159,7 +158,7 @@ def write_objects(path: Path, found: SegmentedObjects, *, image: Image, settings
         path = path.with_suffix(".tif")
     io.write_labels(path, found.labels)
     (path.parent / "objects").mkdir(exist_ok=True)
-    write_text(path.parent / "objects" / f"{name}.csv", found.table.to_csv(index=False))
+    write_text(path.parent / "objects" / f"{name}.csv", frame_csv(found.table))
     if settings.semantic:
         (path.parent / "semantic").mkdir(exist_ok=True)
         io.write_labels(path.parent / "semantic" / path.name, found.semantic)

@@ -15,6 +15,7 @@ from septum.geometry import Image, LabelMap
 from septum.geometry.rectify import rectify_image, rectify_labels
 from septum.io.safe import reserved_array, scratch_folder
 from septum.net.inference.decide import Sink
+from septum.net.inference.predict import Listener
 from septum.net.prompts import Prompts
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.jobs import Job, JobsResult, work_through
@@ -51,8 +52,7 @@ def segment(
     prompts: ImagePrompts | None = None,
     look: Look | None = None,
     output: Path | None = None,
-    on_progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    listener: Listener | None = None,
 ) -> LabelMap:
     """The mask of an image, on the image's own grid, in the label values of the training data.
 
@@ -65,15 +65,15 @@ def segment(
         look: is told what can be seen of image and mask without knowing the truth.
         output: file of the mask, whose suffix says the format; the probabilities go beside it where the settings want
             them. None writes nothing.
-        on_progress, should_stop: are told the share that is done, and asked.
+        listener: hears of the progress, and is asked whether to stop.
 
     Raises:
-        Cancelled: `should_stop` said so; nothing is written.
+        Cancelled: the listener said so; nothing is written.
         DatasetError: an image of another kind than those of training.
     """
     plan, settings = model.plan, model.settings
     if plan.instances is not None:
-        found = segment_objects(image, model, look=look, on_progress=on_progress, should_stop=should_stop)
+        found = segment_objects(image, model, look=look, listener=listener)
         if output is not None:
             write_objects(output, found.rectified() if settings.rectify else found, image=image, settings=settings)
         return found.labels
@@ -84,7 +84,7 @@ def segment(
     with _probability_maps(image, plan, output=wanted, rectify=settings.rectify) as sink:
         classes = predict_prepared(
             model.engine, inputs, plan=plan, coordinates=placement.coordinates(), overlap=settings.overlap,
-            memory_mb=settings.memory_mb, on_progress=on_progress, should_stop=should_stop, probabilities=sink,
+            memory_mb=settings.memory_mb, listener=listener, probabilities=sink,
             evidence=None if look is None else look.evidence,
         )  # fmt: skip
         placed = placement.undo(classes)
@@ -131,8 +131,8 @@ def run_jobs(
             else None
         )
         labels = segment(
-            image, model, prompts=prompts, look=look, output=job.output, on_progress=tell,
-            should_stop=hooks.should_stop,
+            image, model, prompts=prompts, look=look, output=job.output,
+            listener=Listener(tell, hooks.should_stop),
         )  # fmt: skip
         told.look(job.case.id, look)
         told.mask(job.case, image, labels)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from septum.workflows.data.cases import Source
@@ -11,9 +10,8 @@ from septum.workflows.data.digests import digest
 from septum.workflows.data.jobs import Job, JobsResult
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction.engine import Segmenter
-from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.runs.files import write_json
-from septum.workflows.runs.provenance import describe_run
+from septum.workflows.runs.provenance import describe_run, without_folders
 from septum.workflows.runs.settings import unstructure, write_settings
 
 SETTINGS, RECORD = "septum-predict.toml", "septum-predict.json"
@@ -36,7 +34,7 @@ def record_prediction(
     write_json(
         output / RECORD,
         describe_run(
-            settings=unstructure(_without_folders(model.settings)),
+            settings=unstructure(without_folders(model.settings)),
             model=weights,
             labels=model.plan.classes.to_dict(),
             images=images,
@@ -45,8 +43,3 @@ def record_prediction(
             notice="Research software, not a medical device.",
         ),
     )
-
-
-def _without_folders(settings: PredictSettings) -> PredictSettings:
-    """The settings with the scribbles' name alone: a record does not say where files lie on a machine."""
-    return settings if settings.scribbles is None else replace(settings, scribbles=Path(settings.scribbles.name))

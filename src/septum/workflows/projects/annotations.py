@@ -7,7 +7,7 @@ file that nobody counts; and a number that two people want at once is given to o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,14 +73,13 @@ def save_annotation(
     project: Project,
     case_id: str,
     *,
-    labels: NDArray[Any],
-    grid: Grid,
+    labels: LabelMap,
     slices: Mapping[int, str],
     author: str,
     origin: str,
     note: str = "",
 ) -> Version:
-    """Save labels as the next version.
+    """Save labels as the next version, with the names that the project gives them.
 
     Raises:
         FormatError: the disk is full, or the file cannot be written; nothing is registered.
@@ -90,10 +89,10 @@ def save_annotation(
     folder = project.annotations / record.id
     folder.mkdir(parents=True, exist_ok=True)
     number = _next_number(project, record.id)
-    path = folder / f"v{number:04d}{_suffix(project.case(case_id), labels)}"
+    path = folder / f"v{number:04d}{_suffix(project.case(case_id), labels.array)}"
     names = {0: "background", **{label.value: label.name for label in project.facts.labels}}
-    io.write_labels(path, LabelMap(labels, grid, names))
-    if grid.ndim == 3:
+    io.write_labels(path, replace(labels, names=names))
+    if labels.grid.ndim == 3:
         write_slices(path, slices)
     relative = path.relative_to(project.folder).as_posix()
     version = Version(

@@ -69,10 +69,8 @@ def train_model(project: Project, name: str, *, settings: TrainSettings, told: T
         table,
         project.models / name,
         settings=chosen,
+        hooks=Hooks(told.on_progress, told.on_note, told.should_stop),
         on_status=told.on_status,
-        on_note=told.on_note,
-        should_stop=told.should_stop,
-        on_progress=told.on_progress,
     )
     minutes = settings.minutes or 0.0
     work = sum(one.seconds for one in project.store.cases()) / 60

@@ -6,8 +6,6 @@ person corrects the first while the others are computed.
 
 from __future__ import annotations
 
-import csv
-import io as text_io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from septum.workflows.projects.queue import place_of
 from septum.workflows.projects.store import CaseRecord, MissingError
 from septum.workflows.quality.worklist import urgency
 from septum.workflows.runs.files import write_text
+from septum.workflows.runs.tables import mappings_csv
 
 
 @dataclass(frozen=True)
@@ -130,11 +129,7 @@ def images_of(folder: Path, case_id: str, *, case: Case) -> str:
 
 def write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Write rows as CSV, whole or not at all."""
-    stream = text_io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, stream.getvalue())
+    write_text(path, mappings_csv(rows))
 
 
 def _predicted(project: Project, record: CaseRecord, *, model: str, estimates: Sequence[Any]) -> None:

@@ -33,7 +33,7 @@ from septum.workflows.runs.settings import structure
 
 FILE = "septum-project.toml"
 DATABASE = "project.sqlite"
-FORMAT = 1
+PROJECT_FORMAT = 1
 PALETTE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 """Colours that people with any colour vision tell apart (Okabe and Ito 2008), the first for label 1."""
 
@@ -69,7 +69,7 @@ class Facts:
     instances: bool = False
     labels: tuple[Label, ...] = ()
     database: str = ""
-    format: int = FORMAT
+    format: int = PROJECT_FORMAT
 
     def __post_init__(self) -> None:
         one_of(self.images, ("referenced", "copied"), name="images")
@@ -119,8 +119,9 @@ class Project:
             ConfigError: values that occur twice, or too many.
             FormatError: the file cannot be written.
         """
-        self.facts = replace(self.facts, labels=tuple(labels))
-        write_facts(self.folder, self.facts)
+        changed = replace(self.facts, labels=tuple(labels))
+        write_facts(self.folder, changed)
+        self.facts = changed
 
     def close(self) -> None:
         """Give the database back."""
@@ -151,8 +152,8 @@ def read_facts(folder: Path) -> Facts:
         content: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{folder} must be a project with {FILE}, got none that can be read: {error}") from error
-    if content.get("format", FORMAT) != FORMAT:
-        raise ConfigError(f"{path}: format must be {FORMAT}, got {content['format']!r}; update Septum")
+    if content.get("format", PROJECT_FORMAT) != PROJECT_FORMAT:
+        raise ConfigError(f"{path}: format must be {PROJECT_FORMAT}, got {content['format']!r}; update Septum")
     return structure(content, Facts, what=str(path))
 
 

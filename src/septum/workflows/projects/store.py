@@ -88,6 +88,10 @@ class MissingError(DatasetError):
     """Something was asked for that the project does not have."""
 
 
+class BusyError(FormatError):
+    """The database cannot be used just now (another program holds it, the disk is full): trying again may help."""
+
+
 class ProjectStore:
     """The database of a project; make one with `open_store`. Each method is a transaction of its own."""
 
@@ -282,7 +286,8 @@ def _begin(connection: Connection) -> None:
 
 def _explained(error: SQLAlchemyError) -> FormatError:
     reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-    return FormatError(f"the project's database cannot be used ({reason}); check the file and free space")
+    kind = BusyError if isinstance(error, sql.exc.OperationalError) else FormatError
+    return kind(f"the project's database cannot be used ({reason}); check the file and free space")
 
 
 def _row(record: Any) -> dict[str, Any]:

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
-Floats = NDArray[np.float64]
-
+from septum.geometry.arrays import Float64Array
 
 COVERAGE = 0.9
 """Share of cases whose Dice the interval is meant to hold."""
@@ -76,7 +75,7 @@ def calibrate(
     agreement: ArrayLike | None = None,
     groups: Sequence[object] | None = None,
     weights: ArrayLike | None = None,
-) -> tuple[Calibration, Floats]:
+) -> tuple[Calibration, Float64Array]:
     """The calibration that held-out cases show, and what it says of each of them when fitted on the others.
 
     Args:
@@ -115,7 +114,7 @@ def calibrate(
     return found, held_out
 
 
-def _quantile(misses: Floats, weights: Floats, *, share: float) -> float:
+def _quantile(misses: Float64Array, weights: Float64Array, *, share: float) -> float:
     """The miss that a share of the cases and one more do not exceed, by weight; the largest where there are too few."""
     order = np.argsort(misses)
     reached = np.cumsum(weights[order])
@@ -123,7 +122,9 @@ def _quantile(misses: Floats, weights: Floats, *, share: float) -> float:
     return float(misses[order][min(place, len(order) - 1)])
 
 
-def _held_out(x: Floats, z: Floats, *, d: Floats, w: Floats, kinds: NDArray[np.intp], agreement: bool) -> Floats:
+def _held_out(
+    x: Float64Array, z: Float64Array, *, d: Float64Array, w: Float64Array, kinds: NDArray[np.intp], agreement: bool
+) -> Float64Array:
     """The estimate of each case by a fit on the other groups; of the only group by the prior."""
     out = np.empty(len(d))
     for kind in range(int(kinds.max()) + 1):
@@ -132,14 +133,14 @@ def _held_out(x: Floats, z: Floats, *, d: Floats, w: Floats, kinds: NDArray[np.i
     return out
 
 
-def _fit(x: Floats, z: Floats, *, agreement: bool, d: Floats, w: Floats) -> Floats:
+def _fit(x: Float64Array, z: Float64Array, *, agreement: bool, d: Float64Array, w: Float64Array) -> Float64Array:
     """Shift, slope and weight; the prior where there is no case."""
     centre = np.array([0.0, 1.0, 0.0])
     if not len(d):
         return centre
     free = 3 if agreement else 2
 
-    def misfit(p: Floats) -> Floats:
+    def misfit(p: Float64Array) -> Float64Array:
         full = np.append(p, centre[free:])
         miss = (_curve(full, x, z=z) - d) / _TOLERANCE
         soft = np.sign(miss) * np.sqrt(2 * w * (np.sqrt(1 + miss**2) - 1))
@@ -150,16 +151,16 @@ def _fit(x: Floats, z: Floats, *, agreement: bool, d: Floats, w: Floats) -> Floa
     return np.append(found.x, centre[free:])
 
 
-def _curve(p: Floats, x: Floats, *, z: Floats) -> Floats:
+def _curve(p: Float64Array, x: Float64Array, *, z: Float64Array) -> Float64Array:
     line = _logit(x)
     pull = p[2] * (_logit(z) - line) if p[2] else 0.0
     return np.asarray(1 / (1 + np.exp(-(p[0] + p[1] * line + pull))))
 
 
-def _logit(values: Floats) -> Floats:
+def _logit(values: Float64Array) -> Float64Array:
     kept = np.clip(values, 0.01, 0.995)
     return np.asarray(np.log(kept / (1 - kept)))
 
 
-def _scale(estimate: Floats) -> Floats:
+def _scale(estimate: Float64Array) -> Float64Array:
     return np.asarray(1 - estimate + _LEAST)

@@ -24,7 +24,7 @@ from septum.workflows.quality.worklist import REASONS, THRESHOLD, Estimate, verd
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.settings import structure, unstructure
 
-FORMAT = 2
+QUALITY_FORMAT = 2
 """Of `quality.json`; 1 knew neither spoiled copies nor networks' features."""
 
 
@@ -122,8 +122,8 @@ def read_quality(path: Path, plan: Plan) -> Quality | None:
         raise CheckpointError(f"{path} must be smaller than {_LARGEST_FILE >> 20} MB; {advice}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or content.get("format") not in range(1, FORMAT + 1):
-            raise CheckpointError(f"{path} must have at most format {FORMAT}; update Septum, or {advice}")
+        if not isinstance(content, dict) or content.get("format") not in range(1, QUALITY_FORMAT + 1):
+            raise CheckpointError(f"{path} must have at most format {QUALITY_FORMAT}; update Septum, or {advice}")
         found = structure(content, Quality, what=str(path))
         _check(found, plan)
     except (OSError, ValueError, ConfigError) as error:

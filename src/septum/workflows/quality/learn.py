@@ -15,14 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from septum.geometry.arrays import Float64Array
 from septum.net.learning.sampling import Sample
 from septum.workflows.model.plan import Plan
 from septum.workflows.quality.calibration import FEWEST, Calibration, calibrate
-from septum.workflows.quality.grade import FORMAT, ClassQuality, HeldOut, NetworkReference, Quality
+from septum.workflows.quality.grade import QUALITY_FORMAT, ClassQuality, HeldOut, NetworkReference, Quality
 from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeReference, image_features, shapes
-
-Floats = NDArray[np.float64]
-
 
 _GAIN = 0.95  # of the error: how much better the estimate must become for the agreement to be used
 
@@ -117,7 +115,14 @@ def make_quality(
         graded += [replace(row, estimate=one) for row, one in told if row.label == label]
     # rows outside the limits have no estimate; they stay for whoever wants to know what the limits rest on
     return Quality(
-        FORMAT, tuple(classes), references.images, tuple(graded), tuple(networks), image_limit, network_limit, *near
+        QUALITY_FORMAT,
+        tuple(classes),
+        references.images,
+        tuple(graded),
+        tuple(networks),
+        image_limit,
+        network_limit,
+        *near,
     )
 
 
@@ -147,9 +152,9 @@ def limits(rows: Sequence[HeldOut]) -> tuple[float, float]:
     return _limit(image, broken, usual=usual), _limit(network, broken, usual=usual)
 
 
-def _limit(far: Floats, broken: NDArray[np.bool_], *, usual: NDArray[np.bool_]) -> float:
-    """The limit beyond which broken promises outnumber kept ones most; no image as it is lies near it, and it is never
-    farther than all that were tried."""
+def _limit(far: Float64Array, broken: NDArray[np.bool_], *, usual: NDArray[np.bool_]) -> float:
+    """The limit beyond which broken promises outnumber kept ones most, halfway (by ratio) to the nearest of those; no
+    image as it is lies near it, and it is never farther than all that were tried."""
     known = np.isfinite(far)
     far, broken, usual = far[known], broken[known], usual[known]
     if not usual.any():
@@ -157,7 +162,8 @@ def _limit(far: Floats, broken: NDArray[np.bool_], *, usual: NDArray[np.bool_]) 
     least = max(FAR, _SLACK * float(far[usual].max()))
     places = np.unique(np.append(far[far > least], least))
     gains = [int(broken[far > place].sum()) - int((~broken[far > place]).sum()) for place in places]
-    return float(places[int(np.argmax(gains))])
+    place = int(np.argmax(gains))
+    return float(np.sqrt(places[place] * places[min(place + 1, len(places) - 1)]))
 
 
 def _calibrations(rows: Sequence[HeldOut]) -> tuple[Calibration | None, Calibration | None, list[float]]:

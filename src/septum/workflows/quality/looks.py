@@ -13,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.geometry.arrays import Float64Array
 from septum.net.engines.evidence import Evidence
-
-Floats = NDArray[np.float64]
-
 
 QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
 
@@ -47,14 +45,14 @@ def image_names(channels: int) -> tuple[str, ...]:
     return tuple(name if channels == 1 else f"{name} of channel {c}" for c in range(channels) for name in each)
 
 
-def image_features(array: NDArray[np.floating]) -> Floats:
+def image_features(array: NDArray[np.floating]) -> Float64Array:
     """Numbers about an image as the network sees it, `(C, *spatial)`: per channel intensity quantiles, and the
     logarithms of its sharpness (mean difference of neighbours) and noise (median second difference) relative to its
     range of intensities."""
     return np.concatenate([_channel(channel) for channel in array])
 
 
-def _channel(channel: NDArray[np.floating]) -> Floats:
+def _channel(channel: NDArray[np.floating]) -> Float64Array:
     step = max(1, channel.size // _MOST)
     quantiles = np.quantile(channel.ravel()[::step].astype(np.float64), QUANTILES)
     extent = max(float(quantiles[3] - quantiles[1]), 1e-6)
@@ -205,7 +203,7 @@ class Look:
 
     def __init__(self, n_classes: int) -> None:
         self.evidence = Evidence(n_classes)
-        self.features: Floats = np.zeros(0)
+        self.features: Float64Array = np.zeros(0)
         self.spacing: tuple[float, ...] = ()
         self.shapes: tuple[Shape, ...] = ()
         self.unheeded: tuple[str, ...] = ()

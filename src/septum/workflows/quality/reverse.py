@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from septum.errors import Cancelled, DatasetError
 from septum.geometry import Image
+from septum.geometry.arrays import Float32Array
 from septum.geometry.placement import Placement
 from septum.interactive.pixels.features import FeatureSettings, FilterBank, blocks, features_of
 from septum.interactive.tool import Box
@@ -29,9 +30,6 @@ from septum.workflows.quality.worklist import REASONS, Estimate, verdict_of
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
-
-
-Floats = NDArray[np.float32]
 
 
 Progress = Callable[[str, float], None]
@@ -58,7 +56,7 @@ class Pool:
     """Some voxels of an image: features `(n, F)`, classes, how many voxels of the image each stands for, and their flat
     numbers in the image's own array; channels and axes of the image."""
 
-    features: Floats
+    features: Float32Array
     classes: NDArray[np.integer]
     weights: NDArray[np.float64]
     source: NDArray[np.int64]
@@ -104,7 +102,7 @@ def make_pool(image: Image, classes: NDArray[np.integer], *, case: Case, seed: i
     return Pool(found, target.ravel()[index], np.concatenate(weights)[order], source, len(image.array), image.grid.ndim)
 
 
-def _standard(channel: NDArray[Any]) -> Floats:
+def _standard(channel: NDArray[Any]) -> Float32Array:
     values = channel.astype(np.float32)
     values[~np.isfinite(values)] = 0
     low, high = np.percentile(values, (0.5, 99.5))
@@ -113,7 +111,7 @@ def _standard(channel: NDArray[Any]) -> Floats:
     return np.asarray((values - values.mean()) / max(float(values.std()), 1e-6), dtype=np.float32)
 
 
-def _features_at(array: Floats, index: NDArray[np.int64], *, spacing: tuple[float, ...]) -> Floats:
+def _features_at(array: Float32Array, index: NDArray[np.int64], *, spacing: Sequence[float]) -> Float32Array:
     """Features `(n, F)` of the voxels with these flat numbers, block by block."""
     bank = FilterBank(array, settings=_FILTERS, spacing=spacing)
     places = np.stack(np.unravel_index(index, array.shape[1:]), 1)

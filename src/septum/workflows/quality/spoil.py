@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Floats = NDArray[np.float32]
+from septum.geometry.arrays import Float32Array
+
 Labels = NDArray[np.integer]
-Way = Callable[[Floats, Labels, np.random.Generator], tuple[Floats, Labels]]
+Way = Callable[[Float32Array, Labels, np.random.Generator], tuple[Float32Array, Labels]]
 
 _KNOTS = 6  # of the curve from the intensities of one modality to those of another
 
 
-def spoil(array: NDArray[Any], labels: Labels, *, way: str, rng: np.random.Generator) -> tuple[Floats, Labels]:
+def spoil(array: NDArray[Any], labels: Labels, *, way: str, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
     """An image and its labels, spoiled in one way.
 
     Args:
@@ -45,31 +46,31 @@ def spoil(array: NDArray[Any], labels: Labels, *, way: str, rng: np.random.Gener
     return np.asarray(found, dtype=np.float32), truth
 
 
-def _noise(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
+def _noise(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
     """Normal noise of 0.4 to 1.6 deviations of the image."""
     width = float(values.std()) * rng.uniform(0.4, 1.6)
     return values + rng.normal(0, width, values.shape).astype(np.float32), labels
 
 
-def _blur(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
+def _blur(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
     """A Gaussian of 1 % to 4 % of the shorter side of a plane."""
     width = rng.uniform(0.01, 0.04) * min(values.shape[-2:])
     return ndimage.gaussian_filter(values, (0, *(width,) * (values.ndim - 1))), labels
 
 
-def _inverted(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
+def _inverted(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
     """Bright becomes dark."""
     return values.max() + values.min() - values, labels
 
 
-def _contrast(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
+def _contrast(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
     """A power of the intensities that pulls them to the dark or to the bright end."""
     low, high = _range(values)
     power = float(rng.choice([rng.uniform(0.25, 0.5), rng.uniform(2, 4)]))
     return (np.clip((values - low) / (high - low), 0, 1) ** power * (high - low) + low).astype(np.float32), labels
 
 
-def _bias(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
+def _bias(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
     """A smooth field, from bright to dark across the image by a factor of 4 to 16."""
     low, _ = _range(values)
     place = np.indices(values.shape[1:], dtype=np.float32)
@@ -79,7 +80,7 @@ def _bias(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Flo
     return ((values - low) * np.exp(field * rng.uniform(0.7, 1.4)) + low).astype(np.float32), labels
 
 
-def _scale(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
+def _scale(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
     """Half or twice the magnification in the same frame; what is missing at half is mirrored in."""
     factor = float(rng.choice([0.5, 2.0]))
     centre = [rng.uniform(0.35, 0.65) * n for n in labels.shape]
@@ -90,7 +91,7 @@ def _scale(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Fl
     return np.stack([channel[index] for channel in values]), labels[index]
 
 
-def _cropped(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
+def _cropped(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
     """Cut through the middle of what is labelled, along one of the two axes of a plane."""
     axis = labels.ndim - 1 - int(rng.integers(2))
     held = np.flatnonzero((labels > 0).any(axis=tuple(a for a in range(labels.ndim) if a != axis)))
@@ -101,7 +102,7 @@ def _cropped(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[
     return np.ascontiguousarray(values[(slice(None), *index)]), np.ascontiguousarray(labels[index])
 
 
-def _modality(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
+def _modality(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
     """The intensities of another modality: a curve that rises and falls."""
     low, high = _range(values)
     levels = rng.permutation(np.linspace(0, 1, _KNOTS))
@@ -109,7 +110,7 @@ def _modality(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple
     return (np.interp((values - low) / (high - low), knots, levels) * (high - low) + low).astype(np.float32), labels
 
 
-def _empty(values: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
+def _empty(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
     """Nothing but the noise of the image: no structure is there."""
     grain = ndimage.gaussian_filter(rng.normal(size=values.shape), (0, *(0.7,) * (values.ndim - 1)))
     spread = float(values.std()) * rng.uniform(0.02, 0.5)
@@ -130,7 +131,7 @@ WAYS: dict[str, Way] = {
 """Ways in which an image is spoiled."""
 
 
-def _range(values: Floats) -> tuple[float, float]:
+def _range(values: Float32Array) -> tuple[float, float]:
     """The range of the intensities without their outermost hundredths; never empty."""
     low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
     return low, high if high > low else low + 1.0

@@ -14,14 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError, DatasetError
+from septum.geometry.arrays import Float64Array
 from septum.workflows.quality.worklist import Estimate, read_list
 from septum.workflows.runs.files import write_text
-
-Floats = NDArray[np.float64]
-
+from septum.workflows.runs.tables import frame_csv
 
 BASELINE = 20
 """Cases at the beginning of the series that say what is usual."""
@@ -53,10 +52,10 @@ class Chart:
         first: index of the first case at which the mean is outside, after the baseline; None where it never is.
     """
 
-    values: Floats
-    mean: Floats
-    low: Floats
-    high: Floats
+    values: Float64Array
+    mean: Float64Array
+    low: Float64Array
+    high: Float64Array
     first: int | None
 
 
@@ -152,7 +151,7 @@ def watch(folders: Sequence[Path], output: Path, *, baseline: int = BASELINE, ov
     if not charted:
         raise DatasetError(f"more than {baseline} cases must have a value to be watched, got {len(rows)}; give more")
     output.mkdir(parents=True, exist_ok=True)
-    write_text(output / "watch.csv", table.to_csv(index=False, float_format="%.4f"))
+    write_text(output / "watch.csv", frame_csv(table, float_format="%.4f"))
     return Watched(output / "watch.csv", len(rows), tuple(alarms))
 
 

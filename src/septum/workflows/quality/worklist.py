@@ -7,7 +7,6 @@ that may be wrong by much is no better than a middling one that is sure.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.files import recorded, write_json, write_text
+from septum.workflows.runs.tables import frame_csv
 
 THRESHOLD = 0.7
 """Dice from which a mask counts as good where nobody says otherwise."""
@@ -129,7 +129,7 @@ def write_list(folder: Path, estimates: Sequence[Estimate], *, threshold: float)
     table = pd.DataFrame(records, columns=list(COLUMNS))
     table["reasons"] = ["; ".join(one.reasons) for one in rows]
     table["expected"] = [math.nan if math.isnan(one.dice) else one.expected for one in rows]  # else read as a figure
-    write_text(folder / "quality.csv", table.to_csv(index=False, float_format="%.4f"))
+    write_text(folder / "quality.csv", frame_csv(table, float_format="%.4f"))
     write_json(folder / "quality.json", {"format": 1, "threshold": threshold, "notice": NOTICE, "cases": records})
     return folder / "quality.csv"
 
@@ -137,9 +137,8 @@ def write_list(folder: Path, estimates: Sequence[Estimate], *, threshold: float)
 def read_list(folder: Path) -> list[Estimate]:
     """The estimates that `quality.json` in a folder of masks holds; none where it is missing or damaged."""
     try:
-        rows = json.loads((folder / "quality.json").read_text(encoding="utf-8"))["cases"]
-        return [_estimate(row) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [_estimate(row) for row in recorded(folder / "quality.json").get("cases", ())]
+    except (ValueError, KeyError, TypeError):
         return []
 
 

@@ -6,24 +6,17 @@ history, and importing it again changes nothing. Files that people typed have no
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from septum.errors import ConfigError, DatasetError, SeptumError
-from septum.io.safe import replacing
 from septum.workflows.review import store
 from septum.workflows.review.store import Rating
 from septum.workflows.review.study import KEY_COLUMNS, Study, rate, read_key, user_name
+from septum.workflows.runs.files import write_text
+from septum.workflows.runs.tables import read_rows, rows_csv
 
 COLUMNS = ("rating", "code", "reader", "value", "comment", "created", "origin", "supersedes")
-
-
-_LARGEST_CSV = 64 << 20
-
-
-_FORMULA = ("=", "+", "-", "@", "'", "\t")  # a spreadsheet would run a comment that begins so
 
 
 def export_csv(study: Study, path: Path, *, unblind: bool = False, overwrite: bool = False) -> int:
@@ -43,14 +36,11 @@ def export_csv(study: Study, path: Path, *, unblind: bool = False, overwrite: bo
         raise ConfigError(f"{path} exists; choose another name or use --overwrite")
     history = study.store.history(study.id)
     key = read_key(study) if unblind else {}
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(KEY_COLUMNS[1:] if unblind else ())])
-    for rating in history:
-        more = [*map(guarded, key[rating.code]), study.item(rating.code).showing] if unblind else []
-        writer.writerow([*_row(rating), *more])
-    with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getvalue().encode("utf-8"))
+    rows = [
+        [*_row(rating), *([*key[rating.code], study.item(rating.code).showing] if unblind else [])]
+        for rating in history
+    ]
+    write_text(path, rows_csv([*COLUMNS, *(KEY_COLUMNS[1:] if unblind else ())], rows))
     study.store.log(study.id, who=user_name(), what="export", details={"rows": len(history), "unblind": unblind})
     return len(history)
 
@@ -66,12 +56,12 @@ def import_csv(study: Study, path: Path) -> int:
         FormatError: a file that cannot be read.
     """
     rows = _read_rows(path)
-    if rows and "rating" in rows[0]:
-        parsed = [_parse(study, number, row=row) for number, row in enumerate(rows, start=2)]
+    if rows and "rating" in rows[0][1]:
+        parsed = [_parse(study, number, row=row) for number, row in rows]
         return study.store.add_history(study.id, parsed, who=user_name())
     current = {(rating.reader, rating.code): rating for rating in study.store.current(study.id)}
     wanted = []
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         rating = _parse(study, number, row={**row, "rating": "", "created": "", "origin": "import", "supersedes": ""})
         old = current.get((rating.reader, rating.code))
         if rating.value is not None and (old is None or (old.value, old.comment) != (rating.value, rating.comment)):
@@ -82,23 +72,16 @@ def import_csv(study: Study, path: Path) -> int:
     return len(wanted)
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    try:
-        if path.stat().st_size > _LARGEST_CSV:
-            raise DatasetError(f"{path} must be a table of at most {_LARGEST_CSV >> 20} MB; divide it")
-        text = path.read_bytes().decode("utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        rows = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
-        header = reader.fieldnames or ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path} must be a CSV table in UTF-8: {error}; export it again") from error
+def _read_rows(path: Path) -> Sequence[tuple[int, dict[str, str]]]:
+    table = read_rows(path, strip=False)
+    header = table.columns
     missing = [name for name in ("code", "reader", "value") if name not in header]
     missing += [name for name in COLUMNS if "rating" in header and name not in header and name not in missing]
     if missing:
         raise DatasetError(
             f"{path} must have the columns {', '.join(missing)}, got {', '.join(header)[:200]}; add them"
         )
-    return rows
+    return table.rows
 
 
 def _parse(study: Study, number: int, *, row: Mapping[str, str]) -> Rating:
@@ -111,9 +94,9 @@ def _parse(study: Study, number: int, *, row: Mapping[str, str]) -> Rating:
             id=row["rating"],
             number=0,
             code=study.item(row["code"].strip()).code,
-            reader=store.clean_reader(_unguarded(row["reader"])),
+            reader=store.clean_reader(row["reader"]),
             value=value,
-            comment=store.clean_comment(_unguarded(row.get("comment", ""))),
+            comment=store.clean_comment(row.get("comment", "")),
             created=row["created"],
             origin=row["origin"],
             supersedes=row["supersedes"] or None,
@@ -129,23 +112,10 @@ def _row(rating: Rating) -> list[str]:
     return [
         rating.id,
         rating.code,
-        guarded(rating.reader),
+        rating.reader,
         rating.value or "",
-        guarded(rating.comment),
+        rating.comment,
         rating.created,
         rating.origin,
         rating.supersedes or "",
     ]
-
-
-def guarded(text: str) -> str:
-    """`text` with an apostrophe before it where a spreadsheet would read it as a formula.
-
-    >>> guarded("=1+1"), guarded("too large")
-    ("'=1+1", 'too large')
-    """
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _unguarded(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,11 +14,12 @@ from septum.errors import ConfigError
 from septum.io.safe import replacing
 from septum.report.figures.pass_rates import CutLine, by_rating, two_panels
 from septum.report.pages.review import ReviewContent, ShownItem, render_review
-from septum.workflows.review.exchange import guarded
-from septum.workflows.review.results import MAJORITY, Outcome, measure_study
+from septum.report.plain import plain_json
+from septum.workflows.review.results import MAJORITY, StudyResults, measure_study
 from septum.workflows.review.study import Study, user_name
+from septum.workflows.runs.tables import frame_csv
 
-FORMAT = 1  # of review.json
+REVIEW_FORMAT = 1  # of review.json
 
 
 FILES = ("figure.svg", "figure.png", "ratings.csv", "rates.csv", "agreement.csv", "items.csv", "review.json")
@@ -37,7 +36,7 @@ def report_study(
     threshold: float | None = None,
     seed: int = 0,
     overwrite: bool = False,
-) -> tuple[Path, Outcome]:
+) -> tuple[Path, StudyResults]:
     """Measure a study and write its page, its figure (SVG and PNG), tables and JSON; returns the page's path.
 
     Args:
@@ -61,9 +60,8 @@ def report_study(
     figures = {kind: two_panels(outcome.dice, outcome.rates, lines=lines, image_format=kind) for kind in ("svg", "png")}
     files: dict[str, bytes] = {f"figure.{kind}": data for kind, data in figures.items()}
     rates = pd.DataFrame([dataclasses.asdict(rate) for rate in outcome.rates])
-    written = outcome.ratings.assign(comment=outcome.ratings["comment"].map(guarded))
-    tables = {"ratings": written, "rates": rates, "agreement": outcome.agreement, "items": outcome.items}
-    files |= {f"{name}.csv": table.to_csv(index=False).encode("utf-8") for name, table in tables.items()}
+    tables = {"ratings": outcome.ratings, "rates": rates, "agreement": outcome.agreement, "items": outcome.items}
+    files |= {f"{name}.csv": frame_csv(table).encode("utf-8") for name, table in tables.items()}
     content = _content(study, outcome, figure=figures["svg"], lines=lines)
     files["review.json"] = _document(study, outcome, content=content, rates=rates)
     files[PAGE] = render_review(content).encode("utf-8")
@@ -83,14 +81,14 @@ def _refuse(output: Path, *, overwrite: bool) -> None:
         raise ConfigError(f"{output} already holds a report ({found[0]}); choose another folder or use --overwrite")
 
 
-def _lines(outcome: Outcome, threshold: float | None) -> list[CutLine]:
+def _lines(outcome: StudyResults, threshold: float | None) -> list[CutLine]:
     lines = [] if threshold is None else [CutLine(threshold, "threshold")]
     if outcome.cutoff is not None and math.isfinite(outcome.cutoff.value):
         lines.append(CutLine(outcome.cutoff.value, "pass from", outcome.cutoff.ci_low, outcome.cutoff.ci_high))
     return lines
 
 
-def _content(study: Study, outcome: Outcome, *, figure: bytes, lines: list[CutLine]) -> ReviewContent:
+def _content(study: Study, outcome: StudyResults, *, figure: bytes, lines: list[CutLine]) -> ReviewContent:
     from septum import __version__
 
     cutoff = None if outcome.cutoff is None else {**dataclasses.asdict(outcome.cutoff), "youden": outcome.cutoff.youden}
@@ -133,7 +131,7 @@ def _answers(study: Study) -> tuple[list[str], list[str]]:
     return named(True), named(False)
 
 
-def _facts(outcome: Outcome, n_items: int) -> list[tuple[str, str, str]]:
+def _facts(outcome: StudyResults, n_items: int) -> list[tuple[str, str, str]]:
     """The first numbers: readers, items, pass rate by source, the cut."""
     readers = outcome.ratings["reader"].nunique()
     repeated = int((outcome.ratings["showing"] == 2).sum())
@@ -177,9 +175,9 @@ def _typical(study: Study, items: pd.DataFrame) -> list[ShownItem]:
     return shown
 
 
-def _document(study: Study, outcome: Outcome, *, content: ReviewContent, rates: pd.DataFrame) -> bytes:
+def _document(study: Study, outcome: StudyResults, *, content: ReviewContent, rates: pd.DataFrame) -> bytes:
     document = {
-        "format": FORMAT,
+        "format": REVIEW_FORMAT,
         "septum": content.version,
         "created": content.created,
         "study": study.id,
@@ -195,16 +193,4 @@ def _document(study: Study, outcome: Outcome, *, content: ReviewContent, rates: 
             for name, v in outcome.dice.items()
         },
     }  # fmt: skip
-    return (json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
-
-
-def _plain(value: Any) -> Any:
-    """The same value in JSON's own types; undefined numbers become null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return (plain_json(document) + "\n").encode("utf-8")

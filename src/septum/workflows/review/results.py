@@ -23,6 +23,7 @@ from septum.metrics.cutoff import Cutoff, separating_cutoff
 from septum.report.figures.pass_rates import PassRate
 from septum.workflows.data.matching import match_stems
 from septum.workflows.review.study import Study, read_key
+from septum.workflows.runs.tables import unguarded
 from septum.workflows.runs.words import some
 
 ALL, MAJORITY = "all sources", "most readers"
@@ -35,7 +36,7 @@ _PREVALENT = 0.85  # a share of one answer from which κ says more about the sha
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StudyResults:
     """All that a report shows.
 
     Args:
@@ -57,7 +58,7 @@ class Outcome:
     notes: tuple[str, ...]
 
 
-def measure_study(study: Study, *, dice: Mapping[str, Path] | None = None, seed: int = 0) -> Outcome:
+def measure_study(study: Study, *, dice: Mapping[str, Path] | None = None, seed: int = 0) -> StudyResults:
     """Everything that the ratings say.
 
     Args:
@@ -84,7 +85,7 @@ def measure_study(study: Study, *, dice: Mapping[str, Path] | None = None, seed:
         known = items[items["dice"].notna()]
         cutoff = separating_cutoff(known["dice"], known["passes"], groups=list(known["case"]), seed=seed)
     notes = _notes(study, first, items=items, cutoff=cutoff, scores=scores)
-    return Outcome(ratings, rates, agreement, items, cutoff, scores, tuple(notes))
+    return StudyResults(ratings, rates, agreement, items, cutoff, scores, tuple(notes))
 
 
 def _rating_table(
@@ -260,6 +261,8 @@ def _read_cases(path: Path) -> pd.DataFrame:
     path = path / "cases.csv" if path.is_dir() else path
     try:
         table = pd.read_csv(path, dtype={"case": str}, keep_default_na=True)
+        for column in {"case", "method", "name"} & set(table.columns):
+            table[column] = [unguarded(cell) if isinstance(cell, str) else cell for cell in table[column]]
     except (OSError, ValueError, csv.Error) as error:
         raise DatasetError(f"{path} must be the cases.csv of `septum evaluate`: {error}; check the path") from error
     missing = [name for name in ("case", "dice") if name not in table]

@@ -13,10 +13,8 @@ holds nothing about patients.
 
 from __future__ import annotations
 
-import csv
 import getpass
 import hashlib
-import io
 import json
 import re
 import shutil
@@ -34,9 +32,10 @@ from septum.workflows.review.sample import Drawn, StudySettings, draw, find_cand
 from septum.workflows.review.scale import Scale, load_scale
 from septum.workflows.review.store import ItemRecord, Rating, RatingStore, StudyRecord
 from septum.workflows.runs.failures import CONTRADICTIONS, Failures
+from septum.workflows.runs.tables import read_rows, rows_csv
 from septum.workflows.runs.words import some
 
-FORMAT = 1  # of study.json and key.csv
+STUDY_FORMAT = 1  # of study.json and key.csv
 
 
 PICTURES, KEY, DATABASE = "pictures", "key", "ratings.sqlite"
@@ -148,7 +147,7 @@ def create_study(
             _study_id(drawn, digests, seed=settings.seed), _now(), scale.to_json(), _order_seed(settings.seed)
         )
         _write_key(work / KEY, drawn, settings=settings, masks=masks, notes=notes)
-        _write(work / "study.json", json.dumps({"format": FORMAT, "study": study.id}, indent=1) + "\n")
+        _write(work / "study.json", json.dumps({"format": STUDY_FORMAT, "study": study.id}, indent=1) + "\n")
         ratings = store.open_store(database or _sqlite_url(work))
         try:
             ratings.add_study(study, [one.item for one in drawn], who=user_name())
@@ -169,8 +168,8 @@ def open_study(folder: Path, *, database: str | None = None) -> Iterator[Study]:
         number, name = content["format"], str(content["study"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{folder} must be a folder that `septum review create` made: {error}") from error
-    if number != FORMAT:
-        raise ConfigError(f"{folder} must have format {FORMAT}, got {number}; use the Septum that wrote it")
+    if number != STUDY_FORMAT:
+        raise ConfigError(f"{folder} must have format {STUDY_FORMAT}, got {number}; use the Septum that wrote it")
     if database is None and not (folder / DATABASE).is_file():
         raise ConfigError(f"{folder} holds no {DATABASE}; give the --database that the study was created with")
     ratings = store.open_store(database or _sqlite_url(folder))
@@ -275,9 +274,8 @@ def read_key(study: Study) -> dict[str, tuple[str, str]]:
     """
     path = study.folder / KEY / "key.csv"
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            key = {row["code"]: (row["case"], row["source"]) for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
+        key = {row["code"]: (row["case"], row["source"]) for _, row in read_rows(path).rows}
+    except (KeyError, DatasetError) as error:
         raise DatasetError(f"{path} must hold the key of the study: {error}; put the folder {KEY} back") from error
     if set(key) != {item.code for item in study.items}:
         raise DatasetError(f"{path} must be the key of this study, got other codes; put the right folder {KEY} back")
@@ -343,13 +341,11 @@ def _write_key(
     from septum.workflows.runs.settings import unstructure, write_settings
 
     folder.mkdir(mode=0o700)
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*KEY_COLUMNS, "mask_sha256"])
+    rows = []
     for one in sorted(drawn, key=lambda one: one.item.code):
         mask = digest(one.case.label) if one.case.label else ""
-        writer.writerow([one.item.code, one.case.id, one.source, one.item.showing, mask])
-    _write(folder / "key.csv", buffer.getvalue())
+        rows.append([one.item.code, one.case.id, one.source, one.item.showing, mask])
+    _write(folder / "key.csv", rows_csv([*KEY_COLUMNS, "mask_sha256"], rows))
     content = describe_run(settings=unstructure(settings), sources=sorted(masks), notes=list(notes))
     write_settings(folder / "settings.toml", settings)
     _write(folder / "study.json", json.dumps(content, indent=1, default=str) + "\n")

@@ -27,6 +27,15 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, default=str) + "\n")
 
 
+def recorded(path: Path) -> dict[str, Any]:
+    """What a JSON file holds that Septum wrote; nothing where it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write all files into a temporary folder, then put them in place: a half-written report never appears."""
     target = folder.resolve()

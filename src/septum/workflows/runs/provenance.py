@@ -6,14 +6,22 @@ identifiers.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import os
 import platform
 import sys
 import time
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import septum
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 LIBRARIES = (
     "numpy",
@@ -47,6 +55,31 @@ def describe_run(**more: Any) -> dict[str, Any]:
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **more,
     }
+
+
+def without_folders(settings: Settings) -> Settings:
+    """The settings with the names alone of their files and folders: a record does not say where these lie.
+
+    Args:
+        settings: a dataclass.
+    """
+    kept = {one.name: getattr(settings, one.name) for one in dataclasses.fields(settings)}
+    return dataclasses.replace(settings, **{name: _named(value) for name, value in kept.items()})
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, Path):
+        return Path(folder_name(value))
+    return {key: _named(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+
+
+def folder_name(path: Path) -> str:
+    """The last part of a path, also of "." and "..".
+
+    >>> folder_name(Path("/home/somebody/set/labels"))
+    'labels'
+    """
+    return path.name if path.name not in ("", "..") else path.resolve().name
 
 
 def _version(name: str) -> str:

@@ -7,7 +7,6 @@ settings are written beside every output, so that a result can always be made ag
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ import cattrs
 import tomli_w
 
 from septum.errors import ConfigError
+from septum.options import nearest
 from septum.workflows.runs.files import write_text
 
 T = TypeVar("T")
@@ -74,9 +74,7 @@ def _explain(error: BaseException, where: str = "") -> list[str]:
 
 def _unknown_key(key: str, kind: type, *, where: str) -> str:
     known = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
-    return f"unknown key {key!r}" + (f" in {where}" if where else "") + f"; {hint}"
+    return f"unknown key {key!r}" + (f" in {where}" if where else "") + f"; {nearest(key, known)}"
 
 
 def load_settings(kind: type[T], path: Path | None, *, overrides: Mapping[str, Any]) -> T:

@@ -6,15 +6,12 @@ written into a temporary folder, and put in place at the end.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from septum.errors import ConfigError
@@ -23,12 +20,14 @@ from septum.report.figures.overlay import Example
 from septum.report.pages.explorer import Explorer
 from septum.report.pages.page import Content, Shown, distribution_drawings, render_page
 from septum.report.pages.sections import Drawing, Section
+from septum.report.plain import plain_json
 from septum.workflows.runs.files import publish
+from septum.workflows.runs.tables import frame_csv
 from septum.workflows.scores.measures import titles
 from septum.workflows.scores.scores import Score, case_means, pick_examples
 from septum.workflows.scores.tables import length_unit, methods_of, score_table, summary_table
 
-FORMAT = 2  # of evaluation.json; raised when a reader of the old format would misread the new one
+EVALUATION_FORMAT = 2  # of evaluation.json; raised when a reader of the old format would misread the new one
 
 
 FILES = ("index.html", "cases.csv", "summary.csv", "evaluation.json", "cases.tex", "summary.tex")
@@ -47,6 +46,9 @@ class Extras:
         tables: further tables, file name without suffix to table; written as CSV and LaTeX, and into evaluation.json.
         policy: for empty masks, a name in `metrics.POLICIES`.
         cards: scores that are shown large beside Dice.
+        curves: learning curves (see `report.figures.learning_curves`) or their CSV file.
+        plan: plan of the network.
+        methods: classical methods to show beside the scores (see `report.page.Content`).
     """
 
     sections: Sequence[Section] = ()
@@ -54,20 +56,34 @@ class Extras:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     policy: str = "undefined"
     cards: Sequence[str] = ()
+    curves: pd.DataFrame | Path | None = None
+    plan: Mapping[str, Any] | None = None
+    methods: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class About:
+    """What a report says before and beside its numbers.
+
+    Args:
+        title: heading of the page.
+        notes: sentences to read before the numbers.
+        not_scored: `(case, reason)` of cases without a score.
+        provenance: versions, seed, data, timings.
+    """
+
+    title: str
+    notes: Sequence[str] = ()
+    not_scored: Sequence[tuple[str, str]] = ()
+    provenance: Mapping[str, Any] | None = None
 
 
 def write_report(
     folder: Path,
     rows: Sequence[Score],
     *,
-    title: str,
+    about: About,
     examples: Sequence[Example] = (),
-    curves: pd.DataFrame | Path | None = None,
-    plan: Mapping[str, Any] | None = None,
-    provenance: Mapping[str, Any] | None = None,
-    notes: Sequence[str] = (),
-    not_scored: Sequence[tuple[str, str]] = (),
-    methods: pd.DataFrame | None = None,
     extras: Extras | None = None,
     summary: pd.DataFrame | None = None,
 ) -> Path:
@@ -78,21 +94,15 @@ def write_report(
     Args:
         folder: made where it does not exist.
         rows: scores, all labels of every case; where several methods are, the page's own figures show the first.
-        title: heading of the page.
+        about: its heading, notes and provenance.
         examples: cases to show as pictures; the worst, median and best of them are taken.
-        curves: learning curves (see `report.figures.learning_curves`) or their CSV file.
-        plan: plan of the network.
-        provenance: versions, seed, data, timings.
-        notes: sentences to read before the numbers.
-        not_scored: `(case, reason)` of cases without a score.
-        methods: classical methods to show beside the scores (see `report.page.Content`).
-        extras: comparisons, further tables, the interactive plot.
+        extras: comparisons, further tables, the interactive plot, learning curves.
         summary: `tables.summary_table(rows)` where it is at hand; else it is computed.
     """
     from septum import __version__
 
     extras = extras or Extras()
-    curves = pd.read_csv(curves) if isinstance(curves, Path) else curves
+    curves = pd.read_csv(extras.curves) if isinstance(extras.curves, Path) else extras.curves
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     summary = summary_table(rows) if summary is None else summary
     first = methods_of(rows)[:1]
@@ -100,20 +110,20 @@ def write_report(
     main = [score for score in rows if score.method in first]
     own = summary[summary["method"].isin(first)] if "method" in summary else summary
     content = Content(
-        title=title,
+        title=about.title,
         scores=score_table(main),
         summary=own,
         case_means=pd.Series(case_means(main), dtype=float),
         shown=_shown(main, examples),
         curves=curves,
-        plan=plan,
-        provenance=provenance,
-        notes=tuple(notes),
-        not_scored=tuple(not_scored),
+        plan=extras.plan,
+        provenance=about.provenance,
+        notes=tuple(about.notes),
+        not_scored=tuple(about.not_scored),
         created=created,
         version=__version__,
         files=(*FILES[1:], *(f"{name}.csv" for name in extras.tables), FIGURES),
-        methods=methods,
+        methods=extras.methods,
         sections=extras.sections,
         explorer=extras.explorer,
         policy=extras.policy,
@@ -121,7 +131,7 @@ def write_report(
         cards=extras.cards,
         pictured=first[0] if first else "",
     )
-    cases = score_table(rows, not_scored=not_scored)
+    cases = score_table(rows, not_scored=about.not_scored)
     publish(folder, _files(content, cases, summary=summary, means=case_means(main), extras=extras))
     return folder / FILES[0]
 
@@ -131,7 +141,7 @@ def _files(
 ) -> dict[str, str | bytes]:
     """Every file of the report by its path within the folder."""
     document = {
-        "format": FORMAT,
+        "format": EVALUATION_FORMAT,
         "septum": content.version,
         "created": content.created,
         "title": content.title,
@@ -147,14 +157,14 @@ def _files(
     }
     files: dict[str, str | bytes] = {
         "index.html": render_page(content),
-        "cases.csv": cases.to_csv(index=False),
-        "summary.csv": summary.to_csv(index=False),
-        "evaluation.json": json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False),
+        "cases.csv": frame_csv(cases),
+        "summary.csv": frame_csv(summary),
+        "evaluation.json": plain_json(document),
         "cases.tex": latex.case_table(cases, content.titles),
         "summary.tex": latex.summary_table(summary.to_dict("records"), content.titles),
     }
     for name, table in extras.tables.items():
-        files[f"{name}.csv"] = table.to_csv(index=False)
+        files[f"{name}.csv"] = frame_csv(table)
         files[f"{name}.tex"] = latex.frame_table(table, name=name)
     return files | _figures(content, extras.sections)
 
@@ -170,19 +180,6 @@ def _shown(scores: Sequence[Score], examples: Sequence[Example]) -> tuple[Shown,
     chosen = pick_examples([score for score in scores if score.case in by_case])
     means = case_means(scores)
     return tuple(Shown(why, means[case], by_case[case]) for why, case in chosen)
-
-
-def _plain(value: Any) -> Any:
-    """The same value in JSON's own types; undefined numbers become null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and not math.isfinite(value)):
-        return None
-    if isinstance(value, (np.integer, np.floating, np.bool_)):
-        return value.item()
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def refuse_results(folder: Path, *, overwrite: bool) -> None:

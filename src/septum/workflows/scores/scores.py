@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from septum.metrics import SCORES, Counts, JointTable, joint_table
+from septum.workflows.data.regions import alike
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def score_case(
     labels: Mapping[int, str],
     ignore: Collection[int] = (),
     group: str | None = None,
+    members: Mapping[int, Sequence[int]] | None = None,
 ) -> tuple[Score, ...]:
     """Scores of one case from two integer arrays of one shape.
 
@@ -74,6 +77,7 @@ def score_case(
         labels: label value to name, of the labels to score (not the background).
         ignore: voxels whose reference is one of these values are left out.
         group: patient or specimen where it is known.
+        members: the label values of those of `labels` that are numbers of regions.
 
     Raises:
         GeometryError: shapes that differ, or arrays that are not integer.
@@ -81,15 +85,32 @@ def score_case(
     table = joint_table(reference, prediction)
     for value in ignore:
         table = table.without(value)
-    return scores_from_table(case, table, labels=labels, group=group)
+    return scores_from_table(case, table, labels=labels, group=group, members=members)
 
 
 def scores_from_table(
-    case: str, table: JointTable, *, labels: Mapping[int, str], group: str | None = None
+    case: str,
+    table: JointTable,
+    *,
+    labels: Mapping[int, str],
+    group: str | None = None,
+    members: Mapping[int, Sequence[int]] | None = None,
 ) -> tuple[Score, ...]:
     """As `score_case`, from a joint table without ignored voxels."""
-    error = table.pixel_error()
-    return tuple(Score(case, value, name, table.counts(value), error, group) for value, name in labels.items())
+    regions = members or {}
+    same = alike(regions)  # what no region tells apart is no error
+    reference, prediction = _merged(table.reference, same), _merged(table.prediction, same)
+    error = replace(table, reference=reference, prediction=prediction).pixel_error()
+    return tuple(
+        Score(case, value, name, table.counts_of(regions.get(value, (value,))), error, group)
+        for value, name in labels.items()
+    )
+
+
+def _merged(values: NDArray[np.int64], same: Mapping[int, int]) -> NDArray[np.int64]:
+    for old, new in same.items():
+        values = np.where(values == old, new, values)
+    return values
 
 
 def case_means(scores: Sequence[Score]) -> dict[str, float]:

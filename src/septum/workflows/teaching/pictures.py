@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from septum.errors import ConfigError
+from septum.geometry.arrays import Float64Array
 
-FloatArray = NDArray[np.float64]
 
-
-def coins() -> FloatArray:
+def coins() -> Float64Array:
     """24 Greek coins, (303, 384), 0..255 (scikit-image; the Brooklyn Museum, no known copyright restrictions)."""
     from skimage import data
 
@@ -54,7 +53,7 @@ def ct_slice() -> Path:
 
 
 @lru_cache(maxsize=4)
-def made_nuclei(seed: int = 0, *, count: int = 14, side: int = 128) -> tuple[FloatArray, NDArray[np.int32]]:
+def made_nuclei(seed: int = 0, *, count: int = 14, side: int = 128) -> tuple[Float64Array, NDArray[np.int32]]:
     """A fluorescence picture (side, side) in 0..1 with its true objects: touching ellipses, blurred, with shot noise.
 
     Made, not measured: the truth of a real picture is a person's opinion; here every pixel is known.
@@ -82,7 +81,7 @@ def made_nuclei(seed: int = 0, *, count: int = 14, side: int = 128) -> tuple[Flo
     return np.clip(image, 0, 1.2) / 1.2, order.reshape(labels.shape).astype(np.int32)
 
 
-def brain_slice(height_mm: int = 90) -> tuple[FloatArray, NDArray[np.uint8]]:
+def brain_slice(height_mm: int = 90) -> tuple[Float64Array, NDArray[np.uint8]]:
     """An axial slice of the ICBM152 head in 0..1 with its tissues: 1 grey, 2 white matter (Fonov et al. 2011).
 
     Raises:

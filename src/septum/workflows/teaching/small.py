@@ -22,7 +22,7 @@ from septum.net.augment.intensity import IntensityConfig
 from septum.net.augment.spatial import SpatialConfig
 from septum.net.learning.objective import get_objective
 from septum.net.learning.sampling import Sample
-from septum.net.learning.train import TrainConfig, train
+from septum.net.learning.train import Callbacks, SavedState, TrainConfig, train
 
 PATCH = (64, 64)
 UNCHANGED = AugmentConfig(SpatialConfig((False, False)), IntensityConfig())
@@ -67,7 +67,8 @@ def train_small(
         Sample(str(number), standardise(image)[None], np.asarray(target, dtype=np.uint8), (1.0, 1.0))
         for number, (image, target) in enumerate(pairs)
     ]
-    config = TrainConfig(PATCH, batch=4, steps=steps, seconds=None, learning_rate=2e-3, ema=0.9, seed=seed)
+    ranges = augment.microscopy_2d(PATCH) if augmented else UNCHANGED
+    config = TrainConfig(PATCH, ranges, batch=4, steps=steps, seconds=None, learning_rate=2e-3, ema=0.9, seed=seed)
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         outcome = train(
             network,
@@ -75,11 +76,8 @@ def train_small(
             config=config,
             fabric=Fabric(accelerator="cpu", devices=1, precision="32-true"),
             objective=get_objective("dice + sigmoid per class"),
-            augment=augment.microscopy_2d(PATCH) if augmented else UNCHANGED,
-            validate=None,
-            state_file=Path(folder) / "state.pt",
-            on_status=lambda status: None,
-            should_stop=lambda: False,
+            callbacks=Callbacks(),
+            saved=SavedState(Path(folder) / "state.pt"),
         )
     network.load_state_dict(outcome.weights)
     return network.eval()

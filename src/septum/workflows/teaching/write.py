@@ -25,7 +25,7 @@ def write_figure(row: LessonRow, lesson: Lesson, *, output: Path | None, overwri
     path = _target(row, output, endings=FIGURES, overwrite=overwrite)
     figure = lesson.draw()
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, facecolor="white")
+        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=DPI, facecolor="white")
     return path
 
 

@@ -26,6 +26,7 @@ from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.tables import frame_csv
 from septum.workflows.tracking.movie import Movie, find_movie
 from septum.workflows.tracking.show import show_tracks
 
@@ -174,8 +175,8 @@ def _publish(output: Path, reader: _Reader, *, found: Tracks, settings: TrackSet
         shown.add(t, numbered, image=image)
     rows = "".join(" ".join(map(str, row)) + "\n" for row in found.lineage.tolist())
     tables = lineage_table(found), object_rows(found, grid)
-    write_text(output / "tracks.csv", tables[0].to_csv(index=False))
-    write_text(output / "objects.csv", tables[1].to_csv(index=False))
+    write_text(output / "tracks.csv", frame_csv(tables[0]))
+    write_text(output / "objects.csv", frame_csv(tables[1]))
     shown.publish(output, notes(found, reader))
     write_settings(output / SETTINGS, settings)
     record = describe_run(

@@ -78,13 +78,10 @@ def resolve_plan(
     folder: ModelFolder,
     settings: TrainSettings,
     machine: Machine,
-    resume: bool,
     hooks: Hooks,
     failures: Failures,
 ) -> Plan:
-    """The plan to follow: the run's own when resumed, the user's, or one derived now; written beside the model."""
-    if resume:
-        return read_plan(folder.plan)
+    """The plan that a new run follows: the user's, or one derived now; written beside the model."""
     if settings.plan is not None:
         plan = read_plan(settings.plan)
         if settings.prompts and plan.prompts is None:

@@ -20,7 +20,7 @@ from septum.workflows.data.folds import Fold
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan
 from septum.workflows.model.settings import TrainSettings
-from septum.workflows.runs.files import write_json
+from septum.workflows.runs.files import recorded, write_json
 from septum.workflows.runs.settings import load_settings, structure, unstructure
 from septum.workflows.runs.words import some
 
@@ -42,8 +42,8 @@ def record_data(
 def left_out(path: Path) -> dict[str, str]:
     """The cases that a run began without, with the reasons; empty where none is recorded."""
     try:
-        return {str(k): str(v) for k, v in json.loads(path.read_text(encoding="utf-8")).get("left_out", {}).items()}
-    except (OSError, ValueError, AttributeError, RecursionError):
+        return {str(name): str(reason) for name, reason in recorded(path).get("left_out", {}).items()}
+    except AttributeError:
         return {}
 
 

@@ -23,12 +23,13 @@ from septum.metrics import confusion_counts, dice
 from septum.net.architecture.network import Network, build
 from septum.net.engines.protocol import Engine
 from septum.net.engines.torch import torch_engine
+from septum.net.inference.predict import Listener
 from septum.net.learning.checkpoint import save_model
 from septum.net.learning.objective import get_objective
 from septum.net.learning.pretrained import load_pretrained
 from septum.net.learning.sampling import Sample
 from septum.net.learning.simulated_user import box_around_largest, correct
-from septum.net.learning.train import Outcome, Status, TrainConfig, train
+from septum.net.learning.train import Callbacks, SavedState, Status, TrainConfig, TrainOutcome, train
 from septum.net.prompts import Prompts
 from septum.report.figures.plots import save_learning_curves
 from septum.workflows.data.cases import Case
@@ -41,6 +42,7 @@ from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.prediction.network import predict_prepared
 from septum.workflows.prediction.prompts import with_prompts
 from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.tables import frame_csv
 
 JUDGED = 0.1
 """Share of the minutes that is kept for judging the networks by spoiled copies of held-out images, at the end."""
@@ -114,7 +116,7 @@ class FoldContext:
     resume: bool
 
 
-def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
+def train_fold(job: FoldJob, context: FoldContext) -> TrainOutcome:
     """Train one fold and write its weights and curves."""
     plan, fabric = context.plan, context.fabric
     ignore = plan.classes.ignore_class
@@ -129,18 +131,15 @@ def train_fold(job: FoldJob, context: FoldContext) -> Outcome:
 
     network = build(plan.unet)
     load_pretrained(network, image_channels=plan.channels)
+    validate = make_validation(held_out, plan, fabric=fabric, should_stop=context.should_stop) if held_out else None
     outcome = train(
         network,
         inputs,
         config=train_config(plan, context.settings, job=job),
         fabric=fabric,
         objective=get_objective(plan.objective),
-        augment=plan.augment,
-        validate=make_validation(held_out, plan, fabric=fabric, should_stop=context.should_stop) if held_out else None,
-        state_file=path / "state.pt",
-        on_status=tell,
-        should_stop=context.should_stop,
-        resume=context.resume and (path / "state.pt").exists(),
+        callbacks=Callbacks(tell, context.should_stop, validate),
+        saved=SavedState(path / "state.pt", context.resume and (path / "state.pt").exists()),
     )
     if fabric.is_global_zero:
         keep(outcome, plan, path=path)
@@ -153,6 +152,7 @@ def train_config(plan: Plan, settings: TrainSettings, *, job: FoldJob) -> TrainC
     budget = plan.budget
     return TrainConfig(
         patch=plan.patch,
+        augment=plan.augment,
         batch=budget.batch,
         steps=budget.steps,
         seconds=None if budget.minutes is None else budget.minutes * 60 * (1 - JUDGED) / job.of,
@@ -225,7 +225,7 @@ def guesses(engine: Engine, sample: Sample, *, plan: Plan, should_stop: Callable
 
     def told(prompts: Prompts) -> NDArray[Any]:
         inputs = with_prompts(sample.image, plan, prompts=prompts, spacing=sample.spacing)
-        return predict_prepared(engine, inputs, plan=plan, should_stop=should_stop)
+        return predict_prepared(engine, inputs, plan=plan, listener=Listener(should_stop=should_stop))
 
     alone = told(Prompts())
     yield alone
@@ -239,12 +239,12 @@ def guesses(engine: Engine, sample: Sample, *, plan: Plan, should_stop: Callable
         yield told(Prompts((), (box,)))
 
 
-def keep(outcome: Outcome, plan: Plan, *, path: Path) -> None:
+def keep(outcome: TrainOutcome, plan: Plan, *, path: Path) -> None:
     """Write weights, curves (CSV, PNG, TensorBoard) and how the run ended."""
     model = build(plan.unet)
     save_model(path / "weights.pt", model, weights=outcome.weights)
     table = pd.DataFrame(outcome.history)
-    write_text(path / "curves.csv", table.to_csv(index=False))
+    write_text(path / "curves.csv", frame_csv(table))
     if len(table):
         save_learning_curves(path / "curves.csv", path / "curves.png")
         write_events(table, path)

@@ -6,11 +6,11 @@ training, on prepared arrays, is for steering only.
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from septum.geometry import Image, LabelMap
 from septum.io import naming
 from septum.net.architecture.window import WindowConfig
 from septum.net.engines.torch import compared_with
-from septum.net.learning.train import Outcome
+from septum.net.learning.train import TrainOutcome
 from septum.report.figures.overlay import Example
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_pair
 from septum.workflows.data.digests import digest_cases
@@ -38,12 +38,12 @@ from septum.workflows.quality.grade import HeldOut, NetworkReference, promise, w
 from septum.workflows.quality.learn import References, held_out_rows, make_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.report_section import quality_sections
-from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.files import recorded, write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import unstructure
 from septum.workflows.scores.measures import object_values
-from septum.workflows.scores.report_folder import Extras, write_report
+from septum.workflows.scores.report_folder import About, Extras, write_report
 from septum.workflows.scores.scores import Score, mean_dice, pick_examples, score_case
 from septum.workflows.training.folds import JUDGED, FoldJob
 from septum.workflows.training.judge import Bench, Known, judge_copies, know
@@ -93,7 +93,7 @@ def network_kind(plan: Plan) -> str:
     return "sliding window" if isinstance(plan.unet, WindowConfig) else "U-Net"
 
 
-def describe_end(job: FoldJob, outcome: Outcome) -> str:
+def describe_end(job: FoldJob, outcome: TrainOutcome) -> str:
     """One line about how a fold ended."""
     dice = "" if outcome.val_dice is None else f", validation Dice {outcome.val_dice:.4f}"
     return f"fold {job.index}: {outcome.steps} steps in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
@@ -103,7 +103,7 @@ PASSES = 20
 """Times that a network should see each image before a person judges it: the estimate of `describe_need` rests on it."""
 
 
-def describe_need(plan: Plan, outcome: Outcome, *, cases: int) -> str:
+def describe_need(plan: Plan, outcome: TrainOutcome, *, cases: int) -> str:
     """A sentence where a run saw its images too few times to be judged: how long more would take; else empty."""
     seen = outcome.steps * plan.budget.batch / max(cases, 1)
     if outcome.reason == "stopped" or outcome.steps == 0 or seen >= PASSES:
@@ -118,13 +118,10 @@ def describe_need(plan: Plan, outcome: Outcome, *, cases: int) -> str:
 
 def finished(folder: ModelFolder, index: int) -> bool:
     """Whether a fold ended by itself (a stopped one is to be resumed)."""
-    try:
-        return bool(json.loads((folder.fold(index) / "run.json").read_text())["reason"] != "stopped")
-    except (OSError, ValueError, KeyError):
-        return False
+    return bool(_run(folder, index).get("reason", "stopped") != "stopped")
 
 
-def measure(
+def measure_model(
     folder: ModelFolder,
     data: Dataset,
     *,
@@ -132,76 +129,80 @@ def measure(
     jobs: Sequence[FoldJob],
     settings: TrainSettings,
     references: References,
-    on_progress: Callable[[str, float], None],
-    should_stop: Callable[[], bool] = lambda: False,
+    hooks: Hooks,
 ) -> Measurement:
     """Segment the held-out cases of every trained fold, score them, write report, grades, provenance and card."""
+    trained = [job for job in jobs if job.index in folder.trained_folds()]
+    tuned = _tuned(folder, data, jobs=trained, hooks=hooks)
     plan = folder.read_plan()
-    trained = set(folder.trained_folds())
-    tuned = None
-    if plan.instances is not None and trained:
-        tuned = tune_decoding(folder, data, jobs=jobs, on_progress=on_progress)
-        plan = replace(plan, instances=tuned.decoding)
-        write_text(folder.plan, plan_json(plan))
+    found = _measure_folds(folder, data, jobs=jobs, hooks=hooks)
+    scores = found.scores
+    runs = {job.index: _run(folder, job.index) or None for job in trained}
+    provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
+    write_json(folder.path / "provenance.json", provenance)
+    dice = mean_dice(scores) if scores else None
+    folds = [job.fold for job in trained]
+    methods, remark = None, ""
+    if settings.baselines and dice is not None:
+        methods, remark = _baselines(cases, plan, folds=list(dict.fromkeys(folds)), dice=dice, hooks=hooks)
+    quality = make_quality(found.rows, references, plan=plan, networks=found.networks)
+    write_quality(folder.quality, quality)
+    limits = promise(quality)
+    extras = Extras(
+        sections=quality_sections(quality, plan),
+        curves=_curves(folder, sorted(job.index for job in trained)),
+        plan=unstructure(plan),
+        methods=methods,
+    )
+    notes = [*_notes(data, plan, jobs=jobs, scores=scores, tuned=tuned), *([remark] if remark else [])]
+    notes += [f"Of later masks: {limits}."] if limits else []
+    about = About(f"Training report: {folder.path.resolve().name}", notes, provenance=provenance)
+    report = write_report(folder.path / "report", scores, about=about, examples=found.examples, extras=extras)
+    card = _card(folder, plan, folds=folds, scores=scores, dice=dice, limits=limits)
+    write_text(folder.path / "card.md", card)
+    return Measurement(report, dice, len({score.case for score in scores}), limits)
+
+
+def _tuned(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob], hooks: Hooks) -> Tuned | None:
+    """How single objects are read from the networks' outputs, tuned on held-out cases and written into the plan."""
+    plan = folder.read_plan()
+    if plan.instances is None or not jobs:
+        return None
+    tuned = tune_decoding(folder, data, jobs=jobs, on_progress=hooks.on_progress)
+    write_text(folder.plan, plan_json(replace(plan, instances=tuned.decoding)))
+    return tuned
+
+
+def _measure_folds(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob], hooks: Hooks) -> _Measured:
+    """The held-out cases of all folds, each by the networks that did not see it."""
+    budget = folder.read_plan().budget
     found = _Measured([], [], [], [])
     folds = list(dict.fromkeys(job.fold for job in jobs))
-    minutes = plan.budget.minutes if plan.budget.steps is None else None
+    minutes = budget.minutes if budget.steps is None else None
     seconds = math.inf if minutes is None else minutes * 60 * JUDGED / len(folds)
+    trained = folder.trained_folds()
     for fold in folds:
         members = [job.index for job in jobs if job.fold == fold and job.index in trained]
         if members:
-            _measure_fold(
-                folder,
-                data,
-                fold=fold,
-                members=members,
-                into=found,
-                on_progress=on_progress,
-                should_stop=should_stop,
-                seconds=seconds,
-            )
-    scores, examples = found.scores, found.examples
-    runs = {job.index: _run(folder, job.index) for job in jobs if job.index in trained}
-    provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
-    write_json(folder.path / "provenance.json", provenance)
-    notes = [
+            _measure_fold(folder, data, fold=fold, members=members, into=found, hooks=hooks, seconds=seconds)
+    return found
+
+
+def _notes(
+    data: Dataset, plan: Plan, *, jobs: Sequence[FoldJob], scores: Sequence[Score], tuned: Tuned | None
+) -> list[str]:
+    """What a reader of the report should know before the numbers."""
+    return [
         *([plan.chosen] if plan.chosen else []),
         *data.notes,
         *plan.classes.notes,
         *dict.fromkeys(job.fold.note for job in jobs if job.fold.note),
+        *([] if scores else [UNMEASURED]),
+        *([] if tuned is None else [_about_objects(tuned)]),
     ]
-    if not scores:
-        notes.append("No case was held out: this report shows how the training went, not how good the model is.")
-    if tuned is not None:
-        notes.append(_about_objects(tuned))
-    dice = mean_dice(scores) if scores else None
-    methods = None
-    if settings.baselines and dice is not None:
-        folds = [job.fold for job in jobs if job.index in trained]
-        methods, remark = _baselines(
-            cases, plan, folds=list(dict.fromkeys(folds)), dice=dice, on_progress=on_progress, should_stop=should_stop
-        )
-        notes.append(remark)
-    quality = make_quality(found.rows, references, plan=plan, networks=found.networks)
-    write_quality(folder.quality, quality)
-    notes += [f"Of later masks: {said}." for said in [promise(quality)] if said]
-    report = write_report(
-        folder.path / "report",
-        scores,
-        title=f"Training report: {folder.path.resolve().name}",
-        examples=examples,
-        curves=_curves(folder, sorted(trained)),
-        plan=unstructure(plan),
-        provenance=provenance,
-        notes=notes,
-        methods=methods,
-        extras=Extras(sections=quality_sections(quality, plan)),
-    )
-    folds = [job.fold for job in jobs if job.index in trained]
-    write_text(
-        folder.path / "card.md", _card(folder, plan, folds=folds, scores=scores, dice=dice, limits=promise(quality))
-    )
-    return Measurement(report, dice, len({score.case for score in scores}), promise(quality))
+
+
+UNMEASURED = "No case was held out: this report shows how the training went, not how good the model is."
 
 
 def _about_objects(tuned: Tuned) -> str:
@@ -225,18 +226,16 @@ def _baselines(
     *,
     folds: Sequence[Fold],
     dice: float,
-    on_progress: Callable[[str, float], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
 ) -> tuple[pd.DataFrame | None, str]:
     """Classical methods, chosen on the training cases of each fold and scored on its held-out ones, and what the
     network gained over them in one sentence."""
     from septum.workflows.pipelines.suggest import compare, method_table
 
-    if should_stop():
+    if hooks.should_stop():
         return None, "The comparison with classical methods was left out: the training was stopped."
     try:
-        hooks = Hooks(on_progress, should_stop=should_stop)
-        found = compare(cases, plan.classes, folds=folds, hooks=hooks)
+        found = compare(cases, plan.classes, folds=folds, hooks=replace(hooks, on_note=lambda note: None))
     except DatasetError as error:
         return None, f"No classical method to compare with: {error}."
     if found is None:
@@ -269,8 +268,7 @@ def _measure_fold(
     fold: Fold,
     members: Sequence[int],
     into: _Measured,
-    on_progress: Callable[[str, float], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
     seconds: float,
 ) -> None:
     """The held-out cases of a fold, segmented by the networks that did not see them (several members together), and
@@ -281,7 +279,7 @@ def _measure_fold(
         model = replace(model, engine=compared_with(model.engine, [(model.plan.mirrors[-1],)]))
     bench = Bench(model, tuple(members), model.plan.seed + members[0])
     started = time.monotonic()
-    known = know(data, fold, bench=bench, should_stop=should_stop)
+    known = know(data, fold, bench=bench, should_stop=hooks.should_stop)
     left = seconds - (time.monotonic() - started)
     into.networks.extend(known.networks)
     room = MOST_KEPT - len(into.examples)
@@ -292,8 +290,9 @@ def _measure_fold(
         scores += found
         if len(examples) < room:
             examples.append(example)
-        on_progress(f"measuring {name}", (number + 1) / len(fold.val))
-    into.rows.extend(judge_copies(data, fold, bench=bench, known=known, seconds=left, should_stop=should_stop))
+        hooks.on_progress(f"measuring {name}", (number + 1) / len(fold.val))
+    copies = judge_copies(data, fold, bench=bench, known=known, seconds=left, should_stop=hooks.should_stop)
+    into.rows.extend(copies)
     into.scores.extend(scores)
     kept = {case for _, case in pick_examples(scores)}
     into.examples.extend(example for example in examples if example.case in kept or room > len(examples))
@@ -304,7 +303,6 @@ def _measure_case(
 ) -> tuple[Sequence[Score], Example]:
     """A held-out case: its mask is written and scored, and teaches how to grade later ones."""
     plan = bench.plan
-    labels = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
     target = folder.fold(bench.members[0]) / "validation"
     target.mkdir(exist_ok=True)
     image, reference = load_pair(case)
@@ -319,10 +317,12 @@ def _measure_case(
         prediction, ids = objects.semantic, reference_ids(plan, reference, fold=fold)
         values = object_values(ids, objects.labels.array.astype("int64"), ignored=ids < 0)
     truth, guess = _comparable(plan, reference, prediction=prediction, fold=fold)
-    found = score_case(case.id, truth, prediction=guess, labels=labels, ignore=(UNANNOTATED,), group=case.group)
+    score = partial(score_case, case.id, truth, prediction=guess, ignore=(UNANNOTATED,), group=case.group)
+    found = score(labels=plan.classes.scored, members=plan.classes.members)
     found = (replace(found[0], values=values), *found[1:])
     if fold.block is None:  # of a block, the image shows what training saw
-        dice = [score.dice for score in found]
+        own = dict(list(zip(plan.classes.values, plan.classes.names, strict=True))[1:])
+        dice = [one.dice for one in score(labels=own)]
         into.rows.extend(held_out_rows(case.id, look, dice=dice, plan=plan, seen=known.seen(look, bench)))
     return found, _example(case, image, truth=_shown(truth, plan), guess=_shown(guess, plan))._replace(
         names=_names(plan)
@@ -367,11 +367,9 @@ def _curves(folder: ModelFolder, folds: Sequence[int]) -> pd.DataFrame | None:
     return pd.concat(tables, ignore_index=True) if tables else None
 
 
-def _run(folder: ModelFolder, index: int) -> Any:
-    try:
-        return json.loads((folder.fold(index) / "run.json").read_text())
-    except (OSError, ValueError):
-        return None
+def _run(folder: ModelFolder, index: int) -> dict[str, Any]:
+    """How a fold ended."""
+    return recorded(folder.fold(index) / "run.json")
 
 
 def _card(
@@ -398,6 +396,7 @@ def _card(
         f"- {value}: {name}" + (" (not learnt: no training case holds it)" if name in unlearnt else "")
         for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
     )
+    regions = "".join(f"\n- region {region}" for region in plan.classes.regions)
     return f"""# {folder.path.resolve().name}
 
 Research software, not a medical device: a person must check every mask before it is used for anything that matters.
@@ -408,7 +407,7 @@ Research software, not a medical device: a person must check every mask before i
 
 Label values it writes:
 
-{labels}
+{labels}{regions}
 
 The plan is in plan.json, the data's digests and all versions in provenance.json, the measurement in report/index.html.
 It is valid for images like those it was trained on; nothing is known about others.

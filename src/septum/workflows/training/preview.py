@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,8 @@ from septum.workflows.model.prepare import as_planes, to_sample
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.training.begin import derive_plan
 
-PREVIEW_COLUMNS = 9
-"""Most tiles beside each other in the contact sheet of `augment_preview`."""
+SHOWN = 3
+"""Images of a contact sheet, evenly chosen."""
 
 
 def augment_preview(
@@ -31,7 +30,6 @@ def augment_preview(
     plan: Path | None = None,
     axes: str | None = None,
     overwrite: bool = False,
-    images: int = 3,
 ) -> Path:
     """Write a contact sheet: a few images, each untouched and augmented as in training, with label outlines.
 
@@ -45,9 +43,8 @@ def augment_preview(
     settings = TrainSettings(steps=1, seed=seed, axes=axes)
     machine = Machine(choose_device(), "32-true")
     chosen = read_plan(plan) if plan is not None else derive_plan(data, cases, settings=settings, machine=machine)
-    columns = math.ceil((count + 1) / math.ceil((count + 1) / PREVIEW_COLUMNS))  # full rows: no gaps to wonder about
     rows = []
-    for case in cases[:: max(1, len(cases) // images)][:images]:
+    for case in cases[:: max(1, len(cases) // SHOWN)][:SHOWN]:
         planes = as_planes(to_sample(case, chosen), chosen.classes.ignore_class) if chosen.slices else None
         sample = planes[len(planes) // 2] if planes else to_sample(case, chosen)
         rows.append(
@@ -59,7 +56,6 @@ def augment_preview(
                 patch=chosen.patch,
                 count=count,
                 seed=seed,
-                columns=columns,
             )
         )
     sheet = contact_sheet(rows)

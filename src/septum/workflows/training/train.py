@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lightning_fabric import Fabric
+
 from septum.errors import Cancelled, DatasetError
 from septum.net.learning.sampling import Sample
-from septum.workflows.data.cases import Case
+from septum.workflows.data.cases import Case, Dataset
+from septum.workflows.data.folds import Fold
 from septum.workflows.data.kept import labels_kept
 from septum.workflows.model.folder import ModelFolder
-from septum.workflows.model.plan import Plan, parse_plan, plan_json
+from septum.workflows.model.machine import Machine
+from septum.workflows.model.plan import Plan, parse_plan, plan_json, read_plan
 from septum.workflows.model.prepare import prepare_cases
 from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.quality.learn import References
 from septum.workflows.runs.failures import CONTRADICTIONS, Failures
 from septum.workflows.runs.files import write_json
-from septum.workflows.runs.hooks import Hooks, Note, Progress
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.words import some
-from septum.workflows.training import measured as outcome
+from septum.workflows.training import measured
 from septum.workflows.training.begin import (
     choose_folds,
     claim,
@@ -32,7 +36,7 @@ from septum.workflows.training.begin import (
 )
 from septum.workflows.training.continued import continue_run, left_out, record_data
 from septum.workflows.training.early import look_first
-from septum.workflows.training.folds import FoldContext, from_first, make_fabric, train_fold
+from septum.workflows.training.folds import FoldContext, FoldJob, from_first, make_fabric, train_fold
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,32 @@ class TrainResult:
     failures: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class _Run:
+    """A training on its way: its data, what was asked, where it goes, and what could not be read so far."""
+
+    data: Dataset
+    cases: Sequence[Case]
+    folder: ModelFolder
+    settings: TrainSettings
+    fabric: Fabric
+    hooks: Hooks
+    failures: Failures
+    resume: bool
+
+    def readable(self) -> _Run:
+        """The same without the cases that failed; errors as `without_failed`."""
+        return replace(self, cases=without_failed(self.cases, self.failures, processes=self.fabric.world_size))
+
+
 @labels_kept()
 def train(
     dataset: Path,
     output: Path,
     *,
     settings: TrainSettings,
-    on_status: Callable[[TrainStatus], None],
-    on_note: Note,
-    should_stop: Callable[[], bool],
-    on_progress: Progress = lambda what, share: None,
+    hooks: Hooks | None = None,
+    on_status: Callable[[TrainStatus], None] = lambda status: None,
     resume: bool = False,
     overwrite: bool = False,
 ) -> TrainResult:
@@ -65,98 +85,145 @@ def train(
 
     A case that cannot be read is left out, said, and listed in the result and in the model's record.
 
+    Args:
+        dataset: a folder or a table, as `load_dataset` takes it.
+        output: the folder of the model.
+        settings: how to train; ten minutes where neither minutes nor steps are given.
+        hooks: progress, notes, and a wish to stop, which leaves a usable model.
+        on_status: hears of the steps.
+        resume, overwrite: what to do with a model that is there.
+
     Raises:
         DatasetError: when the data cannot be used, such as half of its cases.
         ConfigError: when a setting is wrong, or `output` holds a model and neither `resume` nor `overwrite` is given.
     """
-    asked = settings
-    settings = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
+    hooks = hooks or Hooks()
     data = look_first(dataset, output, axes=settings.axes, plan=settings.plan, resume=resume, overwrite=overwrite)
     for note in data.notes:
-        on_note(note)
-    machine = planned_machine(settings, output, resume=resume)
-    fabric = make_fabric(settings, machine.precision)
+        hooks.on_note(note)
+    timed = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
+    machine = planned_machine(timed, output, resume=resume)
     cases = [case for case in data.labelled if case.split != "test"]
-    settings = settle_folds(settings, cases)
     folder = ModelFolder(output)
     failures = Failures(list(left_out(folder.data).items()) if resume else [], CONTRADICTIONS)
-    hooks = Hooks(on_progress, on_note, should_stop)
-
-    def begin() -> str:
-        claim(output, resume=resume, overwrite=overwrite)
-        return plan_json(
-            resolve_plan(
-                data,
-                cases,
-                folder=folder,
-                settings=settings,
-                machine=machine,
-                resume=resume,
-                hooks=hooks,
-                failures=failures,
-            )
-        )
-
-    plan = parse_plan(from_first(fabric, begin), what="the plan")
-    cases = without_failed(cases, failures, processes=fabric.world_size)
-    went_on = continue_run(folder, asked, plan=plan, cases=cases) if resume else None
+    fabric = make_fabric(timed, machine.precision)
+    run = _Run(data, cases, folder, settle_folds(timed, cases), fabric, hooks, failures, resume)
+    plan = _plan(run, machine, overwrite=overwrite)
+    run = run.readable()
+    went_on = continue_run(folder, settings, plan=plan, cases=run.cases) if resume else None
     if went_on:
-        settings = went_on.settings
-        on_note(went_on.note)
-    prepared = folder.path / "prepared" / str(fabric.global_rank)
-    known = len(failures.rows)
-    samples = _prepared(cases, plan, folder=prepared, on_progress=on_progress, failures=failures)
-    if went_on and went_on.folds and len(failures.rows) > known:
-        raise DatasetError(f"a resumed run must be able to read its cases; {': '.join(failures.rows[-1])}")
-    cases = without_failed(cases, failures, processes=fabric.world_size)
-    folds = (went_on and went_on.folds) or divide(cases, plan, settings=settings, samples=samples)
-    if fabric.is_global_zero and not (resume and folder.data.is_file()):
-        record_data(folder.data, cases, folds=folds, left_out=failures.rows)
-    if failures.rows:
-        lost = f"{len(failures.rows)} cases could not be read and were left out: {some(sorted(failures.names))}"
-        data = replace(data, notes=(*data.notes, lost))
-        on_note(lost)
-    jobs = choose_folds(folds, len(cases), settings=settings, on_note=on_note)
-    on_note(outcome.describe(plan, cases))
-    stopped = False
-    for job in jobs:
-        if stopped or (resume and outcome.finished(folder, job.index)):
-            continue
-        context = FoldContext(plan, cases, samples, folder, settings, fabric, on_status, should_stop, resume)
-        ended = train_fold(job, context)
-        on_note(outcome.describe_end(job, ended))
-        if need := outcome.describe_need(plan, ended, cases=len(job.fold.train)):
-            on_note(need)
-        stopped = ended.reason == "stopped"
+        run = replace(run, settings=went_on.settings)
+        hooks.on_note(went_on.note)
+    run, samples, folds = _prepared(run, plan, begun=went_on.folds if went_on else None)
+    jobs = choose_folds(folds, len(run.cases), settings=run.settings, on_note=hooks.on_note)
+    hooks.on_note(measured.describe(plan, run.cases))
+    stopped = _train_folds(jobs, run, plan=plan, samples=samples, on_status=on_status)
     references = References.of(list(samples.values()), plan) if fabric.is_global_zero else None
     del samples
-    shutil.rmtree(prepared, ignore_errors=True)
+    shutil.rmtree(_scratch(run), ignore_errors=True)
     if references is None:
         return TrainResult(folder.path, None, stopped, None, (), tuple(failures.rows))
-    write_json(folder.path / "splits.json", [vars(job.fold) for job in jobs])
-    found = outcome.measure(
-        folder,
-        data,
-        cases=cases,
-        jobs=jobs,
-        settings=settings,
-        references=references,
-        on_progress=on_progress,
-        should_stop=should_stop,
-    )
-    if found.limits:
-        on_note(found.limits)
-    held_out = tuple(dict.fromkeys(name for job in jobs for name in job.fold.val))
-    return TrainResult(folder.path, found.report, stopped, found.dice, held_out, tuple(failures.rows))
+    return _measured(run, jobs, references=references, stopped=stopped)
+
+
+def _scratch(run: _Run) -> Path:
+    """Where this process keeps prepared cases that do not fit into memory."""
+    return run.folder.path / "prepared" / str(run.fabric.global_rank)
+
+
+def _plan(run: _Run, machine: Machine, *, overwrite: bool) -> Plan:
+    """Claim the folder and write the plan into it, by the first process; every process gets it."""
+
+    def begin() -> str:
+        claim(run.folder.path, resume=run.resume, overwrite=overwrite)
+        if run.resume:
+            return plan_json(read_plan(run.folder.plan))
+        plan = resolve_plan(
+            run.data,
+            run.cases,
+            folder=run.folder,
+            settings=run.settings,
+            machine=machine,
+            hooks=run.hooks,
+            failures=run.failures,
+        )
+        return plan_json(plan)
+
+    return parse_plan(from_first(run.fabric, begin), what="the plan")
 
 
 def _prepared(
-    cases: Sequence[Case], plan: Plan, *, folder: Path, on_progress: Progress, failures: Failures
-) -> dict[str, Sample]:
+    run: _Run, plan: Plan, *, begun: Sequence[Fold] | None
+) -> tuple[_Run, dict[str, Sample], tuple[Fold, ...]]:
+    """The run without the cases that fail while they are prepared, their samples and all folds.
+
+    Args:
+        begun: the folds of a run that goes on; its cases must all be readable still.
+    """
+    known = len(run.failures.rows)
+    samples = _samples(run, plan)
+    if begun and len(run.failures.rows) > known:
+        raise DatasetError(f"a resumed run must be able to read its cases; {': '.join(run.failures.rows[-1])}")
+    run = run.readable()
+    folds = tuple(begun or divide(run.cases, plan, settings=run.settings, samples=samples))
+    if run.fabric.is_global_zero and not (run.resume and run.folder.data.is_file()):
+        record_data(run.folder.data, run.cases, folds=folds, left_out=run.failures.rows)
+    if run.failures.rows:
+        failed = run.failures
+        lost = f"{len(failed.rows)} cases could not be read and were left out: {some(sorted(failed.names))}"
+        run = replace(run, data=replace(run.data, notes=(*run.data.notes, lost)))
+        run.hooks.on_note(lost)
+    return run, samples, folds
+
+
+def _samples(run: _Run, plan: Plan) -> dict[str, Sample]:
     """The samples by name; files that were begun go when somebody stops the run meanwhile."""
+    folder = _scratch(run)
     try:
-        made = prepare_cases(cases, plan, folder=folder, on_progress=on_progress, failures=failures)
+        made = prepare_cases(run.cases, plan, folder=folder, on_progress=run.hooks.on_progress, failures=run.failures)
         return {sample.name: sample for sample in made}
     except Cancelled:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _train_folds(
+    jobs: Sequence[FoldJob],
+    run: _Run,
+    *,
+    plan: Plan,
+    samples: Mapping[str, Sample],
+    on_status: Callable[[TrainStatus], None],
+) -> bool:
+    """Train what is not trained yet; whether a person stopped it."""
+    context = FoldContext(
+        plan, run.cases, samples, run.folder, run.settings, run.fabric, on_status, run.hooks.should_stop, run.resume
+    )
+    for job in jobs:
+        if run.resume and measured.finished(run.folder, job.index):
+            continue
+        ended = train_fold(job, context)
+        run.hooks.on_note(measured.describe_end(job, ended))
+        if need := measured.describe_need(plan, ended, cases=len(job.fold.train)):
+            run.hooks.on_note(need)
+        if ended.reason == "stopped":
+            return True
+    return False
+
+
+def _measured(run: _Run, jobs: Sequence[FoldJob], *, references: References, stopped: bool) -> TrainResult:
+    """What the networks are worth on the cases that they did not see."""
+    write_json(run.folder.path / "splits.json", [vars(job.fold) for job in jobs])
+    found = measured.measure_model(
+        run.folder,
+        run.data,
+        cases=run.cases,
+        jobs=jobs,
+        settings=run.settings,
+        references=references,
+        hooks=run.hooks,
+    )
+    if found.limits:
+        run.hooks.on_note(found.limits)
+    held_out = tuple(dict.fromkeys(name for job in jobs for name in job.fold.val))
+    return TrainResult(run.folder.path, found.report, stopped, found.dice, held_out, tuple(run.failures.rows))

@@ -63,7 +63,7 @@ export class Slices {
         if (this.shown === wish.index && waiting()) { this.asked = JSON.stringify(wish); return; }
         this.parts = new Map(wish.channels.map((c, k) => [c === "all" ? 0 : Number(c), images[k]]));
         this.layers = new Map(wish.layers.map((name, k) => [name, layers[k]]));
-        this.labels = Uint32Array.from(labels.values);
+        this.labels = new Uint32Array(labels.values);
         this.shown = wish.index; this.asked = JSON.stringify(wish);
         this.touch(null);
         update();
@@ -207,8 +207,8 @@ export class Slices {
       this.overlays.set(name, picture);
       if (picture.key === key) continue;
       const out = picture.sized(this.rows, this.cols);
-      if (style === "difference") compose.difference(out, labels, Uint32Array.from(held.values), opacity);
-      else compose.tint(out, Uint32Array.from(held.values), this, this.whole, { table, opacity, outline: style === "outline" });
+      if (style === "difference") compose.difference(out, labels, new Uint32Array(held.values), opacity);
+      else compose.tint(out, new Uint32Array(held.values), this, this.whole, { table, opacity, outline: style === "outline" });
       picture.show();
       picture.key = key;
     }

@@ -69,7 +69,7 @@ export class Tiles {
       const [values, labels] = await Promise.all([held.values ?? slice(`${base}/tiles/${key}?channel=${this.opened.rgb ? "all" : state.channel}`), slice(`${base}/labeltiles/${key}`)]);
       Object.assign(held, { values, rows: values.rows, cols: values.cols });
       if (state.painting || held.painted !== painted) held.stale = true;
-      if (!held.labels || !held.stale) held.labels = Uint32Array.from(labels.values);
+      if (!held.labels || !held.stale) held.labels = new Uint32Array(labels.values);
       held.dirty = true; this.version++;
       update();
     } catch (error) {

@@ -46,7 +46,7 @@ export const trainPanel = {
 /** What stands still: headings, the form, places for what changes. */
 function skeleton() {
   const minutes = el("input", { type: "number", min: 0.1, max: 600, step: 0.5, value: "1", "aria-label": "Minutes of training" });
-  const network = el("select", { "aria-label": "Network" }, ...["auto", "lecture", "paper"].map((name) => el("option", { value: name }, name)));
+  const network = el("select", { "aria-label": "Network" }, ...["auto", "encoder", "lecture", "paper", "window"].map((name) => el("option", { value: name }, name)));
   const prompts = el("input", { type: "checkbox" });
   const start = el("button", { className: "main", onclick: () => attempt(() => order({ kind: "train", minutes: Number(minutes.value), network: network.value, prompts: prompts.checked })) }, "Start training");
   const place = (/** @type {string} */ name) => el("div", { "data-part": name });

@@ -1,0 +1,3 @@
+"""The size of a kept session."""
+
+SHAPE = (6, 14, 15)

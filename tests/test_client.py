@@ -1,0 +1,112 @@
+"""The workbench from Python: what a notebook sets is what the server has, and a refusal is an error with its word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+from tests.server.conftest import TOKEN, open_client, write_data
+
+from septum import client as module
+from septum.client import RequestError, Workbench
+from septum.errors import ConfigError, GeometryError, SessionError
+from septum.workflows.projects.create import create_project
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    """A workbench whose requests go to a server in this process."""
+    create_project(tmp_path / "project", write_data(tmp_path / "data")).close()
+    with open_client(tmp_path / "project") as inner:
+        found = Workbench("http://testserver", TOKEN, author="ada")
+        found._http.close()
+        inner.headers.update({"X-Septum-Client": found._page})
+        found._http = inner  # type: ignore[assignment]
+        yield found
+
+
+def test_labels_that_are_set_are_those_that_come_back(bench: Workbench) -> None:
+    wanted = bench.labels("volume")
+    wanted[0:9, 3:7, 2:5] = 4
+    bench.set_labels("volume", wanted)
+    assert np.array_equal(bench.labels("volume"), wanted)
+    assert bench.set_labels("volume", wanted) == {}
+    for bad in (wanted[:2], wanted.astype(float)):
+        with pytest.raises(GeometryError, match="integers of shape"):
+            bench.set_labels("volume", bad)
+
+
+def test_a_stroke_sets_its_box_and_leaves_what_is_negative(bench: Workbench) -> None:
+    wanted = bench.labels("volume").astype(int)
+    told = bench.stroke("volume", (4, 8, 6), labels=[[[3, -1, 0], [-1, -1, 3]]], what="brush", axis=0)
+    wanted[4, 8, 6], wanted[4, 8, 8], wanted[4, 9, 8] = 3, 0, 3
+    assert np.array_equal(bench.labels("volume"), wanted)
+    assert (told["changed"], told["undo"]) == (3, ["brush"])
+    assert bench.undo("volume")["redo"] == ["brush"]
+    for bad in ([[1, 2]], [[[0.5]]]):
+        with pytest.raises(GeometryError, match="start"):
+            bench.stroke("volume", (0, 0, 0), labels=bad)
+
+
+def test_a_tool_is_shown_first_or_applied_at_once(bench: Workbench) -> None:
+    before = bench.labels("volume")
+    shown = bench.propose("volume", "margin", options={"distance_mm": 1.0})
+    assert shown["changed"] > 0
+    assert np.array_equal(bench.labels("volume"), before)
+    assert bench.tool("volume", "margin", options={"distance_mm": 1.0})["changed"] == shown["changed"]
+
+
+def test_versions_queue_and_leaving(bench: Workbench) -> None:
+    bench.stroke("square", (0, 0), labels=[[1, 1]])
+    assert bench.save("square", note="two pixels")["version"] == 1
+    assert bench.leave("square")["lease"] is None
+    assert [one["case"] for one in bench.queue()] == ["photo"]
+    assert {one["id"]: one["status"] for one in bench.cases()}["square"] == "drawn"
+    assert bench.image("photo", 1).shape == (40, 50)
+    assert bench.jobs() == []
+
+
+def test_a_refusal_is_an_error_with_the_servers_word(bench: Workbench) -> None:
+    with pytest.raises(RequestError, match="list of cases") as refused:
+        bench.case("no-such-case")
+    assert refused.value.code == "not-found"
+    with pytest.raises(ConfigError, match="every_s"):
+        bench.wait({"id": 1}, every_s=0)
+
+
+def test_a_server_that_is_not_there_is_said() -> None:
+    with (
+        Workbench("http://127.0.0.1:9", TOKEN, timeout_s=2) as found,
+        pytest.raises(SessionError, match="septum serve"),
+    ):
+        found.cases()
+
+
+def test_a_busy_server_is_asked_again_and_a_numbered_request_keeps_its_number(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AGAIN_S", (0.0, 0.0))
+    inner, sent, busy = bench._http, [], [True, True]
+
+    class Busy:
+        """Answers 503 as often as told, then hands over."""
+
+        def request(self, method: str, url: str, **given: Any) -> httpx.Response:
+            sent.append(given.get("json", {}).get("sequence"))
+            if busy and busy.pop():
+                return httpx.Response(503, json={"error": "busy", "code": "busy"})
+            assert isinstance(inner, TestClient)
+            return inner.request(method, url, **given)  # type: ignore[return-value]
+
+    bench._http = Busy()  # type: ignore[assignment]
+    assert bench.stroke("square", (0, 0), labels=[[1]])["changed"] == 1
+    assert sent == [1, 1, 1]
+    busy.extend([True] * 3)
+    with pytest.raises(RequestError, match="busy"):
+        bench.stroke("square", (0, 0), labels=[[2]])
+    bench._http = inner

@@ -1,0 +1,36 @@
+"""A task of the Decathlon: a fifth is held out, each label is scored, the official test is predicted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from tests.workflows.challenges.oracle import Oracle, taken
+from tests.workflows.datasets import volumes
+
+from septum.workflows.challenges import decathlon
+from septum.workflows.data.load import load_dataset
+
+
+def organ(root: Path) -> Path:
+    """A Decathlon task of six labelled volumes and one without labels."""
+    volumes(root, 7)
+    (root / "labels" / "scan6.nii.gz").unlink()
+    rows = ", ".join(f'{{"image": "images/scan{i}.nii.gz", "label": "labels/scan{i}.nii.gz"}}' for i in range(6))
+    (root / "dataset.json").write_text(
+        f'{{"labels": {{"0": "background", "1": "box"}}, "training": [{rows}], "test": ["images/scan6.nii.gz"]}}'
+    )
+    return root
+
+
+def test_decathlon_scores_each_label_and_predicts_the_cases_without_labels(tmp_path: Path) -> None:
+    division, found = taken("decathlon", organ(tmp_path / "task"), tmp_path / "out", Oracle())
+    (part,) = division.parts
+    names = {case.id for case in load_dataset(part.training).labelled}
+    assert not names & {case.id for case in part.tests}
+    assert load_dataset(part.training).label_names == {0: "background", 1: "box"}
+    assert found.values == {"dice": 1.0, "nsd": 1.0}
+    assert len(list((tmp_path / "out" / decathlon.HANDED_IN).iterdir())) == 1
+    _, worse = taken("decathlon", tmp_path / "task", tmp_path / "again", Oracle(lambda a: np.roll(a, 2, -1)))
+    assert worse.values["dice"] < 0.8
+    assert worse.values["nsd"] < 1

@@ -1,0 +1,69 @@
+"""`septum predict` on a model that is kept: masks, list of estimates, page and record, and guards before any work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.workflows.models import IMAGE, MODEL
+
+from septum.errors import ConfigError, DatasetError
+from septum.workflows.prediction import workflow
+from septum.workflows.prediction.record import RECORD
+from septum.workflows.prediction.settings import PredictSettings
+
+
+def run(images: list[Path], output: Path, notes: list[str] | None = None, **given: Any) -> Any:
+    settings = PredictSettings(**{"devices": "cpu", "precision": "32-true"} | given)
+    told = (lambda text: None) if notes is None else notes.append
+    return workflow.predict(
+        MODEL, images, output=output, settings=settings, on_progress=lambda what, share: None, on_note=told,
+        should_stop=lambda: False,
+    )  # fmt: skip
+
+
+def test_masks_are_graded_listed_and_shown_and_one_bad_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "bad.tif").write_bytes(b"no picture")
+    notes: list[str] = []
+    result = run([IMAGE, tmp_path / "bad.tif"], tmp_path / "out", notes)
+    assert [path.name for path in result.written] == ["case0.tif"]
+    assert [name for name, _ in result.failures] == ["bad"]
+    assert "2 images, 1 network(s); research software, not a medical device" in notes
+    assert [one.case for one in result.estimates] == ["case0"] * 2
+    assert (tmp_path / "out" / "quality.csv").is_file()
+    assert result.page == tmp_path / "out" / "index.html"
+    page = result.page.read_text()
+    assert "quality.csv" in page
+    assert RECORD in page
+    assert set(json.loads((tmp_path / "out" / RECORD).read_text())["images"]) == {"case0.tif"}
+
+
+def test_without_a_page_there_is_none(tmp_path: Path) -> None:
+    result = run([IMAGE], tmp_path / "out", page=False)
+    assert result.page is None
+    assert not (tmp_path / "out" / "index.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"clicks": ("1,2",)}, "without"), ({"semantic": True}, "single objects"), ({"folds": "3"}, "3")],
+)
+def test_what_the_model_cannot_do_is_refused_before_anything_is_written(
+    tmp_path: Path, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run([IMAGE], tmp_path / "out", **given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_masks_that_exist_and_folders_without_images_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "case0.tif").write_bytes(b"mine")
+    with pytest.raises(ConfigError, match="overwrite"):
+        run([IMAGE], tmp_path / "out")
+    assert (tmp_path / "out" / "case0.tif").read_bytes() == b"mine"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError):
+        run([tmp_path / "empty"], tmp_path / "out")

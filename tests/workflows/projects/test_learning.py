@@ -1,0 +1,64 @@
+"""What a training may learn from, and what a measurement compares."""
+
+from __future__ import annotations
+
+import pytest
+from tests.workflows.projects.conftest import BOX, GRID, save
+
+from septum import io
+from septum.errors import DatasetError
+from septum.geometry import LabelMap
+from septum.workflows.projects.learning import evaluate_model, looked_at, measurable, models_of, training_data
+from septum.workflows.projects.masks import Told
+from septum.workflows.projects.project import Project
+
+
+def test_only_what_was_looked_at_is_trained_on(project: Project) -> None:
+    save(project, BOX, letters="..dd..")
+    save(project, BOX, letters="..dd..")
+    project.store.change_case("b", status="drawn")
+    table, count = training_data(project, "model-1")
+    assert count == 2
+    roi = io.read_labels(table.parent / "roi" / "b.nii.gz").array
+    assert roi.any(axis=(1, 2)).tolist() == [False, False, True, True, False, False]
+    assert not (table.parent / "roi" / "a.nii.gz").exists()
+    assert looked_at((2, 2), {}, complete=False).all()
+
+
+QUIET = Told(lambda status: None, lambda what, share: None, lambda note: None, lambda: False)
+
+
+def test_cases_kept_for_testing_and_cases_without_a_drawing_are_not_learnt_from(project: Project) -> None:
+    assert training_data(project, "model-1")[1] == 1  # the labels that came with the data
+    project.store.change_case("a", split="test")
+    with pytest.raises(DatasetError, match="annotated"):
+        training_data(project, "model-1")
+
+
+def test_a_measurement_compares_the_mask_with_what_was_drawn_since_and_knows_the_worst_slice(project: Project) -> None:
+    with pytest.raises(DatasetError, match="no case has both"):
+        evaluate_model(project, "model-1", told=QUIET)
+    predicted = BOX.copy()
+    predicted[3, 2:4] = 0
+    folder = project.predictions / "model-1"
+    folder.mkdir(parents=True)
+    io.write_labels(folder / "b.nii.gz", LabelMap(predicted, GRID))
+    save(project, BOX)
+    project.store.change_case("b", status="corrected")
+    found = evaluate_model(project, "model-1", told=QUIET)
+    assert found["worst"] == {"b": 3}
+    assert found["dice"] == pytest.approx(2 * 24 / (24 + 32))
+    assert (project.reports / "model-1" / "index.html").is_file()
+
+
+def test_models_are_those_that_a_training_left_and_pipelines_can_be_measured_too(project: Project) -> None:
+    facts = {"cases": 3, "minutes": 1.0, "dice": 0.8, "prompts": False}
+    for name, made in (("model-1", True), ("model-2", False)):
+        job = project.store.add_job("train", {})
+        project.store.change_job(job.id, state="done", model=name, result=facts)
+        if made:
+            (project.models / name).mkdir(parents=True)
+    assert [(one.name, one.dice) for one in models_of(project)] == [("model-1", 0.8)]
+    for name in ("model-1", "pipeline-bright"):
+        (project.predictions / name).mkdir(parents=True)
+    assert measurable(project) == ["pipeline-bright", "model-1"]

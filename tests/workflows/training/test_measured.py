@@ -1,0 +1,159 @@
+"""What is said of a run: one true line about its plan and its end, what more it would need, and a modest card."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.workflows.models import PLAN
+
+from septum.geometry import Grid, LabelMap
+from septum.instances.decode import Decoding
+from septum.metrics import Counts
+from septum.net.learning.train import TrainOutcome
+from septum.workflows.data.cases import UNANNOTATED, Case, Source
+from septum.workflows.data.folds import Fold
+from septum.workflows.model.folder import ModelFolder
+from septum.workflows.runs.hooks import Hooks
+from septum.workflows.scores.scores import Score
+from septum.workflows.training import measured
+from septum.workflows.training.folds import FoldJob
+from septum.workflows.training.measured import PASSES, describe, describe_end, describe_need, finished
+from septum.workflows.training.objects import Tuned
+
+
+def cases(suffix: str, count: int = 2) -> list[Case]:
+    return [Case(f"c{n}", (Source(Path(f"c{n}{suffix}")),)) for n in range(count)]
+
+
+def test_one_line_says_what_is_trained_and_in_which_unit() -> None:
+    line = describe(replace(PLAN, spacing=(0.5, 1.25)), cases(".png"))
+    assert line == ("auto: 2-D U-Net 4-8, patches of 40 x 48, 0.5 x 1.25 px, 2 class(es), 2 annotated case(s), 32-true")
+    assert "0.5 x 1.25 mm" in describe(replace(PLAN, spacing=(0.5, 1.25)), [*cases(".png"), *cases(".nii.gz")])
+    assert "own resolution" in describe(PLAN, cases(".png"))
+    objects = describe(replace(PLAN, instances=Decoding(), chosen="few images"), cases(".png"))
+    assert objects.endswith("single objects; few images")
+
+
+def outcome(steps: int = 10, seconds: float = 60.0, reason: str = "budget", dice: float | None = None) -> TrainOutcome:
+    return TrainOutcome({}, dice, steps, seconds, reason, ())
+
+
+def test_the_end_names_fold_time_dice_and_reason() -> None:
+    job = FoldJob(2, 0, 1, Fold(("a",), ()))
+    assert describe_end(job, outcome()) == "fold 2: 10 steps in 1.0 min; the budget was used"
+    assert describe_end(job, outcome(dice=0.5, reason="stopped")) == (
+        "fold 2: 10 steps in 1.0 min, validation Dice 0.5000; it was stopped"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "count", "told"),
+    [
+        (outcome(steps=10), 20, "seen 2.0 times; 20 times would take this network about 10 minutes here (--min"),
+        (outcome(steps=10, seconds=600), 20, "about 1.7 hours here (--minutes 100)"),
+        (outcome(steps=PASSES * 5), 20, ""),  # batch of 4: each image was seen PASSES times
+        (outcome(steps=PASSES * 5 - 1), 20, "19.9 times"[:3]),
+        (outcome(reason="stopped"), 20, ""),
+        (outcome(steps=0), 20, ""),
+    ],
+)  # fmt: skip
+def test_too_few_passes_are_told_with_the_minutes_that_would_do(given: TrainOutcome, count: int, told: str) -> None:
+    said = describe_need(PLAN, given, cases=count)
+    assert told in said
+    assert bool(said) is bool(told)
+
+
+def test_a_fold_is_finished_when_it_ended_by_itself(tmp_path: Path) -> None:
+    folder = ModelFolder(tmp_path)
+    assert not finished(folder, 0)
+    folder.fold(0).mkdir()
+    for text, ended in (('{"reason": "budget"}', True), ('{"reason": "stopped"}', False), ("{", False), ("{}", False)):
+        (folder.fold(0) / "run.json").write_text(text)
+        assert finished(folder, 0) is ended
+    assert measured._run(folder, 0) == {}
+    (folder.fold(0) / "run.json").write_text("{")
+    assert measured._run(folder, 0) == {}
+
+
+def test_both_sides_are_compared_in_values_and_only_where_something_is_to_be_scored() -> None:
+    reference = LabelMap(np.array([[0, 3, 7], [3, 3, UNANNOTATED]], np.int16), Grid.pixels((2, 3)))
+    prediction = LabelMap(np.array([[0, 3, 3], [7, 3, 0]], np.uint8), Grid.pixels((2, 3)))
+    truth, guess = measured._comparable(PLAN, reference, prediction=prediction, fold=Fold((), ("a",)))
+    assert truth.tolist() == [[0, 3, 7], [3, 3, UNANNOTATED]]
+    assert guess.tolist() == [[0, 3, 3], [7, 3, 0]]
+    fold = Fold(("a",), ("a",), block=(1, 0, 1))
+    truth, _ = measured._comparable(PLAN, reference, prediction=prediction, fold=fold)
+    assert truth.tolist() == [[0, UNANNOTATED, UNANNOTATED], [3, UNANNOTATED, UNANNOTATED]]
+    assert measured._shown(truth, PLAN).tolist() == [[0, 0, 0], [1, 0, 0]]
+
+
+def test_curves_of_all_folds_are_one_table_and_empty_files_are_left_out(tmp_path: Path) -> None:
+    folder = ModelFolder(tmp_path)
+    for index, text in enumerate(("step,loss\n1,0.5\n2,0.4\n", "\n", "step,loss\n1,0.3\n")):
+        folder.fold(index).mkdir()
+        (folder.fold(index) / "curves.csv").write_text(text)
+    table = measured._curves(folder, [0, 1, 2, 3])
+    assert table is not None
+    assert table["fold"].tolist() == [0, 0, 2]
+    assert measured._curves(folder, [1]) is None
+
+
+def card(**given: Any) -> str:
+    score = [Score("a", 3, "x", Counts(1, 1, 1, 1), 0.0), Score("b", 3, "x", Counts(1, 1, 1, 1), 0.0)]
+    usual: dict[str, Any] = {"folds": [Fold(("a", "b"), ("c",))], "scores": score, "dice": 0.5, "limits": ""}
+    return measured._card(ModelFolder(Path("/models/mine")), PLAN, **usual | given)
+
+
+def test_the_card_counts_what_trained_and_says_what_was_not_learnt() -> None:
+    text = card()
+    assert text.startswith("# mine\n")
+    assert "trained on 2 annotated case(s); Dice 0.500 on 2 held-out images" in text
+    assert "not a medical device" in text
+    assert "not learnt" not in text
+    once = [Fold(("a",), ("b",), unlearnt=("label 7",)), Fold(("b",), ("a",), unlearnt=("label 7", "label 3"))]
+    text = card(folds=once, dice=None, limits="nothing above 0.8")
+    assert "- 7: label 7 (not learnt: no training case holds it)" in text
+    assert "- 3: label 3\n" in text
+    assert "not measured on held-out images\n- of later masks: nothing above 0.8" in text
+
+
+def test_objects_tell_how_they_are_read_and_on_what_it_was_tuned() -> None:
+    untuned = measured._about_objects(Tuned(Decoding(), ()))
+    assert "untuned" in untuned
+    tuned = measured._about_objects(Tuned(Decoding(foreground=0.6), (("a", 0.5), ("b", 0.75))))
+    assert "0.625 on 2 held-out image(s)" in tuned
+    assert "foreground from 0.6" in tuned
+
+
+def test_classical_methods_are_said_beside_the_network_or_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    from septum.errors import DatasetError
+    from septum.workflows.pipelines import suggest
+
+    def table(rows: Any) -> Any:
+        import pandas as pd
+
+        return pd.DataFrame({name: [0.5] for name in ("a", "b", "c", "d", "dice")})
+
+    def asked(stop: bool = False) -> Any:
+        return measured._baselines((), PLAN, folds=(), dice=0.75, hooks=Hooks(should_stop=lambda: stop))
+
+    row = SimpleNamespace(summary=SimpleNamespace(mean=0.5))
+    monkeypatch.setattr(suggest, "method_table", table)
+    monkeypatch.setattr(suggest, "compare", lambda *given, **named: SimpleNamespace(rows=[row]))
+    found, said = asked()
+    assert found["gain"].tolist() == [0.25]
+    assert said.endswith("0.500 on the same held-out cases: the network gained 0.250.")
+    assert asked(stop=True)[0] is None
+    monkeypatch.setattr(suggest, "compare", lambda *given, **named: None)
+    assert "was stopped" in asked()[1]
+
+    def none(*given: Any, **named: Any) -> Any:
+        raise DatasetError("no method")
+
+    monkeypatch.setattr(suggest, "compare", none)
+    assert asked()[1] == "No classical method to compare with: no method."
