@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import SimpleITK
 from scipy import ndimage
-from skimage.morphology import h_maxima, local_maxima
+from skimage.morphology import local_maxima
 from skimage.segmentation import watershed as skimage_watershed
 from tests import phantoms
+from tests.classical.waters import SHAPES, noise
 
-from septum.classical import hierarchy, landscape, watershed
-from septum.classical.compact import compact_flood
+from septum.classical import hierarchy, watershed
 from septum.errors import ConfigError, DatasetError, GeometryError
-
-SHAPES = [((40, 51), (1.0, 2.0)), ((16, 20, 24), (3.0, 1.0, 0.5))]
-
-
-def noise(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    smooth = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(shape), 1.5)
-    return (smooth / smooth.std()).astype(np.float32)
 
 
 def same_partition(a: np.ndarray, b: np.ndarray) -> float:
@@ -62,17 +53,6 @@ def test_inside_a_mask_flooding_equals_scikit_image(shape, spacing) -> None:
     theirs = skimage_watershed(ground, markers, mask=mask)
     assert not ours[~mask].any()
     assert np.mean(ours == theirs) > 0.995
-
-
-@pytest.mark.parametrize(("shape", "spacing"), SHAPES)
-def test_summits_are_the_h_maxima_of_scikit_image(shape, spacing) -> None:
-    image = (noise(shape) * 40).astype(np.int16)
-    for depth in (0, 1, 20, 60):
-        theirs = h_maxima(image, depth, footprint=ndimage.generate_binary_structure(image.ndim, 1)) if depth else None
-        theirs = local_maxima(image, connectivity=1) if theirs is None else theirs
-        count = ndimage.label(theirs)[1]
-        ours = landscape.summits(image, depth=max(depth - 1, 0))  # theirs keeps those of exactly h
-        assert ours.max() == count
 
 
 @pytest.mark.parametrize("on", ["gradient", "bright", "dark"])
@@ -139,25 +119,6 @@ def test_given_markers_give_their_numbers_and_a_part_without_one_stays_empty() -
     assert watershed.distance_watershed(mask, markers=markers).tolist() == [[7, 7, 7, 0, 0, 0]]
 
 
-def test_the_basins_at_a_level_are_as_many_as_the_minima_deeper_than_it() -> None:
-    image = (noise((40, 44)) * 2000).astype(np.int16)
-    tree = hierarchy.basins(image, on="dark", sigma_mm=0)
-    extent = int(image.max()) - int(image.min())
-    for depth in (0, 100, 500, 2000):
-        pits = landscape.summits(np.invert(image), depth=depth)
-        assert tree.at(depth / extent).max() == pits.max()
-
-
-@pytest.mark.parametrize(("shape", "spacing"), SHAPES)
-def test_regions_of_a_higher_level_are_unions_of_lower_ones(shape, spacing) -> None:
-    tree = hierarchy.basins(noise(shape), spacing=spacing)
-    levels = [tree.at(level) for level in (0, 0.05, 0.2, 0.5, 1)]
-    for fine, coarse in itertools.pairwise(levels):
-        pairs = np.unique(np.stack([fine.ravel(), coarse.ravel()]), axis=1)
-        assert pairs.shape[1] == fine.max()
-    assert levels[0].max() > levels[1].max() > levels[-1].max() == 1
-
-
 def test_a_box_comes_back_within_a_voxel_layer() -> None:
     shape = phantoms.box((24, 28, 32), (2, 1, 1))
     image = shape.image(contrast=30).array[0]
@@ -166,61 +127,6 @@ def test_a_box_comes_back_within_a_voxel_layer() -> None:
     found = watershed.watershed(image, markers=markers, spacing=shape.spacing) == 2
     assert found[ndimage.binary_erosion(shape.mask)].all()
     assert not found[~ndimage.binary_dilation(shape.mask)].any()
-
-
-def test_compact_cells_are_those_of_scikit_image_and_regular_in_millimetres() -> None:
-    flat = np.zeros((8, 40, 40), np.float32)
-    labels = watershed.compact_watershed(flat, size_mm=10, compactness=1, spacing=(5, 1, 1))
-    assert labels.max() == 4 * 4 * 4
-    image = noise((40, 60))
-    seeds = watershed.lattice(image.shape, spacing=(1, 1), size_mm=10)
-    slope = landscape.gradient_magnitude(image)
-    theirs = skimage_watershed(slope / slope.max(), seeds.astype(int), compactness=0.01)
-    np.testing.assert_array_equal(watershed.compact_watershed(image, size_mm=10), theirs)
-
-
-@pytest.mark.parametrize(("shape", "weight"), [((40, 60), 0.01), ((40, 60), 0.3), ((12, 20, 24), 0.05), ((1, 50), 0.1)])
-def test_the_compact_flood_of_one_spacing_is_that_of_scikit_image(shape, weight) -> None:
-    slope = landscape.gradient_magnitude(noise(shape))
-    seeds = watershed.lattice(shape, spacing=(1,) * len(shape), size_mm=7)
-    theirs = skimage_watershed(slope, seeds.astype(int), compactness=weight)
-    ours = compact_flood(slope, markers=seeds, weight=weight, step=(1.0,) * len(shape))
-    np.testing.assert_array_equal(ours, theirs)
-
-
-def test_a_compact_flood_on_flat_ground_goes_to_the_nearest_marker_in_millimetres() -> None:
-    seeds = np.zeros((9, 30, 40), np.uint32)
-    places = np.array([[1, 5, 6], [7, 20, 9], [4, 12, 33], [2, 26, 25]])
-    seeds[tuple(places.T)] = [1, 2, 3, 4]
-    step = (4.0, 1.0, 1.5)
-    labels = compact_flood(np.zeros(seeds.shape, np.float32), markers=seeds, weight=1.0, step=step)
-    away = np.indices(seeds.shape)[None] - places[:, :, None, None, None]
-    distance = np.sqrt(((away * np.reshape(step, (1, 3, 1, 1, 1))) ** 2).sum(axis=1))
-    ordered = np.sort(distance, axis=0)
-    sure = ordered[1] - ordered[0] > 1e-6
-    assert sure.mean() > 0.98
-    np.testing.assert_array_equal(labels[sure], distance.argmin(axis=0)[sure] + 1)
-
-
-def test_compactness_counts_millimetres_on_thick_slices() -> None:
-    image = noise((16, 40))
-    labels = watershed.compact_watershed(image, size_mm=12, compactness=0.2, spacing=(1.5, 0.5))
-    slope = landscape.gradient_magnitude(image, spacing=(1.5, 0.5))
-    slope /= slope.max()
-    seeds = watershed.lattice(image.shape, spacing=(1.5, 0.5), size_mm=12)
-    np.testing.assert_array_equal(labels, compact_flood(slope, markers=seeds, weight=0.2, step=(3.0, 1.0)))
-    in_voxels = skimage_watershed(slope, seeds.astype(int), compactness=0.2)
-    assert 0.01 < (labels != in_voxels).mean() < 0.5
-
-
-def test_the_gradient_is_that_of_simpleitk_in_millimetres() -> None:
-    image = ndimage.gaussian_filter(noise((20, 30, 30)), 2)
-    given = SimpleITK.GetImageFromArray(image)
-    given.SetSpacing((0.5, 1.0, 2.0))
-    theirs = SimpleITK.GetArrayFromImage(SimpleITK.GradientMagnitude(given))
-    ours = landscape.gradient_magnitude(image, spacing=(2, 1, 0.5), sigma_mm=0)
-    inner = (slice(1, -1),) * 3
-    np.testing.assert_allclose(ours[inner], theirs[inner], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("order", [(1, 2, 0), (2, 1, 0)])
@@ -239,15 +145,6 @@ def test_a_constant_image_is_one_region(shape) -> None:
     assert (watershed.watershed(image) == 1).all()
     assert (hierarchy.hierarchical_watershed(image) == 1).all()
     assert (watershed.compact_watershed(image, size_mm=100) == 1).all()
-
-
-def test_large_integers_and_floats_become_sixteen_bit_heights_in_order() -> None:
-    for values in ([-(2**40), 0, 2**40], [-1e9, 0.0, 1e9], [-3, 0, 3], [0, 1, 65534]):
-        ground = watershed.heights(np.array([values]))
-        assert ground.dtype == np.uint16
-        assert ground[0, 0] == 0
-        assert np.all(np.diff(ground[0].astype(int)) > 0)
-    assert watershed.heights(np.array([[-128, 127]], np.int8)).tolist() == [[0, 255]]
 
 
 def test_impossible_input_is_refused() -> None:

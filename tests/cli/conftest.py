@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from tests import phantoms
+from tests.workflows.datasets import mask, planes, write_labels
 
 from septum import Grid, Image, LabelMap, io
 from septum.cli.main import main
+from septum.workflows.review import study as review
+from septum.workflows.review.sample import StudySettings
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,18 @@ def files(tmp_path: Path) -> tuple[Path, Any, Grid, Callable[[str], Path]]:
         return path
 
     return tmp_path, pair.array, turned, script
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory):
+    root = planes(tmp_path_factory.mktemp("data"), 4)
+    for i in range(4):
+        write_labels(root / "model" / f"case{i}.png", mask(i + 2))
+    return root
+
+
+@pytest.fixture
+def folder(rated, tmp_path):
+    sources = {"human": rated / "labels", "model": rated / "model"}
+    review.create_study(rated / "images", sources, output=tmp_path / "study", settings=StudySettings(n=3))
+    return tmp_path / "study"

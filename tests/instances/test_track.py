@@ -8,7 +8,6 @@ from scipy import ndimage
 from tests.instances import movies
 
 from septum.errors import ConfigError, GeometryError
-from septum.instances.detections import detect
 from septum.instances.track import TrackOptions, relabelled, track_objects
 from septum.metrics.tracking import score_tracking
 
@@ -132,12 +131,6 @@ def test_movies_without_objects_or_with_one_that_fills_the_frame():
     assert len(track_objects([(nothing, None)] * 3).lineage) == 0
     assert track_objects([(nothing + 5, None)] * 3).lineage.tolist() == [[1, 0, 2, 0]]
     assert len(track_objects([]).lineage) == 0
-
-
-def test_overlaps_are_shares_of_the_smaller_object():
-    a, b = np.zeros((1, 8), int), np.zeros((1, 8), int)
-    a[0, :4], b[0, 2:8] = 70000, 3
-    assert detect([(a, None), (b, None)]).overlaps == {(0, 1): 0.5}
 
 
 def test_frames_of_different_shapes_and_impossible_options_are_refused():

@@ -14,25 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.geometry.test_grid import ORIENTATIONS, oriented
+from tests.io.contracts import PLANES, VOLUMES, plane_labels, volume_labels
 
 from septum import io
 from septum.errors import FormatError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
-from septum.io import decoded
 
-VOLUMES = (".nii", ".nii.gz", ".nrrd", ".seg.nrrd", ".mha", ".tif", ".ome.tif")
-PLANES = (*VOLUMES, ".png")
 PLACED = (".nii", ".nii.gz", ".nrrd", ".mha")
-
-
-def volume_labels(high: int = 3, *, seed: int = 0) -> LabelMap:
-    array = np.random.default_rng(seed).integers(0, high + 1, (5, 6, 7))
-    return LabelMap(array, Grid.from_spacing((5, 6, 7), (2.5, 0.75, 0.5)))
-
-
-def plane_labels(high: int = 3, *, seed: int = 0) -> LabelMap:
-    array = np.random.default_rng(seed).integers(0, high + 1, (15, 17))
-    return LabelMap(array, Grid.from_spacing((15, 17), (1.0, 1.0)))
 
 
 @pytest.mark.parametrize("suffix", VOLUMES)
@@ -190,101 +178,11 @@ def test_a_missing_output_folder_is_an_error(tmp_path: Path, suffix: str) -> Non
 
 
 @pytest.mark.parametrize("suffix", PLANES)
-def test_files_that_claim_too_many_samples_are_refused_before_decoding(
-    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / f"m{suffix}"
-    io.write_labels(path, plane_labels() if suffix == ".png" else volume_labels())
-    monkeypatch.setattr(decoded, "MAX_SAMPLES", 100)
-    monkeypatch.setattr(decoded, "MAX_RASTER_PIXELS", 100)
-    with pytest.raises(FormatError, match=r"at most 100 samples, got (210|255)"):
-        io.read_labels(path)
-
-
-@pytest.mark.parametrize("suffix", [s for s in VOLUMES if s != ".seg.nrrd"])
-def test_labels_stored_as_whole_floats_are_converted(tmp_path: Path, suffix: str) -> None:
-    array = volume_labels().array.astype(np.float32)
-    io.write_image(tmp_path / f"m{suffix}", Image(array[None], volume_labels().grid))
-    back = io.read_labels(tmp_path / f"m{suffix}")
-    np.testing.assert_array_equal(back.array, array)
-    assert back.array.dtype == np.uint8
-
-
-def test_labels_that_are_not_whole_numbers_are_refused_with_their_values(tmp_path: Path) -> None:
-    array = np.array([[[0, 0.25, 1], [0.5, 1, 1]]], np.float32)
-    io.write_image(tmp_path / "m.nii", Image(array[None], Grid.from_spacing((1, 2, 3), (1, 1, 1))))
-    with pytest.raises(FormatError, match=r"2 that are not \(0\.25, 0\.5.*nearest neighbour"):
-        io.read_labels(tmp_path / "m.nii")
-    array[0, 0, 1] = np.nan
-    io.write_image(tmp_path / "m.nii", Image(array[None], Grid.from_spacing((1, 2, 3), (1, 1, 1))))
-    with pytest.raises(FormatError, match="1 that are NaN"):
-        io.read_labels(tmp_path / "m.nii")
-    io.write_image(tmp_path / "m.nii", Image(np.full((1, 1, 2, 3), 1e12), Grid.from_spacing((1, 2, 3), (1, 1, 1))))
-    with pytest.raises(FormatError, match="between -2"):
-        io.read_labels(tmp_path / "m.nii")
-
-
-def test_negative_labels_keep_their_sign(tmp_path: Path) -> None:
-    labels = LabelMap(np.array([[-1, 0], [1, 2]]), Grid.from_spacing((2, 2), (1, 1)))
-    for suffix in (".nii.gz", ".nrrd", ".mha", ".tif"):
-        io.write_labels(tmp_path / f"m{suffix}", labels)
-        back = io.read_labels(tmp_path / f"m{suffix}").array
-        np.testing.assert_array_equal(back, labels.array)
-        assert back.dtype == np.int8
-
-
-@pytest.mark.parametrize("suffix", PLANES)
 def test_complex_numbers_are_not_written(tmp_path: Path, suffix: str) -> None:
     image = Image(np.ones((1, 4, 5), np.complex64), Grid.from_spacing((4, 5), (1, 1)))
     with pytest.raises(FormatError, match="complex64"):
         io.write_image(tmp_path / f"m{suffix}", image)
     assert not list(tmp_path.iterdir())
-
-
-def test_channels_that_differ_are_no_labels(tmp_path: Path) -> None:
-    array = np.stack([np.zeros((4, 5, 6), np.uint8), np.ones((4, 5, 6), np.uint8)])
-    grid = Grid.from_spacing((4, 5, 6), (1, 1, 1))
-    io.write_image(tmp_path / "m.mha", Image(array, grid))
-    with pytest.raises(FormatError, match="2 channels that differ"):
-        io.read_labels(tmp_path / "m.mha")
-    io.write_image(tmp_path / "m.mha", Image(array[:1].repeat(2, 0), grid))
-    assert io.read_labels(tmp_path / "m.mha").array.shape == (4, 5, 6)
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("m.xyz", "suffix of m.xyz must be one of"),
-        ("m", "suffix of m must be one of"),
-        ("m.mhd", "two files; write m.mha"),
-        ("m.nhdr", "two files; write m.nrrd"),
-        ("m.dcm", "cannot be written as m.dcm"),
-        ("m.jpg", "without loss"),
-    ],
-)
-def test_outputs_that_cannot_be_written_are_refused(tmp_path: Path, name: str, words: str) -> None:
-    with pytest.raises(FormatError, match=words):
-        io.write_labels(tmp_path / name, plane_labels())
-    if name != "m.jpg":
-        with pytest.raises(FormatError):
-            io.write_image(tmp_path / name, Image(np.zeros((1, 2, 2), np.uint8), Grid.from_spacing((2, 2), (1, 1))))
-    assert not list(tmp_path.iterdir())
-
-
-def test_paths_that_are_no_images_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("hello")
-    for name, words in (("a.txt", "its format is unknown"), ("absent.nii", "must exist"), ("absent::2", "must exist")):
-        with pytest.raises(FormatError, match=words):
-            io.read_image(tmp_path / name)
-        assert not io.is_image(tmp_path / name)
-
-
-def test_images_are_recognised_by_name_without_decoding(tmp_path: Path) -> None:
-    for name in ("a.nii.gz", "b.PNG", "c.ome.tif", "d.seg.nrrd", "._a.nii.gz", "e.json"):
-        (tmp_path / name).write_bytes(b"x")
-    found = [path.name for path in sorted(tmp_path.iterdir()) if io.is_image(path)]
-    assert found == ["a.nii.gz", "b.PNG", "c.ome.tif", "d.seg.nrrd"]
-    assert [io.stem(name) for name in found] == ["a", "b", "c", "d"]
 
 
 def test_impossible_geometry_passes_through_as_such(tmp_path: Path) -> None:

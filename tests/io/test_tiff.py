@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from tests.io.tiffs import RNG, STACK
 
 from septum import io
 from septum.errors import FormatError
 from septum.geometry import Grid, Image, LabelMap
-
-RNG = np.random.default_rng(0)
-STACK = RNG.integers(0, 60000, (6, 9, 11)).astype(np.uint16)
 
 
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw", "deflate", "zstd"])
@@ -102,100 +100,6 @@ def test_imagej_hyperstacks_state_axes_and_size(tmp_path: Path) -> None:
         "ImageJ TIFF", "TZCYX", 3, "mm",
     )  # fmt: skip
     assert not any("declare" in note for note in description.notes)
-
-
-@pytest.mark.parametrize(
-    ("unit", "factor"), [("micron", 1e-3), ("\\u00B5m", 1e-3), ("nm", 1e-6), ("mm", 1), ("cm", 10), ("pixel", None)]
-)
-def test_imagej_units_are_understood(tmp_path: Path, unit: str, factor: float | None) -> None:
-    tifffile.imwrite(
-        tmp_path / "a.tif", STACK[0], imagej=True, resolution=(2.0, 2.0), metadata={"axes": "YX", "unit": unit}
-    )
-    spacing = io.read_image(tmp_path / "a.tif").grid.spacing
-    np.testing.assert_allclose(spacing, (1.0, 1.0) if factor is None else (0.5 * factor, 0.5 * factor))
-
-
-def test_ome_tiff_states_size_and_channel_names(tmp_path: Path) -> None:
-    data = RNG.integers(0, 999, (2, 4, 9, 11)).astype(np.uint16)
-    tifffile.imwrite(
-        tmp_path / "a.ome.tif", data,
-        metadata={
-            "axes": "CZYX", "Channel": {"Name": ["DAPI", "GFP"]}, "PhysicalSizeX": 0.2, "PhysicalSizeY": 0.3,
-            "PhysicalSizeZ": 1000.0, "PhysicalSizeZUnit": "nm",
-        },
-    )  # fmt: skip
-    image = io.read_image(tmp_path / "a.ome.tif")
-    np.testing.assert_array_equal(image.array, data)
-    assert image.channels == ("DAPI", "GFP")
-    np.testing.assert_allclose(image.grid.spacing, (0.001, 0.0003, 0.0002))
-
-
-def test_ome_tiff_without_size_says_so(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.ome.tif", STACK, metadata={"axes": "TYX"})
-    description = io.describe(tmp_path / "a.ome.tif")
-    assert (description.units, description.frames) == ("px", 6)
-    assert any("no physical pixel size" in note for note in description.notes)
-
-
-@pytest.mark.parametrize("planar", ["contig", "separate"])
-def test_colour_is_three_channels_however_it_is_packed(tmp_path: Path, planar: str) -> None:
-    rgb = RNG.integers(0, 255, (9, 11, 3)).astype(np.uint8)
-    stored = rgb if planar == "contig" else np.moveaxis(rgb, -1, 0)
-    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar)
-    image = io.read_image(tmp_path / "a.tif")
-    np.testing.assert_array_equal(image.array, np.moveaxis(rgb, -1, 0))
-    assert image.channels == ("red", "green", "blue")
-
-
-def test_transparency_is_left_out_and_grey_colour_collapses(tmp_path: Path) -> None:
-    rgba = RNG.integers(0, 255, (9, 11, 4)).astype(np.uint8)
-    tifffile.imwrite(tmp_path / "a.tif", rgba, photometric="rgb", extrasamples=["unassalpha"])
-    np.testing.assert_array_equal(io.read_image(tmp_path / "a.tif").array, np.moveaxis(rgba[..., :3], -1, 0))
-    grey = np.repeat(rgba[..., :1], 3, -1)
-    tifffile.imwrite(tmp_path / "g.tif", grey, photometric="rgb")
-    assert io.read_image(tmp_path / "g.tif").channels == ("grey",)
-    np.testing.assert_array_equal(io.read_labels(tmp_path / "g.tif").array, grey[..., 0])
-
-
-def test_a_palette_is_classes_for_labels_and_colours_for_images(tmp_path: Path) -> None:
-    index = RNG.integers(0, 3, (9, 11)).astype(np.uint8)
-    colours = np.zeros((3, 256), np.uint16)
-    colours[:, 1], colours[:, 2] = (65535, 0, 0), (0, 0, 65535)
-    tifffile.imwrite(tmp_path / "a.tif", index, photometric="palette", colormap=colours)
-    np.testing.assert_array_equal(io.read_labels(tmp_path / "a.tif").array, index)
-    np.testing.assert_array_equal(io.read_image(tmp_path / "a.tif").array, (colours >> 8)[:, index])
-    assert io.describe(tmp_path / "a.tif").labels == dict(enumerate(np.bincount(index.ravel()).tolist()))
-
-
-def test_one_bit_masks_are_0_and_255(tmp_path: Path) -> None:
-    mask = RNG.random((9, 16)) > 0.5
-    tifffile.imwrite(tmp_path / "a.tif", mask)
-    np.testing.assert_array_equal(io.read_labels(tmp_path / "a.tif").array, mask * 255)
-
-
-def test_zero_as_white_is_inverted_and_noted(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", STACK[0], photometric="miniswhite")
-    np.testing.assert_array_equal(io.read_image(tmp_path / "a.tif").array[0], 65535 - STACK[0])
-    assert any("0 as white" in note for note in io.describe(tmp_path / "a.tif").notes)
-
-
-@pytest.mark.parametrize(
-    ("resolution", "unit", "expected"),
-    [
-        ((10000.0, 10000.0), "CENTIMETER", (0.001, 0.001)),
-        ((300.0, 300.0), "INCH", (1.0, 1.0)),
-        ((118.11, 118.11), "CENTIMETER", (1.0, 1.0)),  # 300 dots per inch is printing, not physics
-        ((1.0, 1.0), "CENTIMETER", (1.0, 1.0)),
-        ((0.0, 0.0), "CENTIMETER", (1.0, 1.0)),
-    ],
-)
-def test_a_plain_resolution_is_believed_only_where_it_is_no_printing_resolution(
-    tmp_path: Path, resolution: tuple[float, float], unit: str, expected: tuple[float, float]
-) -> None:
-    tifffile.imwrite(
-        tmp_path / "a.tif", STACK[0], resolution=resolution if resolution[0] else ((0, 1), (0, 1)), resolutionunit=unit
-    )
-    np.testing.assert_allclose(io.read_image(tmp_path / "a.tif").grid.spacing, expected)
 
 
 def test_several_images_in_one_file_are_noted(tmp_path: Path) -> None:

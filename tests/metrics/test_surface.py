@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 from tests import phantoms
+from tests.metrics.shifted import SPACINGS
 
 from septum.errors import ConfigError, GeometryError
 from septum.metrics import (
@@ -31,9 +32,7 @@ from septum.metrics import (
     surface_dice,
     surface_distances,
 )
-from septum.metrics.surfels import element_sizes, neighbour_codes
 
-SPACINGS = {2: ((1.0, 1.0), (1.5, 0.4)), 3: ((1.0, 1.0, 1.0), (0.5, 0.7, 7.5), (3.0, 1.0, 0.3))}
 Mask = NDArray[np.bool_]
 
 
@@ -58,39 +57,6 @@ cases = st.tuples(
 ).filter(lambda case: case[0][0].any() and case[0][1].any())
 
 
-# --- surface elements
-
-
-def test_all_neighbourhoods_have_the_areas_of_surface_distance() -> None:
-    tables = pytest.importorskip("surface_distance.lookup_tables")
-    kernels = tables.ENCODE_NEIGHBOURHOOD_2D_KERNEL, tables.ENCODE_NEIGHBOURHOOD_3D_KERNEL
-    make = tables.create_table_neighbour_code_to_contour_length, tables.create_table_neighbour_code_to_surface_area
-    for ndim, kernel, table in zip((2, 3), kernels, make, strict=True):
-        weights = np.array(kernel).reshape(-1)
-        theirs = [sum(int(w) for bit, w in enumerate(weights) if code >> bit & 1) for code in range(2**weights.size)]
-        for spacing in SPACINGS[ndim]:
-            np.testing.assert_allclose(element_sizes(spacing), table(spacing)[theirs], rtol=1e-12)
-
-
-def test_a_neighbourhood_and_its_complement_have_the_same_surface() -> None:
-    for spacing in ((1.5, 0.4), (0.5, 0.7, 7.5)):
-        sizes = element_sizes(spacing)
-        np.testing.assert_array_equal(sizes, sizes[::-1])
-
-
-def test_the_codes_equal_a_loop_over_the_corners() -> None:
-    mask = np.random.default_rng(0).random((3, 4, 5)) < 0.5
-    padded = np.pad(mask, 1)
-    for corner in np.ndindex(4, 5, 6):
-        cube = padded[tuple(slice(c, c + 2) for c in corner)].reshape(-1)
-        assert neighbour_codes(mask)[corner] == sum(int(bit) << place for place, bit in enumerate(cube))
-
-
-def test_the_sizes_of_elements_cannot_be_changed_by_accident() -> None:
-    with pytest.raises(ValueError, match="read-only"):
-        element_sizes((1.0, 1.0))[0] = 1
-
-
 def test_a_box_has_the_surface_of_a_box_with_its_edges_cut() -> None:
     """Faces meet in edges and corners that marching cubes cuts off: known exactly."""
     box = phantoms.box((16, 16, 16), size=[6, 6, 6])
@@ -106,9 +72,6 @@ def test_the_area_of_a_ball_is_too_large_by_a_known_amount(spacing: tuple[float,
     ball = phantoms.ball((80, 80, 80), spacing, radius_mm=30)
     area = surface_distances(ball.mask, ball.mask, spacing=spacing).reference_sizes.sum()
     assert math.isclose(area, (1 + excess) * 4 * math.pi * 30**2, rel_tol=0.01)
-
-
-# --- distances by hand
 
 
 @pytest.mark.parametrize("axis", range(3))
@@ -155,9 +118,6 @@ def test_a_distance_equal_to_the_tolerance_is_within_it_in_spite_of_rounding() -
     for step in (0.1, 0.3, 0.7):
         found = surface_distances(reference, prediction, spacing=(step, step))
         assert surface_dice(found, tolerance_mm=3 * step) == 1
-
-
-# --- properties
 
 
 @given(cases)
@@ -225,9 +185,6 @@ def test_empty_space_around_the_masks_changes_nothing(case: Any) -> None:
     one = surface_distances(a, b, spacing=spacing)
     other = surface_distances(np.pad(a, 3), np.pad(b, 3), spacing=spacing)
     assert everything(one) == everything(other)
-
-
-# --- oracles
 
 
 @pytest.mark.parametrize(
@@ -324,9 +281,6 @@ def test_the_search_tree_and_the_distance_transform_agree(monkeypatch: pytest.Mo
     np.testing.assert_allclose(dense.prediction_to_reference_mm, sparse.prediction_to_reference_mm, rtol=1e-6)
 
 
-# --- many labels
-
-
 def label_maps(dtype: type = np.int16) -> tuple[NDArray[Any], NDArray[Any]]:
     rng = np.random.default_rng(4)
     maps = [ndimage.zoom(rng.integers(0, 6, (3, 4, 5)), 4, order=0).astype(dtype) for _ in range(2)]
@@ -367,9 +321,6 @@ def test_a_label_that_occurs_nowhere_has_empty_lists() -> None:
     assert found.empty is not None
     assert found.empty.name == "both empty"
     assert label_surfaces(np.zeros((0, 3), int), np.zeros((0, 3), int), spacing=(1, 1)) == {}
-
-
-# --- empty masks and refusals
 
 
 def test_a_missing_surface_is_infinitely_far() -> None:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from septum.errors import ConfigError
-from septum.net.architecture.norm import EPSILON, InstanceNorm
 from septum.net.architecture.unet import UNet, UNetConfig, lecture, paper, probabilities
 
 SMALL = (4, 6, 8)
@@ -33,9 +32,6 @@ def small(**changes: object) -> UNetConfig:
         down="strided",
     )
     return replace(config, **changes)  # type: ignore[arg-type]
-
-
-# -- the paper's numbers -----------------------------------------------------------------------------------------------
 
 
 def test_the_papers_network_maps_572_to_388_with_a_margin_of_92() -> None:
@@ -97,9 +93,6 @@ def test_weights_start_with_the_standard_deviation_of_he_and_biases_at_zero() ->
             )
             if module.weight.numel() > 2000:
                 assert module.weight.std().item() == pytest.approx(math.sqrt(2 / incoming), rel=0.05)
-
-
-# -- oracles -----------------------------------------------------------------------------------------------------------
 
 
 def by_hand(network: UNet, x: Tensor) -> Tensor:
@@ -184,54 +177,6 @@ def test_levels_without_down_sampling_along_z_keep_its_size_free() -> None:
     assert network(torch.zeros(1, 1, 6, 8, 12)).shape == (1, 3, 6, 8, 12)
 
 
-# -- instance normalisation --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(3, 5, 6, 7), (1, 4, 9, 2), (2, 3, 4, 5, 6), (2, 3, 40, 30)])
-@pytest.mark.parametrize("last", [False, True])
-def test_instance_norm_and_its_gradients_equal_pytorchs(shape: tuple[int, ...], last: bool) -> None:
-    torch.manual_seed(5)
-    layout = (torch.channels_last if len(shape) == 4 else torch.channels_last_3d) if last else torch.contiguous_format
-    x = (3 * torch.randn(shape, dtype=torch.float64) + 1).to(memory_format=layout)
-    ours = InstanceNorm(shape[1]).double()
-    kind = nn.InstanceNorm2d if len(shape) == 4 else nn.InstanceNorm3d
-    theirs = kind(shape[1], eps=EPSILON, affine=True).double()
-    nn.init.normal_(ours.weight)
-    nn.init.normal_(ours.bias)
-    theirs.load_state_dict(ours.state_dict())
-    up = torch.randn(shape, dtype=torch.float64)
-    results = []
-    for module in (ours, theirs):
-        leaf = x.clone().requires_grad_()
-        y = module(leaf)
-        y.backward(up)
-        results.append((y.detach(), leaf.grad, module.weight.grad, module.bias.grad))
-    for a, b in zip(*results, strict=True):
-        torch.testing.assert_close(a, b)
-    with torch.no_grad():  # the path without a gradient
-        torch.testing.assert_close(ours(x), theirs(x))
-
-
-def test_instance_norm_keeps_channels_last_and_a_close_gradient_in_bfloat16() -> None:
-    torch.manual_seed(6)
-    x = torch.randn(2, 8, 16, 16).to(memory_format=torch.channels_last)
-    up = torch.randn(2, 8, 16, 16).to(memory_format=torch.channels_last)
-    norm = InstanceNorm(8)
-    grads = []
-    for dtype in (torch.float32, torch.bfloat16):
-        leaf = x.detach().to(dtype, copy=True).requires_grad_()
-        y = norm(leaf)
-        assert y.dtype == dtype
-        assert y.is_contiguous(memory_format=torch.channels_last)
-        y.backward(up.to(dtype))
-        assert leaf.grad is not None
-        grads.append(leaf.grad.float())
-    assert (grads[0] - grads[1]).abs().max() < 0.05
-
-
-# -- training mode -----------------------------------------------------------------------------------------------------
-
-
 def test_deep_supervision_gives_coarser_logits_in_training_and_one_output_afterwards() -> None:
     config = small(features=(4, 4, 4, 4), strides=((2, 2),) * 3, kernels=((3, 3),) * 4, deep_supervision=2)
     network = UNet(config)
@@ -289,9 +234,6 @@ def test_probabilities_are_float32_and_follow_the_form() -> None:
     torch.testing.assert_close(
         probabilities(logits, lecture(2, 1, out_channels=3)), 1 / (1 + torch.exp(-logits.float()))
     )
-
-
-# -- sizes and guards --------------------------------------------------------------------------------------------------
 
 
 @given(

@@ -1,73 +1,26 @@
 """Prediction by tiles gives what the whole image at once would give, in bounded memory, and can be stopped."""
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.ndimage
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, softmax
+from tests.net.inference.functions import (
+    FunctionEngine,
+    PartsEngine,
+    collect,
+    dense_oracle,
+    identity_engine,
+    noise,
+    position_dependent,
+)
 
 from septum.errors import Cancelled, ConfigError, SeptumError
-from septum.net.inference.decide import OutputGrid, Sink
 from septum.net.inference.predict import Listener, TileSettings, is_out_of_memory, predict_classes
-
-
-@dataclass
-class FunctionEngine:
-    """An engine made of a function from tiles (N, C, *in) to logits (N, K, *out)."""
-
-    function: Callable[[np.ndarray], np.ndarray]
-    n_classes: int = 3
-    margin: tuple[int, ...] = (0, 0)
-    divisor: tuple[int, ...] = (4, 4)
-    activation: str = "softmax"
-    largest: int = 0
-
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
-        self.largest = max(self.largest, int(np.prod(batch.shape[2:])))
-        return self.function(batch)
-
-
-class PartsEngine(FunctionEngine):
-    """The same, handed out in parts: three classes at a time, each as two summands."""
-
-    device = torch.device("cpu")
-
-    def parts(self, batch: np.ndarray) -> Iterator[tuple[slice, torch.Tensor]]:
-        logits = torch.from_numpy(self(batch))
-        for start, share in itertools.product(range(0, self.n_classes, 3), (0.25, 0.75)):
-            classes = slice(start, min(start + 3, self.n_classes))
-            yield classes, share * logits[:, classes]
-
-
-def identity_engine(ndim: int, channels: int, **settings: object) -> FunctionEngine:
-    return FunctionEngine(lambda batch: batch, channels, (0,) * ndim, (4,) * ndim, **settings)
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def smooth(*shape: int) -> np.ndarray:
-    return scipy.ndimage.gaussian_filter(noise(*shape), (0, *(1.5,) * (len(shape) - 1)))
-
-
-def collect(shape: tuple[int, ...], n_classes: int) -> tuple[np.ndarray, np.ndarray, Sink]:
-    """Where probabilities add up, how often each voxel was handed over, and the sink that does both."""
-    total = np.zeros((n_classes, *shape), dtype=np.float32)
-    visits = np.zeros(shape, dtype=int)
-
-    def sink(place: tuple[slice, ...], values: np.ndarray) -> None:
-        total[(slice(None), *place)] += values
-        visits[place] += 1
-
-    return total, visits, sink
 
 
 @given(st.data())
@@ -110,12 +63,6 @@ def test_an_unpadded_network_stitched_equals_the_whole_with_mirrored_borders(h: 
     np.testing.assert_allclose(total, expit(whole), atol=1e-5)
     clear = np.abs(whole[0] - whole[1]) > 1e-4
     np.testing.assert_array_equal(classes[clear], whole.argmax(0)[clear])
-
-
-def position_dependent(batch: np.ndarray) -> np.ndarray:
-    """Logits that depend on where in its tile a voxel lies, so that blending matters."""
-    ramp = np.indices(batch.shape[2:]).sum(0) / 20
-    return (batch[:, :1] + np.arange(40).reshape(1, -1, *(1,) * ramp.ndim) * np.sin(ramp)).astype(np.float32)
 
 
 @pytest.mark.parametrize("with_coordinates", [False, True])
@@ -163,56 +110,6 @@ def test_the_accumulator_stays_within_its_budget(monkeypatch: pytest.MonkeyPatch
     engine = PartsEngine(position_dependent, 40, (0, 0), (4, 4))
     predict_classes(engine, noise(1, 300, 400), settings=TileSettings((32, 32), memory_mb=1))
     assert 0.5 * 2**20 < max(sizes) <= 2**20
-
-
-def dense_oracle(logits: np.ndarray, coordinates: tuple[np.ndarray, ...]) -> np.ndarray:
-    points = np.stack(np.meshgrid(*coordinates, indexing="ij"))
-    return np.stack([scipy.ndimage.map_coordinates(one, points, order=1, mode="nearest") for one in logits])
-
-
-@given(st.data())
-def test_arg_max_while_resampling_equals_resampling_every_class(data: st.DataObject) -> None:
-    shape = tuple(data.draw(st.lists(st.integers(1, 24), min_size=2, max_size=3)))
-    coordinates = tuple(
-        np.sort(data.draw(st.lists(st.floats(0, n - 1), min_size=1, max_size=30).map(np.array))) for n in shape
-    )
-    output = tuple(len(axis) for axis in coordinates)
-    image = noise(4, *shape)
-    total, visits, sink = collect(output, 4)
-    settings = TileSettings((8,) * len(shape), overlap=0.25)
-    engine = identity_engine(len(shape), 4)
-    classes = predict_classes(engine, image, settings=settings, coordinates=coordinates, probabilities=sink)
-    expected = dense_oracle(image, coordinates)
-    np.testing.assert_allclose(total, softmax(expected, axis=0), atol=1e-4)
-    ordered = np.sort(expected, axis=0)
-    clear = ordered[-1] - ordered[-2] > 1e-4
-    np.testing.assert_array_equal(classes[clear], expected.argmax(0)[clear])
-    assert (visits == 1).all()
-
-
-def test_coordinates_at_the_voxels_change_nothing() -> None:
-    image = smooth(3, 20, 30)
-    plain = predict_classes(identity_engine(2, 3), image, settings=TileSettings((8, 8)))
-    coordinates = (np.arange(20.0), np.arange(30.0))
-    placed = predict_classes(identity_engine(2, 3), image, settings=TileSettings((8, 8)), coordinates=coordinates)
-    np.testing.assert_array_equal(plain, placed)
-    assert all(
-        isinstance(p, slice) for p in OutputGrid((20, 30), coordinates).positions(((4, 9), (0, 30)), ((4, 9), (0, 30)))
-    )
-
-
-def test_columns_without_output_voxels_are_not_computed() -> None:
-    calls = []
-    engine = PartsEngine(lambda batch: calls.append(1) or position_dependent(batch), 40, (0, 0), (4, 4))
-    coordinates = (np.arange(60.0), np.array([5.0, 6.5]))
-    classes = predict_classes(
-        engine, noise(1, 60, 900), settings=TileSettings((16, 16), memory_mb=1), coordinates=coordinates
-    )
-    few = len(calls)
-    calls.clear()
-    predict_classes(engine, noise(1, 60, 900), settings=TileSettings((16, 16), memory_mb=1))
-    assert classes.shape == (60, 2)
-    assert few < len(calls) / 1.5
 
 
 def test_a_memory_mapped_image_gives_the_same(tmp_path: Path) -> None:
@@ -312,20 +209,6 @@ def test_a_wish_to_stop_is_heard_between_tiles() -> None:
             listener=Listener(should_stop=lambda: next(wishes)),
         )
     assert len(calls) == 2
-
-
-def test_ties_go_to_the_lowest_class() -> None:
-    engine = FunctionEngine(lambda batch: np.zeros((len(batch), 3, *batch.shape[2:]), dtype=np.float32))
-    assert not predict_classes(engine, noise(1, 20, 20), settings=TileSettings((8, 8))).any()
-
-
-def test_more_than_256_classes_need_uint16() -> None:
-    values = np.zeros((1, 300, 1, 1), dtype=np.float32)
-    values[0, 299] = 1
-    engine = FunctionEngine(lambda batch: np.broadcast_to(values, (len(batch), 300, *batch.shape[2:])).copy(), 300)
-    classes = predict_classes(engine, noise(1, 9, 9), settings=TileSettings((8, 8)))
-    assert classes.dtype == np.uint16
-    assert (classes == 299).all()
 
 
 @pytest.mark.parametrize(

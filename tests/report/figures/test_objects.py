@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from septum.errors import ConfigError, GeometryError
-from septum.report.figures.measures import group_dots, group_histogram
+from septum.errors import GeometryError
 from septum.report.figures.objects import id_colours, paint, side_by_side
 
 
@@ -41,10 +40,3 @@ def test_three_panels_with_an_image_and_two_without(shape):
 def test_shapes_that_differ_are_refused():
     with pytest.raises(GeometryError, match="share one"):
         side_by_side(None, np.zeros((4, 4), int), labels=np.zeros((4, 5), int), spacing=(1, 1))
-
-
-@pytest.mark.parametrize("draw", [group_dots, group_histogram])
-def test_figures_of_nothing_are_refused_and_of_one_value_drawn(draw):
-    with pytest.raises(ConfigError, match="at least one"):
-        draw({"a": [np.nan]}, measure="area")
-    assert draw({"a$": [3.0], "b": [3.0, np.nan]}, measure="area", image_format="png")[:4] == b"\x89PNG"

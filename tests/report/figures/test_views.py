@@ -1,19 +1,11 @@
 """Pictures to leaf through: cells show the slices they say, turned and sized as people read them."""
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image as Picture
+from tests.report.figures.viewed import pixels
 
 from septum.errors import GeometryError
-from septum.report.figures.contact import contact_sheet
-from septum.report.figures.views import CELL_PX, MOST_SLICES, cell_box, picture_of, thumbnail, views
-
-
-def pixels(data: bytes) -> np.ndarray:
-    with Picture.open(io.BytesIO(data)) as picture:
-        return np.asarray(picture.convert("RGB")).astype(int)
+from septum.report.figures.views import CELL_PX, MOST_SLICES, cell_box, picture_of, views
 
 
 def test_each_cell_shows_the_slice_it_names() -> None:
@@ -68,13 +60,3 @@ def test_colours_stay_colours_and_a_constant_image_is_no_fault() -> None:
 def test_arrays_of_different_shape_are_refused() -> None:
     with pytest.raises(GeometryError, match=r"share one 2-D or 3-D shape, got \[\(4, 4\), \(4, 5\)\]"):
         views(np.zeros((1, 4, 4)), {"mask": np.zeros((4, 5), int)}, spacing=(1.0, 1.0))
-
-
-def test_the_contact_sheet_holds_every_picture() -> None:
-    view = views(None, {"mask": np.pad(np.ones((20, 20), int), 20)}, spacing=(1.0, 1.0))[0]
-    small = thumbnail(view)
-    assert max(pixels(small).shape) <= 144
-    one = pixels(contact_sheet([("a", small)], heading="h"))
-    nine = pixels(contact_sheet([("case_with_a_very_long_name_that_does_not_fit", small)] * 9, heading="h"))
-    black = [(sheet.sum(axis=2) < 30).sum() for sheet in (one, nine)]
-    assert black[1] > 7 * black[0] > 0

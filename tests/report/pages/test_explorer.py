@@ -8,68 +8,12 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from tests.report.pages.explored import NAN, content
 
-from septum.metrics.statistics import compare_all, rank_methods
-from septum.report import latex
 from septum.report.figures.overlay import Example, thumbnail
 from septum.report.pages import sections
 from septum.report.pages.explorer import Explorer
-from septum.report.pages.page import Content, cell, render_page
-from septum.report.pages.sections import Drawing, Section, Table, Tile
-
-NAN = float("nan")
-
-
-def test_every_special_character_of_latex_is_escaped() -> None:
-    assert latex.escape("a_b & 50 % of $x^2$ {#~\\}") == (
-        r"a\_b \& 50 \% of \$x\textasciicircum{}2\$ \{\#\textasciitilde{}\textbackslash{}\}"
-    )
-    assert latex.escape("two\nlines") == "two lines"
-
-
-def test_a_table_has_as_many_cells_in_every_row_as_columns() -> None:
-    text = latex.table(["case", "Dice"], [["a_1", 0.5], ["b", NAN]], caption="All", label="tab:x")
-    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert rows == [r"case & Dice \\", r"a\_1 & 0.500 \\", r"b & -- \\"]
-    assert r"\begin{tabular}{lr}" in text
-    assert text.count(r"\begin{") == text.count(r"\end{")
-    long = latex.table(["case"], [["a"]], caption="c", label="l", long=True)
-    assert long.count("longtable}{l}") == 1
-    assert r"\endhead" in long
-
-
-def test_the_summary_prints_means_with_intervals_and_counts_what_is_undefined() -> None:
-    row = {"name": "liver", "metric": "dice", "n": 3, "n_undefined": 1, "mean": 0.9, "median": 0.91}
-    row |= {"mean_ci_low": 0.8, "mean_ci_high": 0.95, "q1": NAN, "q3": NAN}
-    text = latex.summary_table([row], {"dice": "Dice"})
-    assert r"liver & Dice & 3 & 1 & 0.900 & 0.800--0.950 & 0.910 & -- \\" in text
-    assert "method &" in latex.summary_table([row | {"method": "ours"}], {})
-
-
-def test_the_cases_are_printed_with_their_status_only_where_one_was_not_scored() -> None:
-    cases = pd.DataFrame({"case": ["a"], "name": ["x"], "status": ["scored"], "dice": [0.5], "tp": [3]})
-    assert r"case & label & Dice \\" in latex.case_table(cases, {"dice": "Dice"})
-    assert "status" in latex.case_table(cases.assign(status="no prediction"), {"dice": "Dice"})
-
-
-def test_a_comparison_says_in_words_what_was_done() -> None:
-    scores = {"a": np.array([0.9, 0.8, 0.7]), "b": np.array([0.8, 0.7, 0.65])}
-    groups = ["p", "p", "q"]
-    found = sections.comparison_section(
-        "T",
-        "Dice",
-        scores=scores,
-        pairs=compare_all(scores, groups=groups),
-        ranking=rank_methods(scores, groups=groups),
-    )
-    assert "Wilcoxon signed-rank test on groups" in found.text
-    assert "fewer than six" in found.text
-    assert [d.name for d in found.drawings] == ["methods-dice", "differences-dice", "ranking-dice"]
-    assert all(d.draw("svg").startswith(b"<?xml") for d in found.drawings)
-    alone = sections.comparison_section(
-        "T", "Dice", scores=scores, pairs=compare_all(scores), ranking=rank_methods(scores, groups="ppp")
-    )
-    assert len(alone.drawings) == 2
+from septum.report.pages.page import render_page
 
 
 def test_sizes_of_many_labels_are_shown_for_the_first_few() -> None:
@@ -105,12 +49,6 @@ def test_more_numbers_than_a_mail_carries_are_left_to_the_tables(monkeypatch: py
     assert [one["name"] for one in Explorer(table, {"dice": "Dice"}, "dice").payload()["series"]] == ["s"]
 
 
-def content(**more: object) -> Content:
-    scores = pd.DataFrame({"case": ["a"], "group": [""], "name": ["x"], "dice": [0.5], "pixel_error": [0.1]})
-    summary = pd.DataFrame(columns=["name", "metric", "n", "n_groups"])
-    return Content("T", scores.assign(empty=""), summary, pd.Series({"a": 0.5}), **more)  # type: ignore[arg-type]
-
-
 def test_the_page_carries_the_plot_and_no_name_can_break_out_of_it() -> None:
     page = render_page(content(explorer=explorer()))
     data = re.search(r'id="ex-data">(.*?)</script>', page, re.S)
@@ -118,28 +56,6 @@ def test_the_page_carries_the_plot_and_no_name_can_break_out_of_it() -> None:
     assert json.loads(data.group(1))["cases"][2] == "</script>"
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "ex-plot" not in render_page(content())
-
-
-def test_sections_show_figures_tables_and_tiles() -> None:
-    picture = thumbnail(Example("bad <b>", None, np.eye(9, dtype=np.uint8), np.eye(9, dtype=np.uint8)))
-    section = Section(
-        "Part",
-        "Text <i>",
-        (Drawing("d", "Caption", "alt text", lambda f: b"<?xml?><svg width='1' height='2'></svg>"),),
-        (Table(("what", "n"), [("x & y", 0.12345)], "note"),),
-        (Tile("bad <b>", "Dice 0.1", picture),),
-    )
-    page = render_page(content(sections=(section,)))
-    for part in ("Part", "Text &lt;i&gt;", "Caption", "x &amp; y", "0.123", "note", "bad &lt;b&gt;", "Dice 0.1"):
-        assert part in page
-    assert "bad <b>" not in page
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"), [(NAN, "–"), (0.5, "0.500"), (1234.5, "1234"), (3, "3"), ("p", "p"), (-2000.0, "-2000")]
-)
-def test_cells_are_rounded_for_reading(value: float, shown: str) -> None:
-    assert cell(value) == shown
 
 
 def test_a_thumbnail_is_small_and_shows_both_outlines() -> None:

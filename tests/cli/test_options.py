@@ -1,4 +1,4 @@
-"""One configuration path for every command: a settings file, flags over it, the resolved settings by the result."""
+"""`--settings FILE.toml`: read, written beside every result, and an unknown key refused by each command."""
 
 from __future__ import annotations
 
