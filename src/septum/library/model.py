@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from septum.cli.progress import Reporter
 from septum.errors import ConfigError
 from septum.geometry import LabelMap
+from septum.io.documents import read_json
 from septum.library.inputs import ImageLike, as_image, is_path
 from septum.options import nearest
 
@@ -79,7 +79,7 @@ class Model:
     def _measured(self) -> dict[str, float]:
         """Mean Dice of every held-out case, as the training's report has it."""
         file = self.path / "report" / "evaluation.json"
-        found = json.loads(file.read_text(encoding="utf-8"))["mean_dice"] if file.is_file() else {}
+        found = read_json(file)["mean_dice"] if file.is_file() else {}
         return {case: dice for case, dice in found.items() if dice is not None}
 
     @property

@@ -7,7 +7,6 @@ names a case, as the mask's file does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ import numpy as np
 
 from septum.errors import ConfigError
 from septum.geometry import Image, LabelMap
+from septum.io.documents import read_json
 from septum.io.safe import replacing
 from septum.report.figures.contact import contact_sheet
 from septum.report.figures.views import thumbnail, views
@@ -214,7 +214,7 @@ def _amount(size: float, unit: str) -> str:
 def _read(path: Path) -> list[_Drawn]:
     """What earlier runs drew; nothing where the file is missing, damaged or of another format."""
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = read_json(path)
         if content["format"] != FORMAT:
             return []
         return [structure(one, _Drawn, what=path.name) for one in content["cases"]]

@@ -7,7 +7,6 @@ that may be wrong by much is no better than a middling one that is sure.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from septum.io.documents import read_json
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.tables import frame_csv
 
@@ -138,7 +138,7 @@ def write_list(folder: Path, estimates: Sequence[Estimate], *, threshold: float)
 def read_list(folder: Path) -> list[Estimate]:
     """The estimates that `quality.json` in a folder of masks holds; none where it is missing or damaged."""
     try:
-        rows = json.loads((folder / "quality.json").read_text(encoding="utf-8"))["cases"]
+        rows = read_json(folder / "quality.json")["cases"]
         return [_estimate(row) for row in rows]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -6,7 +6,6 @@ training, on prepared arrays, is for steering only.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from septum import io
 from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
 from septum.io import naming
+from septum.io.documents import read_json
 from septum.net.architecture.window import WindowConfig
 from septum.net.engines.torch import compared_with
 from septum.net.learning.train import Outcome
@@ -120,8 +120,8 @@ def describe_need(plan: Plan, outcome: Outcome, *, cases: int) -> str:
 def finished(folder: ModelFolder, index: int) -> bool:
     """Whether a fold ended by itself (a stopped one is to be resumed)."""
     try:
-        return bool(json.loads((folder.fold(index) / "run.json").read_text())["reason"] != "stopped")
-    except (OSError, ValueError, KeyError):
+        return bool(read_json(folder.fold(index) / "run.json")["reason"] != "stopped")
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
@@ -163,7 +163,9 @@ def measure(
             )
     scores, examples = found.scores, found.examples
     runs = {job.index: _run(folder, job.index) for job in jobs if job.index in trained}
-    provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
+    provenance = describe_run(
+        seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases), notes=list(data.notes)
+    )
     write_json(folder.path / "provenance.json", provenance)
     notes = [
         *([plan.chosen] if plan.chosen else []),
@@ -371,7 +373,7 @@ def _curves(folder: ModelFolder, folds: Sequence[int]) -> pd.DataFrame | None:
 
 def _run(folder: ModelFolder, index: int) -> Any:
     try:
-        return json.loads((folder.fold(index) / "run.json").read_text())
+        return read_json(folder.fold(index) / "run.json")
     except (OSError, ValueError):
         return None
 
