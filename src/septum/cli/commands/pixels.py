@@ -11,6 +11,7 @@ import typer
 from septum.cli import options
 from septum.cli.working import say_failures, until_stopped
 from septum.errors import ConfigError
+from septum.workflows.runs.words import counted
 
 if TYPE_CHECKING:
     from septum.interactive.pixels.classifier import PixelClassifier
@@ -91,7 +92,8 @@ def pixels(
         typer.echo(line, err=True)
     typer.echo(output)
     if failures.rows:
-        say_failures(failures.rows, f"{len(failures.rows)} images failed; the classifier was trained without them")
+        lost = counted(len(failures.rows), "image")
+        say_failures(failures.rows, f"{lost} failed; the classifier was trained without them")
         raise typer.Exit(1)
 
 

@@ -15,6 +15,7 @@ from septum.cli import options
 from septum.cli.stopping import STOPPED, WAITING, StopRequest
 from septum.cli.working import finish_masks, hooks_of, say_failures, say_page
 from septum.errors import ConfigError
+from septum.workflows.runs.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,7 +215,7 @@ def _suggest(dataset: Path, output: Path, settings: SuggestSettings) -> None:
     typer.echo(f"report    {result.report}")
     say_page(result.report)
     if result.failures:
-        say_failures(result.failures, f"{len(result.failures)} cases failed; the comparison is without them")
+        say_failures(result.failures, f"{counted(len(result.failures), 'case')} failed; the comparison is without them")
         raise typer.Exit(1)
 
 

@@ -15,6 +15,7 @@ from septum.cli import options
 from septum.cli.stopping import STOPPED, StopRequest
 from septum.cli.working import say_failures, say_page
 from septum.errors import Cancelled
+from septum.workflows.runs.words import counted
 
 if TYPE_CHECKING:
     from septum.cli.progress import Reporter
@@ -155,7 +156,8 @@ def train(
         typer.echo("stopped before the end; continue with the same command and --resume", err=True)
         raise typer.Exit(STOPPED)
     if result.failures:
-        say_failures(result.failures, f"{len(result.failures)} cases failed; the model was trained without them")
+        lost = counted(len(result.failures), "case")
+        say_failures(result.failures, f"{lost} failed; the model was trained without them")
         raise typer.Exit(1)
 
 

@@ -43,7 +43,7 @@ class Pair:
 @dataclass(frozen=True)
 class Measured:
     """One pass over a pair: its joint table without unannotated voxels, what its reference looks like, the reference's
-    grid."""
+    grid; `notes` are what the readers of the reference and of the prediction assumed."""
 
     case: Case
     table: JointTable
@@ -52,6 +52,7 @@ class Measured:
     resampled: bool = False
     outside: int = 0
     missed: int = 0
+    notes: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Opened:
     """Both sides of a pair; `difference` says how their grids differ (empty where they do not, or where the prediction
     was `resampled` onto the reference's lattice, which then begins at sample `start` of the reference's file).
 
-    `outside` and `missed` count marked samples of the prediction beyond the reference's edges, and the reverse.
+    `outside` and `missed` count marked samples of the prediction beyond the reference's edges, and the reverse;
+    `notes` are those of both files.
     """
 
     reference: LabelMap
@@ -69,6 +71,7 @@ class Opened:
     start: tuple[int, ...] = ()
     outside: int = 0
     missed: int = 0
+    notes: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
 def reference_cases(path: Path, axes: str | None) -> Dataset:
@@ -145,6 +148,11 @@ def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> Ope
         background: the value of the background on both sides.
     """
     reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
+    opened = _on_one_grid(reference, prediction, resample=resample, background=background)
+    return replace(opened, notes=(reference.notes, prediction.notes))
+
+
+def _on_one_grid(reference: LabelMap, prediction: LabelMap, *, resample: bool, background: int) -> Opened:
     difference = grid_difference(reference.grid, prediction.grid)
     if not difference or not resample or reference.grid.ndim != prediction.grid.ndim:
         return Opened(reference, prediction, difference)
@@ -203,7 +211,8 @@ def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | Apa
     table = joint_table(reference.array, opened.prediction.array)
     summary = _summary(pair, reference, table=table, background=background)
     grid, counted = reference.grid, table.without(UNANNOTATED)
-    return Measured(pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed)
+    more = (opened.resampled, opened.outside, opened.missed, opened.notes)
+    return Measured(pair.case, counted, summary, grid, *more)
 
 
 def measure(

@@ -10,6 +10,7 @@ from pathlib import Path
 from septum.errors import Cancelled, DatasetError
 from septum.net.learning.sampling import Sample
 from septum.workflows.data.cases import Case
+from septum.workflows.data.doubts import Doubts, listening
 from septum.workflows.data.kept import labels_kept
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan, parse_plan, plan_json
@@ -48,7 +49,6 @@ class TrainResult:
     failures: tuple[tuple[str, str], ...] = ()
 
 
-@labels_kept()
 def train(
     dataset: Path,
     output: Path,
@@ -69,6 +69,31 @@ def train(
         DatasetError: when the data cannot be used, such as half of its cases.
         ConfigError: when a setting is wrong, or `output` holds a model and neither `resume` nor `overwrite` is given.
     """
+    with labels_kept(), listening(on_note) as doubts:
+        return _train(
+            dataset,
+            output,
+            settings=settings,
+            on_status=on_status,
+            hooks=Hooks(on_progress, on_note, should_stop),
+            doubts=doubts,
+            again=(resume, overwrite),
+        )
+
+
+def _train(
+    dataset: Path,
+    output: Path,
+    *,
+    settings: TrainSettings,
+    on_status: Callable[[TrainStatus], None],
+    hooks: Hooks,
+    doubts: Doubts,
+    again: tuple[bool, bool],
+) -> TrainResult:
+    """As `train`; `again`: whether to resume, and whether to overwrite."""
+    on_note, on_progress, should_stop = hooks.on_note, hooks.on_progress, hooks.should_stop
+    resume, overwrite = again
     asked = settings
     settings = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
     data = look_first(dataset, output, axes=settings.axes, plan=settings.plan, resume=resume, overwrite=overwrite)
@@ -80,7 +105,6 @@ def train(
     settings = settle_folds(settings, cases)
     folder = ModelFolder(output)
     failures = Failures(list(left_out(folder.data).items()) if resume else [], CONTRADICTIONS)
-    hooks = Hooks(on_progress, on_note, should_stop)
 
     def begin() -> str:
         claim(output, resume=resume, overwrite=overwrite)
@@ -116,6 +140,7 @@ def train(
         lost = f"{len(failures.rows)} cases could not be read and were left out: {some(sorted(failures.names))}"
         data = replace(data, notes=(*data.notes, lost))
         on_note(lost)
+    data = replace(data, notes=(*data.notes, *doubts.sentences()))
     jobs = choose_folds(folds, len(cases), settings=settings, on_note=on_note)
     on_note(outcome.describe(plan, cases))
     stopped = False
