@@ -49,14 +49,14 @@ def assert_one_failed(ended: Ended, counted: str) -> None:
 
 def test_segment_does_the_others(five: Path, tmp_path: Path) -> None:
     ended = septum("segment", five / "images" / "images", "-m", "otsu", "-o", tmp_path / "o", "--no-page")
-    assert_one_failed(ended, "4 masks written, 1 images failed")
+    assert_one_failed(ended, "4 masks written, 1 image failed")
     assert {path.stem for path in (tmp_path / "o").glob("*.tif")} == set(GOOD)
 
 
 def test_predict_does_the_others(five: Path, small_model: tuple[Path, Path], tmp_path: Path) -> None:
     images = five / "images" / "images"
     ended = septum("predict", small_model[1], images, "-o", tmp_path / "o", "--no-page", "--devices", "cpu")
-    assert_one_failed(ended, "4 masks written, 1 images failed")
+    assert_one_failed(ended, "4 masks written, 1 image failed")
     assert {path.stem for path in (tmp_path / "o").glob("*.tif")} == set(GOOD)
 
 
@@ -93,11 +93,11 @@ def test_evaluate_says_which_probability_map_is_bad(five: Path, tmp_path: Path) 
 
 def test_train_learns_from_the_others_says_so_and_resumes_without_it(five: Path, tmp_path: Path) -> None:
     words = ("train", five / "labels", "-o", tmp_path / "m", "--steps", 2, "--devices", "cpu")
-    assert_one_failed(septum(*words), "1 cases failed; the model was trained without them")
+    assert_one_failed(septum(*words), "1 case failed; the model was trained without them")
     assert BAD in (tmp_path / "m" / "report" / "index.html").read_text()
     shutil.copytree(five / "data", tmp_path / "mended")
     again = septum("train", tmp_path / "mended", *words[2:], "--resume")  # it began without the case and ends without
-    assert_one_failed(again, "1 cases failed")
+    assert_one_failed(again, "1 case failed")
 
 
 def test_doctor_finds_the_case_and_mends_the_others(five: Path, tmp_path: Path) -> None:
@@ -109,10 +109,10 @@ def test_doctor_finds_the_case_and_mends_the_others(five: Path, tmp_path: Path) 
 
 def test_info_shows_the_others(five: Path) -> None:
     ended = septum("info", five / "images")
-    assert_one_failed(ended, "1 files could not be read")
+    assert_one_failed(ended, "1 file could not be read")
     assert ended.out.count("32 x 32") == 4
     ended = septum("info", *sorted((five / "images" / "images").iterdir()))
-    assert_one_failed(ended, "1 files could not be read")
+    assert_one_failed(ended, "1 file could not be read")
     assert ended.out.count("y 32  x 32") == 4
     assert septum("info", five / "images" / "images" / f"{BAD}.tif").code == 2
 
@@ -133,13 +133,13 @@ def test_pixels_learns_from_the_others(five: Path, tmp_path: Path) -> None:
         io.write_labels(path, LabelMap(array, labels.grid))
     words = ("--scribbles", tmp_path / "scribbles", "--background", 2, "--scales", "1", "--trees", 3)
     ended = septum("pixels", five / "images" / "images", *words, "-o", tmp_path / "p.npz")
-    assert_one_failed(ended, "1 images failed; the classifier was trained without them")
+    assert_one_failed(ended, "1 image failed; the classifier was trained without them")
 
 
 def test_a_reader_study_leaves_the_case_out_for_every_source(five: Path, tmp_path: Path) -> None:
     masks = ("--masks", f"a={five / 'data' / 'labels'}", "--masks", f"b={five / 'labels' / 'labels'}")
     ended = septum("review", "create", five / "data" / "images", *masks, "-o", tmp_path / "s")
-    assert_one_failed(ended, "1 cases failed; the study is without them")
+    assert_one_failed(ended, "1 case failed; the study is without them")
     assert "8 items of 4 cases" in ended.out
     assert len(list((tmp_path / "s" / "pictures").glob("*.png"))) == 16
 
@@ -163,7 +163,7 @@ def test_an_error_of_any_kind_is_a_row(
     ended = septum("segment", five / "data" / "images", "-m", "otsu", "-o", tmp_path / "o", "--no-page")
     assert ended.code == 1
     assert "failed: s1: " in ended.err
-    assert "4 masks written, 1 images failed" in ended.err
+    assert "4 masks written, 1 image failed" in ended.err
 
 
 def test_a_full_disk_ends_the_run_because_every_further_file_would_fail() -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from septum.errors import ConfigError, SeptumError
+from septum.io.documents import parse_json
 from septum.workflows.review import study as review
 from septum.workflows.review.study import Study
 
@@ -175,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
         data, self._body_read = self.rfile.read(length), True
         try:
-            body = json.loads(data)
+            body = parse_json(data)
         except ValueError as error:
             raise RefusedError(HTTPStatus.BAD_REQUEST, "the request must hold JSON") from error
         if not isinstance(body, dict):

@@ -14,6 +14,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import STOPPED, WAITING, StopRequest
+from septum.workflows.runs.words import counted
 
 if TYPE_CHECKING:
     from septum.cli.progress import Reporter
@@ -114,22 +115,22 @@ def finish_without(failures: Sequence[tuple[str, str]], summary: str) -> None:
 
 def finish_masks(result: Listed, *, stopped: bool) -> None:
     """What failed of many masks, how many were made, and the exit code; errors as `finish`."""
-    finish(result, "stopped before the end; the masks listed are complete" if stopped else None, counted="masks")
+    finish(result, "stopped before the end; the masks listed are complete" if stopped else None, written="mask")
 
 
-def finish(result: Listed, stopped: str | None, *, counted: str | None = None) -> None:
+def finish(result: Listed, stopped: str | None, *, written: str | None = None) -> None:
     """What failed, on the error stream, and the exit code.
 
     Args:
         result: what was written and what failed.
         stopped: what to say where somebody asked to stop; None where nobody did.
-        counted: what the files are, where their number is to be told beside failures.
+        written: what one of the files is, where their number is to be told beside failures.
 
     Raises:
         typer.Exit: 130 when stopped; 1 when some failed; 2 when all did.
     """
-    summary = f"{len(result.written)} {counted} written, {len(result.failures)} images failed" if counted else ""
-    say_failures(result.failures, summary or f"{len(result.failures)} images failed")
+    lost = f"{counted(len(result.failures), 'image')} failed"
+    say_failures(result.failures, f"{counted(len(result.written), written)} written, {lost}" if written else lost)
     if stopped is not None:
         typer.echo(stopped, err=True)
         raise typer.Exit(STOPPED)

@@ -7,7 +7,6 @@ a stroke that is known is answered, not applied, whatever happened in between.
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import threading
@@ -28,6 +27,7 @@ from septum.interactive.session import journal
 from septum.interactive.session.history import Done
 from septum.interactive.session.session import Session
 from septum.interactive.tool import Box, Change
+from septum.io.documents import read_json
 from septum.server import wire
 from septum.server.wires import Wires
 from septum.workflows.data.cases import load_image
@@ -338,7 +338,7 @@ def answer(case: OpenCase, outcome: Outcome) -> dict[str, Any]:
 
 def _kept_letters(folder: Path, shape: tuple[int, ...]) -> Mapping[int, str] | None:
     try:
-        content = json.loads((folder / "slices.json").read_text(encoding="utf-8"))
+        content = read_json(folder / "slices.json")
         found = {int(axis): str(text) for axis, text in content.items()}
     except FileNotFoundError:
         return None

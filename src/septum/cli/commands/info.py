@@ -9,6 +9,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.working import say_failures
+from septum.workflows.runs.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ def info(
             unread += 1
             failures.rows.append((str(path), str(error)))
     if failures.rows:
-        say_failures(failures.rows, f"{len(failures.rows)} files could not be read")
+        say_failures(failures.rows, f"{counted(len(failures.rows), 'file')} could not be read")
         raise typer.Exit(2 if unread == len(paths) else 1)
 
 

@@ -11,6 +11,7 @@ import typer
 from septum.cli import options
 from septum.cli.working import finish_without, until_stopped
 from septum.errors import ConfigError
+from septum.workflows.runs.words import counted
 
 if TYPE_CHECKING:
     from septum.interactive.pixels.classifier import PixelClassifier
@@ -90,7 +91,8 @@ def pixels(
     for line in _lines(learned):
         typer.echo(line, err=True)
     typer.echo(output)
-    finish_without(failures.rows, f"{len(failures.rows)} images failed; the classifier was trained without them")
+    lost = counted(len(failures.rows), "image")
+    finish_without(failures.rows, f"{lost} failed; the classifier was trained without them")
 
 
 def _numbers(text: str | None) -> tuple[float, ...] | None:

@@ -13,6 +13,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.working import say_failures, say_page
+from septum.workflows.runs.words import counted
 
 if TYPE_CHECKING:
     from septum.workflows.review.study import Study
@@ -112,7 +113,7 @@ def create(
     typer.echo(f"study  {made.folder}")
     typer.echo(f"next   septum review rate {made.folder} --reader NAME")
     if made.failures:
-        say_failures(made.failures, f"{len(made.failures)} cases failed; the study is without them")
+        say_failures(made.failures, f"{counted(len(made.failures), 'case')} failed; the study is without them")
         raise typer.Exit(1)
 
 

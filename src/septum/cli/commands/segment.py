@@ -23,6 +23,7 @@ from septum.cli.working import (
     watched,
 )
 from septum.errors import ConfigError
+from septum.workflows.runs.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +206,8 @@ def _suggest(dataset: Path, output: Path, file: Path | None, given: dict[str, An
     typer.echo(f"pipeline  {result.pipeline}")
     typer.echo(f"report    {result.report}")
     say_page(result.report)
-    finish_without(result.failures, f"{len(result.failures)} cases failed; the comparison is without them")
+    lost = counted(len(result.failures), "case")
+    finish_without(result.failures, f"{lost} failed; the comparison is without them")
 
 
 def _print_methods(name: str | None) -> None:

@@ -15,6 +15,7 @@ from septum.cli import options
 from septum.cli.stopping import STOPPED, StopRequest
 from septum.cli.working import finish_without, say_page
 from septum.errors import Cancelled
+from septum.workflows.runs.words import counted
 
 if TYPE_CHECKING:
     from septum.cli.progress import Reporter
@@ -134,7 +135,8 @@ def train(
     if result.stopped and stop.requested():
         typer.echo("stopped before the end; continue with the same command and --resume", err=True)
         raise typer.Exit(STOPPED)
-    finish_without(result.failures, f"{len(result.failures)} cases failed; the model was trained without them")
+    lost = counted(len(result.failures), "case")
+    finish_without(result.failures, f"{lost} failed; the model was trained without them")
 
 
 def _say(result: TrainResult) -> None:

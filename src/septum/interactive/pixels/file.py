@@ -22,6 +22,7 @@ from septum.errors import CheckpointError, ConfigError
 from septum.interactive.pixels.classifier import MOST_LABELS, Forecast, PixelClassifier
 from septum.interactive.pixels.features import FeatureSettings, features_of
 from septum.interactive.pixels.forest import Forest
+from septum.io.documents import parse_json
 from septum.io.safe import temporary_path
 
 CLASSIFIER_FORMAT, KIND = 1, "septum-pixel-classifier"
@@ -105,7 +106,7 @@ def load_classifier(path: Path) -> PixelClassifier:
     except zipfile.BadZipFile as error:
         raise CheckpointError(f"{path} must be a pixel classifier (.npz), got another kind of file") from error
     try:
-        return _rebuilt(json.loads(arrays.pop("header").tobytes()), arrays)
+        return _rebuilt(parse_json(arrays.pop("header").tobytes()), arrays)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError, ConfigError) as error:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from septum.errors import SessionError
+from septum.io.documents import parse_json
 from septum.io.safe import temporary_path
 
 MAGIC = b"SEPTUM-SESSION-1\n"
@@ -160,8 +161,8 @@ def _unpacked(body: bytes, path: Path, *, number: int) -> Record:
     if length > MAX_META or _META.size + length > len(body):
         raise _damaged(path, number)
     try:
-        meta = json.loads(body[_META.size : _META.size + length])
-    except (ValueError, RecursionError) as error:
+        meta = parse_json(body[_META.size : _META.size + length])
+    except ValueError as error:
         raise _damaged(path, number) from error
     if not isinstance(meta, dict):
         raise _damaged(path, number)

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from septum.errors import ConfigError
-from septum.net.architecture import efficientnet
+from septum.net.architecture import bounds, efficientnet
+from septum.net.architecture.bounds import check_between
 from septum.net.architecture.norm import InstanceNorm
 
 LEAK = 0.01  # negative slope of leaky ReLU, as in nnU-Net
@@ -95,10 +96,28 @@ def _check_config(config: UNetConfig) -> None:
             f"deep_supervision must be between 0 and {max(levels - 2, 0)} for {levels} levels, "
             f"got {config.deep_supervision}; use fewer heads"
         )
+    _check_size(config)
     if not 0.0 <= config.dropout < 1.0:
         raise ConfigError(f"dropout must be in [0, 1), got {config.dropout}; the paper uses 0.5")
     if config.encoder != "own":
         _check_encoder(config)
+
+
+def _check_size(config: UNetConfig) -> None:
+    """Refuse what would take the machine's memory to build."""
+    check_between("in_channels", config.in_channels, low=1, high=bounds.MOST_CHANNELS)
+    check_between("out_channels", config.out_channels, low=1, high=2 * bounds.MOST_CLASSES)
+    check_between("levels of features", len(config.features), low=1, high=bounds.MOST_LEVELS)
+    check_between("features", max(config.features), low=1, high=bounds.MOST_FEATURES)
+    check_between("kernels", max(map(max, config.kernels)), low=1, high=bounds.LARGEST_KERNEL)
+    check_between("strides", max(map(max, config.strides), default=1), low=1, high=bounds.LARGEST_STRIDE)
+    below = (config.in_channels, *config.features)
+    convolved = sum(
+        math.prod(kernel) * own * (3 * own + 2 * other)  # down and up: two convolutions, the skip and the up-sampling
+        for kernel, own, other in zip(config.kernels, config.features, below, strict=False)
+    )
+    weights = convolved + config.out_channels * config.features[0]
+    check_between("weights of the network (from features and kernels)", weights, low=1, high=bounds.MOST_WEIGHTS)
 
 
 def _check_encoder(config: UNetConfig) -> None:

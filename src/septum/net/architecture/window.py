@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from septum.errors import ConfigError
+from septum.net.architecture import bounds
+from septum.net.architecture.bounds import check_between
 
 CHUNK_BYTES = 256 << 20
 """Patches that are cut out at a time, one network each."""
@@ -65,10 +67,28 @@ class WindowConfig:
         sizes = (self.in_channels, self.out_channels, self.bottom, self.hidden)
         if min(*self.features, *self.kernels, *self.pools, *sizes) < 1:
             raise ConfigError(f"all numbers of a window network must be at least 1, got {self}; correct the plan")
+        self._check_size()
         if self.window % 2 == 0:
             raise ConfigError(
                 f"the patch must have a middle pixel, got a side of {self.window}; make the first kernel one larger"
             )
+
+    def _check_size(self) -> None:
+        """Refuse what would take the machine's memory to build."""
+        check_between("in_channels", self.in_channels, low=1, high=bounds.MOST_CHANNELS)
+        check_between("out_channels", self.out_channels, low=1, high=bounds.MOST_CLASSES)
+        check_between("levels of features", len(self.features), low=1, high=bounds.MOST_LEVELS)
+        for name in ("kernels", "pools"):
+            check_between(name, max(getattr(self, name)), low=1, high=bounds.LARGEST_KERNEL)
+        for name in ("features", "hidden"):
+            value = getattr(self, name)
+            check_between(name, max(value) if name == "features" else value, low=1, high=bounds.MOST_FEATURES)
+        check_between("bottom", self.bottom, low=1, high=bounds.LARGEST_KERNEL)
+        check_between("the side of the patch (from kernels and pools)", self.window, low=1, high=4095)
+        below = (self.in_channels, *self.features)
+        convolved = sum(k * k * a * b for k, a, b in zip(self.kernels, self.features, below, strict=False))
+        weights = convolved + self.hidden * (self.bottom**2 * self.features[-1] + self.out_channels)
+        check_between("weights of the network (from features and hidden)", weights, low=1, high=bounds.MOST_WEIGHTS)
 
     @property
     def window(self) -> int:

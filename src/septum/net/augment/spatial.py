@@ -22,6 +22,10 @@ LEAST_VOLUME = 0.1
 """A deformation may squeeze tissue to this share of its volume."""
 
 
+MOST_KNOTS = 64
+"""Along each axis; the paper has 3."""
+
+
 FOLDS_SEEN = 4
 """Samples per vector at which a deformation is checked for folds."""
 
@@ -35,13 +39,17 @@ def check_probability(name: str, value: float) -> None:
         raise ConfigError(f"{name} must be between 0 and 1, got {value}")
 
 
-def check_range(name: str, value: Sequence[float], *, lowest: float = -math.inf) -> None:
-    """Raise `ConfigError` unless `value` is (low, high) with `lowest <= low <= high`, both finite.
+LARGEST = 1e4
+"""Of any number in a range of augmentation, which is a factor, a shift in deviations or a few pixels."""
+
+
+def check_range(name: str, value: Sequence[float], *, lowest: float = -LARGEST) -> None:
+    """Raise `ConfigError` unless `value` is (low, high) with `lowest <= low <= high`, none beyond `LARGEST`.
 
     >>> check_range("zoom", (0.8, 1.2), lowest=0.1)  # says nothing
     """
-    if len(value) != 2 or not lowest <= value[0] <= value[1] < math.inf or not math.isfinite(value[0]):
-        raise ConfigError(f"{name} must be (low, high) with {lowest:g} <= low <= high, got {tuple(value)}")
+    if len(value) != 2 or not lowest <= value[0] <= value[1] <= LARGEST:
+        raise ConfigError(f"{name} must be (low, high) with {lowest:g} <= low <= high <= {LARGEST:g}, got {value}")
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,10 @@ class Elastic:
     def __post_init__(self) -> None:
         check_probability("elastic.probability", self.probability)
         check_range("elastic.std", self.std, lowest=0.0)
-        if self.knots < 2 or self.distance < 0:
+        if not 2 <= self.knots <= MOST_KNOTS or not (self.distance == 0 or 1 <= self.distance <= LARGEST):
             raise ConfigError(
-                f"elastic.knots must be at least 2 and distance at least 0, got {self.knots} and {self.distance}"
+                f"elastic.knots must be 2 to {MOST_KNOTS} and distance 0 or 1 to {LARGEST:g} pixels, got {self.knots} "
+                f"and {self.distance}"
             )
 
 
@@ -103,6 +112,8 @@ class SpatialConfig:
             raise ConfigError(
                 f"rotation must have {1 if ndim == 2 else 3} angles for {ndim}-D data, got {self.rotation}"
             )
+        if not all(abs(angle) <= 360 for angle in self.rotation):
+            raise ConfigError(f"rotation must be angles of up to 360 degrees, got {self.rotation}")
         check_probability("rotation_probability", self.rotation_probability)
         check_probability("scale_probability", self.scale_probability)
         check_range("scale", self.scale, lowest=1e-3)

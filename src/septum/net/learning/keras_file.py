@@ -8,7 +8,6 @@ point at no other file, and unpack to no more than `MOST_BYTES`.
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 import zipfile
@@ -23,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from septum.errors import FormatError
+from septum.io.documents import parse_json
 from septum.net.architecture.unet import UNet, UNetConfig
 
 MOST_BYTES = 1 << 30
@@ -117,7 +117,7 @@ def _member(archive: zipfile.ZipFile, name: str, *, most: int, path: Path) -> by
 def _layers(text: bytes, path: Path) -> tuple[dict[str, Layer], str]:
     """The layers by name, and the name of the last one."""
     try:
-        description = json.loads(text)
+        description = parse_json(text)
         config = description["config"]
         found, counts = {}, dict.fromkeys(STORED_NAMES, 0)
         rows = config["layers"]

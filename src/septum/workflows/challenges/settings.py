@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from septum.errors import ConfigError
+from septum.workflows.model.settings import LONGEST, MOST_STEPS
+from septum.workflows.runs.settings import LARGEST_SEED, check_bounds
 
 
 @dataclass(frozen=True)
@@ -35,5 +37,6 @@ class ChallengeSettings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name} must be positive, got {value}; give for example 10")
+        check_bounds(self, minutes=(0, LONGEST), steps=(1, MOST_STEPS), seed=(0, LARGEST_SEED))
         if len(set(self.methods)) != len(self.methods):
             raise ConfigError(f"methods must differ, got {', '.join(self.methods)}; name each once")

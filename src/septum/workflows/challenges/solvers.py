@@ -6,7 +6,6 @@ concern. A network's probability is the mean over rotations and reflections, as 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import Cancelled, DatasetError
 from septum.geometry import Grid, Image
+from septum.io.documents import read_json
 from septum.net.inference.predict import Listener
 from septum.net.inference.views import averaged
 from septum.workflows.challenges.challenge import CLASSICAL, Part, Solver, write_table
@@ -124,7 +124,7 @@ class Learner:
 
 def read_record(path: Path) -> dict[str, Any]:
     """A JSON file that Septum wrote."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    content: dict[str, Any] = read_json(path)
     return content
 
 

@@ -22,6 +22,7 @@ from septum import io
 from septum.errors import DatasetError, GeometryError, MismatchError
 from septum.geometry import Grid, Image, LabelMap
 from septum.io import naming
+from septum.workflows.data.doubts import heard
 from septum.workflows.data.kept import kept
 from septum.workflows.data.regions import Region
 
@@ -135,6 +136,12 @@ def load_image(case: Case) -> Image:
         FormatError: when a file cannot be read.
         GeometryError: when the files of one case do not lie on one grid (to within a tenth of a voxel).
     """
+    image = _read_image(case)
+    heard(case.id, image)
+    return image
+
+
+def _read_image(case: Case) -> Image:
     images = [io.read_image(s.path, axes=s.axes, frame=s.frame) for s in case.images]
     first = images[0]
     if len(images) == 1:
@@ -173,7 +180,9 @@ def load_labels(case: Case) -> LabelMap:
     """
     if case.label is None:
         raise DatasetError(f"case {case.id} has no labels; annotate it or leave it out of training")
-    return kept(case, partial(_read_labels, case, case.label))
+    labels = kept(case, partial(_read_labels, case, case.label))
+    heard(f"labels of {case.id}", labels)
+    return labels
 
 
 def _read_labels(case: Case, source: Source) -> LabelMap:

@@ -31,6 +31,10 @@ _MANY = 20  # undeclared values from which on a person is told how many classes 
 _CHUNK = 1 << 22  # samples looked up at a time: bounds the 64-bit copies to 32 MiB
 
 
+LARGEST_VALUE = 1 << 53
+"""Of a label: beyond, floating point, in which many programs keep labels, has no whole numbers any more."""
+
+
 @dataclass(frozen=True)
 class ClassMap:
     """Reversible map between label values and classes.
@@ -175,13 +179,32 @@ class ClassMap:
     def from_dict(cls, data: Mapping[str, Any]) -> ClassMap:
         """The map that `to_dict` wrote; `ConfigError` when a field is missing or of the wrong kind."""
         try:
-            values = tuple(int(v) for v in data["values"])
-            names = tuple(str(name) for name in data["names"])
-            ignore = None if data["ignore"] is None else int(data["ignore"])
-            regions = tuple(Region(str(r["name"]), tuple(int(v) for v in r["values"])) for r in data.get("regions", ()))
-            return cls(values, names, ignore, bool(data["foreground"]), regions=regions)
+            values = tuple(_value(v) for v in data["values"])
+            names = tuple(data["names"])
+            if not all(isinstance(name, str) for name in names):
+                raise ValueError(f"names must be texts, got {data['names']!r:.60}")
+            ignore = None if data["ignore"] is None else _value(data["ignore"])
+            if not isinstance(data["foreground"], bool):
+                raise ValueError(f"foreground must be true or false, got {data['foreground']!r:.40}")
+            regions = tuple(
+                Region(str(r["name"]), tuple(_value(v) for v in r["values"])) for r in data.get("regions", ())
+            )
+            return cls(values, names, ignore, data["foreground"], regions=regions)
         except (KeyError, TypeError, ValueError, DatasetError) as error:
-            raise ConfigError(f"a class map must hold values, names, ignore and foreground, got {data!r}") from error
+            raise ConfigError(
+                f"a class map must hold values, names, ignore and foreground ({error}), got {data!r:.200}"
+            ) from error
+
+
+def _value(number: Any) -> int:
+    """A label value of a file.
+
+    Raises:
+        ValueError: no whole number, or one that no label map holds.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or abs(number) > LARGEST_VALUE:
+        raise ValueError(f"label values must be whole numbers up to {LARGEST_VALUE}, got {number!r:.40}")
+    return number
 
 
 def _lookup(known: NDArray[np.int64], targets: NDArray[np.int64]) -> Callable[[NDArray[Any]], NDArray[Any]]:

@@ -6,14 +6,13 @@ even where names are digits. A list of values is a region (`regions`), and then 
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from septum.errors import DatasetError
+from septum.io import documents
 from septum.workflows.data.cases import Dataset
 from septum.workflows.data.regions import Region, value_names
 
@@ -54,16 +53,9 @@ def declare(dataset: Dataset, declared: Declared) -> Dataset:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; `DatasetError` with the line when it is not one, or names a key twice."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        repeated = [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]
-        if repeated:
-            raise DatasetError(f"{path} must name every key once, got {repeated[0]!r} twice; remove one of them")
-        return dict(pairs)
-
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        data = documents.read_json(path, largest=64 << 20)
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{path} must be a JSON file, but reading failed: {error}; correct or remove it") from error
     if not isinstance(data, dict):
         raise DatasetError(f"{path} must hold a JSON object, got {type(data).__name__}; correct or remove it")

@@ -7,7 +7,6 @@ beside the mask as `NAME.slices.json`: plain text, one letter per slice and axis
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from septum.errors import FormatError
 from septum.io import stem
+from septum.io.documents import read_json
 from septum.workflows.runs.files import write_json
 
 KINDS = {"d": "drawn", "i": "interpolated", "p": "predicted", "c": "corrected", ".": "not marked"}
@@ -89,7 +89,7 @@ def read_slices(mask: Path, shape: Sequence[int]) -> dict[int, str] | None:
     if path.stat().st_size > _MOST_BYTES:
         raise FormatError(f"{path.name} must be a small text file, got {path.stat().st_size} bytes; remove it")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, largest=_MOST_BYTES)
         version, rows = int(content["format_version"]), {int(a): str(t) for a, t in content["slices"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path.name} must be a list of slices that Septum wrote: {error}; remove it") from error

@@ -246,10 +246,20 @@ def check_values(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
         yield Finding(case, "note", "empty-labels", message, mend)
 
 
+def check_readers(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
+    """What the readers of image and labels had to assume; samples that are not finite have a check of their own."""
+    sides = (("image", opened.image.notes), ("labels", opened.labels.notes if opened.labels is not None else ()))
+    for what, notes in sides:
+        for note in (one for one in notes if "NaN or infinite" not in one):
+            mend = f"nothing to do where this is right for the {what}; otherwise export the file again from its source"
+            yield Finding(opened.case.id, "note", "assumed", f"{what}: {note}", mend)
+
+
 CASE_CHECKS: tuple[Callable[[Opened, Dataset], Iterator[Finding]], ...] = (
     check_finite,
     check_constant,
     check_geometry,
     check_turned,
     check_values,
+    check_readers,
 )

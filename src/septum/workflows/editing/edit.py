@@ -25,6 +25,7 @@ from septum.interactive.tool import Box
 from septum.io.naming import suffix
 from septum.workflows.data.cases import Source
 from septum.workflows.data.digests import digest
+from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.slices import corrected, read_slices, write_slices
 from septum.workflows.editing.files import _beside, keep_old, output_path, refuse_existing
 from septum.workflows.editing.layers import MAIN, load_layers
@@ -83,8 +84,12 @@ def edit(
         FormatError: a file that cannot be read or written.
         Cancelled: the hooks said stop; nothing was written.
     """
+    doubts = Doubts(hooks.on_note)
     picture = io.read_image(image, axes=settings.axes)
+    doubts.hear(image.name, picture)
     maps = load_layers(labels, picture, settings=settings, on_note=hooks.on_note)
+    for name, layer in maps.items():
+        doubts.hear(f"layer {name}", layer)
     target = output_path(output, image if labels is None else labels)
     first = next(iter(maps))
     files = {name: target if name == first else _beside(target, f".{name}{suffix(target)}") for name in maps}
@@ -116,7 +121,12 @@ def edit(
         target,
         script,
         steps=steps,
-        facts={**origin, "written": _digests(written), "kept": [path.name for path in kept]},
+        facts={
+            **origin,
+            "written": _digests(written),
+            "kept": [path.name for path in kept],
+            "notes": doubts.cases,
+        },
     )
     return EditResult(steps, before, after, written, kept)
 

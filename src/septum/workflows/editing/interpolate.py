@@ -6,7 +6,7 @@ The insight: the estimate belongs to the result. A person who sees that the slic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from septum.interactive.slices.interpolate import checked_drawn, find_complete, 
 from septum.report.plain import rounded
 from septum.workflows.data.cases import Source
 from septum.workflows.data.digests import digest
+from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.marks import on_grid
 from septum.workflows.data.slices import drawn_slices, marked, read_slices, write_slices
 from septum.workflows.editing.files import keep_old, output_path
@@ -71,10 +72,12 @@ def interpolate_file(
     target = output_path(output, mask)
     if target.exists() and not settings.overwrite:
         raise ConfigError(f"{target} exists already; choose another output, or use --overwrite (the old one is kept)")
+    doubts = Doubts(hooks.on_note)
     found = io.read_labels(mask, axes=settings.axes)
+    doubts.hear(mask.name, found)
     if found.array.ndim != 3:
         raise GeometryError(f"{mask.name} must be a volume, got shape {found.array.shape}; there is nothing between")
-    found, picture = _with_image(found, mask, image=image, axes=settings.axes, on_note=hooks.on_note)
+    found, picture = _with_image(found, mask, image=image, axes=settings.axes, doubts=doubts)
     how = settings.method or ("distance" if picture is None else "image")
     known = read_slices(mask, found.array.shape) if drawn is None else None
     planes = checked_drawn(found.array, drawn or (drawn_slices(known) if known else None))
@@ -103,21 +106,22 @@ def interpolate_file(
     write_settings(target.with_name(f"{io.stem(target)}{SETTINGS}"), settings)
     write_json(
         target.with_name(f"{io.stem(target)}{RECORD}"),
-        _record(before, planes, method=how, ends=settings.ends, estimate=estimate),
+        _record(before, planes, method=how, ends=settings.ends, estimate=estimate) | {"notes": doubts.cases},
     )
     hooks.on_progress("done", 1.0)
     return InterpolationResult(target, planes, estimate, kept)
 
 
 def _with_image(
-    labels: LabelMap, mask: Path, *, image: Path | None, axes: str | None, on_note: Callable[[str], None]
+    labels: LabelMap, mask: Path, *, image: Path | None, axes: str | None, doubts: Doubts
 ) -> tuple[LabelMap, Any]:
     if image is None:
         return labels, None
     picture = io.read_image(image, axes=axes)
+    doubts.hear(image.name, picture)
     if len(picture.array) != 1:
         raise GeometryError(f"{image.name} must have one channel, got {len(picture.array)}; choose one and save it")
-    return on_grid(labels, picture.grid, path=mask, on_note=on_note), picture.array[0]
+    return on_grid(labels, picture.grid, path=mask, on_note=doubts.on_note), picture.array[0]
 
 
 def _listed(planes: Mapping[int, Sequence[int]]) -> str:

@@ -29,7 +29,6 @@ layer; `channel` of the image; `rules` of this step on top of the script's.
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +40,7 @@ from septum.errors import ConfigError
 from septum.interactive.edit_rows import EDITS, MASK_IMAGE
 from septum.interactive.edits.rules import AREAS, OVERWRITE, Rules
 from septum.interactive.tools import TOOLS, find_tool
+from septum.io.documents import parse_toml
 from septum.options import Method, Option, nearest
 from septum.workflows.editing.prompted_step import PROMPTED
 
@@ -161,8 +161,8 @@ def parse_script(text: str, *, what: str = "the script") -> Script:
         ConfigError: not TOML, an unknown key, tool or option (the nearest is named), or a value that breaks its rule.
     """
     try:
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        content = parse_toml(text)
+    except ValueError as error:
         raise ConfigError(f"{what} cannot be read as TOML: {error}") from error
     for key in content:
         if key not in _KEYS:

@@ -19,6 +19,7 @@ import pandas as pd
 from septum.errors import ConfigError
 from septum.workflows.data.case_table import CaseTable, read_case_table
 from septum.workflows.data.cases import Case, Dataset
+from septum.workflows.data.doubts import Doubts
 from septum.workflows.evaluation.analysis import Analysis, analyse
 from septum.workflows.evaluation.calibration import folders_of, measure_calibration
 from septum.workflows.evaluation.coding import Coding, decide_coding, suspicions, unite
@@ -182,6 +183,7 @@ def _score(dataset: Dataset, methods: Sequence[MaskSet], *, settings: EvaluateSe
     with CasePool(settings.workers) as pool:
         methods, counted = _counted(methods, settings, hooks=hooks, pool=pool)
         codings, notes = _decide(dataset, methods, counted=counted, settings=settings)
+        notes = [*_assumed(methods, counted), *notes]
         table, about = _case_table(settings, methods[0])
         plan = plan_scoring(codings, counted, settings=settings)
         scored = [
@@ -261,6 +263,17 @@ def _decide(
         if flat:
             notes.append(f"{len(flat)} volumes of one slice were compared with their planes, for example {flat[0]}.")
     return unite(codings), notes
+
+
+def _assumed(methods: Sequence[MaskSet], counted: Sequence[Sequence[Measured]]) -> list[str]:
+    """What readers assumed of references and predictions, each sentence once with the cases that it is about."""
+    doubts = Doubts(lambda note: None)
+    for method, measured in zip(methods, counted, strict=True):
+        whose = f"prediction of {method.name} in" if method.name else "prediction of"
+        for one in measured:
+            doubts.hear_all(f"reference of {one.case.id}", one.notes[0])
+            doubts.hear_all(f"{whose} {one.case.id}", one.notes[1])
+    return doubts.sentences()
 
 
 def _case_table(settings: EvaluateSettings, method: MaskSet) -> tuple[CaseTable | None, list[str]]:

@@ -44,7 +44,7 @@ class Pair:
 @dataclass(frozen=True)
 class Measured:
     """One pass over a pair: its joint table without unannotated voxels, what its reference looks like, the reference's
-    grid."""
+    grid; `notes` are what the readers of the reference and of the prediction assumed."""
 
     case: Case
     table: JointTable
@@ -54,6 +54,7 @@ class Measured:
     outside: int = 0
     missed: int = 0
     flat: bool = False
+    notes: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Opened:
     was `resampled` onto the reference's lattice, which then begins at sample `start` of the reference's file).
 
     `outside` and `missed` count marked samples of the prediction beyond the reference's edges, and the reverse. `flat`:
-    one side was a volume of one slice, the other its plane.
+    one side was a volume of one slice, the other its plane. `notes` are those of both files.
     """
 
     reference: LabelMap
@@ -73,6 +74,7 @@ class Opened:
     outside: int = 0
     missed: int = 0
     flat: bool = False
+    notes: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
 def reference_cases(path: Path, axes: str | None) -> Dataset:
@@ -149,6 +151,12 @@ def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> Ope
         background: the value of the background on both sides.
     """
     reference, prediction = load_labels(pair.case), read_mask(pair.prediction)
+    opened = _on_one_grid(reference, prediction, resample=resample, background=background)
+    return replace(opened, notes=(reference.notes, prediction.notes))
+
+
+def _on_one_grid(reference: LabelMap, prediction: LabelMap, *, resample: bool, background: int) -> Opened:
+    """The two on the grid of the reference."""
     plane = on_the_plane(prediction, reference.grid)
     if plane is not None:
         return Opened(reference, plane, flat=True)
@@ -214,7 +222,7 @@ def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | Apa
     summary = _summary(pair, reference, table=table, background=background)
     grid, counted = reference.grid, table.without(UNANNOTATED)
     return Measured(
-        pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed, flat=opened.flat
+        pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed, opened.flat, opened.notes
     )
 
 

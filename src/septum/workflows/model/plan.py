@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from septum.errors import CheckpointError, ConfigError
+from septum.errors import CheckpointError, ConfigError, GeometryError
 from septum.geometry import Grid
 from septum.geometry.placement import Placement
 from septum.instances.decode import Decoding
+from septum.io.documents import parse_json, read_text
+from septum.net.architecture.bounds import MOST_CHANNELS, check_between
 from septum.net.architecture.network import NetworkConfig, config_kind
 from septum.net.architecture.unet import UNet, UNetConfig, encoder_unet, lecture, paper
 from septum.net.architecture.window import WindowConfig
@@ -28,10 +30,14 @@ from septum.net.prompts import PromptConfig, prompt_channels
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.model.fingerprint import Fingerprint
 from septum.workflows.model.machine import Machine, seconds_per_step
-from septum.workflows.model.settings import TrainSettings
+from septum.workflows.model.settings import LONGEST, MOST_STEPS, TrainSettings
 from septum.workflows.runs.settings import converter, structure, unstructure
 
 PLAN_FORMAT = 1
+
+
+LARGEST_PLAN = 4 << 20
+"""Bytes of the largest plan that is read; one with thousands of classes has a few hundred thousand."""
 
 
 WIDTHS = (64, 48, 32, 24, 16)
@@ -118,6 +124,25 @@ DIRECTED = 0.5
 """From this on (`Fingerprint.directed`) images have an up and a down (or a left and a right) and are not mirrored."""
 
 
+LARGEST = 1e30
+"""Of the intensities that a plan names."""
+
+
+LONGEST_PATCH, MOST_VALUES = 1 << 14, 1 << 31
+"""Samples along a side of the patch, and values of a batch of patches in the first layer: eight gigabytes."""
+
+
+MOST_SAMPLES, MOST_GROWTH = 1 << 28, 8
+"""An image may become so many samples at the resolution of the plan, or so many times as many as it has."""
+
+
+BUDGET_BOUNDS = {
+    "minutes": (0, LONGEST), "steps": (1, MOST_STEPS), "batch": (1, 4096), "learning_rate": (0, 100),
+    "momentum": (0, 1), "weight_decay": (0, 100), "warmup": (0, 1), "ema": (0, 1), "oversample": (0, 1),
+    "encoder_rate": (0, 100),
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Normalisation:
     """How intensities become what the network expects.
@@ -136,6 +161,11 @@ class Normalisation:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "mean", "std"):
+            for value in getattr(self, name):
+                check_between(f"normalisation.{name}", value, low=0 if name == "std" else -LARGEST, high=LARGEST)
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -152,6 +182,12 @@ class Budget:
     ema: float = 0.998
     oversample: float = 0.5
     encoder_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in BUDGET_BOUNDS.items():
+            value = getattr(self, name)
+            if value is not None:
+                check_between(f"budget.{name}", value, low=low, high=high)
 
 
 @dataclass(frozen=True)
@@ -200,14 +236,57 @@ class Plan:
     instances: Decoding | None = None
     chosen: str = ""
 
+    def __post_init__(self) -> None:
+        check_between("channels", self.channels, low=1, high=MOST_CHANNELS)
+        check_between("overlap", self.overlap, low=0, high=0.95)
+        check_between("seed", self.seed, low=0, high=(1 << 63) - 1)
+        check_between("fingerprint.ndim", self.fingerprint.ndim, low=2, high=3)
+        if self.unet.ndim > self.fingerprint.ndim or (self.slices and self.unet.ndim != 2):
+            raise ConfigError(f"unet.ndim must fit images of {self.fingerprint.ndim} axes, got {self.unet.ndim}")
+        self._check_lists()
+        size = self.budget.batch * math.prod(self.patch) * self.unet.features[0]
+        check_between("values in the first layer (batch x patch x features)", size, low=1, high=MOST_VALUES)
+
+    def _check_lists(self) -> None:
+        """The lists with one entry per axis or channel."""
+        lists: dict[str, tuple[Sequence[float], int]] = {"patch": (self.patch, self.unet.ndim)}
+        if self.normalisation.scheme == "ct":
+            rows = ("low", "high", "mean", "std")
+            lists |= {f"normalisation.{row}": (getattr(self.normalisation, row), self.channels) for row in rows}
+        if self.spacing is not None:
+            lists["spacing"] = (self.spacing, self.fingerprint.ndim)
+        for name, (values, wanted) in lists.items():
+            if len(values) != wanted:
+                raise ConfigError(f"{name} must have {wanted} entries, got {list(values)}; correct the plan")
+        for length, unit in zip(self.patch, self.unet.divisor, strict=True):
+            check_between("patch", length, low=1, high=LONGEST_PATCH)
+            if self.unet.padding == "same" and length % unit:
+                raise ConfigError(f"patch must be a multiple of {list(self.unet.divisor)}, got {list(self.patch)}")
+        for step in self.spacing or ():
+            check_between("spacing", step, low=1e-6, high=1e6)
+        if not set(self.mirrors) <= set(range(self.unet.ndim)) or len(set(self.mirrors)) < len(self.mirrors):
+            raise ConfigError(f"mirrors must name axes below {self.unet.ndim}, each once, got {list(self.mirrors)}")
+
     @property
     def n_maps(self) -> int:
         """How many outputs the network has beside those of the classes."""
         return 0 if self.instances is None else get_objective(self.objective).extra_outputs(self.unet.ndim)
 
     def placement(self, grid: Grid) -> Placement:
-        """How an image on `grid` is laid out for the network: turned where the plan says so, at its spacing."""
-        return Placement.plan(grid, self.spacing, reorient=self.reorient)
+        """How an image on `grid` is laid out for the network: turned where the plan says so, at its spacing.
+
+        Raises:
+            GeometryError: an image that would become too large: its spacing or the plan's is wrong.
+        """
+        placed = Placement.plan(grid, self.spacing, reorient=self.reorient)
+        samples, own = math.prod(placed.shape), math.prod(grid.shape)
+        if samples > max(MOST_SAMPLES, MOST_GROWTH * own):
+            wanted, given = (" x ".join(f"{s:.4g}" for s in steps) for steps in (placed.spacing, grid.spacing))
+            raise GeometryError(
+                f"an image must have at most {MOST_SAMPLES} samples at the model's spacing ({wanted} {grid.unit}), got "
+                f"{samples} from {own} of {given}; correct the spacing in the file or in plan.json"
+            )
+        return placed
 
 
 converter().register_structure_hook(
@@ -567,8 +646,8 @@ def plan_json(plan: Plan) -> str:
 def read_plan(path: Path) -> Plan:
     """Read a plan that Septum wrote or a person edited; errors as `parse_plan`."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path, largest=LARGEST_PLAN)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as a plan: {error}") from error
     return parse_plan(text, what=str(path))
 
@@ -581,8 +660,8 @@ def parse_plan(text: str, *, what: str) -> Plan:
         CheckpointError: when it has a newer format version.
     """
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
+        data = parse_json(text)
+    except ValueError as error:
         raise ConfigError(f"{what} cannot be read as a plan: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{what} must hold a plan (a JSON object), got a {type(data).__name__}")

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from septum.errors import ConfigError
+from septum.workflows.runs.settings import LARGEST_SEED, check_bounds
+
+LONGEST, MOST_STEPS = 1e7, 10**9
+"""Minutes (nineteen years) and steps of the longest training that can be asked for."""
+
 
 NETWORKS = ("auto", "encoder", "lecture", "paper", "window")
 
@@ -86,8 +91,10 @@ class TrainSettings:
                 "instances must be learnt by the network auto, encoder or paper, and without prompts, "
                 f"got network {self.network}, prompts {self.prompts}; leave one out"
             )
-        if self.seed < 0:
-            raise ConfigError(f"seed must not be negative, got {self.seed}")
+        check_bounds(
+            self, minutes=(0, LONGEST), steps=(1, MOST_STEPS), seed=(0, LARGEST_SEED), members=(1, 1000),
+            patience=(0, MOST_STEPS), nodes=(1, 100_000),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

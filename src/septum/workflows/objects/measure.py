@@ -26,7 +26,7 @@ from septum.workflows.objects.measure_page import Tables, picture_of, publish_pa
 from septum.workflows.objects.split import images_of, read_mask
 from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.hooks import Hooks
-from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, write_settings
 
 SETTINGS = "septum-measure.toml"
 FILES = ("objects.csv", "images.csv", "comparison.csv", "index.html")
@@ -60,6 +60,7 @@ class MeasureSettings:
     def __post_init__(self) -> None:
         if self.gallery < 0:
             raise ConfigError(f"gallery must be at least 0, got {self.gallery}")
+        check_bounds(self, seed=(0, LARGEST_SEED))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from septum import io
-from septum.errors import ConfigError, DatasetError
+from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
 from septum.instances.split import Objects, split_objects
 from septum.io.safe import replacing
@@ -27,7 +27,7 @@ from septum.workflows.data.matching import match_stems
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
-from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.settings import check_bounds, write_settings
 from septum.workflows.runs.tables import frame_csv
 from septum.workflows.runs.words import some
 
@@ -57,10 +57,7 @@ class SplitSettings:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        if self.depth is not None and self.depth < 0:
-            raise ConfigError(f"depth must be at least 0, got {self.depth}; leave it out for one voxel")
-        if self.smallest < 0:
-            raise ConfigError(f"smallest must be at least 0, got {self.smallest}")
+        check_bounds(self, depth=(0, 1e9), smallest=(0, 1e18))
 
 
 def split_masks(masks: Path, output: Path, *, images: Path | None, settings: SplitSettings, hooks: Hooks) -> JobsResult:

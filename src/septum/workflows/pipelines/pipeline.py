@@ -21,7 +21,6 @@ image) goes back to one, and `combine` takes one as `other`.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +32,7 @@ from numpy.typing import NDArray
 
 from septum.classical.methods import find
 from septum.errors import ConfigError, GeometryError
+from septum.io.documents import parse_toml
 from septum.options import Method, nearest
 
 PIPELINE_FORMAT = 1
@@ -196,8 +196,8 @@ def parse_pipeline(text: str, *, what: str = "the pipeline") -> Pipeline:
         ConfigError: not TOML, an unknown key, method or option (the nearest is named), or a value outside its range.
     """
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = parse_toml(text)
+    except ValueError as error:
         raise ConfigError(f"{what} cannot be read as TOML: {error}") from error
     for key in content:
         if key not in _KEYS:

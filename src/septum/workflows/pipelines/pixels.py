@@ -35,7 +35,7 @@ from septum.workflows.runs.failures import Failures, listed
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
-from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, write_settings
 
 NOTICE = "Research software, not a medical device."
 
@@ -67,6 +67,9 @@ class PixelSettings:
     seed: int = 0
     axes: str | None = None
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        check_bounds(self, keep=(1, 10_000), trees=(1, 10_000), depth=(1, 64), seed=(0, LARGEST_SEED))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ who, when, which version, which job.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 import tomli_w
 
 from septum.errors import ConfigError
+from septum.io.documents import read_toml
 from septum.options import one_of
 from septum.workflows.data.cases import Case
 from septum.workflows.projects.sources import case_from_plain
@@ -149,8 +149,8 @@ def read_facts(folder: Path) -> Facts:
     """What the project's file says; errors as `open_project`."""
     path = folder / FILE
     try:
-        content: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content: Mapping[str, Any] = read_toml(path)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} must be a project with {FILE}, got none that can be read: {error}") from error
     if content.get("format", PROJECT_FORMAT) != PROJECT_FORMAT:
         raise ConfigError(f"{path}: format must be {PROJECT_FORMAT}, got {content['format']!r}; update Septum")

@@ -8,7 +8,6 @@ graded by that, and an image unlike all of them gets no figure.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from septum.errors import CheckpointError, ConfigError
+from septum.io.documents import read_json
 from septum.workflows.model.plan import Plan
 from septum.workflows.quality.calibration import FEWEST, Calibration
 from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeReference, unusual_spacing
@@ -121,7 +121,7 @@ def read_quality(path: Path, plan: Plan) -> Quality | None:
     if path.stat().st_size > _LARGEST_FILE:
         raise CheckpointError(f"{path} must be smaller than {_LARGEST_FILE >> 20} MB; {advice}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if not isinstance(content, dict) or content.get("format") not in range(1, QUALITY_FORMAT + 1):
             raise CheckpointError(f"{path} must have at most format {QUALITY_FORMAT}; update Septum, or {advice}")
         found = structure(content, Quality, what=str(path))

@@ -20,7 +20,7 @@ from septum.workflows.runs.failures import CONTRADICTIONS, Failures
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
-from septum.workflows.runs.settings import unstructure, write_settings
+from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, unstructure, write_settings
 from septum.workflows.runs.words import some
 
 RECORD, SETTINGS = "septum-quality.json", "septum-quality.toml"
@@ -49,6 +49,7 @@ class QualitySettings:
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
             raise ConfigError(f"threshold must lie between 0 and 1, got {self.threshold}")
+        check_bounds(self, seed=(0, LARGEST_SEED))
 
 
 def grade_masks(

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from septum.errors import ConfigError
+from septum.io.documents import parse_json
 from septum.workflows.runs.settings import load_settings, structure, unstructure
 
 _RESERVED = "uhq"  # undo, hide the outline, quit
@@ -83,7 +84,10 @@ class Scale:
     @staticmethod
     def from_json(text: str) -> Scale:
         """The scale of `to_json`."""
-        return structure(json.loads(text), Scale, what="scale of the study")
+        try:
+            return structure(parse_json(text), Scale, what="scale of the study")
+        except ValueError as error:
+            raise ConfigError(f"the scale of the study cannot be read: {error}; create the study again") from error
 
 
 PASS_FAIL = Scale(

@@ -24,6 +24,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from septum.errors import ConfigError, DatasetError, FormatError
+from septum.io.documents import parse_json
 from septum.workflows.review import schema
 
 LONGEST_COMMENT = 2000
@@ -138,7 +139,7 @@ class RatingStore:
         query = sql.select(schema.ITEM).where(schema.ITEM.c.study == study).order_by(schema.ITEM.c.position)
         with self._reading() as connection:
             found = connection.execute(query).mappings().all()
-        return tuple(ItemRecord(r["code"], r["family"], r["showing"], tuple(json.loads(r["pictures"]))) for r in found)
+        return tuple(ItemRecord(r["code"], r["family"], r["showing"], tuple(_plain(r["pictures"]))) for r in found)
 
     def rate(self, study: str, code: str, *, reader: str, value: str | None, comment: str, origin: str) -> Rating:
         """Add a rating; it supersedes the reader's current one of this item, where there is one.
@@ -228,7 +229,7 @@ class RatingStore:
         query = sql.select(schema.AUDIT).where(schema.AUDIT.c.study == study).order_by(schema.AUDIT.c.number)
         with self._reading() as connection:
             found = connection.execute(query).mappings().all()
-        return tuple(AuditEntry(r["created"], r["who"], r["what"], json.loads(r["details"])) for r in found)
+        return tuple(AuditEntry(r["created"], r["who"], r["what"], _plain(r["details"])) for r in found)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -348,6 +349,14 @@ def _next_number(connection: Connection, study: str) -> int:
 def _log(connection: Connection, study: str, *, who: str, what: str, details: Mapping[str, Any]) -> None:
     row = {"study": study, "created": _now(), "who": who, "what": what, "details": json.dumps(details)}
     connection.execute(sql.insert(schema.AUDIT), row)
+
+
+def _plain(text: str) -> Any:
+    """What a column of JSON holds."""
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise DatasetError(f"the study's database must hold JSON, got text that cannot be read: {error}") from error
 
 
 def _now() -> str:

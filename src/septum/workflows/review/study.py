@@ -26,7 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from septum.errors import ConfigError, DatasetError
+from septum.io.documents import read_json
 from septum.io.safe import replacing, scratch_folder
+from septum.workflows.data.doubts import listening
 from septum.workflows.review import store
 from septum.workflows.review.sample import Drawn, StudySettings, draw, find_candidates, reading_order, render
 from septum.workflows.review.scale import Scale, load_scale
@@ -138,11 +140,12 @@ def create_study(
     drawn = draw(candidates, settings)
     for note in notes:
         on_note(note)
-    with _new_folder(output) as work:
+    with _new_folder(output) as work, listening(on_note) as doubts:
         drawn, digests, lost = _write_pictures(work / PICTURES, drawn, settings=settings, on_progress=on_progress)
         if lost.rows:
             notes.append(f"{len(lost.rows)} cases could not be shown and are left out: {some(sorted(lost.names))}")
             on_note(notes[-1])
+        notes += doubts.sentences()
         study = StudyRecord(
             _study_id(drawn, digests, seed=settings.seed), _now(), scale.to_json(), _order_seed(settings.seed)
         )
@@ -164,7 +167,7 @@ def open_study(folder: Path, *, database: str | None = None) -> Iterator[Study]:
         ConfigError: not a study, one of a newer format, or the database is another one.
     """
     try:
-        content = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+        content = read_json(folder / "study.json")
         number, name = content["format"], str(content["study"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{folder} must be a folder that `septum review create` made: {error}") from error

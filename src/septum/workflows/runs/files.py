@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from septum.io.documents import read_json
 from septum.io.safe import replacing, scratch_folder
 
 
@@ -30,8 +31,8 @@ def write_json(path: Path, content: Any) -> None:
 def recorded(path: Path) -> dict[str, Any]:
     """What a JSON file holds that Septum wrote; nothing where it is missing or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -7,15 +7,15 @@ settings are written beside every output, so that a result can always be made ag
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import cattrs
 import tomli_w
 
 from septum.errors import ConfigError
+from septum.io.documents import read_toml
 from septum.options import nearest
 from septum.workflows.runs.files import write_text
 
@@ -31,6 +31,70 @@ _CONVERTER.register_structure_hook(Path, lambda value, _: Path(value))
 
 
 _CONVERTER.register_unstructure_hook(Path, str)
+
+
+def _yes_or_no(value: Any, _: type[bool]) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, got {value!r:.60}")
+    return value
+
+
+def _whole(value: Any, _: type[int]) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1 or abs(value) >= 1 << 63:
+        raise ValueError(f"must be a whole number of at most 63 bits, got {value!r:.60}")
+    return int(value)
+
+
+def _number(value: Any, _: type[float]) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"must be a number, got {value!r:.60}")
+    return float(value)
+
+
+def _text(value: Any, _: type[str]) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"must be a text, got {value!r:.60}")
+    return str(value)
+
+
+_CONVERTER.register_structure_hook(bool, _yes_or_no)
+
+
+_CONVERTER.register_structure_hook(int, _whole)
+
+
+_CONVERTER.register_structure_hook(float, _number)
+
+
+_CONVERTER.register_structure_hook(str, _text)
+
+
+def _is_texts(kind: Any) -> bool:
+    return get_origin(kind) is tuple and get_args(kind) == (str, ...)
+
+
+def _texts(value: Any, _: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise ValueError(f"must be a list of texts, got {value!r:.60}")
+    return tuple(value)
+
+
+_CONVERTER.register_structure_hook_func(_is_texts, _texts)
+
+
+LARGEST_SEED = (1 << 63) - 1
+
+
+def check_bounds(settings: Any, **bounds: tuple[float, float]) -> None:
+    """Nothing, when each named number of `settings` that is not None lies within its bounds (lowest, highest).
+
+    Raises:
+        ConfigError: one does not, or is not a number.
+    """
+    for name, (low, high) in bounds.items():
+        value = getattr(settings, name)
+        if value is not None and not low <= value <= high:
+            raise ConfigError(f"{name} must lie between {low:.10g} and {high:.10g}, got {value}; give another")
 
 
 def converter() -> cattrs.Converter:
@@ -86,8 +150,8 @@ def load_settings(kind: type[T], path: Path | None, *, overrides: Mapping[str, A
     content: dict[str, Any] = {}
     if path is not None:
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            content = read_toml(path, largest=1 << 20)
+        except (OSError, ValueError) as error:
             raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
     return structure({**content, **overrides}, kind, what=str(path or "settings"))
 

@@ -16,6 +16,15 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts if part)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, which takes an s where there are not one.
+
+    >>> counted(1, "image"), counted(2, "image")
+    ('1 image', '2 images')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def some(names: Sequence[str], most: int = 5) -> str:
     """A few names for a message."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

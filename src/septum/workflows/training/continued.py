@@ -7,13 +7,13 @@ resumes it is refused by name where that is no longer so.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from septum.errors import ConfigError, DatasetError
+from septum.io.documents import read_json
 from septum.workflows.data.cases import Case
 from septum.workflows.data.digests import digest_cases
 from septum.workflows.data.folds import Fold
@@ -57,9 +57,9 @@ def recorded_division(path: Path, cases: Sequence[Case]) -> tuple[Fold, ...] | N
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         before, folds = dict(content["cases"]), list(content["folds"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path} must hold cases and folds, got {error}; train again") from error
     now = digest_cases(cases)
     changes = _changes(before, now)

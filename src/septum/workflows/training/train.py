@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from septum.errors import Cancelled, DatasetError
 from septum.net.learning.sampling import Sample
 from septum.workflows.data.cases import Case, Dataset
+from septum.workflows.data.doubts import listening
 from septum.workflows.data.folds import Fold
 from septum.workflows.data.kept import labels_kept
 from septum.workflows.model.folder import ModelFolder
@@ -70,7 +71,6 @@ class _Run:
         return replace(self, cases=without_failed(self.cases, self.failures, processes=self.fabric.world_size))
 
 
-@labels_kept()
 def train(
     dataset: Path,
     output: Path,
@@ -98,32 +98,34 @@ def train(
         ConfigError: when a setting is wrong, or `output` holds a model and neither `resume` nor `overwrite` is given.
     """
     hooks = hooks or Hooks()
-    data = look_first(dataset, output, axes=settings.axes, plan=settings.plan, resume=resume, overwrite=overwrite)
-    for note in data.notes:
-        hooks.on_note(note)
-    timed = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
-    machine = planned_machine(timed, output, resume=resume)
-    cases = [case for case in data.labelled if case.split != "test"]
-    folder = ModelFolder(output)
-    failures = Failures(list(left_out(folder.data).items()) if resume else [], CONTRADICTIONS)
-    fabric = make_fabric(timed, machine.precision)
-    run = _Run(data, cases, folder, settle_folds(timed, cases), fabric, hooks, failures, resume)
-    plan = _plan(run, machine, overwrite=overwrite)
-    run = run.readable()
-    went_on = continue_run(folder, settings, plan=plan, cases=run.cases) if resume else None
-    if went_on:
-        run = replace(run, settings=went_on.settings)
-        hooks.on_note(went_on.note)
-    run, samples, folds = _prepared(run, plan, begun=went_on.folds if went_on else None)
-    jobs = choose_folds(folds, len(run.cases), settings=run.settings, on_note=hooks.on_note)
-    hooks.on_note(measured.describe(plan, run.cases))
-    stopped = _train_folds(jobs, run, plan=plan, samples=samples, on_status=on_status)
-    references = References.of(list(samples.values()), plan) if fabric.is_global_zero else None
-    del samples
-    shutil.rmtree(_scratch(run), ignore_errors=True)
-    if references is None:
-        return TrainResult(folder.path, None, stopped, None, (), tuple(failures.rows))
-    return _measured(run, jobs, references=references, stopped=stopped)
+    with labels_kept(), listening(hooks.on_note) as doubts:
+        data = look_first(dataset, output, axes=settings.axes, plan=settings.plan, resume=resume, overwrite=overwrite)
+        for note in data.notes:
+            hooks.on_note(note)
+        timed = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
+        machine = planned_machine(timed, output, resume=resume)
+        cases = [case for case in data.labelled if case.split != "test"]
+        folder = ModelFolder(output)
+        failures = Failures(list(left_out(folder.data).items()) if resume else [], CONTRADICTIONS)
+        fabric = make_fabric(timed, machine.precision)
+        run = _Run(data, cases, folder, settle_folds(timed, cases), fabric, hooks, failures, resume)
+        plan = _plan(run, machine, overwrite=overwrite)
+        run = run.readable()
+        went_on = continue_run(folder, settings, plan=plan, cases=run.cases) if resume else None
+        if went_on:
+            run = replace(run, settings=went_on.settings)
+            hooks.on_note(went_on.note)
+        run, samples, folds = _prepared(run, plan, begun=went_on.folds if went_on else None)
+        run = replace(run, data=replace(run.data, notes=(*run.data.notes, *doubts.sentences())))
+        jobs = choose_folds(folds, len(run.cases), settings=run.settings, on_note=hooks.on_note)
+        hooks.on_note(measured.describe(plan, run.cases))
+        stopped = _train_folds(jobs, run, plan=plan, samples=samples, on_status=on_status)
+        references = References.of(list(samples.values()), plan) if fabric.is_global_zero else None
+        del samples
+        shutil.rmtree(_scratch(run), ignore_errors=True)
+        if references is None:
+            return TrainResult(folder.path, None, stopped, None, (), tuple(failures.rows))
+        return _measured(run, jobs, references=references, stopped=stopped)
 
 
 def _scratch(run: _Run) -> Path:
