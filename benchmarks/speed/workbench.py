@@ -48,7 +48,7 @@ TURN = """async ([by, count, pause]) => {
   for (let k = 0; k < count; k++) {
     const to = (plane.source.index + by) % size, began = performance.now();
     plane.go(to);
-    while (!(plane.ready() && JSON.parse(plane.painted)[2] === to)) await frame();
+    while (!(plane.ready() && JSON.parse(plane.painted)[1] === to)) await frame();
     taken.push(performance.now() - began);
     await new Promise((wake) => setTimeout(wake, pause));
   }

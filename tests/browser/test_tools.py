@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.browser.person import Person, dice
 from tests.browser.phantoms import CENTRE, SHAPE, SPACING, ball
 
@@ -210,4 +211,37 @@ def test_copy_to_next_clear_and_undo_on_this_slice_alone(person: Person) -> None
     person.press("Delete")
     person.until("state.opened.undo.length === 6")
     assert not person.labels()[Z + 1].any()
+    person.undo_all()
+
+
+SAME = """async () => {
+  const {planes} = await import('/static/look/planes.js'), {update} = await import('/static/store.js');
+  const frame = () => new Promise((wake) => requestAnimationFrame(() => requestAnimationFrame(wake)));
+  await frame();
+  const seen = () => planes.all.map(({below}) => {
+    return below.getContext('2d').getImageData(0, 0, below.width, below.height).data;
+  });
+  const before = seen();
+  for (const one of planes.all) one.painted = '';
+  update();
+  await frame();
+  return seen().map((after, k) => after.reduce((sum, value, i) => sum + (value !== before[k][i]), 0));
+}"""
+
+
+@pytest.mark.parametrize("zoom", [0, 6])
+def test_painting_only_what_changed_leaves_the_picture_that_painting_all_gives(person: Person, zoom: int) -> None:
+    person.open("ball")
+    person.page.evaluate("async () => (await import('/static/store.js')).update({ball: true, radius: 7})")
+    person.take("brush")
+    person.page.mouse.move(*person.where(Y, X))
+    person.page.keyboard.down("Control")
+    for _ in range(zoom):
+        person.page.mouse.wheel(0, -100)
+    person.page.keyboard.up("Control")
+    person.drag([(Y - 6, X - 9), (Y + 4, X), (Y - 3, X + 8)])
+    assert person.page.evaluate(SAME) == [0, 0, 0]
+    person.settled()
+    assert person.page.evaluate(SAME) == [0, 0, 0]
+    person.press("f")
     person.undo_all()

@@ -99,7 +99,7 @@ function bind() {
 
 function draw() {
   // In mid-stroke nothing but the picture changes, and a frame has sixteen milliseconds.
-  if (state.painting) { drawStatus(); drawPlanes(); return; }
+  if (state.painting) { drawPlanes(); drawStatus(); return; }
   drawCases((id) => attempt(() => open(id)));
   drawToolbar(); drawOptions(); drawLabels(); drawImage(); drawLayers(); drawRules(); drawHistory(); drawStatus();
   drawPlanes();

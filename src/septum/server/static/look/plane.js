@@ -34,6 +34,7 @@ export class Plane {
     this.view.foot = grid.volume ? 32 : 0;
     this.source = opened.tiled ? new Tiles(opened, grid, this.view) : new Slices(opened, grid, axis);
     this.painted = ""; this.marked = "";
+    this.version = -1;
   }
 
   enlarge() { if (this.grid.volume) update({ single: state.single === this.axis ? -1 : this.axis }); }
@@ -51,21 +52,35 @@ export class Plane {
   /** @param {number[]} place row and column */
   voxel(place) { return voxel(this.axis, this.source.index, place[0], place[1]); }
 
+  /** Bounds what is painted to a rectangle of the slice and the pixels around it that smoothing mixes in.
+   * @param {CanvasRenderingContext2D} ctx @param {import("./compose.js").Rect} rect */
+  clip(ctx, { x, y, w, h }) {
+    const [ax, ay] = this.view.screen(y - 2, x - 2), [bx, by] = this.view.screen(y + h + 2, x + w + 2);
+    ctx.beginPath();
+    ctx.rect(Math.floor(Math.min(ax, bx)) - 1, Math.floor(Math.min(ay, by)) - 1, Math.ceil(Math.abs(bx - ax)) + 3, Math.ceil(Math.abs(by - ay)) + 3);
+    ctx.clip();
+  }
+
   draw() {
     const { canvas, below } = this, dpr = devicePixelRatio, w = Math.round(canvas.clientWidth * dpr), h = Math.round(canvas.clientHeight * dpr);
     if (!w || !h) return;
     for (const one of [canvas, below]) if (one.width !== w || one.height !== h) { one.width = w; one.height = h; this.painted = ""; }
     this.source.load();
     const f = this.view.frame(), s = this.source;
-    const looks = JSON.stringify([f, s.version, s.shown, state.channels, state.opacity, state.style, state.veiled, state.smooth, state.invert, state.layers, state.labels, state.hidden, state.preview, state.ranged && [state.rangeLow, state.rangeHigh, state.channel]]);
-    if (looks !== this.painted) {
+    const looks = JSON.stringify([f, s.shown, state.channels, state.opacity, state.style, state.veiled, state.smooth, state.invert, state.layers, state.labels, state.hidden, state.preview, state.ranged && [state.rangeLow, state.rangeHigh, state.channel]]);
+    if (looks !== this.painted || s.version !== this.version) {
       const ctx = /** @type {CanvasRenderingContext2D} */ (below.getContext("2d", { alpha: false }));
+      ctx.save();
       ctx.setTransform(dpr, 0, 0, dpr, 0, 0);
+      // Where nothing but some labels changed, only that part is painted: it is what a stroke costs per move.
+      if (looks === this.painted && s.dirty) this.clip(ctx, s.dirty);
       ctx.fillStyle = "#000"; ctx.fillRect(0, 0, w, h);
       this.view.enter(ctx);
       s.paint(ctx, f.sx);
-      this.painted = looks;
+      ctx.restore();
+      this.painted = looks; this.version = s.version;
     }
+    if (state.painting && !this.cursor) return; // the marks of the other planes stay as they are in mid-stroke
     const over = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     over.setTransform(dpr, 0, 0, dpr, 0, 0);
     over.clearRect(0, 0, w, h);

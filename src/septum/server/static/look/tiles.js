@@ -18,6 +18,7 @@ export class Tiles {
     this.tiles = /** @type {Map<string, Tile>} */ (new Map());
     this.queue = /** @type {string[]} */ ([]);
     this.busy = 0;
+    this.dirty = /** @type {import("./compose.js").Rect|null} */ (null); // a tile that changed is painted with all that is seen
     this.ghost = new Picture();
   }
 
