@@ -70,7 +70,7 @@ class PixelSettings:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        check_bounds(self, keep=(1, 10_000), trees=(1, 10_000), depth=(1, 64), seed=(0, LARGEST_SEED))
+        check_bounds(self, keep=(1, 10_000), trees=(1, 1000), depth=(1, 100), seed=(0, LARGEST_SEED))
 
 
 @dataclass(frozen=True)
