@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "septum"
-ROOMS = ("classical", "geometry", "interactive", "io", "metrics", "net")
+ROOMS = ("classical", "geometry", "instances", "interactive", "io", "lessons", "metrics", "net")
 
 WITHOUT = {
     "geometry/convert.py:to_xarray": "xarray is not a dependency",
     "geometry/convert.py:from_xarray": "xarray is not a dependency",
     "net/learning/train.py:with_targets": "needs a sample with objects; see tests/workflows/training/test_objects.py",
+    "instances/compiled.py:compiled": "a decorator: every compiled loop is its example",
     "interactive/compiled.py:compiled": "a decorator: every compiled loop is its example",
+    "interactive/compiled.py:in_order": "a decorator: every compiled loop is its example",
+    "interactive/pixels/correlate.py:correlate": "a compiled loop that one filter hides",
     "interactive/session/records.py:read_session": "needs a folder that a session wrote; see `Session`",
     "io/apart.py:header": "starts a process; see tests/field/test_headers.py",
     "io/apart.py:samples": "starts a process; see tests/field/test_headers.py",

@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE, TESTS = ROOT / "src" / "septum", ROOT / "tests"
 
 ELSEWHERE = {
-    "client.py": "server/test_process.py",
     "instances/compiled.py": "instances/test_decode.py",
     "io/access.py": "io/test_contract.py",
     "io/itk_process.py": "io/test_apart.py",
@@ -28,9 +27,6 @@ ELSEWHERE = {
 }
 """Modules that are tested through another one, and the file that does it."""
 
-ROOMS_OF_THEIR_OWN = ("server", "workflows/projects")
-"""Rooms whose tests follow what a client does, not the modules behind it."""
-
 
 def without_own_test(source: Path, tests: Path) -> set[str]:
     """Modules, below `source`, for which `tests` has no file of their name."""
@@ -39,7 +35,7 @@ def without_own_test(source: Path, tests: Path) -> set[str]:
 
 
 def test_every_module_has_a_test_file_of_its_name() -> None:
-    missing = {one for one in without_own_test(SOURCE, TESTS) if not one.startswith(ROOMS_OF_THEIR_OWN)}
+    missing = without_own_test(SOURCE, TESTS)
     assert missing - set(ELSEWHERE) == set(), "write tests/ROOM/test_MODULE.py"
     assert set(ELSEWHERE) - missing == set(), "these have a file of their own, or are gone: take them out of ELSEWHERE"
 
@@ -47,11 +43,6 @@ def test_every_module_has_a_test_file_of_its_name() -> None:
 @pytest.mark.parametrize(("module", "test"), ELSEWHERE.items())
 def test_what_is_tested_elsewhere_is(module: str, test: str) -> None:
     assert (TESTS / test).is_file()
-
-
-@pytest.mark.parametrize("room", ROOMS_OF_THEIR_OWN)
-def test_every_room_has_tests(room: str) -> None:
-    assert list((TESTS / room).glob("test_*.py"))
 
 
 def test_a_module_without_a_test_is_found(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ the server's events; in the end every label of every case is compared with what 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -29,7 +30,7 @@ import numpy as np
 from tests.browser.person import Person
 from tests.browser.serving import SYSTEM, TOKEN, Server, start
 
-from benchmarks.record import record
+from benchmarks.record import RESULTS, record
 from benchmarks.speed import workbench_images as images
 from benchmarks.speed.workbench_people import crowd
 
@@ -87,7 +88,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=2.0, help="of the twenty people")
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--keep", type=Path, help="folder for the images, to be used again")
-    parser.add_argument("--write", action="store_true", help="write the result although not all parts were run")
+    parser.add_argument(
+        "--write", action="store_true", help="write the parts that were run beside those of earlier runs"
+    )
     given = parser.parse_args()
     work = given.keep or Path(tempfile.mkdtemp(prefix="septum-workbench-"))
     try:
@@ -97,8 +100,14 @@ def main() -> int:
             shutil.rmtree(work, ignore_errors=True)
     missed = [line for part in results.values() for line in report(part)]
     if given.write or set(given.only) == set(PARTS):
-        print(record("workbench", {**results, "bars_ms": BARS_MS, "missed": missed}))
+        print(record("workbench", {**_earlier(), **results, "bars_ms": BARS_MS}))
     return 1 if missed else 0
+
+
+def _earlier() -> dict[str, Any]:
+    """What earlier runs wrote of other parts; each part says the load of its machine."""
+    path = RESULTS / "workbench.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))["results"]) if path.is_file() else {}
 
 
 def report(part: dict[str, Any]) -> Iterator[str]:
@@ -200,8 +209,9 @@ def people(work: Path, given: Any) -> dict[str, Any]:
     """Twenty people at once."""
     project = images.crowd_project(work / "crowd", count=given.people)
     with served(project) as server:
+        load = os.getloadavg()[0]
         found = crowd(server.home, TOKEN, seconds=60 * given.minutes)
-        found["memory of the server, MB"] = round(memory_mb(server))
+        found |= {"memory of the server, MB": round(memory_mb(server)), "load before": load}
     return found
 
 

@@ -202,14 +202,22 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
 
 
 def at_least(value: float, low: float, *, name: str, above: bool = False) -> float:
-    """`value`, when it is a number not below `low` (with `above`: greater than it); `ConfigError` otherwise."""
+    """`value`, when it is a number not below `low` (with `above`: greater than it); `ConfigError` otherwise.
+
+    >>> at_least(3.0, 1, name="size")
+    3.0
+    """
     if math.isfinite(value) and (value > low if above else value >= low):
         return value
     raise ConfigError(f"{name} must be {'above' if above else 'at least'} {low:g}, got {value:g}; choose a larger one")
 
 
 def one_of(value: str, allowed: Sequence[str], *, name: str) -> str:
-    """`value`, when it is among `allowed`; `ConfigError` otherwise."""
+    """`value`, when it is among `allowed`; `ConfigError` otherwise.
+
+    >>> one_of("mm", ("mm", "px"), name="unit")
+    'mm'
+    """
     if value in allowed:
         return value
     raise ConfigError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")

@@ -57,6 +57,7 @@ def test_a_stroke_is_sent_again_when_the_server_was_killed_in_the_middle_of_it(
         server.process.wait(40)
 
 
+@pytest.mark.ci
 def test_a_case_that_somebody_edits_is_looked_at_and_not_drawn_on(person: Person) -> None:
     person.open("ball")
     with watched(person.page.context.browser, person.server, allow=("409 (Conflict)",)) as page:
@@ -68,6 +69,7 @@ def test_a_case_that_somebody_edits_is_looked_at_and_not_drawn_on(person: Person
         assert not person.labels().any()
 
 
+@pytest.mark.ci
 def test_two_people_take_turns_on_one_case_and_each_sees_what_the_other_drew(seat: Person) -> None:
     browser, server, allow = seat.page.context.browser, seat.server, ("409 (Conflict)",)
     seat.open("cells")  # leaving gives the ball back

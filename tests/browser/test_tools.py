@@ -23,6 +23,7 @@ def _footprint(mm: float, *, flat: bool) -> np.ndarray:
     return inside & (z == Z) if flat else inside
 
 
+@pytest.mark.ci
 def test_brush_and_ball_have_the_footprint_of_their_radius_in_millimetres(person: Person) -> None:
     person.open("ball")
     person.take("brush")
@@ -46,6 +47,7 @@ def test_a_stroke_on_each_plane_lands_on_that_plane(person: Person) -> None:
         person.undo_all()
 
 
+@pytest.mark.ci
 def test_lasso_polygon_scissors_fill_and_picker(person: Person) -> None:
     person.open("ball")
     person.take("polygon")
@@ -75,6 +77,7 @@ def test_lasso_polygon_scissors_fill_and_picker(person: Person) -> None:
     assert not person.labels().any()
 
 
+@pytest.mark.ci
 def test_the_live_wire_follows_the_edge_and_its_path_follows_the_cursor(person: Person, tmp_path: Path) -> None:
     person.open("ball")
     person.take("live-wire")
@@ -97,6 +100,7 @@ def test_the_live_wire_follows_the_edge_and_its_path_follows_the_cursor(person: 
     person.undo_all()
 
 
+@pytest.mark.ci
 def test_a_proposal_is_shown_then_dropped_or_accepted(person: Person, tmp_path: Path) -> None:
     person.open("ball")
     person.take("magic-wand")
@@ -186,6 +190,7 @@ def test_locked_labels_background_only_and_a_range_hold_against_the_brush(person
     person.undo_all()
 
 
+@pytest.mark.ci
 def test_copy_to_next_clear_and_undo_on_this_slice_alone(person: Person) -> None:
     person.open("ball")
     _radius(person, 4.0)
@@ -229,6 +234,7 @@ SAME = """async () => {
 }"""
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("zoom", [0, 6])
 def test_painting_only_what_changed_leaves_the_picture_that_painting_all_gives(person: Person, zoom: int) -> None:
     person.open("ball")

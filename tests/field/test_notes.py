@@ -13,7 +13,7 @@ from tests.field.conftest import train
 from septum import io
 from septum.cli.main import main
 from septum.geometry import Grid, Image, LabelMap
-from septum.workflows.data.doubts import Doubts
+from septum.workflows.data.doubts import Doubts, assumed, heard, listens
 from septum.workflows.data.masks import mask_cases
 from septum.workflows.doctor.examine import examine
 from septum.workflows.editing.edit import edit
@@ -23,6 +23,7 @@ from septum.workflows.editing.settings import EditSettings
 from septum.workflows.evaluation.evaluate import _assumed
 from septum.workflows.evaluation.methods import Method
 from septum.workflows.evaluation.pairs import Measured, measure, pair_up, reference_cases
+from septum.workflows.objects.split import SplitSettings, split_masks
 from septum.workflows.review.study import create_study
 from septum.workflows.runs.hooks import Hooks
 
@@ -157,3 +158,33 @@ def test_evaluate_says_what_was_assumed_of_references_and_predictions(tmp_path: 
     (sentence,) = _assumed([Method("", tuple(pairs))], [counted])
     assert "EXIF" in sentence
     assert "(prediction of c0, prediction of c1)" in sentence
+
+
+def test_a_workflow_that_listens_tells_its_hooks_and_knows_what_it_heard() -> None:
+    said: list[str] = []
+
+    @listens
+    def work(*, hooks: Hooks) -> dict[str, list[str]]:
+        heard("a", Image(np.zeros((1, 2, 2)), Grid.from_spacing((2, 2), (1, 1)), (), ("a guess",)))
+        return assumed()
+
+    assert work(hooks=Hooks(on_note=said.append)) == {"a guess": ["a"]}
+    assert said == ["a: a guess"]
+    assert assumed() == {}
+
+
+def test_instances_keeps_what_the_reader_of_a_mask_assumed(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[274] = 3
+    PIL.Image.open(mask(tmp_path / "in/c.png")).save(tmp_path / "in/c.png", exif=exif)
+    said: list[str] = []
+    split_masks(
+        tmp_path / "in",
+        tmp_path / "out",
+        images=None,
+        settings=SplitSettings(pictures=False),
+        hooks=Hooks(on_note=said.append),
+    )
+    assert any(note.startswith("c: ") and "EXIF" in note for note in said)
+    record = json.loads((tmp_path / "out" / "septum-instances.json").read_text())
+    assert [cases for note, cases in record["notes"].items() if "EXIF" in note] == [["c"]]

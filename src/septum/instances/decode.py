@@ -145,14 +145,24 @@ def basins_of(
     block: Sequence[int] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Basins:
-    """The basins alone, which depend on method and foreground only; many other thresholds may be tried on them."""
+    """The basins alone, which depend on method and foreground only; many other thresholds may be tried on them.
+
+    >>> maps = ObjectMaps.empty((4, 5))
+    >>> objects_of(basins_of(maps, Decoding()), maps, decoding=Decoding()).count  # nothing was said of any voxel
+    0
+    """
     steps = maps.steps if decoding.method == "vectors" else None
     mask = maps.foreground >= max(1, round(255 * decoding.foreground))
     return find_basins(maps.altitude, mask, steps=steps, block=block, should_stop=should_stop)
 
 
 def objects_of(basins: Basins, maps: ObjectMaps, *, decoding: Decoding, spacing: Spacing = None) -> Objects:
-    """The objects that these basins make with the decoding's other thresholds."""
+    """The objects that these basins make with the decoding's other thresholds.
+
+    >>> maps = ObjectMaps.empty((4, 5))
+    >>> objects_of(basins_of(maps, Decoding()), maps, decoding=Decoding(smallest=3.0)).labels.max()
+    np.uint32(0)
+    """
     voxel = math.prod(spacing) if spacing is not None else 1.0
     least = math.ceil(decoding.smallest / voxel - 1e-9)
     merged = merge_basins(basins, marker=255 * decoding.marker, share=decoding.share, smallest=least)

@@ -61,17 +61,37 @@ def read_json(path: Path, *, largest: int = LARGEST) -> Any:
     Raises:
         OSError: it cannot be read.
         ValueError: it is larger than `largest` bytes or no UTF-8, and as `parse_json`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.json").write_text('{"a": 1}')
+    ...     read_json(Path(folder, "a.json"))
+    {'a': 1}
     """
     return parse_json(read_text(path, largest=largest))
 
 
 def read_toml(path: Path, *, largest: int = LARGEST) -> dict[str, Any]:
-    """What a TOML file holds; errors as `read_json`."""
+    """What a TOML file holds; errors as `read_json`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.toml").write_text("a = 1")
+    ...     read_toml(Path(folder, "a.toml"))
+    {'a': 1}
+    """
     return parse_toml(read_text(path, largest=largest))
 
 
 def read_text(path: Path, *, largest: int = LARGEST) -> str:
-    """The text of a file in UTF-8; errors as `read_json`."""
+    """The text of a file in UTF-8; errors as `read_json`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.txt").write_text("µm", encoding="utf-8")
+    ...     read_text(Path(folder, "a.txt"))
+    'µm'
+    """
     with path.open("rb") as file:
         data = file.read(largest + 1)
     if len(data) > largest:

@@ -67,6 +67,10 @@ def convolution_gradients(
 
     An image pixel receives, from each output whose window it lay in, that output's gradient times the weight that it
     was multiplied by; a weight receives the sum over all windows of gradient times pixel.
+
+    >>> image, weights, bias = convolution_gradients(np.ones((1, 1, 1)), [[1, 2], [3, 4]], weights=[[5, 6], [7, 8]])
+    >>> image.tolist(), bias.tolist()
+    ([[[5.0, 6.0], [7.0, 8.0]]], [1.0])
     """
     x, w = as_image(image), _kernels(weights, flip=False)
     slide = _slide(x, w, stride=stride, padding=padding, dilation=dilation)

@@ -93,14 +93,22 @@ class Gradients:
 
 
 def activate(sums: Float64Array, activation: str) -> Float64Array:
-    """Sigmoid 1 / (1 + e^-s), tanh, or ReLU max(0, s)."""
+    """Sigmoid 1 / (1 + e^-s), tanh, or ReLU max(0, s).
+
+    >>> activate(np.array([-1.0, 2.0]), "relu").tolist()
+    [0.0, 2.0]
+    """
     if activation == "sigmoid":
         return sigmoid(sums)
     return np.tanh(sums) if activation == "tanh" else np.maximum(sums, 0.0)
 
 
 def slope(sums: Float64Array, activation: str) -> Float64Array:
-    """Derivative of `activate`; ReLU's at 0 is 0."""
+    """Derivative of `activate`; ReLU's at 0 is 0.
+
+    >>> slope(np.array([-1.0, 0.0, 2.0]), "relu").tolist()
+    [0.0, 0.0, 1.0]
+    """
     if activation == "relu":
         return (sums > 0).astype(np.float64)
     value = activate(sums, activation)
@@ -108,13 +116,21 @@ def slope(sums: Float64Array, activation: str) -> Float64Array:
 
 
 def sigmoid(sums: Float64Array) -> Float64Array:
-    """1 / (1 + e^-s), without overflow on either side."""
+    """1 / (1 + e^-s), without overflow on either side.
+
+    >>> sigmoid(np.array([0.0, 800.0, -800.0])).tolist()
+    [0.5, 1.0, 0.0]
+    """
     small = np.exp(-np.abs(sums))
     return np.where(sums >= 0, 1.0, small) / (1.0 + small)
 
 
 def softmax(logits: Float64Array) -> Float64Array:
-    """Probabilities along the last axis; each row sums to 1."""
+    """Probabilities along the last axis; each row sums to 1.
+
+    >>> softmax(np.array([[0.0, 0.0]])).tolist()
+    [[0.5, 0.5]]
+    """
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     shares: Float64Array = powers / powers.sum(axis=-1, keepdims=True)
     return shares
@@ -125,6 +141,10 @@ def forward(network: Perceptron, inputs: ArrayLike) -> Trace:
 
     Raises:
         ConfigError: when the inputs have another number of features, or are not finite.
+
+    >>> network = Perceptron((np.array([[2.0], [1.0]]),), (np.array([0.5]),), "sigmoid", "squared error")
+    >>> forward(network, [[1.0, 3.0]]).sums[0].tolist()  # 1 × 2 + 3 × 1 + 0.5
+    [[5.5]]
     """
     x = _inputs(network, inputs)
     seen, sums = [], []
@@ -140,7 +160,12 @@ def forward(network: Perceptron, inputs: ArrayLike) -> Trace:
 
 
 def loss(network: Perceptron, trace: Trace, *, targets: ArrayLike) -> float:
-    """Mean over the samples: cross entropy -log p(class) for classes (N,), half the squared error for (N, outputs)."""
+    """Mean over the samples: cross entropy -log p(class) for classes (N,), half the squared error for (N, outputs).
+
+    >>> network = Perceptron((np.array([[0.0]]),), (np.array([0.0]),), "sigmoid", "squared error")
+    >>> loss(network, forward(network, [[3.0]]), targets=[[1.0]])  # (0.5 - 1)² / 2
+    0.125
+    """
     wanted = _targets(network, trace, targets=targets)
     if network.loss == "cross entropy":
         chances = trace.output[wanted.astype(bool)]
@@ -152,6 +177,10 @@ def backward(network: Perceptron, trace: Trace, targets: ArrayLike) -> Gradients
     """Gradients of `loss` by the chain rule, from the last layer to the first.
 
     For both losses the story begins with output minus target; the squared error's is bent back by the slope.
+
+    >>> network = Perceptron((np.array([[0.0]]),), (np.array([0.0]),), "sigmoid", "squared error")
+    >>> backward(network, forward(network, [[3.0]]), [[1.0]]).weights[0].tolist()  # (0.5 - 1) × 0.5 × 0.5 × 3
+    [[-0.375]]
     """
     error = (trace.output - _targets(network, trace, targets=targets)) / len(trace.output)
     if network.loss == "squared error":
@@ -166,7 +195,13 @@ def backward(network: Perceptron, trace: Trace, targets: ArrayLike) -> Gradients
 
 
 def descend(network: Perceptron, gradients: Gradients, *, rate: float) -> Perceptron:
-    """One step down the slope: every weight minus `rate` times its gradient; a new network."""
+    """One step down the slope: every weight minus `rate` times its gradient; a new network.
+
+    >>> network = Perceptron((np.array([[0.0]]),), (np.array([0.0]),), "sigmoid", "squared error")
+    >>> gradients = backward(network, forward(network, [[3.0]]), [[1.0]])
+    >>> descend(network, gradients, rate=2.0).weights[0].tolist()  # 0 + 2 × 0.375
+    [[0.75]]
+    """
     at_least(rate, 0.0, name="rate")
     weights = tuple(w - rate * g for w, g in zip(network.weights, gradients.weights, strict=True))
     biases = tuple(b - rate * g for b, g in zip(network.biases, gradients.biases, strict=True))
@@ -193,7 +228,12 @@ def train(
 
 
 def predict(network: Perceptron, inputs: ArrayLike) -> NDArray[np.intp]:
-    """The class (N,) with the largest output."""
+    """The class (N,) with the largest output.
+
+    >>> network = Perceptron((np.array([[1.0, -1.0]]),), (np.zeros(2),), "relu", "cross entropy")
+    >>> predict(network, [[2.0], [-2.0]]).tolist()
+    [0, 1]
+    """
     classes: NDArray[np.intp] = forward(network, inputs).output.argmax(axis=1)
     return classes
 

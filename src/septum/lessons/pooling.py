@@ -51,6 +51,9 @@ def pooling_gradient(
 
     Max: all of it to the largest pixel of the window, the first in reading order of equal ones. Average: to all
     equally.
+
+    >>> pooling_gradient(np.array([[[7.0]]]), [[1, 4], [2, 3]]).tolist()
+    [[[0.0, 7.0], [0.0, 0.0]]]
     """
     one_of(kind, KINDS, name="kind")
     x = as_image(image)
@@ -78,7 +81,11 @@ def global_pooling(image: ArrayLike, *, kind: str = "average") -> Float64Array:
 
 
 def global_pooling_gradient(gradient: Float64Array, image: ArrayLike, *, kind: str = "average") -> Float64Array:
-    """From the gradient at the output (C,) to the one at the image (C, Y, X)."""
+    """From the gradient at the output (C,) to the one at the image (C, Y, X).
+
+    >>> global_pooling_gradient(np.array([4.0]), [[1, 2], [3, 4]]).tolist()
+    [[[1.0, 1.0], [1.0, 1.0]]]
+    """
     x = as_image(image)
     one_of(kind, KINDS, name="kind")
     flat = x.reshape(len(x), -1)

@@ -63,7 +63,12 @@ def transposed_convolution_gradients(
     padding: Padding = "valid",
     output_padding: int = 0,
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """From the gradient at the output (O, Y', X') to those at the image, the weights and the bias."""
+    """From the gradient at the output (O, Y', X') to those at the image, the weights and the bias.
+
+    >>> image, _, bias = transposed_convolution_gradients(np.ones((1, 2, 2)), [[3]], weights=np.ones((2, 2)))
+    >>> image.tolist(), bias.tolist()
+    ([[[4.0]]], [4.0])
+    """
     x, w = as_image(image), _kernels(weights)
     slide, _ = _slide(x, w, stride=stride, padding=padding, output_padding=output_padding)
     windows = gather(gradient, slide)  # (O, Y, X, ky, kx)

@@ -57,7 +57,12 @@ class UNetTrace:
 def create_unet(
     *, channels: int = 1, classes: int = 1, features: Sequence[int] = (4, 8, 16), generator: np.random.Generator
 ) -> Weights:
-    """Random weights, standard deviation sqrt(2 / incoming numbers) (He et al. 2015), biases 0."""
+    """Random weights, standard deviation sqrt(2 / incoming numbers) (He et al. 2015), biases 0.
+
+    >>> weights = create_unet(features=(2, 4), generator=np.random.default_rng(0))
+    >>> unet_forward(weights, np.zeros((4, 6))).logits.shape
+    (1, 4, 6)
+    """
     if min(channels, classes, len(features), *features) < 1:
         raise ConfigError(f"channels, classes and features must be positive, got {channels}, {classes}, {features}")
     shapes: dict[str, tuple[int, ...]] = {}
@@ -83,12 +88,22 @@ def _double(name: str, into: int, *, width: int) -> dict[str, tuple[int, ...]]:
 
 
 def unet_depth(weights: Mapping[str, Float64Array]) -> int:
-    """Number of levels of a network with these weights."""
+    """Number of levels of a network with these weights.
+
+    >>> unet_depth(create_unet(features=(2, 4, 8), generator=np.random.default_rng(0)))
+    3
+    """
     return sum(name.endswith("first.conv.weight") and name.startswith("encoder.") for name in weights)
 
 
 def double_convolution(image: ArrayLike, weights: Mapping[str, Float64Array], *, name: str) -> BlockTrace:
-    """Two 3 × 3 convolutions, padding "same", each followed by ReLU: the body of every block."""
+    """Two 3 × 3 convolutions, padding "same", each followed by ReLU: the body of every block.
+
+    >>> weights = create_unet(features=(2, 4), generator=np.random.default_rng(0))
+    >>> trace = double_convolution(np.ones((1, 4, 6)), weights, name="encoder.0")
+    >>> [each.shape for each in trace.maps]
+    [(2, 4, 6), (2, 4, 6)]
+    """
     x = as_image(image)
     first = convolution(x, weights[f"{name}.first.conv.weight"], bias=weights[f"{name}.first.conv.bias"], padding=1)
     bent = np.maximum(first, 0)
@@ -101,7 +116,14 @@ def double_convolution(image: ArrayLike, weights: Mapping[str, Float64Array], *,
 def double_convolution_gradients(
     gradient: Float64Array, trace: BlockTrace, *, weights: Mapping[str, Float64Array], name: str
 ) -> tuple[Float64Array, Weights]:
-    """From the gradient at a block's output to the one at its input, and those at its weights."""
+    """From the gradient at a block's output to the one at its input, and those at its weights.
+
+    >>> weights = create_unet(features=(2, 4), generator=np.random.default_rng(0))
+    >>> trace = double_convolution(np.ones((1, 4, 6)), weights, name="encoder.0")
+    >>> image, found = double_convolution_gradients(np.ones((2, 4, 6)), trace, weights=weights, name="encoder.0")
+    >>> image.shape, len(found)
+    ((1, 4, 6), 4)
+    """
     found: Weights = {}
     back = gradient
     for part, index, image in (("second", 1, trace.maps[0]), ("first", 0, trace.image)):
@@ -116,7 +138,13 @@ def double_convolution_gradients(
 def encoder_block(
     image: ArrayLike, weights: Mapping[str, Float64Array], *, name: str
 ) -> tuple[BlockTrace, Float64Array]:
-    """The lecture's encoder block: its trace (the map after it goes to the decoder), and that map max-pooled 2 × 2."""
+    """The lecture's encoder block: its trace (the map after it goes to the decoder), and that map max-pooled 2 × 2.
+
+    >>> weights = create_unet(features=(2, 4), generator=np.random.default_rng(0))
+    >>> trace, pooled = encoder_block(np.ones((1, 4, 6)), weights, name="encoder.0")
+    >>> trace.maps[1].shape, pooled.shape
+    ((2, 4, 6), (2, 2, 3))
+    """
     trace = double_convolution(image, weights, name=name)
     return trace, pooling(trace.maps[1], size=2)
 
@@ -124,7 +152,13 @@ def encoder_block(
 def decoder_block(
     coarse: ArrayLike, skip: Float64Array, *, weights: Mapping[str, Float64Array], level: int
 ) -> tuple[BlockTrace, Float64Array]:
-    """The lecture's decoder block: enlarge, concatenate the encoder's map, convolve twice; its trace and its map."""
+    """The lecture's decoder block: enlarge, concatenate the encoder's map, convolve twice; its trace and its map.
+
+    >>> weights = create_unet(features=(2, 4), generator=np.random.default_rng(0))
+    >>> _, found = decoder_block(np.ones((4, 2, 3)), np.ones((2, 4, 6)), weights=weights, level=0)
+    >>> found.shape
+    (2, 4, 6)
+    """
     up = transposed_convolution(coarse, weights[f"ups.{level}.weight"], bias=weights[f"ups.{level}.bias"], stride=2)
     trace = double_convolution(np.concatenate([up, skip]), weights, name=f"decoder.{level}")
     return trace, trace.maps[1]
@@ -135,6 +169,10 @@ def unet_forward(weights: Mapping[str, Float64Array], image: ArrayLike) -> UNetT
 
     Raises:
         ConfigError: when a side is no multiple of 2^(levels - 1), or the channels do not fit.
+
+    >>> weights = create_unet(classes=3, features=(2, 4), generator=np.random.default_rng(0))
+    >>> unet_forward(weights, np.zeros((4, 6))).logits.shape
+    (3, 4, 6)
     """
     x = as_image(image)
     depth = unet_depth(weights)
@@ -158,7 +196,14 @@ def unet_forward(weights: Mapping[str, Float64Array], image: ArrayLike) -> UNetT
 def unet_backward(
     weights: Mapping[str, Float64Array], trace: UNetTrace, *, gradient: Float64Array
 ) -> tuple[Weights, Float64Array]:
-    """From the gradient at the logits to those at every weight, and at the image."""
+    """From the gradient at the logits to those at every weight, and at the image.
+
+    >>> weights = create_unet(features=(2, 4), generator=np.random.default_rng(0))
+    >>> trace = unet_forward(weights, np.ones((4, 6)))
+    >>> gradients, image = unet_backward(weights, trace, gradient=np.ones((1, 4, 6)))
+    >>> gradients.keys() == weights.keys(), image.shape
+    (True, (1, 4, 6))
+    """
     found: Weights = {}
     last = trace.decoder[0].maps[1] if trace.decoder else trace.encoder[0].maps[1]
     back, found["head.weight"], found["head.bias"] = convolution_gradients(
@@ -184,7 +229,12 @@ def unet_backward(
 
 
 def cross_entropy(logits: Float64Array, target: ArrayLike) -> tuple[float, Float64Array]:
-    """Mean binary cross entropy of a sigmoid per class, and its gradient at the logits; `target` is 0 or 1."""
+    """Mean binary cross entropy of a sigmoid per class, and its gradient at the logits; `target` is 0 or 1.
+
+    >>> loss, gradient = cross_entropy(np.zeros((1, 1, 2)), [[0, 1]])
+    >>> round(loss, 4), gradient.tolist()  # log 2: nothing is known yet
+    (0.6931, [[[0.25, -0.25]]])
+    """
     wanted = np.asarray(target, dtype=np.float64)
     wanted = wanted[None] if wanted.ndim == 2 else wanted
     if wanted.shape != logits.shape or not ((wanted == 0) | (wanted == 1)).all():
@@ -205,7 +255,15 @@ def train_unet(
     rate: float = 0.01,
     on_step: Callable[[int, float], None] | None = None,
 ) -> tuple[Weights, Float64Array]:
-    """Train on one image by Adam (Kingma & Ba 2015): the weights, and the loss before each step (steps,)."""
+    """Train on one image by Adam (Kingma & Ba 2015): the weights, and the loss before each step (steps,).
+
+    >>> target = np.zeros((8, 8))
+    >>> target[2:6, 2:6] = 1
+    >>> start = create_unet(features=(2, 4), generator=np.random.default_rng(0))
+    >>> _, losses = train_unet(start, target, target=target, steps=20, rate=0.05)
+    >>> bool(losses[-1] < losses[0])
+    True
+    """
     losses = np.empty(int(at_least(steps, 1, name="steps")))
     now = {name: np.array(value, dtype=np.float64) for name, value in weights.items()}
     mean = {name: np.zeros_like(value) for name, value in now.items()}

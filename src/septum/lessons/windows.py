@@ -103,6 +103,9 @@ def as_image(image: ArrayLike, name: str = "image") -> Float64Array:
 
     Raises:
         ConfigError: of another dimension, empty, or with values that are not finite.
+
+    >>> as_image([[1, 2], [3, 4]]).shape
+    (1, 2, 2)
     """
     found = np.asarray(image, dtype=np.float64)
     found = found[None] if found.ndim == 2 else found
@@ -116,7 +119,12 @@ def as_image(image: ArrayLike, name: str = "image") -> Float64Array:
 
 
 def gather(image: Float64Array, slide: Slide, *, fill: float = 0.0) -> Float64Array:
-    """The window under every output pixel, as a view (C, Y', X', ky, kx) of the image padded with `fill`."""
+    """The window under every output pixel, as a view (C, Y', X', ky, kx) of the image padded with `fill`.
+
+    >>> image = as_image([[1, 2, 3]])
+    >>> gather(image, Slide.over(image.shape, (1, 2), stride=1, padding=0))[0, 0].tolist()
+    [[[1.0, 2.0]], [[2.0, 3.0]]]
+    """
     pads = [(before, max(after, 0)) for before, after in slide.pads]
     padded = np.pad(image, ((0, 0), *pads), constant_values=fill)
     extent = tuple(slide.dilation * (k - 1) + 1 for k in slide.size)
@@ -125,7 +133,13 @@ def gather(image: Float64Array, slide: Slide, *, fill: float = 0.0) -> Float64Ar
 
 
 def scatter(windows: Float64Array, slide: Slide, *, shape: tuple[int, ...]) -> Float64Array:
-    """Add windows (C, Y', X', ky, kx) where `gather` would cut them, and drop the padding: an image of `shape`."""
+    """Add windows (C, Y', X', ky, kx) where `gather` would cut them, and drop the padding: an image of `shape`.
+
+    >>> image = as_image([[1, 2, 3]])
+    >>> slide = Slide.over(image.shape, (1, 2), stride=1, padding=0)
+    >>> scatter(gather(image, slide), slide, shape=image.shape).tolist()  # the 2 lies in both windows
+    [[[1.0, 4.0, 3.0]]]
+    """
     (top, bottom), (left, right) = slide.pads
     y, x = shape[-2:]
     canvas = np.zeros((windows.shape[0], y + top + max(bottom, 0), x + left + max(right, 0)))

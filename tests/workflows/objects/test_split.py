@@ -99,5 +99,5 @@ def test_one_bad_file_does_not_stop_the_rest(tmp_path, dumbbell):
 
 @pytest.mark.parametrize("values", [{"depth": -1.0}, {"smallest": -1.0}])
 def test_settings_have_their_rules(values):
-    with pytest.raises(ConfigError, match="at least 0"):
+    with pytest.raises(ConfigError, match="must lie between 0 and"):
         SplitSettings(**values)

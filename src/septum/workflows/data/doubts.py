@@ -11,9 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from septum.geometry import Image, LabelMap
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.words import some
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -53,6 +59,24 @@ def listening(on_note: Callable[[str], None]) -> Iterator[Doubts]:
         yield doubts
     finally:
         _doubts.reset(token)
+
+
+def listens(work: Callable[P, Result]) -> Callable[P, Result]:
+    """A workflow that is called with `hooks=`, within `listening` to whoever these tell; `assumed` is what it keeps."""
+
+    @wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Result:
+        hooks = kwargs.get("hooks")
+        with listening(hooks.on_note if isinstance(hooks, Hooks) else lambda note: None):
+            return work(*args, **kwargs)
+
+    return run
+
+
+def assumed() -> dict[str, list[str]]:
+    """What was heard so far within `listening`: the cases of each note, as a record keeps them; empty elsewhere."""
+    doubts = _doubts.get()
+    return {} if doubts is None else {note: list(cases) for note, cases in doubts.cases.items()}
 
 
 def heard(case: str, found: Image | LabelMap) -> None:

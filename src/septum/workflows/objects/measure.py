@@ -20,6 +20,7 @@ from septum.instances.measure import length_unit, measure_objects
 from septum.instances.split import split_objects
 from septum.metrics.unpaired import UnpairedComparison, compare_groups, corrected
 from septum.workflows.data.cases import Case, load_image
+from septum.workflows.data.doubts import assumed, listens
 from septum.workflows.data.masks import mask_cases
 from septum.workflows.objects.conditions import Conditions, find_conditions
 from septum.workflows.objects.measure_page import Tables, picture_of, publish_page
@@ -27,6 +28,7 @@ from septum.workflows.objects.split import images_of, read_mask
 from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, write_settings
+from septum.workflows.runs.words import some
 
 SETTINGS = "septum-measure.toml"
 FILES = ("objects.csv", "images.csv", "comparison.csv", "index.html")
@@ -84,6 +86,7 @@ class _Gathered:
     split: list[str]
 
 
+@listens
 def measure(
     masks: Path, output: Path, *, images: Path | None, settings: MeasureSettings, hooks: Hooks
 ) -> MeasureResult:
@@ -113,6 +116,7 @@ def measure(
     notes = _notes(objects, by_image, conditions=conditions, found=found)
     for note in notes:
         hooks.on_note(note)
+    notes += [f"{note} ({some(cases)})" for note, cases in assumed().items()]
     tables = Tables(objects, by_image, units, comparisons)
     publish_page(output, tables, measures=measures, notes=notes, tiles=found.pictures, unit=conditions.unit)
     write_settings(output / SETTINGS, settings)

@@ -21,6 +21,7 @@ from septum.io.safe import replacing
 from septum.report.figures.objects import side_by_side
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.digests import digest
+from septum.workflows.data.doubts import assumed, heard, listens
 from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.masks import mask_cases
 from septum.workflows.data.matching import match_stems
@@ -60,6 +61,7 @@ class SplitSettings:
         check_bounds(self, depth=(0, 1e9), smallest=(0, 1e18))
 
 
+@listens
 def split_masks(masks: Path, output: Path, *, images: Path | None, settings: SplitSettings, hooks: Hooks) -> JobsResult:
     """Split a mask or a folder of masks into objects; `objects.csv` counts them by mask and class.
 
@@ -107,6 +109,7 @@ def read_mask(case: Case, background: int = 0) -> LabelMap:
     """
     source = case.images[0]
     labels = io.read_labels(source.path, axes=source.axes, frame=source.frame)
+    heard(case.id, labels)
     if background == 0:
         return labels
     array = labels.array.astype(np.int64)
@@ -171,6 +174,7 @@ def _record(output: Path, jobs: Sequence[Job], *, result: JobsResult) -> None:
         describe_run(
             masks={j.output.name: [digest(s) for s in j.case.images] for j in jobs if j.output in written},
             failures=[{"mask": name, "reason": reason} for name, reason in result.failures],
+            notes=assumed(),
             notice="Research software, not a medical device.",
         ),
     )

@@ -26,6 +26,7 @@ from septum.interactive.pixels.uncertainty import most_uncertain, uncertainty
 from septum.interactive.tool import stop_if
 from septum.workflows.data.cases import Case, Source, load_image
 from septum.workflows.data.digests import digest
+from septum.workflows.data.doubts import assumed, listens
 from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.marks import find_beside, markers_of, seeds_from
 from septum.workflows.looking.page import adder, mask_page, write_page
@@ -99,6 +100,7 @@ class ApplySettings:
         return tuple(parse_spec(text, stage="clean") for text in self.clean)
 
 
+@listens
 def train_pixels(
     images: Sequence[Path],
     scribbles: Path,
@@ -148,7 +150,8 @@ def train_pixels(
     origin = {case.id: [digest(source) for source in case.images] for case in cases}
     record = describe_run(
         classifier=header_of(classifier), images=origin, scribbles=marks, background=settings.background,
-        forest={"trees": settings.trees, "depth": settings.depth, "seed": settings.seed}, notice=NOTICE,
+        forest={"trees": settings.trees, "depth": settings.depth, "seed": settings.seed}, notes=assumed(),
+        notice=NOTICE,
     )  # fmt: skip
     write_settings(output.with_suffix(".toml"), settings)
     write_json(output.with_suffix(".json"), record)
@@ -206,6 +209,7 @@ def _examples(
     hooks.on_progress("train", 0.8)
 
 
+@listens
 def apply_classifier(
     images: Sequence[Path],
     output: Path,
@@ -320,6 +324,7 @@ def _record(
         clean=[step.to_plain() for step in settings.steps()],
         images={j.output.name: [digest(source) for source in j.case.images] for j in jobs if j.output in written},
         scribble_next=unsure,
+        notes=assumed(),
         failures=[{"image": name, "reason": reason} for name, reason in result.failures],
         notice=NOTICE,
     )

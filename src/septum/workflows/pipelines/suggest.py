@@ -24,6 +24,7 @@ from septum.report.figures.overlay import Example
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_image, load_pair
 from septum.workflows.data.classes import ClassMap, infer_classes
 from septum.workflows.data.digests import digest_cases
+from septum.workflows.data.doubts import assumed, listens
 from septum.workflows.data.folds import Fold, block_slices, make_folds
 from septum.workflows.data.load import load_dataset
 from septum.workflows.data.readable import readable
@@ -125,6 +126,7 @@ class Suggestion:
     failures: tuple[tuple[str, str], ...] = ()
 
 
+@listens
 def suggest(
     dataset: Path,
     output: Path,
@@ -353,7 +355,7 @@ def _write(
     table = method_table(found.rows)
     best = found.rows[0]
     scores, examples = held_out_scores(found, classes)
-    provenance = describe_run(data=digest_cases(cases), classes=classes.to_dict())
+    provenance = describe_run(data=digest_cases(cases), classes=classes.to_dict(), notes=assumed())
     remarks = [
         *notes,
         "Settings, meaning of labels and mending were chosen on other images than they are scored on; "

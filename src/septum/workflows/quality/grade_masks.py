@@ -9,6 +9,7 @@ from pathlib import Path
 from septum.errors import ConfigError, DatasetError
 from septum.workflows.data.cases import Case
 from septum.workflows.data.classes import infer_classes
+from septum.workflows.data.doubts import assumed, listens
 from septum.workflows.data.jobs import find_cases
 from septum.workflows.data.load import load_dataset
 from septum.workflows.data.masks import mask_cases
@@ -52,6 +53,7 @@ class QualitySettings:
         check_bounds(self, seed=(0, LARGEST_SEED))
 
 
+@listens
 def grade_masks(
     masks: Path,
     images: Sequence[Path],
@@ -105,6 +107,7 @@ def grade_masks(
         describe_run(
             settings=unstructure(settings),
             references=[case.id for case in labelled],
+            notes=assumed(),
             calibrations=[None if fit is None else unstructure(fit) for fit in grader.calibrations],
             failures=[{"mask": name, "reason": reason} for name, reason in failures.rows],
             notice="Research software, not a medical device.",

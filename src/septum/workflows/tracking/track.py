@@ -21,6 +21,7 @@ from septum.geometry import LabelMap
 from septum.instances.measure import length_unit
 from septum.instances.split import split_objects
 from septum.instances.track import TrackOptions, Tracks, relabelled, track_objects
+from septum.workflows.data.doubts import assumed, heard, listens
 from septum.workflows.objects.measure import is_semantic
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
@@ -81,6 +82,7 @@ class TrackResult:
     tracks: Tracks
 
 
+@listens
 def track(
     masks: Path, output: Path, *, images: Path | None = None, settings: TrackSettings, hooks: Hooks
 ) -> TrackResult:
@@ -136,6 +138,7 @@ class _Reader:
         """The objects of a frame."""
         source = self.movie.frames[frame]
         labels = io.read_labels(source.path, axes=source.axes, frame=source.frame)
+        heard(f"frame {frame}", labels)
         if not self.split:
             return labels
         return LabelMap(split_objects(labels.array, spacing=labels.grid.spacing).labels, labels.grid)
@@ -145,7 +148,9 @@ class _Reader:
         if self.pictures is None:
             return None
         source = self.pictures.frames[frame]
-        array = io.read_image(source.path, axes=source.axes, frame=source.frame).array
+        image = io.read_image(source.path, axes=source.axes, frame=source.frame)
+        heard(f"image of frame {frame}", image)
+        array = image.array
         return np.asarray(array[0] if len(array) == 1 else array.mean(axis=0))
 
     def frames(self, what: str) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
@@ -183,6 +188,7 @@ def _publish(output: Path, reader: _Reader, *, found: Tracks, settings: TrackSet
         frames=len(reader.movie.frames),
         first_frame_in_files=reader.movie.first,
         scatter=found.scatter,
+        notes=assumed(),
         notice="Research software, not a medical device.",
     )
     write_json(output / RECORD, record)

@@ -1,0 +1,77 @@
+"""Faults that only several cases together show, from the numbers that are kept of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from septum.workflows.data.cases import Dataset
+from septum.workflows.doctor import cohort
+from septum.workflows.doctor.checks import ALL, Facts
+
+
+def fact(case: str, **given: Any) -> Facts:
+    usual: dict[str, Any] = {
+        "shape": (9, 9), "spacing": (1.0, 1.0), "unit": "mm", "channels": 1, "image_hash": case,
+        "label_hash": f"l{case}", "counts": {0: 70, 1: 11}, "grey": False,
+    }  # fmt: skip
+    return Facts(case, **usual | given)
+
+
+def codes(check: Any, *facts: Facts, **given: Any) -> dict[str, str]:
+    """Case to the code of its finding."""
+    dataset = Dataset(Path("set"), "folders", (), **given)
+    return {found.case: found.code for found in check(facts, dataset)}
+
+
+def test_one_picture_twice_is_a_copy_with_one_mask_and_a_conflict_with_two() -> None:
+    first, same = fact("a"), fact("b", image_hash="a", label_hash="la")
+    assert codes(cohort.check_duplicates, first, same) == {"b": "duplicate-image"}
+    other = fact("b", image_hash="a")
+    assert codes(cohort.check_duplicates, first, other) == {"a": "duplicate-conflict", "b": "duplicate-conflict"}
+    bare = fact("a", label_hash="")
+    assert codes(cohort.check_duplicates, bare, other) == {"a": "duplicate-image"}  # the one with labels is kept
+    assert codes(cohort.check_duplicates, first, fact("b")) == {}
+
+
+def test_one_mask_under_two_pictures_is_doubted_unless_it_is_empty() -> None:
+    assert codes(cohort.check_duplicates, fact("a"), fact("b", label_hash="la")) == {"b": "duplicate-labels"}
+    empty = {"label_hash": "same", "counts": {0: 81}}
+    assert codes(cohort.check_duplicates, fact("a", **empty), fact("b", **empty)) == {}
+
+
+def test_spacings_in_another_unit_and_images_without_one() -> None:
+    three = [fact(name) for name in "abc"]
+    assert codes(cohort.check_spacing, *three, fact("d", spacing=(0.001, 0.001))) == {"d": "spacing-outlier"}
+    assert codes(cohort.check_spacing, *three, fact("d", spacing=(20.0, 20.0))) == {}
+    assert codes(cohort.check_spacing, *three, fact("d", unit="px")) == {ALL: "units-mixed"}
+    assert codes(cohort.check_spacing, *(fact(name, unit="px") for name in "abc")) == {}
+
+
+def test_two_codings_of_one_foreground_are_mixed_and_two_classes_are_none() -> None:
+    ones = [fact(name) for name in "abc"]
+    odd = fact("d", counts={0: 70, 255: 11})
+    assert codes(cohort.check_coding, *ones, odd) == {"d": "mixed-coding"}
+    assert codes(cohort.check_coding, *ones, fact("d", counts={0: 70, 2: 11})) == {}
+    assert codes(cohort.check_coding, *ones, fact("d", counts={0: 70, 1: 5, 255: 6})) == {}
+    assert codes(cohort.check_coding, *ones, odd, label_names={0: "none", 1: "cell"}) == {}
+
+
+@pytest.mark.parametrize(("share", "code"), [(60, "inverted"), (50, None)])
+def test_a_mask_that_is_mostly_foreground_among_small_ones_is_perhaps_inverted(share: int, code: str | None) -> None:
+    small = [fact(name, counts={0: 90, 1: 10}) for name in "abc"]
+    found = codes(cohort.check_polarity, *small, fact("d", counts={0: 100 - share, 1: share}))
+    assert found == ({"d": code} if code else {})
+    large = [fact(name, counts={0: 20, 1: 80}) for name in "abc"]
+    assert codes(cohort.check_polarity, *large) == {ALL: "mostly-foreground"}
+
+
+def test_a_class_that_one_case_alone_holds_is_rare_unless_values_are_ids() -> None:
+    both = [fact(name, counts={0: 60, 1: 10, 2: 11}) for name in "ab"]
+    rare = fact("c", counts={0: 60, 1: 10, 7: 3})
+    assert codes(cohort.check_rare_classes, *both, rare) == {"c": "rare-class"}
+    assert codes(cohort.check_rare_classes, *both, rare, instances=True) == {}
+    assert codes(cohort.check_rare_classes, *both, rare, ignore_value=7) == {}
+    assert codes(cohort.check_rare_classes, both[0], rare) == {}  # two cases: every class is rare
