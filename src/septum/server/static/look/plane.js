@@ -45,6 +45,7 @@ export class Plane {
     const position = [...state.position];
     position[this.axis] = index;
     update({ position: clamped(position, this.grid) });
+    this.source.load(); // at once: the next frame would ask a frame later
   }
 
   /** Row and column, not rounded, under a pointer. @param {{offsetX:number,offsetY:number}} at */
