@@ -117,7 +117,9 @@ def read_rows(path: Path, *, delimiters: str = ",", strip: bool = True) -> Rows:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, [unguarded(cell.strip() if strip else cell) for cell in row]) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path} must be a text table in UTF-8, but reading it failed: {error}; export it again") from error
+        raise DatasetError(
+            f"{path} must be a text table in UTF-8, but reading it failed: {error}; export it again"
+        ) from error
     filled = [(number, cells) for number, cells in lines if any(cells)]
     columns = tuple(name.strip() for name in filled[0][1]) if filled else ()
     _check_columns(path, columns)
