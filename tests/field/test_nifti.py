@@ -80,7 +80,7 @@ def test_a_true_cifti_file_is_named_as_such_and_the_volume_beside_it_is_read(tmp
         io.read_image(tmp_path / "x.dscalar.nii")
     ended = septum("info", tmp_path)
     assert ended.code == 1
-    assert "1 files could not be read" in ended.err
+    assert "1 file could not be read" in ended.err
 
 
 def test_a_scale_factor_on_labels_is_blamed_not_smoothing(tmp_path: Path) -> None:

@@ -21,11 +21,12 @@ from septum.workflows.editing.interpolate import interpolate_file
 from septum.workflows.editing.script import parse_script
 from septum.workflows.editing.settings import EditSettings
 from septum.workflows.evaluation.evaluate import _assumed
-from septum.workflows.evaluation.methods import Method
-from septum.workflows.evaluation.pairs import Measured, measure, pair_up, reference_cases
+from septum.workflows.evaluation.methods import MaskSet
+from septum.workflows.evaluation.pairs import Measured, count_pairs, pair_up, reference_cases
 from septum.workflows.objects.split import SplitSettings, split_masks
 from septum.workflows.review.study import create_study
 from septum.workflows.runs.hooks import Hooks
+from septum.workflows.scores.report_folder import About
 
 
 def test_segment_says_that_a_photo_was_turned_and_keeps_it(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -130,8 +131,8 @@ def test_a_reader_study_says_and_keeps_it(tmp_path: Path) -> None:
 def test_train_says_and_keeps_it_and_puts_it_into_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
 
-    def write(output: Path, scores: object, *, notes: list[str], **more: object) -> Path:
-        shown.extend(notes)
+    def write(output: Path, scores: object, *, about: About, **more: object) -> Path:
+        shown.extend(about.notes)
         return output
 
     monkeypatch.setattr("septum.workflows.training.measured.write_report", write)
@@ -154,8 +155,8 @@ def test_evaluate_says_what_was_assumed_of_references_and_predictions(tmp_path: 
         PIL.Image.open(mask(tmp_path / f"pred/c{number}.png")).save(tmp_path / f"pred/c{number}.png", exif=exif)
     dataset = reference_cases(tmp_path / "ref", None)
     pairs, *_ = pair_up(dataset, mask_cases(tmp_path / "pred", None))
-    counted = [one for one in measure(pairs, background=0) if isinstance(one, Measured)]
-    (sentence,) = _assumed([Method("", tuple(pairs))], [counted])
+    counted = [one for one in count_pairs(pairs, background=0) if isinstance(one, Measured)]
+    (sentence,) = _assumed([MaskSet("", tuple(pairs))], [counted])
     assert "EXIF" in sentence
     assert "(prediction of c0, prediction of c1)" in sentence
 

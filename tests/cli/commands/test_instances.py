@@ -26,4 +26,4 @@ def test_options_reach_the_settings_and_failures_are_told(septum, tmp_path, monk
     assert seen["images"] == tmp_path
     if failures:
         assert "failed: bad: it is broken" in result.err
-        assert f"{written} masks written, 1 images failed" in result.err
+        assert f"{written} mask{'s' * (written != 1)} written, 1 image failed" in result.err

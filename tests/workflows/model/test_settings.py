@@ -28,7 +28,7 @@ from septum.workflows.model.settings import NETWORKS, TrainSettings
         ({"instances": True, "prompts": True}, "instances must be learnt"),
         ({"instances": True, "network": "lecture"}, "instances must be learnt"),
         ({"instances": True, "network": "window"}, "instances must be learnt"),
-        ({"seed": -1}, "seed must not be negative, got -1"),
+        ({"seed": -1}, "seed must lie between 0"),
     ],
 )
 def test_a_wrong_setting_is_refused(wrong: dict[str, Any], message: str) -> None:

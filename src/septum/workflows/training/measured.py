@@ -138,7 +138,9 @@ def measure_model(
     found = _measure_folds(folder, data, jobs=jobs, hooks=hooks)
     scores = found.scores
     runs = {job.index: _run(folder, job.index) or None for job in trained}
-    provenance = describe_run(seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases))
+    provenance = describe_run(
+        seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases), notes=list(data.notes)
+    )
     write_json(folder.path / "provenance.json", provenance)
     dice = mean_dice(scores) if scores else None
     folds = [job.fold for job in trained]
