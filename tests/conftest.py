@@ -16,6 +16,9 @@ from hypothesis import settings
 # itself on a small machine.
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, str(min(2, os.cpu_count() or 1)))
+# A thread that waits must sleep: after one test with two threads, those of two test processes that spin on two cores
+# made some of the trainings that follow ten times slower and more.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("COLUMNS", "120")
 
