@@ -22,7 +22,7 @@ from septum.workflows.editing.script import parse_script
 from septum.workflows.editing.settings import EditSettings
 from septum.workflows.evaluation.evaluate import _assumed
 from septum.workflows.evaluation.methods import MaskSet
-from septum.workflows.evaluation.pairs import Measured, count_pairs, pair_up, reference_cases
+from septum.workflows.evaluation.pairs import MeasuredPair, count_pairs, pair_up, reference_cases
 from septum.workflows.objects.split import SplitSettings, split_masks
 from septum.workflows.review.study import create_study
 from septum.workflows.runs.hooks import Hooks
@@ -155,7 +155,7 @@ def test_evaluate_says_what_was_assumed_of_references_and_predictions(tmp_path: 
         PIL.Image.open(mask(tmp_path / f"pred/c{number}.png")).save(tmp_path / f"pred/c{number}.png", exif=exif)
     dataset = reference_cases(tmp_path / "ref", None)
     pairs, *_ = pair_up(dataset, mask_cases(tmp_path / "pred", None))
-    counted = [one for one in count_pairs(pairs, background=0) if isinstance(one, Measured)]
+    counted = [one for one in count_pairs(pairs, background=0) if isinstance(one, MeasuredPair)]
     (sentence,) = _assumed([MaskSet("", tuple(pairs))], [counted])
     assert "EXIF" in sentence
     assert "(prediction of c0, prediction of c1)" in sentence

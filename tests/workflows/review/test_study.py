@@ -52,8 +52,8 @@ def test_a_reader_meets_every_item_once_and_resumes(study):
         met.append(item.code)
         review.rate(study, "anna", code=item.code, value="pass")
     assert sorted(met) == sorted(item.code for item in study.items)
-    assert review.progress(study, "anna") == review.Progress("anna", 16, 16)
-    assert review.readers(study) == (review.Progress("anna", 16, 16),)
+    assert review.progress(study, "anna") == review.ReaderProgress("anna", 16, 16)
+    assert review.readers(study) == (review.ReaderProgress("anna", 16, 16),)
 
 
 def test_undo_brings_the_last_item_back_and_keeps_the_history(study):

@@ -20,7 +20,7 @@ FEW = 3
 
 
 def doctor(
-    dataset: options.Dataset,
+    dataset: options.DatasetFolder,
     fix: Annotated[
         Path | None, typer.Option("--fix", metavar="OUT", help="Write a mended copy with a log of every change here.")
     ] = None,

@@ -89,7 +89,7 @@ def predict(
     axes: options.Axes = None,
     devices: options.Devices = None,
     precision: options.Precision = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     rectify: options.Rectify = False,
     no_page: options.NoPage = False,
     overwrite: options.Overwrite = False,

@@ -77,7 +77,7 @@ def create(
     background: options.Background = None,
     axes: options.Axes = None,
     database: Database = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
 ) -> None:
     """Draw a seeded sample of cases, blind and shuffle it, and render the pictures that readers see.
 

@@ -37,7 +37,7 @@ class Shown:
 
     why: str
     score: float
-    example: overlay.Example
+    example: overlay.ShownCase
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def _empty_rows(scores: pd.DataFrame, policy: str) -> list[tuple[str, str, int, 
 
 
 @dataclass(frozen=True)
-class CaseTable:
+class CaseRows:
     """The table of cases: labels that have a column, `(case, group, mean, scores per label, error)`, rows left out."""
 
     labels: tuple[str, ...]
@@ -264,7 +264,7 @@ class CaseTable:
     left_out: int
 
 
-def _case_table(content: Content) -> CaseTable:
+def _case_table(content: Content) -> CaseRows:
     """Cases with their mean Dice, worst first, undefined ones last."""
     scores = content.scores
     names = [str(name) for name in dict.fromkeys(scores["name"])] if len(scores) else []
@@ -277,4 +277,4 @@ def _case_table(content: Content) -> CaseTable:
         dice = dict(zip(own["name"].astype(str), own["dice"], strict=True))
         group, error = str(own["group"].iloc[0]), float(own["pixel_error"].iloc[0])
         rows.append((str(case), group, float(mean), [float(dice[name]) for name in labels], error))
-    return CaseTable(labels, any(row[1] for row in rows), rows, max(0, len(order) - _MOST_ROWS))
+    return CaseRows(labels, any(row[1] for row in rows), rows, max(0, len(order) - _MOST_ROWS))

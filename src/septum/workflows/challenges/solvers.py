@@ -76,7 +76,7 @@ class Learner:
         if not (folder / TIMES).is_file():
             self._train(method, part, folder=folder)
         wanted = PredictSettings(devices=self.settings.devices, precision=self.settings.precision, page=False)
-        return Network(open_segmenter(model, wanted))
+        return TrainedNetwork(open_segmenter(model, wanted))
 
     def _train(self, method: str, part: Part, *, folder: Path) -> None:
         planned = ModelFolder(folder).plan.is_file()
@@ -129,7 +129,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Network:
+class TrainedNetwork:
     """A trained network."""
 
     model: Segmenter

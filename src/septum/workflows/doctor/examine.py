@@ -23,9 +23,9 @@ from septum.workflows.doctor.checks import (
     ALL,
     CASE_CHECKS,
     SEVERITIES,
-    Facts,
+    CaseFacts,
     Finding,
-    Opened,
+    OpenedCase,
     facts_of,
 )
 from septum.workflows.doctor.cohort import DATASET_CHECKS
@@ -63,7 +63,7 @@ def examine_cases(dataset: Dataset, *, on_progress: Callable[[str, float], None]
     if not dataset.labelled:
         mend = "put labels with the same names as the images into the folder labels"
         findings.append(Finding(ALL, "warning", "no-labels", f"none of {len(dataset.cases)} cases has labels", mend))
-    facts: list[Facts] = []
+    facts: list[CaseFacts] = []
     for number, case in enumerate(dataset.cases):
         found, fact = examine_case(case, dataset)
         findings += found
@@ -75,7 +75,7 @@ def examine_cases(dataset: Dataset, *, on_progress: Callable[[str, float], None]
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
-def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], Facts | None]:
+def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], CaseFacts | None]:
     """The findings of one case on its own, and what to compare with other cases (`None` when it cannot be read)."""
     failures = Failures()
     with failures.of(case.id):
@@ -87,7 +87,7 @@ def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], Facts | N
     with failures.of(case.id):
         labels, findings = _open_labels(case, dataset.declared_values)
         summary = summarise_labels(case.id, labels) if labels is not None else None
-        opened = Opened(case, image, labels, summary)
+        opened = OpenedCase(case, image, labels, summary)
         for check in CASE_CHECKS:
             findings += check(opened, dataset)
         return findings, facts_of(opened)

@@ -38,7 +38,7 @@ _REWRITTEN = (".mhd", ".nhdr")  # two-file formats: a copy of the header alone w
 
 
 @dataclass(frozen=True)
-class Change:
+class Correction:
     """One thing that differs between the original and the copy."""
 
     case: str
@@ -52,7 +52,7 @@ class MendLog:
     """What `mend` did: the copy's folder, every change, and the cases left out with the reason."""
 
     output: Path
-    changes: tuple[Change, ...]
+    changes: tuple[Correction, ...]
     left_out: tuple[tuple[str, str], ...]
     copied: int
 
@@ -145,7 +145,7 @@ def _write_copy(
         dominant_value(dataset, codes),
         dataset.declared_values,
     )
-    changes: list[Change] = []
+    changes: list[Correction] = []
     left_out = [(case, why) for case, why in hopeless.items()]
     kept: list[tuple[Case, list[Path]]] = []
     for number, case in enumerate(dataset.cases):
@@ -180,9 +180,9 @@ def _by_case(findings: Sequence[Finding]) -> tuple[dict[str, set[str]], dict[str
     return codes, hopeless
 
 
-def _write_case(case: Case, folder: Path, *, codes: set[str], mending: Mending) -> tuple[list[Path], list[Change]]:
+def _write_case(case: Case, folder: Path, *, codes: set[str], mending: Mending) -> tuple[list[Path], list[Correction]]:
     """Image, label and region of one case; returns the image files and what was changed."""
-    changes: list[Change] = []
+    changes: list[Correction] = []
     label: LabelMap | None = None
     label_codes = codes - {"not-finite"}
     if case.label is not None and (label_codes or not _plain(case.label)):
@@ -203,10 +203,10 @@ def _write_case(case: Case, folder: Path, *, codes: set[str], mending: Mending) 
     return files, changes
 
 
-def _mended_label(case: Case, codes: set[str], *, mending: Mending) -> tuple[LabelMap, list[Change]]:
+def _mended_label(case: Case, codes: set[str], *, mending: Mending) -> tuple[LabelMap, list[Correction]]:
     labels, done = mend_labels(case, codes, mending=mending)
     name = case.label.path.name if case.label else ""
-    return labels, [Change(case.id, name, code, what) for code, what in done]
+    return labels, [Correction(case.id, name, code, what) for code, what in done]
 
 
 def _plain(source: Source) -> bool:
@@ -215,12 +215,12 @@ def _plain(source: Source) -> bool:
     return whole and source.path.suffix.lower() not in _REWRITTEN
 
 
-def _write_images(case: Case, folder: Path, *, codes: set[str], changes: list[Change]) -> list[Path]:
+def _write_images(case: Case, folder: Path, *, codes: set[str], changes: list[Correction]) -> list[Path]:
     """Copies the case's image files, or writes them anew where they change or are frames of a larger file."""
     if "not-finite" in codes:
         image = load_image(case)
         array, what = _finite(image.array)
-        changes.append(Change(case.id, case.images[0].path.name, "not-finite", what))
+        changes.append(Correction(case.id, case.images[0].path.name, "not-finite", what))
         path = _made(folder) / f"{case.id}{io.label_suffix(case.images[0].path)}"
         io.write_image(path, Image(array, image.grid, image.channels))
         return [path]
@@ -232,7 +232,7 @@ def _write_images(case: Case, folder: Path, *, codes: set[str], changes: list[Ch
             continue
         path = _made(folder) / f"{name}{io.label_suffix(source.path)}"
         io.write_image(path, io.read_image(source.path, axes=source.axes, frame=source.frame))
-        changes.append(Change(case.id, source.path.name, "rewritten", f"written as a file of its own, {path.name}"))
+        changes.append(Correction(case.id, source.path.name, "rewritten", f"written as a file of its own, {path.name}"))
         files.append(path)
     return files
 

@@ -15,7 +15,7 @@ import numpy as np
 from septum.errors import Cancelled
 from septum.geometry.resample import resample_image
 from septum.report.figures import overlay
-from septum.report.figures.overlay import Example, Panel
+from septum.report.figures.overlay import Panel, ShownCase
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.classes import from_zero
 from septum.workflows.evaluation.coding import Coding
@@ -47,7 +47,7 @@ def draw_cases(
     pairs: Sequence[Pair],
     pictures: Mapping[str, Case],
     *,
-    example: Callable[[Pair, Case | None], Example],
+    example: Callable[[Pair, Case | None], ShownCase],
     on_progress: Callable[[str, float], None],
     should_stop: Callable[[], bool],
     failures: Failures,
@@ -67,7 +67,7 @@ def draw_cases(
     return drawn
 
 
-def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bool, objects: bool = False) -> Example:
+def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bool, objects: bool = False) -> ShownCase:
     """The arrays of one case for the report, with the background as 0: scored values, or `objects` as they are."""
     opened = read_pair(pair, resample=resample, background=coding.background)
     reference, prediction = opened.reference, opened.prediction
@@ -81,7 +81,7 @@ def example_of(pair: Pair, picture: Case | None, *, coding: Coding, resample: bo
         if opened.start and any(opened.start) and found.grid.ndim == reference.grid.ndim:
             found = resample_image(found, reference.grid)  # the reference was continued beyond its edges
         image = found.array if found.array.shape[1:] == reference.grid.shape else None
-    return Example(
+    return ShownCase(
         pair.case.id,
         image,
         from_zero(shown, coding.background),

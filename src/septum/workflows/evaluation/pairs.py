@@ -42,7 +42,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredPair:
     """One pass over a pair: its joint table without unannotated voxels, what its reference looks like, the reference's
     grid; `notes` are what the readers of the reference and of the prediction assumed."""
 
@@ -58,7 +58,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedPair:
     """Both sides of a pair; `difference` says how their grids differ (empty where they do not, or where the prediction
     was `resampled` onto the reference's lattice, which then begins at sample `start` of the reference's file).
 
@@ -140,7 +140,7 @@ def read_mask(source: Source) -> LabelMap:
     return io.read_labels(source.path, axes=source.axes, frame=source.frame)
 
 
-def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> Opened:
+def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> OpenedPair:
     """Reference and prediction of a pair.
 
     Args:
@@ -155,27 +155,27 @@ def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> Ope
     return replace(opened, notes=(reference.notes, prediction.notes))
 
 
-def _on_one_grid(reference: LabelMap, prediction: LabelMap, *, resample: bool, background: int) -> Opened:
+def _on_one_grid(reference: LabelMap, prediction: LabelMap, *, resample: bool, background: int) -> OpenedPair:
     """The two on the grid of the reference."""
     plane = on_the_plane(prediction, reference.grid)
     if plane is not None:
-        return Opened(reference, plane, flat=True)
+        return OpenedPair(reference, plane, flat=True)
     difference = grid_difference(reference.grid, prediction.grid)
     if not difference or not resample or reference.grid.ndim != prediction.grid.ndim:
-        return Opened(reference, prediction, difference)
+        return OpenedPair(reference, prediction, difference)
     if not (reference.grid.positioned and prediction.grid.positioned):
         grid = _same_view(reference.grid, prediction.grid.shape)
         moved = resample_labels(LabelMap(prediction.array, grid, prediction.names), reference.grid)
-        return Opened(reference, moved, resampled=True)
+        return OpenedPair(reference, moved, resampled=True)
     found = cover(reference, prediction, background=background)
     if isinstance(found, str):
-        return Opened(reference, prediction, f"{difference}: {found}")
-    return Opened(
+        return OpenedPair(reference, prediction, f"{difference}: {found}")
+    return OpenedPair(
         found.reference, found.prediction, resampled=True, start=found.start, outside=found.outside, missed=found.missed
     )
 
 
-def on_one_lattice(opened: Sequence[Opened], *, background: int) -> tuple[LabelMap, list[LabelMap]]:
+def on_one_lattice(opened: Sequence[OpenedPair], *, background: int) -> tuple[LabelMap, list[LabelMap]]:
     """One reference and several predictions of it on a common grid: each may have continued the reference elsewhere."""
     first = opened[0].reference
     starts = [one.start or (0,) * first.grid.ndim for one in opened]
@@ -210,7 +210,7 @@ class Apart:
     alike: bool
 
 
-def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | Apart:
+def count_pair(pair: Pair, *, background: int, resample: bool) -> MeasuredPair | Apart:
     """Read and count a pair; how its grids differ where they do."""
     opened = read_pair(pair, resample=resample, background=background)
     if opened.difference:
@@ -221,7 +221,7 @@ def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | Apa
         raise DatasetError(picture_message(pair.prediction.path.name, np.unique(table.prediction).size))
     summary = _summary(pair, reference, table=table, background=background)
     grid, counted = reference.grid, table.without(UNANNOTATED)
-    return Measured(
+    return MeasuredPair(
         pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed, opened.flat, opened.notes
     )
 
@@ -234,7 +234,7 @@ def count_pairs(
     pool: CasePool | None = None,
     on_progress: Callable[[str, float], None] = lambda case, fraction: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> list[Measured | Failed]:
+) -> list[MeasuredPair | Failed]:
     """Read and count every pair, or why it could not be; grids that differ are collected and refused together.
 
     Raises:
@@ -263,7 +263,7 @@ def count_pairs(
     return [one for one in found if not isinstance(one, Apart)]
 
 
-def beyond_the_edges(measured: Sequence[Measured], whose: str) -> list[str]:
+def beyond_the_edges(measured: Sequence[MeasuredPair], whose: str) -> list[str]:
     """How much of the masks lies where the other side has no samples, in words; it counts as wrong."""
     notes = []
     outside = {m.case.id: m.outside for m in measured if m.outside}

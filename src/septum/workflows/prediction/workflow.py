@@ -7,7 +7,7 @@ from pathlib import Path
 
 from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import find_cases, plan_jobs
-from septum.workflows.looking.page import Row, adder, mask_page, write_page
+from septum.workflows.looking.page import EstimateRow, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import check_objects
@@ -67,6 +67,6 @@ def predict(
     return GradedResult(result.written, result.failures, tuple(worst_first(found)), promise(grades), shown)
 
 
-def _rows(output: Path) -> list[Row]:
+def _rows(output: Path) -> list[EstimateRow]:
     """The list of estimates in its order, as the page shows it."""
-    return [Row(e.case, e.name, e.verdict, e.dice, e.low, e.high, e.reasons) for e in read_list(output)]
+    return [EstimateRow(e.case, e.name, e.verdict, e.dice, e.low, e.high, e.reasons) for e in read_list(output)]

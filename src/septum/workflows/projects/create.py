@@ -20,9 +20,9 @@ from septum.workflows.projects.project import (
     FILE,
     LARGEST_LABEL,
     PALETTE,
-    Facts,
     Label,
     Project,
+    ProjectFacts,
     open_project,
     write_facts,
 )  # fmt: skip
@@ -62,7 +62,7 @@ def create_project(
     found = _cases(dataset, axes)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(folder.parent) as work:
-        facts = Facts(
+        facts = ProjectFacts(
             name or folder.resolve().name, str(dataset.resolve()), "copied" if copy else "referenced",
             found.instances, _labels(found), database,
         )  # fmt: skip

@@ -46,7 +46,7 @@ COMPLETE = ("corrected", "reviewed")
 
 
 @dataclass(frozen=True)
-class Model:
+class ProjectModel:
     """A trained model of the project: what it learnt from, for how long, and its mean Dice on cases held out."""
 
     name: str
@@ -180,14 +180,14 @@ def evaluate_model(project: Project, model: str, *, told: Told) -> dict[str, Any
     return {"model": model, "cases": len(worst), "worst": worst, "dice": float(dice) if np.isfinite(dice) else None}
 
 
-def models_of(project: Project) -> list[Model]:
+def models_of(project: Project) -> list[ProjectModel]:
     """Models that were trained, the oldest first."""
     found = []
     for job in project.store.jobs():
         facts = job.result
         if job.kind == "train" and facts and job.model and (project.models / job.model).is_dir():
             found.append(
-                Model(job.model, job.ended or job.created, facts["cases"], facts["minutes"], facts["dice"],
+                ProjectModel(job.model, job.ended or job.created, facts["cases"], facts["minutes"], facts["dice"],
                       facts["prompts"])
             )  # fmt: skip
     return found

@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptPipeline:
     """A pipeline of the project: its name, what it does in one line, and the file's text."""
 
     name: str
@@ -34,7 +34,7 @@ class Kept:
     toml: str
 
 
-def kept_pipelines(project: Project) -> list[Kept]:
+def kept_pipelines(project: Project) -> list[KeptPipeline]:
     """The pipelines of the project by name; a file that is none is left out."""
     found = []
     folder = _folder(project)
@@ -43,11 +43,11 @@ def kept_pipelines(project: Project) -> list[Kept]:
             pipeline = read_pipeline(path)
         except ConfigError:
             continue
-        found.append(Kept(path.stem, pipeline.describe(), pipeline.to_toml()))
+        found.append(KeptPipeline(path.stem, pipeline.describe(), pipeline.to_toml()))
     return found
 
 
-def keep_pipeline(project: Project, name: str, *, pipeline: Pipeline) -> Kept:
+def keep_pipeline(project: Project, name: str, *, pipeline: Pipeline) -> KeptPipeline:
     """Keep a pipeline as `pipelines/NAME.toml`, which `septum segment --pipeline` reads as well.
 
     Raises:
@@ -62,7 +62,7 @@ def keep_pipeline(project: Project, name: str, *, pipeline: Pipeline) -> Kept:
         raise ConfigError(f"name must be new, got {name!r}, which holds {other.describes}; choose another one")
     _folder(project).mkdir(exist_ok=True)
     write_text(_folder(project) / f"{name}.toml", pipeline.to_toml())
-    return Kept(name, pipeline.describe(), pipeline.to_toml())
+    return KeptPipeline(name, pipeline.describe(), pipeline.to_toml())
 
 
 def find_pipeline(project: Project, name: str) -> Pipeline:

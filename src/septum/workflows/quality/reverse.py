@@ -27,12 +27,10 @@ from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.quality.calibration import Calibration, calibrate
 from septum.workflows.quality.worklist import REASONS, Estimate, verdict_of
+from septum.workflows.runs.hooks import Progress
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
-
-
-Progress = Callable[[str, float], None]
 
 
 MOST_REFERENCES = 12

@@ -30,7 +30,7 @@ from septum.io.documents import read_json
 from septum.io.safe import replacing, scratch_folder
 from septum.workflows.data.doubts import listening
 from septum.workflows.review import store
-from septum.workflows.review.sample import Drawn, StudySettings, draw, find_candidates, reading_order, render
+from septum.workflows.review.sample import DrawnItem, StudySettings, draw, find_candidates, reading_order, render
 from septum.workflows.review.scale import Scale, load_scale
 from septum.workflows.review.store import ItemRecord, Rating, RatingStore, StudyRecord
 from septum.workflows.runs.failures import CONTRADICTIONS, Failures
@@ -80,7 +80,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReaderProgress:
     """How far a reader is."""
 
     reader: str
@@ -257,13 +257,13 @@ def undo(study: Study, reader: str, *, origin: str = "python") -> str | None:
     return last.code
 
 
-def progress(study: Study, reader: str) -> Progress:
+def progress(study: Study, reader: str) -> ReaderProgress:
     """How many of all items this reader has rated."""
     reader = store.clean_reader(reader)
-    return Progress(reader, len(study.store.current(study.id, reader=reader)), len(study.items))
+    return ReaderProgress(reader, len(study.store.current(study.id, reader=reader)), len(study.items))
 
 
-def readers(study: Study) -> tuple[Progress, ...]:
+def readers(study: Study) -> tuple[ReaderProgress, ...]:
     """The progress of everybody who has rated, by name."""
     names = sorted({rating.reader for rating in study.store.history(study.id)})
     return tuple(progress(study, name) for name in names)
@@ -299,8 +299,8 @@ def _new_folder(output: Path) -> Iterator[Path]:
 
 
 def _write_pictures(
-    folder: Path, drawn: Sequence[Drawn], *, settings: StudySettings, on_progress: Callable[[str, float], None]
-) -> tuple[tuple[Drawn, ...], list[str], Failures]:
+    folder: Path, drawn: Sequence[DrawnItem], *, settings: StudySettings, on_progress: Callable[[str, float], None]
+) -> tuple[tuple[DrawnItem, ...], list[str], Failures]:
     """Render every item (a mask that is shown twice once only).
 
     Returns the items, the digests of their pictures, and what could not be drawn: a case of which one mask cannot be
@@ -325,7 +325,7 @@ def _write_pictures(
     return kept, [hashlib.sha256((folder / one.item.pictures[0]).read_bytes()).hexdigest() for one in kept], failures
 
 
-def _write_item(folder: Path, one: Drawn, *, like: ItemRecord | None, settings: StudySettings) -> None:
+def _write_item(folder: Path, one: DrawnItem, *, like: ItemRecord | None, settings: StudySettings) -> None:
     """The pictures of an item; copies of those of `like`, where it shows the same."""
     if like is not None:
         for new, old in zip(one.item.pictures, like.pictures, strict=True):
@@ -337,7 +337,12 @@ def _write_item(folder: Path, one: Drawn, *, like: ItemRecord | None, settings: 
 
 
 def _write_key(
-    folder: Path, drawn: Sequence[Drawn], *, settings: StudySettings, masks: Mapping[str, Path], notes: Sequence[str]
+    folder: Path,
+    drawn: Sequence[DrawnItem],
+    *,
+    settings: StudySettings,
+    masks: Mapping[str, Path],
+    notes: Sequence[str],
 ) -> None:
     from septum.workflows.data.digests import digest  # imports torch, which rating must not wait for
     from septum.workflows.runs.provenance import describe_run
@@ -359,7 +364,7 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _study_id(drawn: Sequence[Drawn], digests: Sequence[str], *, seed: int) -> str:
+def _study_id(drawn: Sequence[DrawnItem], digests: Sequence[str], *, seed: int) -> str:
     content: Any = [seed, [one.item.code for one in drawn], list(digests)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
