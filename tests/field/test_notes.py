@@ -120,7 +120,7 @@ def test_a_reader_study_says_and_keeps_it(tmp_path: Path) -> None:
         mask(tmp_path / f"masks/c{number}.png")
     said: list[str] = []
     made = create_study(
-        tmp_path / "images", {"model": tmp_path / "masks"}, output=tmp_path / "study", on_note=said.append
+        tmp_path / "images", {"model": tmp_path / "masks"}, output=tmp_path / "study", hooks=Hooks(on_note=said.append)
     )
     assert sum("EXIF" in note for note in said) == 1
     assert any("EXIF" in note and "c0" in note and "c1" in note for note in made.notes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from septum.workflows.doctor.examine import examine_cases
 from septum.workflows.doctor.labels import Mending, collect_colours, dominant_value, mend_labels
 from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.files import write_text
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.tables import rows_csv
 
 LOG_NAME = "doctor-log.json"
@@ -70,7 +71,7 @@ def mend(
     findings: Sequence[Finding] | None = None,
     axes: str | None = None,
     overwrite: bool = False,
-    on_progress: Callable[[str, float], None] | None = None,
+    hooks: Hooks | None = None,
 ) -> MendLog:
     """Writes a mended copy of the data set at `path` to the folder `output`; the original is not touched.
 
@@ -83,20 +84,22 @@ def mend(
         findings: what `examine` said; examined anew when left out.
         axes: as for `load_dataset`.
         overwrite: replace a copy that an earlier `mend` wrote.
-        on_progress: called with the case's id and the finished share.
+        hooks: progress with the case's id, and the wish to stop, asked between cases.
 
     Raises:
         ConfigError: when the output exists, holds anything but an earlier copy, or lies inside the data set.
         DatasetError: when there is no data set, no case is left, or the copy cannot be written.
+        Cancelled: the hooks said stop; nothing was written.
     """
+    hooks = hooks or Hooks()
     dataset = load_dataset(path, axes=axes, strict=False)
     target = Path(output)
     _check_output(target, dataset, overwrite=overwrite)
-    found = examine_cases(dataset) if findings is None else findings
+    found = examine_cases(dataset, hooks=hooks) if findings is None else findings
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with scratch_folder(target.parent) as temporary:
-            log = _write_copy(dataset, temporary, target=target, findings=found, on_progress=on_progress)
+            log = _write_copy(dataset, temporary, target=target, findings=found, hooks=hooks)
             _move_into_place(temporary, target)
     except OSError as error:
         raise DatasetError(
@@ -136,7 +139,7 @@ def _write_copy(
     *,
     target: Path,
     findings: Sequence[Finding],
-    on_progress: Callable[[str, float], None] | None,
+    hooks: Hooks,
 ) -> MendLog:
     codes, hopeless = _by_case(findings)
     mending = Mending(
@@ -149,6 +152,7 @@ def _write_copy(
     left_out = [(case, why) for case, why in hopeless.items()]
     kept: list[tuple[Case, list[Path]]] = []
     for number, case in enumerate(dataset.cases):
+        hooks.stop_if_asked()
         if case.id not in hopeless:
             failures = Failures()
             with failures.of(case.id):
@@ -156,8 +160,7 @@ def _write_copy(
                 kept.append((case, files))
                 changes += made
             left_out += failures.rows
-        if on_progress:
-            on_progress(case.id, (number + 1) / len(dataset.cases))
+        hooks.on_progress(case.id, (number + 1) / len(dataset.cases))
     if not kept:
         raise DatasetError(f"no case of {dataset.root} can be mended: {left_out[0][1] if left_out else 'it is empty'}")
     sparse = any(case.label is not None and case.label.slices for case, _ in kept)

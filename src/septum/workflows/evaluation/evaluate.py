@@ -232,8 +232,7 @@ def _count(method: MaskSet, settings: EvaluateSettings, *, hooks: Hooks, pool: C
         background=settings.background,
         resample=settings.resample,
         pool=pool,
-        on_progress=lambda case, fraction: hooks.on_progress(f"reading {case}", fraction),
-        should_stop=hooks.should_stop,
+        hooks=hooks.about("reading"),
     )
 
 
@@ -353,9 +352,8 @@ def _write(
         [pairs[case] for case in choose_pictures(scores, gallery=settings.gallery)],
         pictures,
         example=draw,
-        on_progress=hooks.on_progress,
-        should_stop=hooks.should_stop,
         failures=undrawn,
+        hooks=hooks,
     )
     chosen = {case for _, case in pick_examples(scores)}
     examples = []

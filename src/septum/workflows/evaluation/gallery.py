@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from septum.errors import Cancelled
 from septum.geometry.resample import resample_image
 from septum.report.figures import overlay
 from septum.report.figures.overlay import Panel, ShownCase
@@ -21,6 +20,7 @@ from septum.workflows.data.classes import from_zero
 from septum.workflows.evaluation.coding import Coding
 from septum.workflows.evaluation.pairs import Pair, read_pair
 from septum.workflows.runs.failures import Failures
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.scores.scores import Score, case_means
 
 MOST_PICTURES = 60
@@ -48,22 +48,20 @@ def draw_cases(
     pictures: Mapping[str, Case],
     *,
     example: Callable[[Pair, Case | None], ShownCase],
-    on_progress: Callable[[str, float], None],
-    should_stop: Callable[[], bool],
     failures: Failures,
+    hooks: Hooks,
 ) -> dict[str, Panel]:
     """Small pictures by case id, in the order of `pairs`; what cannot be drawn goes to `failures`.
 
     Raises:
-        Cancelled: when `should_stop` says so.
+        Cancelled: the hooks said stop.
     """
     drawn = {}
     for number, pair in enumerate(pairs):
-        if should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         with failures.of(f"picture of {pair.case.id}"):
             drawn[pair.case.id] = overlay.thumbnail(example(pair, pictures.get(pair.case.id)))
-        on_progress(f"drawing {pair.case.id}", (number + 1) / len(pairs))
+        hooks.on_progress(f"drawing {pair.case.id}", (number + 1) / len(pairs))
     return drawn
 
 

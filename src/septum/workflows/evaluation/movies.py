@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from septum import __version__, io
-from septum.errors import Cancelled, ConfigError, DatasetError
+from septum.errors import ConfigError, DatasetError
 from septum.metrics.tracking import (
     FrameErrors,
     SegmentationAccuracy,
@@ -219,8 +219,7 @@ def _worst_frames(found: Sequence[ScoredMovie], images: Path, *, most: int, hook
     )
     tiles = []
     for place, (cost, one, f) in enumerate(ranked[:most]):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         number = sorted(_numbered(one.movie.reference / "TRA", _TRACK))[f.frame]
         example = example_of_frame(one.movie, number, errors=f, images=images)
         counts = (f.missed, f.extra, f.splits, f.edges_missed, f.edges_extra, f.edges_wrong)
@@ -317,8 +316,7 @@ def _frames(
 ) -> Iterator[MaskPair]:
     """Frame after frame, one pair in memory."""
     for number, frame in enumerate(sorted(tracks)):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         yield io.read_labels(tracks[frame]).array, io.read_labels(masks[frame]).array
         hooks.on_progress(f"tracks of {movie.name}, frame {frame}", (number + 1) / len(tracks))
 
@@ -328,8 +326,7 @@ def _segmented(movie: MoviePair, masks: Mapping[int, Path], *, hooks: Hooks) -> 
     folder = movie.reference / "SEG"
     files = sorted(folder.glob("man_seg*.tif*")) if folder.is_dir() else []
     for number, path in enumerate(files):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         found = re.match(r"^man_seg_?(\d+)(?:_(\d+))?\.tiff?$", path.name)
         if found is None or int(found.group(1)) not in masks:
             raise DatasetError(f"{path} must belong to a frame that has a mask, got none; check the names")

@@ -7,7 +7,7 @@ refused together, with how far they lie apart, never resampled in silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from septum.workflows.data.masks import _has_images_beside, is_plain, mask_cases
 from septum.workflows.data.matching import match_stems
 from septum.workflows.evaluation.covering import cover, on_the_plane, padded
 from septum.workflows.runs.failures import Failed, attempt
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.runs.words import some
 
@@ -232,21 +233,19 @@ def count_pairs(
     background: int,
     resample: bool = False,
     pool: CasePool | None = None,
-    on_progress: Callable[[str, float], None] = lambda case, fraction: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    hooks: Hooks | None = None,
 ) -> list[MeasuredPair | Failed]:
     """Read and count every pair, or why it could not be; grids that differ are collected and refused together.
 
     Raises:
         GeometryError: predictions on other grids than their references.
-        Cancelled: when `should_stop` says so.
+        Cancelled: the hooks said stop.
     """
     found = (pool or CasePool()).map(
         partial(attempt, partial(count_pair, background=background, resample=resample)),
         pairs,
         name_of=name_of,
-        on_progress=on_progress,
-        should_stop=should_stop,
+        hooks=hooks,
     )
     apart = [(pair.case.id, one) for pair, one in zip(pairs, found, strict=True) if isinstance(one, Apart)]
     if apart:

@@ -109,8 +109,7 @@ def score_method(
             partial(attempt, partial(score_arrays, scoring=wanted)),
             method.pairs,
             name_of=name_of,
-            on_progress=lambda case, fraction: hooks.on_progress(f"measuring {case}", fraction),
-            should_stop=hooks.should_stop,
+            hooks=hooks.about("measuring"),
         )
     done, failed = parted(measured, more)
     lost = {one.case.id: reason for one, reason in failed}

@@ -92,7 +92,7 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
         if settings.pictures:
             _draw(job, found, labels=labels, case=beside.get(job.case.id))
 
-    result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    result = work_through(jobs, work, hooks=hooks)
     with_table = pd.DataFrame(counts, columns=["mask", "class", "name", "objects"])
     write_text(output / TABLE, frame_csv(with_table))
     write_settings(output / SETTINGS, settings)

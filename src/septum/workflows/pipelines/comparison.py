@@ -90,8 +90,7 @@ def run_candidates(
                 by_case,
                 inline=partial(run, should_stop=hooks.should_stop),
                 name_of=lambda own: own[0].case.id,
-                on_progress=hooks.on_progress,
-                should_stop=hooks.should_stop,
+                hooks=hooks,
             )
     except Cancelled:
         return None

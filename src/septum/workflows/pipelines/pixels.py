@@ -252,7 +252,7 @@ def apply_classifier(
         io.write_labels(job.output, rectify_labels(mask) if settings.rectify else mask)
         adder(page)(job.case, image, mask)
 
-    result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    result = work_through(jobs, work, hooks=hooks)
     for name, place in unsure.items():
         hooks.on_note(f"{name}: scribble next near voxel {','.join(map(str, place))}")
     write_settings(output / SETTINGS, settings)

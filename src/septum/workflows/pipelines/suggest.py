@@ -151,7 +151,7 @@ def suggest(
     failures = Failures(raised=CONTRADICTIONS)
     labelled = [case for case in data.labelled if case.split != "test"]
     try:
-        cases = readable(labelled, failures, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+        cases = readable(labelled, failures, hooks=hooks)
     except Cancelled:
         return None
     classes = infer_classes(
