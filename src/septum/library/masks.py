@@ -246,6 +246,10 @@ def overlay(
 
     Raises:
         GeometryError: shapes that differ.
+
+    >>> shown = overlay(np.zeros((40, 60)), np.ones((40, 60), int))
+    >>> shown._repr_png_()[:4]
+    b'\\x89PNG'
     """
     found = as_image(
         image,

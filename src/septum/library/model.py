@@ -224,7 +224,12 @@ def _predict_files(model: Model, images: Any, *, output: Path, settings: dict[st
 
 
 def settings_of(kind: Callable[..., T], given: dict[str, Any]) -> T:
-    """A settings dataclass from keywords; a name that there is not is refused with the nearest one."""
+    """A settings dataclass from keywords; a name that there is not is refused with the nearest one.
+
+    >>> from septum.workflows.prediction.settings import PredictSettings
+    >>> settings_of(PredictSettings, {"overlap": 0.25}).overlap
+    0.25
+    """
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for name in given:
         if name not in known:

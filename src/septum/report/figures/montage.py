@@ -59,6 +59,9 @@ def montage(
 
     Raises:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
+
+    >>> [png[:4] for png in montage(np.zeros((1, 4, 4)), np.eye(4, dtype=int))]
+    [b'\\x89PNG', b'\\x89PNG']
     """
     if labels.ndim not in (2, 3) or image.shape[1:] != labels.shape:
         raise GeometryError(

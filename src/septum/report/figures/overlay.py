@@ -93,6 +93,10 @@ def thumbnail(example: ShownCase, *, longest_px: int = 280) -> Panel:
 
     Raises:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
+
+    >>> mask = np.eye(4, dtype=int)
+    >>> thumbnail(ShownCase("head", None, mask, mask)).alt
+    'Image of head with what the prediction has right, misses, and marks too much'
     """
     plane = choose_plane(example)
     if example.objects:
@@ -105,6 +109,11 @@ def thumbnail(example: ShownCase, *, longest_px: int = 280) -> Panel:
 def choose_plane(example: ShownCase) -> ShownPlane:
     """The plane to show: the only one in 2-D; in 3-D across the most coarsely sampled axis (the first when all are
     alike) where the reference is largest, else where the prediction is largest, else the middle.
+
+    >>> mask = np.zeros((5, 4, 4), int)
+    >>> mask[2, 1:3, 1:3] = 1
+    >>> choose_plane(ShownCase("head", None, mask, mask, (3.0, 1.0, 1.0))).position
+    'slice 3 of 5'
     """
     reference, prediction = np.asarray(example.reference), np.asarray(example.prediction)
     image = np.zeros((1, *reference.shape), np.uint8) if example.image is None else np.asarray(example.image)
@@ -119,7 +128,13 @@ def choose_plane(example: ShownCase) -> ShownPlane:
 
 
 def cut(example: ShownCase, *, axis: int, index: int) -> ShownPlane:
-    """The plane of a volume at `index` along `axis`; both mean nothing for a plane, which is shown whole."""
+    """The plane of a volume at `index` along `axis`; both mean nothing for a plane, which is shown whole.
+
+    >>> mask = np.zeros((5, 4, 4), int)
+    >>> plane = cut(ShownCase("head", None, mask, mask, (3.0, 1.0, 1.0), "SAR"), axis=1, index=0)
+    >>> plane.reference.shape, plane.aspect, plane.position
+    ((5, 4), 3.0, 'slice 1 of 4')
+    """
     reference, prediction = np.asarray(example.reference), np.asarray(example.prediction)
     image = np.zeros((1, *reference.shape), np.uint8) if example.image is None else np.asarray(example.image)
     spacing = example.spacing or (1.0,) * reference.ndim
@@ -191,7 +206,13 @@ def _outline_both(canvas: NDArray[np.uint8], plane: ShownPlane, *, enlarged: boo
 
 
 def annotate(picture: Picture.Image, plane: ShownPlane) -> None:
-    """The patient's directions at the edges, and a scale bar where the physical size is known."""
+    """The patient's directions at the edges, and a scale bar where the physical size is known.
+
+    >>> mask, picture = np.eye(40, dtype=int), Picture.new("RGB", (160, 160))
+    >>> annotate(picture, choose_plane(ShownCase("head", None, mask, mask, (1.0, 1.0))))
+    >>> picture.getpixel((20, 146))  # the white line of the scale bar
+    (255, 255, 255)
+    """
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(_TEXT_PX)
     width, height = picture.size
 

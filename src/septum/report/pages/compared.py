@@ -31,6 +31,10 @@ def compared(example: ShownCase) -> dict[str, Any]:
 
     Raises:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
+
+    >>> reference, prediction = np.eye(4, dtype=int), np.zeros((4, 4), int)
+    >>> [error["name"] for error in compared(ShownCase("head", None, reference, prediction))["legend"]["errors"]]
+    ['missed']
     """
     errors = differences(example.reference, example.prediction, objects=example.objects)
     layers = {"reference": example.reference, "prediction": example.prediction, "errors": errors}
