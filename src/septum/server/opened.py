@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from septum.interactive.session.session import Session
 from septum.interactive.tool import Box, Change
 from septum.io.documents import read_json
 from septum.server import wire
+from septum.server.windows import windows_of
 from septum.server.wires import Wires
 from septum.workflows.data.cases import load_image
 from septum.workflows.projects.annotations import read_annotation, save_annotation
@@ -157,6 +159,11 @@ class OpenCase:
     def shape(self) -> tuple[int, ...]:
         """Voxels per axis."""
         return self.session.shape
+
+    @cached_property
+    def windows(self) -> list[dict[str, Any]]:
+        """Range and first window of each channel."""
+        return windows_of(self.image)
 
     @property
     def dirty(self) -> bool:

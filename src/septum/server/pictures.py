@@ -1,4 +1,4 @@
-"""Slices, tiles, windows and thumbnails of an open case."""
+"""Slices, tiles and thumbnails of an open case."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from septum.workflows.projects.store import MissingError
 TILE = 512
 TILED_FROM = 4096
 THUMBNAIL = 128
-_SAMPLE = 200_000
 _OPPOSITE = dict(zip("LRPAIS", "RLAPSI", strict=True))
 
 
@@ -104,18 +103,6 @@ def pyramid_level(case: OpenCase, level: int) -> NDArray[Any]:
         return case.pyramid[level]
 
 
-def window(values: NDArray[Any]) -> dict[str, Any]:
-    """Range and a window that shows most of a channel: the middle 99 percent of its values."""
-    step = max(1, values.size // _SAMPLE)
-    sample = values.reshape(-1)[::step] if values.flags.c_contiguous else values.flat[::step]
-    finite = np.asarray(sample)[np.isfinite(sample)].astype(np.float64)
-    if not finite.size:
-        return {"low": 0.0, "high": 1.0, "window": [0.0, 1.0]}
-    low, first, last, high = np.percentile(finite, [0, 0.5, 99.5, 100]).tolist()
-    last = last if last > first else first + 1
-    return {"low": low, "high": high, "window": [first, last]}
-
-
 def axes_of(image: Image) -> list[dict[str, Any]]:
     """For each axis its size, spacing, and the letters at its low and high end (none in 2-D)."""
     grid = image.grid
@@ -123,15 +110,6 @@ def axes_of(image: Image) -> list[dict[str, Any]]:
     return [
         {"size": n, "mm": mm, "letters": list(pair)} for n, mm, pair in zip(grid.shape, grid.spacing, ends, strict=True)
     ]
-
-
-def modality(image: Image) -> str:
-    """ "ct" where the values are those of Hounsfield units, else empty: presets of windows make sense for it alone."""
-    array = image.array
-    if image.grid.ndim != 3 or len(array) != 1 or array.dtype.kind not in "if":
-        return ""
-    facts = window(array[0])
-    return "ct" if -3100 <= facts["low"] <= -500 and 200 <= facts["high"] <= 32767 else ""
 
 
 def thumbnail(case: OpenCase) -> bytes:
@@ -147,7 +125,7 @@ def thumbnail(case: OpenCase) -> bytes:
     step = max(1, -(-max(shown.shape[:2]) // THUMBNAIL))
     small, marks = shown[::step, ::step].astype(np.float64), plane(labels, 0, index=index)[::step, ::step]
     if not rgb:
-        low, high = window(case.image.array[0])["window"]
+        low, high = case.windows[0]["window"]
         grey = np.clip((np.nan_to_num(small) - low) / (high - low) * 255, 0, 255)
         small = np.repeat(grey[..., None], 3, axis=-1)
     colours = {one.value: one.color for one in case.project.facts.labels}
