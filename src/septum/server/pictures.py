@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io as memory
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,6 @@ from numpy.typing import NDArray
 from septum.errors import ConfigError
 from septum.geometry import Image
 from septum.server.opened import OpenCase
-from septum.workflows.data.cases import load_labels
-from septum.workflows.projects.annotations import read_annotation
-from septum.workflows.projects.masks import prediction_of
 from septum.workflows.projects.store import MissingError
 
 TILE = 512
@@ -49,30 +47,20 @@ def image_slice(case: OpenCase, axis: int, *, index: int, channel: str) -> NDArr
 
 def plane(array: NDArray[Any], axis: int, *, index: int, lead: int = 0) -> NDArray[Any]:
     """The slice `index` across a spatial axis, after `lead` other axes; a plane is its own slice 0 of axis 0."""
-    ndim = array.ndim - lead
-    size = array.shape[lead + axis] if ndim == 3 and axis < 3 else 1
-    if axis >= (3 if ndim == 3 else 1) or not 0 <= index < size:
+    check_plane(array.shape[lead:], axis, index=index)
+    return array if array.ndim - lead == 2 else np.take(array, index, axis=lead + axis)
+
+
+def check_plane(shape: Sequence[int], axis: int, *, index: int) -> None:
+    """`MissingError` for a slice that an image of `shape` does not have."""
+    size = shape[axis] if len(shape) == 3 and axis < 3 else 1
+    if axis >= (3 if len(shape) == 3 else 1) or not 0 <= index < size:
         raise MissingError(f"slice must be one of the image, got {index} across axis {axis}")
-    return array if ndim == 2 else np.take(array, index, axis=lead + axis)
 
 
 def layer(case: OpenCase, name: str) -> NDArray[Any]:
-    """The labels of a layer: `current`, `reference`, `version:3`, `prediction:model-1`.
-
-    Raises:
-        MissingError: there is no such layer.
-    """
-    kind, _, which = name.partition(":")
-    if name == "current":
-        return case.session.labels()
-    if name == "reference" and case.project.case(case.id).label is not None:
-        found = load_labels(case.project.case(case.id)).array
-        return np.where(found < 0, 0, found).reshape(case.shape)
-    if kind == "version" and which.isascii() and which.isdigit() and len(which) < 9:
-        return read_annotation(case.project, case.id, grid=case.image.grid, version=int(which)).labels
-    if kind == "prediction":
-        return prediction_of(case.project, case.id, model=which, grid=case.image.grid)
-    raise MissingError(f"layer must be one of the case, got {name[:80]!r}")
+    """The labels of a layer: `current`, `reference`, `version:3`, `prediction:model-1`; errors as `Layers.labels`."""
+    return case.session.labels() if name == "current" else case.layers.labels(name)
 
 
 def tile(array: NDArray[Any], row: int, *, column: int) -> NDArray[Any]:

@@ -67,8 +67,9 @@ def _run(
             return learning.train_model(project, settings["model"], settings=chosen, told=told)
         if kind == "predict":
             return learning.predict_others(
-                project, settings["model"], told=told, on_case=lambda case: tell({"case": case})
-            )
+                project, settings["model"], told=told, on_case=lambda case: tell({"case": case}),
+                probabilities=bool(settings.get("probabilities")),
+            )  # fmt: skip
         if kind == "segment":
             return pipelines.segment_others(
                 project, settings["pipeline"], told=told, on_case=lambda case: tell({"case": case})

@@ -260,6 +260,7 @@ def _details(desk: Desk, found: OpenCase) -> dict[str, Any]:
         if image.grid.ndim == 2
         else [],
         "layers": _layers(desk, found),
+        "maps": found.heat.names(desk.project, found.id),
         "provenance": {str(axis): text for axis, text in found.slices.items()},
         "revision": found.session.revision,
         "epoch": found.epoch,

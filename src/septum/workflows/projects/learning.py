@@ -126,15 +126,21 @@ def looked_at(shape: Sequence[int], slices: Mapping[int, str], *, complete: bool
     return seen
 
 
-def predict_others(project: Project, model: str, *, told: Told, on_case: Callable[[str], None]) -> dict[str, Any]:
-    """Masks of a model for every case that nobody annotated; each case is told as soon as its mask is there."""
+def predict_others(
+    project: Project, model: str, *, told: Told, on_case: Callable[[str], None], probabilities: bool = False
+) -> dict[str, Any]:
+    """Masks of a model for every case that nobody annotated; each case is told as soon as its mask is there.
+
+    With `probabilities` those of each class are kept beside the masks, to be looked at as heat maps.
+    """
     waiting = waiting_cases(project)
     if not waiting:
         return {"model": model, "predicted": 0, "failures": []}
     table = table_of(project, model, waiting=waiting)
     on_progress = telling_each(project, model, waiting=waiting, on_progress=told.on_progress, on_case=on_case)
+    chosen = PredictSettings(overwrite=True, probabilities=probabilities)
     result = predict(
-        project.models / model, [table], output=project.predictions / model, settings=PredictSettings(overwrite=True),
+        project.models / model, [table], output=project.predictions / model, settings=chosen,
         on_progress=on_progress, on_note=told.on_note, should_stop=told.should_stop,
     )  # fmt: skip
     estimates: dict[str, list[Any]] = {}
