@@ -27,7 +27,7 @@ WITHOUT = {
     "io/decoded.py:check_bytes": "its example is an error",
     "io/dicom/files.py:read": "needs a series of files",
     "io/dicom/files.py:count_frames": "needs a series of files",
-    "io/dicom/arrange.py:arrange": "needs a series of files",
+    "io/dicom/arrange.py:arrange_planes": "needs a series of files",
     "io/dicom/planes.py:planes_of": "needs a file with a header",
     "io/dicom/planes.py:read_header": "needs a file with a header",
     "io/dicom/series.py:without_copies": "needs a series of files",

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
 from septum.geometry.arrays import Float32Array, Spacing
-from septum.interactive.pixels.features import FeatureSettings, FilterBank, blocks, checked_box, features_of
+from septum.interactive.pixels.features import FeatureSettings, FilterBank, boxes_of, checked_box, features_of
 from septum.interactive.pixels.forest import Forest, ForestSettings, grow_forest
 from septum.interactive.pixels.workers import on_all_cores
 from septum.interactive.scene import label_type
@@ -374,7 +374,7 @@ def blocks_of(bank: FilterBank, box: Box | None = None) -> Iterator[Box]:
     """
     most = PLANE_BLOCK if len(bank.shape) == 2 else VOLUME_BLOCK
     room = BLOCK_BYTES // (4 * len(bank.features))
-    return blocks(Box.whole(bank.shape) if box is None else box, voxels=max(min(most, room), 1))
+    return boxes_of(Box.whole(bank.shape) if box is None else box, voxels=max(min(most, room), 1))
 
 
 def voted(
