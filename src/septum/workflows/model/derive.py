@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from septum.errors import ConfigError
 from septum.instances.decode import Decoding
 from septum.net.architecture.network import NetworkConfig
-from septum.net.architecture.unet import UNet, UNetConfig, encoder_unet, lecture, paper
+from septum.net.architecture.unet import UNet, UNetConfig, encoder_unet, lecture, paper_unet
 from septum.net.architecture.window import WindowConfig
 from septum.net.augment import augment
 from septum.net.augment.augment import AugmentConfig
@@ -340,7 +340,7 @@ def _lecture(basis: _Basis) -> Plan:
 
 def _paper(basis: _Basis) -> Plan:
     """The 2015 paper: one large tile per step, momentum 0.99, border-weighted loss."""
-    unet = paper(len(basis.shape), _inputs(basis), out_channels=_outputs(basis))
+    unet = paper_unet(len(basis.shape), _inputs(basis), out_channels=_outputs(basis))
     network = UNet(replace(unet, features=(1,) * len(unet.features)))
     largest = PAPER_OUTPUT[basis.machine.device]
     patch = network.valid_input_size(tuple(min(n, largest) for n in basis.shape))
@@ -355,7 +355,7 @@ def _paper(basis: _Basis) -> Plan:
     )
     objective = _objective(basis, "border-weighted cross entropy", of_objects="objects, border-weighted")
     plan = _plan(basis, unet, patch=patch, budget=budget, objective=objective)
-    return replace(plan, augment=augment.paper(patch), overlap=0.0)
+    return replace(plan, augment=augment.paper_augmentation(patch), overlap=0.0)
 
 
 def _window(basis: _Basis) -> Plan:

@@ -158,7 +158,7 @@ def without_failed(cases: Sequence[Case], failures: Failures, *, processes: int 
     return kept
 
 
-def divide(
+def divide_cases(
     cases: Sequence[Case], plan: Plan, *, settings: TrainSettings, samples: Mapping[str, Sample]
 ) -> tuple[Fold, ...]:
     """All folds of the cases, by what their prepared `samples` hold; one that holds nothing out with folds "none"."""
