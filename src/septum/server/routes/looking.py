@@ -9,9 +9,11 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
+from septum.geometry.surfaces import label_surfaces
 from septum.server import pictures
 from septum.server.desk import Desk
 from septum.server.layers import difference
+from septum.server.meshes import encoded
 from septum.server.routes.common import DeskHere, raw
 from septum.workflows.projects.store import MissingError
 
@@ -55,6 +57,17 @@ def compare_layers(case_id: str, desk: DeskHere, *, base: Text, other: Text) -> 
         first = first.copy() if base == "current" else first
         second = second.copy() if other == "current" else second
     return difference(first, second)
+
+
+@router.get("/surfaces", response_class=Response)
+def surfaces(case_id: str, desk: DeskHere, *, layer: Text = "current") -> Response:
+    """The surfaces of the labels of a volume in mm, packed as `septum.server.meshes` says."""
+    found = desk.case(case_id)
+    with found.lock:
+        labels = pictures.layer(found, layer)
+        labels = labels.copy() if layer == "current" else labels
+    body = encoded(label_surfaces(labels, affine=found.image.grid.affine))
+    return Response(body, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/maps/{axis}/{index}", response_class=Response)
