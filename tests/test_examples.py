@@ -1,4 +1,5 @@
-"""Every public function of the array rooms shows one short example, which pytest runs with the doctests of `src`.
+"""Every public function of the array rooms, the reports and the library shows one short example, which pytest runs with
+the doctests of `src`.
 
 Left out are loops that numba compiles (their arguments are the state of an algorithm that one function hides) and the
 few functions of `WITHOUT`, each with its reason. A name that gets an example must leave that table.
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "septum"
-ROOMS = ("classical", "geometry", "instances", "interactive", "io", "lessons", "metrics", "net")
+ROOMS = ("classical", "geometry", "instances", "interactive", "io", "lessons", "library", "metrics", "net", "report")
 
 WITHOUT = {
     "geometry/convert.py:to_xarray": "xarray is not a dependency",
@@ -43,6 +44,9 @@ WITHOUT = {
     "io/tiffpages.py:colours": "needs a page of a TIFF",
     "io/tiffpages.py:turned": "needs a page of a TIFF",
     "io/safe.py:reading": "its example is an error",
+    "library/model.py:load_model": "needs a trained model; see tests/library/test_model.py",
+    "library/model.py:predict": "needs a trained model; see tests/library/test_model.py",
+    "library/model.py:train": "takes minutes; see the tutorials",
     "net/engines/exported.py:export_onnx": "needs the extra `engines`",
     "net/engines/onnx.py:onnx_engine": "needs the extra `engines`",
     "net/engines/openvino.py:openvino_engine": "needs the extra `engines`",

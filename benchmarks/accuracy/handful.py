@@ -185,8 +185,7 @@ def study(name: str, data: Path, version: str, folds: str, steps: int) -> dict[s
     )  # fmt: skip
     result = predict(
         folder / f"model-{version}", [folder / "test.csv"], output=folder / f"masks-{version}",
-        settings=PredictSettings(devices="cpu", precision="32-true"), on_progress=lambda what, share: None,
-        on_note=lambda note: None, should_stop=lambda: False,
+        settings=PredictSettings(devices="cpu", precision="32-true"),
     )  # fmt: skip
     rows = compared(result.estimates, folder, version, told)
     plain = [row for row in rows if not row["spoiled"]]

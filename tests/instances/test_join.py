@@ -11,7 +11,7 @@ from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
 from septum.errors import Cancelled, ConfigError
-from septum.instances.join import Basins, find_basins, merge_basins, paint, step_codes
+from septum.instances.join import BasinGraph, find_basins, merge_basins, paint, step_codes
 
 FIELDS = ("labels", "peak", "size", "first", "second", "saddle")
 
@@ -22,7 +22,7 @@ def landscape(shape: tuple[int, ...], seed: int, levels: int = 255) -> np.ndarra
     return np.rint(scaled * levels).astype(np.uint8)
 
 
-def assert_same(one: Basins, other: Basins) -> None:
+def assert_same(one: BasinGraph, other: BasinGraph) -> None:
     for name in FIELDS:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 

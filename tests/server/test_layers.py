@@ -16,7 +16,7 @@ from tests.server.routes.test_looking import values
 from septum import io
 from septum.geometry import Grid, LabelMap
 from septum.server import layers
-from septum.server.layers import Layers, difference
+from septum.server.layers import CaseLayers, difference
 from septum.workflows.projects.store import MissingError
 
 MAPS = arrays(np.uint8, (3, 4, 5), elements=st.sampled_from([0, 1, 2, 200]))
@@ -64,7 +64,7 @@ def test_a_mask_is_read_once_and_again_when_it_was_predicted_anew(
 
 def test_no_more_than_a_few_are_kept(client: TestClient) -> None:
     case = client.app.state.desk.case("volume")  # type: ignore[attr-defined]
-    found = Layers(case.project, "volume", grid=case.image.grid)
+    found = CaseLayers(case.project, "volume", grid=case.image.grid)
     for name in ("reference", "version:1"):
         found.labels(name)
     assert len(found._kept) <= layers.MOST

@@ -66,6 +66,9 @@ def table(
         caption: text above the table.
         label: for references.
         long: use `longtable` (package longtable).
+
+    >>> "liver & 0.900" in table(["label", "Dice"], [["liver", 0.9]], caption="Scores", label="tab:scores")
+    True
     """
     form = "l" + "r" * (len(columns) - 1)
     head = " & ".join(escape(name) for name in columns) + r" \\"
@@ -91,6 +94,10 @@ def case_table(cases: pd.DataFrame, titles: Mapping[str, str]) -> str:
     Args:
         cases: as in `cases.csv`.
         titles: name of a score to the name that is printed; columns that are none are names.
+
+    >>> cases = pd.DataFrame({"case": ["p1"], "name": ["liver"], "status": ["scored"], "dice": [0.9], "tp": [80]})
+    >>> "p1 & liver & 0.900" in case_table(cases, {"dice": "Dice"})
+    True
     """
     names = [name for name in ("method", "case", "name", "status") if name in cases]
     if (cases["status"] == "scored").all():
@@ -102,7 +109,11 @@ def case_table(cases: pd.DataFrame, titles: Mapping[str, str]) -> str:
 
 
 def frame_table(frame: pd.DataFrame, *, name: str) -> str:
-    """Any table of the report."""
+    """Any table of the report.
+
+    >>> "best guess & 0.500" in frame_table(pd.DataFrame({"a_name": ["best guess"], "p": [0.5]}), name="some-table")
+    True
+    """
     columns = [str(column).replace("_", " ") for column in frame.columns]
     rows = frame.itertuples(index=False, name=None)
     return table(columns, list(rows), caption=name.replace("-", " "), label=f"tab:{name}", long=len(frame) > 40)
@@ -114,6 +125,11 @@ def summary_table(rows: Sequence[Mapping[Any, Any]], titles: Mapping[str, str]) 
     Args:
         rows: as in `summary.csv`.
         titles: name of a metric to the name that is printed.
+
+    >>> row = {"name": "liver", "metric": "dice", "n": 9, "n_undefined": 1, "mean": 0.9, "median": 0.91}
+    >>> row |= {"mean_ci_low": 0.85, "mean_ci_high": 0.95, "q1": 0.88, "q3": 0.93}
+    >>> "liver & Dice & 9 & 1 & 0.900 & 0.850--0.950" in summary_table([row], {"dice": "Dice"})
+    True
     """
     several = any(str(row.get("method", "")) for row in rows)
     columns = (["method"] if several else []) + ["label", "score", "n", "undefined", "mean", "95 % interval", "median",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from septum.geometry import Grid
 from septum.interactive.pixels.uncertainty import uncertainty
 from septum.interactive.tool import Box
-from septum.workflows.projects.maps import Bytes, changed_at, maps_of, read_map
+from septum.workflows.projects.maps import ByteMap, changed_at, maps_of, read_map
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
 
@@ -29,11 +29,11 @@ _LARGEST_LIVE = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
-class Live:
+class LiveMaps:
     """What the pixel classifier thought of a region, the newest proposal's."""
 
     box: Box
-    maps: dict[str, Bytes]
+    maps: dict[str, ByteMap]
     number: int
 
 
@@ -41,8 +41,8 @@ class Heat:
     """The maps of one case; may be asked from several threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], Bytes] = OrderedDict()
-        self._live: Live | None = None
+        self._kept: OrderedDict[tuple[str, int], ByteMap] = OrderedDict()
+        self._live: LiveMaps | None = None
         self._lock = threading.Lock()
 
     def names(self, project: Project, case_id: str) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ class Heat:
         if prob.size <= _LARGEST_LIVE:
             maps |= {f"probability:{LIVE}:{label}": _bytes(one) for label, one in zip(labels, prob, strict=True)}
         with self._lock:
-            self._live = Live(box, maps, 1 if self._live is None else self._live.number + 1)
+            self._live = LiveMaps(box, maps, 1 if self._live is None else self._live.number + 1)
 
     def part(
         self,
@@ -87,7 +87,7 @@ class Heat:
         grid: Grid,
         place: tuple[Any, ...],
         version: int | None = None,
-    ) -> Bytes:
+    ) -> ByteMap:
         """A part of a map; outside of a live map's region it is 0.
 
         Args:
@@ -105,10 +105,10 @@ class Heat:
             return _cut(live, name, shape=grid.shape, place=place)
         with self._lock:
             kept = self._kept.get((name, version or 0))
-        found: Bytes = (self._read(project, case_id, name=name, grid=grid) if kept is None else kept)[place]
+        found: ByteMap = (self._read(project, case_id, name=name, grid=grid) if kept is None else kept)[place]
         return found
 
-    def _read(self, project: Project, case_id: str, *, name: str, grid: Grid) -> Bytes:
+    def _read(self, project: Project, case_id: str, *, name: str, grid: Grid) -> ByteMap:
         wanted = next((one for one in maps_of(project, case_id) if str(one) == name), None)
         key = (name, 0 if wanted is None else changed_at(project, case_id, name=wanted))
         with self._lock:
@@ -121,12 +121,12 @@ class Heat:
             return held
 
 
-def _bytes(shares: NDArray[np.float32]) -> Bytes:
-    found: Bytes = np.clip(np.rint(shares * np.float32(255)), 0, 255).astype(np.uint8)
+def _bytes(shares: NDArray[np.float32]) -> ByteMap:
+    found: ByteMap = np.clip(np.rint(shares * np.float32(255)), 0, 255).astype(np.uint8)
     return found
 
 
-def _cut(live: Live, name: str, *, shape: tuple[int, ...], place: tuple[Any, ...]) -> Bytes:
+def _cut(live: LiveMaps, name: str, *, shape: tuple[int, ...], place: tuple[Any, ...]) -> ByteMap:
     """A part of the whole image from a map of its region."""
     spans = [part.indices(n) if isinstance(part, slice) else (part, part + 1, 1)
              for part, n in zip(place, shape, strict=True)]  # fmt: skip

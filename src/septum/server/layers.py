@@ -28,7 +28,7 @@ MOST_LABELS = 1000
 Labels = NDArray[Any]
 
 
-class Layers:
+class CaseLayers:
     """The layers of one case besides the current one; may be asked from several threads."""
 
     def __init__(self, project: Project, case_id: str, *, grid: Grid) -> None:

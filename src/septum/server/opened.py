@@ -32,7 +32,7 @@ from septum.interactive.tool import Box, Change
 from septum.io.documents import read_json
 from septum.server import wire
 from septum.server.heat import Heat
-from septum.server.layers import Layers
+from septum.server.layers import CaseLayers
 from septum.server.pixels import Pixels
 from septum.server.windows import windows_of
 from septum.server.wires import Wires
@@ -181,9 +181,9 @@ class OpenCase:
         return Pixels(self.heat.hear)
 
     @cached_property
-    def layers(self) -> Layers:
+    def layers(self) -> CaseLayers:
         """The layers of labels besides the current one."""
-        return Layers(self.project, self.id, grid=self.image.grid)
+        return CaseLayers(self.project, self.id, grid=self.image.grid)
 
     @property
     def dirty(self) -> bool:

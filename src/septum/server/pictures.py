@@ -59,7 +59,7 @@ def check_plane(shape: Sequence[int], axis: int, *, index: int) -> None:
 
 
 def layer(case: OpenCase, name: str) -> NDArray[Any]:
-    """The labels of a layer: `current`, `reference`, `version:3`, `prediction:model-1`; errors as `Layers.labels`."""
+    """Labels of a layer: `current`, `reference`, `version:3`, `prediction:model-1`; errors as `CaseLayers.labels`."""
     return case.session.labels() if name == "current" else case.layers.labels(name)
 
 

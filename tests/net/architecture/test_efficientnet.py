@@ -14,7 +14,7 @@ from septum.net.architecture.efficientnet import (
     WIDTHS,
     EfficientNet,
     InvertedResidual,
-    Stage,
+    MBConvStage,
     adapted,
     published_name,
 )
@@ -94,7 +94,7 @@ def test_the_statistics_of_the_photographs_stay_in_training() -> None:
 
 def test_training_in_bfloat16_takes_the_gradients_of_float32_nearly() -> None:
     torch.manual_seed(0)
-    block = InvertedResidual(8, Stage(5, 2, 6, 16, 1), stride=2)
+    block = InvertedResidual(8, MBConvStage(5, 2, 6, 16, 1), stride=2)
     found = []
     for precision in (False, True):
         block.zero_grad(set_to_none=True)

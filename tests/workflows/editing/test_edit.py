@@ -107,7 +107,7 @@ def session() -> Session:
 def played(script: Script, on: Session, progress: list[float] | None = None) -> Any:
     image = Image(picture(0, VOLUME.shape)[None], VOLUME)
     told = (lambda what, share: progress.append(share)) if progress is not None else (lambda what, share: None)
-    return run_script(on, script, image=image, on_progress=told, should_stop=lambda: False)
+    return run_script(on, script, image=image, hooks=Hooks(told))
 
 
 def test_a_step_that_changes_nothing_has_no_box_and_progress_ends_at_one() -> None:

@@ -182,7 +182,7 @@ def test_one_reference_is_not_enough(tmp_path: Path) -> None:
 def test_a_wish_to_stop_ends_the_calibration(tmp_path: Path) -> None:
     cases = [write(tmp_path, f"a{seed}", *scene(seed)) for seed in range(2)]
     with pytest.raises(Cancelled):
-        Grader.of(cases, CLASSES, should_stop=lambda: True)
+        Grader.of(cases, CLASSES, hooks=Hooks(should_stop=lambda: True))
 
 
 # --- the workflow -----------------------------------------------------------------------------------------------------

@@ -90,9 +90,6 @@ def graded(model: Path, images: Path, output: Path) -> tuple[dict[str, Estimate]
         [images],
         output=output,
         settings=PredictSettings(devices="cpu", precision="32-true"),
-        on_progress=lambda what, share: None,
-        on_note=lambda text: None,
-        should_stop=lambda: False,
     )
     assert [one.case for one in result.estimates] == list(dict.fromkeys(one.case for one in result.estimates))
     return {one.case: one for one in result.estimates}, result.limits

@@ -89,7 +89,7 @@ def predict(
     axes: options.Axes = None,
     devices: options.Devices = None,
     precision: options.Precision = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     rectify: options.Rectify = False,
     no_page: options.NoPage = False,
     overwrite: options.Overwrite = False,
@@ -115,10 +115,7 @@ def predict(
     def work(hooks: Hooks) -> GradedResult:
         from septum.workflows.prediction import workflow
 
-        return workflow.predict(
-            model, images, output=output, settings=chosen, on_progress=hooks.on_progress, on_note=hooks.on_note,
-            should_stop=hooks.should_stop,
-        )  # fmt: skip
+        return workflow.predict(model, images, output=output, settings=chosen, hooks=hooks)
 
     result, stopped = watched(work)
     say_written(result)

@@ -103,7 +103,7 @@ def segment(
     background: options.Background = None,
     foreground: options.Foreground = None,
     axes: options.Axes = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     rectify: options.Rectify = False,
     no_page: options.NoPage = False,
     overwrite: options.Overwrite = False,

@@ -21,7 +21,7 @@ Axis = Annotated[int, InPath(ge=0, le=2)]
 Place = Annotated[int, InPath(ge=0, le=2**31)]
 Text = Annotated[str, Query(max_length=120)]
 Level = Annotated[int, InPath(ge=0, le=16)]
-Version = Annotated[int | None, Query(ge=0, le=2**53)]
+VersionNumber = Annotated[int | None, Query(ge=0, le=2**53)]
 
 
 @router.get("/slices/{axis}/{index}", response_class=Response)
@@ -70,7 +70,7 @@ def surfaces(case_id: str, desk: DeskHere, *, layer: Text = "current") -> Respon
 
 @router.get("/maps/{axis}/{index}", response_class=Response)
 def map_slice(
-    case_id: str, axis: Axis, *, index: Place, desk: DeskHere, name: Text, version: Version = None
+    case_id: str, axis: Axis, *, index: Place, desk: DeskHere, name: Text, version: VersionNumber = None
 ) -> Response:
     """A slice of a heat map as bytes, 255 for 1: a probability, or how unsure a model is."""
     found = desk.case(case_id)
@@ -83,7 +83,7 @@ def map_slice(
 
 @router.get("/maptiles/{level}/{row}/{column}", response_class=Response)
 def map_tile(
-    case_id: str, level: Level, *, row: Place, column: Place, desk: DeskHere, name: Text, version: Version = None
+    case_id: str, level: Level, *, row: Place, column: Place, desk: DeskHere, name: Text, version: VersionNumber = None
 ) -> Response:
     """A tile of a heat map of a plane, every 2^level-th pixel."""
     found = desk.case(case_id)

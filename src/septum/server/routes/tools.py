@@ -20,7 +20,7 @@ from septum.server.routes.cases import told
 from septum.server.routes.common import DeskHere, SenderHere, numbered
 from septum.server.schemas import AcceptBody, ToolBody
 from septum.workflows.editing.script import tools as every_tool
-from septum.workflows.pipelines.pipeline import Pipeline, Step, run_pipeline
+from septum.workflows.pipelines.pipeline import Pipeline, PipelineStep, run_pipeline
 from septum.workflows.projects.store import MissingError
 
 router = APIRouter(prefix="/api", tags=["tools"])
@@ -118,7 +118,7 @@ def _segmented(found: Any, row: Method, *, options: dict[str, Any], channel: int
     """The method's mask as labels: `label` for a mask, the method's own numbers for classes and objects."""
     if not 0 <= channel < len(found.image.array):
         raise MissingError(f"channel must be from 0 to {len(found.image.array) - 1}, got {channel}")
-    pipeline = Pipeline((Step(row, row.resolve(options)),))
+    pipeline = Pipeline((PipelineStep(row, row.resolve(options)),))
     image = found.image
     channels = image.channels[channel : channel + 1]
     labels = run_pipeline(

@@ -26,7 +26,7 @@ from septum.workflows.challenges.challenge import Column, Division, Found, Part,
 from septum.workflows.challenges.pictures import painted, side_by_side
 from septum.workflows.data.cases import Case, Source, load_image, load_labels
 from septum.workflows.data.load import load_dataset
-from septum.workflows.evaluation.movies import Movie, ScoredMovie, score_movie
+from septum.workflows.evaluation.movies import MoviePair, ScoredMovie, score_movie
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.tracking.track import TrackSettings, track
 
@@ -143,7 +143,7 @@ def score(division: Division, folder: Path, *, hooks: Hooks) -> Found:
         truth = division.data / f"{part.name}_GT"
         if not (truth / "TRA" / "man_track.txt").is_file():
             continue
-        found = score_movie("", Movie(part.name, truth, folder / f"{part.name}_RES"), hooks=hooks)
+        found = score_movie("", MoviePair(part.name, truth, folder / f"{part.name}_RES"), hooks=hooks)
         rows.append(_row(part.name, found))
         pictures.append(_picture(part, folder, row=rows[-1]))
     values = {column.key: float(np.nanmean([row[column.key] for row in rows])) for column in COLUMNS}

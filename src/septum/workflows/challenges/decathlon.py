@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from septum import io
-from septum.errors import Cancelled, DatasetError
+from septum.errors import DatasetError
 from septum.metrics.overlap import confusion_counts, dice
 from septum.metrics.surface import surface_dice, surface_distances
 from septum.workflows.challenges.challenge import Column, Division, Found, Part, Picture, Solver, write_table
@@ -71,8 +71,7 @@ def score(division: Division, folder: Path, *, hooks: Hooks) -> Found:
     (part,) = division.parts
     rows: list[dict[str, Any]] = []
     for number, case in enumerate(part.tests):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         hooks.on_progress(f"scoring {case.id}", number / len(part.tests))
         rows += _scores(case, folder)
     values = {key: float(np.nanmean([row[key] for row in rows])) for key in ("dice", "nsd")}

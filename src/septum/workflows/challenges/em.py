@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum import io
-from septum.errors import Cancelled, DatasetError
+from septum.errors import DatasetError
 from septum.geometry import Grid, Image
 from septum.metrics.neurite import THRESHOLDS, best_over_thresholds, thin_borders, threshold_curve, warping_error
 from septum.workflows.challenges.challenge import Column, Division, Found, Part, Picture, Solver, write_table
@@ -132,8 +132,7 @@ def score(division: Division, folder: Path, *, hooks: Hooks) -> Found:
     (part,) = division.parts
     curves = {}
     for number, case in enumerate((*part.tuning, *part.tests)):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         hooks.on_progress(f"scoring section {case.id}", number / len((*part.tuning, *part.tests)))
         curves[case.id] = threshold_curve(_membrane(folder / MAPS, case), load_labels(case).array != 0)
     best = best_over_thresholds([curves[case.id] for case in part.tests])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum import io
-from septum.errors import Cancelled, DatasetError
+from septum.errors import DatasetError
 from septum.metrics.overlap import confusion_counts, dice, sensitivity, specificity
 from septum.metrics.vessels import cl_dice
 from septum.workflows.challenges.challenge import Column, Division, Found, Part, Picture, Solver, write_table
@@ -110,8 +110,7 @@ def score(division: Division, folder: Path, *, hooks: Hooks) -> Found:
     rows: list[dict[str, Any]] = []
     pictures: list[Picture] = []
     for number, case in enumerate(part.tests):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         hooks.on_progress(f"scoring image {case.id}", number / len(part.tests))
         chances = io.read_image(folder / MAPS / f"{case.id}.tif").array[0]
         rows.append({"image": case.id} | _scores(case, chances))

@@ -18,7 +18,7 @@ from septum.errors import DatasetError
 from septum.workflows.data.cases import Case, Dataset, Problem, Source
 from septum.workflows.data.declared import declare, parse_labels, read_json
 from septum.workflows.data.folders import (
-    Entry,
+    FolderEntry,
     entries,
     expand_frames,
     recognise_flat,
@@ -174,7 +174,7 @@ def _nnunet_cases(
         named.append({e.name: e for e in found})
         problems += repeated_names(found, f"files of {folder.name}")
     label_for = named[1]
-    by_case: dict[str, dict[int, Entry]] = {}
+    by_case: dict[str, dict[int, FolderEntry]] = {}
     for entry in named[0].values():
         match = re.match(r"^(.+)_(\d{4})$", entry.name)
         if match:

@@ -99,7 +99,7 @@ def edit(
     session.image = picture.array
     before = label_sizes(session.labels())
     hooks.on_note(f"{len(script.steps)} steps on {image.name}; research software, not a medical device")
-    steps = run_script(session, script, image=picture, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    steps = run_script(session, script, image=picture, hooks=hooks)
     for number, (step, result) in enumerate(zip(script.steps, steps, strict=True), start=1):
         share = result.changed / session.labels().size
         if share > MUCH and "points" in step.tool.given and step.tool.stage != "edit":
@@ -131,27 +131,22 @@ def edit(
     return EditResult(steps, before, after, written, kept)
 
 
-def run_script(
-    session: Session,
-    script: Script,
-    *,
-    image: Image,
-    on_progress: Callable[[str, float], None],
-    should_stop: Callable[[], bool],
-) -> tuple[StepResult, ...]:
+def run_script(session: Session, script: Script, *, image: Image, hooks: Hooks) -> tuple[StepResult, ...]:
     """Every step on the session, whose layers lie on the image's grid; errors as `edit`."""
     results, models = [], OpenModels(image.grid)
     for number, step in enumerate(script.steps):
-        on_progress(f"step {number + 1}, {step.tool.name}", number / len(script.steps))
+        hooks.on_progress(f"step {number + 1}, {step.tool.name}", number / len(script.steps))
         began = time.perf_counter()
         try:
-            changed, box = _run_step(session, script, step=step, image=image, models=models, should_stop=should_stop)
+            changed, box = _run_step(
+                session, script, step=step, image=image, models=models, should_stop=hooks.should_stop
+            )
         except (ConfigError, GeometryError) as error:
             where = f" (the image reaches {_extent(image.grid)})" if "_mm" in "".join(step.shown) else ""
             raise type(error)(f"step {number + 1} ({step.tool.name}): {error}{where}") from error
         layer = step.layer or session.names[0]
         results.append(StepResult(step.tool.name, layer, changed, box, time.perf_counter() - began))
-    on_progress("done", 1.0)
+    hooks.on_progress("done", 1.0)
     return tuple(results)
 
 

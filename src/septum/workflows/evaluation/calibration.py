@@ -108,8 +108,7 @@ def measure_calibration(
             partial(attempt, partial(calibrate_case, coding=codings[method.name], method=method.name)),
             maps,
             name_of=case_of,
-            on_progress=lambda case, part: hooks.on_progress(f"probabilities of {case}", part),
-            should_stop=hooks.should_stop,
+            hooks=hooks.about("probabilities of"),
         )
         done, failed = parted(maps, measured)
         found += [one for _, case in done for one in case]

@@ -19,7 +19,7 @@ from septum.metrics import Counts, JointTable, dice
 from septum.workflows.data.cases import UNANNOTATED, Dataset
 from septum.workflows.data.classes import ClassMap, LabelSummary, _narrow, classes_from, perhaps_ids
 from septum.workflows.data.regions import painted
-from septum.workflows.evaluation.pairs import Measured
+from septum.workflows.evaluation.pairs import MeasuredPair
 from septum.workflows.runs.words import some
 from septum.workflows.scores.scores import Score
 
@@ -93,7 +93,7 @@ def unite(codings: Mapping[str, Coding]) -> dict[str, Coding]:
 
 
 def decide_coding(
-    dataset: Dataset, measured: Sequence[Measured], *, background: int, foreground: bool | None
+    dataset: Dataset, measured: Sequence[MeasuredPair], *, background: int, foreground: bool | None
 ) -> tuple[Coding, list[str]]:
     """Which labels are scored, and how the values of both sides become them; with notes.
 

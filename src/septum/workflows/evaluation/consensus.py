@@ -149,8 +149,7 @@ def read_together(
             partial(attempt, partial(read_case, codings=dict(codings), resample=settings.resample, folder=scratch)),
             cases,
             name_of=name_of,
-            on_progress=lambda case, part: hooks.on_progress(f"readers of {case}", part),
-            should_stop=hooks.should_stop,
+            hooks=hooks.about("readers of"),
         )
         done, failed = parted(cases, found)
         if scratch is not None:

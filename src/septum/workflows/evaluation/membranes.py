@@ -70,8 +70,7 @@ def membrane_curves(
             partial(attempt, partial(section_curve, coding=coding)),
             maps,
             name_of=case_of,
-            on_progress=lambda case, part: hooks.on_progress(f"membranes of {case}", part),
-            should_stop=hooks.should_stop,
+            hooks=hooks.about("membranes of"),
         )
         done, failed = parted(maps, curves)  # calibration lists maps that cannot be read
         notes += [f"The membranes of {m.case.id} could not be scored: {reason}" for m, reason in failed]

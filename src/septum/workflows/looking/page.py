@@ -40,7 +40,7 @@ PAGE_FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Row:
+class EstimateRow:
     """A row of a list of estimates; numbers are nan where nothing can be said."""
 
     case: str
@@ -98,7 +98,7 @@ class MaskPage:
 
     def write(
         self,
-        rows: Sequence[Row] = (),
+        rows: Sequence[EstimateRow] = (),
         *,
         failures: Sequence[tuple[str, str]] = (),
         title: str,
@@ -147,7 +147,7 @@ def write_page(
     page: MaskPage | None,
     failures: Sequence[tuple[str, str]],
     *,
-    rows: Sequence[Row] = (),
+    rows: Sequence[EstimateRow] = (),
     links: Sequence[str] = (),
 ) -> Path | None:
     """`page.write`, with those of `links` that exist; None where there is no page or nothing to show."""
@@ -158,10 +158,10 @@ def write_page(
 
 
 def _arranged(
-    drawn: Mapping[str, _Drawn], rows: Sequence[Row], *, failures: Sequence[tuple[str, str]]
+    drawn: Mapping[str, _Drawn], rows: Sequence[EstimateRow], *, failures: Sequence[tuple[str, str]]
 ) -> list[ShownMask]:
     """Failures, then the cases of the list in its order, then the others by name."""
-    estimates: dict[str, list[Row]] = {}
+    estimates: dict[str, list[EstimateRow]] = {}
     for row in rows:
         estimates.setdefault(row.case, []).append(row)
     masks = [ShownMask(name, "failed", note=reason) for name, reason in failures]

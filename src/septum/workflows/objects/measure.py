@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from septum.errors import Cancelled, ConfigError, DatasetError, GeometryError
+from septum.errors import ConfigError, DatasetError, GeometryError
 from septum.geometry import LabelMap
 from septum.instances.measure import length_unit, measure_objects
 from septum.instances.split import split_objects
@@ -134,8 +134,7 @@ def _gather(
     found = _Gathered([], [], [], Failures(), [])
     every = max(1, len(cases) // max(1, settings.gallery))
     for place, case in enumerate(cases):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         with found.failures.of(case.id):
             labels, image, was_split = _read(case, beside.get(case.id), settings=settings)
             table, row = measure_case(labels, image)

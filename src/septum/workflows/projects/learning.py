@@ -21,12 +21,11 @@ from septum.geometry import Grid, LabelMap
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.evaluation.evaluate import evaluate
 from septum.workflows.evaluation.settings import EvaluateSettings
-from septum.workflows.model.settings import TrainSettings
+from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
 from septum.workflows.projects.annotations import compare, read_annotation
 from septum.workflows.projects.masks import (
-    Told,
     images_of,
     offer,
     prediction_file,
@@ -46,7 +45,7 @@ COMPLETE = ("corrected", "reviewed")
 
 
 @dataclass(frozen=True)
-class Model:
+class ProjectModel:
     """A trained model of the project: what it learnt from, for how long, and its mean Dice on cases held out."""
 
     name: str
@@ -57,7 +56,14 @@ class Model:
     prompts: bool
 
 
-def train_model(project: Project, name: str, *, settings: TrainSettings, told: Told) -> dict[str, Any]:
+def train_model(
+    project: Project,
+    name: str,
+    *,
+    settings: TrainSettings,
+    hooks: Hooks,
+    on_status: Callable[[TrainStatus], None],
+) -> dict[str, Any]:
     """Train a model on every annotated case that is not kept for testing; facts about the round.
 
     Raises:
@@ -69,8 +75,8 @@ def train_model(project: Project, name: str, *, settings: TrainSettings, told: T
         table,
         project.models / name,
         settings=chosen,
-        hooks=Hooks(told.on_progress, told.on_note, told.should_stop),
-        on_status=told.on_status,
+        hooks=hooks,
+        on_status=on_status,
     )
     minutes = settings.minutes or 0.0
     work = sum(one.seconds for one in project.store.cases()) / 60
@@ -127,7 +133,7 @@ def looked_at(shape: Sequence[int], slices: Mapping[int, str], *, complete: bool
 
 
 def predict_others(
-    project: Project, model: str, *, told: Told, on_case: Callable[[str], None], probabilities: bool = False
+    project: Project, model: str, *, hooks: Hooks, on_case: Callable[[str], None], probabilities: bool = False
 ) -> dict[str, Any]:
     """Masks of a model for every case that nobody annotated; each case is told as soon as its mask is there.
 
@@ -137,11 +143,10 @@ def predict_others(
     if not waiting:
         return {"model": model, "predicted": 0, "failures": []}
     table = table_of(project, model, waiting=waiting)
-    on_progress = telling_each(project, model, waiting=waiting, on_progress=told.on_progress, on_case=on_case)
-    chosen = PredictSettings(overwrite=True, probabilities=probabilities)
     result = predict(
-        project.models / model, [table], output=project.predictions / model, settings=chosen,
-        on_progress=on_progress, on_note=told.on_note, should_stop=told.should_stop,
+        project.models / model, [table], output=project.predictions / model,
+        settings=PredictSettings(overwrite=True, probabilities=probabilities),
+        hooks=telling_each(project, model, waiting=waiting, hooks=hooks, on_case=on_case),
     )  # fmt: skip
     estimates: dict[str, list[Any]] = {}
     for one in result.estimates:
@@ -150,7 +155,7 @@ def predict_others(
     return {"model": model, "predicted": predicted, "failures": [list(pair) for pair in result.failures]}
 
 
-def evaluate_model(project: Project, model: str, *, told: Told) -> dict[str, Any]:
+def evaluate_model(project: Project, model: str, *, hooks: Hooks) -> dict[str, Any]:
     """Measure a model's masks against what people annotated since; writes the report of `septum evaluate`.
 
     Raises:
@@ -180,20 +185,20 @@ def evaluate_model(project: Project, model: str, *, told: Told) -> dict[str, Any
         folder / "references",
         output=report,
         settings=EvaluateSettings(overwrite=True, workers="1"),
-        hooks=Hooks(told.on_progress, told.on_note, told.should_stop),
+        hooks=hooks,
     )  # fmt: skip
     dice = result.mean_dice
     return {"model": model, "cases": len(worst), "worst": worst, "dice": float(dice) if np.isfinite(dice) else None}
 
 
-def models_of(project: Project) -> list[Model]:
+def models_of(project: Project) -> list[ProjectModel]:
     """Models that were trained, the oldest first."""
     found = []
     for job in project.store.jobs():
         facts = job.result
         if job.kind == "train" and facts and job.model and (project.models / job.model).is_dir():
             found.append(
-                Model(job.model, job.ended or job.created, facts["cases"], facts["minutes"], facts["dice"],
+                ProjectModel(job.model, job.ended or job.created, facts["cases"], facts["minutes"], facts["dice"],
                       facts["prompts"])
             )  # fmt: skip
     return found

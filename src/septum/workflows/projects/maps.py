@@ -23,7 +23,7 @@ from septum.workflows.data.masks import PROBABILITY
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
 
-Bytes = NDArray[np.uint8]
+ByteMap = NDArray[np.uint8]
 _LEAST = 1e-6
 
 
@@ -52,7 +52,7 @@ def maps_of(project: Project, case_id: str) -> list[MapName]:
     return found
 
 
-def read_map(project: Project, case_id: str, *, name: str, grid: Grid) -> Bytes:
+def read_map(project: Project, case_id: str, *, name: str, grid: Grid) -> ByteMap:
     """A map as bytes, 255 for 1, on the grid of the case's image.
 
     Raises:
@@ -79,7 +79,7 @@ def changed_at(project: Project, case_id: str, *, name: MapName) -> int:
     return max((path.stat().st_mtime_ns // 1000 for path in paths if path.exists()), default=0)
 
 
-def _entropy(shares: Iterator[NDArray[np.float32]], *, count: int) -> Bytes:
+def _entropy(shares: Iterator[NDArray[np.float32]], *, count: int) -> ByteMap:
     """Entropy of the shares of `count` classes over that of a guess, as `uncertainty` of the pixel classifier."""
     total: NDArray[np.float32] | None = None
     for share in shares:
@@ -99,8 +99,8 @@ def _plain(path: Path, grid: Grid) -> NDArray[np.float32]:
     return found
 
 
-def _as_bytes(shares: NDArray[np.floating]) -> Bytes:
-    found: Bytes = np.clip(np.rint(shares * np.float32(255)), 0, 255).astype(np.uint8)
+def _as_bytes(shares: NDArray[np.floating]) -> ByteMap:
+    found: ByteMap = np.clip(np.rint(shares * np.float32(255)), 0, 255).astype(np.uint8)
     return found
 
 

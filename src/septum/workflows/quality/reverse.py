@@ -9,7 +9,7 @@ from the references themselves: their masks are damaged on purpose, by known amo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from septum.errors import Cancelled, DatasetError
+from septum.errors import DatasetError
 from septum.geometry import Image
 from septum.geometry.arrays import Float32Array
 from septum.geometry.placement import Placement
@@ -27,12 +27,10 @@ from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.quality.calibration import Calibration, calibrate
 from septum.workflows.quality.worklist import REASONS, Estimate, verdict_of
+from septum.workflows.runs.hooks import Hooks
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
-
-
-Progress = Callable[[str, float], None]
 
 
 MOST_REFERENCES = 12
@@ -222,20 +220,20 @@ class Grader:
         classes: ClassMap,
         *,
         seed: int = 0,
-        on_progress: Progress = lambda what, share: None,
-        should_stop: Callable[[], bool] = lambda: False,
+        hooks: Hooks | None = None,
     ) -> Grader:
         """From labelled cases, of which `MOST_REFERENCES` are taken.
 
         Raises:
             DatasetError: fewer than two labelled cases.
-            Cancelled: when `should_stop` says so.
+            Cancelled: the hooks said stop.
         """
         if len(cases) < 2:
             raise DatasetError(
                 f"references must be at least two labelled images, got {len(cases)}; annotate one more, from 6 on "
                 "estimates have intervals"
             )
+        hooks = hooks or Hooks()
         chosen = list(cases)[:: -(-len(cases) // MOST_REFERENCES)]
         pools, worse = [], []
         for number, case in enumerate(chosen):
@@ -248,20 +246,19 @@ class Grader:
                     for one in damaged(truth, seed=seed)
                 ]
             )
-            on_progress(f"reading {case.id}", 0.2 * (number + 1) / len(chosen))
+            hooks.on_progress(f"reading {case.id}", 0.2 * (number + 1) / len(chosen))
         channels = max(pool.channels for pool in pools)
         pools = [pool.in_colour(channels) for pool in pools]
         for pool, case in zip(pools, chosen, strict=True):
             _same_kind(pool, pools[0], case=case)
         rows = []
         for number, variants in enumerate(worse):
-            if should_stop():
-                raise Cancelled
+            hooks.stop_if_asked()
             others = pools[:number] + pools[number + 1 :]
             for pool, dice in variants:
                 scores = reverse_scores(pool.in_colour(channels), others, n_classes=classes.n_classes, seed=seed)
                 rows.append((number, best(scores), dice))
-            on_progress(f"trying damaged masks of {chosen[number].id}", 0.2 + 0.8 * (number + 1) / len(worse))
+            hooks.on_progress(f"trying damaged masks of {chosen[number].id}", 0.2 + 0.8 * (number + 1) / len(worse))
         fits = tuple(_fit(rows, index) for index in range(classes.n_classes - 1))
         return cls(classes, tuple(pools), fits)
 

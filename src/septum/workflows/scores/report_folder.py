@@ -16,7 +16,7 @@ import pandas as pd
 
 from septum.errors import ConfigError
 from septum.report import latex
-from septum.report.figures.overlay import Example
+from septum.report.figures.overlay import ShownCase
 from septum.report.pages.explorer import Explorer
 from septum.report.pages.page import Content, Shown, distribution_drawings, render_page
 from septum.report.pages.sections import Drawing, Section
@@ -83,7 +83,7 @@ def write_report(
     rows: Sequence[Score],
     *,
     about: About,
-    examples: Sequence[Example] = (),
+    examples: Sequence[ShownCase] = (),
     extras: Extras | None = None,
     summary: pd.DataFrame | None = None,
 ) -> Path:
@@ -175,8 +175,8 @@ def _figures(content: Content, sections: Sequence[Section]) -> dict[str, bytes]:
     return {f"{FIGURES}/{d.name}.{kind}": d.draw(kind) for d in drawings for kind in ("svg", "png")}
 
 
-def _shown(scores: Sequence[Score], examples: Sequence[Example]) -> tuple[Shown, ...]:
-    by_case = {example.case: example for example in (Example(*e) for e in examples)}
+def _shown(scores: Sequence[Score], examples: Sequence[ShownCase]) -> tuple[Shown, ...]:
+    by_case = {example.case: example for example in (ShownCase(*e) for e in examples)}
     chosen = pick_examples([score for score in scores if score.case in by_case])
     means = case_means(scores)
     return tuple(Shown(why, means[case], by_case[case]) for why, case in chosen)

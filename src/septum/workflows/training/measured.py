@@ -23,7 +23,7 @@ from septum.io import naming
 from septum.net.architecture.window import WindowConfig
 from septum.net.engines.torch import compared_with
 from septum.net.learning.train import TrainOutcome
-from septum.report.figures.overlay import Example
+from septum.report.figures.overlay import ShownCase
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_pair
 from septum.workflows.data.digests import digest_cases
 from septum.workflows.data.folds import Fold, block_slices
@@ -258,7 +258,7 @@ class _Measured:
     """What the measurement of the folds adds up."""
 
     scores: list[Score]
-    examples: list[Example]
+    examples: list[ShownCase]
     rows: list[HeldOut]
     networks: list[NetworkReference]
 
@@ -285,7 +285,7 @@ def _measure_fold(
     left = seconds - (time.monotonic() - started)
     into.networks.extend(known.networks)
     room = MOST_KEPT - len(into.examples)
-    examples: list[Example] = []
+    examples: list[ShownCase] = []
     scores: list[Score] = []
     for number, name in enumerate(fold.val):
         found, example = _measure_case(folder, data.case(name), fold=fold, bench=bench, known=known, into=into)
@@ -302,7 +302,7 @@ def _measure_fold(
 
 def _measure_case(
     folder: ModelFolder, case: Case, *, fold: Fold, bench: Bench, known: Known, into: _Measured
-) -> tuple[Sequence[Score], Example]:
+) -> tuple[Sequence[Score], ShownCase]:
     """A held-out case: its mask is written and scored, and teaches how to grade later ones."""
     plan = bench.plan
     target = folder.fold(bench.members[0]) / "validation"
@@ -331,8 +331,8 @@ def _measure_case(
     )
 
 
-def _example(case: Case, image: Image, *, truth: Any, guess: Any) -> Example:
-    return Example(case.id, image.array, truth, guess, image.grid.known_spacing, image.grid.letters)
+def _example(case: Case, image: Image, *, truth: Any, guess: Any) -> ShownCase:
+    return ShownCase(case.id, image.array, truth, guess, image.grid.known_spacing, image.grid.letters)
 
 
 def _comparable(plan: Plan, reference: LabelMap, *, prediction: LabelMap, fold: Fold) -> tuple[Any, Any]:
