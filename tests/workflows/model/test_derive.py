@@ -12,6 +12,7 @@ from septum.net.architecture.unet import UNet
 from septum.workflows.model import derive
 from septum.workflows.model.derive import make_plan
 from septum.workflows.model.machine import Machine
+from septum.workflows.model.plan import parse_plan, plan_json
 from septum.workflows.model.settings import TrainSettings
 
 
@@ -141,3 +142,15 @@ def test_small_images_volumes_and_prompts_keep_a_network_from_random_weights() -
     assert make_plan(VOLUMES, TWO, settings=STEPS, machine=CPU).unet.encoder == "own"
     assert make_plan(LARGE, TWO, settings=replace(STEPS, prompts=True), machine=CPU).unet.encoder == "own"
     assert make_plan(VOLUMES, TWO, settings=replace(STEPS, network="encoder"), machine=CPU).slices
+
+
+def test_pieces_far_smaller_than_any_that_was_drawn_are_specks_where_structures_are_large() -> None:
+    large = replace(LARGE, smallest=(0.0, 0.04))
+    plan = make_plan(large, TWO, settings=STEPS, machine=CPU)
+    assert plan.specks == pytest.approx((0.0, 0.01))
+    assert parse_plan(plan_json(plan), what="plan").specks == plan.specks
+    with pytest.raises(ConfigError, match="specks"):
+        replace(plan, specks=(0.0, 1.5))
+    small = make_plan(replace(large, thickness=50.0), TWO, settings=replace(STEPS, network="encoder"), machine=CPU)
+    assert small.specks == ()
+    assert "specks" not in plan_json(small)

@@ -91,3 +91,16 @@ def test_pictures_of_noise_have_no_direction_and_one_picture_tells_nothing(tmp_p
 
 def test_constant_pictures_have_no_direction(tmp_path: Path) -> None:
     assert take_fingerprint(_pictures(tmp_path, lambda rng: np.ones((64, 48))), TWO).directed == (0.0, 0.0)
+
+
+def test_the_smallest_piece_of_planes_is_known_by_class_and_of_volumes_not_at_all(tmp_path: Path) -> None:
+    cases = [make_case(tmp_path, f"c{i}", (40, 64), (2.0, 2.0), suffix=".tif") for i in range(2)]
+    path = cases[1].label.path  # type: ignore[union-attr]
+    known = io.read_labels(path)
+    array = known.array.copy()
+    array[36:38, 60], array[38, 61] = 1, 1  # three pixels that hang together by a corner
+    io.write_labels(path, LabelMap(array, known.grid))
+    three = ClassMap((0, 1, 2), ("background", "thing", "absent"))
+    assert take_fingerprint(cases, three).smallest == pytest.approx((0.0, 3 / (40 * 64), 0.0))
+    scan = make_case(tmp_path, "scan", (8, 20, 24), (3.0, 1.0, 1.0), suffix=".nii.gz")
+    assert take_fingerprint([scan], TWO).smallest == ()

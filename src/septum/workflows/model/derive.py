@@ -86,6 +86,10 @@ skin lesions, lungs, nerves and vessels in ultrasound have 0.2 to 0.44; nuclei, 
 0.02 to 0.08."""
 
 
+SPECK = 0.25
+"""Of large structures, pieces smaller than this share of the smallest one in training are taken for specks."""
+
+
 SEEN_SIDE = 128
 """Images with a shorter side than this many pixels are left to the U-Net from random weights: five halvings leave
 nothing of them, and the encoder has seen photographs of 224 pixels."""
@@ -277,7 +281,15 @@ def _encoder(basis: _Basis) -> Plan:
         plan,
         augment=replace(strong, spatial=spatial),
         mirrors=tuple(axis for axis, flip in enumerate(flips) if flip),
+        specks=_specks(basis),
     )
+
+
+def _specks(basis: _Basis) -> tuple[float, ...]:
+    """Shares of the image that are too small for a piece of each class; none where structures are small anyway."""
+    if basis.settings.instances or _share(basis.fingerprint) < LARGE:
+        return ()
+    return tuple(SPECK * share for share in basis.fingerprint.smallest)
 
 
 def _flips(basis: _Basis) -> tuple[bool, ...]:

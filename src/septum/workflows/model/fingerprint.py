@@ -53,6 +53,8 @@ class Fingerprint:
         directed: per axis, how much more alike the images are to each other than to their mirror images along it:
             about 0 where an image and its mirror image are equally likely (tissue, skin, the inside of a bowel), 0.2
             and more where one side is always up (radiographs, ultrasound). Difference of correlations of small copies.
+        smallest: of planes, per class, the smallest connected piece of all cases as a share of its image; 0 for the
+            background and for classes that do not occur.
     """
 
     cases: int
@@ -77,6 +79,7 @@ class Fingerprint:
     median_voxels: int
     grey: float = 0.0
     directed: tuple[float, ...] = ()
+    smallest: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class _Look:
     brighter: bool
     thickness: float
     small: NDArray[np.float64]
+    smallest: NDArray[np.float64]
 
 
 def take_fingerprint(
@@ -148,6 +152,7 @@ def take_fingerprint(
         median_voxels=int(np.median(shapes.prod(axis=1))),
         grey=float(np.mean([len(look.values) == 1 < channels for look in looks])),
         directed=_directed([look.small for look in looks]),
+        smallest=_finite(np.min([look.smallest for look in looks], axis=0)) if dimensions == [2] else (),
     )
 
 
@@ -177,6 +182,7 @@ def _look(case: Case, classes: ClassMap) -> _Look:
         brighter=bool(values[0].mean() > np.nanmean(array[0][cut][small == 0])) if (small == 0).any() else True,
         thickness=thin * _thickness(small, classes, spacing=spacing),
         small=_small(array[0]),
+        smallest=_smallest_pieces(small, classes.n_classes) if small.ndim == 2 else np.zeros(0),
     )
 
 
@@ -222,6 +228,20 @@ def _thickness(target: NDArray[Any], classes: ClassMap, *, spacing: Sequence[flo
             padded = np.pad(mask[box], 1)
             widest = max(widest, 2 * float(ndimage.distance_transform_edt(padded, sampling=sampling).max()))
     return widest
+
+
+def _smallest_pieces(target: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
+    """Per class, the smallest connected piece of a plane as a share of it; infinite where there is none."""
+    found = np.full(n_classes, np.inf)
+    for index in range(1, n_classes):
+        pieces, count = ndimage.label(target == index, np.ones((3, 3)))
+        if count:
+            found[index] = np.bincount(pieces.ravel())[1:].min() / target.size
+    return found
+
+
+def _finite(shares: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(share) if np.isfinite(share) else 0.0 for share in shares)
 
 
 def _some(values: NDArray[Any]) -> NDArray[np.float32]:

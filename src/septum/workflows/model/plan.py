@@ -133,6 +133,8 @@ class Plan:
         prompts: how clicks, scribbles and boxes look to the network; None for a network that takes none.
         instances: how single objects are read from the network's outputs; None for a network of classes only.
         chosen: what "auto" chose and why, in a sentence.
+        specks: by class, the share of the image below which a piece of a mask is left out (see
+            `septum.workflows.prediction.specks`); empty for none.
     """
 
     network: Literal["auto", "encoder", "lecture", "paper", "window"]
@@ -156,6 +158,7 @@ class Plan:
     prompts: PromptConfig | None = None
     instances: Decoding | None = None
     chosen: str = ""
+    specks: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         check_between("channels", self.channels, low=1, high=MOST_CHANNELS)
@@ -185,6 +188,8 @@ class Plan:
                 raise ConfigError(f"patch must be a multiple of {list(self.unet.divisor)}, got {list(self.patch)}")
         for step in self.spacing or ():
             check_between("spacing", step, low=1e-6, high=1e6)
+        for share in self.specks:
+            check_between("specks", share, low=0, high=1)
         if not set(self.mirrors) <= set(range(self.unet.ndim)) or len(set(self.mirrors)) < len(self.mirrors):
             raise ConfigError(f"mirrors must name axes below {self.unet.ndim}, each once, got {list(self.mirrors)}")
 
@@ -239,8 +244,9 @@ def plan_json(plan: Plan) -> str:
             del content[part]
     if isinstance(plan.unet, UNetConfig) and plan.unet.encoder == "own":  # readable to a Septum that knows no other
         del content["unet"]["encoder"], content["budget"]["encoder_rate"]
-    if not plan.chosen:
-        del content["chosen"]
+    for part in ("chosen", "specks"):
+        if not getattr(plan, part):
+            del content[part]
     return json.dumps(content, indent=2) + "\n"
 
 

@@ -26,6 +26,7 @@ from septum.workflows.prediction.engine import Segmenter
 from septum.workflows.prediction.network import predict_prepared
 from septum.workflows.prediction.objects import segment_objects, write_objects
 from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, unheeded, with_prompts
+from septum.workflows.prediction.specks import without_specks
 from septum.workflows.quality.looks import Look
 from septum.workflows.runs.hooks import Hooks
 
@@ -87,6 +88,8 @@ def segment(
             memory_mb=settings.memory_mb, listener=listener, probabilities=sink,
             evidence=None if look is None else look.evidence,
         )  # fmt: skip
+        if plan.specks and classes.ndim == 2:
+            classes = without_specks(classes, plan.specks)
         placed = placement.undo(classes)
         if look is not None:
             look.see(array, classes, spacing=[image.grid.spacing[axis] for axis in placement.axes])
