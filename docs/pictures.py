@@ -30,7 +30,7 @@ from septum.io import read_image
 from septum.report.figures.marking import blend, differences, mark
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.template import find_template, tissue_labels
-from septum.workflows.looking.page import MaskPage, Row
+from septum.workflows.looking.page import EstimateRow, MaskPage
 from septum.workflows.pipelines.pipeline import Pipeline, make_step, run_pipeline
 
 TARGET = Path(__file__).resolve().parent / "assets" / "pictures"
@@ -290,8 +290,10 @@ def _sample_page(folder: Path) -> str:
         source = Source(Path(f"{name}.nii.gz" if array.ndim == 3 else f"{name}.png"))
         page.add(Case(name, (source,)), Image(array[None], grid), labels=LabelMap(marks, grid, names))
     reason = ("the mask of white matter is larger than any of the training",)
-    rows = [Row("head", name, "look", 0.78, 0.62, 0.9, reason) for name in names.values()]
-    rows += [Row(f"slice-{k}", name, "pass", 0.9, 0.84, 0.94, ()) for k in (60, 80, 100) for name in names.values()]
+    rows = [EstimateRow("head", name, "look", 0.78, 0.62, 0.9, reason) for name in names.values()]
+    rows += [
+        EstimateRow(f"slice-{k}", name, "pass", 0.9, 0.84, 0.94, ()) for k in (60, 80, 100) for name in names.values()
+    ]
     return page.write(rows, title="Masks").as_uri()
 
 

@@ -39,9 +39,6 @@ def test_a_model_folder_predicts_the_mask_that_it_predicted_then(older: Path, tm
         [older / "data" / "images" / "case0.tif"],
         output=tmp_path / "masks",
         settings=PredictSettings(devices="cpu", precision="32-true"),
-        on_progress=lambda what, share: None,
-        on_note=lambda text: None,
-        should_stop=lambda: False,
     )
     assert len(result.written) == 1
     assert len(result.estimates) == 2

@@ -81,9 +81,6 @@ def test(model: Path, images: list[Path]) -> dict[str, Any]:
         images,
         output=output,
         settings=PredictSettings(semantic=True),
-        on_progress=lambda what, share: None,
-        on_note=lambda text: None,
-        should_stop=lambda: False,
     )
     seconds = (time.monotonic() - start) / len(images)
     truths = [io.read_labels(label_of(image)).array for image in images]

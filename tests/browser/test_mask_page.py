@@ -9,7 +9,7 @@ import pytest
 
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.cases import Case, Source
-from septum.workflows.looking.page import MaskPage, Row
+from septum.workflows.looking.page import EstimateRow, MaskPage
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
 
@@ -28,8 +28,8 @@ def _written(folder: Path) -> str:
     plane = page._drawn["plane"]
     for number in range(COUNT):  # thousands of cases without drawing thousands of pictures
         page._drawn[f"case{number:04d}"] = replace(plane, case=f"case{number:04d}")
-    rows = [Row("plane", "cell", "look", 0.6, 0.4, 0.8, ("an estimate of 0.60",)),
-            Row("volume", "cell", "pass", 0.9, 0.8, 0.95, ())]  # fmt: skip
+    rows = [EstimateRow("plane", "cell", "look", 0.6, 0.4, 0.8, ("an estimate of 0.60",)),
+            EstimateRow("volume", "cell", "pass", 0.9, 0.8, 0.95, ())]  # fmt: skip
     return page.write(rows, title="Masks").as_uri()
 
 

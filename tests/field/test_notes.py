@@ -22,7 +22,7 @@ from septum.workflows.editing.script import parse_script
 from septum.workflows.editing.settings import EditSettings
 from septum.workflows.evaluation.evaluate import _assumed
 from septum.workflows.evaluation.methods import MaskSet
-from septum.workflows.evaluation.pairs import Measured, count_pairs, pair_up, reference_cases
+from septum.workflows.evaluation.pairs import MeasuredPair, count_pairs, pair_up, reference_cases
 from septum.workflows.objects.split import SplitSettings, split_masks
 from septum.workflows.review.study import create_study
 from septum.workflows.runs.hooks import Hooks
@@ -120,7 +120,7 @@ def test_a_reader_study_says_and_keeps_it(tmp_path: Path) -> None:
         mask(tmp_path / f"masks/c{number}.png")
     said: list[str] = []
     made = create_study(
-        tmp_path / "images", {"model": tmp_path / "masks"}, output=tmp_path / "study", on_note=said.append
+        tmp_path / "images", {"model": tmp_path / "masks"}, output=tmp_path / "study", hooks=Hooks(on_note=said.append)
     )
     assert sum("EXIF" in note for note in said) == 1
     assert any("EXIF" in note and "c0" in note and "c1" in note for note in made.notes)
@@ -155,7 +155,7 @@ def test_evaluate_says_what_was_assumed_of_references_and_predictions(tmp_path: 
         PIL.Image.open(mask(tmp_path / f"pred/c{number}.png")).save(tmp_path / f"pred/c{number}.png", exif=exif)
     dataset = reference_cases(tmp_path / "ref", None)
     pairs, *_ = pair_up(dataset, mask_cases(tmp_path / "pred", None))
-    counted = [one for one in count_pairs(pairs, background=0) if isinstance(one, Measured)]
+    counted = [one for one in count_pairs(pairs, background=0) if isinstance(one, MeasuredPair)]
     (sentence,) = _assumed([MaskSet("", tuple(pairs))], [counted])
     assert "EXIF" in sentence
     assert "(prediction of c0, prediction of c1)" in sentence

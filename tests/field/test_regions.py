@@ -161,9 +161,6 @@ def test_a_model_keeps_the_regions_writes_nested_labels_and_is_measured_by_them(
         [tmp_path / "data/images/c0.tif"],
         output=tmp_path / "masks",
         settings=PredictSettings(page=False),
-        on_progress=lambda what, share: None,
-        on_note=lambda note: None,
-        should_stop=lambda: False,
     )
     (mask,) = (tmp_path / "masks").glob("*.tif")
     assert set(np.unique(io.read_labels(mask).array)) <= {0, 1, 2, 3, 4}

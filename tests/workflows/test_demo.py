@@ -14,6 +14,7 @@ from septum.errors import ConfigError
 from septum.workflows import demo
 from septum.workflows.data.cases import load_pair
 from septum.workflows.data.load import load_dataset
+from septum.workflows.runs.hooks import Hooks
 
 needs_nilearn = pytest.mark.skipif(importlib.util.find_spec("nilearn") is None, reason="the extra demo is absent")
 
@@ -44,9 +45,7 @@ def run(monkeypatch):
             minutes=0.5,
             overwrite=overwrite,
             on_status=lambda status: None,
-            on_progress=lambda what, fraction: None,
-            on_note=lambda text: None,
-            should_stop=lambda: stop,
+            hooks=Hooks(should_stop=lambda: stop),
         )
         return result, calls
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pairs = NDArray[np.int64]
-Rows = NDArray[np.float64]
+Statistics = NDArray[np.float64]
 _TURNS = 8  # regions of a star that join one after the other in all stars at once; the rest star by star
 _SLAB = 1 << 22  # voxels whose faces are looked at together
 
@@ -107,11 +107,11 @@ class Likeness:
         totals: `(n, S) → (n, S)`, row i: the first i + 1 regions taken together.
     """
 
-    cost: Callable[[Rows, Rows], Rows]
-    totals: Callable[[Rows], Rows]
+    cost: Callable[[Statistics, Statistics], Statistics]
+    totals: Callable[[Statistics], Statistics]
 
 
-def merge_alike(pairs: Pairs, statistics: Rows, *, likeness: Likeness, limit: float) -> NDArray[np.int64]:
+def merge_alike(pairs: Pairs, statistics: Statistics, *, likeness: Likeness, limit: float) -> NDArray[np.int64]:
     """Merge neighbours, best pairs first, until every pair of neighbours costs more than `limit`.
 
     Args:
@@ -179,7 +179,7 @@ def _stars(pairs: Pairs, count: int) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def _gathered(
-    joining: NDArray[np.int64], centre: NDArray[np.int64], *, statistics: Rows, likeness: Likeness, limit: float
+    joining: NDArray[np.int64], centre: NDArray[np.int64], *, statistics: Statistics, likeness: Likeness, limit: float
 ) -> NDArray[np.int64]:
     """Which of `joining` (sorted by `centre`) join, all before the first that is too unlike what came together before;
     their statistics are added to those of the centre.

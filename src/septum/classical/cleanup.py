@@ -28,10 +28,9 @@ from septum.classical import filters
 from septum.classical.adjacency import connected_parts
 from septum.classical.seeds import connected_to, seed_voxels
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import Spacing, label_array, spacing_mm
+from septum.geometry.arrays import LabelArray, Spacing, label_array, spacing_mm
 from septum.options import at_least, one_of
 
-Labels = NDArray[Any]
 CONNECTIVITY = ("full", "faces")
 _WHOLE = 1 << 20  # samples of a mask that is cheaper to mend as a whole than in its bounding box
 _ROUNDING = 1e-6  # of a mask's 1: what single precision may add to or take from its Gaussian
@@ -55,7 +54,7 @@ def components(labels: ArrayLike, *, connectivity: str = "full") -> NDArray[Any]
     return connected_parts(np.ascontiguousarray(array), full=connectivity == "full")[0]
 
 
-def keep_largest(labels: ArrayLike, *, count: int = 1, connectivity: str = "full") -> Labels:
+def keep_largest(labels: ArrayLike, *, count: int = 1, connectivity: str = "full") -> LabelArray:
     """The `count` largest components of each label; among components of one size the first met in the array wins.
 
     >>> keep_largest(np.array([[1, 1, 0, 1]])).tolist()
@@ -74,7 +73,7 @@ def keep_largest(labels: ArrayLike, *, count: int = 1, connectivity: str = "full
 
 def remove_small(
     labels: ArrayLike, *, spacing: Spacing = None, minimum_size: float = 10.0, connectivity: str = "full"
-) -> Labels:
+) -> LabelArray:
     """Components of at least `minimum_size` mm³ (mm² in 2-D).
 
     >>> remove_small([[1, 1, 0, 1]], minimum_size=2).tolist()
@@ -87,7 +86,7 @@ def remove_small(
     return _kept(array, numbers, keep=sizes * voxel >= minimum_size * (1 - 1e-9))
 
 
-def keep_touching(labels: ArrayLike, *, seeds: ArrayLike, connectivity: str = "full") -> Labels:
+def keep_touching(labels: ArrayLike, *, seeds: ArrayLike, connectivity: str = "full") -> LabelArray:
     """Components that hold a seed.
 
     Args:
@@ -111,7 +110,7 @@ def keep_touching(labels: ArrayLike, *, seeds: ArrayLike, connectivity: str = "f
 
 def fill_holes(
     labels: ArrayLike, *, spacing: Spacing = None, per_slice: bool = False, maximum_size: float | None = None
-) -> Labels:
+) -> LabelArray:
     """Background that a label encloses becomes that label; of nested labels the inner one takes what it encloses.
 
     Args:
@@ -135,7 +134,7 @@ def fill_holes(
     return _fill(array, largest / math.prod(step))
 
 
-def smooth_median(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> Labels:
+def smooth_median(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> LabelArray:
     """A sample belongs to a label when most of the ball around it does (beyond the border: as the border).
 
     Counted by a convolution of the mask; equal to the median filter of a binary image.
@@ -155,7 +154,7 @@ def smooth_median(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: floa
     return _each(array, run, reach=reach)
 
 
-def opening(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> Labels:
+def opening(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> LabelArray:
     """Erosion, then dilation, by a ball of `radius_mm`: parts thinner than the ball vanish.
 
     The image's border is no edge of an object: what runs out of the image is taken to go on there.
@@ -171,7 +170,7 @@ def opening(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.
     return _each(array, run, reach=[0] * array.ndim)
 
 
-def closing(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> Labels:
+def closing(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.0) -> LabelArray:
     """Dilation, then erosion, by a ball of `radius_mm`: gaps thinner than the ball close; border as in `opening`.
 
     >>> closing([[1, 1, 0, 1, 1]]).tolist()
@@ -185,7 +184,7 @@ def closing(labels: ArrayLike, *, spacing: Spacing = None, radius_mm: float = 1.
     return _each(array, run, reach=_reach(step, radius))
 
 
-def smooth_gaussian(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0) -> Labels:
+def smooth_gaussian(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0) -> LabelArray:
     """Each label blurred by a Gaussian and cut at one half. Neighbouring labels may part; `smooth_joint` keeps them
     together.
 
@@ -202,7 +201,7 @@ def smooth_gaussian(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: flo
     return _each(array, run, reach=[math.ceil(4 * s) for s in sigma])
 
 
-def smooth_joint(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0) -> Labels:
+def smooth_joint(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: float = 1.0) -> LabelArray:
     """All labels and the background blurred by one Gaussian; each sample goes to the strongest, so no gap can open.
 
     On a tie the lower label wins (the background first). One label at a time is blurred: memory does not grow with
@@ -225,7 +224,7 @@ def smooth_joint(labels: ArrayLike, *, spacing: Spacing = None, sigma_mm: float 
     return result
 
 
-def margin(labels: ArrayLike, *, spacing: Spacing = None, distance_mm: float = 1.0) -> Labels:
+def margin(labels: ArrayLike, *, spacing: Spacing = None, distance_mm: float = 1.0) -> LabelArray:
     """Labels grown by `distance_mm` into the background (nearest label wins), or shrunk where it is negative.
 
     A label shrinks from its own surface, be it towards background or another label, not from the image's border.
@@ -249,7 +248,9 @@ def margin(labels: ArrayLike, *, spacing: Spacing = None, distance_mm: float = 1
     return _grow(array, step, distance=distance_mm)
 
 
-def hollow(labels: ArrayLike, *, spacing: Spacing = None, thickness_mm: float = 2.0, side: str = "inside") -> Labels:
+def hollow(
+    labels: ArrayLike, *, spacing: Spacing = None, thickness_mm: float = 2.0, side: str = "inside"
+) -> LabelArray:
     """A shell of `thickness_mm` along the surface of each label.
 
     Args:
@@ -272,7 +273,7 @@ def hollow(labels: ArrayLike, *, spacing: Spacing = None, thickness_mm: float = 
     return np.where(core != 0, 0, grown).astype(array.dtype)
 
 
-def combine(labels: ArrayLike, *, other: ArrayLike, operation: str = "union") -> Labels:
+def combine(labels: ArrayLike, *, other: ArrayLike, operation: str = "union") -> LabelArray:
     """Two masks as one.
 
     Args:
@@ -310,7 +311,7 @@ def _of_masks(first: NDArray[np.bool_], second: NDArray[np.bool_], *, operation:
     return first & (second if operation == "intersection" else ~second)
 
 
-def invert(labels: ArrayLike) -> Labels:
+def invert(labels: ArrayLike) -> LabelArray:
     """The background as a mask (1 in a label map).
 
     >>> invert([[2, 0, 1]]).tolist()
@@ -350,7 +351,7 @@ def assign(labels: ArrayLike, *, values: Sequence[int]) -> NDArray[Any]:
     return result
 
 
-def _counted(labels: Labels, connectivity: str) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+def _counted(labels: LabelArray, connectivity: str) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """Components with their samples and labels; OpenCV counts those of a plane's mask while it numbers them."""
     if labels.ndim != 2 or labels.dtype != bool:
         numbers = components(labels, connectivity=connectivity)
@@ -361,7 +362,7 @@ def _counted(labels: Labels, connectivity: str) -> tuple[NDArray[Any], NDArray[n
     return parts, sizes, np.minimum(np.arange(len(sizes)), 1)
 
 
-def _sizes(numbers: NDArray[Any], labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _sizes(numbers: NDArray[Any], labels: LabelArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Samples and label of each component; the background's entry (0) holds 0 samples."""
     flat = numbers.reshape(-1)
     total = int(flat.max()) + 1
@@ -377,14 +378,14 @@ def _sizes(numbers: NDArray[Any], labels: Labels) -> tuple[NDArray[np.int64], ND
     return sizes, values
 
 
-def _kept(labels: Labels, numbers: NDArray[Any], *, keep: NDArray[np.bool_]) -> Labels:
+def _kept(labels: LabelArray, numbers: NDArray[Any], *, keep: NDArray[np.bool_]) -> LabelArray:
     keep[0] = False
     chosen = np.flatnonzero(keep)
     wanted = numbers == chosen[0] if len(chosen) == 1 else keep.take(numbers)
     return wanted if labels.dtype == bool else np.where(wanted, labels, 0).astype(labels.dtype)
 
 
-def _boxes(labels: Labels, reach: Sequence[int]) -> Iterator[tuple[int, tuple[slice, ...]]]:
+def _boxes(labels: LabelArray, reach: Sequence[int]) -> Iterator[tuple[int, tuple[slice, ...]]]:
     """`(label, its bounding box, wider by `reach` samples)`, ascending."""
     array = labels.view(np.uint8) if labels.dtype == bool else labels
     if array.dtype.itemsize > 4 or int(array.max()) > 1 << 20:
@@ -404,7 +405,9 @@ def _boxes(labels: Labels, reach: Sequence[int]) -> Iterator[tuple[int, tuple[sl
             )
 
 
-def _each(labels: Labels, run: Callable[[NDArray[np.bool_]], NDArray[np.bool_]], *, reach: Sequence[int]) -> Labels:
+def _each(
+    labels: LabelArray, run: Callable[[NDArray[np.bool_]], NDArray[np.bool_]], *, reach: Sequence[int]
+) -> LabelArray:
     """`run` on the mask of each label in its bounding box, wider by `reach` and one more sample, so that `run` sees
     where the label ends; what it adds is taken from the background only. A small mask is not searched for its box.
     """
@@ -420,7 +423,7 @@ def _each(labels: Labels, run: Callable[[NDArray[np.bool_]], NDArray[np.bool_]],
     return result
 
 
-def _fill(labels: Labels, largest: float) -> Labels:
+def _fill(labels: LabelArray, largest: float) -> LabelArray:
     """Holes of each label of at most `largest` samples, outer labels first."""
     result = labels.copy()
     free = labels == 0
@@ -436,7 +439,7 @@ def _fill(labels: Labels, largest: float) -> Labels:
     return result
 
 
-def _balls(labels: ArrayLike, spacing: Spacing, *, radius_mm: float) -> tuple[Labels, tuple[float, ...], float]:
+def _balls(labels: ArrayLike, spacing: Spacing, *, radius_mm: float) -> tuple[LabelArray, tuple[float, ...], float]:
     array = label_array(labels)
     return array, spacing_mm(spacing, array.ndim), at_least(radius_mm, 0, name="radius_mm")
 
@@ -445,7 +448,7 @@ def _reach(step: Sequence[float], radius: float) -> list[int]:
     return [math.ceil(radius / s) for s in step]
 
 
-def _distance(labels: Labels, step: Sequence[float]) -> NDArray[np.float32]:
+def _distance(labels: LabelArray, step: Sequence[float]) -> NDArray[np.float32]:
     """Distance in mm from each labelled sample to the nearest sample of another value; infinite where there is none."""
     found: NDArray[np.float32] = edt.edt(np.ascontiguousarray(labels), anisotropy=tuple(step), parallel=0)
     return found
@@ -475,7 +478,7 @@ def _small_ball(radius: float, step: Sequence[float]) -> NDArray[np.bool_] | Non
     return ball if np.count_nonzero(ball) <= filters.SMALL_BALL else None
 
 
-def _grow(labels: Labels, step: Sequence[float], *, distance: float) -> Labels:
+def _grow(labels: LabelArray, step: Sequence[float], *, distance: float) -> LabelArray:
     """The nearest label of each background sample within `distance`.
 
     One label: a dilation. Several: scipy's feature transform, which also says whose it is.

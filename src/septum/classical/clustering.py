@@ -23,7 +23,7 @@ from septum.errors import ConfigError
 from septum.geometry.arrays import Float64Array, Spacing, channels_image, spacing_mm
 from septum.options import at_least, one_of
 
-Classes = NDArray[np.uint8]
+ClassNumbers = NDArray[np.uint8]
 KINDS = ("kmeans", "fuzzy", "mixture")
 _BINS = 1024
 _SAMPLE = 50_000
@@ -77,7 +77,7 @@ def cluster(
     regularity: float = 0.0,
     seed: int = 0,
     spacing: Spacing = None,
-) -> Classes:
+) -> ClassNumbers:
     """Classes 0…k-1 of the voxels, from dark to bright.
 
     Args:
@@ -120,7 +120,7 @@ def cluster(
     features = feature_stack(array, spacing=step, smoothed_mm=smoothed_mm or (), position=position)
     found = fit(features, kind=kind, tried=tried, exact=classes != 0, seed=seed)
     if regularity == 0:
-        return assign(features, found)
+        return nearest_class(features, found)
     return smooth_classes(
         lambda rows: _log_costs(found, features.rows(rows)), features.shape, spacing=step, strength=regularity
     )
@@ -147,11 +147,11 @@ def fit(features: Features, *, kind: str, tried: Sequence[int], exact: bool, see
     return Clusters(best.kind, best.means[order], best.covariances[order], best.weights[order])
 
 
-def assign(features: Features, clusters: Clusters) -> Classes:
+def nearest_class(features: Features, clusters: Clusters) -> ClassNumbers:
     """The cheapest class of every voxel, block by block; one feature is compared with the limits between classes.
 
     >>> features = feature_stack(np.array([[[0.0, 1.0, 8.0, 9.0]]]), spacing=(1, 1), smoothed_mm=(), position=0)
-    >>> assign(features, fit(features, kind="kmeans", tried=[2], exact=True, seed=0)).tolist()
+    >>> nearest_class(features, fit(features, kind="kmeans", tried=[2], exact=True, seed=0)).tolist()
     [[0, 0, 1, 1]]
     """
     k = len(clusters.means)
@@ -271,7 +271,7 @@ def _limits(clusters: Clusters) -> Float64Array | None:
     return None if clusters.kind == "mixture" else (means[1:] + means[:-1]) / 2
 
 
-def _between_limits(features: Features, limits: Float64Array) -> Classes:
+def _between_limits(features: Features, limits: Float64Array) -> ClassNumbers:
     out = np.zeros(features.shape, np.uint8)
     channel = features.stack[0]
     for rows in features.blocks(1 << 18):

@@ -15,13 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical.adjacency import touching
 from septum.classical.landscape import summits
-from septum.classical.watershed import LANDSCAPES, Labels, draw_lines, flood, heights, landscape_of
-from septum.geometry.arrays import Spacing, grey_image, spacing_mm
+from septum.classical.watershed import LANDSCAPES, draw_lines, flood, heights, landscape_of
+from septum.geometry.arrays import Spacing, Uint32Array, grey_image, spacing_mm
 from septum.options import at_least, one_of
 
 
 @dataclass(frozen=True, eq=False)
-class Basins:
+class BasinTree:
     """The basins of a landscape and the tree in which they join.
 
     Args:
@@ -30,11 +30,11 @@ class Basins:
         depth: of the side that the join drowns, as a share of the landscape's range, in [0, 1].
     """
 
-    labels: Labels
+    labels: Uint32Array
     joins: NDArray[np.int64]
     depth: NDArray[np.float64]
 
-    def at(self, level: float) -> Labels:
+    def at(self, level: float) -> Uint32Array:
         """Regions 1…m when every basin not deeper than `level` (0 to 1) is drowned; 1 leaves one region."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
@@ -48,7 +48,9 @@ class Basins:
         return lookup[self.labels]
 
 
-def basins(image: ArrayLike, *, on: str = "gradient", sigma_mm: float | None = None, spacing: Spacing = None) -> Basins:
+def basins(
+    image: ArrayLike, *, on: str = "gradient", sigma_mm: float | None = None, spacing: Spacing = None
+) -> BasinTree:
     """Flood a landscape of the image from each of its minima and find how the basins join.
 
     Args:
@@ -75,7 +77,7 @@ def basins(image: ArrayLike, *, on: str = "gradient", sigma_mm: float | None = N
     bottom = np.full(count + 1, 65535, np.int64)
     np.minimum.at(bottom, labels.reshape(-1), ground.reshape(-1))
     joins, drowned = _joins(pairs, passes, bottom=bottom)
-    return Basins(labels, joins, drowned / max(int(ground.max()), 1))
+    return BasinTree(labels, joins, drowned / max(int(ground.max()), 1))
 
 
 def hierarchical_watershed(
@@ -86,7 +88,7 @@ def hierarchical_watershed(
     sigma_mm: float | None = None,
     lines: bool = False,
     spacing: Spacing = None,
-) -> Labels:
+) -> Uint32Array:
     """The regions of `basins` at one flooding level; regions of a higher level are unions of those of a lower one.
 
     Args:

@@ -17,13 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import filters
-from septum.classical.adjacency import Likeness, connected_parts, merge_alike, touching
+from septum.classical.adjacency import Likeness, Statistics, connected_parts, merge_alike, touching
 from septum.errors import GeometryError
-from septum.geometry.arrays import Spacing, channels_image, grey_image, spacing_mm
+from septum.geometry.arrays import Spacing, Uint32Array, channels_image, grey_image, spacing_mm
 from septum.options import at_least, one_of
 
-Labels = NDArray[np.uint32]
-Rows = NDArray[np.float64]
 CRITERIA = ("deviation", "range")
 _LEVELS = 5  # the largest block is 32 voxels long: larger ones never stay whole, and padding stays small
 
@@ -34,7 +32,7 @@ def split_and_merge(
     tolerance: float | None = None,
     criterion: str = "deviation",
     spacing: Spacing = None,
-) -> Labels:
+) -> Uint32Array:
     """Split the image into blocks of a quadtree (octree) that are alike inside, then merge alike neighbours.
 
     Args:
@@ -102,19 +100,19 @@ class _Measure:
         variance = parts[2] / count - (parts[1] / count) ** 2
         return np.asarray(np.sqrt(np.maximum(variance, 0)))
 
-    def combine(self, a: Rows, b: Rows) -> Rows:
+    def combine(self, a: Statistics, b: Statistics) -> Statistics:
         if self.is_range:
             return np.stack((np.minimum(a[:, 0], b[:, 0]), np.maximum(a[:, 1], b[:, 1])), axis=1)
         return np.asarray(a + b)
 
-    def totals(self, rows: Rows) -> Rows:
+    def totals(self, rows: Statistics) -> Statistics:
         if self.is_range:
             lowest, highest = np.minimum.accumulate(rows[..., 0]), np.maximum.accumulate(rows[..., 1])
             return np.stack((lowest, highest), axis=-1)
         return np.asarray(np.cumsum(rows, axis=0))
 
-    def cost(self, a: Rows, b: Rows) -> Rows:
-        spread: Rows = np.asarray(self.spread(list(self.combine(a, b).T)))
+    def cost(self, a: Statistics, b: Statistics) -> Statistics:
+        spread: Statistics = np.asarray(self.spread(list(self.combine(a, b).T)))
         if self.is_range:
             return spread
         # Half the difference of the means is the deviation of two equal halves: a large region must not swallow a
@@ -141,7 +139,7 @@ def _factors(shape: tuple[int, ...], step: Sequence[float]) -> list[tuple[int, .
 
 def _split(
     values: NDArray[Any], step: Sequence[float], *, measure: _Measure, limit: float
-) -> tuple[NDArray[Any], Rows]:
+) -> tuple[NDArray[Any], Statistics]:
     """Leaves 1…n of the tree as a label map, and their rows of statistics."""
     factors = _factors(values.shape, step)
     whole = np.prod(np.array(factors, int).reshape(-1, values.ndim), axis=0)
@@ -155,7 +153,7 @@ def _split(
         level = [_coarser(measure, part, blocks=blocks, factor=factor) for part, blocks in enumerate(level)]
         pyramid.append(level)
     leaves: NDArray[np.int32] = np.zeros(level[0].shape, np.int32)
-    rows: list[Rows] = []
+    rows: list[Statistics] = []
     count = 0
     for index in range(len(factors), -1, -1):
         parts = pyramid[index]
@@ -181,7 +179,7 @@ def _coarser(measure: _Measure, part: int, *, blocks: NDArray[Any], factor: tupl
     return blocks
 
 
-def _present(leaves: NDArray[Any], rows: Rows) -> tuple[NDArray[Any], Rows]:
+def _present(leaves: NDArray[Any], rows: Statistics) -> tuple[NDArray[Any], Statistics]:
     """Without the leaves that lie in the padding alone."""
     seen = np.zeros(len(rows) + 1, bool)
     seen[leaves.reshape(-1)] = True
@@ -198,7 +196,7 @@ def superpixels(
     compactness: float = 0.5,
     iterations: int = 5,
     spacing: Spacing = None,
-) -> Labels:
+) -> Uint32Array:
     """Simple linear iterative clustering in physical space; SimpleITK (SLIC, several threads) runs.
 
     Args:
@@ -246,7 +244,7 @@ def merged_superpixels(
     tolerance: float = 0.5,
     compactness: float = 0.5,
     spacing: Spacing = None,
-) -> Labels:
+) -> Uint32Array:
     """Superpixels whose region adjacency graph is merged until no two neighbours have alike means.
 
     Args:
@@ -269,7 +267,7 @@ def merged_superpixels(
     return merge_regions(labels, _standardised(array), tolerance=tolerance)
 
 
-def merge_regions(labels: ArrayLike, image: ArrayLike, *, tolerance: float) -> Labels:
+def merge_regions(labels: ArrayLike, image: ArrayLike, *, tolerance: float) -> Uint32Array:
     """Merge regions that touch while their mean intensities differ by no more than `tolerance`, best pairs first.
 
     Args:
@@ -312,7 +310,7 @@ def felzenszwalb(
     sigma_mm: float | None = None,
     smallest_mm2: float = 20.0,
     spacing: Spacing = None,
-) -> Labels:
+) -> Uint32Array:
     """Graph-based segmentation of a 2-D image; scikit-image runs.
 
     Args:
@@ -351,7 +349,7 @@ def felzenszwalb(
     return np.asarray((found[: spatial[0], : spatial[1]] + 1).astype(np.uint32))
 
 
-def _mean_distance(a: Rows, b: Rows) -> Rows:
+def _mean_distance(a: Statistics, b: Statistics) -> Statistics:
     difference = a[:, 1:] / a[:, :1] - b[:, 1:] / b[:, :1]
     return np.asarray(np.sqrt((difference * difference).sum(axis=1)))
 
@@ -367,7 +365,7 @@ def _standardised(array: NDArray[Any]) -> NDArray[np.float32]:
     return out
 
 
-def _renumbered(labels: NDArray[Any], merged: NDArray[np.int64]) -> Labels:
+def _renumbered(labels: NDArray[Any], merged: NDArray[np.int64]) -> Uint32Array:
     """Labels 1…n through `merged` (0-based); 0 stays 0."""
     lookup = np.concatenate([[0], merged + 1]).astype(np.uint32)
     return np.asarray(lookup[labels])

@@ -21,10 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.adjacency import connected_parts
 from septum.classical.landscape import gradient_magnitude, smoothed, summits
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import Spacing, grey_image, label_array, spacing_mm
+from septum.geometry.arrays import Spacing, Uint32Array, grey_image, label_array, spacing_mm
 from septum.options import at_least, one_of
 
-Labels = NDArray[np.uint32]
 LANDSCAPES = ("gradient", "bright", "dark")
 _TOP = 65534  # the highest ground; 65 535 is the wall outside the mask
 
@@ -39,7 +38,7 @@ def watershed(
     mask: ArrayLike | None = None,
     lines: bool = False,
     spacing: Spacing = None,
-) -> Labels:
+) -> Uint32Array:
     """Regions that the floods from the markers, or from every deep enough minimum, fill.
 
     Args:
@@ -87,7 +86,7 @@ def distance_watershed(
     markers: ArrayLike | None = None,
     lines: bool = False,
     spacing: Spacing = None,
-) -> Labels:
+) -> Uint32Array:
     """Touching objects of a mask cut apart at their necks: a flood of the distance to the background.
 
     Args:
@@ -139,7 +138,7 @@ def compact_watershed(
     sigma_mm: float | None = None,
     lines: bool = False,
     spacing: Spacing = None,
-) -> Labels:
+) -> Uint32Array:
     """Superpixels: a flood of the gradient from a regular lattice of markers, held together by their distance.
 
     Args:
@@ -175,7 +174,9 @@ def compact_watershed(
     return draw_lines(labels) if lines else labels
 
 
-def _compact(slope: NDArray[np.float32], markers: Labels, *, compactness: float, step: Sequence[float]) -> Labels:
+def _compact(
+    slope: NDArray[np.float32], markers: Uint32Array, *, compactness: float, step: Sequence[float]
+) -> Uint32Array:
     if max(step) - min(step) > 1e-3:
         from septum.classical.compact import compact_flood
 
@@ -185,7 +186,7 @@ def _compact(slope: NDArray[np.float32], markers: Labels, *, compactness: float,
     return np.asarray(skimage_watershed(slope, markers.astype(np.int32), compactness=compactness).astype(np.uint32))
 
 
-def lattice(shape: tuple[int, ...], *, spacing: Sequence[float], size_mm: float) -> Labels:
+def lattice(shape: tuple[int, ...], *, spacing: Sequence[float], size_mm: float) -> Uint32Array:
     """Single-voxel markers 1…n, `size_mm` apart along every axis (at least one voxel), centred in the array.
 
     >>> lattice((1, 6), spacing=(1.0, 1.0), size_mm=3.0).tolist()
@@ -202,8 +203,8 @@ def lattice(shape: tuple[int, ...], *, spacing: Sequence[float], size_mm: float)
 
 
 def flood(
-    ground: NDArray[np.uint16], *, markers: Labels, mask: NDArray[np.bool_] | None = None, lines: bool = False
-) -> Labels:
+    ground: NDArray[np.uint16], *, markers: Uint32Array, mask: NDArray[np.bool_] | None = None, lines: bool = False
+) -> Uint32Array:
     """Flood 16-bit ground from labelled markers through faces; SimpleITK runs.
 
     Args:
@@ -228,7 +229,7 @@ def flood(
     regions = SimpleITK.MorphologicalWatershedFromMarkers(
         SimpleITK.GetImageFromArray(ground), SimpleITK.GetImageFromArray(markers), lines, False
     )
-    labels: Labels = SimpleITK.GetArrayFromImage(regions)
+    labels: Uint32Array = SimpleITK.GetArrayFromImage(regions)
     return labels if mask is None else _reached(labels, markers, mask=mask)
 
 
@@ -253,7 +254,7 @@ def heights(landscape: NDArray[Any]) -> NDArray[np.uint16]:
     return np.asarray(np.minimum(scaled, _TOP, out=scaled).astype(np.uint16))
 
 
-def draw_lines(labels: Labels) -> Labels:
+def draw_lines(labels: Uint32Array) -> Uint32Array:
     """The label map with 0 on one side of every border, so that no two regions share a face.
 
     >>> draw_lines(np.array([[1, 1, 2, 2]])).tolist()
@@ -298,7 +299,7 @@ def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
     return tuple(box)
 
 
-def _with_every_part(markers: Labels, mask: NDArray[np.bool_]) -> Labels:
+def _with_every_part(markers: Uint32Array, mask: NDArray[np.bool_]) -> Uint32Array:
     """The markers, and each part of the mask that has none as one more: bodies thinner than the depth are bodies."""
     markers = connected_parts(np.where(mask, markers, 0))[0].astype(np.uint32)  # a constant distance is one summit
     parts, count = connected_parts(mask)
@@ -308,7 +309,7 @@ def _with_every_part(markers: Labels, mask: NDArray[np.bool_]) -> Labels:
     return np.asarray(np.maximum(markers, number[parts]))
 
 
-def _reached(labels: Labels, markers: Labels, *, mask: NDArray[np.bool_]) -> Labels:
+def _reached(labels: Uint32Array, markers: Uint32Array, *, mask: NDArray[np.bool_]) -> Uint32Array:
     """The flood without the wall, and without parts of the mask that only the flooded wall leads to."""
     parts, count = connected_parts(mask)
     keep = np.zeros(count + 1, bool)

@@ -15,7 +15,7 @@ import typer
 
 T = TypeVar("T")
 
-Dataset = Annotated[
+DatasetFolder = Annotated[
     Path,
     typer.Argument(
         metavar="DATASET",
@@ -51,7 +51,7 @@ Precision = Annotated[
     str | None,
     typer.Option(metavar="P", help="32-true, bf16-mixed or 16-mixed; auto times the machine.", show_default="auto"),
 ]
-Settings = Annotated[
+SettingsFile = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.TOML",

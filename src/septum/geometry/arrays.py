@@ -19,6 +19,11 @@ from septum.errors import DatasetError, GeometryError
 Spacing = Sequence[float] | None
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
+Uint32Array = NDArray[np.uint32]
+LabelArray = NDArray[Any]
+"""Labels of any integer type, as `label_array` lets them through."""
+
+
 Mask = NDArray[np.bool_]
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from septum.errors import ConfigError
 from septum.geometry.arrays import Spacing
-from septum.instances.join import Basins, find_basins, merge_basins, paint, step_codes
+from septum.instances.join import BasinGraph, find_basins, merge_basins, paint_objects, step_codes
 from septum.instances.targets import SCALARS
 
 METHODS = ("watershed", "vectors")
@@ -90,7 +90,7 @@ class ObjectMaps:
 
 
 @dataclass(frozen=True, eq=False)
-class Objects:
+class DecodedObjects:
     """Objects of an image.
 
     Args:
@@ -116,7 +116,7 @@ def decode(
     spacing: Spacing = None,
     block: Sequence[int] | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> Objects:
+) -> DecodedObjects:
     """The objects of an image; the same for all blocks that the image is cut into on the way.
 
     Args:
@@ -144,7 +144,7 @@ def basins_of(
     *,
     block: Sequence[int] | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> Basins:
+) -> BasinGraph:
     """The basins alone, which depend on method and foreground only; many other thresholds may be tried on them.
 
     >>> maps = ObjectMaps.empty((4, 5))
@@ -156,7 +156,7 @@ def basins_of(
     return find_basins(maps.altitude, mask, steps=steps, block=block, should_stop=should_stop)
 
 
-def objects_of(basins: Basins, maps: ObjectMaps, *, decoding: Decoding, spacing: Spacing = None) -> Objects:
+def objects_of(basins: BasinGraph, maps: ObjectMaps, *, decoding: Decoding, spacing: Spacing = None) -> DecodedObjects:
     """The objects that these basins make with the decoding's other thresholds.
 
     >>> maps = ObjectMaps.empty((4, 5))
@@ -166,13 +166,13 @@ def objects_of(basins: Basins, maps: ObjectMaps, *, decoding: Decoding, spacing:
     voxel = math.prod(spacing) if spacing is not None else 1.0
     least = math.ceil(decoding.smallest / voxel - 1e-9)
     merged = merge_basins(basins, marker=255 * decoding.marker, share=decoding.share, smallest=least)
-    labels = paint(basins, merged)
+    labels = paint_objects(basins, merged)
     size, held = np.zeros(merged.count + 1), np.zeros(merged.count + 1)
     for row, chance in zip(labels, maps.foreground, strict=True):  # row by row, so that no copy of the image is made
         size += np.bincount(row.ravel(), minlength=merged.count + 1)
         held += np.bincount(row.ravel(), weights=chance.ravel(), minlength=merged.count + 1)
     confidence = held[1:] / np.maximum(size[1:], 1) / 255 * merged.peak / 255
-    return Objects(labels, confidence, size[1:].astype(np.int64))
+    return DecodedObjects(labels, confidence, size[1:].astype(np.int64))
 
 
 def _byte(share: NDArray[Any]) -> Bytes:

@@ -33,7 +33,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Basins:
+class BasinGraph:
     """The graph of a map: which voxel lies in which basin, and how high basins and the passes between them are.
 
     Args:
@@ -98,7 +98,7 @@ def find_basins(
     steps: NDArray[np.uint8] | None = None,
     block: Sequence[int] | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> Basins:
+) -> BasinGraph:
     """The basins of a map inside a mask, in 2-D or 3-D, neighbours over faces, edges and corners.
 
     Args:
@@ -128,10 +128,10 @@ def find_basins(
     first, second, saddle = _passes(altitude, labels, name=name, blocks=blocks, should_stop=should_stop)
     order = np.lexsort((second, first, -saddle.astype(np.int16)))
     peak = (key >> 48).astype(np.uint8)
-    return Basins(labels.reshape(shape), peak, size, first[order], second[order], saddle[order])
+    return BasinGraph(labels.reshape(shape), peak, size, first[order], second[order], saddle[order])
 
 
-def merge_basins(basins: Basins, *, marker: float, share: float, smallest: int = 0) -> Merged:
+def merge_basins(basins: BasinGraph, *, marker: float, share: float, smallest: int = 0) -> Merged:
     """Merge basins into objects along their passes, from the highest to the lowest.
 
     Two sides of a pass are one object when the lower of their summits is below `marker` (it is no object of its own),
@@ -153,11 +153,11 @@ def merge_basins(basins: Basins, *, marker: float, share: float, smallest: int =
     return Merged(object_of, basins.peak[kept])
 
 
-def paint(basins: Basins, merged: Merged, *, out: NDArray[np.uint32] | None = None) -> NDArray[np.uint32]:
+def paint_objects(basins: BasinGraph, merged: Merged, *, out: NDArray[np.uint32] | None = None) -> NDArray[np.uint32]:
     """The label map of the objects; `out` may be `basins.labels` itself where it is not needed any more.
 
     >>> found = find_basins(np.array([[1, 9, 2, 8, 1]], np.uint8), np.ones((1, 5), bool))
-    >>> paint(found, merge_basins(found, marker=5, share=0.5)).tolist()
+    >>> paint_objects(found, merge_basins(found, marker=5, share=0.5)).tolist()
     [[1, 1, 1, 2, 2]]
     """
     labels = np.empty_like(basins.labels) if out is None else out

@@ -19,7 +19,7 @@ from septum.options import at_least
 
 
 @dataclass(frozen=True, eq=False)
-class Objects:
+class SplitObjects:
     """Single objects: `labels` of the mask's shape, uint32, 0 outside and 1…n; `classes[i]` is the mask's value under
     object `i + 1`."""
 
@@ -38,7 +38,7 @@ def split_objects(
     spacing: Spacing = None,
     depth: float | None = None,
     smallest: float = 0.0,
-) -> Objects:
+) -> SplitObjects:
     """Objects of a semantic mask by distance transform and watershed, each class by itself.
 
     Args:
@@ -51,7 +51,7 @@ def split_objects(
         smallest: objects of less area or volume (in the unit of `spacing`) than this are left out.
 
     Returns:
-        `Objects`, numbered in the order of their classes; none for an empty mask.
+        `SplitObjects`, numbered in the order of their classes; none for an empty mask.
 
     Raises:
         GeometryError: not a mask, or an impossible spacing.
@@ -75,7 +75,7 @@ def split_objects(
         found, count = _without_small(found, smallest / float(np.prod(step)))
         labels[found > 0] = found[found > 0] + np.uint32(len(classes))
         classes += [int(value)] * count
-    return Objects(labels, np.array(classes, np.int64))
+    return SplitObjects(labels, np.array(classes, np.int64))
 
 
 def renumbered(labels: NDArray[Any]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

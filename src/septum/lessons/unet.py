@@ -27,7 +27,7 @@ from septum.lessons.transposed import transposed_convolution, transposed_convolu
 from septum.lessons.windows import as_image
 from septum.options import at_least
 
-Weights = dict[str, Float64Array]
+UNetWeights = dict[str, Float64Array]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class UNetTrace:
 
 def create_unet(
     *, channels: int = 1, classes: int = 1, features: Sequence[int] = (4, 8, 16), generator: np.random.Generator
-) -> Weights:
+) -> UNetWeights:
     """Random weights, standard deviation sqrt(2 / incoming numbers) (He et al. 2015), biases 0.
 
     >>> weights = create_unet(features=(2, 4), generator=np.random.default_rng(0))
@@ -74,7 +74,7 @@ def create_unet(
         shapes[f"ups.{level}.weight"] = (below, width, 2, 2)
         shapes |= _double(f"decoder.{level}", 2 * width, width=width)
     shapes["head.weight"] = (classes, features[0], 1, 1)
-    weights: Weights = {}
+    weights: UNetWeights = {}
     for name, shape in shapes.items():
         up = name.startswith("ups.")
         incoming = shape[0] if up else shape[1] * shape[2] * shape[3]
@@ -115,7 +115,7 @@ def double_convolution(image: ArrayLike, weights: Mapping[str, Float64Array], *,
 
 def double_convolution_gradients(
     gradient: Float64Array, trace: BlockTrace, *, weights: Mapping[str, Float64Array], name: str
-) -> tuple[Float64Array, Weights]:
+) -> tuple[Float64Array, UNetWeights]:
     """From the gradient at a block's output to the one at its input, and those at its weights.
 
     >>> weights = create_unet(features=(2, 4), generator=np.random.default_rng(0))
@@ -124,7 +124,7 @@ def double_convolution_gradients(
     >>> image.shape, len(found)
     ((1, 4, 6), 4)
     """
-    found: Weights = {}
+    found: UNetWeights = {}
     back = gradient
     for part, index, image in (("second", 1, trace.maps[0]), ("first", 0, trace.image)):
         key = f"{name}.{part}.conv"
@@ -195,7 +195,7 @@ def unet_forward(weights: Mapping[str, Float64Array], image: ArrayLike) -> UNetT
 
 def unet_backward(
     weights: Mapping[str, Float64Array], trace: UNetTrace, *, gradient: Float64Array
-) -> tuple[Weights, Float64Array]:
+) -> tuple[UNetWeights, Float64Array]:
     """From the gradient at the logits to those at every weight, and at the image.
 
     >>> weights = create_unet(features=(2, 4), generator=np.random.default_rng(0))
@@ -204,7 +204,7 @@ def unet_backward(
     >>> gradients.keys() == weights.keys(), image.shape
     (True, (1, 4, 6))
     """
-    found: Weights = {}
+    found: UNetWeights = {}
     last = trace.decoder[0].maps[1] if trace.decoder else trace.encoder[0].maps[1]
     back, found["head.weight"], found["head.bias"] = convolution_gradients(
         gradient, last, weights=weights["head.weight"]
@@ -254,7 +254,7 @@ def train_unet(
     steps: int = 100,
     rate: float = 0.01,
     on_step: Callable[[int, float], None] | None = None,
-) -> tuple[Weights, Float64Array]:
+) -> tuple[UNetWeights, Float64Array]:
     """Train on one image by Adam (Kingma & Ba 2015): the weights, and the loss before each step (steps,).
 
     >>> target = np.zeros((8, 8))

@@ -19,7 +19,11 @@ LabelsLike = LabelMap | ArrayLike | str | PathLike[str]
 
 
 def is_path(given: object) -> bool:
-    """Whether what was given is the name of a file or folder."""
+    """Whether what was given is the name of a file or folder.
+
+    >>> is_path("head.nii.gz"), is_path(Path("head.nii.gz")), is_path(np.zeros((2, 2)))
+    (True, True, False)
+    """
     return isinstance(given, str | PathLike)
 
 
@@ -36,6 +40,11 @@ def as_image(given: ImageLike, *, spacing: Spacing = None, channels: int = 1) ->
     Raises:
         FormatError: a file that cannot be read.
         GeometryError: an array of another number of axes, or a spacing for what brings its own.
+
+    >>> as_image(np.zeros((4, 5)), spacing=(2.0, 1.0)).grid.spacing
+    (2.0, 1.0)
+    >>> as_image(np.zeros((4, 5, 3)), channels=3).channels  # a photograph: channels come first
+    ('red', 'green', 'blue')
     """
     if isinstance(given, Image) or is_path(given):
         _refuse_spacing(given, spacing)
@@ -53,7 +62,12 @@ def as_image(given: ImageLike, *, spacing: Spacing = None, channels: int = 1) ->
 
 
 def as_label_map(given: LabelsLike, *, spacing: Spacing = None, name: str = "labels") -> LabelMap:
-    """A label map from a `LabelMap`, a file's name, or an integer or boolean array in 2-D or 3-D; as `as_image`."""
+    """A label map from a `LabelMap`, a file's name, or an integer or boolean array in 2-D or 3-D; as `as_image`.
+
+    >>> labels = as_label_map(np.eye(3, dtype=bool), spacing=(0.5, 0.5))
+    >>> int(labels.array.sum()), labels.grid.spacing
+    (3, (0.5, 0.5))
+    """
     if isinstance(given, LabelMap) or is_path(given):
         _refuse_spacing(given, spacing)
         return given if isinstance(given, LabelMap) else io.read_labels(Path(given))  # type: ignore[arg-type]

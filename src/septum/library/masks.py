@@ -38,11 +38,11 @@ def segment(
     >>> int(segment(picture, "otsu").array.sum())
     400
     """
-    from septum.workflows.pipelines.pipeline import Pipeline, Step, make_step, parse_spec
+    from septum.workflows.pipelines.pipeline import Pipeline, PipelineStep, make_step, parse_spec
     from septum.workflows.pipelines.segment import segment_image
 
     if isinstance(method, str) and ":" not in method:
-        steps: tuple[Step, ...] = (make_step(method, options),)
+        steps: tuple[PipelineStep, ...] = (make_step(method, options),)
     elif options:
         raise ConfigError(f"options must be written into the steps, got {', '.join(options)} beside {method!r}")
     else:
@@ -246,6 +246,10 @@ def overlay(
 
     Raises:
         GeometryError: shapes that differ.
+
+    >>> shown = overlay(np.zeros((40, 60)), np.ones((40, 60), int))
+    >>> shown._repr_png_()[:4]
+    b'\\x89PNG'
     """
     found = as_image(
         image,

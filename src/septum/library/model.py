@@ -207,6 +207,7 @@ def _predict_files(model: Model, images: Any, *, output: Path, settings: dict[st
 
     from septum.workflows.prediction import workflow
     from septum.workflows.prediction.settings import PredictSettings
+    from septum.workflows.runs.hooks import Hooks
 
     paths = [Path(images)] if is_path(images) else [Path(path) for path in images]
     with _shown() as reporter:
@@ -215,9 +216,7 @@ def _predict_files(model: Model, images: Any, *, output: Path, settings: dict[st
             paths,
             output=output,
             settings=settings_of(PredictSettings, settings),
-            on_progress=reporter.work,
-            on_note=reporter.note,
-            should_stop=lambda: False,
+            hooks=Hooks(reporter.work, reporter.note),
         )
         for name, reason in result.failures:
             reporter.note(f"{name}: {reason}")
@@ -225,7 +224,12 @@ def _predict_files(model: Model, images: Any, *, output: Path, settings: dict[st
 
 
 def settings_of(kind: Callable[..., T], given: dict[str, Any]) -> T:
-    """A settings dataclass from keywords; a name that there is not is refused with the nearest one."""
+    """A settings dataclass from keywords; a name that there is not is refused with the nearest one.
+
+    >>> from septum.workflows.prediction.settings import PredictSettings
+    >>> settings_of(PredictSettings, {"overlap": 0.25}).overlap
+    0.25
+    """
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for name in given:
         if name not in known:

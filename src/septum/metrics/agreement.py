@@ -23,7 +23,7 @@ from scipy import stats
 from septum.errors import ConfigError
 from septum.metrics.summary import UNDEFINED
 
-Weights = Literal["none", "linear", "quadratic"]
+Weighting = Literal["none", "linear", "quadratic"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def wilson_interval(successes: int, *, n: int, confidence: float = 0.95) -> Prop
 def cohen_kappa(
     ratings: ArrayLike,
     *,
-    weights: Weights = "none",
+    weights: Weighting = "none",
     categories: Sequence[float] | None = None,
     confidence: float = 0.95,
 ) -> Agreement:
@@ -266,7 +266,7 @@ def _chance_corrected(
     return Agreement(value, error, value - half, min(value + half, 1.0), observed, expected, n_several, n_raters)
 
 
-def _credit(n_categories: int, weights: Weights) -> NDArray[np.float64]:
+def _credit(n_categories: int, weights: Weighting) -> NDArray[np.float64]:
     """Agreement, 0 to 1, that a pair of categories counts for."""
     power = {"none": 0, "linear": 1, "quadratic": 2}.get(weights)
     if power is None:

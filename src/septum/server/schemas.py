@@ -14,7 +14,7 @@ Index = Annotated[int, Field(ge=0, le=2**31)]
 Position = Annotated[
     list[Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]], Field(min_length=2, max_length=3)
 ]
-Positions = Annotated[list[Position], Field(min_length=1, max_length=200_000)]
+PositionList = Annotated[list[Position], Field(min_length=1, max_length=200_000)]
 Value = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
@@ -105,7 +105,7 @@ class CopyBody(Strict):
 class StrokeBody(Strict):
     """A line of positions that marks voxels with a label."""
 
-    points: Positions
+    points: PositionList
     label: Value
     radius_mm: Annotated[float, Field(ge=0, le=1e6)] = 0.0
 
@@ -130,7 +130,7 @@ class ToolBody(Strict):
     client: Client
     sequence: Annotated[int, Field(ge=0, le=10**15)] = 0
     options: dict[str, Any] = {}
-    points: Positions | None = None
+    points: PositionList | None = None
     strokes: Annotated[list[StrokeBody], Field(min_length=1, max_length=10_000)] | None = None
     boxes: Annotated[list[PromptBox], Field(min_length=1, max_length=1000)] | None = None
     region: Annotated[list[Position], Field(min_length=2, max_length=2)] | None = None
@@ -195,6 +195,7 @@ class JobBody(Strict):
     network: Literal["auto", "encoder", "lecture", "paper", "window"] = "auto"
     prompts: bool = False
     predict: bool = True
+    probabilities: bool = False
     model: Annotated[str, Field(max_length=80)] | None = None
     pipeline: Annotated[str, Field(max_length=60)] | None = None
 

@@ -46,17 +46,17 @@ def _run(
     import math
 
     from septum.workflows.model.settings import TrainSettings, TrainStatus
-    from septum.workflows.projects import learning, masks, pipelines
+    from septum.workflows.projects import learning, pipelines
     from septum.workflows.projects.project import open_project
+    from septum.workflows.runs.hooks import Hooks
 
     def on_status(status: TrainStatus) -> None:
         plain = {k: v for k, v in vars(status).items() if not isinstance(v, float) or math.isfinite(v)}
         tell({"status": plain, "progress": min(1.0, status.step / max(1, status.steps))})
 
-    told = masks.Told(
-        on_status, lambda what, share: tell({"message": what, "progress": share}), lambda note: tell({"message": note}),
-        stop,
-    )  # fmt: skip
+    hooks = Hooks(
+        lambda what, share: tell({"message": what, "progress": share}), lambda note: tell({"message": note}), stop
+    )
     project = open_project(folder)
     try:
         if kind == "train":
@@ -64,15 +64,16 @@ def _run(
                 network=settings["network"], minutes=settings["minutes"], steps=settings["steps"],
                 prompts=settings["prompts"],
             )  # fmt: skip
-            return learning.train_model(project, settings["model"], settings=chosen, told=told)
+            return learning.train_model(project, settings["model"], settings=chosen, hooks=hooks, on_status=on_status)
         if kind == "predict":
             return learning.predict_others(
-                project, settings["model"], told=told, on_case=lambda case: tell({"case": case})
-            )
+                project, settings["model"], hooks=hooks, on_case=lambda case: tell({"case": case}),
+                probabilities=bool(settings.get("probabilities")),
+            )  # fmt: skip
         if kind == "segment":
             return pipelines.segment_others(
-                project, settings["pipeline"], told=told, on_case=lambda case: tell({"case": case})
+                project, settings["pipeline"], hooks=hooks, on_case=lambda case: tell({"case": case})
             )
-        return learning.evaluate_model(project, settings["model"], told=told)
+        return learning.evaluate_model(project, settings["model"], hooks=hooks)
     finally:
         project.close()

@@ -75,9 +75,7 @@ def run_demo(
     minutes: float = 2.0,
     overwrite: bool = False,
     on_status: Callable[[TrainStatus], None],
-    on_progress: Callable[[str, float], None],
-    on_note: Callable[[str], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
 ) -> DemoResult:
     """Build the data set, train `auto` for `minutes`, segment the other block, measure.
 
@@ -86,38 +84,36 @@ def run_demo(
     """
     sources = find_template()
     _claim(output, overwrite=overwrite)
-    on_note(f"writing {len(TRAINING_SLICES)} training and {len(TEST_SLICES)} test slices to {output}")
+    hooks.on_note(f"writing {len(TRAINING_SLICES)} training and {len(TEST_SLICES)} test slices to {output}")
     _write_slices(sources, output)
-    on_note(f"training for {minutes:g} minutes; Ctrl-C stops earlier and goes on with what was learnt")
+    hooks.on_note(f"training for {minutes:g} minutes; Ctrl-C stops earlier and goes on with what was learnt")
     model, predictions, report = output / "model", output / "predictions", output / "report"
     train(
         output / "training",
         model,
         settings=TrainSettings(minutes=minutes),
-        hooks=Hooks(on_progress, on_note, should_stop),
+        hooks=hooks,
         on_status=on_status,
         overwrite=overwrite,
     )
-    if should_stop():
+    if hooks.should_stop():
         return DemoResult(model, predictions)
-    on_note("segmenting the other block")
+    hooks.on_note("segmenting the other block")
     predict(
         model,
         [output / "test" / "images"],
         output=predictions,
         settings=PredictSettings(overwrite=overwrite),
-        on_progress=on_progress,
-        on_note=on_note,
-        should_stop=should_stop,
+        hooks=hooks,
     )
-    if should_stop():
+    if hooks.should_stop():
         return DemoResult(model, predictions)
     result = evaluate(
         predictions,
         output / "test",
         output=report,
         settings=EvaluateSettings(overwrite=overwrite),
-        hooks=Hooks(on_progress, on_note, should_stop),
+        hooks=hooks,
     )
     return DemoResult(model, predictions, result.report, result.mean_dice)
 

@@ -214,10 +214,10 @@ def test_files_that_are_no_records_are_refused(kept, tmp_path):
 def test_an_edit_of_two_layers_is_written_as_one_record():
     before = np.zeros((2, 2), np.uint8)
     deltas = [Delta.between(name, Box.whole((2, 2)), before=before, after=before + 1) for name in "ab"]
-    from septum.interactive.session.history import Step
+    from septum.interactive.session.history import UndoStep
     from septum.interactive.session.records import read_step
 
-    found = read_step(step_record("edit", Step("x", tuple(deltas))), (2, 2), layers={"a": before, "b": before})
+    found = read_step(step_record("edit", UndoStep("x", tuple(deltas))), (2, 2), layers={"a": before, "b": before})
     assert [delta.layer for delta in found.deltas] == ["a", "b"]
 
 

@@ -14,7 +14,7 @@ from septum.errors import GeometryError
 from septum.geometry.picture import colour_of
 from septum.report.figures import overlay
 from septum.report.figures.marking import CONFUSED, CORRECT, EXTRA, MISSED
-from septum.report.figures.overlay import Example, choose_plane, outline, scale_bar, thumbnail
+from septum.report.figures.overlay import ShownCase, case_thumbnail, choose_plane, outline, scale_bar
 
 
 def colours(panel: overlay.Panel) -> set[tuple[int, int, int]]:
@@ -34,17 +34,17 @@ def test_a_thumbnail_shows_what_is_right_missed_too_much_and_of_another_class() 
     reference, prediction = np.zeros((40, 80), int), np.zeros((40, 80), int)
     reference[5:35, 5:40], prediction[5:35, 20:60] = 1, 1
     reference[5:35, 65:75], prediction[5:35, 65:75] = 1, 2
-    found = colours(thumbnail(Example("case 1", np.zeros((1, 40, 80), np.uint8), reference, prediction)))
+    found = colours(case_thumbnail(ShownCase("case 1", np.zeros((1, 40, 80), np.uint8), reference, prediction)))
     for code in (CORRECT, MISSED, EXTRA, CONFUSED):
         assert near(colour_of(code), found), code
-    nothing = colours(thumbnail(Example("case 1", np.zeros((1, 40, 80), np.uint8), reference, reference)))
+    nothing = colours(case_thumbnail(ShownCase("case 1", np.zeros((1, 40, 80), np.uint8), reference, reference)))
     assert not near(colour_of(MISSED), nothing)
 
 
 def test_of_objects_both_outlines_are_drawn_whatever_their_numbers() -> None:
     box = phantoms.box((40, 50)).array.astype(int)
-    panel = thumbnail(
-        Example("case 1", np.zeros((1, 40, 50), np.uint8), box, np.roll(7 * box, 5, axis=1), objects=True)
+    panel = case_thumbnail(
+        ShownCase("case 1", np.zeros((1, 40, 50), np.uint8), box, np.roll(7 * box, 5, axis=1), objects=True)
     )
     assert near(overlay.REFERENCE_COLOUR, colours(panel), within=40)
     assert near(overlay.PREDICTION_COLOUR, colours(panel), within=40)
@@ -56,7 +56,7 @@ def test_a_volume_is_cut_where_the_reference_is_largest() -> None:
     reference = np.zeros((6, 8, 9), np.uint8)
     reference[1, 2, 2] = 1
     reference[4, 2:5, 2:5] = 1
-    plane = choose_plane(Example("a", None, reference, np.zeros_like(reference)))
+    plane = choose_plane(ShownCase("a", None, reference, np.zeros_like(reference)))
     assert plane.position == "slice 5 of 6"
     np.testing.assert_array_equal(plane.reference, reference[4])
 
@@ -64,17 +64,17 @@ def test_a_volume_is_cut_where_the_reference_is_largest() -> None:
 def test_without_reference_the_prediction_decides_and_without_both_the_middle() -> None:
     empty, found = np.zeros((6, 8, 9), np.uint8), np.zeros((6, 8, 9), np.uint8)
     found[2, 3, 3] = 1
-    assert choose_plane(Example("a", None, empty, found)).position == "slice 3 of 6"
-    assert choose_plane(Example("a", None, empty, empty)).position == "slice 4 of 6"
+    assert choose_plane(ShownCase("a", None, empty, found)).position == "slice 3 of 6"
+    assert choose_plane(ShownCase("a", None, empty, empty)).position == "slice 4 of 6"
 
 
 def test_a_coarse_axis_is_cut_across_and_its_neighbours_keep_their_proportions() -> None:
     mask = phantoms.box((12, 16, 10)).array
-    plane = choose_plane(Example("a", None, mask, mask, spacing=(0.5, 1.0, 5.0)))
+    plane = choose_plane(ShownCase("a", None, mask, mask, spacing=(0.5, 1.0, 5.0)))
     assert plane.reference.shape == (12, 16)
     assert plane.aspect == 0.5
     assert plane.column_mm == 1.0
-    panel = thumbnail(Example("a", None, mask, mask, spacing=(0.5, 1.0, 5.0)))
+    panel = case_thumbnail(ShownCase("a", None, mask, mask, spacing=(0.5, 1.0, 5.0)))
     picture = Picture.open(io.BytesIO(panel.data))
     assert picture.height / picture.width == pytest.approx(12 * 0.5 / 16, abs=0.01)
 
@@ -89,7 +89,7 @@ def test_all_48_orientations_show_the_patients_right_on_the_left_and_front_up(le
     canonical[2, 0, 2:4] = 1
     order = ["SAR".index({"I": "S", "P": "A", "L": "R"}.get(c, c)) for c in letters]
     stored = canonical.transpose(order)[tuple(slice(None, None, -1 if c in "IPL" else 1) for c in letters)]
-    plane = choose_plane(Example("a", None, stored, stored, (1.0, 1.0, 1.0), letters))
+    plane = choose_plane(ShownCase("a", None, stored, stored, (1.0, 1.0, 1.0), letters))
     assert plane.letters == "RLAP"
     assert plane.reference.shape == (6, 7)
     assert plane.reference[0, 0] == 1
@@ -98,8 +98,8 @@ def test_all_48_orientations_show_the_patients_right_on_the_left_and_front_up(le
 
 def test_sagittal_and_coronal_planes_stand_upright() -> None:
     mask = phantoms.box((8, 9, 10)).array
-    coronal = choose_plane(Example("a", None, mask, mask, (1, 4, 1), "SAR"))
-    sagittal = choose_plane(Example("a", None, mask, mask, (1, 1, 4), "SAR"))
+    coronal = choose_plane(ShownCase("a", None, mask, mask, (1, 4, 1), "SAR"))
+    sagittal = choose_plane(ShownCase("a", None, mask, mask, (1, 1, 4), "SAR"))
     assert coronal.letters == "RLSI"
     assert sagittal.letters == "APSI"
 
@@ -144,40 +144,40 @@ def test_scale_bars_are_round_and_at_most_a_third_of_the_picture(width: float, l
 
 def test_only_a_known_spacing_gives_a_size() -> None:
     mask = phantoms.box((10, 12)).array
-    assert choose_plane(Example("a", None, mask, mask, None)).column_mm is None
-    assert choose_plane(Example("a", None, mask, mask, (1.0, 1.0))).column_mm == 1.0
-    assert choose_plane(Example("a", None, mask, mask, (0.5, 0.25))).column_mm == 0.25
+    assert choose_plane(ShownCase("a", None, mask, mask, None)).column_mm is None
+    assert choose_plane(ShownCase("a", None, mask, mask, (1.0, 1.0))).column_mm == 1.0
+    assert choose_plane(ShownCase("a", None, mask, mask, (0.5, 0.25))).column_mm == 0.25
 
 
 def test_colour_images_keep_their_colours_and_others_are_windowed() -> None:
     stained = np.zeros((3, 8, 8), np.uint8)
     stained[0] = 200
     mask = np.zeros((8, 8), np.uint8)
-    assert (choose_plane(Example("a", stained, mask, mask)).image == [200, 0, 0]).all()
+    assert (choose_plane(ShownCase("a", stained, mask, mask)).image == [200, 0, 0]).all()
     ct = np.linspace(-1000, 2000, 64, dtype=np.float32).reshape(1, 8, 8)
     ct[0, 0, 0] = np.nan
-    grey = choose_plane(Example("a", ct, mask, mask)).image
+    grey = choose_plane(ShownCase("a", ct, mask, mask)).image
     assert (grey.min(), grey.max()) == (0, 255)
     assert (np.diff(grey[1:, :, 0].ravel().astype(int)) >= 0).all()
 
 
 def test_a_constant_image_and_a_single_sample_can_be_drawn() -> None:
     mask = np.ones((1, 1), np.uint8)
-    assert thumbnail(Example("a", np.full((1, 1, 1), 7.0), mask, mask, (0.5, 0.5))).media == "image/jpeg"
+    assert case_thumbnail(ShownCase("a", np.full((1, 1, 1), 7.0), mask, mask, (0.5, 0.5))).media == "image/jpeg"
 
 
 def test_long_thin_and_large_images_stay_small_files() -> None:
     rng = np.random.default_rng(0)
     wide = rng.integers(0, 255, (1, 20, 2000), dtype=np.uint8)
-    panel = thumbnail(Example("a", wide, np.zeros((20, 2000), int), np.zeros((20, 2000), int)))
+    panel = case_thumbnail(ShownCase("a", wide, np.zeros((20, 2000), int), np.zeros((20, 2000), int)))
     assert Picture.open(io.BytesIO(panel.data)).size == (280, 24)
     assert len(panel.data) < 20_000
 
 
 def test_arrays_that_do_not_share_a_shape_are_refused() -> None:
     with pytest.raises(GeometryError, match=r"case 7: image .* must share one 2-D or 3-D shape"):
-        choose_plane(Example("case 7", None, np.zeros((3, 4), int), np.zeros((4, 3), int)))
+        choose_plane(ShownCase("case 7", None, np.zeros((3, 4), int), np.zeros((4, 3), int)))
     with pytest.raises(GeometryError, match="must share"):
-        choose_plane(Example("a", np.zeros((1, 5, 5)), np.zeros((3, 4), int), np.zeros((3, 4), int)))
+        choose_plane(ShownCase("a", np.zeros((1, 5, 5)), np.zeros((3, 4), int), np.zeros((3, 4), int)))
     with pytest.raises(GeometryError, match="must share"):
-        choose_plane(Example("a", None, np.zeros(4, int), np.zeros(4, int)))
+        choose_plane(ShownCase("a", None, np.zeros(4, int), np.zeros(4, int)))

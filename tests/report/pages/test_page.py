@@ -13,7 +13,7 @@ from tests import phantoms
 
 from septum.geometry.picture import colour_of
 from septum.metrics import EMPTY_CASES
-from septum.report.figures.overlay import Example
+from septum.report.figures.overlay import ShownCase
 from septum.report.pages.page import Content, Shown, inline_svg, number, render_page
 from septum.report.pages.sections import Section
 
@@ -74,7 +74,7 @@ def content(case: str = "case 1", name: str = "liver", **changes: object) -> Con
         "scores": scores,
         "summary": pd.DataFrame([summary_row(name)]),
         "case_means": pd.Series({case: 0.9, "case 2": 0.4, "case 3": np.nan}),
-        "shown": [Shown("worst", 0.4, Example(case, np.zeros((1, 20, 24)), mask, mask, (0.5, 0.5)))],
+        "shown": [Shown("worst", 0.4, ShownCase(case, np.zeros((1, 20, 24)), mask, mask, (0.5, 0.5)))],
         "created": "2026-01-01 12:00 UTC",
         "version": "0.0",
     }
@@ -133,7 +133,7 @@ def looks(page: str) -> list[dict[str, object]]:
 def test_a_case_is_shown_with_its_reference_prediction_and_errors_each_with_a_legend() -> None:
     truth, guess = np.zeros((20, 24), int), np.zeros((20, 24), int)
     truth[2:18, 2:12], guess[2:18, 6:20] = 1, 2
-    example = Example("case 1", np.zeros((1, 20, 24)), truth, guess, names={1: "liver", 2: "spleen"})
+    example = ShownCase("case 1", np.zeros((1, 20, 24)), truth, guess, names={1: "liver", 2: "spleen"})
     (one,) = looks(render_page(content(shown=[Shown("worst", 0.1, example)])))
     assert set(one["views"][0]["layers"]) == {"reference", "prediction", "errors"}  # type: ignore[index]
     legend = one["legend"]
@@ -144,7 +144,7 @@ def test_a_case_is_shown_with_its_reference_prediction_and_errors_each_with_a_le
 
 def test_a_volume_is_shown_in_three_planes_and_a_case_without_image_says_so() -> None:
     box = phantoms.box((12, 16, 10)).array
-    (one,) = looks(render_page(content(shown=[Shown("worst", 0.1, Example("a", None, box, box, orientation="SAR"))])))
+    (one,) = looks(render_page(content(shown=[Shown("worst", 0.1, ShownCase("a", None, box, box, orientation="SAR"))])))
     assert [view["title"] for view in one["views"]] == ["axial", "coronal", "sagittal"]  # type: ignore[attr-defined, index]
     assert one["image"] is False
 

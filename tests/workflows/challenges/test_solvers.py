@@ -17,7 +17,7 @@ from septum.geometry import Grid, Image
 from septum.workflows.challenges import solvers
 from septum.workflows.challenges.challenge import Part
 from septum.workflows.challenges.settings import ChallengeSettings
-from septum.workflows.challenges.solvers import Classical, Learner, Network
+from septum.workflows.challenges.solvers import Classical, Learner, TrainedNetwork
 from septum.workflows.data.load import load_dataset
 from septum.workflows.pipelines.pipeline import Pipeline, make_step
 from septum.workflows.pipelines.segment import PIPELINE
@@ -59,7 +59,7 @@ def test_a_stop_is_a_stop_and_no_failure(tmp_path: Path) -> None:
         Classical(BRIGHT, background=0).maps(cases, tmp_path / "maps", hooks=STOP)
 
 
-class Looked(Network):
+class Looked(TrainedNetwork):
     """A network whose probability is the image itself, so that rotations must cancel out."""
 
     def probabilities(self, image: Image, *, hooks: Hooks) -> np.ndarray:

@@ -12,6 +12,7 @@ from septum.errors import Cancelled, DatasetError, MismatchError
 from septum.workflows.data.load import load_dataset
 from septum.workflows.data.readable import readable
 from septum.workflows.runs.failures import CONTRADICTIONS, Failures
+from septum.workflows.runs.hooks import Hooks
 
 
 def test_files_that_cannot_be_read_and_grids_that_differ_are_rows(tmp_path: Path) -> None:
@@ -19,7 +20,7 @@ def test_files_that_cannot_be_read_and_grids_that_differ_are_rows(tmp_path: Path
     (data / "images" / "case1.png").write_bytes(b"no picture")
     write_labels(data / "labels" / "case2.png", np.ones((5, 5), np.uint8))
     failures, told = Failures(), []
-    kept = readable(load_dataset(data).labelled, failures, on_progress=lambda case, share: told.append((case, share)))
+    kept = readable(load_dataset(data).labelled, failures, hooks=Hooks(lambda case, share: told.append((case, share))))
     assert [case.id for case in kept] == ["case0", "case3"]
     assert [name for name, _ in failures.rows] == ["case1", "case2"]
     assert told == [(f"reading case{n}", (n + 1) / 4) for n in range(4)]
@@ -48,4 +49,4 @@ def test_contradictions_are_raised_where_a_person_is_to_be_asked(tmp_path: Path)
 def test_a_stop_is_heard_before_a_case_is_read(tmp_path: Path) -> None:
     cases = load_dataset(planes(tmp_path / "set", 2)).labelled
     with pytest.raises(Cancelled):
-        readable(cases, Failures(), should_stop=lambda: True)
+        readable(cases, Failures(), hooks=Hooks(should_stop=lambda: True))

@@ -9,18 +9,18 @@ import pytest
 
 from septum.workflows.data.cases import Dataset
 from septum.workflows.doctor import cohort
-from septum.workflows.doctor.checks import ALL, Facts
+from septum.workflows.doctor.checks import ALL, CaseFacts
 
 
-def fact(case: str, **given: Any) -> Facts:
+def fact(case: str, **given: Any) -> CaseFacts:
     usual: dict[str, Any] = {
         "shape": (9, 9), "spacing": (1.0, 1.0), "unit": "mm", "channels": 1, "image_hash": case,
         "label_hash": f"l{case}", "counts": {0: 70, 1: 11}, "grey": False,
     }  # fmt: skip
-    return Facts(case, **usual | given)
+    return CaseFacts(case, **usual | given)
 
 
-def codes(check: Any, *facts: Facts, **given: Any) -> dict[str, str]:
+def codes(check: Any, *facts: CaseFacts, **given: Any) -> dict[str, str]:
     """Case to the code of its finding."""
     dataset = Dataset(Path("set"), "folders", (), **given)
     return {found.case: found.code for found in check(facts, dataset)}

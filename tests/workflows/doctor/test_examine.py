@@ -7,7 +7,9 @@ import pytest
 from tests.workflows.datasets import planes, volumes, write_image, write_labels
 from tests.workflows.doctor.faults import codes
 
+from septum.errors import Cancelled
 from septum.workflows.doctor.examine import examine
+from septum.workflows.runs.hooks import Hooks
 
 
 @pytest.mark.parametrize("make", [planes, volumes])
@@ -25,9 +27,11 @@ def test_findings_read_as_one_line_each_and_errors_come_first(tmp_path):
 
 def test_progress_reaches_the_end(tmp_path):
     seen = []
-    examine(planes(tmp_path), on_progress=lambda case, share: seen.append((case, share)))
+    examine(planes(tmp_path), hooks=Hooks(lambda case, share: seen.append((case, share))))
     assert [case for case, _ in seen] == ["case0", "case1", "case2", "case3"]
     assert seen[-1][1] == 1.0
+    with pytest.raises(Cancelled):
+        examine(tmp_path, hooks=Hooks(should_stop=lambda: True))
 
 
 @pytest.mark.realdata

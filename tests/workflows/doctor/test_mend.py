@@ -22,11 +22,12 @@ from tests.workflows.doctor.faults import (
     whole_floats,
 )
 
-from septum.errors import ConfigError, DatasetError
+from septum.errors import Cancelled, ConfigError, DatasetError
 from septum.workflows.data.cases import load_labels, load_pair
 from septum.workflows.data.load import load_dataset
 from septum.workflows.doctor.examine import examine
 from septum.workflows.doctor.mend import mend
+from septum.workflows.runs.hooks import Hooks
 
 
 @pytest.mark.parametrize("fault", [shifted, lost_geometry, rounded_geometry, reoriented, cropped_labels, whole_floats])
@@ -97,6 +98,15 @@ def test_regions_of_interest_are_copied(tmp_path):
     write_labels(planes(tmp_path / "set") / "fov/case1.png", np.ones((24, 32), np.uint8))
     mend(tmp_path / "set", tmp_path / "copy")
     assert load_dataset(tmp_path / "copy").case("case1").roi is not None
+
+
+def test_a_copy_that_is_stopped_leaves_nothing_behind(tmp_path):
+    seen = []
+    hooks = Hooks(lambda case, share: seen.append(case), should_stop=lambda: len(seen) > 4)
+    with pytest.raises(Cancelled):
+        mend(planes(tmp_path / "set"), tmp_path / "copy", hooks=hooks)
+    assert seen == ["case0", "case1", "case2", "case3", "case0"]  # looked at, then copied
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
 def test_an_existing_copy_is_replaced_only_when_asked(tmp_path):

@@ -13,19 +13,21 @@ from septum.metrics import joint_table
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset
 from septum.workflows.data.classes import LabelSummary
 from septum.workflows.evaluation.coding import Coding, decide_coding, suspicions, unite
-from septum.workflows.evaluation.pairs import Measured
+from septum.workflows.evaluation.pairs import MeasuredPair
 from septum.workflows.scores.scores import scores_from_table
 
 PLAIN = Coding(0, None, None, {}, {1: "organ"})
 
 
-def measured(reference: list[int], prediction: list[int], name: str = "a") -> Measured:
+def measured(reference: list[int], prediction: list[int], name: str = "a") -> MeasuredPair:
     truth, guess = np.array(reference), np.array(prediction)
     counts = {int(v): int((truth == v).sum()) for v in np.unique(truth)}
-    return Measured(Case(name, ()), joint_table(truth, guess), LabelSummary(name, counts, 1.0, ()), Grid.pixels((1, 4)))
+    return MeasuredPair(
+        Case(name, ()), joint_table(truth, guess), LabelSummary(name, counts, 1.0, ()), Grid.pixels((1, 4))
+    )
 
 
-def decide(*pairs: Measured, background: int = 0, **declared: object) -> tuple[Coding, list[str]]:
+def decide(*pairs: MeasuredPair, background: int = 0, **declared: object) -> tuple[Coding, list[str]]:
     return decide_coding(Dataset(Path("d"), "masks", (), **declared), pairs, background=background, foreground=None)
 
 

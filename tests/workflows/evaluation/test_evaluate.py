@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from septum import io
 from septum.errors import ConfigError, DatasetError, FormatError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
-from septum.report.figures.overlay import Example
+from septum.report.figures.overlay import ShownCase
 from septum.workflows.evaluation.evaluate import evaluate
 from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.runs.hooks import Hooks
@@ -425,7 +425,10 @@ def test_training_writes_its_report_from_arrays(tmp_path: Path) -> None:
         tmp_path / "report",
         rows,
         about=About("Model", ["one fold"], provenance={"seed": np.int64(3), "loss": math.nan}),
-        examples=[("x", mask[None].astype(np.float32), mask, shifted, (1.0, 1.0, 1.0)), Example("y", None, mask, mask)],
+        examples=[
+            ("x", mask[None].astype(np.float32), mask, shifted, (1.0, 1.0, 1.0)),
+            ShownCase("y", None, mask, mask),
+        ],
         extras=Extras(curves=curves, plan={"patch": (8, 8), "spacing": np.float32(1.5)}),
     ).read_text()
     assert "Learning curve: training loss" in page

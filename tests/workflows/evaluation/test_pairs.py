@@ -17,7 +17,7 @@ from septum.geometry import Grid, LabelMap
 from septum.workflows.data.cases import Case, Dataset, Source
 from septum.workflows.evaluation import pairs as pairs_module
 from septum.workflows.evaluation.pairs import (
-    Opened,
+    OpenedPair,
     beyond_the_edges,
     count_pairs,
     grid_difference,
@@ -132,16 +132,16 @@ def test_predictions_that_continued_the_reference_elsewhere_come_to_lie_on_one_l
     up = line.crop((-1, 0), (4, 1))
     down = line.crop((0, 0), (5, 1))
     opened = [
-        Opened(LabelMap(np.array([[0], [1], [1], [0]], np.uint8), up), LabelMap(np.full((4, 1), 2, np.uint8), up),
+        OpenedPair(LabelMap(np.array([[0], [1], [1], [0]], np.uint8), up), LabelMap(np.full((4, 1), 2, np.uint8), up),
                start=(-1, 0)),
-        Opened(LabelMap(np.array([[1], [1], [0], [0], [0]], np.uint8), down),
+        OpenedPair(LabelMap(np.array([[1], [1], [0], [0], [0]], np.uint8), down),
                LabelMap(np.full((5, 1), 3, np.uint8), down), start=(0, 0)),
     ]  # fmt: skip
     reference, masks = on_one_lattice(opened, background=0)
     assert reference.array[:, 0].tolist() == [0, 1, 1, 0, 0, 0]
     assert [mask.array[:, 0].tolist() for mask in masks] == [[2, 2, 2, 2, 0, 0], [0, 3, 3, 3, 3, 3]]
     assert all(mask.grid.matches(reference.grid) for mask in masks)
-    alone, _ = on_one_lattice([Opened(first, first)], background=0)
+    alone, _ = on_one_lattice([OpenedPair(first, first)], background=0)
     assert alone is first
 
 

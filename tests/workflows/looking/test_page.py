@@ -13,7 +13,7 @@ import pytest
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.folders import PAGE_FOLDER, entries
-from septum.workflows.looking.page import MOST_LABELS, MaskPage, Row
+from septum.workflows.looking.page import MOST_LABELS, EstimateRow, MaskPage
 
 
 class Reader(HTMLParser):
@@ -61,8 +61,8 @@ def shown(path: Path) -> list[dict[str, Any]]:
     return masks
 
 
-def row(name: str, verdict: str, dice: float = 0.5, reasons: tuple[str, ...] = ()) -> Row:
-    return Row(name, "cell", verdict, dice, math.nan, math.nan, reasons)
+def row(name: str, verdict: str, dice: float = 0.5, reasons: tuple[str, ...] = ()) -> EstimateRow:
+    return EstimateRow(name, "cell", verdict, dice, math.nan, math.nan, reasons)
 
 
 def test_failures_come_first_then_the_list_in_its_order_then_the_rest_by_name(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from septum.workflows.data.load import load_dataset
 from septum.workflows.pipelines import comparison
 from septum.workflows.pipelines.candidates import Candidate
 from septum.workflows.pipelines.comparison import (
-    Unit,
+    ScoredUnit,
     best_mapping,
     dice_of,
     mean_of,
@@ -87,7 +87,7 @@ def test_every_candidate_is_measured_on_every_unit_as_if_it_ran_alone(tmp_path: 
     tried = [Candidate((smooth, otsu), "otsu", False),
              Candidate((smooth, otsu, make_step("fill-holes")), "otsu", False),
              Candidate((otsu,), "otsu", False), Candidate((smooth, otsu), "otsu", False)]  # fmt: skip
-    units = [Unit(one) for one in cases]
+    units = [ScoredUnit(one) for one in cases]
     found = run_candidates(tried, units, classes=BINARY, workers="1", hooks=Hooks())
     assert found is not None
     assert len(found) == 3
@@ -106,7 +106,7 @@ def test_a_candidate_that_fails_is_an_empty_mask_and_the_next_one_goes_on(tmp_pa
     cases = load_dataset(planes(tmp_path / "set", 1)).cases
     bad = Candidate((make_step("channel", {"use": "7"}), make_step("otsu")), "otsu", False)
     good = Candidate((make_step("otsu"),), "otsu", False)
-    found = run_candidates([bad, good], [Unit(cases[0])], classes=BINARY, workers="1", hooks=Hooks())
+    found = run_candidates([bad, good], [ScoredUnit(cases[0])], classes=BINARY, workers="1", hooks=Hooks())
     assert found is not None
     (failed,), (fine,) = found[comparison.key_of(bad)], found[comparison.key_of(good)]
     assert failed.failure
@@ -127,7 +127,7 @@ def test_a_stop_is_none_and_nothing_is_measured(tmp_path: Path) -> None:
     cases = load_dataset(planes(tmp_path / "set", 1)).cases
     tried = [Candidate((make_step("otsu"),), "otsu", False)]
     stop = Hooks(should_stop=lambda: True)
-    assert run_candidates(tried, [Unit(cases[0])], classes=BINARY, workers="1", hooks=stop) is None
+    assert run_candidates(tried, [ScoredUnit(cases[0])], classes=BINARY, workers="1", hooks=stop) is None
 
 
 def test_the_share_of_a_label_decides_the_order_in_which_labels_are_taken() -> None:

@@ -13,15 +13,13 @@ from septum.errors import ConfigError, DatasetError
 from septum.workflows.prediction import workflow
 from septum.workflows.prediction.record import RECORD
 from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.runs.hooks import Hooks
 
 
 def run(images: list[Path], output: Path, notes: list[str] | None = None, **given: Any) -> Any:
     settings = PredictSettings(**{"devices": "cpu", "precision": "32-true"} | given)
-    told = (lambda text: None) if notes is None else notes.append
-    return workflow.predict(
-        MODEL, images, output=output, settings=settings, on_progress=lambda what, share: None, on_note=told,
-        should_stop=lambda: False,
-    )  # fmt: skip
+    hooks = None if notes is None else Hooks(on_note=notes.append)
+    return workflow.predict(MODEL, images, output=output, settings=settings, hooks=hooks)
 
 
 def test_masks_are_graded_listed_and_shown_and_one_bad_file_is_told(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from tests.workflows.projects.conftest import BOX, GRID, data
 
-from septum.errors import ConfigError, DatasetError
+from septum.errors import Cancelled, ConfigError, DatasetError
 from septum.workflows.data.cases import load_image
 from septum.workflows.projects.annotations import read_annotation
 from septum.workflows.projects.create import create_project
 from septum.workflows.projects.project import Project, open_project
+from septum.workflows.runs.hooks import Hooks
 
 
 def test_a_project_refers_to_the_data_set_and_its_labels_are_version_one(project: Project) -> None:
@@ -48,4 +49,6 @@ def test_a_project_never_replaces_a_folder_and_appears_whole(tmp_path: Path) -> 
         create_project(tmp_path / "p", data(tmp_path / "data"))
     with pytest.raises(DatasetError):
         create_project(tmp_path / "q", tmp_path / "nothing")
+    with pytest.raises(Cancelled):
+        create_project(tmp_path / "q", tmp_path / "data", hooks=Hooks(should_stop=lambda: True))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith((".q", "q"))]

@@ -8,9 +8,12 @@ from tests.workflows.projects.conftest import BOX, GRID, save
 from septum import io
 from septum.errors import DatasetError
 from septum.geometry import LabelMap
+from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.projects import learning
 from septum.workflows.projects.learning import evaluate_model, looked_at, measurable, models_of, training_data
-from septum.workflows.projects.masks import Told
 from septum.workflows.projects.project import Project
+from septum.workflows.quality.worklist import GradedResult
+from septum.workflows.runs.hooks import Hooks
 
 
 def test_only_what_was_looked_at_is_trained_on(project: Project) -> None:
@@ -25,9 +28,6 @@ def test_only_what_was_looked_at_is_trained_on(project: Project) -> None:
     assert looked_at((2, 2), {}, complete=False).all()
 
 
-QUIET = Told(lambda status: None, lambda what, share: None, lambda note: None, lambda: False)
-
-
 def test_cases_kept_for_testing_and_cases_without_a_drawing_are_not_learnt_from(project: Project) -> None:
     assert training_data(project, "model-1")[1] == 1  # the labels that came with the data
     project.store.change_case("a", split="test")
@@ -37,7 +37,7 @@ def test_cases_kept_for_testing_and_cases_without_a_drawing_are_not_learnt_from(
 
 def test_a_measurement_compares_the_mask_with_what_was_drawn_since_and_knows_the_worst_slice(project: Project) -> None:
     with pytest.raises(DatasetError, match="no case has both"):
-        evaluate_model(project, "model-1", told=QUIET)
+        evaluate_model(project, "model-1", hooks=Hooks())
     predicted = BOX.copy()
     predicted[3, 2:4] = 0
     folder = project.predictions / "model-1"
@@ -45,7 +45,7 @@ def test_a_measurement_compares_the_mask_with_what_was_drawn_since_and_knows_the
     io.write_labels(folder / "b.nii.gz", LabelMap(predicted, GRID))
     save(project, BOX)
     project.store.change_case("b", status="corrected")
-    found = evaluate_model(project, "model-1", told=QUIET)
+    found = evaluate_model(project, "model-1", hooks=Hooks())
     assert found["worst"] == {"b": 3}
     assert found["dice"] == pytest.approx(2 * 24 / (24 + 32))
     assert (project.reports / "model-1" / "index.html").is_file()
@@ -62,3 +62,18 @@ def test_models_are_those_that_a_training_left_and_pipelines_can_be_measured_too
     for name in ("model-1", "pipeline-bright"):
         (project.predictions / name).mkdir(parents=True)
     assert measurable(project) == ["pipeline-bright", "model-1"]
+
+
+def test_probabilities_are_kept_beside_the_masks_where_they_are_asked_for(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[PredictSettings] = []
+
+    def predicts(*given: object, settings: PredictSettings, **more: object) -> GradedResult:
+        asked.append(settings)
+        return GradedResult((), (), (), "", None)
+
+    monkeypatch.setattr(learning, "predict", predicts)
+    for wanted in (False, True):
+        learning.predict_others(project, "model-1", hooks=Hooks(), on_case=lambda case: None, probabilities=wanted)
+    assert [one.probabilities for one in asked] == [False, True]

@@ -14,6 +14,7 @@ from septum.geometry import Grid, LabelMap
 from septum.workflows.projects.masks import prediction_file, prediction_of, table_of, telling_each, waiting_cases
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
+from septum.workflows.runs.hooks import Hooks
 
 
 def put(project: Project, case: str, labels: np.ndarray = BOX, grid: Grid = GRID) -> None:
@@ -52,14 +53,17 @@ def test_only_cases_that_nobody_annotated_wait_and_their_table_names_their_image
 
 def test_each_mask_is_offered_once_as_soon_as_its_file_is_there(project: Project) -> None:
     told: list[str] = []
-    progressed = telling_each(
-        project, "model-1", waiting=waiting_cases(project), on_progress=lambda what, share: None, on_case=told.append
-    )
+    seen: list[str] = []
+    hooks = Hooks(lambda what, share: seen.append(what), should_stop=lambda: True)
+    telling = telling_each(project, "model-1", waiting=waiting_cases(project), hooks=hooks, on_case=told.append)
+    progressed = telling.on_progress
     progressed("one", 0.1)
     put(project, "c-d_e")
     progressed("two", 0.2)
     put(project, "a")  # annotated: nobody waits for it
     progressed("three", 0.3)
     assert told == ["c-d_e"]
+    assert seen == ["one", "two", "three"]
+    assert telling.should_stop()
     record = project.store.case("c-d_e")
     assert (record.status, record.prediction, record.predicted_dice) == ("predicted", "model-1", None)

@@ -6,13 +6,12 @@ import pytest
 
 from septum.errors import ConfigError
 from septum.workflows.pipelines.pipeline import Pipeline, make_step, read_pipeline
-from septum.workflows.projects.masks import Told
 from septum.workflows.projects.pipelines import find_pipeline, keep_pipeline, kept_pipelines, segment_others
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
+from septum.workflows.runs.hooks import Hooks
 
 OTSU = Pipeline((make_step("otsu", {}),), ())
-QUIET = Told(lambda status: None, lambda what, share: None, lambda note: None, lambda: False)
 
 
 def test_a_pipeline_is_kept_by_name_and_never_replaced(project: Project) -> None:
@@ -36,7 +35,7 @@ def test_the_name_of_a_pipeline_is_a_name(project: Project, name: str) -> None:
 def test_a_pipeline_finds_masks_for_the_cases_that_wait_and_leaves_drawings_alone(project: Project) -> None:
     keep_pipeline(project, "bright", pipeline=OTSU)
     told: list[str] = []
-    found = segment_others(project, "bright", told=QUIET, on_case=told.append)
+    found = segment_others(project, "bright", hooks=Hooks(), on_case=told.append)
     assert found == {"model": "pipeline-bright", "predicted": 2, "failures": []}
     assert set(told) == {"b", "c-d_e"}
     assert [one.status for one in project.store.cases()] == ["drawn", "predicted", "predicted"]

@@ -15,6 +15,7 @@ from septum.errors import ConfigError, DatasetError
 from septum.workflows.review import study as review
 from septum.workflows.review.sample import StudySettings, find_candidates, reading_order
 from septum.workflows.review.store import ItemRecord
+from septum.workflows.runs.hooks import Hooks
 
 
 def test_every_sampled_case_is_shown_with_every_source_as_often_as_asked(study):
@@ -73,7 +74,9 @@ def test_what_cannot_be_drawn_is_said(data, tmp_path):
     for i in range(2):
         write_labels(few / f"case{i}.png", mask(i))
     notes = []
-    made = review.create_study(data / "images", {"few": few}, output=tmp_path / "study", on_note=notes.append)
+    made = review.create_study(
+        data / "images", {"few": few}, output=tmp_path / "study", hooks=Hooks(on_note=notes.append)
+    )
     assert made.cases == 2
     assert "4 images have no mask from few" in notes[0]
     assert "only 2 cases" in notes[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from septum.errors import ConfigError
-from septum.workflows.review.scale import LIKERT, PASS_FAIL, Choice, Scale, load_scale
+from septum.workflows.review.scale import LIKERT, PASS_FAIL, Scale, ScalePoint, load_scale
 
 
 def test_a_scale_can_be_a_file(tmp_path):
@@ -27,12 +27,12 @@ def test_a_scale_survives_the_store(scale):
 @pytest.mark.parametrize(
     "choices",
     [
-        (Choice("a", "a", "a", True),),
-        (Choice("a", "a", "a", True), Choice("a", "b", "b", False)),
-        (Choice("a", "x", "a", True), Choice("b", "X", "b", False)),
-        (Choice("a", "u", "a", True), Choice("b", "b", "b", False)),
-        (Choice("a", "a", "a", True), Choice("b", "b", "b", True)),
-        (Choice(" ", "a", "a", True), Choice("b", "b", "b", False)),
+        (ScalePoint("a", "a", "a", True),),
+        (ScalePoint("a", "a", "a", True), ScalePoint("a", "b", "b", False)),
+        (ScalePoint("a", "x", "a", True), ScalePoint("b", "X", "b", False)),
+        (ScalePoint("a", "u", "a", True), ScalePoint("b", "b", "b", False)),
+        (ScalePoint("a", "a", "a", True), ScalePoint("b", "b", "b", True)),
+        (ScalePoint(" ", "a", "a", True), ScalePoint("b", "b", "b", False)),
     ],
 )
 def test_a_scale_that_cannot_be_answered_is_refused(choices):

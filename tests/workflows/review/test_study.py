@@ -12,9 +12,10 @@ from PIL import Image as Picture
 from tests.workflows.datasets import mask, write_labels
 from tests.workflows.review.studies import create
 
-from septum.errors import ConfigError, DatasetError, GeometryError
+from septum.errors import Cancelled, ConfigError, DatasetError, GeometryError
 from septum.workflows.review import study as review
 from septum.workflows.review.sample import StudySettings
+from septum.workflows.runs.hooks import Hooks
 
 
 def test_nothing_outside_the_key_names_a_case_or_a_source(made):
@@ -52,8 +53,8 @@ def test_a_reader_meets_every_item_once_and_resumes(study):
         met.append(item.code)
         review.rate(study, "anna", code=item.code, value="pass")
     assert sorted(met) == sorted(item.code for item in study.items)
-    assert review.progress(study, "anna") == review.Progress("anna", 16, 16)
-    assert review.readers(study) == (review.Progress("anna", 16, 16),)
+    assert review.progress(study, "anna") == review.ReaderProgress("anna", 16, 16)
+    assert review.readers(study) == (review.ReaderProgress("anna", 16, 16),)
 
 
 def test_undo_brings_the_last_item_back_and_keeps_the_history(study):
@@ -86,6 +87,10 @@ def test_a_failed_creation_leaves_nothing_behind(data, tmp_path):
         write_labels(wrong / f"case{i}.png", mask(i, (20, 20)))
     with pytest.raises(GeometryError, match="must lie on one grid"):
         review.create_study(data / "images", {"a": wrong}, output=tmp_path / "study")
+    seen: list[str] = []
+    hooks = Hooks(lambda code, share: seen.append(code), should_stop=lambda: len(seen) == 2)
+    with pytest.raises(Cancelled):
+        review.create_study(data / "images", {"a": data / "labels"}, output=tmp_path / "study", hooks=hooks)
     assert [p.name for p in tmp_path.iterdir()] == ["wrong"]
 
 

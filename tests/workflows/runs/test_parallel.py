@@ -15,6 +15,7 @@ import pytest
 
 from septum.errors import Cancelled, ConfigError
 from septum.workflows.runs import parallel
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool, check_workers
 
 # Only what every process can import by name: this module is not, where pytest is started by its own script.
@@ -26,7 +27,7 @@ ctrl_c = partial(signal.getsignal, signal.SIGINT)
 def test_results_come_in_order_with_progress_that_ends_at_one() -> None:
     seen: list[tuple[str, float]] = []
     with CasePool("1") as pool:
-        assert pool.map(double, [3, 1, 2], on_progress=lambda name, part: seen.append((name, part))) == [6, 2, 4]
+        assert pool.map(double, [3, 1, 2], hooks=Hooks(lambda name, part: seen.append((name, part)))) == [6, 2, 4]
     assert [name for name, _ in seen] == ["3", "1", "2"]
     assert seen[-1][1] == 1
 
@@ -38,7 +39,7 @@ def test_nothing_to_do_is_done() -> None:
 def test_a_wish_to_stop_ends_the_work_between_two_cases() -> None:
     done: list[str] = []
     with CasePool("1") as pool, pytest.raises(Cancelled):
-        pool.map(double, range(9), on_progress=lambda n, _: done.append(n), should_stop=lambda: len(done) == 4)
+        pool.map(double, range(9), hooks=Hooks(lambda n, _: done.append(n), should_stop=lambda: len(done) == 4))
     assert done == ["0", "1", "2", "3"]
 
 
@@ -70,7 +71,7 @@ def test_processes_give_the_same_and_are_stopped_and_pass_errors_on() -> None:
         asked: list[int] = []
         began = time.monotonic()
         with pytest.raises(Cancelled):
-            pool.map(time.sleep, [0.5] * 200, should_stop=lambda: bool(asked.append(1)) or len(asked) > 3)
+            pool.map(time.sleep, [0.5] * 200, hooks=Hooks(should_stop=lambda: bool(asked.append(1)) or len(asked) > 3))
         assert time.monotonic() - began < 20
 
 

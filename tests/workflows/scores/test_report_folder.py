@@ -12,7 +12,7 @@ import pytest
 
 from septum.errors import ConfigError
 from septum.metrics import Counts
-from septum.report.figures.overlay import Example
+from septum.report.figures.overlay import ShownCase
 from septum.workflows.scores.report_folder import FILES, About, Extras, refuse_results, write_report
 from septum.workflows.scores.scores import Score
 
@@ -47,7 +47,7 @@ def test_page_tables_and_figures_are_there_and_agree(tmp_path: Path) -> None:
 def test_examples_show_the_worst_the_median_and_the_best(tmp_path: Path) -> None:
     mask = np.zeros((24, 24), np.uint8)
     mask[6:18, 6:18] = 1
-    shown = [Example(f"case{i}", mask[None] * 9.0, mask, mask, None, None) for i in (0, 3, 6)]
+    shown = [ShownCase(f"case{i}", mask[None] * 9.0, mask, mask, None, None) for i in (0, 3, 6)]
     text = write_report(tmp_path / "r", rows(), about=About("t"), examples=shown).read_text(encoding="utf-8")
     assert text.count("data:image/png") >= 3
     assert all(f"case{i}" in text for i in (0, 3, 6))

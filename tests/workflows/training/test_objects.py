@@ -72,9 +72,6 @@ def predict(model: Path, images: list[Path], output: Path, **options: object) ->
         images,
         output=output,
         settings=PredictSettings(**{"devices": "cpu", "precision": "32-true", **options}),  # type: ignore[arg-type]
-        on_progress=lambda what, share: None,
-        on_note=lambda text: None,
-        should_stop=lambda: False,
     )
 
 

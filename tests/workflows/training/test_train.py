@@ -68,9 +68,6 @@ def predict(model: Path, images: list[Path], output: Path, **options: object) ->
         images,
         output=output,
         settings=PredictSettings(**{"devices": "cpu", **options}),  # type: ignore[arg-type]
-        on_progress=lambda what, share: None,
-        on_note=lambda text: None,
-        should_stop=lambda: False,
     )
 
 

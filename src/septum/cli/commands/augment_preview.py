@@ -11,7 +11,7 @@ from septum.cli import options
 
 
 def augment_preview(
-    dataset: options.Dataset,
+    dataset: options.DatasetFolder,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="SHEET.PNG", help="Picture to write.")],
     count: Annotated[
         int, typer.Option(metavar="N", min=1, max=64, help="Augmented copies to show after each image itself.")

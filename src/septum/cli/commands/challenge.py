@@ -36,7 +36,7 @@ def challenge(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the training.", show_default="0")] = None,
     devices: options.Devices = None,
     precision: options.Precision = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew what the folder holds.")] = False,
 ) -> None:
     """Train methods on one part of a public data set and score them on another as its challenge does.

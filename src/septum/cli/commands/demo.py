@@ -9,7 +9,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import STOPPED, StopRequest
-from septum.cli.working import say_page
+from septum.cli.working import hooks_of, say_page
 
 
 def demo(
@@ -35,9 +35,7 @@ def demo(
             minutes=minutes,
             overwrite=overwrite,
             on_status=reporter.training,
-            on_progress=reporter.work,
-            on_note=reporter.note,
-            should_stop=stop.requested,
+            hooks=hooks_of(reporter, stop),
         )
     if result.report is None:
         typer.echo("stopped before the measurement", err=True)

@@ -20,7 +20,7 @@ FEW = 3
 
 
 def doctor(
-    dataset: options.Dataset,
+    dataset: options.DatasetFolder,
     fix: Annotated[
         Path | None, typer.Option("--fix", metavar="OUT", help="Write a mended copy with a log of every change here.")
     ] = None,
@@ -34,10 +34,11 @@ def doctor(
     from septum.cli.progress import Reporter
     from septum.workflows.doctor.examine import examine
     from septum.workflows.doctor.mend import mend
+    from septum.workflows.runs.hooks import Hooks
     from septum.workflows.runs.words import some
 
     with Reporter() as reporter:
-        findings = examine(dataset, axes=axes, on_progress=reporter.work)
+        findings = examine(dataset, axes=axes, hooks=Hooks(reporter.work))
     for first, cases in _together(findings):
         where = first.case if len(cases) == 1 else f"{len(cases)} cases, such as {first.case},"
         typer.echo(f"{first.severity:<8} {where}  {first.message}  [{first.code}]")
@@ -47,7 +48,7 @@ def doctor(
     typer.echo(_verdict(findings))
     if fix is not None:
         with Reporter() as reporter:
-            log = mend(dataset, fix, findings=findings, axes=axes, overwrite=overwrite, on_progress=reporter.work)
+            log = mend(dataset, fix, findings=findings, axes=axes, overwrite=overwrite, hooks=Hooks(reporter.work))
         typer.echo(log)
         typer.echo(f"mended copy  {log.output}")
         if not (log.output / "labels").is_dir():

@@ -68,7 +68,7 @@ def edit(
     ] = False,
     tool: Annotated[str | None, typer.Option(metavar="NAME", help="The tool that --list-tools explains.")] = None,
     axes: options.Axes = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace OUT; the mask that was there is kept as OUT.kept-1.")
     ] = False,

@@ -134,7 +134,7 @@ def evaluate(
     gallery: Annotated[
         int | None, typer.Option(metavar="N", help="How many of the worst cases are shown.", show_default="12")
     ] = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Compare masks with references: scores per case and class, and a report with pictures.

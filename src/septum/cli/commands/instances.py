@@ -35,7 +35,7 @@ def instances(
         bool | None, typer.Option("--pictures/--no-pictures", help="Draw both kinds of mask side by side.")
     ] = None,
     axes: options.Axes = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Split semantic masks into single objects, by distance transform and watershed, each class by itself.

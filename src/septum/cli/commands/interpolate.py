@@ -50,7 +50,7 @@ def interpolate(
         ),
     ] = None,
     axes: options.Axes = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace OUT; the mask that was there is kept as OUT.kept-1.")
     ] = False,

@@ -42,7 +42,7 @@ def measure(
     ] = None,
     axes: options.Axes = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the resampling.", show_default="0")] = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Count and measure objects: one table per object and one per image, and a page that compares conditions.

@@ -35,10 +35,11 @@ def new(
     """
     from septum.cli.progress import Reporter
     from septum.workflows.projects.create import create_project
+    from septum.workflows.runs.hooks import Hooks
 
     with Reporter() as reporter:
         made = create_project(
-            project, dataset, copy=copy, name=name, axes=axes, database=database, on_progress=reporter.work
+            project, dataset, copy=copy, name=name, axes=axes, database=database, hooks=Hooks(reporter.work)
         )
     count = len(made.store.cases())
     made.close()

@@ -64,7 +64,7 @@ def pixels(
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the random choices.", show_default="0")] = None,
     axes: options.Axes = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a classifier that exists.")] = False,
 ) -> None:
     """Train a pixel classifier from scribbles; septum segment --classifier applies it to other images.

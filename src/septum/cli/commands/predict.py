@@ -27,7 +27,13 @@ def predict(
         str | None,
         typer.Option(metavar="FOLDS", help="all: the mean of every trained fold; 0,2: of these.", show_default="all"),
     ] = None,
-    tta: Annotated[bool, typer.Option("--tta", help="Also predict mirrored copies and take the mean; slower.")] = False,
+    tta: Annotated[
+        bool | None,
+        typer.Option(
+            "--tta/--no-tta",
+            help="Also predict mirrored copies and take the mean; slower. Unasked where an encoder has seen images.",
+        ),
+    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write the probability of every class.")
     ] = False,
@@ -89,7 +95,7 @@ def predict(
     axes: options.Axes = None,
     devices: options.Devices = None,
     precision: options.Precision = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     rectify: options.Rectify = False,
     no_page: options.NoPage = False,
     overwrite: options.Overwrite = False,
@@ -115,10 +121,7 @@ def predict(
     def work(hooks: Hooks) -> GradedResult:
         from septum.workflows.prediction import workflow
 
-        return workflow.predict(
-            model, images, output=output, settings=chosen, on_progress=hooks.on_progress, on_note=hooks.on_note,
-            should_stop=hooks.should_stop,
-        )  # fmt: skip
+        return workflow.predict(model, images, output=output, settings=chosen, hooks=hooks)
 
     result, stopped = watched(work)
     say_written(result)

@@ -51,7 +51,7 @@ def quality(
     foreground: options.Foreground = None,
     axes: options.Axes = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random.", show_default="0")] = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Estimate how good masks are without their references: the list of what to look at, worst first.

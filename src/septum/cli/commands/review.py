@@ -77,7 +77,7 @@ def create(
     background: options.Background = None,
     axes: options.Axes = None,
     database: Database = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
 ) -> None:
     """Draw a seeded sample of cases, blind and shuffle it, and render the pictures that readers see.
 
@@ -97,6 +97,7 @@ def create(
     from septum.cli.progress import Reporter
     from septum.workflows.review.sample import StudySettings
     from septum.workflows.review.study import create_study
+    from septum.workflows.runs.hooks import Hooks
 
     chosen = options.resolve(StudySettings, settings, given=given)
     with Reporter() as reporter:
@@ -106,8 +107,7 @@ def create(
             output=output,
             settings=chosen,
             database=database,
-            on_progress=reporter.work,
-            on_note=reporter.note,
+            hooks=Hooks(reporter.work, reporter.note),
         )
     typer.echo(f"{made.items} items of {made.cases} cases")
     typer.echo(f"study  {made.folder}")

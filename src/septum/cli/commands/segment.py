@@ -103,7 +103,7 @@ def segment(
     background: options.Background = None,
     foreground: options.Foreground = None,
     axes: options.Axes = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     rectify: options.Rectify = False,
     no_page: options.NoPage = False,
     overwrite: options.Overwrite = False,
@@ -211,10 +211,10 @@ def _suggest(dataset: Path, output: Path, file: Path | None, given: dict[str, An
 
 
 def _print_methods(name: str | None) -> None:
-    from septum.classical.methods import METHODS, find
+    from septum.classical.methods import METHODS, find_method
 
     if name is not None:
-        _print_method(find(name))
+        _print_method(find_method(name))
         return
     titles = {
         "image": "Prepare the image (--smooth)",

@@ -49,7 +49,7 @@ def track(
         ),
     ] = None,
     axes: options.Axes = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Follow objects through a movie: one global assignment with divisions, gaps, merges and leaving the frame.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    dataset: options.Dataset,
+    dataset: options.DatasetFolder,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="Folder for the model.")],
     network: Annotated[
         Literal["auto", "encoder", "lecture", "paper", "window"] | None,
@@ -107,7 +107,7 @@ def train(
             show_default="from the labels",
         ),
     ] = None,
-    settings: options.Settings = None,
+    settings: options.SettingsFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Train a U-Net and measure it on images that were held out.

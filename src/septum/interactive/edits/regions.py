@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import cleanup
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import Spacing, label_array, spacing_mm
+from septum.geometry.arrays import LabelArray, Spacing, label_array, spacing_mm
 from septum.interactive.edits.paint import clip, is_one_of, label_value, nearest_voxels
 from septum.interactive.edits.polygon import nothing
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
@@ -37,9 +37,6 @@ LOGIC = ("copy", "add", "subtract", "intersect", "invert", "clear", "fill")
 
 
 SIDES = ("inside", "outside")
-
-
-Labels = NDArray[Any]
 
 
 def fill_holes(
@@ -153,7 +150,7 @@ def smooth(
     array, step = _given(labels, spacing)
     one_of(kind, SMOOTHINGS, name="kind")
     at_least(size_mm, 0, name="size_mm")
-    run: Callable[[Labels], Labels] = {
+    run: Callable[[LabelArray], LabelArray] = {
         "median": partial(cleanup.smooth_median, spacing=step, radius_mm=size_mm),
         "opening": partial(cleanup.opening, spacing=step, radius_mm=size_mm),
         "closing": partial(cleanup.closing, spacing=step, radius_mm=size_mm),
@@ -217,7 +214,7 @@ def islands(
         raise ConfigError("pick must be told the label of the part, got none; give label")
     top = int(array.max())
     start = top + 1 if label is None else label_value(label, low=1)
-    run: Callable[[Labels], Labels] = {
+    run: Callable[[LabelArray], LabelArray] = {
         "keep-largest": partial(cleanup.keep_largest, count=count, connectivity=connectivity),
         "remove-small": partial(
             cleanup.remove_small, spacing=step, minimum_size=minimum_size, connectivity=connectivity
@@ -321,7 +318,7 @@ def mask_image(
     return np.where(inside if side == "inside" else ~inside, written, picture)
 
 
-def _given(labels: ArrayLike, spacing: Spacing) -> tuple[Labels, tuple[float, ...]]:
+def _given(labels: ArrayLike, spacing: Spacing) -> tuple[LabelArray, tuple[float, ...]]:
     array = label_array(labels)
     return array.view(np.uint8) if array.dtype == bool else array, spacing_mm(spacing, array.ndim)
 
@@ -331,8 +328,8 @@ def _reach(step: Sequence[float], size_mm: float) -> list[int]:
 
 
 def _mended(
-    labels: Labels,
-    run: Callable[[Labels], Labels],
+    labels: LabelArray,
+    run: Callable[[LabelArray], LabelArray],
     *,
     only: Sequence[int] | None,
     reach: Sequence[int] | None,
@@ -367,7 +364,7 @@ def _mended(
     return Change(target, proposed[inner])
 
 
-def _on_labels(labels: Labels, points: ArrayLike | None, *, only: Sequence[int] | None) -> NDArray[np.int64]:
+def _on_labels(labels: LabelArray, points: ArrayLike | None, *, only: Sequence[int] | None) -> NDArray[np.int64]:
     """Voxels of the points, each on a label that is edited."""
     if points is None:
         raise ConfigError("this operation must be told a part, got no point; give points on it")
@@ -382,7 +379,7 @@ def _on_labels(labels: Labels, points: ArrayLike | None, *, only: Sequence[int] 
     return voxels
 
 
-def _theirs(labels: Labels, other: ArrayLike | None, *, of: Sequence[int] | None, box: Box) -> NDArray[np.bool_]:
+def _theirs(labels: LabelArray, other: ArrayLike | None, *, of: Sequence[int] | None, box: Box) -> NDArray[np.bool_]:
     if other is None and of is None:
         raise ConfigError("this operation needs another label or layer, got neither; give of or other")
     second = labels if other is None else label_array(other, name="other")
@@ -392,18 +389,18 @@ def _theirs(labels: Labels, other: ArrayLike | None, *, of: Sequence[int] | None
     return np.asarray(part != 0) if of is None else is_one_of(part, of)
 
 
-def _without(labels: Labels, *, seeds: NDArray[np.int64], connectivity: str) -> Labels:
+def _without(labels: LabelArray, *, seeds: NDArray[np.int64], connectivity: str) -> LabelArray:
     kept = cleanup.keep_touching(labels, seeds=seeds, connectivity=connectivity)
     return np.where(kept != 0, 0, labels).astype(labels.dtype)
 
 
-def _picked(labels: Labels, *, seeds: NDArray[np.int64], label: int, connectivity: str) -> Labels:
+def _picked(labels: LabelArray, *, seeds: NDArray[np.int64], label: int, connectivity: str) -> LabelArray:
     kept = cleanup.keep_touching(labels, seeds=seeds, connectivity=connectivity)
     kind = np.result_type(labels.dtype, np.min_scalar_type(label))
     return np.where(kept != 0, np.array(label, kind), labels).astype(kind)
 
 
-def _split(labels: Labels, *, start: int, connectivity: str) -> Labels:
+def _split(labels: LabelArray, *, start: int, connectivity: str) -> LabelArray:
     """The largest part of each label as it is, the others numbered from `start`: by label, larger ones first."""
     parts = cleanup.components(labels, connectivity=connectivity)
     sizes = np.bincount(parts.reshape(-1))
@@ -418,5 +415,5 @@ def _split(labels: Labels, *, start: int, connectivity: str) -> Labels:
         else:
             seen.add(int(value[part]))
     value[0] = 0
-    result: Labels = value[parts]
+    result: LabelArray = value[parts]
     return result.astype(np.result_type(labels.dtype, np.min_scalar_type(int(value.max(initial=0)))))

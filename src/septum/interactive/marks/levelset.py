@@ -16,15 +16,15 @@ from septum.classical.adjacency import connected_parts
 from septum.classical.landscape import gradient_magnitude, smoothed
 from septum.errors import ConfigError, GeometryError
 from septum.geometry.arrays import Mask, Spacing, grey_image, spacing_mm
-from septum.interactive.scene import Scene, label_type, levels, scene, shifted
+from septum.interactive.scene import Scene, grey_levels, label_type, scene, shifted
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import at_least
 
-Level = NDArray[np.float32]
+LevelSet = NDArray[np.float32]
 """Below 0 inside the shape; millimetres from its border where a contour keeps it between two steps."""
 
 
-Steps = Callable[[Level, int], Level]
+Steps = Callable[[LevelSet, int], LevelSet]
 
 
 _RUN = 20  # iterations of the contour at once: each start anew loses a little of what moved within a voxel
@@ -147,7 +147,7 @@ def geodesic_contour(
 
     barred = _barred((found.labels != 0) & ~inside, inside)
 
-    def move(level: Level, count: int) -> Level:
+    def move(level: LevelSet, count: int) -> LevelSet:
         moved = _contour(level, speed, spacing=found.spacing, count=count, scales=(balloon, curvature, advection))
         moved[barred & (moved < 0)] = min(found.spacing) / 2
         return moved
@@ -203,12 +203,12 @@ def chan_vese(
     at_least(outside_weight, 0, name="outside_weight", above=True)
     at_least(sigma_mm, 0, name="sigma_mm")
     blur = min(found.spacing) if smoothing_mm is None else at_least(smoothing_mm, 0, name="smoothing_mm", above=True)
-    grey = levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm)).astype(np.float32)
+    grey = grey_levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm)).astype(np.float32)
 
     barred = _barred((found.labels != 0) & ~inside, inside)
     widths = [max(blur / s, _NARROW) for s in found.spacing]
 
-    def move(level: Level, _: int) -> Level:
+    def move(level: LevelSet, _: int) -> LevelSet:
         return _level_of(_lean(level < 0, grey, widths=widths, weights=(inside_weight, outside_weight)) & ~barred)
 
     return _stream(
@@ -284,7 +284,9 @@ def _barred(foreign: Mask, inside: Mask) -> Mask:
     return np.asarray(~reached[numbers])
 
 
-def _shapes(base: Level, counts: tuple[int, int, int], *, move: Steps, cancelled: IsCancelled | None) -> Iterator[Mask]:
+def _shapes(
+    base: LevelSet, counts: tuple[int, int, int], *, move: Steps, cancelled: IsCancelled | None
+) -> Iterator[Mask]:
     """The shape after each `every` of the iterations, until `run` of them move nothing.
 
     `move` goes on from the level after a multiple of `run` iterations, so that the shape after n iterations is the same
@@ -307,18 +309,18 @@ def _shapes(base: Level, counts: tuple[int, int, int], *, move: Steps, cancelled
             yield base < 0
 
 
-def _level_of(mask: Mask) -> Level:
+def _level_of(mask: Mask) -> LevelSet:
     return np.where(mask, np.float32(-1), np.float32(1))
 
 
 def _contour(
-    level: Level,
+    level: LevelSet,
     speed: NDArray[np.float32],
     *,
     spacing: Sequence[float],
     count: int,
     scales: tuple[float, float, float],
-) -> Level:
+) -> LevelSet:
     """`count` iterations of the geodesic active contour; an empty or full shape stays as it is."""
     import SimpleITK
 
@@ -339,7 +341,7 @@ def _contour(
         advectionScaling=float(scales[2]),
         numberOfIterations=int(count),
     )
-    found: Level = SimpleITK.GetArrayFromImage(moved)[tuple(map(slice, level.shape))]
+    found: LevelSet = SimpleITK.GetArrayFromImage(moved)[tuple(map(slice, level.shape))]
     return found
 
 

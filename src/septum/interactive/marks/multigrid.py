@@ -39,7 +39,7 @@ _STEPS = 500  # far more than any system needs: 5 to 10 are usual
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class GridLevel:
     """Sparse rows without their diagonal, the diagonal, and the aggregate of the next level that each row is in."""
 
     rows: tuple[NDArray[np.int32], NDArray[np.int32], Float32Array]
@@ -76,7 +76,7 @@ class Multigrid:
         strong = _STRONG * sum(float(w.sum()) for w in weights) / max(1, sum(w.size for w in weights))
         self.size = multigrid_kernels.blocks(shape, self.fixed, *self.weights, strong, self.aggregate)
         matrix, excess = self._first()
-        self.levels: list[Level] = []
+        self.levels: list[GridLevel] = []
         while matrix.shape[0] > _DIRECT:
             level, matrix, excess = _coarser(matrix, excess)
             self.levels.append(level)
@@ -187,7 +187,7 @@ class Multigrid:
         return (half + half.T).tocsr(), excess
 
 
-def _coarser(matrix: Any, excess: Doubles) -> tuple[Level, Any, Doubles]:
+def _coarser(matrix: Any, excess: Doubles) -> tuple[GridLevel, Any, Doubles]:
     """A level, and the weights and excess of the next, of a quarter of its rows: paired, and the pairs paired."""
     aggregate = np.empty(matrix.shape[0], np.int32)
     pairs = _gathered(
@@ -197,7 +197,7 @@ def _coarser(matrix: Any, excess: Doubles) -> tuple[Level, Any, Doubles]:
     size = multigrid_kernels.pair(pairs.indptr, pairs.indices, pairs.data, again)
     aggregate = again[aggregate]
     rows = (matrix.indptr, matrix.indices, matrix.data.astype(np.float32))
-    level = Level(rows, _diagonal(matrix, excess).astype(np.float32), aggregate, size)
+    level = GridLevel(rows, _diagonal(matrix, excess).astype(np.float32), aggregate, size)
     beyond = np.bincount(aggregate, weights=excess, minlength=size).astype(np.float64)
     return level, _gathered(pairs, again, size=size), beyond
 

@@ -7,16 +7,17 @@ room for them they are made anew, and only those that the forest asks for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
 from septum.geometry.arrays import Float32Array, Spacing, channels_image
 from septum.interactive.pixels.classifier import PixelClassifier, blocks_of, learnt, marked_samples, voted
 from septum.interactive.pixels.features import SCALES, FeatureSettings, FilterBank, checked_box
 from septum.interactive.pixels.forest import DEPTH, TREES, ForestSettings
-from septum.interactive.pixels.workers import in_order
+from septum.interactive.pixels.workers import on_all_cores
 from septum.interactive.scene import label_type, marks_of, scene
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled, stop_if
 from septum.options import at_least
@@ -106,7 +107,7 @@ class LivePixels:
             stop_if(cancelled)
             return block, self.bank.block(block)
 
-        self._made = dict(in_order(work, blocks_of(self.bank, self.region)))
+        self._made = dict(on_all_cores(work, blocks_of(self.bank, self.region)))
 
 
 def pixel_classifier(
@@ -159,8 +160,26 @@ def pixel_classifier(
         forest=ForestSettings(trees, depth, keep=keep),
     )  # fmt: skip
     learned = live.update(marks, cancelled=cancelled)
-    kind = label_type(found.labels.dtype, learned.labels[-1])
-    new = np.array(learned.labels, kind)[live.probabilities(cancelled=cancelled).argmax(axis=0)]
-    near = marks[found.box.slices]
+    prob = live.probabilities(cancelled=cancelled)
+    return painted(prob, learned.labels, marks=marks, box=found.box, kind=found.labels.dtype)
+
+
+def painted(prob: Float32Array, labels: Sequence[int], *, marks: NDArray[Any], box: Box, kind: np.dtype[Any]) -> Change:
+    """The most probable label of each voxel of a region; what is marked keeps its mark.
+
+    Args:
+        prob: `(K, *box.shape)`.
+        labels: the K labels, rising.
+        marks: of the whole image, -1 without a mark.
+        box: the region.
+        kind: type of the label map; a wider one is taken where a label needs it.
+
+    >>> prob = np.array([[0.2, 0.9, 0.2]], np.float32)
+    >>> prob, box = np.stack([1 - prob, prob]), Box((0, 0), (1, 3))
+    >>> painted(prob, (0, 4), marks=np.array([[4, -1, -1]]), box=box, kind=np.dtype(np.uint8)).labels.tolist()
+    [[4, 4, 0]]
+    """
+    new = np.array(labels, label_type(kind, labels[-1]))[prob.argmax(axis=0)]
+    near = marks[box.slices]
     new[near != UNMARKED] = near[near != UNMARKED]
-    return Change(found.box, new)
+    return Change(box, new)

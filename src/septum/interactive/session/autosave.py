@@ -8,7 +8,7 @@ from pathlib import Path
 from septum.errors import SessionError
 from septum.interactive.session import journal
 from septum.interactive.session.journal import Journal, Record
-from septum.interactive.session.records import Kept
+from septum.interactive.session.records import SavedSession
 
 
 class Autosave:
@@ -37,7 +37,7 @@ class Autosave:
         """Whether a snapshot should be taken."""
         return 0 < self._autosave <= self._since
 
-    def resume(self, kept: Kept) -> bool:
+    def resume(self, kept: SavedSession) -> bool:
         """Go on after the last sound record of what was read; False where a snapshot must be taken first.
 
         A journal that was damaged is renamed, not removed.

@@ -23,7 +23,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Step:
+class UndoStep:
     """One edit: what it was called, and what it changed in each layer."""
 
     what: str
@@ -54,34 +54,34 @@ class History:
     def __init__(self, *, max_bytes: int = 50_000_000, max_steps: int = 1000) -> None:
         self.max_bytes = int(at_least(max_bytes, 1, name="undo_bytes"))
         self.max_steps = int(at_least(max_steps, 1, name="undo_steps"))
-        self._past: deque[Step] = deque()
-        self._future: list[Step] = []
+        self._past: deque[UndoStep] = deque()
+        self._future: list[UndoStep] = []
         self.nbytes = 0
 
     @property
-    def past(self) -> tuple[Step, ...]:
+    def past(self) -> tuple[UndoStep, ...]:
         """What can be undone, the newest last."""
         return tuple(self._past)
 
     @property
-    def future(self) -> tuple[Step, ...]:
+    def future(self) -> tuple[UndoStep, ...]:
         """What can be redone, the next last."""
         return tuple(self._future)
 
-    def push(self, step: Step) -> None:
+    def push(self, step: UndoStep) -> None:
         """A new edit: what was undone before it cannot be redone any more."""
         self.nbytes += step.nbytes - sum(gone.nbytes for gone in self._future)
         self._future.clear()
         self._past.append(step)
         self._forget()
 
-    def restore(self, past: tuple[Step, ...], future: tuple[Step, ...]) -> None:
+    def restore(self, past: tuple[UndoStep, ...], future: tuple[UndoStep, ...]) -> None:
         """Take over the steps of an earlier session."""
         self._past, self._future = deque(past), list(future)
         self.nbytes = sum(step.nbytes for step in (*past, *future))
         self._forget()
 
-    def undo(self) -> Step:
+    def undo(self) -> UndoStep:
         """The newest step, which moves to those that can be redone; `SessionError` when there is none."""
         if not self._past:
             raise SessionError(
@@ -90,7 +90,7 @@ class History:
         self._future.append(self._past.pop())
         return self._future[-1]
 
-    def redo(self) -> Step:
+    def redo(self) -> UndoStep:
         """The step that was undone last, which moves back; `SessionError` when there is none."""
         if not self._future:
             raise SessionError("an undone edit must be there to be redone, got none; a new edit ends redoing")

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import GeometryError, SeptumError, SessionError
+from septum.interactive.edits.rules import Layers
 from septum.interactive.session import journal
-from septum.interactive.session.history import History, Step
+from septum.interactive.session.history import History, UndoStep
 from septum.interactive.session.journal import Record
 from septum.interactive.session.rle import TYPES, Delta, Runs
 from septum.interactive.tool import Box
@@ -31,9 +32,6 @@ MAX_LAYERS = 1000
 MAX_VOXELS = 2**32 - 1
 
 
-Layers = Mapping[str, NDArray[Any]]
-
-
 @dataclass(frozen=True, eq=False)
 class Stored:
     """A snapshot as it was read."""
@@ -43,12 +41,12 @@ class Stored:
     undo_bytes: int
     undo_steps: int
     source: Mapping[str, str]
-    past: tuple[Step, ...]
-    future: tuple[Step, ...]
+    past: tuple[UndoStep, ...]
+    future: tuple[UndoStep, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class SavedSession:
     """A session's folder as it was read.
 
     `later` are the records since the snapshot; `tail` of them stand in the journal of `generation`, the last, whose
@@ -92,10 +90,10 @@ def read_layer(record: Record, shape: tuple[int, ...]) -> tuple[str, NDArray[Any
     return name, np.repeat(values.astype(kind), lengths).reshape(shape)
 
 
-def step_record(kind: str, step: Step) -> Record:
+def step_record(kind: str, step: UndoStep) -> Record:
     """An edit with what it changed in each layer.
 
-    >>> sorted(step_record("edit", Step("paint", ())).meta)
+    >>> sorted(step_record("edit", UndoStep("paint", ())).meta)
     ['deltas', 'kind', 'what']
     """
     parts = [
@@ -106,11 +104,11 @@ def step_record(kind: str, step: Step) -> Record:
     return Record({"kind": kind, "what": step.what, "deltas": parts}, data)
 
 
-def read_step(record: Record, shape: tuple[int, ...], *, layers: Layers) -> Step:
+def read_step(record: Record, shape: tuple[int, ...], *, layers: Layers) -> UndoStep:
     """The edit of a record; `SessionError` where it does not fit the layers.
 
     >>> before, after = np.array([[0, 0]], np.uint8), np.array([[0, 3]], np.uint8)
-    >>> step = Step("paint", (Delta.between("main", Box((0, 0), (1, 2)), before=before, after=after),))
+    >>> step = UndoStep("paint", (Delta.between("main", Box((0, 0), (1, 2)), before=before, after=after),))
     >>> read_step(step_record("edit", step), (1, 2), layers={"main": after}).what
     'paint'
     """
@@ -125,7 +123,7 @@ def read_step(record: Record, shape: tuple[int, ...], *, layers: Layers) -> Step
         deltas.append(Delta(layer, box, runs, changed))
     if data:
         raise SessionError(f"an edit must end with its runs, got {len(data)} more bytes; the file is damaged")
-    return Step(what, tuple(deltas))
+    return UndoStep(what, tuple(deltas))
 
 
 def _read_place(part: Any, shape: tuple[int, ...], *, layers: Layers) -> tuple[str, Box, int]:
@@ -210,7 +208,7 @@ def read_stored(content: Sequence[Record], image_shape: tuple[int, ...] | None =
     layers = dict(read_layer(record, grid) for record in content[1 : 1 + count])
     if len(layers) != count:
         raise SessionError("a session's layers must have different names, got one twice; it is damaged")
-    steps: dict[str, list[Step]] = {"past": [], "future": []}
+    steps: dict[str, list[UndoStep]] = {"past": [], "future": []}
     for record in content[1 + count :]:
         if record.meta.get("kind") not in steps:
             raise SessionError(f"a snapshot must hold layers and steps, got {record.meta.get('kind')!r}; it is damaged")
@@ -224,7 +222,9 @@ def _whole_numbers(values: Any, *, low: int) -> bool:
     return isinstance(values, list) and all(type(v) is int and v >= low for v in values)
 
 
-def read_session(folder: Path, *, image_shape: tuple[int, ...] | None = None, until_damage: bool = False) -> Kept:
+def read_session(
+    folder: Path, *, image_shape: tuple[int, ...] | None = None, until_damage: bool = False
+) -> SavedSession:
     """The newest snapshot that is whole, and every complete record since.
 
     A snapshot that is damaged is passed over: the one before it and both journals give the same labels.
@@ -248,7 +248,7 @@ def read_session(folder: Path, *, image_shape: tuple[int, ...] | None = None, un
     raise failure or SessionError(f"{folder} must hold a session that is whole, got none")
 
 
-def _with_journals(folder: Path, first: Stored, *, numbers: Sequence[int], until_damage: bool) -> Kept:
+def _with_journals(folder: Path, first: Stored, *, numbers: Sequence[int], until_damage: bool) -> SavedSession:
     """The records of the journals since a snapshot, the oldest first."""
     later: list[Record] = []
     tail, sound, damaged = 0, 0, False
@@ -265,4 +265,4 @@ def _with_journals(folder: Path, first: Stored, *, numbers: Sequence[int], until
         later += found
         if damaged and number != numbers[-1]:
             raise SessionError(f"{path.name} must be whole, got a damaged one under a damaged snapshot; it is lost")
-    return Kept(first, later, numbers[-1], tail, sound, len(numbers) == 1, damaged)
+    return SavedSession(first, later, numbers[-1], tail, sound, len(numbers) == 1, damaged)

@@ -29,7 +29,7 @@ from septum.geometry.arrays import Spacing, label_array, spacing_mm
 from septum.interactive.edits.rules import Rules, filtered, known_layer, whole_labels
 from septum.interactive.session import journal, records
 from septum.interactive.session.autosave import Autosave
-from septum.interactive.session.history import Done, History, Step
+from septum.interactive.session.history import Done, History, UndoStep
 from septum.interactive.session.journal import Record
 from septum.interactive.session.rle import TYPES, Delta
 from septum.interactive.tool import Change
@@ -155,7 +155,7 @@ class Session:
         )
 
     @classmethod
-    def _of(cls, kept: records.Kept, image: ArrayLike | None, *, rules: Rules | None) -> Self:
+    def _of(cls, kept: records.SavedSession, image: ArrayLike | None, *, rules: Rules | None) -> Self:
         first = kept.first
         limits = {"undo_bytes": first.undo_bytes, "undo_steps": first.undo_steps}
         session = cls(first.layers, image=image, spacing=first.spacing, rules=rules, source=first.source, **limits)
@@ -267,7 +267,7 @@ class Session:
         whole_labels(change)
         kept = filtered(change, self._layers, layer=name, rules=self.rules, image=self.image)
         found = [Delta.between(n, c.box, before=self._layers[n][c.box.slices], after=c.labels) for n, c in kept.items()]
-        step = Step(what, tuple(delta for delta in found if delta is not None))
+        step = UndoStep(what, tuple(delta for delta in found if delta is not None))
         if not step.deltas:
             return None
         self._write(records.step_record("edit", step))
@@ -368,7 +368,7 @@ class Session:
         self._saved_by_itself()
         return step.done()
 
-    def _set(self, step: Step, *, forward: bool) -> None:
+    def _set(self, step: UndoStep, *, forward: bool) -> None:
         for delta in step.deltas:
             labels = self._layers[delta.layer]
             if labels.dtype.itemsize < np.dtype(delta.runs.kind).itemsize:

@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import cg
 
+from septum.interactive.slices.shape_based import Scores
 from septum.options import at_least
-
-Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

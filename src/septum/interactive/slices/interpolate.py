@@ -30,7 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from septum.errors import ConfigError, GeometryError
-from septum.geometry.arrays import Spacing, grey_image, label_array, spacing_mm
+from septum.geometry.arrays import LabelArray, Spacing, grey_image, label_array, spacing_mm
 from septum.interactive.slices.image_based import ImageBasedSettings, along_edges
 from septum.interactive.slices.shape_based import ENDS, label_scores
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
@@ -39,23 +39,20 @@ from septum.options import one_of
 METHODS = ("distance", "image", "morphological", "nearest")
 
 
-Labels = NDArray[Any]
-
-
-Drawn = Mapping[int, Sequence[int]]
+DrawnSlices = Mapping[int, Sequence[int]]
 
 
 def interpolate(
     labels: ArrayLike,
     *,
-    drawn: Drawn | None = None,
+    drawn: DrawnSlices | None = None,
     method: str = "distance",
     image: ArrayLike | None = None,
     spacing: Spacing = None,
     ends: str = "taper",
     settings: ImageBasedSettings | None = None,
     cancelled: IsCancelled | None = None,
-) -> Labels:
+) -> LabelArray:
     """Fill the slices between those that were drawn.
 
     Args:
@@ -187,7 +184,7 @@ def _is_complete(own: Sequence[int], each: Sequence[Where], *, axis: int) -> boo
     return bool(sparse) and not set(own) <= set().union(*sparse)
 
 
-def checked_drawn(labels: Labels, drawn: Drawn | None) -> dict[int, list[int]]:
+def checked_drawn(labels: LabelArray, drawn: DrawnSlices | None) -> dict[int, list[int]]:
     """`drawn` in order and without repetitions, or what `find_drawn` finds; errors as `interpolate`.
 
     >>> checked_drawn(np.zeros((9, 4, 4), int), {0: [6, 2, 2]})
@@ -258,7 +255,7 @@ def update_after(
     return Change(Box(tuple(start), tuple(stop)), part)
 
 
-def _beside_complete(given: Labels, filled: Labels, *, whole: NDArray[np.bool_]) -> Labels:
+def _beside_complete(given: LabelArray, filled: LabelArray, *, whole: NDArray[np.bool_]) -> LabelArray:
     """Filled labels beside the complete ones, which keep their voxels, unless a label lies mostly inside them.
 
     A tumour in an organ: the organ was drawn over it on the slices between, and there the tumour takes its place back.
@@ -272,7 +269,7 @@ def _beside_complete(given: Labels, filled: Labels, *, whole: NDArray[np.bool_])
     return out
 
 
-def _volume(labels: ArrayLike) -> Labels:
+def _volume(labels: ArrayLike) -> LabelArray:
     given = label_array(labels)
     if given.ndim != 3:
         raise GeometryError(f"labels must be a volume with 3 axes, got shape {given.shape}; there is nothing between")
@@ -295,15 +292,15 @@ def _view(array: NDArray[Any], axis: int) -> NDArray[Any]:
 
 
 def _slab(
-    labels: Labels, picture: NDArray[Any] | None, *, axis: int, a: int, b: int
-) -> tuple[Labels, NDArray[Any] | None]:
+    labels: LabelArray, picture: NDArray[Any] | None, *, axis: int, a: int, b: int
+) -> tuple[LabelArray, NDArray[Any] | None]:
     """Slices a to b of labels and image, the axis of the slices first."""
     cut = slice(a, b + 1)
     return _view(labels, axis)[cut], None if picture is None else _view(picture, axis)[cut]
 
 
 def _filled(
-    slab: Labels,
+    slab: LabelArray,
     picture: NDArray[Any] | None,
     *,
     method: str,
@@ -311,7 +308,7 @@ def _filled(
     spacing: Sequence[float],
     ends: str,
     settings: ImageBasedSettings | None,
-) -> Labels:
+) -> LabelArray:
     """The slices strictly between the first and the last of a slab `(n, Y, X)`."""
     first, last = slab[0], slab[-1]
     inner = len(slab) - 2
@@ -344,7 +341,7 @@ def _plane_box(mask: NDArray[np.bool_], spacing: Sequence[float], *, reach: floa
     return box.slices if box is not None else (slice(0, 0), slice(0, 0))
 
 
-def _morphological(slab: Labels) -> Labels:
+def _morphological(slab: LabelArray) -> LabelArray:
     """ITK's morphological contour interpolation of one slab."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its wrapping makes types that a newer Python warns of
@@ -359,7 +356,7 @@ def _morphological(slab: Labels) -> Labels:
         return _by_itk(itk, interpolator, slab=slab)
 
 
-def _by_itk(itk: Any, interpolator: Any, *, slab: Labels) -> Labels:
+def _by_itk(itk: Any, interpolator: Any, *, slab: LabelArray) -> LabelArray:
     """The slab's inner slices by ITK, which takes 16 bit labels."""
     sparse = np.zeros(slab.shape, np.uint16)
     values, sparse_ends = np.unique(slab[[0, -1]], return_inverse=True)
@@ -368,12 +365,12 @@ def _by_itk(itk: Any, interpolator: Any, *, slab: Labels) -> Labels:
     sparse[[0, -1]] = sparse_ends.reshape(2, *slab.shape[1:])
     found = interpolator.New(itk.image_view_from_array(sparse), Axis=2)
     found.Update()
-    inner: Labels = values.astype(slab.dtype)[itk.array_from_image(found.GetOutput())[1:-1]]
+    inner: LabelArray = values.astype(slab.dtype)[itk.array_from_image(found.GetOutput())[1:-1]]
     return inner
 
 
 def _several(
-    labels: Labels,
+    labels: LabelArray,
     planes: Mapping[int, Sequence[int]],
     *,
     method: str,
@@ -381,9 +378,9 @@ def _several(
     step: tuple[float, ...],
     ends: str,
     cancelled: IsCancelled | None,
-) -> Labels:
+) -> LabelArray:
     """Slices drawn along several axes: each voxel takes the label with most weight, nearer drawn slices weigh more."""
-    results: list[tuple[NDArray[np.float32], Labels]] = []
+    results: list[tuple[NDArray[np.float32], LabelArray]] = []
     for axis, slices in planes.items():
         if len(slices) < 2:
             continue

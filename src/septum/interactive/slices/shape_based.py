@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 
+from septum.geometry.arrays import LabelArray
+
 ENDS = ("taper", "half", "none")
 
 
@@ -27,9 +29,6 @@ _REACH = 2.0  # lone parts further apart than so many times their radii are two 
 
 
 _STILL = 0.05  # voxels; a smaller shift is none
-
-
-Plane = NDArray[Any]
 
 
 Scores = NDArray[np.float32]
@@ -45,7 +44,13 @@ class _Pair:
 
 
 def label_scores(
-    first: Plane, last: Plane, *, labels: Sequence[int], spacing: Sequence[float], fractions: Sequence[float], ends: str
+    first: LabelArray,
+    last: LabelArray,
+    *,
+    labels: Sequence[int],
+    spacing: Sequence[float],
+    fractions: Sequence[float],
+    ends: str,
 ) -> Scores:
     """Scores `(len(fractions), len(labels) + 1, *plane)`: the largest score wins, the last is background.
 
@@ -146,7 +151,7 @@ def _centre(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return found
 
 
-def _touching(plane: Plane) -> bool:
+def _touching(plane: LabelArray) -> bool:
     """Whether two different labels are neighbours anywhere in the plane."""
     for axis in range(plane.ndim):
         near, far = np.moveaxis(plane, axis, 0)[:-1], np.moveaxis(plane, axis, 0)[1:]
@@ -175,7 +180,7 @@ def _pairs(first: NDArray[np.bool_], last: NDArray[np.bool_]) -> Iterator[_Pair]
         yield _Pair(np.isin(parts_a, of_a), np.isin(parts_b, of_b), single=len(of_a) <= 1 and len(of_b) <= 1)
 
 
-def _joined(group: NDArray[Any], parts_a: Plane, *, parts_b: Plane, n_a: int) -> NDArray[Any]:
+def _joined(group: NDArray[Any], parts_a: LabelArray, *, parts_b: LabelArray, n_a: int) -> NDArray[Any]:
     """The groups, where two lone parts that are each other's nearest and not too far apart become one."""
     alone = [np.flatnonzero(np.bincount(group, minlength=group.max() + 1)[group] == 1)]
     lone_a, lone_b = alone[0][alone[0] < n_a], alone[0][alone[0] >= n_a]

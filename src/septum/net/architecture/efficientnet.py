@@ -28,7 +28,7 @@ STEM = 32
 
 
 @dataclass(frozen=True)
-class Stage:
+class MBConvStage:
     """Blocks in a row: kernel size, stride of the first, growth inside of a block, output channels, how many."""
 
     kernel: int
@@ -39,13 +39,13 @@ class Stage:
 
 
 STAGES = (
-    Stage(3, 1, 1, 16, 1),
-    Stage(3, 2, 6, 24, 2),
-    Stage(5, 2, 6, 40, 2),
-    Stage(3, 2, 6, 80, 3),
-    Stage(5, 1, 6, 112, 3),
-    Stage(5, 2, 6, 192, 4),
-    Stage(3, 1, 6, 320, 1),
+    MBConvStage(3, 1, 1, 16, 1),
+    MBConvStage(3, 2, 6, 24, 2),
+    MBConvStage(5, 2, 6, 40, 2),
+    MBConvStage(3, 2, 6, 80, 3),
+    MBConvStage(5, 1, 6, 112, 3),
+    MBConvStage(5, 2, 6, 192, 4),
+    MBConvStage(3, 1, 6, 320, 1),
 )
 
 
@@ -76,7 +76,7 @@ class FixedNorm(nn.Module):
 class InvertedResidual(nn.Module):
     """Widen by a 1×1 convolution, convolve each channel alone, narrow again; a shortcut where the shapes agree."""
 
-    def __init__(self, into: int, stage: Stage, *, stride: int) -> None:
+    def __init__(self, into: int, stage: MBConvStage, *, stride: int) -> None:
         super().__init__()
         wide = into * stage.expand
         self.stride, self.kernel, self.shortcut = stride, stage.kernel, stride == 1 and into == stage.out

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from septum.errors import ConfigError
 from septum.net.augment.augment import AugmentConfig, Patch, apply, inside, none, sample
 
-Picture = NDArray[np.uint8]
+RgbArray = NDArray[np.uint8]
 
 
 GAP = 4  # white pixels between tiles
@@ -44,7 +44,7 @@ def preview(
     patch: Sequence[int],
     count: int,
     seed: int,
-) -> Picture:
+) -> RgbArray:
     """One place of an image, untouched and with `count` drawn augmentations, as `(height, width, 3)` RGB.
 
     The tiles stand in rows of `full_columns`.
@@ -82,7 +82,7 @@ def preview(
         tiles.append(_tile(apply(drawn, image, labels=labels, centre=centre), window))
     columns = full_columns(len(tiles))
     rows = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
-    return contact_sheet([_beside(row) for row in rows])
+    return stacked_pictures([_beside(row) for row in rows])
 
 
 def full_columns(tiles: int) -> int:
@@ -94,10 +94,10 @@ def full_columns(tiles: int) -> int:
     return math.ceil(tiles / math.ceil(tiles / COLUMNS))
 
 
-def contact_sheet(pictures: Sequence[Picture]) -> Picture:
+def stacked_pictures(pictures: Sequence[RgbArray]) -> RgbArray:
     """Pictures `(height, width, 3)` below each other on white, left aligned, with a gap between them.
 
-    >>> contact_sheet([np.zeros((10, 20, 3), np.uint8), np.zeros((10, 30, 3), np.uint8)]).shape
+    >>> stacked_pictures([np.zeros((10, 20, 3), np.uint8), np.zeros((10, 30, 3), np.uint8)]).shape
     (24, 30, 3)
     """
     width = max(picture.shape[1] for picture in pictures)
@@ -105,8 +105,8 @@ def contact_sheet(pictures: Sequence[Picture]) -> Picture:
     return np.concatenate(parts)[:-GAP]
 
 
-def _beside(tiles: Sequence[Picture]) -> Picture:
-    return contact_sheet([tile.swapaxes(0, 1) for tile in tiles]).swapaxes(0, 1)
+def _beside(tiles: Sequence[RgbArray]) -> RgbArray:
+    return stacked_pictures([tile.swapaxes(0, 1) for tile in tiles]).swapaxes(0, 1)
 
 
 def _place(shape: Sequence[int], labels: NDArray[Any] | None, *, generator: np.random.Generator) -> tuple[int, ...]:
@@ -124,7 +124,7 @@ def _window(image: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(np.quantile(some, (0.005, 0.995), axis=1), dtype=np.float64)
 
 
-def _tile(patch: Patch, window: NDArray[np.float64]) -> Picture:
+def _tile(patch: Patch, window: NDArray[np.float64]) -> RgbArray:
     """One patch as an RGB picture of at least `SMALLEST_TILE` pixels, with label outlines."""
     values = patch.image.cpu().numpy()
     labels = None if patch.labels is None else patch.labels.cpu().numpy()
@@ -140,7 +140,7 @@ def _tile(patch: Patch, window: NDArray[np.float64]) -> Picture:
     return picture if labels is None else _outline(picture, labels.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
-def _outline(picture: Picture, labels: NDArray[Any]) -> Picture:
+def _outline(picture: RgbArray, labels: NDArray[Any]) -> RgbArray:
     """Draw the inner border of every label in its colour."""
     edge = np.zeros(labels.shape, dtype=bool)
     for axis in (0, 1):

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from septum.geometry.arrays import Spacing, spacing_mm
 from septum.geometry.class_maps import ignore_class
-from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts, paint, unfold
+from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts, paint_prompts, unfold
 
 SCRIBBLES = 0.25
 """Share of the marks that are scribbles instead of clicks."""
@@ -44,7 +44,7 @@ JITTER = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
+class ClassRegion:
     """A connected region of voxels of one class: its box in the patch, its mask there, and the class."""
 
     place: tuple[slice, ...]
@@ -132,7 +132,7 @@ def prompt_batch(
 
     def appended() -> Tensor:
         drawn = [
-            unfold(paint(given, truth.shape, config=config, spacing=spacing), n_classes)
+            unfold(paint_prompts(given, truth.shape, config=config, spacing=spacing), n_classes)
             for given, truth, spacing in zip(prompts, truths, spacings, strict=True)
         ]
         channels = torch.from_numpy(np.stack(drawn)).to(images.device, images.dtype)
@@ -202,7 +202,7 @@ def _wrong(truth: NDArray[Any], guess: NDArray[Any], *, ignore: int | None) -> N
     return found.astype(np.int32)
 
 
-def _pick(values: NDArray[Any], generator: np.random.Generator | None, *, evenly: bool = False) -> Region | None:
+def _pick(values: NDArray[Any], generator: np.random.Generator | None, *, evenly: bool = False) -> ClassRegion | None:
     """A connected region of equal values (1 + class): the largest, or drawn by size, or evenly; None without any."""
     parts = cc3d.connected_components(values.astype(np.int32), connectivity=4 if values.ndim == 2 else 6)
     found = cc3d.statistics(parts)
@@ -215,10 +215,10 @@ def _pick(values: NDArray[Any], generator: np.random.Generator | None, *, evenly
         chosen = int(generator.choice(len(sizes), p=None if evenly else sizes / sizes.sum()))
     place = tuple(found["bounding_boxes"][chosen + 1])[: values.ndim]
     mask = parts[place] == chosen + 1
-    return Region(place, mask, int(values[place][mask][0]) - 1)
+    return ClassRegion(place, mask, int(values[place][mask][0]) - 1)
 
 
-def _depth(region: Region, spacing: Spacing) -> NDArray[np.float32]:
+def _depth(region: ClassRegion, spacing: Spacing) -> NDArray[np.float32]:
     """Distance of each voxel of a region from its rim; the side of the patch is a rim, too."""
     step = spacing_mm(spacing, region.mask.ndim)
     found: NDArray[np.float32] = edt.edt(
@@ -227,7 +227,7 @@ def _depth(region: Region, spacing: Spacing) -> NDArray[np.float32]:
     return found
 
 
-def _click(region: Region, generator: np.random.Generator | None, *, spacing: Spacing) -> Mark:
+def _click(region: ClassRegion, generator: np.random.Generator | None, *, spacing: Spacing) -> Mark:
     """The deepest voxel, or one that is at least half as deep."""
     depth = _depth(region, spacing)
     if generator is None:
@@ -238,7 +238,7 @@ def _click(region: Region, generator: np.random.Generator | None, *, spacing: Sp
     return Mark((place + region.origin)[None].astype(np.int64), region.index)
 
 
-def _mark(region: Region, generator: np.random.Generator, *, spacing: Sequence[float]) -> Mark:
+def _mark(region: ClassRegion, generator: np.random.Generator, *, spacing: Sequence[float]) -> Mark:
     """A click, or a stroke from it towards another voxel of the region, for as long as it stays inside."""
     click = _click(region, generator, spacing=spacing)
     if generator.random() >= SCRIBBLES:
@@ -251,7 +251,7 @@ def _mark(region: Region, generator: np.random.Generator, *, spacing: Sequence[f
     return Mark(kept + region.origin, region.index)
 
 
-def _box(region: Region, shape: Sequence[int], *, generator: np.random.Generator) -> BoxPrompt:
+def _box(region: ClassRegion, shape: Sequence[int], *, generator: np.random.Generator) -> BoxPrompt:
     """The region's box, each side moved by up to a tenth of its length (at least a voxel)."""
     start, stop = [], []
     for cut, size in zip(region.place, shape, strict=True):

@@ -35,6 +35,12 @@ def bland_altman_plot(
 
     Raises:
         ConfigError: no case is defined for both, or an unknown format.
+
+    >>> from septum.metrics.statistics import bland_altman
+    >>> reference, prediction = [10.0, 20.0, 30.0], [11.0, 19.0, 32.0]
+    >>> found = bland_altman(prediction, reference)
+    >>> b"95 % limits" in bland_altman_plot(reference, prediction, found=found, unit="ml")
+    True
     """
     first, second = np.asarray(prediction, dtype=float), np.asarray(reference, dtype=float)
     known = ~np.isnan(first - second)
@@ -69,6 +75,10 @@ def difference_plot(comparisons: Sequence[PairedComparison], *, score_name: str,
 
     Raises:
         ConfigError: no comparison, or an unknown format.
+
+    >>> pair = PairedComparison("U-Net", "threshold", 9, 0, 9, 0.1, 0.05, 0.15, 0.004, 0.004, 1.0, 1.0, 1.0)
+    >>> b"mean difference in Dice" in difference_plot([pair], score_name="Dice")
+    True
     """
     if not comparisons:
         raise ConfigError("comparisons must hold at least one pair of methods, got none; give a second method")
@@ -105,6 +115,11 @@ def ranking_plot(ranking: Ranking, *, image_format: str = "svg") -> bytes:
 
     Raises:
         ConfigError: a ranking without resamples (fewer than two groups or methods), or an unknown format.
+
+    >>> from septum.metrics.statistics import rank_methods
+    >>> scores = {"U-Net": [0.9, 0.8, 0.95], "threshold": [0.5, 0.4, 0.6]}
+    >>> b"100 %" in ranking_plot(rank_methods(scores, n_bootstrap=100))
+    True
     """
     rows = [method for method in ranking.methods if method.rank_shares]
     if len(rows) < 2:
@@ -150,6 +165,10 @@ def reader_agreement_plot(
 
     Raises:
         ConfigError: no reader, or an unknown format.
+
+    >>> svg = reader_agreement_plot({"model": [0.8, 0.9]}, {"Anna": [0.9, 0.85]}, between=[0.9, 0.92])
+    >>> b"their median 0.910" in svg
+    True
     """
     if not readers:
         raise ConfigError("readers must hold at least one reader, got none; give their masks")
@@ -188,6 +207,9 @@ def estimate_plot(true: ArrayLike, estimated: ArrayLike, *, labels: Sequence[str
 
     Raises:
         ConfigError: no mask, or an unknown format.
+
+    >>> b"estimated Dice" in estimate_plot([0.9, 0.7], [0.85, 0.75], labels=["liver", "spleen"])
+    True
     """
     known, likely = np.asarray(true, dtype=float), np.asarray(estimated, dtype=float)
     if not known.size:

@@ -28,6 +28,10 @@ def reliability_plot(curves: Mapping[str, Reliability], *, image_format: str = "
 
     Raises:
         ConfigError: no curve that holds a voxel, or an unknown format.
+
+    >>> curve = Reliability(np.array([0.1, 0.9]), np.array([0.1, 0.8]), np.array([90, 10]))
+    >>> b"liver (ECE 0.010)" in reliability_plot({"liver": curve})
+    True
     """
     shown = {name: curve for name, curve in curves.items() if curve.n.size}
     if not shown:
@@ -63,6 +67,9 @@ def threshold_plot(thresholds: Sequence[float], scores: Mapping[str, ArrayLike],
 
     Raises:
         ConfigError: no score, or an unknown format.
+
+    >>> b"best 0.900 at 0.5" in threshold_plot([0.25, 0.5, 0.75], {"Dice": [0.6, 0.9, 0.7]})
+    True
     """
     if not scores:
         raise ConfigError("scores must hold at least one curve, got none; give probability maps of a case")

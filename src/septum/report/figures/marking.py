@@ -157,7 +157,12 @@ def _ring(drawn: NDArray[np.uint8], inside: NDArray[np.bool_], *, colour: NDArra
 
 
 def palette() -> tuple[bytes, bytes]:
-    """Colours and opacities of the indices of `mark`: red, green, blue each, and one byte each."""
+    """Colours and opacities of the indices of `mark`: red, green, blue each, and one byte each.
+
+    >>> colours, opacities = palette()
+    >>> len(colours) == 3 * len(opacities), opacities[0]  # nothing is drawn where `mark` has 0
+    (True, 0)
+    """
     colours, opacities = [(0, 0, 0)], [0]
     for label in range(1, len(COLOURS) + 1):
         colours += [rgb_of(label)] * _KINDS
@@ -166,7 +171,11 @@ def palette() -> tuple[bytes, bytes]:
 
 
 def overlay_png(drawn: NDArray[np.uint8]) -> bytes:
-    """What `mark` drew as a PNG file that is transparent where nothing is marked."""
+    """What `mark` drew as a PNG file that is transparent where nothing is marked.
+
+    >>> overlay_png(mark(np.ones((4, 4), int), (8, 8)))[:4]
+    b'\\x89PNG'
+    """
     picture = Picture.fromarray(np.ascontiguousarray(drawn))
     colours, opacities = palette()
     picture.putpalette(colours)
@@ -176,7 +185,13 @@ def overlay_png(drawn: NDArray[np.uint8]) -> bytes:
 
 
 def blend(canvas: NDArray[np.uint8], drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`canvas` `(rows, columns, 3)` with what `mark` drew laid over it."""
+    """`canvas` `(rows, columns, 3)` with what `mark` drew laid over it.
+
+    >>> canvas = np.full((8, 8, 3), 90, np.uint8)
+    >>> over = blend(canvas, mark(np.eye(2, dtype=int), (8, 8)))
+    >>> bool((over[0, 0] != canvas[0, 0]).any()), over[0, 7].tolist()  # marked, not marked
+    (True, [90, 90, 90])
+    """
     colours, opacities = palette()
     over = np.frombuffer(colours, np.uint8).reshape(-1, 3)[drawn].astype(np.float32)
     share = (np.frombuffer(opacities, np.uint8)[drawn] / np.float32(255))[..., None]

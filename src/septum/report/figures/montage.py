@@ -20,7 +20,7 @@ from PIL import Image as Picture
 from septum.errors import GeometryError
 from septum.geometry.picture import outline, slice_axis, thicker, windowed
 from septum.report.figures import overlay
-from septum.report.figures.overlay import Example, Plane
+from septum.report.figures.overlay import ShownCase, ShownPlane
 from septum.report.figures.plots import GREEN, ORANGE, PURPLE, SKY, VERMILLION
 
 COLOURS = (SKY, ORANGE, PURPLE, GREEN, VERMILLION)
@@ -59,19 +59,22 @@ def montage(
 
     Raises:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
+
+    >>> [png[:4] for png in montage(np.zeros((1, 4, 4)), np.eye(4, dtype=int))]
+    [b'\\x89PNG', b'\\x89PNG']
     """
     if labels.ndim not in (2, 3) or image.shape[1:] != labels.shape:
         raise GeometryError(
             f"image (channels first) and labels must share one 2-D or 3-D shape, got {image.shape} and {labels.shape}"
         )
     grey = _bytes(image, window)  # once, not again for every plane
-    example = Example("", grey, labels, labels, spacing, orientation)
+    example = ShownCase("", grey, labels, labels, spacing, orientation)
     if labels.ndim == 2:
         plane = overlay.choose_plane(example)
         size = int(np.clip(max(_extent(plane)), *_PLANE_PX))
         return _png(_draw(plane, size, outlined=True)), _png(_draw(plane, size, outlined=False))
     chosen = cuts(labels, spacing, orientation=orientation)
-    planes = [overlay.cut(example, axis=axis, index=index) for axis, index in chosen]
+    planes = [overlay.cut_plane(example, axis=axis, index=index) for axis, index in chosen]
     first = 3 if len({axis for axis, _ in chosen}) == 3 else 0
     rows = ([planes[:first]] if first else []) + [planes[i : i + _COLUMNS] for i in range(first, len(planes), _COLUMNS)]
     return _png(_sheet(rows, outlined=True)), _png(_sheet(rows, outlined=False))
@@ -115,13 +118,13 @@ def _bytes(image: NDArray[Any], window: tuple[float, float] | None) -> NDArray[n
     return np.broadcast_to(scaled.astype(np.uint8), (3, *scaled.shape))
 
 
-def _extent(plane: Plane) -> tuple[float, float]:
+def _extent(plane: ShownPlane) -> tuple[float, float]:
     """Height and width of a plane in units of its columns."""
     rows, columns = plane.reference.shape
     return rows * plane.aspect, float(columns)
 
 
-def _draw(plane: Plane, longest: int, *, outlined: bool) -> Picture.Image:
+def _draw(plane: ShownPlane, longest: int, *, outlined: bool) -> Picture.Image:
     height, width = _extent(plane)
     scale = longest / max(height, width)
     size = (max(round(height * scale), 24), max(round(width * scale), 24))
@@ -145,7 +148,7 @@ def _layers(labels: NDArray[Any]) -> list[tuple[NDArray[Any], str]]:
     return [(np.where(labels == value, value, 0), COLOURS[value - 1]) for value in values]
 
 
-def _sheet(planes: Sequence[Sequence[Plane]], *, outlined: bool) -> Picture.Image:
+def _sheet(planes: Sequence[Sequence[ShownPlane]], *, outlined: bool) -> Picture.Image:
     """Rows of planes below each other, the longer side of each of one length."""
     rows = [[_draw(plane, _CELL_PX, outlined=outlined) for plane in row] for row in planes]
     heights = [max(cell.height for cell in row) for row in rows]

@@ -32,7 +32,7 @@ REFERENCE_COLOUR, PREDICTION_COLOUR = ORANGE, SKY
 _TEXT_PX = 22
 
 
-class Example(NamedTuple):
+class ShownCase(NamedTuple):
     """A case to show.
 
     Args:
@@ -57,7 +57,7 @@ class Example(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plane:
+class ShownPlane:
     """A 2-D view of an example, rows downwards: what is drawn.
 
     `aspect` is the height of a sample over its width; `letters` are the patient's directions at the left, right,
@@ -84,7 +84,7 @@ class Panel:
     alt: str
 
 
-def thumbnail(example: Example, *, longest_px: int = 280) -> Panel:
+def case_thumbnail(example: ShownCase, *, longest_px: int = 280) -> Panel:
     """One small picture: what is right, missed, too much and of another class; of objects, the outlines of both.
 
     Args:
@@ -93,6 +93,10 @@ def thumbnail(example: Example, *, longest_px: int = 280) -> Panel:
 
     Raises:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
+
+    >>> mask = np.eye(4, dtype=int)
+    >>> case_thumbnail(ShownCase("head", None, mask, mask)).alt
+    'Image of head with what the prediction has right, misses, and marks too much'
     """
     plane = choose_plane(example)
     if example.objects:
@@ -102,9 +106,14 @@ def thumbnail(example: Example, *, longest_px: int = 280) -> Panel:
     return Panel(example.case, _draw(plane, longest_px, objects=example.objects), "image/jpeg", alt)
 
 
-def choose_plane(example: Example) -> Plane:
+def choose_plane(example: ShownCase) -> ShownPlane:
     """The plane to show: the only one in 2-D; in 3-D across the most coarsely sampled axis (the first when all are
     alike) where the reference is largest, else where the prediction is largest, else the middle.
+
+    >>> mask = np.zeros((5, 4, 4), int)
+    >>> mask[2, 1:3, 1:3] = 1
+    >>> choose_plane(ShownCase("head", None, mask, mask, (3.0, 1.0, 1.0))).position
+    'slice 3 of 5'
     """
     reference, prediction = np.asarray(example.reference), np.asarray(example.prediction)
     image = np.zeros((1, *reference.shape), np.uint8) if example.image is None else np.asarray(example.image)
@@ -115,11 +124,19 @@ def choose_plane(example: Example) -> Plane:
         )
     spacing = example.spacing or (1.0,) * reference.ndim
     axis = slice_axis(spacing, example.orientation) if reference.ndim == 3 else 0
-    return cut(example, axis=axis, index=_largest_slice(reference, prediction, axis=axis) if reference.ndim == 3 else 0)
+    return cut_plane(
+        example, axis=axis, index=_largest_slice(reference, prediction, axis=axis) if reference.ndim == 3 else 0
+    )
 
 
-def cut(example: Example, *, axis: int, index: int) -> Plane:
-    """The plane of a volume at `index` along `axis`; both mean nothing for a plane, which is shown whole."""
+def cut_plane(example: ShownCase, *, axis: int, index: int) -> ShownPlane:
+    """The plane of a volume at `index` along `axis`; both mean nothing for a plane, which is shown whole.
+
+    >>> mask = np.zeros((5, 4, 4), int)
+    >>> plane = cut_plane(ShownCase("head", None, mask, mask, (3.0, 1.0, 1.0), "SAR"), axis=1, index=0)
+    >>> plane.reference.shape, plane.aspect, plane.position
+    ((5, 4), 3.0, 'slice 1 of 4')
+    """
     reference, prediction = np.asarray(example.reference), np.asarray(example.prediction)
     image = np.zeros((1, *reference.shape), np.uint8) if example.image is None else np.asarray(example.image)
     spacing = example.spacing or (1.0,) * reference.ndim
@@ -135,7 +152,7 @@ def cut(example: Example, *, axis: int, index: int) -> Plane:
     turned = [turn(array, transpose, flips=flips) for array in (shown, reference, prediction)]
     row, column = spacing[::-1] if transpose else spacing
     known = None if example.spacing is None else float(column)
-    return Plane(turned[0], turned[1], turned[2], float(row / column), edges, known, position)
+    return ShownPlane(turned[0], turned[1], turned[2], float(row / column), edges, known, position)
 
 
 def _largest_slice(reference: NDArray[Any], prediction: NDArray[Any], *, axis: int) -> int:
@@ -161,7 +178,7 @@ def scale_bar(width: float) -> tuple[float, str]:
     return float(length), f"{length / 1e-6:g} nm"
 
 
-def _draw(plane: Plane, longest_px: float, *, objects: bool) -> bytes:
+def _draw(plane: ShownPlane, longest_px: float, *, objects: bool) -> bytes:
     """The JPEG of a plane; small ones carry no letters and no scale bar."""
     rows, columns = plane.reference.shape
     scale = longest_px / max(rows * plane.aspect, columns)
@@ -177,7 +194,7 @@ def _draw(plane: Plane, longest_px: float, *, objects: bool) -> bytes:
     return buffer.getvalue()
 
 
-def _outline_both(canvas: NDArray[np.uint8], plane: Plane, *, enlarged: bool) -> None:
+def _outline_both(canvas: NDArray[np.uint8], plane: ShownPlane, *, enlarged: bool) -> None:
     """The outline of the reference, and over it that of the prediction. Changes `canvas`."""
     size = canvas.shape[:2]
     for labels, colour, width_px in (
@@ -190,8 +207,14 @@ def _outline_both(canvas: NDArray[np.uint8], plane: Plane, *, enlarged: bool) ->
         canvas[line] = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
 
 
-def annotate(picture: Picture.Image, plane: Plane) -> None:
-    """The patient's directions at the edges, and a scale bar where the physical size is known."""
+def annotate(picture: Picture.Image, plane: ShownPlane) -> None:
+    """The patient's directions at the edges, and a scale bar where the physical size is known.
+
+    >>> mask, picture = np.eye(40, dtype=int), Picture.new("RGB", (160, 160))
+    >>> annotate(picture, choose_plane(ShownCase("head", None, mask, mask, (1.0, 1.0))))
+    >>> picture.getpixel((20, 146))  # the white line of the scale bar
+    (255, 255, 255)
+    """
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(_TEXT_PX)
     width, height = picture.size
 

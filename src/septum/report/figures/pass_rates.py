@@ -77,6 +77,10 @@ def two_panels(
 
     Raises:
         ConfigError: nothing was rated, or an unknown format.
+
+    >>> svg = two_panels({"model": [0.8, 0.9]}, [PassRate("Anna", "model", 8, 10, 0.49, 0.94)])
+    >>> b"8/10" in svg, b"median 0.850" in svg
+    (True, True)
     """
     if not rates:
         raise ConfigError("rates must hold at least one reader, got none; rate at least one item first")
@@ -115,6 +119,9 @@ def by_rating(
 
     Raises:
         ConfigError: no item with a score, or an unknown format.
+
+    >>> b"cut 0.750" in by_rating([0.9, 0.6], [1.0, 0.0], lines=[CutLine(0.75, "cut")])
+    True
     """
     x, y = np.asarray(scores, dtype=float), np.asarray(shares, dtype=float)
     known = ~(np.isnan(x) | np.isnan(y))

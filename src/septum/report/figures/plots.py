@@ -119,6 +119,9 @@ def score_histogram(values: ArrayLike, *, image_format: str = "svg", score_name:
 
     Raises:
         ConfigError: no defined value, or an unknown format.
+
+    >>> b"median 0.900" in score_histogram([0.8, 0.9, 0.95])
+    True
     """
     scores = np.asarray(values, dtype=float)
     scores = scores[~np.isnan(scores)]
@@ -143,7 +146,11 @@ def score_histogram(values: ArrayLike, *, image_format: str = "svg", score_name:
 
 
 def wants_histogram(values: ArrayLike) -> bool:
-    """Whether there are enough defined scores for a histogram to say more than dots."""
+    """Whether there are enough defined scores for a histogram to say more than dots.
+
+    >>> wants_histogram([0.9] * 20), wants_histogram([0.9, float("nan")])
+    (True, False)
+    """
     return int(np.count_nonzero(~np.isnan(np.asarray(values, dtype=float)))) >= _HISTOGRAM_FROM
 
 
@@ -158,6 +165,10 @@ def learning_curves(curves: pd.DataFrame, *, quantity: str, image_format: str = 
 
     Raises:
         ConfigError: columns that are missing or hold nothing, or an unknown format.
+
+    >>> curves = pd.DataFrame({"step": [1, 2], "loss": [1.0, 0.5]})
+    >>> b"training loss" in learning_curves(curves, quantity="loss")
+    True
     """
     time, axis_name = _time_axis(curves)
     if quantity not in curves or curves[quantity].notna().sum() == 0:
@@ -189,7 +200,11 @@ def learning_curves(curves: pd.DataFrame, *, quantity: str, image_format: str = 
 
 
 def drawable_quantities(curves: pd.DataFrame) -> tuple[str, ...]:
-    """The columns of `curves` that `learning_curves` can draw, in the order in which people read them."""
+    """The columns of `curves` that `learning_curves` can draw, in the order in which people read them.
+
+    >>> drawable_quantities(pd.DataFrame({"loss": [1.0], "val_dice": [None], "step": [1]}))
+    ('loss',)
+    """
     return tuple(q for q in QUANTITIES if q in curves and curves[q].notna().any())
 
 
@@ -198,6 +213,13 @@ def save_learning_curves(csv: Path, png: Path) -> Path:
 
     Raises:
         ConfigError: when the file holds no curve.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     csv = Path(folder, "curves.csv")
+    ...     pd.DataFrame({"step": [1, 2], "loss": [1.0, 0.5]}).to_csv(csv)
+    ...     save_learning_curves(csv, csv.with_suffix(".png")).read_bytes()[:4]
+    b'\\x89PNG'
     """
     curves = pd.read_csv(csv)
     quantities = drawable_quantities(curves)
@@ -219,7 +241,11 @@ def _time_axis(curves: pd.DataFrame) -> tuple[pd.Series[Any], str]:
 
 
 def axis_start(values: NDArray[Any]) -> float:
-    """Where the axis of scores begins: the tenth below the lowest value, at most 0.9."""
+    """Where the axis of scores begins: the tenth below the lowest value, at most 0.9.
+
+    >>> axis_start(np.array([0.83, 0.97])), axis_start(np.array([0.99]))
+    (0.8, 0.9)
+    """
     return float(min(0.9, 0.1 * np.floor(10 * values.min() + 1e-9)))
 
 
@@ -240,17 +266,31 @@ def _row_label(name: str, values: NDArray[Any]) -> str:
 
 
 def short_name(name: str) -> str:
-    """A name from outside, cut to fit beside an axis and unable to switch on formula typesetting."""
+    """A name from outside, cut to fit beside an axis and unable to switch on formula typesetting.
+
+    >>> short_name("liver"), short_name("left superior frontal gyrus")
+    ('liver', 'left superior frontal…')
+    """
     return plain_text(name if len(name) <= 22 else name[:21] + "…")
 
 
 def plain_text(text: str) -> str:
-    """`text` with the dollar sign escaped, which matplotlib would read as the start of a formula."""
+    """`text` with the dollar sign escaped, which matplotlib would read as the start of a formula.
+
+    >>> plain_text("5 $") == "5 \\\\$"
+    True
+    """
     return text.replace("$", r"\$")
 
 
 def strip(axes: Any, values: NDArray[Any], *, row: int, colour: str, size: float) -> None:
-    """Draw defined values on one row: a dot each, the quartiles as a box, the median as a line."""
+    """Draw defined values on one row: a dot each, the quartiles as a box, the median as a line.
+
+    >>> axes = Figure().add_subplot()
+    >>> strip(axes, np.array([0.7, 0.8, 0.9]), row=0, colour=BLUE, size=20)
+    >>> len(axes.patches), len(axes.lines)  # the box, the median
+    (1, 1)
+    """
     if not values.size:
         axes.text(0.99, row, "undefined in every case", ha="right", va="center", fontstyle="italic")
         return
@@ -266,6 +306,9 @@ def render(draw: Callable[[Figure], None], *, height: float, image_format: str) 
 
     Raises:
         ConfigError: an unknown format.
+
+    >>> render(lambda figure: figure.add_subplot().plot([1, 2]), height=1, image_format="png")[:4]
+    b'\\x89PNG'
     """
     if image_format not in ("svg", "png"):
         raise ConfigError(f"image_format must be 'svg' or 'png', got {image_format!r}")

@@ -94,6 +94,10 @@ def views(
 
     Raises:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
+
+    >>> mask = np.ones((3, 4, 5), int)
+    >>> [view.title for view in views(None, {"mask": mask}, spacing=(2.0, 1.0, 1.0), orientation="SAR")]
+    ['axial', 'coronal', 'sagittal']
     """
     shapes = list(dict.fromkeys([*([] if image is None else [image.shape[1:]]), *(a.shape for a in layers.values())]))
     if len(shapes) != 1 or not layers or len(shapes[0]) not in (2, 3):
@@ -109,15 +113,25 @@ def views(
     )
 
 
-def thumbnail(view: View) -> bytes:
-    """A small JPEG of the cell that a view shows at first, with its marks."""
+def view_thumbnail(view: View) -> bytes:
+    """A small JPEG of the cell that a view shows at first, with its marks.
+
+    >>> (view,) = views(None, {"mask": np.eye(4, dtype=int)}, spacing=(1.0, 1.0))
+    >>> view_thumbnail(view)[:2] == b"\\xff\\xd8"  # how a JPEG file begins
+    True
+    """
     small = picture_of(view)
     small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Picture.Resampling.LANCZOS)
     return _jpeg(np.asarray(small))
 
 
 def cell_box(view: View, cell: int) -> tuple[int, int, int, int]:
-    """Left, upper, right and lower edge of a cell of the atlas."""
+    """Left, upper, right and lower edge of a cell of the atlas.
+
+    >>> main, *_ = views(None, {"mask": np.ones((4, 8, 8), int)}, spacing=(2.0, 1.0, 1.0))
+    >>> main.columns, main.cell, cell_box(main, 3)
+    (2, (288, 288), (288, 288, 576, 576))
+    """
     (width, height), (row, column) = view.cell, divmod(cell, view.columns)
     return column * width, row * height, (column + 1) * width, (row + 1) * height
 
@@ -232,7 +246,12 @@ def _jpeg(picture: NDArray[np.uint8]) -> bytes:
 
 
 def picture_of(view: View, cell: int | None = None, *, layer: str | None = None) -> Picture.Image:
-    """One cell of a view with a layer, as a picture; the one it shows at first, the first layer where none is named."""
+    """One cell of a view with a layer, as a picture; the one it shows at first, the first layer where none is named.
+
+    >>> (view,) = views(None, {"mask": np.eye(4, dtype=int)}, spacing=(1.0, 1.0))
+    >>> picture_of(view).size
+    (512, 512)
+    """
     box = cell_box(view, view.first if cell is None else cell)
     marks = view.marks if layer is None else view.layers[layer]
     with Picture.open(io.BytesIO(view.image)) as base, Picture.open(io.BytesIO(marks)) as over:

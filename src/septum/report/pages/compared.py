@@ -15,7 +15,7 @@ import numpy as np
 
 from septum.geometry.picture import colour_of
 from septum.report.figures.marking import DIFFERENCES, differences
-from septum.report.figures.overlay import Example
+from septum.report.figures.overlay import ShownCase
 from septum.report.figures.views import View, views
 
 MOST_SLICES = (40, 20)
@@ -26,11 +26,15 @@ MOST_NAMED = 12
 """Labels that a legend names."""
 
 
-def compared(example: Example) -> dict[str, Any]:
+def compared(example: ShownCase) -> dict[str, Any]:
     """What `viewer.js` shows of a case: `views`, each with its layers, and a `legend` for every layer.
 
     Raises:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
+
+    >>> reference, prediction = np.eye(4, dtype=int), np.zeros((4, 4), int)
+    >>> [error["name"] for error in compared(ShownCase("head", None, reference, prediction))["legend"]["errors"]]
+    ['missed']
     """
     errors = differences(example.reference, example.prediction, objects=example.objects)
     layers = {"reference": example.reference, "prediction": example.prediction, "errors": errors}
@@ -43,7 +47,7 @@ def compared(example: Example) -> dict[str, Any]:
     return seen | {"views": [_inside(view) for view in found], "legend": legend | {"errors": shown}}
 
 
-def _legend(example: Example, labels: Any) -> list[dict[str, str]]:
+def _legend(example: ShownCase, labels: Any) -> list[dict[str, str]]:
     values = [int(v) for v in np.unique(labels) if v]
     if example.objects or len(values) > MOST_NAMED:
         return [{"name": f"{len(values)} objects, colours in turn" if values else "no object", "colour": ""}]

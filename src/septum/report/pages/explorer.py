@@ -72,5 +72,9 @@ def _points(rows: pd.DataFrame, number: Mapping[str, int], *, columns: Sequence[
 
 
 def picture_uri(panel: overlay.Panel) -> str:
-    """A picture as part of the page."""
+    """A picture as part of the page.
+
+    >>> picture_uri(overlay.Panel("head", b"...", "image/png", "a head"))
+    'data:image/png;base64,Li4u'
+    """
     return f"data:{panel.media};base64," + base64.b64encode(panel.data).decode("ascii")

@@ -49,7 +49,13 @@ class LineageContent:
 
 
 def render_lineage(content: LineageContent) -> str:
-    """The page as one HTML document that needs no other file."""
+    """The page as one HTML document that needs no other file.
+
+    >>> tracks = np.array([[1, 0, 1, 0], [2, 0, 1, 0]])
+    >>> content = LineageContent("A movie", [], [b"..."], [[(1, 4.0, 5.0), (2, 9.0, 5.0)]], tracks, 64)
+    >>> render_lineage(content).startswith("<!DOCTYPE html>")
+    True
+    """
     rows = tree_rows(content.lineage)
     colours = id_colours(content.lineage[:, 0])
     tracks = [

@@ -85,6 +85,10 @@ def render_masks(
         version: of Septum.
         created: date and time, as text.
         links: files beside the page that it leads to.
+
+    >>> page = render_masks([ShownMask("case 1", verdict="look")], title="Masks", version="0.1")
+    >>> page.startswith("<!DOCTYPE html>"), "case 1" in page, "look" in page
+    (True, True, True)
     """
     return template("masks.html.j2").render(
         masks=[plain(asdict(mask)) for mask in masks],

@@ -40,8 +40,13 @@ class PageContent:
     files: Sequence[str] = ()
 
 
-def render_page(content: PageContent) -> str:
-    """The page as one HTML document that needs no other file."""
+def render_objects(content: PageContent) -> str:
+    """The page as one HTML document that needs no other file.
+
+    >>> page = render_objects(PageContent("Nuclei", [("objects", "42", "in 3 images")], []))
+    >>> page.startswith("<!DOCTYPE html>"), "in 3 images" in page
+    (True, True)
+    """
     parts = [section_parts(section, place) for place, section in enumerate(content.sections)]
     return template("tracks.html.j2").render(content=content, sections=parts)
 
@@ -52,6 +57,11 @@ def objects_section(objects: pd.DataFrame, measures: Mapping[str, str]) -> Secti
     Args:
         objects: one row per object, with a column `condition`.
         measures: column to its title.
+
+    >>> objects = pd.DataFrame({"condition": ["control"] * 3, "area": [10.0, 12.0, 20.0]})
+    >>> section = objects_section(objects, {"area": "area, px²"})
+    >>> [drawing.name for drawing in section.drawings], section.tables[0].rows[0][-3:]
+    (['objects-area'], (12.0, 11.0, 16.0))
     """
     drawings = []
     for column, title in measures.items():
@@ -76,6 +86,11 @@ def units_section(
         measures: column to its title.
         comparisons: title of the measure and the comparison.
         unit: what a unit is: image, replicate.
+
+    >>> units = pd.DataFrame({"condition": ["control", "drug"], "count": [40.0, 60.0]})
+    >>> section = units_section(units, {"count": "nuclei"}, comparisons=[], unit="image")
+    >>> section.title, section.text, section.drawings[0].caption
+    ('By image', 'One dot is one image.', 'nuclei, by image')
     """
     drawings = []
     for column, title in measures.items():

@@ -37,7 +37,7 @@ class Shown:
 
     why: str
     score: float
-    example: overlay.Example
+    example: overlay.ShownCase
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,17 @@ class Content:
 
 
 def render_page(content: Content) -> str:
-    """The report as one HTML document (UTF-8 text) that needs no other file."""
+    """The report as one HTML document (UTF-8 text) that needs no other file.
+
+    >>> numbers = {"mean": 0.9, "median": 0.9, "q1": 0.9, "q3": 0.9, "minimum": 0.9, "maximum": 0.9, "n_groups": 1}
+    >>> limits = dict.fromkeys(("mean_ci_low", "mean_ci_high", "median_ci_low", "median_ci_high"), math.nan)
+    >>> row = {"label": 1, "name": "liver", "metric": "dice", "n": 1, "n_undefined": 0, **numbers, **limits}
+    >>> case = {"case": "p1", "group": "", "label": 1, "name": "liver", "dice": 0.9, "iou": 0.8}
+    >>> scores = pd.DataFrame([case | {"pixel_error": 0.01, "empty": ""}])
+    >>> page = render_page(Content("Livers", scores, pd.DataFrame([row]), pd.Series({"p1": 0.9})))
+    >>> page.startswith("<!DOCTYPE html>"), "0.900" in page
+    (True, True)
+    """
     parts = [section_parts(section, number) for number, section in enumerate(content.sections)]
     return template("page.html.j2").render(
         content=content,
@@ -104,7 +114,7 @@ def render_page(content: Content) -> str:
         first=[part for part, section in zip(parts, content.sections, strict=True) if section.first],
         sections=[part for part, section in zip(parts, content.sections, strict=True) if not section.first],
         explorer=None if content.explorer is None else content.explorer.payload(),
-        shown=[(shown, overlay.thumbnail(shown.example)) for shown in content.shown],
+        shown=[(shown, overlay.case_thumbnail(shown.example)) for shown in content.shown],
         compared=[compared(shown.example) for shown in content.shown],
         empty_rows=_empty_rows(content.scores, content.policy),
         table=_case_table(content),
@@ -119,7 +129,11 @@ def render_page(content: Content) -> str:
 
 @cache
 def template(name: str) -> jinja2.Template:
-    """A page of this room with the filters that pages use; an unknown variable in it is an error."""
+    """A page of this room with the filters that pages use; an unknown variable in it is an error.
+
+    >>> template("page.html.j2").name
+    'page.html.j2'
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("septum.report", package_path="templates"),
         autoescape=True,
@@ -154,7 +168,11 @@ def cell(value: Cell) -> str:
 
 
 def section_parts(section: Section, position: int) -> dict[str, Any]:
-    """A section with its drawings as elements of a page, for `sections.html.j2`; `position` keeps ids apart."""
+    """A section with its drawings as elements of a page, for `sections.html.j2`; `position` keeps ids apart.
+
+    >>> sorted(section_parts(Section("Readers", "Two of them."), 0))
+    ['figures', 'tables', 'text', 'tiles', 'title']
+    """
     shown = [
         (d.caption, inline_svg(d.draw("svg"), alt=d.alt, prefix=f"s{position}-{i}"))
         for i, d in enumerate(section.drawings)
@@ -175,6 +193,10 @@ def inline_svg(svg: bytes, *, alt: str, prefix: str) -> Markup:
         svg: the document.
         alt: description for readers who cannot see it.
         prefix: put before every id, so that several figures share one page.
+
+    >>> svg = plots.dice_distribution({"liver": [0.9, 0.8]})
+    >>> inline_svg(svg, alt="Dice of <two> cases", prefix="a")[:54]
+    Markup('<svg role="img" aria-label="Dice of &lt;two&gt; cases"')
     """
     text = svg.decode("utf-8")
     text = text[text.index("<svg") :]
@@ -215,7 +237,13 @@ def _groups(summary: pd.DataFrame) -> int | None:
 
 
 def distribution_drawings(content: Content) -> list[Drawing]:
-    """Dots per label; with many cases the histogram of the mean as well."""
+    """Dots per label; with many cases the histogram of the mean as well.
+
+    >>> scores = pd.DataFrame({"name": ["liver", "spleen"], "dice": [0.9, 0.8]})
+    >>> content = Content("Organs", scores, pd.DataFrame(), pd.Series({"p1": 0.85}))
+    >>> [drawing.caption for drawing in distribution_drawings(content)]
+    ['Dice per label']
+    """
     result = []
     if plots.wants_histogram(content.case_means):
         alt = f"Histogram of the Dice value of {len(content.case_means)} cases"
@@ -255,7 +283,7 @@ def _empty_rows(scores: pd.DataFrame, policy: str) -> list[tuple[str, str, int, 
 
 
 @dataclass(frozen=True)
-class CaseTable:
+class CaseRows:
     """The table of cases: labels that have a column, `(case, group, mean, scores per label, error)`, rows left out."""
 
     labels: tuple[str, ...]
@@ -264,7 +292,7 @@ class CaseTable:
     left_out: int
 
 
-def _case_table(content: Content) -> CaseTable:
+def _case_table(content: Content) -> CaseRows:
     """Cases with their mean Dice, worst first, undefined ones last."""
     scores = content.scores
     names = [str(name) for name in dict.fromkeys(scores["name"])] if len(scores) else []
@@ -277,4 +305,4 @@ def _case_table(content: Content) -> CaseTable:
         dice = dict(zip(own["name"].astype(str), own["dice"], strict=True))
         group, error = str(own["group"].iloc[0]), float(own["pixel_error"].iloc[0])
         rows.append((str(case), group, float(mean), [float(dice[name]) for name in labels], error))
-    return CaseTable(labels, any(row[1] for row in rows), rows, max(0, len(order) - _MOST_ROWS))
+    return CaseRows(labels, any(row[1] for row in rows), rows, max(0, len(order) - _MOST_ROWS))

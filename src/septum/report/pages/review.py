@@ -62,7 +62,15 @@ class ReviewContent:
 
 
 def render_review(content: ReviewContent) -> str:
-    """The report as one HTML document that needs no other file."""
+    """The report as one HTML document that needs no other file.
+
+    >>> from septum.report.figures.pass_rates import two_panels
+    >>> rates = [PassRate("Anna", "model", 8, 10, 0.49, 0.94)]
+    >>> figure, answers = two_panels({}, rates), (["usable"], ["unusable"])
+    >>> page = render_review(ReviewContent("Study", "Usable?", answers, [], figure, "rates", None, rates, [], None))
+    >>> page.startswith("<!DOCTYPE html>"), "Usable?" in page
+    (True, True)
+    """
     scatter = None
     if content.scatter is not None:
         scatter = inline_svg(content.scatter, alt="Dice of every item against its ratings", prefix="scatter")

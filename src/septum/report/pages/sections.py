@@ -102,6 +102,13 @@ def comparison_section(
         scores: method name to its score per case.
         pairs: as `metrics.statistics.compare_all` returns them.
         ranking: as `metrics.statistics.rank_methods` returns it.
+
+    >>> from septum.metrics.statistics import compare_all, rank_methods
+    >>> scores = {"U-Net": [0.9, 0.8, 0.95], "threshold": [0.5, 0.6, 0.7]}
+    >>> pairs, ranking = compare_all(scores, n_bootstrap=100), rank_methods(scores, n_bootstrap=100)
+    >>> section = comparison_section("Methods", "Dice", scores=scores, pairs=pairs, ranking=ranking)
+    >>> [drawing.name for drawing in section.drawings]
+    ['methods-dice', 'differences-dice', 'ranking-dice']
     """
     key = "".join(c if c.isalnum() else "-" for c in score_name.lower()).strip("-")
     bounded = 1.0 if _within_unit(scores) else None
@@ -180,7 +187,12 @@ def _ranking_table(score_name: str, ranking: Ranking, *, file: str) -> Table:
 
 
 def pair_table(pairs: Sequence[PairedComparison], file: str) -> Table:
-    """Paired comparisons as a table of the page."""
+    """Paired comparisons as a table of the page.
+
+    >>> pair = PairedComparison("U-Net", "threshold", 9, 0, 9, 0.1, 0.05, 0.15, 0.004, 0.004, 1.0, 1.0, 1.0)
+    >>> pair_table([pair], "comparison").rows[0][:6]
+    ('U-Net − threshold', 9, 0, 9, 0.1, '0.050 to 0.150')
+    """
     columns = ("methods", "n", "undefined", "groups", "difference", "95 % interval", "p", "p (Holm)", "effect",
                "effect, 95 %")  # fmt: skip
     rows: list[tuple[Cell, ...]] = [
@@ -210,6 +222,10 @@ def agreement_section(
         volumes: label name to (reference, prediction), one value per case.
         unit: of the values.
         groups: one key per case, for the intervals.
+
+    >>> section = agreement_section({"liver": ([10.0, 20.0, 30.0], [11.0, 21.0, 31.0])}, unit="ml")
+    >>> section.drawings[0].caption, section.tables[0].rows[0][:3]  # label, cases, bias
+    ('Agreement of size: liver', ('liver', 3, 1.0))
     """
     found = {
         name: (ref, pred, without_few(bland_altman(pred, ref, groups=groups)))
@@ -265,6 +281,12 @@ def strata_section(column: str, score_name: str, *, strata: Mapping[str, ArrayLi
         score_name: such as "Dice".
         strata: value to the scores of its cases.
         summary: n, mean, interval and median per stratum.
+
+    >>> strata = {"A": [0.9, 0.8], "B": [0.6, 0.7]}
+    >>> summary = Table(("scanner", "n"), [("A", 2), ("B", 2)])
+    >>> section = strata_section("scanner", "Dice", strata=strata, summary=summary)
+    >>> section.title, section.drawings[0].name
+    ('By scanner', 'strata-scanner')
     """
     bounded = 1.0 if _within_unit(strata) else None
     drawing = Drawing(
@@ -277,5 +299,9 @@ def strata_section(column: str, score_name: str, *, strata: Mapping[str, ArrayLi
 
 
 def as_records(items: Sequence[Any]) -> list[dict[str, Any]]:
-    """Plain dictionaries of frozen dataclasses."""
+    """Plain dictionaries of frozen dataclasses.
+
+    >>> as_records([Table(("case", "Dice"), [("p1", 0.9)])])
+    [{'columns': ('case', 'Dice'), 'rows': [('p1', 0.9)], 'note': '', 'file': ''}]
+    """
     return [asdict(item) for item in items]

@@ -68,13 +68,24 @@ class TracksContent:
 
 
 def render_tracks(content: TracksContent) -> str:
-    """The report as one HTML document that needs no other file."""
+    """The report as one HTML document that needs no other file.
+
+    >>> row = MovieRow("01", 0.9, 0.95, 0.94, (0, 3, 0), (0, 0, 0), 120, 90)
+    >>> page = render_tracks(TracksContent("Cells", [row], {}))
+    >>> page.startswith("<!DOCTYPE html>"), "0.940" in page
+    (True, True)
+    """
     parts = [section_parts(section, place) for place, section in enumerate(_sections(content))]
     return template("tracks.html.j2").render(content=content, sections=parts)
 
 
 def drawings(content: TracksContent) -> list[Drawing]:
-    """Errors along time, one drawing per movie that has any; at most 8."""
+    """Errors along time, one drawing per movie that has any; at most 8.
+
+    >>> row = MovieRow("01", 0.9, 0.95, 0.94, (0, 3, 0), (0, 0, 0), 120, 90)
+    >>> [drawing.alt for drawing in drawings(TracksContent("Cells", [row], {"01": {"missed": [0, 1, 2]}}))]
+    ['Errors of every frame of 01: 3 missed']
+    """
     found: list[Drawing] = []
     for place, (name, kinds) in enumerate(content.errors.items(), start=1):
         if any(sum(counts) for counts in kinds.values()) and len(found) < _MOST_FIGURES:
@@ -88,6 +99,9 @@ def error_plot(kinds: Mapping[str, Sequence[int]], *, image_format: str = "svg")
 
     Raises:
         ConfigError: no error at all, or an unknown format.
+
+    >>> b"missed (3)" in error_plot({"missed": [0, 1, 2], "extra": [0, 0, 0]})
+    True
     """
     shown = {kind: np.asarray(counts) for kind, counts in kinds.items() if sum(counts)}
     if not shown:

@@ -15,7 +15,7 @@ from septum.server.schemas import JobBody
 from septum.workflows.projects.learning import models_of
 
 router = APIRouter(prefix="/api", tags=["jobs"])
-Number = Annotated[int, InPath(ge=1, le=2**31)]
+JobNumber = Annotated[int, InPath(ge=1, le=2**31)]
 
 
 @router.post("/jobs")
@@ -40,14 +40,14 @@ def jobs(request: Request, desk: DeskHere) -> dict[str, Any]:
 
 
 @router.get("/jobs/{job_id}")
-def job(job_id: Number, request: Request, *, desk: DeskHere) -> dict[str, Any]:
+def job(job_id: JobNumber, request: Request, *, desk: DeskHere) -> dict[str, Any]:
     """A job with its learning curve."""
     runner: JobRunner = request.app.state.jobs
     return runner.describe(desk.project.store.job(job_id))
 
 
 @router.post("/jobs/{job_id}/stop")
-def stop(job_id: Number, request: Request) -> dict[str, Any]:
+def stop(job_id: JobNumber, request: Request) -> dict[str, Any]:
     """Stop a job; a training is used as far as it came."""
     runner: JobRunner = request.app.state.jobs
     return runner.stop(job_id)

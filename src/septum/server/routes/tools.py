@@ -20,7 +20,7 @@ from septum.server.routes.cases import told
 from septum.server.routes.common import DeskHere, SenderHere, numbered
 from septum.server.schemas import AcceptBody, ToolBody
 from septum.workflows.editing.script import tools as every_tool
-from septum.workflows.pipelines.pipeline import Pipeline, Step, run_pipeline
+from septum.workflows.pipelines.pipeline import Pipeline, PipelineStep, run_pipeline
 from septum.workflows.projects.store import MissingError
 
 router = APIRouter(prefix="/api", tags=["tools"])
@@ -51,7 +51,7 @@ def propose(
     if body.stream:
         lines = (json.dumps(one) + "\n" for one in proposing.stepwise(found, step, proposal=proposal))
         return StreamingResponse(lines, media_type="application/x-ndjson")
-    seconds = proposing.run(found, step, proposal=proposal)
+    seconds = proposing.run_tool(found, step, proposal=proposal)
     expected = proposing.expected_of(found, step)
     if not body.apply:
         return proposing.described(found, proposal, seconds=seconds, expected=expected)
@@ -74,7 +74,7 @@ def try_method(case_id: str, method: str, *, body: ToolBody, desk: DeskHere, sen
         raise ConfigError(f"label must be a whole number from 1, got {str(label)[:40]!r}")
     labels = _segmented(found, row, options=options, channel=body.channel or 0, label=label)
     proposal = proposing.begin(found, method, body=body, sender=who)
-    proposing.keep(found, proposal, change=Change(Box.whole(found.shape), labels))
+    proposing.keep_change(found, proposal, change=Change(Box.whole(found.shape), labels))
     if body.apply:
         return accepted(desk, found, proposal=proposal, who=who)
     return proposing.described(found, proposal, seconds=time.perf_counter() - began)
@@ -118,7 +118,7 @@ def _segmented(found: Any, row: Method, *, options: dict[str, Any], channel: int
     """The method's mask as labels: `label` for a mask, the method's own numbers for classes and objects."""
     if not 0 <= channel < len(found.image.array):
         raise MissingError(f"channel must be from 0 to {len(found.image.array) - 1}, got {channel}")
-    pipeline = Pipeline((Step(row, row.resolve(options)),))
+    pipeline = Pipeline((PipelineStep(row, row.resolve(options)),))
     image = found.image
     channels = image.channels[channel : channel + 1]
     labels = run_pipeline(

@@ -5,12 +5,14 @@ import { clearSlice, copySlice, history, undoSlice } from "./draw/edits.js";
 import { back, cancel, finish, goToProposal } from "./draw/hand.js";
 import { resize } from "./draw/pointer.js";
 import { accept, ask, clearMarks } from "./draw/smart.js";
-import { active, planes } from "./look/planes.js";
+import { active, planes, turnSides } from "./look/planes.js";
+import { turnSolid } from "./look/solid.js";
 import { autoWindow, nextPreset } from "./look/window.js";
 import { showKeys, showPalette } from "./palette.js";
 import { shownCases } from "./side/cases.js";
 import { HAND } from "./side/icons.js";
-import { flick, toggleRange } from "./side/image.js";
+import { toggleRange } from "./side/image.js";
+import { flick, nextBeside, turnHeat } from "./side/layers.js";
 import { addLabel } from "./side/labels.js";
 import { serverTools, wordOf } from "./side/toolbar.js";
 import { state, update } from "./store.js";
@@ -35,6 +37,8 @@ const looking = () => grouped("Look", [
   ["R", "Window: automatic", autoWindow], ["Shift+W", "Window: next preset", nextPreset], ["Shift+I", "Invert the image", () => update({ invert: !state.invert })],
   ["H", "Hide labels while held", () => update({ veiled: true }), () => update({ veiled: false })], ["O", "Labels filled, outlined, off", nextStyle],
   ["K", "Compare with the other layer while held", () => flick(true), () => flick(false)],
+  ["Shift+H", "Heat map on or off", turnHeat], ["Shift+K", "Beside it: nothing, the image alone, each layer and map", nextBeside],
+  ["Shift+3", "3-D view of the labels", turnSolid], ["Shift+S", "Sides: radiological or neurological", turnSides],
   ["Shift+X", "Crosshair on or off", () => update({ crosshair: !state.crosshair })],
 ]);
 const drawing = () => grouped("Draw", [

@@ -22,7 +22,7 @@ from typing import Any
 
 import pandas as pd
 
-from septum.errors import Cancelled, ConfigError
+from septum.errors import ConfigError
 from septum.options import nearest
 from septum.workflows.challenges.challenge import Challenge, Division, Picture
 from septum.workflows.challenges.page import Entry, challenge_page
@@ -73,8 +73,7 @@ def run_challenge(
         hooks.on_note(sentence)
     entries: list[Entry] = []
     for place, method in enumerate(methods):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         told = _told(hooks, f"{method} ({place + 1} of {len(methods)})")
         entries.append(_take_part(challenge, division, method=method, output=output, settings=settings,
                                   hooks=told, on_status=on_status))  # fmt: skip

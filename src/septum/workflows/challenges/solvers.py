@@ -76,7 +76,7 @@ class Learner:
         if not (folder / TIMES).is_file():
             self._train(method, part, folder=folder)
         wanted = PredictSettings(devices=self.settings.devices, precision=self.settings.precision, page=False)
-        return Network(open_segmenter(model, wanted))
+        return TrainedNetwork(open_segmenter(model, wanted))
 
     def _train(self, method: str, part: Part, *, folder: Path) -> None:
         planned = ModelFolder(folder).plan.is_file()
@@ -129,7 +129,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Network:
+class TrainedNetwork:
     """A trained network."""
 
     model: Segmenter
@@ -198,7 +198,7 @@ class Classical:
             io.write_labels(job.output, segment_image(load_image(job.case), self.pipeline))
 
         jobs = plan_jobs(cases, folder, overwrite=True)
-        done = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+        done = work_through(jobs, work, hooks=hooks)
         _refuse_failures(done.failures, hooks)
 
     def maps(self, cases: Sequence[Case], folder: Path, *, hooks: Hooks) -> None:
@@ -219,14 +219,13 @@ def _write_maps(cases: Sequence[Case], folder: Path, *, chances: Callable[..., N
         io.write_image(job.output, Image(found[None], image.grid))
 
     jobs = [Job(case, folder / f"{case.id}.tif") for case in cases]
-    done = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    done = work_through(jobs, work, hooks=hooks)
     _refuse_failures(done.failures, hooks)
 
 
 def _refuse_failures(failures: Sequence[tuple[str, str]], hooks: Hooks) -> None:
     """A method that lacks an image is not scored: it would be on others than its rivals."""
-    if hooks.should_stop():
-        raise Cancelled
+    hooks.stop_if_asked()
     if failures:
         name, reason = failures[0]
         raise DatasetError(f"every image must be segmented, got {len(failures)} failures, first {name}: {reason}")

@@ -57,7 +57,7 @@ _CHANNEL = re.compile(r"^(.+)_(\d{4})$")
 
 
 @dataclass(frozen=True)
-class Entry:
+class FolderEntry:
     """A file (or DICOM folder) below a folder: its name for matching, and the sub-folder it lies in."""
 
     name: str
@@ -65,21 +65,21 @@ class Entry:
     below: str = ""
 
 
-def entries(folder: Path) -> list[Entry]:
+def entries(folder: Path) -> list[FolderEntry]:
     """Images below `folder`, in natural order; hidden files and macOS companions (`._*`) are left out.
 
     A sub-folder with DICOM files is one entry; other sub-folders are walked, and their names join the entry's name.
     What Septum itself writes beside masks (pictures, probabilities, uncertainty, semantic masks) is left out.
     """
-    found: list[Entry] = []
+    found: list[FolderEntry] = []
     own = {PAGE_FOLDER}.union(*(names for record, names in _BESIDE_MASKS.items() if (folder / record).is_file()))
     for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
         if path.name.startswith((".", "__MACOSX")) or path.name in own:
             continue
         if path.is_dir() and not io.is_image(path):
-            found += [Entry(f"{path.name}_{e.name}", e.path, path.name) for e in entries(path)]
+            found += [FolderEntry(f"{path.name}_{e.name}", e.path, path.name) for e in entries(path)]
         elif io.is_image(path):
-            found.append(Entry(path.name if path.is_dir() else io.stem(path), path))
+            found.append(FolderEntry(path.name if path.is_dir() else io.stem(path), path))
     return found
 
 
@@ -135,7 +135,7 @@ def from_folders(root: Path, axes: str | None, *, split: str | None = None) -> D
     notes = _folder_notes(root, images_dir, labels=labels_dir, roi=roi_dir)
     images, labels, same = own_names(images, labels)
     grouped = _group_channels(images, {e.name for e in labels})
-    cases, more, problems = pair(grouped, labels, axes=axes, split=split)
+    cases, more, problems = pair_files(grouped, labels, axes=axes, split=split)
     problems = [*same, *problems]
     if roi_dir:
         cases, roi_notes = _add_roi(cases, entries(roi_dir), folder=roi_dir)
@@ -166,19 +166,19 @@ def _folder_notes(root: Path, images: Path, *, labels: Path | None, roi: Path | 
     return tuple(notes)
 
 
-def _as_series(images: list[Entry], folder: Path, *, labels: list[Entry], root: Path) -> list[Entry]:
+def _as_series(images: list[FolderEntry], folder: Path, *, labels: list[FolderEntry], root: Path) -> list[FolderEntry]:
     """Several DICOM files lying directly in the image folder are one series, unless labels name them one by one."""
     dicom = [
         e for e in images if e.path.parent == folder and e.path.is_file() and e.path.suffix.lower() in ("", ".dcm")
     ]
     if len(dicom) < 2 or len(dicom) != len(images) or {e.name for e in dicom} & {e.name for e in labels}:
         return images
-    return [Entry(labels[0].name if len(labels) == 1 else root.name, folder)]
+    return [FolderEntry(labels[0].name if len(labels) == 1 else root.name, folder)]
 
 
-def _group_channels(images: Sequence[Entry], label_names: set[str]) -> dict[str, list[Entry]]:
+def _group_channels(images: Sequence[FolderEntry], label_names: set[str]) -> dict[str, list[FolderEntry]]:
     """Entries by case: `name_0000`, `name_0001` … are the channels of `name` where labels show that they are."""
-    stems: dict[str, list[Entry]] = {}
+    stems: dict[str, list[FolderEntry]] = {}
     for entry in images:
         found = _CHANNEL.match(entry.name)
         stems.setdefault(found.group(1) if found else entry.name, []).append(entry)
@@ -188,7 +188,9 @@ def _group_channels(images: Sequence[Entry], label_names: set[str]) -> dict[str,
     return stems
 
 
-def own_names(images: Sequence[Entry], labels: Sequence[Entry]) -> tuple[list[Entry], list[Entry], list[Problem]]:
+def own_names(
+    images: Sequence[FolderEntry], labels: Sequence[FolderEntry]
+) -> tuple[list[FolderEntry], list[FolderEntry], list[Problem]]:
     """Images of one name (`a.png`, `a.jpg`) told apart by their suffix (`a_png`, `a_jpg`), so that none is lost.
 
     Nobody can say which of them a label `a` belongs to: such labels are left out, and a problem names the files.
@@ -207,8 +209,12 @@ def own_names(images: Sequence[Entry], labels: Sequence[Entry]) -> tuple[list[En
     return named, [e for e in labels if e.name not in repeated], problems
 
 
-def pair(
-    images: Mapping[str, Sequence[Entry]], labels: Sequence[Entry], *, axes: str | None, split: str | None = None
+def pair_files(
+    images: Mapping[str, Sequence[FolderEntry]],
+    labels: Sequence[FolderEntry],
+    *,
+    axes: str | None,
+    split: str | None = None,
 ) -> tuple[list[Case], tuple[str, ...], list[Problem]]:
     """Cases from images (entries per case, one per channel) and labels; with notes, and problems such as a label
     without an image. An image without a label is an unlabelled case."""
@@ -258,7 +264,7 @@ def _pair_notes(pairs: Mapping[str, str], rule: str, *, cases: Sequence[Case]) -
     return tuple(notes)
 
 
-def _orphan(entry: Entry, images: Sequence[str]) -> Problem:
+def _orphan(entry: FolderEntry, images: Sequence[str]) -> Problem:
     return Problem(
         entry.name,
         "label-without-image",
@@ -267,7 +273,7 @@ def _orphan(entry: Entry, images: Sequence[str]) -> Problem:
     )
 
 
-def repeated_names(found: Sequence[Entry], what: str) -> list[Problem]:
+def repeated_names(found: Sequence[FolderEntry], what: str) -> list[Problem]:
     """One problem per name that several of the entries have."""
     files: dict[str, list[str]] = {}
     for entry in found:
@@ -309,7 +315,9 @@ def expand_frames(
     return cases, problem
 
 
-def _add_roi(cases: Sequence[Case], masks: Sequence[Entry], *, folder: Path) -> tuple[list[Case], tuple[str, ...]]:
+def _add_roi(
+    cases: Sequence[Case], masks: Sequence[FolderEntry], *, folder: Path
+) -> tuple[list[Case], tuple[str, ...]]:
     """Cases with their regions of interest; a mask that matches no case is left out and said so."""
     by_name = {e.name: e.path for e in masks}
     match = match_stems([case.id for case in cases], list(by_name))
@@ -357,7 +365,7 @@ def recognise_flat(root: Path, axes: str | None) -> Dataset | None:
     labels = [replace(e, name=label_of(e.name) or "") for e in found if (label_of(e.name) or "") in names]
     named = {label.path for label in labels}
     found, kept, same = own_names([e for e in found if e.path not in named], labels)
-    cases, notes, problems = pair({e.name: [e] for e in found}, kept, axes=axes)
+    cases, notes, problems = pair_files({e.name: [e] for e in found}, kept, axes=axes)
     if labels:
         notes = (f"{len(labels)} files named like labels (such as {labels[0].path.name}) are labels", *notes)
     flat = Dataset(root, "flat", unique_ids(cases), notes=notes, problems=(*same, *problems))

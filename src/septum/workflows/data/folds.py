@@ -27,6 +27,10 @@ MIN_BLOCK = 8
 """A held-out block of a single image is at least this many samples thick."""
 
 
+HeldOutBlock = tuple[int, int, int]
+"""`(axis, start, stop)` of the samples of a single image that are held out."""
+
+
 @dataclass(frozen=True)
 class Fold:
     """One division into training and validation cases (ids).
@@ -42,17 +46,17 @@ class Fold:
 
     train: tuple[str, ...]
     val: tuple[str, ...]
-    block: tuple[int, int, int] | None = None
+    block: HeldOutBlock | None = None
     note: str = ""
     unlearnt: tuple[str, ...] = ()
 
 
-Classes = Mapping[str, Mapping[str, int]]
+CaseClasses = Mapping[str, Mapping[str, int]]
 """Samples of each class by its name, by case; background left out."""
 
 
 def make_folds(
-    cases: Sequence[Case], *, k: int | None = None, seed: int = 0, classes: Classes | None = None
+    cases: Sequence[Case], *, k: int | None = None, seed: int = 0, classes: CaseClasses | None = None
 ) -> tuple[Fold, ...]:
     """Divides the labelled cases into folds; deterministic for a seed, whatever the order of `cases`.
 
@@ -89,7 +93,7 @@ def make_folds(
     return _by_group(list(groups.values()), k, seed=seed, classes=classes or {})
 
 
-def block_slices(block: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[slice, ...]:
+def block_slices(block: HeldOutBlock, shape: tuple[int, ...]) -> tuple[slice, ...]:
     """Index of a held-out block `(axis, start, stop)`."""
     axis, start, stop = block
     return tuple(slice(start, stop) if a == axis else slice(None) for a in range(len(shape)))
@@ -113,7 +117,7 @@ def _count(k: int | None, available: int, *, what: str) -> int:
     return k if k is not None else min(MAX_FOLDS, available)
 
 
-def _by_group(groups: list[list[str]], k: int | None, *, seed: int, classes: Classes) -> tuple[Fold, ...]:
+def _by_group(groups: list[list[str]], k: int | None, *, seed: int, classes: CaseClasses) -> tuple[Fold, ...]:
     """Whole groups into folds, rarest classes and largest groups first, each into the fold with least of its class."""
     held = [sum((Counter(classes.get(case, {})) for case in group), Counter()) for group in groups]
     owners = Counter(name for found in held for name in found)

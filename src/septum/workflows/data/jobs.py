@@ -16,6 +16,7 @@ from septum.errors import Cancelled, ConfigError, DatasetError, SeptumError
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.load import load_dataset
 from septum.workflows.runs.failures import Failures
+from septum.workflows.runs.hooks import Hooks
 
 TABLES = (".csv", ".tsv")
 
@@ -126,8 +127,7 @@ def work_through(
     jobs: Sequence[Job],
     work: Callable[[Job, Callable[[float], None]], None],
     *,
-    on_progress: Callable[[str, float], None],
-    should_stop: Callable[[], bool],
+    hooks: Hooks,
 ) -> JobsResult:
     """`work(job, tell)` on every job, where `tell` takes the share of it that is done.
 
@@ -139,11 +139,11 @@ def work_through(
     written: list[Path] = []
     failures = Failures()
     for number, job in enumerate(jobs):
-        if should_stop():
+        if hooks.should_stop():
             break
 
         def tell(fraction: float, number: int = number, name: str = job.case.id) -> None:
-            on_progress(name, (number + fraction) / len(jobs))
+            hooks.on_progress(name, (number + fraction) / len(jobs))
 
         try:
             with failures.of(job.case.id):

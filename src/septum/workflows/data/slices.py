@@ -28,7 +28,7 @@ VERSION = 1
 _MOST_BYTES = 10_000_000
 
 
-Slices = Mapping[int, str]
+SliceMarks = Mapping[int, str]
 """Per array axis a string with one letter of `KINDS` for each slice."""
 
 
@@ -48,17 +48,17 @@ def marked(count: int, drawn: Sequence[int]) -> str:
     return "".join("d" if i in given else "i" if i in between else "." for i in range(count))
 
 
-def drawn_slices(slices: Slices) -> dict[int, list[int]]:
+def drawn_slices(slices: SliceMarks) -> dict[int, list[int]]:
     """Slices that a person made, drawn or corrected, per axis that has any."""
     found = {axis: [i for i, letter in enumerate(text) if letter in "dc"] for axis, text in slices.items()}
     return {axis: places for axis, places in found.items() if places}
 
 
-def corrected(slices: Slices, before: NDArray[Any], *, after: NDArray[Any]) -> dict[int, str]:
+def corrected_slices(slices: SliceMarks, before: NDArray[Any], *, after: NDArray[Any]) -> dict[int, str]:
     """The letters after an edit: a slice that a person changed, and that was not drawn already, is corrected.
 
     >>> import numpy as np
-    >>> corrected({0: "di."}, np.zeros((3, 2)), after=np.array([[1, 0], [0, 1], [0, 0]]))
+    >>> corrected_slices({0: "di."}, np.zeros((3, 2)), after=np.array([[1, 0], [0, 1], [0, 0]]))
     {0: 'dc.'}
     """
     found = {}
@@ -70,7 +70,7 @@ def corrected(slices: Slices, before: NDArray[Any], *, after: NDArray[Any]) -> d
     return found
 
 
-def write_slices(mask: Path, slices: Slices) -> Path:
+def write_slices(mask: Path, slices: SliceMarks) -> Path:
     """Write the file beside a mask whole or not at all; errors as `write_json`."""
     path = sidecar(mask)
     write_json(path, {"slices": {str(a): t for a, t in slices.items()}, "kinds": KINDS, "format_version": VERSION})
@@ -104,7 +104,7 @@ def read_slices(mask: Path, shape: Sequence[int]) -> dict[int, str] | None:
     return rows
 
 
-def describe_slices(slices: Slices, letters: str = "zyx") -> list[str]:
+def describe_slices(slices: SliceMarks, letters: str = "zyx") -> list[str]:
     """One line per axis for a person, such as `z: 5 drawn, 20 interpolated; drawn 3, 8, 13, 18, 23`."""
     lines = []
     for axis, text in slices.items():

@@ -29,7 +29,7 @@ _COLUMNS = {
 }
 
 
-Row = dict[str, str]
+TableRow = dict[str, str]
 
 
 def recognise_table(path: Path, axes: str | None) -> Dataset | None:
@@ -73,7 +73,7 @@ def names_images(path: Path) -> bool:
     return {"image", "label"} <= meanings
 
 
-def _rows(path: Path) -> tuple[list[tuple[int, Row]], Mapping[str, list[str]], list[str]]:
+def _rows(path: Path) -> tuple[list[tuple[int, TableRow]], Mapping[str, list[str]], list[str]]:
     """Rows with their line numbers, the columns of each meaning, and the columns that have none."""
     table = read_rows(path, delimiters=",\t;")
     columns: dict[str, list[str]] = {}
@@ -101,7 +101,7 @@ def _meaning(column: str) -> str | None:
 
 
 def _case(
-    table: Path, number: int, *, row: Row, columns: Mapping[str, list[str]], axes: str | None
+    table: Path, number: int, *, row: TableRow, columns: Mapping[str, list[str]], axes: str | None
 ) -> tuple[list[Case], list[Problem]]:
     """The case (or its frames) of one row, or what is wrong with the row."""
     separator = row[""]

@@ -1,7 +1,7 @@
 """What can be wrong with a case, one small function for each; what can be wrong with cases together is in `cohort`.
 
 One insight: a case is opened once, and what must be compared between cases is boiled down to a few numbers and two
-hashes (`Facts`), so a data set of any size is examined in the memory of one case.
+hashes (`CaseFacts`), so a data set of any size is examined in the memory of one case.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Finding:
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class OpenedCase:
     """A case as it was read: `labels` is `None` where there are none, or where they could not be read."""
 
     case: Case
@@ -61,7 +61,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Facts:
+class CaseFacts:
     """What is kept of a case once it is closed again."""
 
     case: str
@@ -75,12 +75,12 @@ class Facts:
     grey: bool
 
 
-def facts_of(opened: Opened) -> Facts:
+def facts_of(opened: OpenedCase) -> CaseFacts:
     """The numbers and hashes of a case that are compared with those of other cases."""
     image, summary = opened.image, opened.summary
     counts = {} if summary is None else {v: n for v, n in summary.counts.items() if v != UNANNOTATED}
     label_hash = "" if opened.labels is None else pixel_hash(opened.labels.array, np.int64)
-    return Facts(
+    return CaseFacts(
         opened.case.id,
         image.grid.shape,
         image.grid.spacing,
@@ -101,7 +101,7 @@ def pixel_hash(array: NDArray[Any], dtype: type[np.generic] | None = None) -> st
     return digest.hexdigest()
 
 
-def check_finite(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
+def check_finite(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
     """NaN and infinite intensities."""
     array = opened.image.array
     if array.dtype.kind != "f":
@@ -118,7 +118,7 @@ def check_finite(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
         )
 
 
-def check_constant(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
+def check_constant(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
     """Images in which nothing is to be seen."""
     array = opened.image.array
     finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
@@ -127,7 +127,7 @@ def check_constant(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
         yield Finding(opened.case.id, "error", "constant-image", message, "export the image again, or leave it out")
 
 
-def check_geometry(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
+def check_geometry(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
     """Shape, place and orientation of the labels against the image's."""
     if opened.labels is None:
         return
@@ -164,7 +164,7 @@ def _raw_pixels(case: str, image: Grid) -> Finding:
     return Finding(case, "error", "unturned-labels", message, f"{_TURN}; do not mirror or transpose them")
 
 
-def check_turned(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
+def check_turned(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
     """Photos that were turned by their EXIF mark where the shape cannot tell whether the labels were, too."""
     said = next((note for note in opened.image.notes if "EXIF" in note), "")
     if not said or opened.labels is None or opened.labels.grid.shape != opened.image.grid.shape:
@@ -176,7 +176,7 @@ def check_turned(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
         )
 
 
-def _plain(opened: Opened) -> bool:
+def _plain(opened: OpenedCase) -> bool:
     """Whether the labels are in a format that holds no position anyway."""
     label = opened.case.label
     return label is not None and label.path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
@@ -218,7 +218,7 @@ def can_resample(image: Grid, labels: LabelMap) -> bool:
     return bool((inside >= -1).all() and (inside <= np.array(image.shape)).all())
 
 
-def check_values(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
+def check_values(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
     """Values outside the declared set, antialiasing, and labels that hold nothing."""
     summary = opened.summary
     if summary is None:
@@ -246,7 +246,7 @@ def check_values(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
         yield Finding(case, "note", "empty-labels", message, mend)
 
 
-def check_readers(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
+def check_readers(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
     """What the readers of image and labels had to assume; samples that are not finite have a check of their own."""
     sides = (("image", opened.image.notes), ("labels", opened.labels.notes if opened.labels is not None else ()))
     for what, notes in sides:
@@ -255,7 +255,7 @@ def check_readers(opened: Opened, dataset: Dataset) -> Iterator[Finding]:
             yield Finding(opened.case.id, "note", "assumed", f"{what}: {note}", mend)
 
 
-CASE_CHECKS: tuple[Callable[[Opened, Dataset], Iterator[Finding]], ...] = (
+CASE_CHECKS: tuple[Callable[[OpenedCase, Dataset], Iterator[Finding]], ...] = (
     check_finite,
     check_constant,
     check_geometry,

@@ -9,10 +9,10 @@ import numpy as np
 
 from septum.workflows.data.cases import Dataset
 from septum.workflows.data.classes import perhaps_ids
-from septum.workflows.doctor.checks import ALL, Facts, Finding
+from septum.workflows.doctor.checks import ALL, CaseFacts, Finding
 
 
-def check_duplicates(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
+def check_duplicates(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """One picture under two names, with one mask or with two, and one mask under two pictures."""
     for group in _grouped(facts, lambda f: f.image_hash).values():
         yield from _conflicts(group)
@@ -36,7 +36,7 @@ def check_duplicates(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Findi
                 yield Finding(other.case, "warning", "duplicate-labels", message, mend)
 
 
-def _conflicts(group: Sequence[Facts]) -> Iterator[Finding]:
+def _conflicts(group: Sequence[CaseFacts]) -> Iterator[Finding]:
     """One picture with several masks: which is right cannot be known, so every one of them is named."""
     labelled = [f for f in group if f.label_hash]
     if len({f.label_hash for f in labelled}) < 2:
@@ -48,14 +48,14 @@ def _conflicts(group: Sequence[Facts]) -> Iterator[Finding]:
         yield Finding(fact.case, "error", "duplicate-conflict", message, f"keep the right one of {', '.join(names)}")
 
 
-def _grouped(facts: Sequence[Facts], key: Callable[[Facts], str]) -> dict[str, list[Facts]]:
-    groups: dict[str, list[Facts]] = defaultdict(list)
+def _grouped(facts: Sequence[CaseFacts], key: Callable[[CaseFacts], str]) -> dict[str, list[CaseFacts]]:
+    groups: dict[str, list[CaseFacts]] = defaultdict(list)
     for fact in facts:
         groups[key(fact)].append(fact)
     return {name: group for name, group in groups.items() if len(group) > 1}
 
 
-def check_alike(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
+def check_alike(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Cases whose number of channels or of dimensions is not that of most."""
     for code, what, value in (
         ("channels-differ", "channels", lambda f: f.channels),
@@ -79,7 +79,7 @@ def check_alike(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
                 yield Finding(fact.case, "error", code, message, mend)
 
 
-def check_spacing(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
+def check_spacing(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Spacings in other units than most (micrometres for millimetres), and images that know no size."""
     sized = [f for f in facts if f.unit == "mm"]
     if sized and len(sized) < len(facts):
@@ -98,7 +98,7 @@ def check_spacing(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]
             yield Finding(fact.case, "warning", "spacing-outlier", message, "correct the spacing in the file's header")
 
 
-def check_coding(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
+def check_coding(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Masks that are 0/1 in some cases and 0/255 in others."""
     binary = [f for f in facts if f.counts and not f.grey]
     values = {f.case: set(f.counts) - {0, dataset.ignore_value} for f in binary}
@@ -114,7 +114,7 @@ def check_coding(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
             yield Finding(case, "error", "mixed-coding", message, mend, fixable=True)
 
 
-def check_polarity(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
+def check_polarity(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Two-valued masks whose background (0) is the smaller part, in the data set or in single cases."""
     shares = {f.case: 1 - f.counts.get(0, 0) / sum(f.counts.values()) for f in facts if 0 < len(f.counts) <= 2}
     if dataset.label_names or dataset.instances or len(shares) < len([f for f in facts if f.counts]) or not shares:
@@ -132,7 +132,7 @@ def check_polarity(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding
             yield Finding(case, "warning", "inverted", message, "look at the mask; exchange its two values if need be")
 
 
-def check_rare_classes(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
+def check_rare_classes(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Classes that one labelled case alone holds: they can be learnt or measured, not both."""
     labelled = [fact for fact in facts if fact.counts and not fact.grey]
     where: dict[int, list[str]] = {}
@@ -151,7 +151,7 @@ def check_rare_classes(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Fin
             yield Finding(cases[0], "warning", "rare-class", message, mend)
 
 
-def check_ids(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
+def check_ids(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Values that are taken for classes and look as if they numbered objects."""
     values = {value for fact in facts if not fact.grey for value in fact.counts} - {0, dataset.ignore_value}
     said = "" if dataset.instances else perhaps_ids([v for v in values if v is not None], dataset.label_names)
@@ -164,7 +164,7 @@ MOST_CLASSES = 12
 """With more values than this they may be ids of objects, of which each occurs once."""
 
 
-DATASET_CHECKS: tuple[Callable[[Sequence[Facts], Dataset], Iterator[Finding]], ...] = (
+DATASET_CHECKS: tuple[Callable[[Sequence[CaseFacts], Dataset], Iterator[Finding]], ...] = (
     check_duplicates,
     check_alike,
     check_spacing,

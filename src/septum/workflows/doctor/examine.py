@@ -6,7 +6,7 @@ between whole numbers, a truncated file) says how to mend it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,16 @@ from septum.workflows.doctor.checks import (
     ALL,
     CASE_CHECKS,
     SEVERITIES,
-    Facts,
+    CaseFacts,
     Finding,
-    Opened,
+    OpenedCase,
     facts_of,
 )
 from septum.workflows.doctor.cohort import DATASET_CHECKS
 from septum.workflows.doctor.patients import check_patients
 from septum.workflows.doctor.soft import NEAR, harden, is_one_mask
 from septum.workflows.runs.failures import Failures
+from septum.workflows.runs.hooks import Hooks
 
 _RASTER = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
@@ -39,9 +40,7 @@ _RASTER = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _FLOATS = (".nii", ".gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".tif", ".tiff")
 
 
-def examine(
-    path: Path | str, *, axes: str | None = None, on_progress: Callable[[str, float], None] | None = None
-) -> tuple[Finding, ...]:
+def examine(path: Path | str, *, axes: str | None = None, hooks: Hooks | None = None) -> tuple[Finding, ...]:
     """Everything that is wrong with a data set, errors first; empty when nothing is.
 
     Reads every file once or twice, one case at a time.
@@ -49,33 +48,35 @@ def examine(
     Args:
         path: a data set in any layout that Septum knows.
         axes: as for `load_dataset`.
-        on_progress: called with the case's id and the finished share after each case.
+        hooks: progress with the case's id, and the wish to stop, asked between cases.
 
     Raises:
         DatasetError: when there is no data set at `path` at all.
+        Cancelled: the hooks said stop.
     """
-    return examine_cases(load_dataset(path, axes=axes, strict=False), on_progress=on_progress)
+    return examine_cases(load_dataset(path, axes=axes, strict=False), hooks=hooks)
 
 
-def examine_cases(dataset: Dataset, *, on_progress: Callable[[str, float], None] | None = None) -> tuple[Finding, ...]:
+def examine_cases(dataset: Dataset, *, hooks: Hooks | None = None) -> tuple[Finding, ...]:
     """`examine` for a data set that is loaded already (with `strict=False`)."""
+    hooks = hooks or Hooks()
     findings = [Finding(p.case, "error", p.code, p.message, p.mend) for p in dataset.problems]
     if not dataset.labelled:
         mend = "put labels with the same names as the images into the folder labels"
         findings.append(Finding(ALL, "warning", "no-labels", f"none of {len(dataset.cases)} cases has labels", mend))
-    facts: list[Facts] = []
+    facts: list[CaseFacts] = []
     for number, case in enumerate(dataset.cases):
+        hooks.stop_if_asked()
         found, fact = examine_case(case, dataset)
         findings += found
         facts += [fact] if fact else []
-        if on_progress:
-            on_progress(case.id, (number + 1) / len(dataset.cases))
+        hooks.on_progress(case.id, (number + 1) / len(dataset.cases))
     for check in (*DATASET_CHECKS, check_patients):
         findings += check(facts, dataset)
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
-def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], Facts | None]:
+def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], CaseFacts | None]:
     """The findings of one case on its own, and what to compare with other cases (`None` when it cannot be read)."""
     failures = Failures()
     with failures.of(case.id):
@@ -87,7 +88,7 @@ def examine_case(case: Case, dataset: Dataset) -> tuple[list[Finding], Facts | N
     with failures.of(case.id):
         labels, findings = _open_labels(case, dataset.declared_values)
         summary = summarise_labels(case.id, labels) if labels is not None else None
-        opened = Opened(case, image, labels, summary)
+        opened = OpenedCase(case, image, labels, summary)
         for check in CASE_CHECKS:
             findings += check(opened, dataset)
         return findings, facts_of(opened)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from septum.workflows.doctor.examine import examine_cases
 from septum.workflows.doctor.labels import Mending, collect_colours, dominant_value, mend_labels
 from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.files import write_text
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.tables import rows_csv
 
 LOG_NAME = "doctor-log.json"
@@ -38,7 +39,7 @@ _REWRITTEN = (".mhd", ".nhdr")  # two-file formats: a copy of the header alone w
 
 
 @dataclass(frozen=True)
-class Change:
+class Correction:
     """One thing that differs between the original and the copy."""
 
     case: str
@@ -52,7 +53,7 @@ class MendLog:
     """What `mend` did: the copy's folder, every change, and the cases left out with the reason."""
 
     output: Path
-    changes: tuple[Change, ...]
+    changes: tuple[Correction, ...]
     left_out: tuple[tuple[str, str], ...]
     copied: int
 
@@ -70,7 +71,7 @@ def mend(
     findings: Sequence[Finding] | None = None,
     axes: str | None = None,
     overwrite: bool = False,
-    on_progress: Callable[[str, float], None] | None = None,
+    hooks: Hooks | None = None,
 ) -> MendLog:
     """Writes a mended copy of the data set at `path` to the folder `output`; the original is not touched.
 
@@ -83,20 +84,22 @@ def mend(
         findings: what `examine` said; examined anew when left out.
         axes: as for `load_dataset`.
         overwrite: replace a copy that an earlier `mend` wrote.
-        on_progress: called with the case's id and the finished share.
+        hooks: progress with the case's id, and the wish to stop, asked between cases.
 
     Raises:
         ConfigError: when the output exists, holds anything but an earlier copy, or lies inside the data set.
         DatasetError: when there is no data set, no case is left, or the copy cannot be written.
+        Cancelled: the hooks said stop; nothing was written.
     """
+    hooks = hooks or Hooks()
     dataset = load_dataset(path, axes=axes, strict=False)
     target = Path(output)
     _check_output(target, dataset, overwrite=overwrite)
-    found = examine_cases(dataset) if findings is None else findings
+    found = examine_cases(dataset, hooks=hooks) if findings is None else findings
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with scratch_folder(target.parent) as temporary:
-            log = _write_copy(dataset, temporary, target=target, findings=found, on_progress=on_progress)
+            log = _write_copy(dataset, temporary, target=target, findings=found, hooks=hooks)
             _move_into_place(temporary, target)
     except OSError as error:
         raise DatasetError(
@@ -136,7 +139,7 @@ def _write_copy(
     *,
     target: Path,
     findings: Sequence[Finding],
-    on_progress: Callable[[str, float], None] | None,
+    hooks: Hooks,
 ) -> MendLog:
     codes, hopeless = _by_case(findings)
     mending = Mending(
@@ -145,10 +148,11 @@ def _write_copy(
         dominant_value(dataset, codes),
         dataset.declared_values,
     )
-    changes: list[Change] = []
+    changes: list[Correction] = []
     left_out = [(case, why) for case, why in hopeless.items()]
     kept: list[tuple[Case, list[Path]]] = []
     for number, case in enumerate(dataset.cases):
+        hooks.stop_if_asked()
         if case.id not in hopeless:
             failures = Failures()
             with failures.of(case.id):
@@ -156,8 +160,7 @@ def _write_copy(
                 kept.append((case, files))
                 changes += made
             left_out += failures.rows
-        if on_progress:
-            on_progress(case.id, (number + 1) / len(dataset.cases))
+        hooks.on_progress(case.id, (number + 1) / len(dataset.cases))
     if not kept:
         raise DatasetError(f"no case of {dataset.root} can be mended: {left_out[0][1] if left_out else 'it is empty'}")
     sparse = any(case.label is not None and case.label.slices for case, _ in kept)
@@ -180,9 +183,9 @@ def _by_case(findings: Sequence[Finding]) -> tuple[dict[str, set[str]], dict[str
     return codes, hopeless
 
 
-def _write_case(case: Case, folder: Path, *, codes: set[str], mending: Mending) -> tuple[list[Path], list[Change]]:
+def _write_case(case: Case, folder: Path, *, codes: set[str], mending: Mending) -> tuple[list[Path], list[Correction]]:
     """Image, label and region of one case; returns the image files and what was changed."""
-    changes: list[Change] = []
+    changes: list[Correction] = []
     label: LabelMap | None = None
     label_codes = codes - {"not-finite"}
     if case.label is not None and (label_codes or not _plain(case.label)):
@@ -203,10 +206,10 @@ def _write_case(case: Case, folder: Path, *, codes: set[str], mending: Mending) 
     return files, changes
 
 
-def _mended_label(case: Case, codes: set[str], *, mending: Mending) -> tuple[LabelMap, list[Change]]:
+def _mended_label(case: Case, codes: set[str], *, mending: Mending) -> tuple[LabelMap, list[Correction]]:
     labels, done = mend_labels(case, codes, mending=mending)
     name = case.label.path.name if case.label else ""
-    return labels, [Change(case.id, name, code, what) for code, what in done]
+    return labels, [Correction(case.id, name, code, what) for code, what in done]
 
 
 def _plain(source: Source) -> bool:
@@ -215,12 +218,12 @@ def _plain(source: Source) -> bool:
     return whole and source.path.suffix.lower() not in _REWRITTEN
 
 
-def _write_images(case: Case, folder: Path, *, codes: set[str], changes: list[Change]) -> list[Path]:
+def _write_images(case: Case, folder: Path, *, codes: set[str], changes: list[Correction]) -> list[Path]:
     """Copies the case's image files, or writes them anew where they change or are frames of a larger file."""
     if "not-finite" in codes:
         image = load_image(case)
         array, what = _finite(image.array)
-        changes.append(Change(case.id, case.images[0].path.name, "not-finite", what))
+        changes.append(Correction(case.id, case.images[0].path.name, "not-finite", what))
         path = _made(folder) / f"{case.id}{io.label_suffix(case.images[0].path)}"
         io.write_image(path, Image(array, image.grid, image.channels))
         return [path]
@@ -232,7 +235,7 @@ def _write_images(case: Case, folder: Path, *, codes: set[str], changes: list[Ch
             continue
         path = _made(folder) / f"{name}{io.label_suffix(source.path)}"
         io.write_image(path, io.read_image(source.path, axes=source.axes, frame=source.frame))
-        changes.append(Change(case.id, source.path.name, "rewritten", f"written as a file of its own, {path.name}"))
+        changes.append(Correction(case.id, source.path.name, "rewritten", f"written as a file of its own, {path.name}"))
         files.append(path)
     return files
 

@@ -11,12 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from septum.workflows.data.cases import Dataset
-from septum.workflows.doctor.checks import ALL, Facts, Finding
+from septum.workflows.doctor.checks import ALL, CaseFacts, Finding
 
 _NAME = re.compile(r"^(.*?\d+)[_\-. ](.+)$")
 
 
-def check_patients(facts: Sequence[Facts], dataset: Dataset) -> Iterator[Finding]:
+def check_patients(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Names that begin alike and end in a few words (`STS_002_CT`, `STS_002_PET`), where no groups are declared."""
     if any(case.group is not None for case in dataset.cases):
         return

@@ -26,7 +26,7 @@ from septum.io.naming import suffix
 from septum.workflows.data.cases import Source
 from septum.workflows.data.digests import digest
 from septum.workflows.data.doubts import Doubts
-from septum.workflows.data.slices import corrected, read_slices, write_slices
+from septum.workflows.data.slices import corrected_slices, read_slices, write_slices
 from septum.workflows.editing.files import _beside, keep_old, output_path, refuse_existing
 from septum.workflows.editing.layers import MAIN, load_layers
 from septum.workflows.editing.marks import _channel, _extent, _layer_strokes, _positions, _region, _seeds, _stroke
@@ -99,7 +99,7 @@ def edit(
     session.image = picture.array
     before = label_sizes(session.labels())
     hooks.on_note(f"{len(script.steps)} steps on {image.name}; research software, not a medical device")
-    steps = run_script(session, script, image=picture, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    steps = run_script(session, script, image=picture, hooks=hooks)
     for number, (step, result) in enumerate(zip(script.steps, steps, strict=True), start=1):
         share = result.changed / session.labels().size
         if share > MUCH and "points" in step.tool.given and step.tool.stage != "edit":
@@ -113,7 +113,7 @@ def edit(
     slices = None if labels is None else read_slices(labels, picture.grid.shape)
     written, kept = _write(session, maps, files=files, from_files=settings.layers)
     if slices is not None:
-        write_slices(target, corrected(slices, maps[MAIN].array, after=session.labels()))
+        write_slices(target, corrected_slices(slices, maps[MAIN].array, after=session.labels()))
     if settings.image_output is not None:
         io.write_image(settings.image_output, Image(np.asarray(session.image), picture.grid, picture.channels))
     write_settings(_beside(target, SETTINGS), settings)
@@ -131,27 +131,22 @@ def edit(
     return EditResult(steps, before, after, written, kept)
 
 
-def run_script(
-    session: Session,
-    script: Script,
-    *,
-    image: Image,
-    on_progress: Callable[[str, float], None],
-    should_stop: Callable[[], bool],
-) -> tuple[StepResult, ...]:
+def run_script(session: Session, script: Script, *, image: Image, hooks: Hooks) -> tuple[StepResult, ...]:
     """Every step on the session, whose layers lie on the image's grid; errors as `edit`."""
     results, models = [], OpenModels(image.grid)
     for number, step in enumerate(script.steps):
-        on_progress(f"step {number + 1}, {step.tool.name}", number / len(script.steps))
+        hooks.on_progress(f"step {number + 1}, {step.tool.name}", number / len(script.steps))
         began = time.perf_counter()
         try:
-            changed, box = _run_step(session, script, step=step, image=image, models=models, should_stop=should_stop)
+            changed, box = _run_step(
+                session, script, step=step, image=image, models=models, should_stop=hooks.should_stop
+            )
         except (ConfigError, GeometryError) as error:
             where = f" (the image reaches {_extent(image.grid)})" if "_mm" in "".join(step.shown) else ""
             raise type(error)(f"step {number + 1} ({step.tool.name}): {error}{where}") from error
         layer = step.layer or session.names[0]
         results.append(StepResult(step.tool.name, layer, changed, box, time.perf_counter() - began))
-    on_progress("done", 1.0)
+    hooks.on_progress("done", 1.0)
     return tuple(results)
 
 
@@ -173,7 +168,7 @@ def _run_step(
         session.image = mask_image(current, session.labels(step.layer), **options)
         return int(np.count_nonzero((session.image != current).any(axis=0))), None
     session.rules = script.rules_of(step)
-    given = shown(session, step, grid=image.grid)
+    given = shown_marks(session, step, grid=image.grid)
     if "network" in step.tool.given:
         given["network"] = models
     done = session.run(
@@ -189,7 +184,7 @@ def _run_step(
     return (0, None) if done is None else (done.changed, done.boxes.get(layer))
 
 
-def shown(session: Session, step: EditStep, *, grid: Grid) -> dict[str, Any]:
+def shown_marks(session: Session, step: EditStep, *, grid: Grid) -> dict[str, Any]:
     """What a person shows in a step, in voxels: positions, strokes, a region, another layer."""
     found: dict[str, Any] = {}
     plain = step.shown

@@ -27,7 +27,7 @@ from septum.workflows.evaluation.consensus import check_consensus
 from septum.workflows.evaluation.gallery import choose_pictures, draw_cases, example_of
 from septum.workflows.evaluation.membranes import membrane_curves
 from septum.workflows.evaluation.methods import MaskSet, pair_sets
-from septum.workflows.evaluation.pairs import Measured, beyond_the_edges, count_pairs, image_cases, reference_cases
+from septum.workflows.evaluation.pairs import MeasuredPair, beyond_the_edges, count_pairs, image_cases, reference_cases
 from septum.workflows.evaluation.readers import compare_with_readers
 from septum.workflows.evaluation.scoring import plan_scoring, score_method
 from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
@@ -215,7 +215,7 @@ def _check(output: Path, settings: EvaluateSettings) -> None:
 
 def _counted(
     methods: Sequence[MaskSet], settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool
-) -> tuple[list[MaskSet], list[list[Measured]]]:
+) -> tuple[list[MaskSet], list[list[MeasuredPair]]]:
     """The counts of every method, and the methods with the pairs that could be read."""
     kept, counted = [], []
     for method in methods:
@@ -226,19 +226,22 @@ def _counted(
     return kept, counted
 
 
-def _count(method: MaskSet, settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool) -> list[Measured | Failed]:
+def _count(method: MaskSet, settings: EvaluateSettings, *, hooks: Hooks, pool: CasePool) -> list[MeasuredPair | Failed]:
     return count_pairs(
         method.pairs,
         background=settings.background,
         resample=settings.resample,
         pool=pool,
-        on_progress=lambda case, fraction: hooks.on_progress(f"reading {case}", fraction),
-        should_stop=hooks.should_stop,
+        hooks=hooks.about("reading"),
     )
 
 
 def _decide(
-    dataset: Dataset, methods: Sequence[MaskSet], *, counted: Sequence[Sequence[Measured]], settings: EvaluateSettings
+    dataset: Dataset,
+    methods: Sequence[MaskSet],
+    *,
+    counted: Sequence[Sequence[MeasuredPair]],
+    settings: EvaluateSettings,
 ) -> tuple[dict[str, Coding], list[str]]:
     """The coding of every method; all score the same labels."""
     foreground = settings.foreground
@@ -265,7 +268,7 @@ def _decide(
     return unite(codings), notes
 
 
-def _assumed(methods: Sequence[MaskSet], counted: Sequence[Sequence[Measured]]) -> list[str]:
+def _assumed(methods: Sequence[MaskSet], counted: Sequence[Sequence[MeasuredPair]]) -> list[str]:
     """What readers assumed of references and predictions, each sentence once with the cases that it is about."""
     doubts = Doubts(lambda note: None)
     for method, measured in zip(methods, counted, strict=True):
@@ -349,9 +352,8 @@ def _write(
         [pairs[case] for case in choose_pictures(scores, gallery=settings.gallery)],
         pictures,
         example=draw,
-        on_progress=hooks.on_progress,
-        should_stop=hooks.should_stop,
         failures=undrawn,
+        hooks=hooks,
     )
     chosen = {case for _, case in pick_examples(scores)}
     examples = []

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from septum import __version__, io
-from septum.errors import Cancelled, ConfigError, DatasetError
+from septum.errors import ConfigError, DatasetError
 from septum.metrics.tracking import (
     FrameErrors,
     SegmentationAccuracy,
@@ -29,7 +29,7 @@ from septum.metrics.tracking import (
     segmentation_accuracy,
 )
 from septum.report import latex
-from septum.report.figures.overlay import Example, thumbnail
+from septum.report.figures.overlay import ShownCase, case_thumbnail
 from septum.report.pages.sections import Tile
 from septum.report.pages.tracks import MovieRow, TracksContent, drawings, render_tracks
 from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
@@ -69,7 +69,7 @@ class ScoredMovie:
     """A movie of one method with its scores."""
 
     method: str
-    movie: Movie
+    movie: MoviePair
     seg: SegmentationAccuracy
     tracks: TrackingScores
 
@@ -88,7 +88,7 @@ class ScoredMovie:
 
 
 @dataclass(frozen=True)
-class Movie:
+class MoviePair:
     """One sequence: its name, the folder of the reference (with TRA, perhaps SEG) and that of the prediction."""
 
     name: str
@@ -219,18 +219,19 @@ def _worst_frames(found: Sequence[ScoredMovie], images: Path, *, most: int, hook
     )
     tiles = []
     for place, (cost, one, f) in enumerate(ranked[:most]):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         number = sorted(_numbered(one.movie.reference / "TRA", _TRACK))[f.frame]
         example = example_of_frame(one.movie, number, errors=f, images=images)
         counts = (f.missed, f.extra, f.splits, f.edges_missed, f.edges_extra, f.edges_wrong)
         line = ", ".join(f"{count} {what}" for count, what in zip(counts, _EDITS, strict=True) if count)
-        tiles.append(Tile(f"{one.name}, frame {number}", f"{line} (cost {cost:g})", thumbnail(example, longest_px=720)))
+        tiles.append(
+            Tile(f"{one.name}, frame {number}", f"{line} (cost {cost:g})", case_thumbnail(example, longest_px=720))
+        )
         hooks.on_progress(f"drawing {one.name}, frame {number}", (place + 1) / min(most, len(ranked)))
     return tuple(tiles)
 
 
-def example_of_frame(movie: Movie, number: int, *, errors: FrameErrors, images: Path) -> Example:
+def example_of_frame(movie: MoviePair, number: int, *, errors: FrameErrors, images: Path) -> ShownCase:
     """One frame with only the objects that an error concerns."""
     reference = io.read_labels(_numbered(movie.reference / "TRA", _TRACK)[number]).array
     prediction = io.read_labels(_numbered(movie.prediction, _MASK)[number]).array
@@ -242,7 +243,7 @@ def example_of_frame(movie: Movie, number: int, *, errors: FrameErrors, images: 
             found = io.read_image(frames[number]).array
             image = found if found.shape[1:] == reference.shape else None
             break
-    return Example(
+    return ShownCase(
         f"{movie.name}, frame {number}",
         image,
         np.where(np.isin(reference, errors.reference_labels), reference, 0),
@@ -251,7 +252,7 @@ def example_of_frame(movie: Movie, number: int, *, errors: FrameErrors, images: 
     )
 
 
-def pair_movies(predictions: Path, references: Path) -> list[Movie]:
+def pair_movies(predictions: Path, references: Path) -> list[MoviePair]:
     """Movies of both sides by their number (`01_RES` with `01_GT`); two single movies are a pair whatever their names.
 
     Raises:
@@ -260,14 +261,14 @@ def pair_movies(predictions: Path, references: Path) -> list[Movie]:
     results, truths = _movies(predictions, "res_track.txt"), _movies(references, "TRA/man_track.txt")
     if len(results) == len(truths) == 1:
         ((_, result),), ((name, truth),) = results.items(), truths.items()
-        return [Movie(name, truth, result)]
+        return [MoviePair(name, truth, result)]
     alone = sorted(set(results) ^ set(truths))
     if alone:
         raise DatasetError(
             f"every movie must be on both sides, got only one side of {some(alone)} in {predictions} and {references}; "
             "name them like 01_RES and 01_GT"
         )
-    return [Movie(name, truths[name], results[name]) for name in sorted(truths)]
+    return [MoviePair(name, truths[name], results[name]) for name in sorted(truths)]
 
 
 def _movies(folder: Path, marker: str) -> dict[str, Path]:
@@ -281,7 +282,7 @@ def _movies(folder: Path, marker: str) -> dict[str, Path]:
     return {re.sub(r"_(RES|GT|ST)$", "", path.name): path for path in found}
 
 
-def score_movie(method: str, movie: Movie, *, hooks: Hooks) -> ScoredMovie:
+def score_movie(method: str, movie: MoviePair, *, hooks: Hooks) -> ScoredMovie:
     """The scores of one movie, frame by frame in memory; errors as `evaluate_tracks`."""
     masks, tracks = _numbered(movie.prediction, _MASK), _numbered(movie.reference / "TRA", _TRACK)
     alone = sorted(str(frame) for frame in set(masks) ^ set(tracks))
@@ -312,22 +313,22 @@ def _lineage(path: Path) -> NDArray[np.int64]:
     return np.array(rows, dtype=np.int64).reshape(-1, 4)
 
 
-def _frames(movie: Movie, tracks: Mapping[int, Path], *, masks: Mapping[int, Path], hooks: Hooks) -> Iterator[MaskPair]:
+def _frames(
+    movie: MoviePair, tracks: Mapping[int, Path], *, masks: Mapping[int, Path], hooks: Hooks
+) -> Iterator[MaskPair]:
     """Frame after frame, one pair in memory."""
     for number, frame in enumerate(sorted(tracks)):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         yield io.read_labels(tracks[frame]).array, io.read_labels(masks[frame]).array
         hooks.on_progress(f"tracks of {movie.name}, frame {frame}", (number + 1) / len(tracks))
 
 
-def _segmented(movie: Movie, masks: Mapping[int, Path], *, hooks: Hooks) -> Iterator[MaskPair]:
+def _segmented(movie: MoviePair, masks: Mapping[int, Path], *, hooks: Hooks) -> Iterator[MaskPair]:
     """The frames (or single slices of volumes) that were segmented in full; none where there is no folder SEG."""
     folder = movie.reference / "SEG"
     files = sorted(folder.glob("man_seg*.tif*")) if folder.is_dir() else []
     for number, path in enumerate(files):
-        if hooks.should_stop():
-            raise Cancelled
+        hooks.stop_if_asked()
         found = re.match(r"^man_seg_?(\d+)(?:_(\d+))?\.tiff?$", path.name)
         if found is None or int(found.group(1)) not in masks:
             raise DatasetError(f"{path} must belong to a frame that has a mask, got none; check the names")

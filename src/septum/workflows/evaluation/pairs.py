@@ -7,7 +7,7 @@ refused together, with how far they lie apart, never resampled in silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from septum.workflows.data.masks import _has_images_beside, is_plain, mask_cases
 from septum.workflows.data.matching import match_stems
 from septum.workflows.evaluation.covering import cover, on_the_plane, padded
 from septum.workflows.runs.failures import Failed, attempt
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.runs.words import some
 
@@ -42,7 +43,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredPair:
     """One pass over a pair: its joint table without unannotated voxels, what its reference looks like, the reference's
     grid; `notes` are what the readers of the reference and of the prediction assumed."""
 
@@ -58,7 +59,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedPair:
     """Both sides of a pair; `difference` says how their grids differ (empty where they do not, or where the prediction
     was `resampled` onto the reference's lattice, which then begins at sample `start` of the reference's file).
 
@@ -140,7 +141,7 @@ def read_mask(source: Source) -> LabelMap:
     return io.read_labels(source.path, axes=source.axes, frame=source.frame)
 
 
-def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> Opened:
+def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> OpenedPair:
     """Reference and prediction of a pair.
 
     Args:
@@ -155,27 +156,27 @@ def read_pair(pair: Pair, *, resample: bool = False, background: int = 0) -> Ope
     return replace(opened, notes=(reference.notes, prediction.notes))
 
 
-def _on_one_grid(reference: LabelMap, prediction: LabelMap, *, resample: bool, background: int) -> Opened:
+def _on_one_grid(reference: LabelMap, prediction: LabelMap, *, resample: bool, background: int) -> OpenedPair:
     """The two on the grid of the reference."""
     plane = on_the_plane(prediction, reference.grid)
     if plane is not None:
-        return Opened(reference, plane, flat=True)
+        return OpenedPair(reference, plane, flat=True)
     difference = grid_difference(reference.grid, prediction.grid)
     if not difference or not resample or reference.grid.ndim != prediction.grid.ndim:
-        return Opened(reference, prediction, difference)
+        return OpenedPair(reference, prediction, difference)
     if not (reference.grid.positioned and prediction.grid.positioned):
         grid = _same_view(reference.grid, prediction.grid.shape)
         moved = resample_labels(LabelMap(prediction.array, grid, prediction.names), reference.grid)
-        return Opened(reference, moved, resampled=True)
+        return OpenedPair(reference, moved, resampled=True)
     found = cover(reference, prediction, background=background)
     if isinstance(found, str):
-        return Opened(reference, prediction, f"{difference}: {found}")
-    return Opened(
+        return OpenedPair(reference, prediction, f"{difference}: {found}")
+    return OpenedPair(
         found.reference, found.prediction, resampled=True, start=found.start, outside=found.outside, missed=found.missed
     )
 
 
-def on_one_lattice(opened: Sequence[Opened], *, background: int) -> tuple[LabelMap, list[LabelMap]]:
+def on_one_lattice(opened: Sequence[OpenedPair], *, background: int) -> tuple[LabelMap, list[LabelMap]]:
     """One reference and several predictions of it on a common grid: each may have continued the reference elsewhere."""
     first = opened[0].reference
     starts = [one.start or (0,) * first.grid.ndim for one in opened]
@@ -210,7 +211,7 @@ class Apart:
     alike: bool
 
 
-def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | Apart:
+def count_pair(pair: Pair, *, background: int, resample: bool) -> MeasuredPair | Apart:
     """Read and count a pair; how its grids differ where they do."""
     opened = read_pair(pair, resample=resample, background=background)
     if opened.difference:
@@ -221,7 +222,7 @@ def count_pair(pair: Pair, *, background: int, resample: bool) -> Measured | Apa
         raise DatasetError(picture_message(pair.prediction.path.name, np.unique(table.prediction).size))
     summary = _summary(pair, reference, table=table, background=background)
     grid, counted = reference.grid, table.without(UNANNOTATED)
-    return Measured(
+    return MeasuredPair(
         pair.case, counted, summary, grid, opened.resampled, opened.outside, opened.missed, opened.flat, opened.notes
     )
 
@@ -232,21 +233,19 @@ def count_pairs(
     background: int,
     resample: bool = False,
     pool: CasePool | None = None,
-    on_progress: Callable[[str, float], None] = lambda case, fraction: None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> list[Measured | Failed]:
+    hooks: Hooks | None = None,
+) -> list[MeasuredPair | Failed]:
     """Read and count every pair, or why it could not be; grids that differ are collected and refused together.
 
     Raises:
         GeometryError: predictions on other grids than their references.
-        Cancelled: when `should_stop` says so.
+        Cancelled: the hooks said stop.
     """
     found = (pool or CasePool()).map(
         partial(attempt, partial(count_pair, background=background, resample=resample)),
         pairs,
         name_of=name_of,
-        on_progress=on_progress,
-        should_stop=should_stop,
+        hooks=hooks,
     )
     apart = [(pair.case.id, one) for pair, one in zip(pairs, found, strict=True) if isinstance(one, Apart)]
     if apart:
@@ -263,7 +262,7 @@ def count_pairs(
     return [one for one in found if not isinstance(one, Apart)]
 
 
-def beyond_the_edges(measured: Sequence[Measured], whose: str) -> list[str]:
+def beyond_the_edges(measured: Sequence[MeasuredPair], whose: str) -> list[str]:
     """How much of the masks lies where the other side has no samples, in words; it counts as wrong."""
     notes = []
     outside = {m.case.id: m.outside for m in measured if m.outside}

@@ -126,8 +126,7 @@ def _between(
         background=settings.background,
         resample=settings.resample,
         pool=pool,
-        on_progress=lambda case, part: hooks.on_progress(f"{first.name} and {second.name}: {case}", part),
-        should_stop=hooks.should_stop,
+        hooks=hooks.about(f"{first.name} and {second.name}:"),
     )
     scores: list[Score] = []
     for pair, m in zip(common, found, strict=True):

@@ -19,13 +19,13 @@ from septum.workflows.data.case_table import CaseTable
 from septum.workflows.data.cases import UNANNOTATED
 from septum.workflows.evaluation.coding import Coding
 from septum.workflows.evaluation.methods import MaskSet
-from septum.workflows.evaluation.pairs import Measured, Pair, name_of, read_pair
+from septum.workflows.evaluation.pairs import MeasuredPair, Pair, name_of, read_pair
 from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.runs.failures import Failed, attempt, parted
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.scores.measures import (
-    components,
+    connected_objects,
     families_of,
     label_values,
     neurite_values,
@@ -50,7 +50,7 @@ class Scoring:
 
 
 def plan_scoring(
-    codings: Mapping[str, Coding], counted: Sequence[Sequence[Measured]], *, settings: EvaluateSettings
+    codings: Mapping[str, Coding], counted: Sequence[Sequence[MeasuredPair]], *, settings: EvaluateSettings
 ) -> dict[str, Scoring]:
     """What is computed for the pairs of each method. A side whose masks hold one value is split into components.
 
@@ -91,7 +91,7 @@ def label_weights(weights: Mapping[str, float], labels: Mapping[int, str]) -> di
 
 def score_method(
     method: MaskSet,
-    measured: Sequence[Measured],
+    measured: Sequence[MeasuredPair],
     *,
     scoring: Mapping[str, Scoring],
     settings: EvaluateSettings,
@@ -109,8 +109,7 @@ def score_method(
             partial(attempt, partial(score_arrays, scoring=wanted)),
             method.pairs,
             name_of=name_of,
-            on_progress=lambda case, fraction: hooks.on_progress(f"measuring {case}", fraction),
-            should_stop=hooks.should_stop,
+            hooks=hooks.about("measuring"),
         )
     done, failed = parted(measured, more)
     lost = {one.case.id: reason for one, reason in failed}
@@ -157,7 +156,7 @@ def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]
             found[label] = measured(inside[0].astype(np.uint8), inside[1].astype(np.uint8), labels=[1])[1]
         if "instances" in scoring.families:
             sides = [
-                np.where(own, raw.astype(np.int64) + int(coding.background != 0), 0) if many else components(own)
+                np.where(own, raw.astype(np.int64) + int(coding.background != 0), 0) if many else connected_objects(own)
                 for own, raw, many in zip(inside, (reference.array, prediction.array), _objects(scoring), strict=True)
             ]
             hidden = np.zeros(truth.shape, dtype=bool) if ignored is None else ignored

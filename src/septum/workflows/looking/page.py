@@ -18,7 +18,7 @@ from septum.errors import ConfigError
 from septum.geometry import Image, LabelMap
 from septum.io.safe import replacing
 from septum.report.figures.contact import contact_sheet
-from septum.report.figures.views import thumbnail, views
+from septum.report.figures.views import view_thumbnail, views
 from septum.report.pages.masks import ShownEstimate, ShownLabel, ShownMask, ShownView, render_masks
 from septum.workflows.data.cases import Case
 from septum.workflows.data.folders import PAGE_FOLDER
@@ -40,7 +40,7 @@ PAGE_FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Row:
+class EstimateRow:
     """A row of a list of estimates; numbers are nan where nothing can be said."""
 
     case: str
@@ -92,13 +92,13 @@ class MaskPage:
             rest = (view.cell, view.columns, view.slices, view.total, view.first, view.letters, view.title)
             shown.append(ShownView(image_file, marks_file, *rest))
         small = f"{number:05d}s.jpg"
-        _write(folder / small, thumbnail(found[0]))
+        _write(folder / small, view_thumbnail(found[0]))
         sizes = _sizes(labels, sized=grid.unit == "mm")
         self._drawn[case.id] = _Drawn(case.id, number, f"{PAGE_FOLDER}/{small}", tuple(shown), sizes)
 
     def write(
         self,
-        rows: Sequence[Row] = (),
+        rows: Sequence[EstimateRow] = (),
         *,
         failures: Sequence[tuple[str, str]] = (),
         title: str,
@@ -147,7 +147,7 @@ def write_page(
     page: MaskPage | None,
     failures: Sequence[tuple[str, str]],
     *,
-    rows: Sequence[Row] = (),
+    rows: Sequence[EstimateRow] = (),
     links: Sequence[str] = (),
 ) -> Path | None:
     """`page.write`, with those of `links` that exist; None where there is no page or nothing to show."""
@@ -158,10 +158,10 @@ def write_page(
 
 
 def _arranged(
-    drawn: Mapping[str, _Drawn], rows: Sequence[Row], *, failures: Sequence[tuple[str, str]]
+    drawn: Mapping[str, _Drawn], rows: Sequence[EstimateRow], *, failures: Sequence[tuple[str, str]]
 ) -> list[ShownMask]:
     """Failures, then the cases of the list in its order, then the others by name."""
-    estimates: dict[str, list[Row]] = {}
+    estimates: dict[str, list[EstimateRow]] = {}
     for row in rows:
         estimates.setdefault(row.case, []).append(row)
     masks = [ShownMask(name, "failed", note=reason) for name, reason in failures]

@@ -16,7 +16,7 @@ import pandas as pd
 from septum import io
 from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
-from septum.instances.split import Objects, split_objects
+from septum.instances.split import SplitObjects, split_objects
 from septum.io.safe import replacing
 from septum.report.figures.objects import side_by_side
 from septum.workflows.data.cases import Case, load_image
@@ -80,7 +80,7 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
     targets: dict[Path, Path] = {}
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
-        labels = read_mask(job.case, settings.background)
+        labels = read_case_mask(job.case, settings.background)
         found = split_objects(
             labels.array, spacing=labels.grid.spacing, depth=settings.depth, smallest=settings.smallest
         )
@@ -92,7 +92,7 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
         if settings.pictures:
             _draw(job, found, labels=labels, case=beside.get(job.case.id))
 
-    result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    result = work_through(jobs, work, hooks=hooks)
     with_table = pd.DataFrame(counts, columns=["mask", "class", "name", "objects"])
     write_text(output / TABLE, frame_csv(with_table))
     write_settings(output / SETTINGS, settings)
@@ -100,7 +100,7 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
     return replace(result, written=tuple(targets[path] for path in result.written))
 
 
-def read_mask(case: Case, background: int = 0) -> LabelMap:
+def read_case_mask(case: Case, background: int = 0) -> LabelMap:
     """The label map of a case of `mask_cases`, with the background as 0.
 
     Raises:
@@ -140,7 +140,7 @@ def images_of(cases: Sequence[Case], images: Path | None) -> Mapping[str, Case]:
     return {mask: found[image] for mask, image in match.pairs.items()}
 
 
-def _write(job: Job, found: Objects, *, labels: LabelMap) -> Path:
+def _write(job: Job, found: SplitObjects, *, labels: LabelMap) -> Path:
     """PNG holds 65 535 ids; more go to a TIFF."""
     path = job.output
     if path.suffix == ".png" and found.count > _MOST_IN_PNG:
@@ -149,7 +149,7 @@ def _write(job: Job, found: Objects, *, labels: LabelMap) -> Path:
     return path
 
 
-def _counted(case: str, found: Objects, *, labels: LabelMap) -> list[dict[str, object]]:
+def _counted(case: str, found: SplitObjects, *, labels: LabelMap) -> list[dict[str, object]]:
     values, counts = np.unique(found.classes, return_counts=True)
     return [
         {"mask": case, "class": int(value), "name": labels.names.get(int(value), ""), "objects": int(count)}
@@ -157,7 +157,7 @@ def _counted(case: str, found: Objects, *, labels: LabelMap) -> list[dict[str, o
     ] or [{"mask": case, "class": 0, "name": "", "objects": 0}]
 
 
-def _draw(job: Job, found: Objects, *, labels: LabelMap, case: Case | None) -> None:
+def _draw(job: Job, found: SplitObjects, *, labels: LabelMap, case: Case | None) -> None:
     image: Image | None = None if case is None else load_image(case)
     shown = None if image is None or image.grid.shape != labels.grid.shape else image.array
     picture = side_by_side(shown, labels.array, labels=found.labels, spacing=labels.grid.spacing)

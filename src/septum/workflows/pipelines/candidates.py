@@ -14,7 +14,7 @@ from typing import Any
 
 from septum.classical.methods import METHODS
 from septum.options import Method, Option
-from septum.workflows.pipelines.pipeline import Step, make_step
+from septum.workflows.pipelines.pipeline import PipelineStep, make_step
 
 _GLOBAL_ON_RIDGES = ("otsu", "triangle", "li", "yen", "multi-otsu", "hysteresis")
 
@@ -26,7 +26,7 @@ _MOST_CHANNELS = 4
 class Candidate:
     """Steps to try, the name of the segmenting method among them, and whether its labels are classes by intensity."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[PipelineStep, ...]
     method: str
     classes: bool
 
@@ -44,7 +44,7 @@ def first_stage(*, spacing: Sequence[float], channels: Sequence[str], n_classes:
         m for m in METHODS if m.suggest and len(spacing) in m.dimensions and (n_classes == 2 or m.result == "classes")
     ]
     found = []
-    smoothings: tuple[tuple[Step, ...], ...] = (
+    smoothings: tuple[tuple[PipelineStep, ...], ...] = (
         (),
         (make_step("gaussian", {"sigma_mm": unit}),),
         (make_step("gaussian", {"sigma_mm": 2 * unit}),),
@@ -101,11 +101,11 @@ def _on_ridges(channels: Sequence[str], unit: float) -> list[Candidate]:
     return found
 
 
-def _candidate(before: Sequence[Step], method: Method, *, values: dict[str, Any]) -> Candidate:
+def _candidate(before: Sequence[PipelineStep], method: Method, *, values: dict[str, Any]) -> Candidate:
     return Candidate((*before, make_step(method.name, values)), method.name, method.result == "classes")
 
 
-def _selections(channels: Sequence[str]) -> tuple[tuple[Step, ...], ...]:
+def _selections(channels: Sequence[str]) -> tuple[tuple[PipelineStep, ...], ...]:
     """Ways to come from several channels to one; only the grey value where images differ in their channels."""
     if not channels:
         return ((make_step("channel", {"use": "grey"}),),)

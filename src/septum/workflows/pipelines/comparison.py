@@ -24,47 +24,44 @@ from septum.errors import Cancelled, SeptumError
 from septum.metrics import joint_table
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
-from septum.workflows.data.folds import Fold, block_slices
+from septum.workflows.data.folds import Fold, HeldOutBlock, block_slices
 from septum.workflows.pipelines.candidates import Candidate
 from septum.workflows.pipelines.pipeline import advance, compact_labels
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 
-Table = NDArray[np.int64]
-
-
-Block = tuple[int, int, int]
+ContingencyTable = NDArray[np.int64]
 
 
 _MOST_MAPPINGS = 2000
 
 
 @dataclass(frozen=True)
-class Unit:
+class ScoredUnit:
     """What is scored by itself: a case, or a block of the only one."""
 
     case: Case
-    block: Block | None = None
+    block: HeldOutBlock | None = None
 
 
 @dataclass(frozen=True)
-class Measured:
+class Trial:
     """One candidate on one unit: voxels `(labels, classes)`, seconds, and why it failed (then all are label 0)."""
 
-    table: Table
+    table: ContingencyTable
     seconds: float
     failure: str = ""
 
 
-def units_of(cases: Sequence[Case], folds: Sequence[Fold]) -> tuple[Unit, ...]:
+def units_of(cases: Sequence[Case], folds: Sequence[Fold]) -> tuple[ScoredUnit, ...]:
     """The units that the folds train and validate on."""
     if folds[0].block is not None:
-        return tuple(Unit(cases[0], fold.block) for fold in folds)
+        return tuple(ScoredUnit(cases[0], fold.block) for fold in folds)
     used = {name for fold in folds for name in (*fold.train, *fold.val)}
-    return tuple(Unit(case) for case in cases if case.id in used)
+    return tuple(ScoredUnit(case) for case in cases if case.id in used)
 
 
-def members(fold: Fold, units: Sequence[Unit]) -> tuple[list[int], list[int]]:
+def members(fold: Fold, units: Sequence[ScoredUnit]) -> tuple[list[int], list[int]]:
     """Places of the units that a fold trains and validates on."""
     if fold.block is not None:
         val = [i for i, unit in enumerate(units) if unit.block == fold.block]
@@ -79,8 +76,8 @@ def key_of(candidate: Candidate) -> str:
 
 
 def run_candidates(
-    candidates: Sequence[Candidate], units: Sequence[Unit], *, classes: ClassMap, workers: str, hooks: Hooks
-) -> dict[str, list[Measured]] | None:
+    candidates: Sequence[Candidate], units: Sequence[ScoredUnit], *, classes: ClassMap, workers: str, hooks: Hooks
+) -> dict[str, list[Trial]] | None:
     """Every candidate on every unit; None when the user asked to stop. `workers` as `CasePool` takes them."""
     unique = {key_of(candidate): candidate for candidate in candidates}
     chosen = [unique[key] for key in sorted(unique)]  # so that candidates with the same first steps are neighbours
@@ -93,8 +90,7 @@ def run_candidates(
                 by_case,
                 inline=partial(run, should_stop=hooks.should_stop),
                 name_of=lambda own: own[0].case.id,
-                on_progress=hooks.on_progress,
-                should_stop=hooks.should_stop,
+                hooks=hooks,
             )
     except Cancelled:
         return None
@@ -102,7 +98,9 @@ def run_candidates(
     return {key: [found[unit][i] for unit in units] for i, key in enumerate(sorted(unique))}
 
 
-def _in_worker(run: Callable[..., dict[Unit, list[Measured]]], units: Sequence[Unit]) -> dict[Unit, list[Measured]]:
+def _in_worker(
+    run: Callable[..., dict[ScoredUnit, list[Trial]]], units: Sequence[ScoredUnit]
+) -> dict[ScoredUnit, list[Trial]]:
     """A worker uses one thread: there is one worker per processor."""
     import SimpleITK
 
@@ -111,18 +109,18 @@ def _in_worker(run: Callable[..., dict[Unit, list[Measured]]], units: Sequence[U
 
 
 def _run_case(
-    units: Sequence[Unit],
+    units: Sequence[ScoredUnit],
     tell: Callable[[float], None],
     *,
     candidates: Sequence[Candidate],
     classes: ClassMap,
     should_stop: Callable[[], bool] = lambda: False,
-) -> dict[Unit, list[Measured]]:
+) -> dict[ScoredUnit, list[Trial]]:
     """All candidates on one image; first steps that candidates share run once."""
     image, labels = load_pair(units[0].case)
     reference = classes.to_classes(labels.array)
     given = {"spacing": image.grid.spacing, "names": image.channels}
-    found: dict[Unit, list[Measured]] = {unit: [] for unit in units}
+    found: dict[ScoredUnit, list[Trial]] = {unit: [] for unit in units}
     path: list[_Done] = []
     for number, candidate in enumerate(candidates):
         if should_stop():
@@ -132,7 +130,7 @@ def _run_case(
         seconds = sum(done.seconds for done in path)
         for unit in units:
             found[unit].append(
-                Measured(_count(reference, prediction, block=unit.block, classes=classes), seconds, failure)
+                Trial(_count(reference, prediction, block=unit.block, classes=classes), seconds, failure)
             )
         tell((number + 1) / len(candidates))
     return found
@@ -168,7 +166,9 @@ def _follow(candidate: Candidate, path: list[_Done], *, image: NDArray[Any], giv
     return ""
 
 
-def _count(reference: NDArray[Any], prediction: NDArray[Any], *, block: Block | None, classes: ClassMap) -> Table:
+def _count(
+    reference: NDArray[Any], prediction: NDArray[Any], *, block: HeldOutBlock | None, classes: ClassMap
+) -> ContingencyTable:
     """Voxels of each label (rows) in each class (columns); ignored ones are left out."""
     inside = (slice(None),) * reference.ndim if block is None else block_slices(block, reference.shape)
     pairs = joint_table(reference[inside], prediction[inside]).without(classes.ignore_class)
@@ -178,7 +178,7 @@ def _count(reference: NDArray[Any], prediction: NDArray[Any], *, block: Block | 
 
 
 def dice_of(
-    table: Table, mapping: Sequence[int] | None, *, regions: Sequence[Sequence[int]] = ()
+    table: ContingencyTable, mapping: Sequence[int] | None, *, regions: Sequence[Sequence[int]] = ()
 ) -> NDArray[np.float64]:
     """Dice of each class but the background when label `i` means class `mapping[i]` (None: class `i`); nan where both
     masks are empty. A label beyond the mapping is background. With `regions` (the classes of each) the Dice of these
@@ -196,7 +196,7 @@ def dice_of(
         return np.asarray(2 * np.einsum("ri,ij,rj->r", own, mapped, own) / both)
 
 
-def mean_of(tables: Sequence[Table], mapping: Sequence[int] | None) -> float:
+def mean_of(tables: Sequence[ContingencyTable], mapping: Sequence[int] | None) -> float:
     """Mean over units of the mean Dice over classes; nan where nothing is defined."""
     means = [_mean(dice_of(table, mapping)) for table in tables]
     return _mean(np.asarray(means))
@@ -207,7 +207,7 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(defined.mean()) if defined.size else math.nan
 
 
-def best_mapping(tables: Sequence[Table]) -> tuple[int, ...]:
+def best_mapping(tables: Sequence[ContingencyTable]) -> tuple[int, ...]:
     """What each label should mean for the largest mean Dice on these units.
 
     Every mapping is tried while they are few. Else each label takes the class that most of its voxels have; with one
@@ -227,7 +227,7 @@ def best_mapping(tables: Sequence[Table]) -> tuple[int, ...]:
     return tried[int(np.argmax(np.nan_to_num(scores, nan=-1.0)))]
 
 
-def _by_share(total: Table) -> list[tuple[int, ...]]:
+def _by_share(total: ContingencyTable) -> list[tuple[int, ...]]:
     """Mappings in which the labels of the largest share of class 1 are class 1: one of them, two, …, all."""
     order = np.argsort(-(total[:, 1] / np.maximum(total.sum(axis=1), 1)), kind="stable")
     rank = np.argsort(order)

@@ -30,7 +30,7 @@ import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
-from septum.classical.methods import find
+from septum.classical.methods import find_method
 from septum.errors import ConfigError, GeometryError
 from septum.io.documents import parse_toml
 from septum.options import Method, nearest
@@ -48,7 +48,7 @@ _RESERVED = ("image",)
 
 
 @dataclass(frozen=True)
-class Step:
+class PipelineStep:
     """One step: the method, all its options, and the names of results it starts from, combines with, or is kept as."""
 
     method: Method
@@ -72,7 +72,7 @@ class Pipeline:
         ConfigError: no step that segments, a step that has nothing to work on, or a name that no step before it gives.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[PipelineStep, ...]
     seeds: tuple[str, ...] = ()
     about: str = ""
 
@@ -92,7 +92,7 @@ class Pipeline:
             )
 
     @staticmethod
-    def _enter(step: Step, where: str, *, kinds: Mapping[str, str], state: str) -> str:
+    def _enter(step: PipelineStep, where: str, *, kinds: Mapping[str, str], state: str) -> str:
         """What a step leaves, "image" or "mask"; what it takes is checked."""
         for label, name in (("from", step.source), ("other", step.other)):
             if name is not None and name not in kinds:
@@ -143,17 +143,19 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def make_step(do: str, options: Mapping[str, Any] | None = None, *, stage: str | None = None, **names: Any) -> Step:
+def make_step(
+    do: str, options: Mapping[str, Any] | None = None, *, stage: str | None = None, **names: Any
+) -> PipelineStep:
     """A step by the method's name, options checked and resolved.
 
     Raises:
         ConfigError: unknown method or option (the nearest is named), or a value outside its range.
     """
-    method = find(do, stage=stage)
-    return Step(method, method.resolve(options or {}), **names)
+    method = find_method(do, stage=stage)
+    return PipelineStep(method, method.resolve(options or {}), **names)
 
 
-def parse_spec(text: str, *, stage: str | None = None) -> Step:
+def parse_spec(text: str, *, stage: str | None = None) -> PipelineStep:
     """A step as it is typed on a command line: `NAME` or `NAME:option=value:option=value`.
 
     >>> parse_spec("gaussian:sigma_mm=2").options
@@ -216,14 +218,14 @@ def parse_pipeline(text: str, *, what: str = "the pipeline") -> Pipeline:
         raise ConfigError(f"{what}: {error}") from error
 
 
-def _parse_step(content: Mapping[str, Any], number: int) -> Step:
+def _parse_step(content: Mapping[str, Any], number: int) -> PipelineStep:
     if not isinstance(content.get("do"), str):
         raise ConfigError(f'step {number} must name its method, got {dict(content)!r}; write do = "NAME"')
     for key in ("from", "as", "other"):
         if key in content and not isinstance(content[key], str):
             raise ConfigError(f"{key} of step {number} must be a name, got {content[key]!r}; write it in quotes")
     options = {key: value for key, value in content.items() if key not in _STEP_KEYS}
-    method = find(content["do"])
+    method = find_method(content["do"])
     for key in options:
         known = [option.name for option in method.options]
         if key not in known:
@@ -231,7 +233,7 @@ def _parse_step(content: Mapping[str, Any], number: int) -> Step:
                 f"step {number}: unknown key {key!r} of {method.name}; {nearest(key, [*known, *_STEP_KEYS])}"
             )
     names = {"source": content.get("from"), "other": content.get("other"), "name": content.get("as")}
-    return Step(method, method.resolve(options), **names)
+    return PipelineStep(method, method.resolve(options), **names)
 
 
 def run_pipeline(
@@ -274,7 +276,7 @@ def run_pipeline(
 
 
 def advance(
-    step: Step, image: NDArray[Any], *, labels: NDArray[Any] | None, given: Mapping[str, Any]
+    step: PipelineStep, image: NDArray[Any], *, labels: NDArray[Any] | None, given: Mapping[str, Any]
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Image and labels after one step on them; `given` holds what `run_pipeline` is handed, by name."""
     if step.method.stage == "clean":
@@ -283,7 +285,7 @@ def advance(
     return (result, labels) if step.method.stage == "image" else (image, result)
 
 
-def _on_image(step: Step, image: NDArray[Any], *, given: Mapping[str, Any]) -> NDArray[Any]:
+def _on_image(step: PipelineStep, image: NDArray[Any], *, given: Mapping[str, Any]) -> NDArray[Any]:
     """A step of stage "image" (`(C, *spatial)` in and out) or "segment" (labels out) on an image `(C, *spatial)`."""
     method = step.method
     ndim = image.ndim - 1
@@ -306,7 +308,7 @@ def _on_image(step: Step, image: NDArray[Any], *, given: Mapping[str, Any]) -> N
     return _call(step, image[0], given=given)
 
 
-def _call(step: Step, array: Any, *, given: Mapping[str, Any]) -> NDArray[Any]:
+def _call(step: PipelineStep, array: Any, *, given: Mapping[str, Any]) -> NDArray[Any]:
     method = step.method
     missing = [name for name in method.needs if given.get(name) is None]
     if missing:

@@ -30,7 +30,7 @@ from septum.workflows.data.doubts import assumed, listens
 from septum.workflows.data.jobs import Job, JobsResult, find_cases, plan_jobs, work_through
 from septum.workflows.data.marks import find_beside, markers_of, seeds_from
 from septum.workflows.looking.page import adder, mask_page, write_page
-from septum.workflows.pipelines.pipeline import Step, advance, compact_labels, parse_spec
+from septum.workflows.pipelines.pipeline import PipelineStep, advance, compact_labels, parse_spec
 from septum.workflows.pipelines.segment import RECORD, SETTINGS
 from septum.workflows.runs.failures import Failures, listed
 from septum.workflows.runs.files import write_json
@@ -95,7 +95,7 @@ class ApplySettings:
     page: bool = True
     overwrite: bool = False
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[PipelineStep, ...]:
         """The steps that mend the masks; errors as `parse_spec`."""
         return tuple(parse_spec(text, stage="clean") for text in self.clean)
 
@@ -252,7 +252,7 @@ def apply_classifier(
         io.write_labels(job.output, rectify_labels(mask) if settings.rectify else mask)
         adder(page)(job.case, image, mask)
 
-    result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    result = work_through(jobs, work, hooks=hooks)
     for name, place in unsure.items():
         hooks.on_note(f"{name}: scribble next near voxel {','.join(map(str, place))}")
     write_settings(output / SETTINGS, settings)

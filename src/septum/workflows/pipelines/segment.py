@@ -95,7 +95,7 @@ def segment(
         if not labels.array.any():
             hooks.on_note(f"{job.case.id}: the mask is empty")
 
-    result = work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    result = work_through(jobs, work, hooks=hooks)
     write_settings(output / SETTINGS, replace(settings, seeds=()))  # the pipeline holds them
     _record(output, chosen, settings=settings, jobs=jobs, result=result, doubts=doubts)
     return replace(result, page=write_page(page, result.failures, links=(PIPELINE, RECORD)))

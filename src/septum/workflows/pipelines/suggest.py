@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from septum.errors import Cancelled, DatasetError
 from septum.metrics import Summary, summarise
-from septum.report.figures.overlay import Example
+from septum.report.figures.overlay import ShownCase
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_image, load_pair
 from septum.workflows.data.classes import ClassMap, infer_classes
 from septum.workflows.data.digests import digest_cases
@@ -30,8 +30,8 @@ from septum.workflows.data.load import load_dataset
 from septum.workflows.data.readable import readable
 from septum.workflows.pipelines.candidates import Candidate, first_stage, mended
 from septum.workflows.pipelines.comparison import (
-    Measured,
-    Unit,
+    ScoredUnit,
+    Trial,
     best_mapping,
     dice_of,
     key_of,
@@ -92,7 +92,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodRow:
     """One method: Dice of each held-out unit (mean over classes), its summary, seconds per image, how often it failed,
     and the choice made on all training images together (of the last fold where folds are given)."""
 
@@ -107,11 +107,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows, best first ("best of all" on top); the held-out units in the order of `Row.dice`; the pipeline that each of
-    these units was scored with in the row "best of all"."""
+    """Rows, best first ("best of all" on top); the held-out units in the order of `MethodRow.dice`; the pipeline that
+    each of these units was scored with in the row "best of all"."""
 
-    rows: tuple[Row, ...]
-    units: tuple[Unit, ...]
+    rows: tuple[MethodRow, ...]
+    units: tuple[ScoredUnit, ...]
     pipelines: tuple[Pipeline, ...]
 
 
@@ -119,8 +119,8 @@ class Comparison:
 class Suggestion:
     """What a comparison wrote, its rows, and (name, reason) of the cases that could not be read."""
 
-    rows: tuple[Row, ...]
-    best: Row
+    rows: tuple[MethodRow, ...]
+    best: MethodRow
     pipeline: Path
     report: Path
     failures: tuple[tuple[str, str], ...] = ()
@@ -151,7 +151,7 @@ def suggest(
     failures = Failures(raised=CONTRADICTIONS)
     labelled = [case for case in data.labelled if case.split != "test"]
     try:
-        cases = readable(labelled, failures, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+        cases = readable(labelled, failures, hooks=hooks)
     except Cancelled:
         return None
     classes = infer_classes(
@@ -167,7 +167,7 @@ def suggest(
         notes.append(f"{len(failures.rows)} cases could not be read and were left out: {some(sorted(failures.names))}")
     for note in notes:
         hooks.on_note(note)
-    found = compare(cases, classes, folds=folds, workers=settings.workers, hooks=hooks)
+    found = compare_candidates(cases, classes, folds=folds, workers=settings.workers, hooks=hooks)
     if found is None:
         return None
     made = _write(output, data, cases=cases, classes=classes, found=found, notes=notes)
@@ -175,7 +175,7 @@ def suggest(
     return replace(made, failures=tuple(failures.rows))
 
 
-def compare(
+def compare_candidates(
     cases: Sequence[Case],
     classes: ClassMap,
     *,
@@ -204,7 +204,7 @@ def compare(
         )
     divisions = [members(fold, units) for fold in folds] + [(list(range(len(units))), [])]
 
-    def run(candidates: Sequence[Candidate], what: str) -> dict[str, list[Measured]] | None:
+    def run(candidates: Sequence[Candidate], what: str) -> dict[str, list[Trial]] | None:
         told = replace(hooks, on_progress=lambda case, share: hooks.on_progress(what, share))
         return run_candidates(candidates, units, classes=classes, workers=workers, hooks=told)
 
@@ -236,7 +236,7 @@ def _typical(cases: Sequence[Case]) -> tuple[tuple[float, ...], tuple[str, ...]]
 
 
 def _choose(
-    candidates: Sequence[Candidate], results: dict[str, list[Measured]], *, train: Sequence[int]
+    candidates: Sequence[Candidate], results: dict[str, list[Trial]], *, train: Sequence[int]
 ) -> dict[str, Choice]:
     """The best candidate of each method on the training units; the first one among equals."""
     best: dict[str, Choice] = {}
@@ -251,11 +251,11 @@ def _choose(
 
 
 def _compared(
-    units: Sequence[Unit],
+    units: Sequence[ScoredUnit],
     divisions: Sequence[tuple[list[int], list[int]]],
     *,
     finals: Sequence[dict[str, Choice]],
-    results: dict[str, list[Measured]],
+    results: dict[str, list[Trial]],
     classes: ClassMap,
 ) -> Comparison:
     """Rows from what was chosen in each division; the last division is all units together."""
@@ -279,16 +279,16 @@ def _row(
     chosen: Sequence[tuple[Choice, int]],
     *,
     overall: Choice,
-    units: Sequence[Unit],
-    results: dict[str, list[Measured]],
+    units: Sequence[ScoredUnit],
+    results: dict[str, list[Trial]],
     classes: ClassMap,
-) -> Row:
+) -> MethodRow:
     measured = [(choice, results[key_of(choice.candidate)][i]) for choice, i in chosen]
     regions = classes.region_classes
     dice = tuple(_nan_mean(dice_of(m.table, choice.mapping, regions=regions)) for choice, m in measured)
     groups = [units[i].case.group or (units[i].case.id, units[i].block) for _, i in chosen]
     every = results[key_of(overall.candidate)]
-    return Row(
+    return MethodRow(
         name,
         dice,
         summarise(dice, groups=[str(group) for group in groups]),
@@ -314,7 +314,7 @@ def _pipeline(choice: Choice, classes: ClassMap) -> Pipeline:
     return Pipeline(steps)
 
 
-def method_table(rows: Sequence[Row]) -> pd.DataFrame:
+def method_table(rows: Sequence[MethodRow]) -> pd.DataFrame:
     """One row per method: Dice on images it was not chosen on, its interval, seconds per image, the pipeline."""
     return pd.DataFrame(
         [
@@ -335,7 +335,7 @@ def method_table(rows: Sequence[Row]) -> pd.DataFrame:
     )
 
 
-def table_lines(rows: Sequence[Row]) -> list[str]:
+def table_lines(rows: Sequence[MethodRow]) -> list[str]:
     """The table as text for a terminal."""
     width = max(len(row.method) for row in rows)
     lines = [f"{'method':<{width}}  {'Dice':>5}  {'95 % interval':>15}  {'s/image':>8}  steps"]
@@ -383,16 +383,16 @@ def _write(
     return Suggestion(found.rows, best, output / PIPELINE, report)
 
 
-def _by_image(row: Row, units: Sequence[Unit]) -> dict[str, float | None]:
+def _by_image(row: MethodRow, units: Sequence[ScoredUnit]) -> dict[str, float | None]:
     names = [u.case.id if u.block is None else f"{u.case.id} {u.block[1]}-{u.block[2]}" for u in units]
     return {name: None if math.isnan(v) else v for name, v in zip(names, row.dice, strict=True)}
 
 
-def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], list[Example]]:
+def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], list[ShownCase]]:
     """Scores and pictures of the held-out units, each segmented by the pipeline that was chosen without it."""
     score = partial(score_case, labels=classes.scored, members=classes.members, ignore=(UNANNOTATED,))
     scores: list[Score] = []
-    examples: list[Example] = []
+    examples: list[ShownCase] = []
     names = dict(enumerate(classes.names))
     for unit, pipeline in zip(found.units, found.pipelines, strict=True):
         case = unit.case
@@ -414,7 +414,7 @@ def held_out_scores(found: Comparison, classes: ClassMap) -> tuple[list[Score], 
         shown, drawn = _drawn(truth, classes), _drawn(guess, classes)
         if unit.block is not None:  # what is not scored is not drawn
             drawn[truth == UNANNOTATED] = 0
-        examples.append(Example(name, image.array, shown, drawn, image.grid.known_spacing, image.grid.letters, names))
+        examples.append(ShownCase(name, image.array, shown, drawn, image.grid.known_spacing, image.grid.letters, names))
     return scores, examples
 
 

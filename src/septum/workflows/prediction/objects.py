@@ -24,7 +24,7 @@ from septum.errors import ConfigError
 from septum.geometry import Image, LabelMap
 from septum.geometry.placement import Placement
 from septum.geometry.rectify import rectify_labels
-from septum.instances.decode import Decoding, ObjectMaps, Objects, decode
+from septum.instances.decode import DecodedObjects, Decoding, ObjectMaps, decode
 from septum.instances.outlines import outlines
 from septum.io.safe import replacing
 from septum.net.inference.predict import Listener
@@ -135,7 +135,7 @@ def object_maps(
     return maps, classes, placement
 
 
-def _class_of(found: Objects, classes: NDArray[Any], *, plan: Plan) -> NDArray[np.int64]:
+def _class_of(found: DecodedObjects, classes: NDArray[Any], *, plan: Plan) -> NDArray[np.int64]:
     """By object, the class that most of its voxels have; background only counts where there is nothing else."""
     n = plan.classes.n_classes
     votes = np.zeros((found.count + 1, n), np.int64)
@@ -145,7 +145,7 @@ def _class_of(found: Objects, classes: NDArray[Any], *, plan: Plan) -> NDArray[n
     return np.asarray(votes[1:, 1:].argmax(axis=1) + 1)
 
 
-def _table(labels: LabelMap, found: Objects, *, image: Image) -> pd.DataFrame:
+def _table(labels: LabelMap, found: DecodedObjects, *, image: Image) -> pd.DataFrame:
     table = labels.objects(image).drop(columns="name").rename(columns={"label": "id"})
     table["confidence"] = found.confidence[table["id"].to_numpy() - 1].round(4)
     return table

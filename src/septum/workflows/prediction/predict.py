@@ -137,7 +137,7 @@ def run_jobs(
         told.look(job.case.id, look)
         told.mask(job.case, image, labels)
 
-    return work_through(jobs, work, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    return work_through(jobs, work, hooks=hooks)
 
 
 def _write(path: Path, labels: LabelMap) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import find_cases, plan_jobs
-from septum.workflows.looking.page import Row, adder, mask_page, write_page
+from septum.workflows.looking.page import EstimateRow, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import check_objects
@@ -18,7 +18,7 @@ from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.grade import grade, promise, read_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.worklist import Estimate, GradedResult, read_list, worst_first, write_list
-from septum.workflows.runs.hooks import Hooks, Note, Progress
+from septum.workflows.runs.hooks import Hooks
 
 
 def predict(
@@ -27,13 +27,12 @@ def predict(
     *,
     output: Path,
     settings: PredictSettings,
-    on_progress: Progress,
-    on_note: Note,
-    should_stop: Callable[[], bool],
+    hooks: Hooks | None = None,
 ) -> GradedResult:
     """Segment images with a trained model: one mask per image, on its own grid, in its own format family.
 
-    One bad file does not stop the rest; it is listed in the result.
+    One bad file does not stop the rest; it is listed in the result. A wish to stop ends the run after the masks written
+    so far, and the result holds them.
 
     Raises:
         CheckpointError: when the model cannot be used.
@@ -41,6 +40,7 @@ def predict(
             are given that do not fit the model or the images.
         DatasetError: when no image is found.
     """
+    hooks = hooks or Hooks()
     folder = ModelFolder(model)
     plan = folder.read_plan()
     cases = find_cases(images, axes=settings.axes, channels=plan.channels)
@@ -50,16 +50,16 @@ def predict(
     segmenter = open_segmenter(folder, settings)
     output.mkdir(parents=True, exist_ok=True)
     folds = folder.wanted_folds(settings.folds)
-    on_note(f"{len(jobs)} images, {len(folds)} network(s); research software, not a medical device")
+    hooks.on_note(f"{len(jobs)} images, {len(folds)} network(s); research software, not a medical device")
     grades = read_quality(folder.quality, plan)
     found: list[Estimate] = []
 
     def on_look(case: str, look: Look) -> None:
         found.extend(grade(case, look, plan=plan, quality=grades, threshold=settings.quality_threshold, folds=folds))
 
-    doubts, page = Doubts(on_note), mask_page(output, wanted=settings.page)
+    doubts, page = Doubts(hooks.on_note), mask_page(output, wanted=settings.page)
     watch = Watch(doubts.hear, on_look, adder(page))
-    result = run_jobs(jobs, segmenter, hooks=Hooks(on_progress, on_note, should_stop), watch=watch)
+    result = run_jobs(jobs, segmenter, hooks=hooks, watch=watch)
     record_prediction(output, folder, model=segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
@@ -67,6 +67,6 @@ def predict(
     return GradedResult(result.written, result.failures, tuple(worst_first(found)), promise(grades), shown)
 
 
-def _rows(output: Path) -> list[Row]:
+def _rows(output: Path) -> list[EstimateRow]:
     """The list of estimates in its order, as the page shows it."""
-    return [Row(e.case, e.name, e.verdict, e.dice, e.low, e.high, e.reasons) for e in read_list(output)]
+    return [EstimateRow(e.case, e.name, e.verdict, e.dice, e.low, e.high, e.reasons) for e in read_list(output)]

@@ -7,7 +7,6 @@ its labels hold is seen when a case is opened. The labels that came with the dat
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from septum import io
@@ -20,14 +19,15 @@ from septum.workflows.projects.project import (
     FILE,
     LARGEST_LABEL,
     PALETTE,
-    Facts,
     Label,
     Project,
+    ProjectFacts,
     open_project,
     write_facts,
 )  # fmt: skip
 from septum.workflows.projects.sources import case_to_plain, copied
 from septum.workflows.projects.store import CaseRecord, Version, now_text
+from septum.workflows.runs.hooks import Hooks
 
 _LONGEST_ID = 64
 
@@ -40,7 +40,7 @@ def create_project(
     name: str | None = None,
     axes: str | None = None,
     database: str = "",
-    on_progress: Callable[[str, float], None] = lambda what, share: None,
+    hooks: Hooks | None = None,
 ) -> Project:
     """A new project of the cases of a data set, open.
 
@@ -51,22 +51,24 @@ def create_project(
         name: shown to people; None takes the folder's.
         axes: meaning of the files' axes where they do not say.
         database: URL of another database than the project's own file.
+        hooks: progress with the case's id, and the wish to stop, asked between cases.
 
     Raises:
         ConfigError: `folder` holds anything.
         DatasetError: no image found.
         FormatError: a file cannot be copied or written.
+        Cancelled: the hooks said stop; nothing was written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} must be a new or empty folder for a project; choose another name")
     found = _cases(dataset, axes)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(folder.parent) as work:
-        facts = Facts(
+        facts = ProjectFacts(
             name or folder.resolve().name, str(dataset.resolve()), "copied" if copy else "referenced",
             found.instances, _labels(found), database,
         )  # fmt: skip
-        records = _records(found, work, copy=copy, on_progress=on_progress)
+        records = _records(found, work, copy=copy, hooks=hooks or Hooks())
         write_facts(work, facts)
         work.chmod(0o755)
         if folder.exists():
@@ -114,12 +116,11 @@ def _labels(dataset: Dataset) -> tuple[Label, ...]:
     return tuple(Label(v, n, PALETTE[i % len(PALETTE)]) for i, (v, n) in enumerate(sorted(names.items())))
 
 
-def _records(
-    dataset: Dataset, work: Path, *, copy: bool, on_progress: Callable[[str, float], None]
-) -> list[CaseRecord]:
+def _records(dataset: Dataset, work: Path, *, copy: bool, hooks: Hooks) -> list[CaseRecord]:
     records: list[CaseRecord] = []
     taken: set[str] = set()
     for position, case in enumerate(dataset.cases):
+        hooks.stop_if_asked()
         identifier = _identifier(case, taken)
         kept = copied(case, work / "images" / identifier) if copy else case
         status = "new" if case.label is None else "drawn"
@@ -127,7 +128,7 @@ def _records(
             CaseRecord(identifier, position, case.id, case_to_plain(kept, work.resolve()), case.split, status,
                        0.0, None, None, "", 0)
         )  # fmt: skip
-        on_progress(case.id, (position + 1) / len(dataset.cases))
+        hooks.on_progress(case.id, (position + 1) / len(dataset.cases))
     return records
 
 

@@ -21,20 +21,19 @@ from septum.geometry import Grid, LabelMap
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.evaluation.evaluate import evaluate
 from septum.workflows.evaluation.settings import EvaluateSettings
-from septum.workflows.model.settings import TrainSettings
+from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
-from septum.workflows.projects.annotations import compare, read_annotation
+from septum.workflows.projects.annotations import compare_labels, read_annotation
 from septum.workflows.projects.masks import (
-    Told,
-    images_of,
+    image_field,
     offer,
     prediction_file,
     prediction_of,
     table_of,
     telling_each,
     waiting_cases,
-    write_table,
+    write_rows,
 )
 from septum.workflows.projects.project import Project
 from septum.workflows.runs.files import write_json
@@ -46,7 +45,7 @@ COMPLETE = ("corrected", "reviewed")
 
 
 @dataclass(frozen=True)
-class Model:
+class ProjectModel:
     """A trained model of the project: what it learnt from, for how long, and its mean Dice on cases held out."""
 
     name: str
@@ -57,7 +56,14 @@ class Model:
     prompts: bool
 
 
-def train_model(project: Project, name: str, *, settings: TrainSettings, told: Told) -> dict[str, Any]:
+def train_model(
+    project: Project,
+    name: str,
+    *,
+    settings: TrainSettings,
+    hooks: Hooks,
+    on_status: Callable[[TrainStatus], None],
+) -> dict[str, Any]:
     """Train a model on every annotated case that is not kept for testing; facts about the round.
 
     Raises:
@@ -69,8 +75,8 @@ def train_model(project: Project, name: str, *, settings: TrainSettings, told: T
         table,
         project.models / name,
         settings=chosen,
-        hooks=Hooks(told.on_progress, told.on_note, told.should_stop),
-        on_status=told.on_status,
+        hooks=hooks,
+        on_status=on_status,
     )
     minutes = settings.minutes or 0.0
     work = sum(one.seconds for one in project.store.cases()) / 60
@@ -107,7 +113,7 @@ def training_data(project: Project, name: str) -> tuple[Path, int]:
     names = {one.value: one.name for one in project.facts.labels}
     named = {"background": 0, **{names.get(v, f"label {v}"): v for v in sorted(values | set(names)) if v}}
     write_json(folder / "dataset.json", {"instances": True} if project.facts.instances else {"labels": named})
-    write_table(folder / "cases.csv", rows)
+    write_rows(folder / "cases.csv", rows)
     return folder / "cases.csv", len(rows)
 
 
@@ -126,16 +132,21 @@ def looked_at(shape: Sequence[int], slices: Mapping[int, str], *, complete: bool
     return seen
 
 
-def predict_others(project: Project, model: str, *, told: Told, on_case: Callable[[str], None]) -> dict[str, Any]:
-    """Masks of a model for every case that nobody annotated; each case is told as soon as its mask is there."""
+def predict_others(
+    project: Project, model: str, *, hooks: Hooks, on_case: Callable[[str], None], probabilities: bool = False
+) -> dict[str, Any]:
+    """Masks of a model for every case that nobody annotated; each case is told as soon as its mask is there.
+
+    With `probabilities` those of each class are kept beside the masks, to be looked at as heat maps.
+    """
     waiting = waiting_cases(project)
     if not waiting:
         return {"model": model, "predicted": 0, "failures": []}
     table = table_of(project, model, waiting=waiting)
-    on_progress = telling_each(project, model, waiting=waiting, on_progress=told.on_progress, on_case=on_case)
     result = predict(
-        project.models / model, [table], output=project.predictions / model, settings=PredictSettings(overwrite=True),
-        on_progress=on_progress, on_note=told.on_note, should_stop=told.should_stop,
+        project.models / model, [table], output=project.predictions / model,
+        settings=PredictSettings(overwrite=True, probabilities=probabilities),
+        hooks=telling_each(project, model, waiting=waiting, hooks=hooks, on_case=on_case),
     )  # fmt: skip
     estimates: dict[str, list[Any]] = {}
     for one in result.estimates:
@@ -144,7 +155,7 @@ def predict_others(project: Project, model: str, *, told: Told, on_case: Callabl
     return {"model": model, "predicted": predicted, "failures": [list(pair) for pair in result.failures]}
 
 
-def evaluate_model(project: Project, model: str, *, told: Told) -> dict[str, Any]:
+def evaluate_model(project: Project, model: str, *, hooks: Hooks) -> dict[str, Any]:
     """Measure a model's masks against what people annotated since; writes the report of `septum evaluate`.
 
     Raises:
@@ -164,7 +175,7 @@ def evaluate_model(project: Project, model: str, *, told: Told) -> dict[str, Any
         shutil.copy2(path, folder / "predictions" / path.name)
         reference = folder / "references" / path.name
         io.write_labels(reference, LabelMap(known.labels, grid))
-        changed = compare(known.labels, prediction_of(project, record.id, model=model, grid=grid)).slices
+        changed = compare_labels(known.labels, prediction_of(project, record.id, model=model, grid=grid)).slices
         worst[record.id] = max(changed, key=lambda index: changed[index]) if changed else 0
     if not worst:
         raise DatasetError(f"no case has both a mask of {model} and an annotation made since; correct or accept some")
@@ -174,20 +185,20 @@ def evaluate_model(project: Project, model: str, *, told: Told) -> dict[str, Any
         folder / "references",
         output=report,
         settings=EvaluateSettings(overwrite=True, workers="1"),
-        hooks=Hooks(told.on_progress, told.on_note, told.should_stop),
+        hooks=hooks,
     )  # fmt: skip
     dice = result.mean_dice
     return {"model": model, "cases": len(worst), "worst": worst, "dice": float(dice) if np.isfinite(dice) else None}
 
 
-def models_of(project: Project) -> list[Model]:
+def models_of(project: Project) -> list[ProjectModel]:
     """Models that were trained, the oldest first."""
     found = []
     for job in project.store.jobs():
         facts = job.result
         if job.kind == "train" and facts and job.model and (project.models / job.model).is_dir():
             found.append(
-                Model(job.model, job.ended or job.created, facts["cases"], facts["minutes"], facts["dice"],
+                ProjectModel(job.model, job.ended or job.created, facts["cases"], facts["minutes"], facts["dice"],
                       facts["prompts"])
             )  # fmt: skip
     return found
@@ -209,7 +220,7 @@ def _row(
     path = folder / "labels" / f"{case_id}{suffix}"
     io.write_labels(path, LabelMap(labels, grid))
     row = {
-        "id": case_id, "image": images_of(folder, case_id, case=case), "label": str(path), "group": case.group or "",
+        "id": case_id, "image": image_field(folder, case_id, case=case), "label": str(path), "group": case.group or "",
         "split": case.split or "", "roi": "",
     }  # fmt: skip
     if not seen.all():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,13 @@ from septum import io
 from septum.errors import FormatError
 from septum.geometry import Grid
 from septum.workflows.data.cases import Case, load_image
-from septum.workflows.model.settings import TrainStatus
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.queue import place_of
 from septum.workflows.projects.store import CaseRecord, MissingError
 from septum.workflows.quality.worklist import urgency
 from septum.workflows.runs.files import write_text
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.tables import mappings_csv
-
-
-@dataclass(frozen=True)
-class Told:
-    """Whom long work tells how it goes, and asks whether to stop."""
-
-    on_status: Callable[[TrainStatus], None]
-    on_progress: Callable[[str, float], None]
-    on_note: Callable[[str], None]
-    should_stop: Callable[[], bool]
 
 
 def waiting_cases(project: Project) -> list[CaseRecord]:
@@ -47,8 +37,8 @@ def table_of(project: Project, model: str, *, waiting: Sequence[CaseRecord]) -> 
     """Write the cases as a table that `septum predict` reads; its path."""
     folder = project.folder / "rounds" / f"{model}-predict"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [{"id": one.id, "image": images_of(folder, one.id, case=project.case(one.id))} for one in waiting]
-    write_table(folder / "cases.csv", rows)
+    rows = [{"id": one.id, "image": image_field(folder, one.id, case=project.case(one.id))} for one in waiting]
+    write_rows(folder / "cases.csv", rows)
     return folder / "cases.csv"
 
 
@@ -75,21 +65,21 @@ def telling_each(
     model: str,
     *,
     waiting: Sequence[CaseRecord],
-    on_progress: Callable[[str, float], None],
+    hooks: Hooks,
     on_case: Callable[[str], None],
-) -> Callable[[str, float], None]:
-    """`on_progress` that also tells of each case whose mask has been written since, before its Dice is estimated."""
+) -> Hooks:
+    """Hooks that also tell of each case whose mask has been written since, before its Dice is estimated."""
     began, left = time.time(), {one.id: one for one in waiting}
 
     def progressed(what: str, share: float) -> None:
-        on_progress(what, share)
+        hooks.on_progress(what, share)
         folder = project.predictions / model
         for path in folder.iterdir() if folder.is_dir() else ():
             if io.is_image(path) and path.stat().st_mtime >= began - 1 and (found := left.pop(io.stem(path), None)):
                 _predicted(project, found, model=model, estimates=[])
                 on_case(found.id)
 
-    return progressed
+    return replace(hooks, on_progress=progressed)
 
 
 def prediction_file(project: Project, case_id: str, *, model: str) -> Path | None:
@@ -116,7 +106,7 @@ def prediction_of(project: Project, case_id: str, *, model: str, grid: Grid) -> 
     return labels.reshape(grid.shape)
 
 
-def images_of(folder: Path, case_id: str, *, case: Case) -> str:
+def image_field(folder: Path, case_id: str, *, case: Case) -> str:
     """The case's image files in one field; a frame of a movie is written as a file of its own."""
     if all(source.frame is None and source.axes is None for source in case.images):
         return ";".join(str(source.path) for source in case.images)
@@ -127,7 +117,7 @@ def images_of(folder: Path, case_id: str, *, case: Case) -> str:
     return str(path)
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+def write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Write rows as CSV, whole or not at all."""
     write_text(path, mappings_csv(rows))
 

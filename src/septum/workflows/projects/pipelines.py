@@ -15,7 +15,7 @@ from typing import Any
 from septum.errors import ConfigError
 from septum.workflows.pipelines.pipeline import Pipeline, read_pipeline
 from septum.workflows.pipelines.segment import SegmentSettings, segment
-from septum.workflows.projects.masks import Told, offer, table_of, telling_each, waiting_cases
+from septum.workflows.projects.masks import offer, table_of, telling_each, waiting_cases
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
 from septum.workflows.runs.files import write_text
@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptPipeline:
     """A pipeline of the project: its name, what it does in one line, and the file's text."""
 
     name: str
@@ -34,7 +34,7 @@ class Kept:
     toml: str
 
 
-def kept_pipelines(project: Project) -> list[Kept]:
+def kept_pipelines(project: Project) -> list[KeptPipeline]:
     """The pipelines of the project by name; a file that is none is left out."""
     found = []
     folder = _folder(project)
@@ -43,11 +43,11 @@ def kept_pipelines(project: Project) -> list[Kept]:
             pipeline = read_pipeline(path)
         except ConfigError:
             continue
-        found.append(Kept(path.stem, pipeline.describe(), pipeline.to_toml()))
+        found.append(KeptPipeline(path.stem, pipeline.describe(), pipeline.to_toml()))
     return found
 
 
-def keep_pipeline(project: Project, name: str, *, pipeline: Pipeline) -> Kept:
+def keep_pipeline(project: Project, name: str, *, pipeline: Pipeline) -> KeptPipeline:
     """Keep a pipeline as `pipelines/NAME.toml`, which `septum segment --pipeline` reads as well.
 
     Raises:
@@ -62,7 +62,7 @@ def keep_pipeline(project: Project, name: str, *, pipeline: Pipeline) -> Kept:
         raise ConfigError(f"name must be new, got {name!r}, which holds {other.describes}; choose another one")
     _folder(project).mkdir(exist_ok=True)
     write_text(_folder(project) / f"{name}.toml", pipeline.to_toml())
-    return Kept(name, pipeline.describe(), pipeline.to_toml())
+    return KeptPipeline(name, pipeline.describe(), pipeline.to_toml())
 
 
 def find_pipeline(project: Project, name: str) -> Pipeline:
@@ -73,7 +73,7 @@ def find_pipeline(project: Project, name: str) -> Pipeline:
     return read_pipeline(path)
 
 
-def segment_others(project: Project, name: str, *, told: Told, on_case: Callable[[str], None]) -> dict[str, Any]:
+def segment_others(project: Project, name: str, *, hooks: Hooks, on_case: Callable[[str], None]) -> dict[str, Any]:
     """Masks of a pipeline for every case that nobody annotated; each case is told as soon as its mask is there."""
     pipeline = find_pipeline(project, name)
     waiting = waiting_cases(project)
@@ -81,10 +81,10 @@ def segment_others(project: Project, name: str, *, told: Told, on_case: Callable
     if not waiting:
         return {"model": model, "predicted": 0, "failures": []}
     table = table_of(project, model, waiting=waiting)
-    on_progress = telling_each(project, model, waiting=waiting, on_progress=told.on_progress, on_case=on_case)
     result = segment(
         [table], project.predictions / model, pipeline=replace(pipeline, about=name),
-        settings=SegmentSettings(overwrite=True), hooks=Hooks(on_progress, told.on_note, told.should_stop),
+        settings=SegmentSettings(overwrite=True),
+        hooks=telling_each(project, model, waiting=waiting, hooks=hooks, on_case=on_case),
     )  # fmt: skip
     predicted = offer(project, model, waiting=waiting, written=result.written, estimates={}, on_case=on_case)
     return {"model": model, "predicted": predicted, "failures": [list(pair) for pair in result.failures]}

@@ -27,7 +27,7 @@ from septum.io.documents import read_toml
 from septum.options import one_of
 from septum.workflows.data.cases import Case
 from septum.workflows.projects.sources import case_from_plain
-from septum.workflows.projects.store import ProjectStore, open_store
+from septum.workflows.projects.store import ProjectStore, open_project_store
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.settings import structure
 
@@ -60,7 +60,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ProjectFacts:
     """What `septum-project.toml` says."""
 
     name: str
@@ -81,7 +81,7 @@ class Facts:
 class Project:
     """An open project: its folder, its facts, its store. `close` gives the database back."""
 
-    def __init__(self, folder: Path, facts: Facts, *, store: ProjectStore) -> None:
+    def __init__(self, folder: Path, facts: ProjectFacts, *, store: ProjectStore) -> None:
         self.folder, self.facts, self.store = folder, facts, store
 
     @property
@@ -137,7 +137,7 @@ def open_project(folder: Path) -> Project:
     """
     facts = read_facts(folder)
     url = facts.database or f"sqlite:///{(folder / DATABASE).resolve()}"
-    return Project(folder.resolve(), facts, store=open_store(url))
+    return Project(folder.resolve(), facts, store=open_project_store(url))
 
 
 def is_project(folder: Path) -> bool:
@@ -145,7 +145,7 @@ def is_project(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
-def read_facts(folder: Path) -> Facts:
+def read_facts(folder: Path) -> ProjectFacts:
     """What the project's file says; errors as `open_project`."""
     path = folder / FILE
     try:
@@ -154,10 +154,10 @@ def read_facts(folder: Path) -> Facts:
         raise ConfigError(f"{folder} must be a project with {FILE}, got none that can be read: {error}") from error
     if content.get("format", PROJECT_FORMAT) != PROJECT_FORMAT:
         raise ConfigError(f"{path}: format must be {PROJECT_FORMAT}, got {content['format']!r}; update Septum")
-    return structure(content, Facts, what=str(path))
+    return structure(content, ProjectFacts, what=str(path))
 
 
-def write_facts(folder: Path, facts: Facts) -> None:
+def write_facts(folder: Path, facts: ProjectFacts) -> None:
     """Write the project's file whole or not at all."""
     plain = asdict(facts)
     plain["labels"] = [dict(label) for label in plain["labels"]]

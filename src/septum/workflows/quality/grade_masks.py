@@ -83,14 +83,12 @@ def grade_masks(
     if len(labelled) < len(data.labelled):
         hooks.on_note(f"{len(data.labelled) - len(labelled)} references have the name of a mask and are left out")
     unread = Failures(raised=CONTRADICTIONS)
-    labelled = readable(labelled, unread, least=2, on_progress=hooks.on_progress, should_stop=hooks.should_stop)
+    labelled = readable(labelled, unread, least=2, hooks=hooks)
     classes = infer_classes(data, background=settings.background, foreground=settings.foreground, cases=labelled)
     for note in (*data.notes, *classes.notes):
         hooks.on_note(note)
     hooks.on_note(f"{len(cases)} masks, {len(labelled)} references; research software, not a medical device")
-    grader = Grader.of(
-        labelled, classes, seed=settings.seed, on_progress=hooks.on_progress, should_stop=hooks.should_stop
-    )
+    grader = Grader.of(labelled, classes, seed=settings.seed, hooks=hooks)
     found: list[Estimate] = []
     failures = Failures(unread.rows)
     for number, case in enumerate(cases):

@@ -9,7 +9,7 @@ from the references themselves: their masks are damaged on purpose, by known amo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,22 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from septum.errors import Cancelled, DatasetError
+from septum.errors import DatasetError
 from septum.geometry import Image
 from septum.geometry.arrays import Float32Array
 from septum.geometry.placement import Placement
-from septum.interactive.pixels.features import FeatureSettings, FilterBank, blocks, features_of
+from septum.interactive.pixels.features import FeatureSettings, FilterBank, boxes_of, features_of
 from septum.interactive.tool import Box
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.quality.calibration import Calibration, calibrate
 from septum.workflows.quality.worklist import REASONS, Estimate, verdict_of
+from septum.workflows.runs.hooks import Hooks
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
-
-
-Progress = Callable[[str, float], None]
 
 
 MOST_REFERENCES = 12
@@ -116,7 +114,7 @@ def _features_at(array: Float32Array, index: NDArray[np.int64], *, spacing: Sequ
     bank = FilterBank(array, settings=_FILTERS, spacing=spacing)
     places = np.stack(np.unravel_index(index, array.shape[1:]), 1)
     out = np.empty((len(index), len(bank.features)), np.float32)
-    for box in blocks(Box.whole(array.shape[1:])):
+    for box in boxes_of(Box.whole(array.shape[1:])):
         mine = np.flatnonzero(((places >= box.start) & (places < box.stop)).all(1))
         if len(mine):
             out[mine] = bank.block(box)[(slice(None), *(places[mine] - box.start).T)].T
@@ -197,7 +195,7 @@ def damaged(classes: NDArray[np.integer], *, seed: int = 0) -> list[NDArray[np.i
     return found
 
 
-def dice_of(first: NDArray[np.integer], second: NDArray[np.integer], *, n_classes: int) -> NDArray[np.float64]:
+def dice_per_class(first: NDArray[np.integer], second: NDArray[np.integer], *, n_classes: int) -> NDArray[np.float64]:
     """Dice per class from 1 on of two class maps of one shape; nan where neither has it."""
     values = []
     for index in range(1, n_classes):
@@ -222,20 +220,20 @@ class Grader:
         classes: ClassMap,
         *,
         seed: int = 0,
-        on_progress: Progress = lambda what, share: None,
-        should_stop: Callable[[], bool] = lambda: False,
+        hooks: Hooks | None = None,
     ) -> Grader:
         """From labelled cases, of which `MOST_REFERENCES` are taken.
 
         Raises:
             DatasetError: fewer than two labelled cases.
-            Cancelled: when `should_stop` says so.
+            Cancelled: the hooks said stop.
         """
         if len(cases) < 2:
             raise DatasetError(
                 f"references must be at least two labelled images, got {len(cases)}; annotate one more, from 6 on "
                 "estimates have intervals"
             )
+        hooks = hooks or Hooks()
         chosen = list(cases)[:: -(-len(cases) // MOST_REFERENCES)]
         pools, worse = [], []
         for number, case in enumerate(chosen):
@@ -244,24 +242,23 @@ class Grader:
             pools.append(make_pool(image, truth, case=case, seed=seed))
             worse.append(
                 [
-                    (pools[-1].labelled(one), dice_of(truth, one, n_classes=classes.n_classes))
+                    (pools[-1].labelled(one), dice_per_class(truth, one, n_classes=classes.n_classes))
                     for one in damaged(truth, seed=seed)
                 ]
             )
-            on_progress(f"reading {case.id}", 0.2 * (number + 1) / len(chosen))
+            hooks.on_progress(f"reading {case.id}", 0.2 * (number + 1) / len(chosen))
         channels = max(pool.channels for pool in pools)
         pools = [pool.in_colour(channels) for pool in pools]
         for pool, case in zip(pools, chosen, strict=True):
             _same_kind(pool, pools[0], case=case)
         rows = []
         for number, variants in enumerate(worse):
-            if should_stop():
-                raise Cancelled
+            hooks.stop_if_asked()
             others = pools[:number] + pools[number + 1 :]
             for pool, dice in variants:
                 scores = reverse_scores(pool.in_colour(channels), others, n_classes=classes.n_classes, seed=seed)
                 rows.append((number, best(scores), dice))
-            on_progress(f"trying damaged masks of {chosen[number].id}", 0.2 + 0.8 * (number + 1) / len(worse))
+            hooks.on_progress(f"trying damaged masks of {chosen[number].id}", 0.2 + 0.8 * (number + 1) / len(worse))
         fits = tuple(_fit(rows, index) for index in range(classes.n_classes - 1))
         return cls(classes, tuple(pools), fits)
 

@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from septum.geometry.arrays import Float32Array
+from septum.geometry.arrays import Float32Array, LabelArray
 
-Labels = NDArray[np.integer]
-Way = Callable[[Float32Array, Labels, np.random.Generator], tuple[Float32Array, Labels]]
+Way = Callable[[Float32Array, LabelArray, np.random.Generator], tuple[Float32Array, LabelArray]]
 
 _KNOTS = 6  # of the curve from the intensities of one modality to those of another
 
 
-def spoil(array: NDArray[Any], labels: Labels, *, way: str, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
+def spoil(
+    array: NDArray[Any], labels: LabelArray, *, way: str, rng: np.random.Generator
+) -> tuple[Float32Array, LabelArray]:
     """An image and its labels, spoiled in one way.
 
     Args:
@@ -46,31 +47,31 @@ def spoil(array: NDArray[Any], labels: Labels, *, way: str, rng: np.random.Gener
     return np.asarray(found, dtype=np.float32), truth
 
 
-def _noise(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
+def _noise(values: Float32Array, labels: LabelArray, rng: np.random.Generator) -> tuple[Float32Array, LabelArray]:
     """Normal noise of 0.4 to 1.6 deviations of the image."""
     width = float(values.std()) * rng.uniform(0.4, 1.6)
     return values + rng.normal(0, width, values.shape).astype(np.float32), labels
 
 
-def _blur(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
+def _blur(values: Float32Array, labels: LabelArray, rng: np.random.Generator) -> tuple[Float32Array, LabelArray]:
     """A Gaussian of 1 % to 4 % of the shorter side of a plane."""
     width = rng.uniform(0.01, 0.04) * min(values.shape[-2:])
     return ndimage.gaussian_filter(values, (0, *(width,) * (values.ndim - 1))), labels
 
 
-def _inverted(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
+def _inverted(values: Float32Array, labels: LabelArray, rng: np.random.Generator) -> tuple[Float32Array, LabelArray]:
     """Bright becomes dark."""
     return values.max() + values.min() - values, labels
 
 
-def _contrast(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
+def _contrast(values: Float32Array, labels: LabelArray, rng: np.random.Generator) -> tuple[Float32Array, LabelArray]:
     """A power of the intensities that pulls them to the dark or to the bright end."""
     low, high = _range(values)
     power = float(rng.choice([rng.uniform(0.25, 0.5), rng.uniform(2, 4)]))
     return (np.clip((values - low) / (high - low), 0, 1) ** power * (high - low) + low).astype(np.float32), labels
 
 
-def _bias(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
+def _bias(values: Float32Array, labels: LabelArray, rng: np.random.Generator) -> tuple[Float32Array, LabelArray]:
     """A smooth field, from bright to dark across the image by a factor of 4 to 16."""
     low, _ = _range(values)
     place = np.indices(values.shape[1:], dtype=np.float32)
@@ -80,7 +81,7 @@ def _bias(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tup
     return ((values - low) * np.exp(field * rng.uniform(0.7, 1.4)) + low).astype(np.float32), labels
 
 
-def _scale(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
+def _scale(values: Float32Array, labels: LabelArray, rng: np.random.Generator) -> tuple[Float32Array, LabelArray]:
     """Half or twice the magnification in the same frame; what is missing at half is mirrored in."""
     factor = float(rng.choice([0.5, 2.0]))
     centre = [rng.uniform(0.35, 0.65) * n for n in labels.shape]
@@ -91,7 +92,7 @@ def _scale(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tu
     return np.stack([channel[index] for channel in values]), labels[index]
 
 
-def _cropped(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
+def _cropped(values: Float32Array, labels: LabelArray, rng: np.random.Generator) -> tuple[Float32Array, LabelArray]:
     """Cut through the middle of what is labelled, along one of the two axes of a plane."""
     axis = labels.ndim - 1 - int(rng.integers(2))
     held = np.flatnonzero((labels > 0).any(axis=tuple(a for a in range(labels.ndim) if a != axis)))
@@ -102,7 +103,7 @@ def _cropped(values: Float32Array, labels: Labels, rng: np.random.Generator) -> 
     return np.ascontiguousarray(values[(slice(None), *index)]), np.ascontiguousarray(labels[index])
 
 
-def _modality(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
+def _modality(values: Float32Array, labels: LabelArray, rng: np.random.Generator) -> tuple[Float32Array, LabelArray]:
     """The intensities of another modality: a curve that rises and falls."""
     low, high = _range(values)
     levels = rng.permutation(np.linspace(0, 1, _KNOTS))
@@ -110,7 +111,7 @@ def _modality(values: Float32Array, labels: Labels, rng: np.random.Generator) ->
     return (np.interp((values - low) / (high - low), knots, levels) * (high - low) + low).astype(np.float32), labels
 
 
-def _empty(values: Float32Array, labels: Labels, rng: np.random.Generator) -> tuple[Float32Array, Labels]:
+def _empty(values: Float32Array, labels: LabelArray, rng: np.random.Generator) -> tuple[Float32Array, LabelArray]:
     """Nothing but the noise of the image: no structure is there."""
     grain = ndimage.gaussian_filter(rng.normal(size=values.shape), (0, *(0.7,) * (values.ndim - 1)))
     spread = float(values.std()) * rng.uniform(0.02, 0.5)

@@ -20,7 +20,7 @@ _RESERVED = "uhq"  # undo, hide the outline, quit
 
 
 @dataclass(frozen=True)
-class Choice:
+class ScalePoint:
     """One answer: the value that is stored, the key that gives it, what the reader reads, and whether it passes."""
 
     value: str
@@ -43,7 +43,7 @@ class Scale:
     """
 
     question: str
-    choices: tuple[Choice, ...] = field(default=())
+    choices: tuple[ScalePoint, ...] = field(default=())
 
     def __post_init__(self) -> None:
         values, keys = [c.value for c in self.choices], [c.key.lower() for c in self.choices]
@@ -65,7 +65,7 @@ class Scale:
         """Whether an answer counts as a pass."""
         return self.choice(value).passes
 
-    def choice(self, value: str) -> Choice:
+    def choice(self, value: str) -> ScalePoint:
         """The answer of this value.
 
         Raises:
@@ -92,18 +92,18 @@ class Scale:
 
 PASS_FAIL = Scale(
     "Is this segmentation good enough to be used without correction?",
-    (Choice("fail", "f", "fail", False), Choice("pass", "p", "pass", True)),
+    (ScalePoint("fail", "f", "fail", False), ScalePoint("pass", "p", "pass", True)),
 )
 
 
 LIKERT = Scale(
     "How good is this segmentation?",
     (
-        Choice("1", "1", "unusable", False),
-        Choice("2", "2", "needs to be drawn again in large part", False),
-        Choice("3", "3", "needs correction", False),
-        Choice("4", "4", "usable, small flaws", True),
-        Choice("5", "5", "as good as drawn by an expert", True),
+        ScalePoint("1", "1", "unusable", False),
+        ScalePoint("2", "2", "needs to be drawn again in large part", False),
+        ScalePoint("3", "3", "needs correction", False),
+        ScalePoint("4", "4", "usable, small flaws", True),
+        ScalePoint("5", "5", "as good as drawn by an expert", True),
     ),
 )
 

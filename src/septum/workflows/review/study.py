@@ -18,7 +18,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,10 +30,18 @@ from septum.io.documents import read_json
 from septum.io.safe import replacing, scratch_folder
 from septum.workflows.data.doubts import listening
 from septum.workflows.review import store
-from septum.workflows.review.sample import Drawn, StudySettings, draw, find_candidates, reading_order, render
+from septum.workflows.review.sample import (
+    DrawnItem,
+    StudySettings,
+    draw_sample,
+    find_candidates,
+    reading_order,
+    render_item,
+)
 from septum.workflows.review.scale import Scale, load_scale
 from septum.workflows.review.store import ItemRecord, Rating, RatingStore, StudyRecord
 from septum.workflows.runs.failures import CONTRADICTIONS, Failures
+from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.tables import read_rows, rows_csv
 from septum.workflows.runs.words import some
 
@@ -80,7 +88,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReaderProgress:
     """How far a reader is."""
 
     reader: str
@@ -109,8 +117,7 @@ def create_study(
     output: Path,
     settings: StudySettings | None = None,
     database: str | None = None,
-    on_progress: Callable[[str, float], None] = lambda code, fraction: None,
-    on_note: Callable[[str], None] = lambda note: None,
+    hooks: Hooks | None = None,
 ) -> Created:
     """Draw a sample, blind it, render its pictures and open its store.
 
@@ -120,16 +127,16 @@ def create_study(
         output: folder of the study; it must not exist, or be empty. A study is never replaced.
         settings: size, seed, design, scale.
         database: URL of the database of ratings; a file in the study folder by default.
-        on_progress: called with a code and the fraction done.
-        on_note: called with every sentence the user should know.
+        hooks: progress with the code of an item, notes, and the wish to stop, asked between items.
 
     Raises:
         ConfigError: an output that holds something, a setting that breaks its rule.
         DatasetError: no case in common, or none that can be shown; single ones are left out and listed.
         GeometryError: a mask on another grid than its image.
         FormatError: a study that cannot be written.
+        Cancelled: the hooks said stop; nothing was written.
     """
-    settings = settings or StudySettings()
+    settings, hooks = settings or StudySettings(), hooks or Hooks()
     scale = load_scale(settings.scale)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigError(f"{output} must be a new or empty folder; ratings are never replaced: choose another name")
@@ -137,21 +144,21 @@ def create_study(
     notes = list(candidates.notes)
     if settings.n > len(candidates.cases):
         notes.append(f"only {len(candidates.cases)} cases have all masks; the sample is all of them, not {settings.n}")
-    drawn = draw(candidates, settings)
+    drawn = draw_sample(candidates, settings)
     for note in notes:
-        on_note(note)
-    with _new_folder(output) as work, listening(on_note) as doubts:
-        drawn, digests, lost = _write_pictures(work / PICTURES, drawn, settings=settings, on_progress=on_progress)
+        hooks.on_note(note)
+    with _new_folder(output) as work, listening(hooks.on_note) as doubts:
+        drawn, digests, lost = _write_pictures(work / PICTURES, drawn, settings=settings, hooks=hooks)
         if lost.rows:
             notes.append(f"{len(lost.rows)} cases could not be shown and are left out: {some(sorted(lost.names))}")
-            on_note(notes[-1])
+            hooks.on_note(notes[-1])
         notes += doubts.sentences()
         study = StudyRecord(
             _study_id(drawn, digests, seed=settings.seed), _now(), scale.to_json(), _order_seed(settings.seed)
         )
         _write_key(work / KEY, drawn, settings=settings, masks=masks, notes=notes)
         _write(work / "study.json", json.dumps({"format": STUDY_FORMAT, "study": study.id}, indent=1) + "\n")
-        ratings = store.open_store(database or _sqlite_url(work))
+        ratings = store.open_rating_store(database or _sqlite_url(work))
         try:
             ratings.add_study(study, [one.item for one in drawn], who=user_name())
         finally:
@@ -175,7 +182,7 @@ def open_study(folder: Path, *, database: str | None = None) -> Iterator[Study]:
         raise ConfigError(f"{folder} must have format {STUDY_FORMAT}, got {number}; use the Septum that wrote it")
     if database is None and not (folder / DATABASE).is_file():
         raise ConfigError(f"{folder} holds no {DATABASE}; give the --database that the study was created with")
-    ratings = store.open_store(database or _sqlite_url(folder))
+    ratings = store.open_rating_store(database or _sqlite_url(folder))
     try:
         record = ratings.study(name)
         scale = Scale.from_json(record.scale)
@@ -257,13 +264,13 @@ def undo(study: Study, reader: str, *, origin: str = "python") -> str | None:
     return last.code
 
 
-def progress(study: Study, reader: str) -> Progress:
+def progress(study: Study, reader: str) -> ReaderProgress:
     """How many of all items this reader has rated."""
     reader = store.clean_reader(reader)
-    return Progress(reader, len(study.store.current(study.id, reader=reader)), len(study.items))
+    return ReaderProgress(reader, len(study.store.current(study.id, reader=reader)), len(study.items))
 
 
-def readers(study: Study) -> tuple[Progress, ...]:
+def readers(study: Study) -> tuple[ReaderProgress, ...]:
     """The progress of everybody who has rated, by name."""
     names = sorted({rating.reader for rating in study.store.history(study.id)})
     return tuple(progress(study, name) for name in names)
@@ -299,8 +306,8 @@ def _new_folder(output: Path) -> Iterator[Path]:
 
 
 def _write_pictures(
-    folder: Path, drawn: Sequence[Drawn], *, settings: StudySettings, on_progress: Callable[[str, float], None]
-) -> tuple[tuple[Drawn, ...], list[str], Failures]:
+    folder: Path, drawn: Sequence[DrawnItem], *, settings: StudySettings, hooks: Hooks
+) -> tuple[tuple[DrawnItem, ...], list[str], Failures]:
     """Render every item (a mask that is shown twice once only).
 
     Returns the items, the digests of their pictures, and what could not be drawn: a case of which one mask cannot be
@@ -310,12 +317,13 @@ def _write_pictures(
     failures = Failures(raised=CONTRADICTIONS)
     made: dict[tuple[str, str], ItemRecord] = {}
     for number, one in enumerate(drawn):
+        hooks.stop_if_asked()
         identity = (one.case.id, one.source)
         if one.case.id not in failures.names:
             with failures.of(one.case.id):
                 _write_item(folder, one, like=made.get(identity), settings=settings)
                 made.setdefault(identity, one.item)
-        on_progress(one.item.code, (number + 1) / len(drawn))
+        hooks.on_progress(one.item.code, (number + 1) / len(drawn))
     kept = tuple(one for one in drawn if one.case.id not in failures.names)
     if not kept:
         raise DatasetError(f"a study must have a case that can be shown, got none; {failures.first}")
@@ -325,19 +333,24 @@ def _write_pictures(
     return kept, [hashlib.sha256((folder / one.item.pictures[0]).read_bytes()).hexdigest() for one in kept], failures
 
 
-def _write_item(folder: Path, one: Drawn, *, like: ItemRecord | None, settings: StudySettings) -> None:
+def _write_item(folder: Path, one: DrawnItem, *, like: ItemRecord | None, settings: StudySettings) -> None:
     """The pictures of an item; copies of those of `like`, where it shows the same."""
     if like is not None:
         for new, old in zip(one.item.pictures, like.pictures, strict=True):
             shutil.copyfile(folder / old, folder / new)
         return
-    rendered = render(one, background=settings.background, window=settings.window)
+    rendered = render_item(one, background=settings.background, window=settings.window)
     for name, data in zip(one.item.pictures, rendered, strict=True):
         (folder / name).write_bytes(data)
 
 
 def _write_key(
-    folder: Path, drawn: Sequence[Drawn], *, settings: StudySettings, masks: Mapping[str, Path], notes: Sequence[str]
+    folder: Path,
+    drawn: Sequence[DrawnItem],
+    *,
+    settings: StudySettings,
+    masks: Mapping[str, Path],
+    notes: Sequence[str],
 ) -> None:
     from septum.workflows.data.digests import digest  # imports torch, which rating must not wait for
     from septum.workflows.runs.provenance import describe_run
@@ -359,7 +372,7 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _study_id(drawn: Sequence[Drawn], digests: Sequence[str], *, seed: int) -> str:
+def _study_id(drawn: Sequence[DrawnItem], digests: Sequence[str], *, seed: int) -> str:
     content: Any = [seed, [one.item.code for one in drawn], list(digests)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 

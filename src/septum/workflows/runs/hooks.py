@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from septum.errors import Cancelled
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,22 @@ class Hooks:
     on_progress: Callable[[str, float], None] = lambda case, fraction: None
     on_note: Callable[[str], None] = lambda note: None
     should_stop: Callable[[], bool] = lambda: False
+
+    def stop_if_asked(self) -> None:
+        """Raise `Cancelled` when somebody wishes to stop; loops call it where stopping is safe.
+
+        >>> Hooks().stop_if_asked()
+        """
+        if self.should_stop():
+            raise Cancelled
+
+    def about(self, words: str) -> Hooks:
+        """The same, where progress names what is done before the case.
+
+        >>> Hooks(on_progress=print).about("measuring").on_progress("head", 0.5)
+        measuring head 0.5
+        """
+        return replace(self, on_progress=lambda case, fraction: self.on_progress(f"{words} {case}", fraction))
 
 
 Note = Callable[[str], None]

@@ -22,7 +22,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from septum.errors import Cancelled, ConfigError
+from septum.errors import ConfigError
+from septum.workflows.runs.hooks import Hooks
 
 Item = TypeVar("Item")
 
@@ -88,8 +89,7 @@ class CasePool:
         *,
         inline: Callable[[Item, Callable[[float], None]], Result] | None = None,
         name_of: Callable[[Item], str] = str,
-        on_progress: Callable[[str, float], None] = lambda case, fraction: None,
-        should_stop: Callable[[], bool] = lambda: False,
+        hooks: Hooks | None = None,
     ) -> list[Result]:
         """`[function(item) for item in items]`, perhaps on several processes.
 
@@ -100,25 +100,22 @@ class CasePool:
             inline: does the same in this process where it can say how far it is: called with an item, and with a
                 function for the share of it that is done.
             name_of: the name of an item for the progress.
-            on_progress: called with the name of a finished item and the fraction done.
-            should_stop: asked between items; True raises `Cancelled`.
+            hooks: progress with the name of a finished item, and the wish to stop, asked between items.
 
         Raises:
             ConfigError: the scheduler does not answer, workers ran out of memory, or none of them is left.
-            Cancelled: as `should_stop` says.
+            Cancelled: the hooks said stop.
             Exception: the first that `function` raised.
         """
         results: list[Result] = []
-
-        def stop_if_asked() -> None:
-            if should_stop():
-                raise Cancelled
+        hooks = hooks or Hooks()
+        on_progress = hooks.on_progress
 
         def share_of(item: Item, done: int) -> Callable[[float], None]:
             return lambda share: on_progress(name_of(item), (done + share) / len(items))
 
         for item in items if self._begins_inline(len(items)) else ():
-            stop_if_asked()
+            hooks.stop_if_asked()
             results.append(function(item) if inline is None else inline(item, share_of(item, len(results))))
             on_progress(name_of(item), len(results) / len(items))
             if len(results) == 1:
@@ -128,7 +125,7 @@ class CasePool:
         rest = items[len(results) :]
         if rest:
             for item, result in _on_client(
-                self._started(len(items)), function, items=rest, stop_if_asked=stop_if_asked
+                self._started(len(items)), function, items=rest, stop_if_asked=hooks.stop_if_asked
             ):
                 results.append(result)
                 on_progress(name_of(item), len(results) / len(items))

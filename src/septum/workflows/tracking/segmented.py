@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from septum.errors import Cancelled, ConfigError, DatasetError
+from septum.errors import ConfigError, DatasetError
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
 from septum.workflows.runs.hooks import Hooks
@@ -29,12 +29,9 @@ def track_movie(movie: Path, output: Path, *, model: Path, settings: TrackSettin
         [movie],
         output=output / MASKS,
         settings=wanted,
-        on_progress=hooks.on_progress,
-        on_note=hooks.on_note,
-        should_stop=hooks.should_stop,
+        hooks=hooks,
     )
-    if hooks.should_stop():
-        raise Cancelled
+    hooks.stop_if_asked()
     if made.failures:
         name, reason = made.failures[0]
         raise DatasetError(f"every frame must be segmented, got {len(made.failures)} failures, first {name}: {reason}")

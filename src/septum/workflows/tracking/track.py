@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from septum import io
-from septum.errors import Cancelled, ConfigError, DatasetError, GeometryError
+from septum.errors import ConfigError, DatasetError, GeometryError
 from septum.geometry import LabelMap
 from septum.instances.measure import length_unit
 from septum.instances.split import split_objects
@@ -156,8 +156,7 @@ class _Reader:
     def frames(self, what: str) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
         """All frames with their images, with progress."""
         for t in range(len(self.movie.frames)):
-            if self.hooks.should_stop():
-                raise Cancelled
+            self.hooks.stop_if_asked()
             labels, image = self.labels(t).array, self.image(t)
             if image is not None and image.shape != labels.shape:
                 raise GeometryError(

@@ -23,7 +23,7 @@ from septum.io import naming
 from septum.net.architecture.window import WindowConfig
 from septum.net.engines.torch import compared_with
 from septum.net.learning.train import TrainOutcome
-from septum.report.figures.overlay import Example
+from septum.report.figures.overlay import ShownCase
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_pair
 from septum.workflows.data.digests import digest_cases
 from septum.workflows.data.folds import Fold, block_slices
@@ -72,7 +72,7 @@ class Measurement:
     limits: str
 
 
-def describe(plan: Plan, cases: Sequence[Case]) -> str:
+def describe_training(plan: Plan, cases: Sequence[Case]) -> str:
     """One line about what is going to be trained."""
     size = " x ".join(str(n) for n in plan.patch)
     unit = "px" if all(naming.suffix(case.images[0].path) in naming.RASTER for case in cases) else "mm"
@@ -232,12 +232,12 @@ def _baselines(
 ) -> tuple[pd.DataFrame | None, str]:
     """Classical methods, chosen on the training cases of each fold and scored on its held-out ones, and what the
     network gained over them in one sentence."""
-    from septum.workflows.pipelines.suggest import compare, method_table
+    from septum.workflows.pipelines.suggest import compare_candidates, method_table
 
     if hooks.should_stop():
         return None, "The comparison with classical methods was left out: the training was stopped."
     try:
-        found = compare(cases, plan.classes, folds=folds, hooks=replace(hooks, on_note=lambda note: None))
+        found = compare_candidates(cases, plan.classes, folds=folds, hooks=replace(hooks, on_note=lambda note: None))
     except DatasetError as error:
         return None, f"No classical method to compare with: {error}."
     if found is None:
@@ -258,7 +258,7 @@ class _Measured:
     """What the measurement of the folds adds up."""
 
     scores: list[Score]
-    examples: list[Example]
+    examples: list[ShownCase]
     rows: list[HeldOut]
     networks: list[NetworkReference]
 
@@ -277,7 +277,8 @@ def _measure_fold(
     within `seconds` their spoiled copies."""
     folds = ",".join(str(index) for index in members)
     model = open_segmenter(folder, PredictSettings(folds=folds, precision=folder.read_plan().precision))
-    if len(members) == 1 and model.plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
+    if len(members) == 1 and model.plan.mirrors and not model.settings.tta:
+        # a network alone agrees with itself in the mirror, or it does not
         model = replace(model, engine=compared_with(model.engine, [(model.plan.mirrors[-1],)]))
     bench = Bench(model, tuple(members), model.plan.seed + members[0])
     started = time.monotonic()
@@ -285,7 +286,7 @@ def _measure_fold(
     left = seconds - (time.monotonic() - started)
     into.networks.extend(known.networks)
     room = MOST_KEPT - len(into.examples)
-    examples: list[Example] = []
+    examples: list[ShownCase] = []
     scores: list[Score] = []
     for number, name in enumerate(fold.val):
         found, example = _measure_case(folder, data.case(name), fold=fold, bench=bench, known=known, into=into)
@@ -302,7 +303,7 @@ def _measure_fold(
 
 def _measure_case(
     folder: ModelFolder, case: Case, *, fold: Fold, bench: Bench, known: Known, into: _Measured
-) -> tuple[Sequence[Score], Example]:
+) -> tuple[Sequence[Score], ShownCase]:
     """A held-out case: its mask is written and scored, and teaches how to grade later ones."""
     plan = bench.plan
     target = folder.fold(bench.members[0]) / "validation"
@@ -331,8 +332,8 @@ def _measure_case(
     )
 
 
-def _example(case: Case, image: Image, *, truth: Any, guess: Any) -> Example:
-    return Example(case.id, image.array, truth, guess, image.grid.known_spacing, image.grid.letters)
+def _example(case: Case, image: Image, *, truth: Any, guess: Any) -> ShownCase:
+    return ShownCase(case.id, image.array, truth, guess, image.grid.known_spacing, image.grid.letters)
 
 
 def _comparable(plan: Plan, reference: LabelMap, *, prediction: LabelMap, fold: Fold) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from septum.geometry import LabelMap
 from septum.instances.decode import Decoding, ObjectMaps, basins_of, objects_of
-from septum.instances.join import Basins
+from septum.instances.join import BasinGraph
 from septum.metrics.instances import average_precision, instance_overlap
 from septum.workflows.data.cases import Dataset, load_pair
 from septum.workflows.data.folds import Fold, block_slices
@@ -75,7 +75,7 @@ class _Scores:
     def __init__(self, cases: Sequence[_Case]) -> None:
         self.cases = cases
         self.known: dict[Decoding, NDArray[np.float64]] = {}
-        self.basins: dict[tuple[int, float], Basins] = {}
+        self.basins: dict[tuple[int, float], BasinGraph] = {}
 
     def of(self, decoding: Decoding) -> NDArray[np.float64]:
         if decoding not in self.known:
