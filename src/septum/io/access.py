@@ -14,6 +14,7 @@ from septum.geometry import Image, LabelMap
 from septum.geometry.rectify import is_sheared
 from septum.io import naming
 from septum.io.decoded import Decoded, decoded_labels
+from septum.io.dicom.structures import is_structures, read_structures
 from septum.io.formats import FORMATS, Format, by_suffix, find_format
 from septum.io.safe import reading
 
@@ -73,7 +74,7 @@ def read_labels(path: Path | str, *, axes: str | None = None, frame: int | None 
     """Read integer labels; arguments and errors as for `read_image`.
 
     Whole numbers stored as floating point are converted; colour palettes give their indices; several equal channels
-    are one.
+    are one. A DICOM SEG has the numbers of its segments, on the grid that its planes span (`read_structures`).
 
     Raises:
         FormatError: also when values are not whole numbers (an antialiased mask) or channels differ.
@@ -87,6 +88,8 @@ def read_labels(path: Path | str, *, axes: str | None = None, frame: int | None 
     """
     path = Path(path)
     known = find_format(path)
+    if known.name == "DICOM" and is_structures(path):
+        return read_structures(path)
     with reading(path, known.name):
         found = known.read(path, axes=axes, frame=frame, labels=True)
         return LabelMap(decoded_labels(path, found), found.grid, found.names, found.doubts)

@@ -44,3 +44,12 @@ def test_an_edge_between_classes_takes_the_number_of_the_nearest_and_never_a_thi
 def test_a_fraction_that_fills_an_area_is_a_class_that_nobody_knows() -> None:
     with pytest.raises(DatasetError):
         harden(squares(1.0, 2.0, 2.5), (1, 2))
+
+
+def test_a_small_soft_structure_that_the_cut_loses_is_named() -> None:
+    array = squares(1.0)
+    array[4:6, 20:22] = 0.4
+    said = harden(array, ())[1]
+    assert "1 of 2 separate parts nowhere reach the middle and are gone (4 samples, at most 0.4" in said
+    assert "near (4, 20)" in said
+    assert "separate parts" not in harden(squares(1.0, 1.0) * 0.9, ())[1]

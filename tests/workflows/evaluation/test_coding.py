@@ -88,3 +88,10 @@ def test_copies_and_backgrounds_taken_for_objects_are_suspected() -> None:
     notes = suspicions(scores, PLAIN)
     assert any("copies of each other" in note for note in notes)
     assert any("covers 80 % of the image" in note for note in notes)
+
+
+def test_what_the_other_side_is_worth_is_said_beside_a_background_that_is_scored() -> None:
+    truth, guess = np.array([1] * 80 + [0] * 20), np.array([1] * 90 + [0] * 10)
+    scores = [s for n in "ab" for s in scores_from_table(n, joint_table(truth, guess), labels={1: "organ"})]
+    (note,) = suspicions(scores, PLAIN)
+    assert "the median Dice of the rest is 0.667" in note

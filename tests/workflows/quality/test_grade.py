@@ -31,7 +31,7 @@ from septum.workflows.quality.looks import (
     Shape,
     image_features,
 )
-from septum.workflows.quality.worklist import Estimate
+from septum.workflows.quality.worklist import REASONS, Estimate
 
 SURE = Calibration(0.0, 1.0, 0.0, 0.2, 0.9, 20, 0.02)
 
@@ -63,7 +63,7 @@ def test_an_interval_above_the_threshold_passes_below_fails_and_across_is_to_be_
     assert (good.verdict, good.reasons) == ("pass", ())
     assert good.dice == pytest.approx(0.9)
     assert (good.low, good.high) == pytest.approx((0.9 - 0.2 * 0.15, 0.9 + 0.2 * 0.15))
-    assert (middling.verdict, middling.reasons) == ("look", ("the interval holds the threshold",))
+    assert (middling.verdict, middling.reasons) == ("look", ("it may lie on either side of the threshold",))
     assert (bad.verdict, bad.reasons) == ("fail", ("the estimate lies below the threshold",))
     assert graded(seen(0.9), threshold=0.95).verdict == "fail"
 
@@ -123,10 +123,10 @@ def test_an_empty_mask_is_to_be_looked_at_and_fails_where_no_training_mask_was_e
 
 def test_without_held_out_cases_there_is_neither_a_figure_nor_a_pass() -> None:
     unknown = graded(seen(0.95), None)
-    assert (unknown.verdict, unknown.reasons) == ("look", ())
+    assert (unknown.verdict, unknown.reasons) == ("look", (REASONS["nothing"],))
     assert math.isnan(unknown.dice)
     (old,) = grade("case", seen(0.95), plan=make_plan(), quality=None)
-    assert (old.verdict, old.reasons) == ("look", ())
+    assert (old.verdict, old.reasons) == ("look", (REASONS["nothing"],))
     plan = make_plan()
     quality = Quality(2, (ClassQuality(1, None, None, None, rough=SURE),), references(plan).images, ())
     (kept,), (bad,) = (grade("case", seen(promise), plan=plan, quality=quality) for promise in (0.95, 0.5))

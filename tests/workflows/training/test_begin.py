@@ -28,6 +28,7 @@ from septum.workflows.training.begin import (
     claim,
     classes_of,
     divide_cases,
+    mostly_foreground,
     planned_machine,
     resolve_plan,
     said,
@@ -195,3 +196,11 @@ def test_ids_are_taken_for_objects_unless_somebody_asked_otherwise(
 ) -> None:
     classes = ClassMap((0, 1), ("background", "cell"), foreground=foreground)
     assert begin._of_objects(classes, TrainSettings(**settings)) is objects
+
+
+@pytest.mark.parametrize(("counts", "foreground", "said"), [((23, 77), False, True), ((60, 40), False, False)])
+def test_a_class_that_covers_most_of_the_images_may_be_the_background(
+    counts: tuple[int, int], foreground: bool, said: bool
+) -> None:
+    classes = ClassMap((0, 255), ("background", "foreground"), foreground=foreground, counts=counts)
+    assert [note.endswith("train again with --background 255") for note in mostly_foreground(classes)] == [True] * said

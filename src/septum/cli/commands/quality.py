@@ -115,7 +115,12 @@ def say_quality(estimates: Sequence[Estimate], output: Path) -> None:
 
 def _figure(one: Estimate) -> str:
     """The likely Dice and its interval, where there are any, and the reasons."""
+    from septum.workflows.quality.worklist import REASONS
+
     words = []
     if not math.isnan(one.dice):
         words.append(f"Dice {one.dice:.2f}" + ("" if math.isnan(one.low) else f" ({one.low:.2f} to {one.high:.2f})"))
-    return "; ".join([*words, *one.reasons]) or "no figure"
+    said = [
+        reason for reason in one.reasons if reason not in (REASONS["alone"], REASONS["nothing"])
+    ]  # `limits` says it
+    return "; ".join([*words, *said]) or "no figure"

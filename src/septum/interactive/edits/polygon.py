@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.adjacency import connected_parts
 from septum.errors import ConfigError, GeometryError
 from septum.geometry.arrays import Spacing, label_array, spacing_mm
+from septum.geometry.outline import inside_outline
 from septum.interactive.edits.paint import (
-    Positions,
     clip,
     is_one_of,
     label_value,
@@ -35,9 +35,6 @@ OPERATIONS = ("erase-inside", "erase-outside", "fill-inside", "fill-outside")
 
 
 THROUGH = ("all", "range", "symmetric")
-
-
-_EXACT = 1e-9  # voxels: rounding of a crossing that falls on a voxel's centre
 
 
 def polygon(
@@ -211,60 +208,14 @@ def scissors(
 def inside_polygon(corners: ArrayLike, shape: Sequence[int]) -> tuple[Box, NDArray[np.bool_]]:
     """The box of a polygon in an image plane of `shape` `(rows, columns)`, and which of its pixels are inside.
 
-    Args:
-        corners: positions `(n, 2)`, row and column, n at least 3; may lie outside the plane.
-        shape: of the plane.
-
-    Even-odd rule; a centre on an edge or corner is inside. A polygon beside the plane gives an empty box.
+    As `geometry.outline.inside_outline`.
 
     >>> box, mask = inside_polygon([[0.5, 0.5], [0.5, 2.5], [2.5, 2.5], [2.5, 0.5]], (5, 5))
     >>> box, int(mask.sum())
     (Box(start=(1, 1), stop=(3, 3)), 4)
     """
-    place = np.asarray(corners, dtype=np.float64)
-    low = np.clip(np.ceil(place.min(axis=0) - _EXACT), 0, shape).astype(int)
-    high = np.clip(np.floor(place.max(axis=0) + _EXACT) + 1, low, shape).astype(int)
-    box = Box(tuple(low.tolist()), tuple(high.tolist()))
-    rows, columns = box.shape
-    if not rows or not columns:
-        return box, np.zeros(box.shape, bool)
-    start = place - low
-    stop = np.roll(start, -1, axis=0)
-    row, column = _crossings(start, stop, rows=rows)
-    first = np.clip(np.ceil(column - _EXACT), 0, columns).astype(np.int64)
-    turns = np.bincount(row * (columns + 1) + first, minlength=rows * (columns + 1)).reshape(rows, columns + 1)
-    mask = (np.cumsum(turns, axis=1)[:, :columns] & 1).astype(bool)
-    _mark_edges(mask, start, stop=stop)
-    return box, mask
-
-
-def _crossings(start: Positions, stop: Positions, *, rows: int) -> tuple[NDArray[np.int64], Positions]:
-    """Row and column of every crossing of an edge with the centre line of a row, each edge's lower end excluded."""
-    flip = start[:, 0] > stop[:, 0]
-    top, bottom = np.where(flip[:, None], stop, start), np.where(flip[:, None], start, stop)
-    first = np.clip(np.ceil(top[:, 0]), 0, rows).astype(np.int64)
-    count = np.maximum(np.clip(np.ceil(bottom[:, 0]), 0, rows).astype(np.int64) - first, 0)
-    edge = np.repeat(np.arange(len(top)), count)
-    row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
-    share = (row - top[edge, 0]) / (bottom[edge, 0] - top[edge, 0])
-    return row, top[edge, 1] + share * (bottom[edge, 1] - top[edge, 1])
-
-
-def _mark_edges(mask: NDArray[np.bool_], start: Positions, *, stop: Positions) -> None:
-    """Mark the pixels whose centre lies exactly on an edge or corner."""
-    rows, columns = mask.shape
-    level = start[:, 0] == stop[:, 0]
-    for a, b in zip(start[level], stop[level], strict=True):
-        if a[0] == int(a[0]) and 0 <= a[0] < rows:
-            left, right = sorted((a[1], b[1]))
-            mask[int(a[0]), max(int(np.ceil(left)), 0) : max(int(np.floor(right)) + 1, 0)] = True
-    row, column = _crossings(start[~level], stop[~level], rows=rows)
-    corners = start[(start == np.floor(start)).all(axis=1)]
-    row = np.concatenate([row, corners[:, 0].astype(np.int64)])
-    column = np.concatenate([column, corners[:, 1]])
-    near = np.rint(column)
-    on = (np.abs(column - near) <= _EXACT) & (near >= 0) & (near < columns) & (row >= 0) & (row < rows)
-    mask[row[on], near[on].astype(np.int64)] = True
+    low, mask = inside_outline(corners, shape)
+    return Box(low, (low[0] + mask.shape[0], low[1] + mask.shape[1])), mask
 
 
 def _outline(points: ArrayLike, shape: tuple[int, ...], *, axis: int) -> tuple[int | None, Box, NDArray[np.bool_]]:

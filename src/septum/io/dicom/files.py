@@ -118,8 +118,8 @@ def _layout(path: Path, axes: str | None) -> tuple[Series, Layout, list[str]]:
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
     if not series:
         raise FormatError(
-            f"{folder} must hold images or masks that Septum reads, got DICOM objects without an image ({kinds}): "
-            "convert contours (RTSTRUCT) and segmentations (SEG) to NIfTI or NRRD masks, for example with 3D Slicer"
+            f"{folder} must hold images, got DICOM objects without an image ({kinds}); contours (RTSTRUCT) and "
+            "segmentations (SEG) are read as labels of a data set: put them into labels/CASE beside images/CASE"
         )
     chosen = _choose(folder, series, choice=choice)
     notes = [f"left out, no images: {kinds}"] if others else []

@@ -43,12 +43,14 @@ class Source:
         axes: the meaning of the file's axes where the user declared it, such as `"TYX"`.
         slices: sparse annotation of a volume: pairs (index along the first axis, two-dimensional label file).
             Where given, all other slices are unannotated and `path` is the first of the files.
+        structures: the label value of each name, where `path` holds DICOM structures (SEG, RTSTRUCT).
     """
 
     path: Path
     frame: int | None = None
     axes: str | None = None
     slices: tuple[tuple[int, Path], ...] = ()
+    structures: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,8 @@ def load_labels(case: Case) -> LabelMap:
 def _read_labels(case: Case, source: Source) -> LabelMap:
     if source.slices:
         labels = _load_sparse(case, source)
+    elif source.structures:
+        labels = io.read_structures(source.path, load_image(case).grid, values=dict(source.structures))
     else:
         labels = _like_image(io.read_labels(source.path, axes=source.axes, frame=source.frame), case)
     if case.roi is None:

@@ -13,6 +13,7 @@ from septum.workflows.data.cases import (
     Dataset,
 )
 from septum.workflows.data.layouts import recognise
+from septum.workflows.data.structures import number_structures
 
 
 def load_dataset(path: Path | str, *, axes: str | None = None, strict: bool = True) -> Dataset:
@@ -26,7 +27,7 @@ def load_dataset(path: Path | str, *, axes: str | None = None, strict: bool = Tr
     Raises:
         DatasetError: nothing there, unknown layout, no image, or (when strict) any problem, each with its case.
     """
-    dataset = recognise(Path(path), axes)
+    dataset = number_structures(recognise(Path(path), axes))
     if strict and dataset.problems:
         shown = "\n".join(f"  {p.case}: {p.message}; {p.mend}" for p in dataset.problems[:10])
         more = f"\n  and {len(dataset.problems) - 10} more" if len(dataset.problems) > 10 else ""

@@ -110,6 +110,10 @@ def _read(case: Case, source: Source, *, codes: set[str], mending: Mending, done
             array = np.where(labels.array == UNANNOTATED, mending.ignore_for_sparse, labels.array)
             done.append(("sparse", f"slices without annotation are written as {mending.ignore_for_sparse} (ignored)"))
             return LabelMap(array, labels.grid, labels.names)
+        if source.structures:
+            listed = ", ".join(f"{value} {name}" for name, value in source.structures)
+            done.append(("structures", f"structures written as voxels of the image: {listed}"))
+            return load_labels(case)
         if "float-labels" in codes:
             done.append(("float-labels", "stored as integers"))
         return io.read_labels(source.path, axes=source.axes, frame=source.frame)

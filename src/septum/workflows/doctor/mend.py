@@ -214,7 +214,7 @@ def _mended_label(case: Case, codes: set[str], *, mending: Mending) -> tuple[Lab
 
 def _plain(source: Source) -> bool:
     """Whether copying the file keeps all that the source means."""
-    whole = source.frame is None and not source.slices and source.axes is None
+    whole = source.frame is None and not source.slices and source.axes is None and not source.structures
     return whole and source.path.suffix.lower() not in _REWRITTEN
 
 

@@ -71,7 +71,26 @@ def _cut(array: NDArray[np.floating], value: int) -> tuple[NDArray[np.integer], 
             f"a repair must keep every class, but no sample reaches {middle:g} (range {float(array.min()):.4g} to "
             f"{float(array.max()):.4g}); scale the mask to 0 … {value}, or export it as integers"
         )
-    return labels, f"cut at {middle:g}: {value} at and above, 0 below"
+    return labels, f"cut at {middle:g}: {value} at and above, 0 below{_lost_parts(array / value, labels != 0)}"
+
+
+def _lost_parts(share: NDArray[np.floating], mask: NDArray[np.bool_]) -> str:
+    """What to say of parts that lie by themselves and nowhere reach the middle: they may be small structures.
+
+    share: samples between 0 (background) and 1. Faint ones, up to `NEAR`, are background.
+    """
+    parts, count = ndimage.label(share > NEAR, structure=np.ones((3,) * share.ndim))
+    index = np.arange(1, count + 1)
+    lost = index[ndimage.maximum(mask, parts, index) == 0] if count else index
+    if not len(lost):
+        return ""
+    sizes = np.bincount(parts.reshape(-1), minlength=count + 1)[lost]
+    place = tuple(int(axis.mean()) for axis in np.nonzero(parts == lost[sizes.argmax()]))
+    most = float(share[np.isin(parts, lost)].max())
+    return (
+        f"; {len(lost)} of {count} separate parts nowhere reach the middle and are gone ({int(sizes.sum())} samples, "
+        f"at most {most:.2g} of the value; the largest near {place}): draw them if they count"
+    )
 
 
 def is_one_mask(array: NDArray[np.floating], declared: Collection[int]) -> bool:

@@ -222,9 +222,17 @@ def suspicions(scores: Sequence[Score], coding: Coding, *, membranes: bool = Fal
     if covered and float(np.median(covered)) > 0.6:
         notes.append(
             f"The scored label {value} ({name}) covers {100 * float(np.median(covered)):.0f} % of the image in the "
-            f"median case; if it is the background, evaluate again with --background {value}."
+            f"median case: it may be the background{_other_side(scores)}. If it is the background, evaluate again with "
+            f"--background {value}."
         )
     return notes
+
+
+def _other_side(scores: Sequence[Score]) -> str:
+    """What the masks are worth if everything but the scored label is the structure; empty where nobody marked any."""
+    turned = np.array([dice(Counts(tp=s.counts.tn, fp=s.counts.fn, fn=s.counts.fp, tn=s.counts.tp)) for s in scores])
+    known = turned[~np.isnan(turned)]
+    return f", and the median Dice of the rest is {np.median(known):.3f}" if len(known) else ""
 
 
 def _inverted(counts: Counts) -> Counts:

@@ -179,8 +179,8 @@ def grade(
         reasons = (*reasons, *doubts)
         if verdict == "pass" and doubts:
             verdict = "look"
-        if verdict == "look" and not reasons and not math.isnan(figure[1]):
-            reasons = (REASONS["look"],)
+        if verdict == "look" and not reasons:
+            reasons = (REASONS["nothing" if math.isnan(figure[0]) else "alone" if math.isnan(figure[1]) else "look"],)
         found.append(Estimate(case, int(label), name, *figure, verdict, reasons, expected, agreement, *far))
     return found
 

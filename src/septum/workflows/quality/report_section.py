@@ -9,6 +9,7 @@ from septum.report.pages.sections import Cell, Drawing, Section, Table
 from septum.workflows.model.plan import Plan
 from septum.workflows.quality.grade import Quality
 from septum.workflows.quality.worklist import THRESHOLD
+from septum.workflows.runs.words import counted
 
 
 def quality_sections(quality: Quality, plan: Plan) -> tuple[Section, ...]:
@@ -21,9 +22,12 @@ def quality_sections(quality: Quality, plan: Plan) -> tuple[Section, ...]:
     labels = [names[row.label] for row in rows]
     error = float(np.abs(true - likely).mean())
     right = float(((true >= THRESHOLD) == (likely >= THRESHOLD)).mean())
+    spoiled = sum(1 for row in rows if row.way)
+    which = counted(len(rows) - spoiled, "mask") + " of held-out cases"
+    which += f" and {counted(spoiled, 'mask')} of spoiled copies of them" if spoiled else ""
     text = (
-        f"What `septum predict` will say about masks without a reference, tried on the {len(rows)} masks of held-out "
-        f"cases, each graded without itself: mean absolute error {error:.3f}; {right:.0%} on the right side of a Dice "
+        f"What septum predict will say about masks without a reference, tried on the {which}, "
+        f"each graded without its case: mean absolute error {error:.3f}; {right:.0%} on the right side of a Dice "
         f"of {THRESHOLD} ({(true >= THRESHOLD).mean():.0%} are above it)."
     )
     drawing = Drawing(
@@ -44,4 +48,6 @@ def _table(quality: Quality, names: dict[int, str]) -> Table:
             use = "probabilities" if one.together is None else "probabilities, agreement of the networks"
             found.append((names[one.label], fit.cases, fit.error, width, f"{fit.coverage:.0%}", use))
     columns = ("label", "n", "mean absolute error", "± at a Dice of 0.8", "coverage meant", "from")
-    return Table(columns, found, "Errors with each case held out.", "quality")
+    return Table(
+        columns, found, "Errors with each case held out; a spoiled copy weighs less than an image as it is.", "quality"
+    )

@@ -78,7 +78,12 @@ class GradedResult:
     page: Path | None = None
 
 
-REASONS = {"look": "the interval holds the threshold", "fail": "the estimate lies below the threshold"}
+REASONS = {
+    "look": "it may lie on either side of the threshold",
+    "fail": "the estimate lies below the threshold",
+    "alone": "the figure has no interval: too few held-out images judged the model",
+    "nothing": "nothing is known of how good masks of this model are",
+}
 """Why a mask is not passed where its interval alone decides."""
 
 

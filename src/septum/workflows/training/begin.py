@@ -32,6 +32,10 @@ FEW_CASES = 30
 """Labelled cases below which one fold of five holds fewer than six out: too few for an interval around an estimate."""
 
 
+MOSTLY = 0.6
+"""Share of all samples beyond which a single class without a declared name may be the background, as in `evaluate`."""
+
+
 def settle_folds(settings: TrainSettings, cases: Sequence[Case]) -> TrainSettings:
     """The settings with "auto" replaced by the division that these cases get.
 
@@ -119,7 +123,7 @@ def derive_plan(
         on_progress=hooks.on_progress,
         failures=failures,
     )
-    for note in classes.notes:
+    for note in (*classes.notes, *(() if data.label_names else mostly_foreground(classes))):
         hooks.on_note(note)
     if settings.instances is None:
         settings = replace(settings, instances=_of_objects(classes, settings))
@@ -129,6 +133,21 @@ def derive_plan(
     fingerprint = take_fingerprint(kept, classes, on_progress=hooks.on_progress, failures=failures)
     hooks.on_progress("timing this machine", 0.0)
     return make_plan(fingerprint, classes, settings=settings, machine=machine)
+
+
+def mostly_foreground(classes: ClassMap) -> tuple[str, ...]:
+    """A sentence where the only class covers most of the images: it may be the background, as of membranes with 0.
+
+    >>> mostly_foreground(ClassMap((0, 255), ("background", "foreground"), counts=(23, 77)))[0][:54]
+    'label 255 covers 77 % of the images: if it is the back'
+    """
+    if classes.n_classes != 2 or classes.foreground or sum(classes.counts) == 0:
+        return ()
+    share, value = classes.counts[1] / sum(classes.counts), classes.values[1]
+    if share <= MOSTLY:
+        return ()
+    remedy = f"if it is the background and {classes.values[0]} the structure, train again with --background {value}"
+    return (f"label {value} covers {share:.0%} of the images: {remedy}".replace("%", " %"),)
 
 
 def _of_objects(classes: ClassMap, settings: TrainSettings) -> bool:
