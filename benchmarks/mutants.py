@@ -2,9 +2,10 @@
 
 `python -m benchmarks.mutants` breaks the package in one place at a time, as a tired hand would (a comparison
 that loses its equality, a sum that becomes a difference, a condition turned round, a number that is off by one),
-and runs the test file of that module, then the tests of its room, then those of the command line and of the workflows.
+and runs the test file of that module, then the tests of its room.
 Each break lives in a fork of a process that has the libraries loaded, so that most are answered in seconds;
-`--part 1/4` runs a quarter of them.
+`--part 1/4` runs a quarter of them. A test that fails proves nothing where it fails without the break: whichever test
+went red is run once more on the whole module, and a failure there stops the run.
 A break that stays green is listed with its line: either a test is missing, or the break changes nothing that anybody
 can see. The insight: coverage says what ran; only this says what was looked at.
 
@@ -28,7 +29,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,10 +41,11 @@ SEED, COUNT, ENOUGH = 12, 60, 54
 HEAVY = (
     "numpy", "scipy.ndimage", "scipy.stats", "pandas", "skimage.measure", "sklearn.ensemble",
     "matplotlib.figure", "torch", "lightning_fabric", "SimpleITK", "nibabel", "tifffile", "pydicom",
-    "numba", "hypothesis", "sqlalchemy", "fastapi", "typer",
+    "numba", "sqlalchemy", "typer",
 )  # fmt: skip
+"""None that is a plug-in of pytest or brings one: those must be imported by pytest itself."""
 SECONDS = 240
-"""A run of tests that takes longer has noticed: the break made it hang."""
+"""A test that takes longer has noticed: the break made it hang."""
 
 FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
@@ -162,7 +164,7 @@ def draw(count: int, seed: int) -> list[Break]:
 
 
 def tests_of(module: str) -> list[list[str]]:
-    """What is run against a break of the module, narrow first: its own test file, its room, what stands above."""
+    """What is run against a break of the module, narrow first: its own test file, then its room."""
     path = Path(module)
     own = ROOT / "tests" / path.parent / f"test_{path.name}"
     room = path.parent
@@ -172,7 +174,6 @@ def tests_of(module: str) -> list[list[str]]:
     stages.append([str(ROOT / "tests" / room)])
     if len(room.parts) > 1 and room.parts[0] != "workflows":
         stages.append([str(ROOT / "tests" / room.parts[0])])
-    stages.append([str(ROOT / "tests" / part) for part in ("cli", "workflows")])
     return stages
 
 
@@ -204,23 +205,47 @@ def load_libraries() -> None:
 
 
 def is_noticed(broken: Break, place: Path) -> bool:
-    """Whether a test fails in a fork of this process in which one module is broken; nothing on the disk is."""
+    """Whether a test fails that passes on the whole module; nothing on the disk is broken.
+
+    Raises `RuntimeError` where that test fails on the whole module too: it would call every break noticed.
+    """
+    whole = replace(broken, source=(SOURCE / broken.module).read_text(encoding="utf-8"))
+    last = place / "last"
     for stage in tests_of(broken.module):
-        child = os.fork()
-        if child == 0:
-            _test(broken, stage, place)
-        _, status = os.waitpid(child, 0)
-        if os.waitstatus_to_exitcode(status) not in (0, 5):
+        last.unlink(missing_ok=True)
+        if _fails(broken, stage, place):
+            alone = [last.read_text(encoding="utf-8")] if last.exists() else [*stage, "--collect-only"]
+            if _fails(whole, alone, place):
+                raise RuntimeError(f"{' '.join(alone)} must pass before anything is broken, but fails")
             return True
     return False
 
 
-def _test(broken: Break, stage: Sequence[str], place: Path) -> NoReturn:
-    """Run tests in this process and end it with their exit code; one that takes longer than `SECONDS` is killed."""
+def _fails(broken: Break, tests: Sequence[str], place: Path) -> bool:
+    """Whether tests fail in a fork of this process, or hang."""
+    child = os.fork()
+    if child == 0:
+        _test(broken, tests, place)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) not in (0, 5)
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """A plug-in of pytest that keeps the name of the test that runs, and ends the process when it hangs."""
+
+    last: Path
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.last.write_text(str(ROOT / nodeid), encoding="utf-8")
+        signal.alarm(SECONDS)
+
+
+def _test(broken: Break, tests: Sequence[str], place: Path) -> NoReturn:
+    """Run tests in this process and end it with their exit code."""
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    os.environ["OMP_NUM_THREADS"] = "1"
     if re.search(r"compiled|in_order|njit", broken.source):  # a loop that was compiled before is not broken
         import numba
 
@@ -231,7 +256,8 @@ def _test(broken: Break, stage: Sequence[str], place: Path) -> NoReturn:
     try:
         import pytest
 
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", f"--basetemp={place / 'tmp'}", *stage]))
+        options = ["-x", "-q", "-p", "no:cacheprovider", f"--basetemp={place / 'tmp'}", f"--rootdir={ROOT}"]
+        code = int(pytest.main([*options, *tests], plugins=[_Watch(place / "last")]))
     finally:
         os._exit(code)
 
@@ -256,6 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{broken.module}:{broken.line}: {broken.before}  ->  {broken.after}")
         return 0
     noticed = []
+    os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", MPLBACKEND="Agg")
     load_libraries()
     with ProcessPoolExecutor(chosen.workers, multiprocessing.get_context("fork")) as pool:
         for broken, red in zip(drawn, pool.map(_judge, drawn), strict=True):

@@ -13,8 +13,10 @@ from starlette.testclient import TestClient
 from tests.server.conftest import TOKEN, open_client, write_data
 
 from septum import client as module
+from septum import io
 from septum.client import RequestError, Workbench
 from septum.errors import ConfigError, GeometryError, SessionError
+from septum.geometry import Grid, LabelMap
 from septum.workflows.projects.create import create_project
 
 
@@ -69,6 +71,28 @@ def test_versions_queue_and_leaving(bench: Workbench) -> None:
     assert {one["id"]: one["status"] for one in bench.cases()}["square"] == "drawn"
     assert bench.image("photo", 1).shape == (40, 50)
     assert bench.jobs() == []
+
+
+def test_a_predicted_mask_is_taken_over_to_be_corrected_or_accepted_and_the_next_is_named(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    mask = np.zeros((40, 50), np.uint8)
+    mask[8:20, 9:30] = 1
+    target = tmp_path / "project" / "predictions" / "model-1"
+    target.mkdir(parents=True)
+    store = bench._http.app.state.desk.project.store  # type: ignore[attr-defined]
+    for name in ("square", "photo"):
+        io.write_labels(target / f"{name}.png", LabelMap(mask, Grid.from_spacing(mask.shape, (1.0, 1.0))))
+        store.change_case(name, status="predicted", prediction="model-1", predicted_dice=0.5)
+    with pytest.raises(RequestError, match="prediction"):
+        bench.decide("volume", "accept")
+    assert (bench.decide("square", "skip")["next"], bench.case("square")["status"]) == ("photo", "predicted")
+    told = bench.decide("photo", "correct")
+    assert (told["case"]["status"], told["case"]["version"]) == ("corrected", 0)  # a step that undo takes back
+    assert np.array_equal(bench.labels("photo"), mask)
+    told = bench.decide("square", "accept")
+    assert (told["case"]["status"], told["case"]["version"], told["next"]) == ("reviewed", 1, None)
+    assert np.array_equal(bench.labels("square", "version:1"), mask)
 
 
 def test_a_refusal_is_an_error_with_the_servers_word(bench: Workbench) -> None:

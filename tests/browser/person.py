@@ -21,7 +21,8 @@ PLACE = """async ([axis, row, col]) => {
 }"""
 SHOWN = """async () => {
   const {planes} = await import('/static/look/planes.js'), {waiting} = await import('/static/transport.js');
-  return waiting() === 0 && planes.all.every((plane) => plane.figure.hidden || plane.ready());
+  const shown = [...planes.all, ...(planes.twin ? [planes.twin] : [])].filter((plane) => !plane.figure.hidden);
+  return waiting() === 0 && shown.every((plane) => plane.ready());
 }"""
 
 

@@ -8,13 +8,14 @@ import numpy as np
 from PIL import Image as Picture
 
 from septum import io
-from septum.geometry import Grid, Image
+from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.projects.create import create_project
 from septum.workflows.projects.project import PALETTE, Label
 
 SHAPE, SPACING = (24, 64, 56), (2.0, 1.0, 1.0)
 CENTRE, RADIUS_MM = (12, 32, 28), 15.0
 SLIDE = (4300, 5200)
+MOVED = 6
 
 
 def ball() -> np.ndarray:
@@ -45,5 +46,19 @@ def phantom_project(folder: Path) -> Path:
     (folder / "cases.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     project = create_project(folder / "project", folder / "cases.csv", copy=True, name="Phantoms")
     project.set_labels([Label(1, "ball", PALETTE[0]), Label(2, "rim", PALETTE[1])])
+    _predictions(project.predictions)
     project.close()
     return folder / "project"
+
+
+def _predictions(folder: Path) -> None:
+    """The ball as it is by one model; by another moved by `MOVED` rows, with a probability of 0.8 and 0.5 around it."""
+    grid = Grid.from_spacing(SHAPE, SPACING)
+    moved = np.roll(ball(), MOVED, axis=1)
+    share = np.where(moved, 0.8, np.where(np.roll(moved, 3, axis=2) | np.roll(moved, -3, axis=2), 0.5, 0.0))
+    for name, mask in (("right", ball()), ("moved", moved)):
+        (folder / name).mkdir(parents=True)
+        io.write_labels(folder / name / "ball.nii.gz", LabelMap(mask.astype(np.uint8), grid))
+    for value, one in ((0, 1 - share), (1, share)):
+        path = folder / "moved" / f"ball_probability_{value}.nii.gz"
+        io.write_image(path, Image(one[None].astype(np.float32), grid, ("share",)))

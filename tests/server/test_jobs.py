@@ -160,3 +160,15 @@ def test_what_cannot_be_ordered_is_refused_before_it_is_queued(
     with pytest.raises(MissingError, match="keep it first"):
         found.order("segment", {"pipeline": "../x"})
     assert project.store.jobs() == ()
+
+
+def test_the_prediction_after_a_training_keeps_probabilities_where_the_training_was_told_to(project: Project) -> None:
+    facts = {"cases": 2, "minutes": 1.0, "dice": None, "prompts": False}
+    found = JobRunner(project, Events())
+    for number, wanted in enumerate((True, False), 1):
+        (project.models / f"model-{number}").mkdir(parents=True)
+        settings = {"predict": True, "probabilities": wanted, "model": f"model-{number}"}
+        job = project.store.change_job(project.store.add_job("train", settings).id, model=f"model-{number}")
+        found._end(job.id, {"end": "done", "result": facts}, code=0)
+        (after,) = [one for one in project.store.jobs() if one.kind == "predict" and one.model == job.model]
+        assert after.settings["probabilities"] is wanted

@@ -34,22 +34,6 @@ def test_letters_and_lengths_are_those_of_the_patient() -> None:
     assert [one["mm"] for one in axes] == [3.0, 0.5, 0.8]
 
 
-def test_a_window_leaves_out_the_rarest_values_and_survives_what_is_no_number() -> None:
-    values = np.r_[np.linspace(0, 100, 1000), 1e6, np.nan, np.inf].astype(np.float32)
-    found = pictures.window(values)
-    assert (found["low"], found["high"]) == (0.0, 1e6)
-    assert found["window"][1] == pytest.approx(99.6, abs=0.5)
-    assert pictures.window(np.full(9, 3))["window"] == [3.0, 4.0]
-    assert pictures.window(np.full(9, np.nan))["window"] == [0.0, 1.0]
-
-
-def test_only_values_like_those_of_a_scanner_are_taken_for_ct() -> None:
-    ct = np.full((1, *AXIAL.shape), -1000, np.int16)
-    ct[0, 1] = 600
-    assert pictures.modality(Image(ct, AXIAL, ("x",))) == "ct"
-    assert pictures.modality(Image(ct + 1000, AXIAL, ("x",))) == ""
-
-
 def test_tiles_and_levels_cover_the_image_once() -> None:
     array = np.arange(600 * 1100).reshape(600, 1100)
     rows = [np.hstack([pictures.tile(array, r, column=c) for c in range(3)]) for r in range(2)]

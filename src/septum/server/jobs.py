@@ -213,4 +213,4 @@ class JobRunner:
         self._tell(job)
         self._events.publish("queue", {})
         if job.kind == "train" and job.result and job.settings.get("predict") and not self._closing:
-            self.order("predict", {"model": job.model})
+            self.order("predict", {"model": job.model, "probabilities": job.settings.get("probabilities", False)})

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ from septum.interactive.session.session import Session
 from septum.interactive.tool import Box, Change
 from septum.io.documents import read_json
 from septum.server import wire
+from septum.server.heat import Heat
+from septum.server.layers import CaseLayers
+from septum.server.pixels import Pixels
+from septum.server.windows import windows_of
 from septum.server.wires import Wires
 from septum.workflows.data.cases import load_image
 from septum.workflows.projects.annotations import read_annotation, save_annotation
@@ -117,6 +122,7 @@ class OpenCase:
     proposals: dict[str, Proposal] = field(default_factory=dict)
     pyramid: list[NDArray[Any]] = field(default_factory=list)
     wires: Wires = field(default_factory=Wires)
+    heat: Heat = field(default_factory=Heat)
     closed: bool = False
     _seen: dict[str, int] = field(default_factory=dict)
     _log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=5000))
@@ -157,6 +163,21 @@ class OpenCase:
     def shape(self) -> tuple[int, ...]:
         """Voxels per axis."""
         return self.session.shape
+
+    @cached_property
+    def windows(self) -> list[dict[str, Any]]:
+        """Range and first window of each channel."""
+        return windows_of(self.image)
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        """The pixel classifier; what it thinks becomes heat maps."""
+        return Pixels(self.heat.hear)
+
+    @cached_property
+    def layers(self) -> CaseLayers:
+        """The layers of labels besides the current one."""
+        return CaseLayers(self.project, self.id, grid=self.image.grid)
 
     @property
     def dirty(self) -> bool:

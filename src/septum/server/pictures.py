@@ -1,8 +1,9 @@
-"""Slices, tiles, windows and thumbnails of an open case."""
+"""Slices, tiles and thumbnails of an open case."""
 
 from __future__ import annotations
 
 import io as memory
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,11 @@ from numpy.typing import NDArray
 from septum.errors import ConfigError
 from septum.geometry import Image
 from septum.server.opened import OpenCase
-from septum.workflows.data.cases import load_labels
-from septum.workflows.projects.annotations import read_annotation
-from septum.workflows.projects.masks import prediction_of
 from septum.workflows.projects.store import MissingError
 
 TILE = 512
 TILED_FROM = 4096
 THUMBNAIL = 128
-_SAMPLE = 200_000
 _OPPOSITE = dict(zip("LRPAIS", "RLAPSI", strict=True))
 
 
@@ -50,30 +47,20 @@ def image_slice(case: OpenCase, axis: int, *, index: int, channel: str) -> NDArr
 
 def plane(array: NDArray[Any], axis: int, *, index: int, lead: int = 0) -> NDArray[Any]:
     """The slice `index` across a spatial axis, after `lead` other axes; a plane is its own slice 0 of axis 0."""
-    ndim = array.ndim - lead
-    size = array.shape[lead + axis] if ndim == 3 and axis < 3 else 1
-    if axis >= (3 if ndim == 3 else 1) or not 0 <= index < size:
+    check_plane(array.shape[lead:], axis, index=index)
+    return array if array.ndim - lead == 2 else np.take(array, index, axis=lead + axis)
+
+
+def check_plane(shape: Sequence[int], axis: int, *, index: int) -> None:
+    """`MissingError` for a slice that an image of `shape` does not have."""
+    size = shape[axis] if len(shape) == 3 and axis < 3 else 1
+    if axis >= (3 if len(shape) == 3 else 1) or not 0 <= index < size:
         raise MissingError(f"slice must be one of the image, got {index} across axis {axis}")
-    return array if ndim == 2 else np.take(array, index, axis=lead + axis)
 
 
 def layer(case: OpenCase, name: str) -> NDArray[Any]:
-    """The labels of a layer: `current`, `reference`, `version:3`, `prediction:model-1`.
-
-    Raises:
-        MissingError: there is no such layer.
-    """
-    kind, _, which = name.partition(":")
-    if name == "current":
-        return case.session.labels()
-    if name == "reference" and case.project.case(case.id).label is not None:
-        found = load_labels(case.project.case(case.id)).array
-        return np.where(found < 0, 0, found).reshape(case.shape)
-    if kind == "version" and which.isascii() and which.isdigit() and len(which) < 9:
-        return read_annotation(case.project, case.id, grid=case.image.grid, version=int(which)).labels
-    if kind == "prediction":
-        return prediction_of(case.project, case.id, model=which, grid=case.image.grid)
-    raise MissingError(f"layer must be one of the case, got {name[:80]!r}")
+    """Labels of a layer: `current`, `reference`, `version:3`, `prediction:model-1`; errors as `CaseLayers.labels`."""
+    return case.session.labels() if name == "current" else case.layers.labels(name)
 
 
 def tile(array: NDArray[Any], row: int, *, column: int) -> NDArray[Any]:
@@ -104,18 +91,6 @@ def pyramid_level(case: OpenCase, level: int) -> NDArray[Any]:
         return case.pyramid[level]
 
 
-def window(values: NDArray[Any]) -> dict[str, Any]:
-    """Range and a window that shows most of a channel: the middle 99 percent of its values."""
-    step = max(1, values.size // _SAMPLE)
-    sample = values.reshape(-1)[::step] if values.flags.c_contiguous else values.flat[::step]
-    finite = np.asarray(sample)[np.isfinite(sample)].astype(np.float64)
-    if not finite.size:
-        return {"low": 0.0, "high": 1.0, "window": [0.0, 1.0]}
-    low, first, last, high = np.percentile(finite, [0, 0.5, 99.5, 100]).tolist()
-    last = last if last > first else first + 1
-    return {"low": low, "high": high, "window": [first, last]}
-
-
 def axes_of(image: Image) -> list[dict[str, Any]]:
     """For each axis its size, spacing, and the letters at its low and high end (none in 2-D)."""
     grid = image.grid
@@ -123,15 +98,6 @@ def axes_of(image: Image) -> list[dict[str, Any]]:
     return [
         {"size": n, "mm": mm, "letters": list(pair)} for n, mm, pair in zip(grid.shape, grid.spacing, ends, strict=True)
     ]
-
-
-def modality(image: Image) -> str:
-    """ "ct" where the values are those of Hounsfield units, else empty: presets of windows make sense for it alone."""
-    array = image.array
-    if image.grid.ndim != 3 or len(array) != 1 or array.dtype.kind not in "if":
-        return ""
-    facts = window(array[0])
-    return "ct" if -3100 <= facts["low"] <= -500 and 200 <= facts["high"] <= 32767 else ""
 
 
 def labelled_thumbnail(case: OpenCase) -> bytes:
@@ -147,7 +113,7 @@ def labelled_thumbnail(case: OpenCase) -> bytes:
     step = max(1, -(-max(shown.shape[:2]) // THUMBNAIL))
     small, marks = shown[::step, ::step].astype(np.float64), plane(labels, 0, index=index)[::step, ::step]
     if not rgb:
-        low, high = window(case.image.array[0])["window"]
+        low, high = case.windows[0]["window"]
         grey = np.clip((np.nan_to_num(small) - low) / (high - low) * 255, 0, 255)
         small = np.repeat(grey[..., None], 3, axis=-1)
     colours = {one.value: one.color for one in case.project.facts.labels}

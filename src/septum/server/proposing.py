@@ -34,6 +34,7 @@ ESTIMATED_UP_TO = 20_000_000
 """Voxels up to which filling between slices comes with the Dice to expect."""
 
 BETWEEN = "fill-between-slices"
+PIXELS = "pixel-classifier"
 REFUSED = ("mask-image",)
 
 
@@ -82,7 +83,7 @@ def step_of(case: OpenCase, tool: str, *, body: ToolBody) -> EditStep:
         content["strokes"] = [one.model_dump() for one in body.strokes]
     if body.boxes:
         content["boxes"] = [one.model_dump() for one in body.boxes]
-    if content.get("channel") is None and len(case.image.array) > 1 and tool not in ("prompted", "pixel-classifier"):
+    if content.get("channel") is None and len(case.image.array) > 1 and tool not in ("prompted", PIXELS):
         content["channel"] = 0
     return parse_step(content, tool[:40])
 
@@ -100,6 +101,8 @@ def run_tool(
     function = step.tool.function
     if step.tool.name == "live-wire" and not options["filled"]:
         function = _path_of(case)
+    if step.tool.name == PIXELS:
+        function = case.pixels.propose
     try:
         with case.lock:
             case.used = time.monotonic()
@@ -144,6 +147,7 @@ def described(case: OpenCase, proposal: Proposal, *, seconds: float, expected: A
         "changed": 0 if mask is None else int(np.count_nonzero(mask)),
         "seconds": round(seconds, 4),
         "expected": expected,
+        "maps": case.heat.live_names() if proposal.what == PIXELS else [],
     }
 
 

@@ -195,6 +195,7 @@ class JobBody(Strict):
     network: Literal["auto", "encoder", "lecture", "paper", "window"] = "auto"
     prompts: bool = False
     predict: bool = True
+    probabilities: bool = False
     model: Annotated[str, Field(max_length=80)] | None = None
     pipeline: Annotated[str, Field(max_length=60)] | None = None
 

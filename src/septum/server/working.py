@@ -67,8 +67,9 @@ def _run(
             return learning.train_model(project, settings["model"], settings=chosen, hooks=hooks, on_status=on_status)
         if kind == "predict":
             return learning.predict_others(
-                project, settings["model"], hooks=hooks, on_case=lambda case: tell({"case": case})
-            )
+                project, settings["model"], hooks=hooks, on_case=lambda case: tell({"case": case}),
+                probabilities=bool(settings.get("probabilities")),
+            )  # fmt: skip
         if kind == "segment":
             return pipelines.segment_others(
                 project, settings["pipeline"], hooks=hooks, on_case=lambda case: tell({"case": case})

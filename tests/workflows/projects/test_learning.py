@@ -8,8 +8,11 @@ from tests.workflows.projects.conftest import BOX, GRID, save
 from septum import io
 from septum.errors import DatasetError
 from septum.geometry import LabelMap
+from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.projects import learning
 from septum.workflows.projects.learning import evaluate_model, looked_at, measurable, models_of, training_data
 from septum.workflows.projects.project import Project
+from septum.workflows.quality.worklist import GradedResult
 from septum.workflows.runs.hooks import Hooks
 
 
@@ -59,3 +62,18 @@ def test_models_are_those_that_a_training_left_and_pipelines_can_be_measured_too
     for name in ("model-1", "pipeline-bright"):
         (project.predictions / name).mkdir(parents=True)
     assert measurable(project) == ["pipeline-bright", "model-1"]
+
+
+def test_probabilities_are_kept_beside_the_masks_where_they_are_asked_for(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[PredictSettings] = []
+
+    def predicts(*given: object, settings: PredictSettings, **more: object) -> GradedResult:
+        asked.append(settings)
+        return GradedResult((), (), (), "", None)
+
+    monkeypatch.setattr(learning, "predict", predicts)
+    for wanted in (False, True):
+        learning.predict_others(project, "model-1", hooks=Hooks(), on_case=lambda case: None, probabilities=wanted)
+    assert [one.probabilities for one in asked] == [False, True]

@@ -7,9 +7,10 @@ room for them they are made anew, and only those that the forest asks for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError
 from septum.geometry.arrays import Float32Array, Spacing, channels_image
@@ -159,8 +160,26 @@ def pixel_classifier(
         forest=ForestSettings(trees, depth, keep=keep),
     )  # fmt: skip
     learned = live.update(marks, cancelled=cancelled)
-    kind = label_type(found.labels.dtype, learned.labels[-1])
-    new = np.array(learned.labels, kind)[live.probabilities(cancelled=cancelled).argmax(axis=0)]
-    near = marks[found.box.slices]
+    prob = live.probabilities(cancelled=cancelled)
+    return painted(prob, learned.labels, marks=marks, box=found.box, kind=found.labels.dtype)
+
+
+def painted(prob: Float32Array, labels: Sequence[int], *, marks: NDArray[Any], box: Box, kind: np.dtype[Any]) -> Change:
+    """The most probable label of each voxel of a region; what is marked keeps its mark.
+
+    Args:
+        prob: `(K, *box.shape)`.
+        labels: the K labels, rising.
+        marks: of the whole image, -1 without a mark.
+        box: the region.
+        kind: type of the label map; a wider one is taken where a label needs it.
+
+    >>> prob = np.array([[0.2, 0.9, 0.2]], np.float32)
+    >>> prob, box = np.stack([1 - prob, prob]), Box((0, 0), (1, 3))
+    >>> painted(prob, (0, 4), marks=np.array([[4, -1, -1]]), box=box, kind=np.dtype(np.uint8)).labels.tolist()
+    [[4, 4, 0]]
+    """
+    new = np.array(labels, label_type(kind, labels[-1]))[prob.argmax(axis=0)]
+    near = marks[box.slices]
     new[near != UNMARKED] = near[near != UNMARKED]
-    return Change(found.box, new)
+    return Change(box, new)

@@ -25,6 +25,7 @@ from septum.server.schemas import (
     StatusBody,
     TimeBody,
 )  # fmt: skip
+from septum.server.windows import modality
 from septum.workflows.projects.annotations import compare_labels, read_annotation
 from septum.workflows.projects.learning import measurable
 from septum.workflows.projects.masks import prediction_file
@@ -247,18 +248,19 @@ def _details(desk: Desk, found: OpenCase) -> dict[str, Any]:
     image = found.image
     undo, redo = found.names()
     return {
-        "channels": [{"name": n, **pictures.window(a)} for n, a in zip(image.channels, image.array, strict=True)],
+        "channels": [{"name": n, **facts} for n, facts in zip(image.channels, found.windows, strict=True)],
         "dtype": image.array.dtype.name,
         "rgb": pictures.is_rgb(image),
         "frames": 1,
         "affine": np.asarray(image.grid.affine).tolist(),
         "axes": pictures.axes_of(image),
-        "modality": pictures.modality(image),
+        "modality": modality(image),
         "tiled": pictures.is_tiled(image),
         "levels": [{"scale": 2**k, "shape": list(s)} for k, s in enumerate(pictures.pyramid_shapes(image))]
         if image.grid.ndim == 2
         else [],
         "layers": _layers(desk, found),
+        "maps": found.heat.names(desk.project, found.id),
         "provenance": {str(axis): text for axis, text in found.slices.items()},
         "revision": found.session.revision,
         "epoch": found.epoch,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
@@ -11,6 +11,7 @@ from fastapi import Path as InPath
 
 from septum.server import pictures
 from septum.server.desk import Desk
+from septum.server.layers import difference
 from septum.server.routes.common import DeskHere, raw
 from septum.workflows.projects.store import MissingError
 
@@ -19,6 +20,8 @@ CACHED = "private, max-age=3600"
 Axis = Annotated[int, InPath(ge=0, le=2)]
 Place = Annotated[int, InPath(ge=0, le=2**31)]
 Text = Annotated[str, Query(max_length=120)]
+Level = Annotated[int, InPath(ge=0, le=16)]
+VersionNumber = Annotated[int | None, Query(ge=0, le=2**53)]
 
 
 @router.get("/slices/{axis}/{index}", response_class=Response)
@@ -43,6 +46,47 @@ def label_slice(case_id: str, axis: Axis, *, index: Place, desk: DeskHere, layer
         return raw(pictures.plane(pictures.layer(found, layer), axis, index=index), found, labels=True)
 
 
+@router.get("/layers/compare")
+def compare_layers(case_id: str, desk: DeskHere, *, base: Text, other: Text) -> dict[str, Any]:
+    """How a layer differs from another: voxels missed, extra, of another label; mean Dice; the worst slices."""
+    found = desk.case(case_id)
+    with found.lock:
+        first, second = (pictures.layer(found, name) for name in (base, other))
+        first = first.copy() if base == "current" else first
+        second = second.copy() if other == "current" else second
+    return difference(first, second)
+
+
+@router.get("/maps/{axis}/{index}", response_class=Response)
+def map_slice(
+    case_id: str, axis: Axis, *, index: Place, desk: DeskHere, name: Text, version: VersionNumber = None
+) -> Response:
+    """A slice of a heat map as bytes, 255 for 1: a probability, or how unsure a model is."""
+    found = desk.case(case_id)
+    pictures.check_plane(found.shape, axis, index=index)
+    across = axis if len(found.shape) == 3 else -1
+    place = tuple(index if a == across else slice(None) for a in range(len(found.shape)))
+    part = found.heat.part(desk.project, case_id, name=name, grid=found.image.grid, place=place, version=version)
+    return raw(part, found)
+
+
+@router.get("/maptiles/{level}/{row}/{column}", response_class=Response)
+def map_tile(
+    case_id: str, level: Level, *, row: Place, column: Place, desk: DeskHere, name: Text, version: VersionNumber = None
+) -> Response:
+    """A tile of a heat map of a plane, every 2^level-th pixel."""
+    found = desk.case(case_id)
+    step, grid = 2**level, found.image.grid
+    if grid.ndim != 2:
+        raise MissingError("tiles must be those of a plane, got a volume; ask for its slices")
+    size = [-(-n // step) for n in grid.shape]
+    top, left = row * pictures.TILE, column * pictures.TILE
+    if top >= size[0] or left >= size[1]:
+        raise MissingError(f"tile must be one of the image, got row {row} and column {column}")
+    place = tuple(slice(first * step, (first + pictures.TILE) * step, step) for first in (top, left))
+    return raw(found.heat.part(desk.project, case_id, name=name, grid=grid, place=place, version=version), found)
+
+
 @router.get("/tiles/{level}/{row}/{column}", response_class=Response)
 def tile(
     case_id: str, level: Place, *, row: Place, column: Place, desk: DeskHere, channel: Text = "0",
@@ -65,7 +109,7 @@ def tile(
 
 @router.get("/labeltiles/{level}/{row}/{column}", response_class=Response)
 def label_tile(
-    case_id: str, level: Annotated[int, InPath(ge=0, le=16)], *, row: Place, column: Place, desk: DeskHere,
+    case_id: str, level: Level, *, row: Place, column: Place, desk: DeskHere,
     layer: Text = "current",
 ) -> Response:  # fmt: skip
     """A tile of labels, every 2^level-th pixel."""

@@ -14,7 +14,8 @@ import { mount, panelKeys } from "./loop/panels.js";
 import { showKeys, showPalette } from "./palette.js";
 import { bindCases, drawCases } from "./side/cases.js";
 import { bindHistory, drawHistory } from "./side/history.js";
-import { bindImage, drawImage, drawLayers, drawRules, fetchLayers } from "./side/image.js";
+import { bindImage, drawImage, drawRules } from "./side/image.js";
+import { bindLayers, drawLayers, fetchLayers } from "./side/layers.js";
 import { bindLabels, drawLabels } from "./side/labels.js";
 import { bindOptions, drawOptions } from "./side/options.js";
 import { drawStatus } from "./side/status.js";
@@ -34,7 +35,7 @@ async function open(id) {
   const grid = openPlanes(opened), spacing = Math.min(...grid.mm.slice(grid.volume ? 0 : 1));
   const size = Math.max(...grid.size) * spacing;
   update({
-    opened, position: grid.size.map((n) => Math.floor(n / 2)), channels: channelsOf(opened), channel: 0, layers: [], points: [], marks: [], boxes: [], preview: null, expected: "", message: "", locked: "", ranged: false,
+    opened, position: grid.size.map((n) => Math.floor(n / 2)), channels: channelsOf(opened), channel: 0, layers: [], maps: opened.maps, base: "current", beside: "", heat: opened.maps.some((/** @type {{name:string}} */ one) => one.name === state.heat) ? state.heat : "", points: [], marks: [], boxes: [], preview: null, expected: "", message: "", locked: "", ranged: false,
     radius: Number(Math.max(spacing, Math.min(state.radius, size / 8), size / 100).toPrecision(2)),
   });
   planes.all.forEach(watch);
@@ -79,6 +80,7 @@ const desk = {
     const facts = await get(here());
     if (facts.id !== state.opened?.id) return;
     Object.assign(state.opened, facts);
+    state.maps = facts.maps;
     reload(); settle();
     fetchLayers(facts);
     update();
@@ -92,17 +94,17 @@ function bind() {
   by("theme").onclick = () => light(!document.documentElement.classList.contains("light"));
   light(localStorage.getItem("septum-theme") === "light");
   if (innerWidth < 1100) document.body.classList.add("no-cases");
-  bindCases(); bindHistory(); bindImage(); bindLabels(); bindOptions();
+  bindCases(); bindHistory(); bindImage(); bindLayers(); bindLabels(); bindOptions();
   new ResizeObserver(() => update()).observe(by("planes"));
   for (const dialog of [by("keys"), by("palette")]) dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => { if (event.target === dialog) dialog.close(); });
 }
 
 function draw() {
   // In mid-stroke nothing but the picture changes, and a frame has sixteen milliseconds.
-  if (state.painting) { drawPlanes(); drawStatus(); return; }
+  if (state.painting) { drawPlanes(watch); drawStatus(); return; }
   drawCases((id) => attempt(() => open(id)));
   drawToolbar(); drawOptions(); drawLabels(); drawImage(); drawLayers(); drawRules(); drawHistory(); drawStatus();
-  drawPlanes();
+  drawPlanes(watch);
 }
 
 /** Keeps the lease while the page is open, and gives it back when it is left. */

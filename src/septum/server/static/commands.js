@@ -10,7 +10,8 @@ import { autoWindow, nextPreset } from "./look/window.js";
 import { showKeys, showPalette } from "./palette.js";
 import { shownCases } from "./side/cases.js";
 import { HAND } from "./side/icons.js";
-import { flick, toggleRange } from "./side/image.js";
+import { toggleRange } from "./side/image.js";
+import { flick, nextBeside, turnHeat } from "./side/layers.js";
 import { addLabel } from "./side/labels.js";
 import { serverTools, wordOf } from "./side/toolbar.js";
 import { state, update } from "./store.js";
@@ -25,6 +26,7 @@ const turn = (by) => { const plane = active(); if (plane?.grid.volume && !state.
 const zoom = (by) => { const plane = active(); plane?.view.zoomAt(by, plane.canvas.clientWidth / 2, plane.canvas.clientHeight / 2); update(); };
 const fit = () => { for (const plane of planes.all) plane.view.fit(); update(); };
 const nextStyle = () => { const styles = /** @type {("fill"|"outline"|"off")[]} */ (["fill", "outline", "off"]); update({ style: styles[(styles.indexOf(state.style) + 1) % 3] }); };
+const turnSides = () => { const sides = state.sides === "radiological" ? "neurological" : "radiological"; localStorage.setItem("septum-sides", sides); update({ sides, message: `Sides: ${sides}, the patient's right is at the ${sides === "radiological" ? "left" : "right"}` }); };
 const enter = () => { if (!finish()) accept(); };
 
 const looking = () => grouped("Look", [
@@ -35,6 +37,8 @@ const looking = () => grouped("Look", [
   ["R", "Window: automatic", autoWindow], ["Shift+W", "Window: next preset", nextPreset], ["Shift+I", "Invert the image", () => update({ invert: !state.invert })],
   ["H", "Hide labels while held", () => update({ veiled: true }), () => update({ veiled: false })], ["O", "Labels filled, outlined, off", nextStyle],
   ["K", "Compare with the other layer while held", () => flick(true), () => flick(false)],
+  ["Shift+H", "Heat map on or off", turnHeat], ["Shift+K", "Beside it: nothing, the image alone, each layer and map", nextBeside],
+  ["Shift+S", "Sides: radiological or neurological", turnSides],
   ["Shift+X", "Crosshair on or off", () => update({ crosshair: !state.crosshair })],
 ]);
 const drawing = () => grouped("Draw", [

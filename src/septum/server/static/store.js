@@ -5,12 +5,13 @@
 /** @typedef {{id:string,name:string,status:string,shape:number[]|null,ndim:number|null,predicted_dice:number|null,version:number,saved:string|null,author:string|null,lease:Lease|null,seconds:number,split:string|null,queue:{rank:number,reason:string}|null}} Case */
 /** @typedef {{letters:string[],mm:number,size:number}} Axis */
 /** @typedef {{name:string,low:number,high:number,window:number[]}} ChannelFacts */
-/** @typedef {Omit<Case,"ndim"> & {ndim:number,axes:Axis[],rgb:boolean,tiled:boolean,modality:string,levels:{scale:number,shape:number[]}[],channels:ChannelFacts[],layers:string[],provenance:Record<string,string>,affine:number[][],revision:number,epoch:string,undo:string[],redo:string[]}} Opened */
+/** @typedef {Omit<Case,"ndim"> & {ndim:number,axes:Axis[],rgb:boolean,tiled:boolean,modality:string,levels:{scale:number,shape:number[]}[],channels:ChannelFacts[],layers:string[],maps:HeatMap[],provenance:Record<string,string>,affine:number[][],revision:number,epoch:string,undo:string[],redo:string[]}} Opened */
 /** @typedef {{name:string,kind:string,default:any,what:string,low:number|null,high:number|null,unit:string|null,choices:string[]}} Option */
 /** @typedef {{name:string,stage:string,what:string,needs:string[],given:string[],options:Option[],dimensions:number[]}} Tool */
 /** @typedef {{name:string,low:number,high:number,auto:number[],centre:number,width:number,colour:string,on:boolean}} Channel */
 /** @typedef {"off"|"fill"|"outline"|"difference"} LayerStyle */
-/** @typedef {{name:string,style:LayerStyle,opacity:number}} Layer */
+/** @typedef {{name:string,style:LayerStyle,opacity:number,colour:string,said:string,by:string}} Layer */
+/** @typedef {{name:string,kind:string,model:string,value:number|null,version:number}} HeatMap */
 /** @typedef {{points:number[][],label:number,radius_mm:number}} Mark */
 /** @typedef {{id:string,what:string,changed:number,text:string}} Preview */
 
@@ -30,9 +31,16 @@ export const state = {
   label: 1, labelBefore: 0, radius: 4, ball: false,
   hidden: /** @type {number[]} */ ([]), protected: /** @type {number[]} */ ([]),
   opacity: 0.5, style: /** @type {"fill"|"outline"|"off"} */ ("fill"), veiled: false,
+  sides: localStorage.getItem("septum-sides") ?? "radiological",
   smooth: false, invert: false, crosshair: true, single: -1,
   channels: /** @type {Channel[]} */ ([]), channel: 0,
   layers: /** @type {Layer[]} */ ([]),
+  /** The layer that differences are differences to. */
+  base: "current",
+  /** The heat map that is shown, by name; and the one that was shown last. */
+  maps: /** @type {HeatMap[]} */ ([]), heat: "", heatBefore: "", heatOpacity: 0.6,
+  /** What is shown beside the plane in hand: "", "image", "layer:NAME" or "map:NAME". */
+  beside: "",
   overwrite: /** @type {"all"|"none"} */ ("all"),
   area: /** @type {"everywhere"|"inside"|"outside"} */ ("everywhere"), areaLabel: 0,
   ranged: false, rangeLow: 0, rangeHigh: 1,

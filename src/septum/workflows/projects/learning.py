@@ -132,14 +132,20 @@ def looked_at(shape: Sequence[int], slices: Mapping[int, str], *, complete: bool
     return seen
 
 
-def predict_others(project: Project, model: str, *, hooks: Hooks, on_case: Callable[[str], None]) -> dict[str, Any]:
-    """Masks of a model for every case that nobody annotated; each case is told as soon as its mask is there."""
+def predict_others(
+    project: Project, model: str, *, hooks: Hooks, on_case: Callable[[str], None], probabilities: bool = False
+) -> dict[str, Any]:
+    """Masks of a model for every case that nobody annotated; each case is told as soon as its mask is there.
+
+    With `probabilities` those of each class are kept beside the masks, to be looked at as heat maps.
+    """
     waiting = waiting_cases(project)
     if not waiting:
         return {"model": model, "predicted": 0, "failures": []}
     table = table_of(project, model, waiting=waiting)
     result = predict(
-        project.models / model, [table], output=project.predictions / model, settings=PredictSettings(overwrite=True),
+        project.models / model, [table], output=project.predictions / model,
+        settings=PredictSettings(overwrite=True, probabilities=probabilities),
         hooks=telling_each(project, model, waiting=waiting, hooks=hooks, on_case=on_case),
     )  # fmt: skip
     estimates: dict[str, list[Any]] = {}

@@ -1,6 +1,7 @@
 // @ts-check
 /** Mouse, pen and touch on a plane: one finger draws only where no pen is known, two fingers pan and zoom, a palm is ignored. */
 import { drag, hover, lift, press } from "./hand.js";
+import { clamped } from "../look/geometry.js";
 import { planes } from "../look/planes.js";
 import { turnWindow } from "../look/window.js";
 import { held } from "../keys.js";
@@ -17,7 +18,7 @@ const isPalm = (event) => event.pointerType === "touch" && (Math.max(event.width
 /** Joins a plane to the pointers. @param {Plane} plane @param {number} at */
 export function watch(plane, at) {
   const { canvas } = plane, fingers = /** @type {Map<number, number[]>} */ (new Map());
-  let kind = /** @type {""|"pan"|"window"|"draw"|"pinch"} */ (""), from = [0, 0], erase = false, moved = false;
+  let kind = /** @type {""|"pan"|"window"|"draw"|"pinch"|"point"} */ (""), from = [0, 0], erase = false, moved = false;
   const now = (/** @type {PointerEvent} */ event) => ({ plane, at: plane.locate(event), erase, moved, px: event.offsetX, py: event.offsetY });
 
   canvas.oncontextmenu = (event) => event.preventDefault();
@@ -37,6 +38,7 @@ export function watch(plane, at) {
     }
     if (event.button === 1 || held.has(" ")) kind = "pan";
     else if (event.shiftKey || state.tool === "window") kind = "window";
+    else if (plane.of) { kind = "point"; point(plane, event); } // what stands beside is looked at
     else { kind = "draw"; press(now(event)); }
     plane.cursor = plane.locate(event);
   };
@@ -48,11 +50,12 @@ export function watch(plane, at) {
     if (kind === "pinch") pinch(plane, fingers, event);
     else if (kind === "pan") { plane.view.pan[0] += step[0]; plane.view.pan[1] += step[1]; }
     else if (kind === "window") turnWindow(step[0], step[1]);
+    else if (kind === "point") point(plane, event);
     else if (kind === "draw") {
       moved ||= Math.hypot(step[0], step[1]) > 2;
       const all = event.getCoalescedEvents?.() ?? [];
       for (const one of all.length ? all : [event]) drag(now(one));
-    } else hover(plane, plane.locate(event));
+    } else if (!plane.of) hover(plane, plane.locate(event));
     if (kind !== "draw") from = [event.offsetX, event.offsetY];
     say(plane);
     update();
@@ -77,6 +80,9 @@ export function watch(plane, at) {
     update();
   };
 }
+
+/** Moves the crosshair. @param {Plane} plane @param {PointerEvent} event */
+function point(plane, event) { if (plane.grid.volume) update({ position: clamped(plane.voxel(plane.locate(event)), plane.grid) }); }
 
 /** Two fingers: their middle pans, their distance zooms. @param {Plane} plane @param {Map<number, number[]>} fingers @param {PointerEvent} event */
 function pinch(plane, fingers, event) {

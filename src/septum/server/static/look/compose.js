@@ -51,6 +51,32 @@ export function tint(out, labels, { rows, cols }, rect, { table, opacity, outlin
   }
 }
 
+/** The borders of labels in one colour, so that several layers can be told apart. @param {Uint32Array} out @param {Uint32Array} labels @param {{rows:number,cols:number}} shape @param {{colour:number,opacity:number}} style */
+export function contour(out, labels, { rows, cols }, { colour, opacity }) {
+  const ink = colour | (Math.round(255 * Math.max(opacity, 0.3)) << 24);
+  for (let r = 0, i = 0; r < rows; r++) for (let c = 0; c < cols; c++, i++) {
+    const value = labels[i];
+    out[i] = value && ((c > 0 && labels[i - 1] !== value) || (c + 1 < cols && labels[i + 1] !== value) || (r > 0 && labels[i - cols] !== value) || (r + 1 < rows && labels[i + cols] !== value)) ? ink : 0;
+  }
+}
+
+/** Black over violet and orange to yellow: its lightness rises evenly, so that people with any colour vision read it. */
+const GLOW = /** @type {[number,number,number][]} */ ([[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]]);
+/** The colour of each byte of a heat map, without alpha. */
+export const GLOWS = Uint32Array.from({ length: 256 }, (_, v) => {
+  const at = (v / 255) * (GLOW.length - 1), k = Math.min(GLOW.length - 2, Math.floor(at)), part = at - k;
+  const [r, g, b] = GLOW[k].map((from, n) => Math.round(from + part * (GLOW[k + 1][n] - from)));
+  return r | (g << 8) | (b << 16);
+});
+
+/** A heat map; what is near 0 stays clear. @param {Uint32Array} out @param {Values} values bytes @param {number} opacity */
+export function heat(out, values, opacity) {
+  for (let i = 0; i < out.length; i++) {
+    const v = values[i];
+    out[i] = v < 5 ? 0 : GLOWS[v] | (Math.round(255 * opacity * Math.min(1, v / 77)) << 24);
+  }
+}
+
 const [ADDED, LACKING, OTHER] = [0x009fe6, 0xe9b456, 0xa779cc];
 /** Where two label slices differ: only here, only there, or another label. @param {Uint32Array} out @param {Uint32Array} here @param {Uint32Array} there @param {number} opacity */
 export function difference(out, here, there, opacity) {

@@ -3,13 +3,15 @@
 import { drawTool } from "../draw/cursor.js";
 import { state } from "../store.js";
 import { colAxis, rowAxis } from "./geometry.js";
+import { planes } from "./planes.js";
 import { label, words } from "./text.js";
 
 /** @param {CanvasRenderingContext2D} ctx @param {import("./plane.js").Plane} plane */
 export function drawMarks(ctx, plane) {
   const f = plane.view.frame();
   if (plane.grid.volume && state.crosshair) crosshair(ctx, plane, f);
-  drawTool(ctx, plane);
+  if (plane.of) partner(ctx, plane, plane.of.cursor);
+  else { drawTool(ctx, plane); if (planes.twin?.of === plane) partner(ctx, plane, planes.twin.cursor); }
   letters(ctx, plane, f);
   scaleBar(ctx, plane, f);
 }
@@ -25,6 +27,16 @@ function crosshair(ctx, plane, f) {
   ctx.stroke();
 }
 
+/** Where the cursor of the plane beside this one is. @param {CanvasRenderingContext2D} ctx @param {import("./plane.js").Plane} plane @param {number[]|null} cursor */
+function partner(ctx, plane, cursor) {
+  if (!cursor) return;
+  const [x, y] = plane.view.screen(cursor[0], cursor[1]);
+  for (const [colour, width] of /** @type {[string, number][]} */ ([["#000a", 4], ["#f0e442", 1.5]])) {
+    ctx.strokeStyle = colour; ctx.lineWidth = width;
+    ctx.beginPath(); ctx.moveTo(x - 8, y); ctx.lineTo(x + 8, y); ctx.moveTo(x, y - 8); ctx.lineTo(x, y + 8); ctx.stroke();
+  }
+}
+
 /** @param {CanvasRenderingContext2D} ctx @param {import("./plane.js").Plane} plane @param {{w:number,h:number}} f */
 function letters(ctx, plane, f) {
   const { grid, view, axis } = plane;
@@ -32,6 +44,7 @@ function letters(ctx, plane, f) {
   const [top, bottom] = ends(rowAxis(axis), view.flipRows), [left, right] = ends(colAxis(axis), view.flipCols);
   label(ctx, top ?? "", f.w / 2, 15); label(ctx, bottom ?? "", f.w / 2, f.h - view.foot - 6);
   label(ctx, left ?? "", 10, f.h / 2); label(ctx, right ?? "", f.w - 10, f.h / 2);
+  if (plane.of) { label(ctx, plane.name, 10, 17, "left"); return; }
   if (!grid.volume) return;
   const name = `${plane.name} ${plane.source.index + 1} / ${grid.size[axis]}`, meets = 10 + ctx.measureText(name).width > f.w / 2 - 12;
   label(ctx, name, 10, meets ? 34 : 17, "left");

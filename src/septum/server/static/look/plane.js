@@ -8,33 +8,46 @@ import { Slices } from "./slices.js";
 import { Tiles } from "./tiles.js";
 import { View } from "./view.js";
 
+/** Whether an axis is shown mirrored: superior and anterior are above, the patient's right is at the left of a radiologist and at the right of a neurologist. @param {string[]} letters of its ends @param {string} sides */
+const mirrored = ([low], sides) => (low === "L" || low === "R" ? low === (sides === "neurological" ? "R" : "L") : low === "I" || low === "P");
+
 const NAMES = ["Axial", "Coronal", "Sagittal"];
 const LETTERS = /** @type {Record<string,string>} */ ({ d: "#009e73", c: "#0072b2", i: "#e69f00", p: "#cc79a7" });
 
 export class Plane {
-  /** @param {HTMLElement} parent @param {import("../store.js").Opened} opened @param {import("./geometry.js").Grid} grid @param {number} axis */
-  constructor(parent, opened, grid, axis) {
+  /** @param {HTMLElement} parent @param {import("../store.js").Opened} opened @param {import("./geometry.js").Grid} grid @param {number} axis
+   * @param {{of:Plane,only:string,name:string}} [twin] a plane beside another one, that shows something else of the same slice */
+  constructor(parent, opened, grid, axis, twin) {
     this.grid = grid; this.axis = axis;
-    this.name = grid.volume ? NAMES[axis] : "Image";
+    this.of = /** @type {Plane|null} */ (twin?.of ?? null);
+    this.name = twin?.name ?? (grid.volume ? NAMES[axis] : "Image");
     this.cursor = /** @type {number[]|null} */ (null);
     this.below = el("canvas", { className: "pixels", "aria-hidden": "true" });
-    this.canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { tabIndex: 0, "aria-label": `${this.name} plane`, "data-axis": axis, role: "application" }));
+    this.canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { tabIndex: 0, "aria-label": `${this.name} plane`, "data-axis": axis, role: twin ? "img" : "application" }));
     this.slider = /** @type {HTMLInputElement} */ (el("input", { type: "range", min: 0, max: grid.size[axis] - 1, "aria-label": `${this.name} slice`, oninput: () => this.go(Number(this.slider.value)) }));
     this.strip = /** @type {HTMLCanvasElement} */ (el("canvas", { className: "strip", title: "Slices: green drawn, blue corrected, orange interpolated, pink predicted" }));
     this.large = el("button", { className: "large", title: "Show this plane alone, or all three (double click)", "aria-label": `Enlarge ${this.name}`, onclick: () => this.enlarge() }, "⤢");
     this.figure = el("figure", {}, this.below, this.canvas, el("div", { className: "scrub" }, this.strip, this.slider), this.large);
     this.slider.parentElement?.toggleAttribute("hidden", !grid.volume);
     this.large.hidden = !grid.volume;
+    if (twin) this.closes();
     parent.append(this.figure);
     const ra = rowAxis(axis), ca = colAxis(axis);
     this.view = new View(this.canvas, {
       rows: grid.size[ra], cols: grid.size[ca], mmRow: grid.mm[ra], mmCol: grid.mm[ca],
-      flipRows: ["I", "P"].includes(grid.letters[ra][0]), flipCols: ["L", "P"].includes(grid.letters[ca][0]),
-    });
+      flipRows: mirrored(grid.letters[ra], state.sides), flipCols: mirrored(grid.letters[ca], state.sides),
+    }, twin?.of.view);
     this.view.foot = grid.volume ? 32 : 0;
-    this.source = opened.tiled ? new Tiles(opened, grid, this.view) : new Slices(opened, grid, axis);
+    this.source = opened.tiled ? new Tiles(opened, grid, this.view, twin?.only) : new Slices(opened, grid, axis, twin?.only);
     this.painted = ""; this.marked = "";
     this.version = -1;
+  }
+
+  /** A plane that stands beside another has no slider of its own, and a button that takes it away. */
+  closes() {
+    /** @type {HTMLElement} */ (this.slider.parentElement).style.visibility = "hidden";
+    Object.assign(this.large, { hidden: false, title: "Take it away", textContent: "✕", onclick: () => update({ beside: "" }) });
+    this.large.setAttribute("aria-label", `Close ${this.name}`);
   }
 
   enlarge() { if (this.grid.volume) update({ single: state.single === this.axis ? -1 : this.axis }); }
@@ -67,8 +80,9 @@ export class Plane {
     if (!w || !h) return;
     for (const one of [canvas, below]) if (one.width !== w || one.height !== h) { one.width = w; one.height = h; this.painted = ""; }
     this.source.load();
+    this.view.flipCols = mirrored(this.grid.letters[colAxis(this.axis)], state.sides);
     const f = this.view.frame(), s = this.source;
-    const looks = JSON.stringify([f, s.shown, state.channels, state.opacity, state.style, state.veiled, state.smooth, state.invert, state.layers, state.labels, state.hidden, state.preview, state.ranged && [state.rangeLow, state.rangeHigh, state.channel]]);
+    const looks = JSON.stringify([f, s.shown, this.view.flipCols, state.channels, state.opacity, state.style, state.veiled, state.smooth, state.invert, state.layers, state.labels, state.hidden, state.preview, state.heatOpacity, state.base, state.ranged && [state.rangeLow, state.rangeHigh, state.channel]]);
     if (looks !== this.painted || s.version !== this.version) {
       const ctx = /** @type {CanvasRenderingContext2D} */ (below.getContext("2d", { alpha: false }));
       ctx.save();

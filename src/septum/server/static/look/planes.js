@@ -3,10 +3,12 @@
 import { by } from "../dom.js";
 import { state } from "../store.js";
 import { gridOf, inward } from "./geometry.js";
+import { wordOfLayer, wordOfMap } from "./layers.js";
 import { Plane } from "./plane.js";
 
-/** @type {{all:Plane[],active:number}} */
-export const planes = { all: [], active: 0 };
+/** `twin` stands beside the plane in hand and shows something else of the same slice.
+ * @type {{all:Plane[],active:number,twin:Plane|null,shown:string}} */
+export const planes = { all: [], active: 0, twin: null, shown: "" };
 
 export const active = () => (planes.all[planes.active] ?? planes.all[0]);
 
@@ -14,20 +16,38 @@ export const active = () => (planes.all[planes.active] ?? planes.all[0]);
 export function openPlanes(opened) {
   const grid = gridOf(opened), host = by("planes");
   host.replaceChildren();
+  planes.twin = null; planes.shown = "";
   planes.all = (grid.volume ? [0, 1, 2] : [0]).map((axis) => new Plane(host, opened, grid, axis));
   // The plane with the finest pixels is the one people draw on: the largest place is its own.
   planes.active = 0;
   return grid;
 }
 
-export function drawPlanes() {
-  const host = by("planes"), alone = planes.all.length === 1 || state.single >= 0;
-  host.classList.toggle("single", alone);
+/** Makes or takes away the plane beside the one in hand. @param {(plane:Plane, at:number) => void} watch */
+function beside(watch) {
+  const of = active(), wish = state.beside && of && state.opened ? `${state.beside}/${of.axis}/${state.opened.id}` : "";
+  if (wish === planes.shown) return;
+  planes.twin?.figure.remove();
+  planes.twin = null; planes.shown = wish;
+  if (!wish || !state.opened) return;
+  const kind = state.beside.split(":")[0], what = state.beside.slice(kind.length + 1), map = state.maps.find((one) => one.name === what);
+  const name = kind === "image" ? "Image alone" : kind === "map" && map ? wordOfMap(map) : wordOfLayer(what);
+  planes.twin = new Plane(by("planes"), state.opened, of.grid, of.axis, { of, only: state.beside, name });
+  watch(planes.twin, planes.active);
+}
+
+/** @param {(plane:Plane, at:number) => void} watch joins a new plane to the pointers */
+export function drawPlanes(watch) {
+  beside(watch);
+  const host = by("planes"), alone = planes.all.length === 1 || state.single >= 0, pair = planes.twin !== null;
+  host.classList.toggle("single", alone && !pair);
+  host.classList.toggle("twins", pair);
   planes.all.forEach((plane, at) => {
-    plane.figure.hidden = planes.all.length > 1 && alone && state.single !== plane.axis;
+    plane.figure.hidden = pair ? plane !== planes.twin?.of : planes.all.length > 1 && alone && state.single !== plane.axis;
     plane.figure.classList.toggle("active", at === planes.active && planes.all.length > 1);
     if (!plane.figure.hidden) plane.draw();
   });
+  planes.twin?.draw(); // last: only now has it the room of those that are hidden
 }
 
 /** Labels of a box as the server has them, put into every slice that is shown. @param {import("./geometry.js").Box} box @param {number[]} runs */
@@ -37,4 +57,4 @@ export function putRuns(box, runs) {
   for (const plane of planes.all) plane.source.put({ start, stop }, flat);
 }
 
-export const reload = () => { for (const plane of planes.all) plane.source.load(true); };
+export const reload = () => { for (const plane of [...planes.all, ...(planes.twin ? [planes.twin] : [])]) plane.source.load(true); };

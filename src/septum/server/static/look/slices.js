@@ -5,26 +5,28 @@ import { slice, waiting } from "../transport.js";
 import { colourKey, lookUp, packed } from "./colours.js";
 import * as compose from "./compose.js";
 import { colAxis, rowAxis } from "./geometry.js";
+import { heatShown, labelsOf, lay, layersShown } from "./layers.js";
 import { proposed } from "./proposal.js";
 import { Picture } from "./pictures.js";
 
 /** @typedef {import("../transport.js").Slice} Slice */
 /** @typedef {import("./geometry.js").Box} Box */
-const KEPT = 64, AHEAD = 2;
+const KEPT = 96, AHEAD = 2;
 /** Counts what is painted in any plane: labels that were asked for before are older than it. */
 const clock = { edits: 0 };
 
 export class Slices {
-  /** @param {import("../store.js").Opened} opened @param {import("./geometry.js").Grid} grid @param {number} axis */
-  constructor(opened, grid, axis) {
-    this.opened = opened; this.grid = grid; this.axis = axis;
+  /** @param {import("../store.js").Opened} opened @param {import("./geometry.js").Grid} grid @param {number} axis @param {string} [only] what is shown in place of the labels that are drawn: "image", "layer:NAME", "map:NAME" */
+  constructor(opened, grid, axis, only) {
+    this.opened = opened; this.grid = grid; this.axis = axis; this.only = only ?? "";
     this.rows = grid.size[rowAxis(axis)]; this.cols = grid.size[colAxis(axis)];
     this.shown = -1; this.version = 0; this.asked = ""; this.stale = false; this.loading = false;
     this.labels = /** @type {Uint32Array|null} */ (null);
+    this.heat = /** @type {Slice|null} */ (null);
     this.parts = /** @type {Map<number, Slice>} */ (new Map());
     this.layers = /** @type {Map<string, Slice>} */ (new Map());
     this.cache = /** @type {Map<string, Slice>} */ (new Map());
-    this.image = new Picture(); this.tints = new Picture(); this.ghosts = new Picture(); this.range = new Picture();
+    this.image = new Picture(); this.tints = new Picture(); this.ghosts = new Picture(); this.range = new Picture(); this.glow = new Picture();
     this.overlays = /** @type {Map<string, Picture>} */ (new Map());
     this.dirty = /** @type {import("./compose.js").Rect|null} */ (null);
     this.whole = { x: 0, y: 0, w: this.cols, h: this.rows };
@@ -36,13 +38,13 @@ export class Slices {
 
   wanted() {
     const channels = this.opened.rgb ? ["all"] : state.channels.flatMap((c, k) => (c.on || k === state.channel ? [String(k)] : []));
-    const layers = state.layers.filter((layer) => layer.style !== "off").map((layer) => layer.name);
-    return { index: this.index, channels, layers };
+    return { index: this.index, channels, labels: labelsOf(this.only), layers: this.only ? [] : layersShown(), heat: heatShown(this.only) };
   }
 
   /** Fetches what the position asks for; while one answer is on its way only the newest wish is remembered. @param {boolean} [again] */
   load(again = false) {
     this.stale ||= again;
+    if (again) for (const key of this.cache.keys()) if (!key.startsWith("slices/")) this.cache.delete(key);
     if (state.painting || this.loading || (!this.stale && JSON.stringify(this.wanted()) === this.asked)) return;
     this.loading = true;
     void this.run().finally(() => { this.loading = false; });
@@ -53,10 +55,9 @@ export class Slices {
       const wish = this.wanted(), before = clock.edits;
       this.stale = false;
       try {
-        const end = `${this.axis}/${wish.index}`, base = `/cases/${this.opened.id}`;
-        const [images, labels, layers] = await Promise.all([
-          Promise.all(wish.channels.map((c) => this.picture(end, c))), slice(`${base}/labels/${end}`),
-          Promise.all(wish.layers.map((name) => slice(`${base}/labels/${end}?layer=${encodeURIComponent(name)}`))),
+        const [images, labels, layers, heat] = await Promise.all([
+          Promise.all(wish.channels.map((c) => this.picture(wish.index, c))), this.layer(wish.index, wish.labels),
+          Promise.all(wish.layers.map((name) => this.layer(wish.index, name))), wish.heat ? this.map(wish.index, wish.heat) : null,
         ]);
         // What was painted or answered meanwhile is newer than what arrived, and stays.
         if (state.painting || clock.edits !== before) { this.stale = true; if (state.painting) return; continue; }
@@ -64,6 +65,7 @@ export class Slices {
         this.parts = new Map(wish.channels.map((c, k) => [c === "all" ? 0 : Number(c), images[k]]));
         this.layers = new Map(wish.layers.map((name, k) => [name, layers[k]]));
         this.labels = new Uint32Array(labels.values);
+        this.heat = heat;
         this.shown = wish.index; this.asked = JSON.stringify(wish);
         this.touch(null);
         update();
@@ -77,10 +79,20 @@ export class Slices {
     void this.ahead();
   }
 
-  /** @param {string} end @param {string} channel */
-  async picture(end, channel) {
-    const key = `${end}?channel=${channel}`, held = this.cache.get(key);
-    const found = held ?? await slice(`/cases/${this.opened.id}/slices/${key}`);
+  /** @param {number} index @param {string} channel */
+  picture(index, channel) { return this.kept(`slices/${this.axis}/${index}?channel=${channel}`); }
+  /** The labels that are drawn are kept for as long as nobody draws. @param {number} index @param {string} name */
+  layer(index, name) {
+    if (!name) return Promise.resolve({ rows: this.rows, cols: this.cols, values: new Uint8Array(this.rows * this.cols) });
+    const path = `labels/${this.axis}/${index}?layer=${encodeURIComponent(name)}`;
+    return this.kept(path, name === "current" ? `labels/${this.axis}/${index}@${clock.edits}/${state.opened?.revision}/${state.opened?.epoch}` : path);
+  }
+  /** @param {number} index @param {import("../store.js").HeatMap} map */
+  map(index, { name, version }) { return this.kept(`maps/${this.axis}/${index}?name=${encodeURIComponent(name)}&version=${version}`); }
+
+  /** A slice that is fetched once; of those that are kept the one that was not looked at for longest goes first. @param {string} path @param {string} [key] */
+  async kept(path, key = path) {
+    const found = this.cache.get(key) ?? await slice(`/cases/${this.opened.id}/${path}`);
     this.cache.delete(key);
     this.cache.set(key, found);
     if (this.cache.size > KEPT) this.cache.delete(/** @type {string} */ (this.cache.keys().next().value));
@@ -89,10 +101,10 @@ export class Slices {
 
   /** Fetches the neighbours, so that the next turn of the wheel finds them here. */
   async ahead() {
-    const { index, channels } = this.wanted();
+    const { index, channels, labels, layers, heat } = this.wanted();
     for (let step = 1; step <= AHEAD; step++) for (const near of [index + step, index - step]) {
-      if (near < 0 || near >= this.grid.size[this.axis] || this.index !== index || this.loading) continue;
-      for (const channel of channels) await this.picture(`${this.axis}/${near}`, channel).catch(() => null);
+      if (near < 0 || near >= this.grid.size[this.axis] || this.index !== index || this.loading || state.painting) continue;
+      await Promise.all([...channels.map((c) => this.picture(near, c)), ...[labels, ...layers].map((name) => this.layer(near, name)), ...(heat ? [this.map(near, heat)] : [])]).catch(() => null);
     }
   }
 
@@ -113,7 +125,7 @@ export class Slices {
     if (r < 0 || c < 0 || r >= this.rows || c >= this.cols || !this.labels) return null;
     const i = r * this.cols + c, part = this.parts.get(this.opened.rgb ? 0 : state.channel);
     const values = !part ? [] : this.opened.rgb ? Array.from(part.values.slice(3 * i, 3 * i + 3)) : [part.values[i]];
-    return { values, label: this.labels[i] };
+    return { values, label: this.labels[i], heat: this.heat ? this.heat.values[i] / 255 : null };
   }
 
   /** Sets a run along x of the volume where it lies in this slice and the rules allow it.
@@ -162,11 +174,12 @@ export class Slices {
     ctx.imageSmoothingEnabled = state.smooth || scale < 1;
     ctx.drawImage(this.image.canvas, 0, 0);
     ctx.imageSmoothingEnabled = scale < 1;
+    if (this.heat) ctx.drawImage(this.glow.canvas, 0, 0);
     if (state.ranged) ctx.drawImage(this.range.canvas, 0, 0);
     if (state.veiled) return;
-    if (state.style !== "off") ctx.drawImage(this.tints.canvas, 0, 0);
+    if (state.style !== "off" || this.only) ctx.drawImage(this.tints.canvas, 0, 0);
     for (const picture of this.overlays.values()) ctx.drawImage(picture.canvas, 0, 0);
-    if (state.preview) ctx.drawImage(this.ghosts.canvas, 0, 0);
+    if (state.preview && !this.only) ctx.drawImage(this.ghosts.canvas, 0, 0);
   }
 
   /** @param {Uint32Array} labels */
@@ -183,6 +196,8 @@ export class Slices {
     }
     const { ranged, rangeLow, rangeHigh } = state, range = `${looks}${rangeLow}:${rangeHigh}`, part = this.parts.get(state.channel);
     if (ranged && part && this.range.key !== range) { compose.inRange(this.range.sized(rows, cols), part.values, rangeLow, rangeHigh); this.range.show(); this.range.key = range; }
+    const glow = `${this.asked}${state.heatOpacity}`;
+    if (this.heat && this.glow.key !== glow) { compose.heat(this.glow.sized(rows, cols), this.heat.values, state.heatOpacity); this.glow.show(); this.glow.key = glow; }
     this.overlay(labels, table, colours);
     const ghost = `${state.preview?.id}${state.preview?.changed}/${this.shown}${colours}`;
     if (state.preview && this.ghosts.key !== ghost) { compose.ghost(this.ghosts.sized(rows, cols), proposed(this.axis, this.shown, rows, cols), cols, table); this.ghosts.show(); this.ghosts.key = ghost; }
@@ -200,15 +215,14 @@ export class Slices {
   /** @param {Uint32Array} labels @param {Int32Array} table @param {string} colours */
   overlay(labels, table, colours) {
     for (const name of this.overlays.keys()) if (!this.layers.has(name)) this.overlays.delete(name);
-    for (const { name, style, opacity } of state.layers) {
-      const held = this.layers.get(name);
-      if (!held || style === "off") { this.overlays.delete(name); continue; }
-      const picture = this.overlays.get(name) ?? new Picture(), key = `${style}${opacity}${this.version}${colours}`;
-      this.overlays.set(name, picture);
+    for (const layer of state.layers) {
+      const held = this.layers.get(layer.name);
+      if (!held || layer.style === "off") { this.overlays.delete(layer.name); continue; }
+      const picture = this.overlays.get(layer.name) ?? new Picture(), key = `${JSON.stringify(layer)}${this.version}${colours}${state.base}`;
+      this.overlays.set(layer.name, picture);
       if (picture.key === key) continue;
-      const out = picture.sized(this.rows, this.cols);
-      if (style === "difference") compose.difference(out, labels, new Uint32Array(held.values), opacity);
-      else compose.tint(out, new Uint32Array(held.values), this, this.whole, { table, opacity, outline: style === "outline" });
+      const base = state.base === "current" ? labels : this.layers.get(state.base)?.values;
+      lay(picture.sized(this.rows, this.cols), layer, { values: held.values, base: base ?? labels, table, rows: this.rows, cols: this.cols });
       picture.show();
       picture.key = key;
     }

@@ -4,16 +4,18 @@ import { state, update } from "../store.js";
 import { slice } from "../transport.js";
 import { colourKey, lookUp } from "./colours.js";
 import * as compose from "./compose.js";
+import { heatShown, labelsOf, lay, layersShown } from "./layers.js";
 import { Picture } from "./pictures.js";
 import { whole } from "./proposal.js";
 
 const SIDE = 512, KEPT = 160;
-/** @typedef {{image:Picture,tints:Picture,values:import("../transport.js").Slice|null,labels:Uint32Array|null,rows:number,cols:number,asking:boolean,stale:boolean,dirty:boolean,painted:number}} Tile */
+/** @typedef {import("../transport.js").Slice} Slice */
+/** @typedef {{image:Picture,tints:Picture,glow:Picture,overlays:Map<string,Picture>,values:Slice|null,labels:Uint32Array|null,layers:Map<string,Slice>,heat:Slice|null,wish:string,rows:number,cols:number,asking:boolean,stale:boolean,dirty:boolean,painted:number}} Tile */
 
 export class Tiles {
-  /** @param {import("../store.js").Opened} opened @param {import("./geometry.js").Grid} grid @param {import("./view.js").View} view */
-  constructor(opened, grid, view) {
-    this.opened = opened; this.grid = grid; this.view = view; this.axis = 0;
+  /** @param {import("../store.js").Opened} opened @param {import("./geometry.js").Grid} grid @param {import("./view.js").View} view @param {string} [only] as of `Slices` */
+  constructor(opened, grid, view, only) {
+    this.opened = opened; this.grid = grid; this.view = view; this.axis = 0; this.only = only ?? "";
     this.rows = grid.size[1]; this.cols = grid.size[2]; this.shown = 0; this.version = 0;
     this.tiles = /** @type {Map<string, Tile>} */ (new Map());
     this.queue = /** @type {string[]} */ ([]);
@@ -45,10 +47,12 @@ export class Tiles {
   /** @param {boolean} [again] */
   load(again = false) {
     if (again) for (const tile of this.tiles.values()) tile.stale = true;
-    const coarse = this.seen(this.opened.levels.length - 1);
-    this.queue = [...coarse, ...this.seen(this.level())].filter((key) => { const t = this.tiles.get(key); return !t || (t.stale && !t.asking); });
+    const coarse = this.seen(this.opened.levels.length - 1), wish = JSON.stringify(this.wanted());
+    this.queue = [...coarse, ...this.seen(this.level())].filter((key) => { const t = this.tiles.get(key); return !t || ((t.stale || t.wish !== wish) && !t.asking); });
     this.pump();
   }
+
+  wanted() { return { labels: labelsOf(this.only), layers: this.only ? [] : layersShown(), heat: heatShown(this.only) }; }
 
   pump() {
     while (this.busy < 6 && this.queue.length) {
@@ -61,16 +65,20 @@ export class Tiles {
 
   /** @param {string} key */
   async fetch(key) {
-    const held = this.tiles.get(key) ?? { image: new Picture(), tints: new Picture(), values: null, labels: null, rows: 0, cols: 0, asking: false, stale: true, dirty: true, painted: 0 };
+    const held = this.tiles.get(key) ?? { image: new Picture(), tints: new Picture(), glow: new Picture(), overlays: new Map(), values: null, labels: null, layers: new Map(), heat: null, wish: "", rows: 0, cols: 0, asking: false, stale: true, dirty: true, painted: 0 };
     this.tiles.delete(key);
     this.tiles.set(key, held);
     held.asking = true; held.stale = false;
-    const base = `/cases/${this.opened.id}`, painted = held.painted;
+    const base = `/cases/${this.opened.id}`, painted = held.painted, wish = this.wanted();
+    const ask = (/** @type {string} */ name) => slice(`${base}/labeltiles/${key}?layer=${encodeURIComponent(name)}`);
     try {
-      const [values, labels] = await Promise.all([held.values ?? slice(`${base}/tiles/${key}?channel=${this.opened.rgb ? "all" : state.channel}`), slice(`${base}/labeltiles/${key}`)]);
-      Object.assign(held, { values, rows: values.rows, cols: values.cols });
+      const [values, labels, layers, heat] = await Promise.all([
+        held.values ?? slice(`${base}/tiles/${key}?channel=${this.opened.rgb ? "all" : state.channel}`), wish.labels ? ask(wish.labels) : null,
+        Promise.all(wish.layers.map(ask)), wish.heat ? slice(`${base}/maptiles/${key}?name=${encodeURIComponent(wish.heat.name)}&version=${wish.heat.version}`) : null,
+      ]);
+      Object.assign(held, { values, rows: values.rows, cols: values.cols, heat, layers: new Map(wish.layers.map((name, k) => [name, layers[k]])), wish: JSON.stringify(wish) });
       if (state.painting || held.painted !== painted) held.stale = true;
-      if (!held.labels || !held.stale) held.labels = new Uint32Array(labels.values);
+      if (!held.labels || !held.stale) held.labels = labels ? new Uint32Array(labels.values) : new Uint32Array(values.rows * values.cols);
       held.dirty = true; this.version++;
       update();
     } catch (error) {
@@ -95,7 +103,7 @@ export class Tiles {
     const tile = this.tiles.get(`${level}/${Math.floor(r / wide)}/${Math.floor(c / wide)}`);
     if (!tile?.values || !tile.labels) return null;
     const i = Math.floor((r % wide) / step) * tile.cols + Math.floor((c % wide) / step), n = this.opened.rgb ? 3 : 1;
-    return { values: Array.from(tile.values.values.slice(n * i, n * i + n)), label: tile.labels[i] };
+    return { values: Array.from(tile.values.values.slice(n * i, n * i + n)), label: tile.labels[i], heat: tile.heat ? tile.heat.values[i] / 255 : null };
   }
 
   /** @param {number} _z @param {number} y @param {number} x0 @param {number} x1 @param {number} value @param {import("../draw/rules.js").May} may */
@@ -128,7 +136,7 @@ export class Tiles {
     const table = lookUp(), level = this.level(), keys = [...this.seen(this.opened.levels.length - 1)];
     for (let k = Math.min(level + 2, this.opened.levels.length - 2); k >= level; k--) keys.push(...this.seen(k));
     ctx.imageSmoothingEnabled = state.smooth || scale * 2 ** level < 1;
-    const marked = [];
+    const marked = /** @type {{tile:Tile,x:number,y:number,step:number}[]} */ ([]);
     for (const key of keys) {
       const tile = this.tiles.get(key);
       if (!tile?.labels) continue;
@@ -137,9 +145,12 @@ export class Tiles {
       ctx.drawImage(tile.image.canvas, x, y, tile.cols * step, tile.rows * step);
       if (key.startsWith(`${level}/`)) marked.push({ tile, x, y, step });
     }
+    const cover = (/** @type {(tile:Tile) => Iterable<Picture>} */ of) => { for (const { tile, x, y, step } of marked) for (const one of of(tile)) ctx.drawImage(one.canvas, x, y, tile.cols * step, tile.rows * step); };
+    cover((tile) => (tile.heat ? [tile.glow] : []));
     if (state.veiled) return;
-    if (state.style !== "off") for (const { tile, x, y, step } of marked) ctx.drawImage(tile.tints.canvas, x, y, tile.cols * step, tile.rows * step);
-    this.haunt(ctx, table);
+    if (state.style !== "off" || this.only) cover((tile) => [tile.tints]);
+    cover((tile) => tile.overlays.values());
+    if (!this.only) this.haunt(ctx, table);
   }
 
   /** The proposal of a tool, which looked at what is seen alone. @param {CanvasRenderingContext2D} ctx @param {Int32Array} table */
@@ -170,9 +181,28 @@ export class Tiles {
       tile.image.show();
       tile.image.key = looks;
     }
+    this.overlay(tile, labels, table);
     if (!tile.dirty && tile.tints.key === style) return;
     compose.tint(tile.tints.sized(rows, cols), labels, tile, { x: 0, y: 0, w: cols, h: rows }, { table, opacity: state.opacity, outline: state.style === "outline" });
     tile.tints.show();
     tile.tints.key = style; tile.dirty = false;
+  }
+
+  /** Heat map and layers of a tile. @param {Tile} tile @param {Uint32Array} labels @param {Int32Array} table */
+  overlay(tile, labels, table) {
+    const { rows, cols, heat } = tile, glow = `${tile.wish}${state.heatOpacity}`;
+    if (heat && tile.glow.key !== glow) { compose.heat(tile.glow.sized(rows, cols), heat.values, state.heatOpacity); tile.glow.show(); tile.glow.key = glow; }
+    for (const name of tile.overlays.keys()) if (!tile.layers.has(name)) tile.overlays.delete(name);
+    for (const layer of state.layers) {
+      const held = tile.layers.get(layer.name), key = JSON.stringify([layer, state.base, tile.painted, tile.wish, colourKey()]);
+      if (!held || layer.style === "off") { tile.overlays.delete(layer.name); continue; }
+      const picture = tile.overlays.get(layer.name) ?? new Picture();
+      tile.overlays.set(layer.name, picture);
+      if (picture.key === key) continue;
+      const base = state.base === "current" ? labels : tile.layers.get(state.base)?.values;
+      lay(picture.sized(rows, cols), layer, { values: held.values, base: base ?? labels, table, rows, cols });
+      picture.show();
+      picture.key = key;
+    }
   }
 }

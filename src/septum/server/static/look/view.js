@@ -1,16 +1,22 @@
 // @ts-check
-/** Zoom and pan of one plane: from rows and columns to CSS pixels of its canvas, and back. */
+/** Zoom and pan of one plane: from rows and columns to CSS pixels of its canvas, and back. Two planes may share them. */
 
 export class View {
-  /** @param {HTMLCanvasElement} canvas @param {{rows:number,cols:number,mmRow:number,mmCol:number,flipRows:boolean,flipCols:boolean}} shape */
-  constructor(canvas, shape) {
+  /** @param {HTMLCanvasElement} canvas @param {{rows:number,cols:number,mmRow:number,mmCol:number,flipRows:boolean,flipCols:boolean}} shape @param {View} [of] whose zoom and pan it follows */
+  constructor(canvas, shape, of) {
     this.canvas = canvas;
     this.rows = shape.rows; this.cols = shape.cols; this.mmRow = shape.mmRow; this.mmCol = shape.mmCol;
     this.flipRows = shape.flipRows; this.flipCols = shape.flipCols;
-    this.zoom = 1; this.pan = [0, 0];
+    /** @type {{zoom:number,pan:number[]}} */
+    this.look = of?.look ?? { zoom: 1, pan: [0, 0] };
     /** CSS pixels at the foot that the slider covers. */
     this.foot = 0;
   }
+
+  get zoom() { return this.look.zoom; }
+  set zoom(to) { this.look.zoom = to; }
+  get pan() { return this.look.pan; }
+  set pan(to) { this.look.pan = to; }
 
   /** CSS pixels per column and row, and the corner of the picture. */
   frame() {

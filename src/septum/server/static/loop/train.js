@@ -47,11 +47,11 @@ export const trainPanel = {
 function skeleton() {
   const minutes = el("input", { type: "number", min: 0.1, max: 600, step: 0.5, value: "1", "aria-label": "Minutes of training" });
   const network = el("select", { "aria-label": "Network" }, ...["auto", "encoder", "lecture", "paper", "window"].map((name) => el("option", { value: name }, name)));
-  const prompts = el("input", { type: "checkbox" });
-  const start = el("button", { className: "main", onclick: () => attempt(() => order({ kind: "train", minutes: Number(minutes.value), network: network.value, prompts: prompts.checked })) }, "Start training");
+  const prompts = el("input", { type: "checkbox" }), maps = el("input", { type: "checkbox" });
+  const start = el("button", { className: "main", onclick: () => attempt(() => order({ kind: "train", minutes: Number(minutes.value), network: network.value, prompts: prompts.checked, probabilities: maps.checked })) }, "Start training");
   const place = (/** @type {string} */ name) => el("div", { "data-part": name });
   const form = el("div", { className: "row" }, el("label", {}, "Minutes ", minutes), el("label", {}, "Network ", network));
-  return [el("h2", {}, "Train"), place("counts"), form, el("label", {}, prompts, " also learn from clicks, scribbles and boxes"), el("div", { className: "row" }, start),
+  return [el("h2", {}, "Train"), place("counts"), form, el("label", {}, prompts, " also learn from clicks, scribbles and boxes"), el("label", { title: "How probable each class is to the network, four bytes a voxel: to be seen as heat maps" }, maps, " keep probabilities, to see where it doubts"), el("div", { className: "row" }, start),
     place("work"), place("curve"), el("h2", {}, "Queue"), place("queue"), el("h2", {}, "Is it enough?"), place("rounds"), el("h2", {}, "Time"), place("time")];
 }
 

@@ -1,9 +1,8 @@
 // @ts-check
-/** How the image is shown: window and presets, channels, layers; and which voxels an edit may change. */
+/** How the image is shown: window and presets, channels; and which voxels an edit may change. */
 import { by, el, redraw } from "../dom.js";
 import { autoWindow, PRESETS, setWindow } from "../look/window.js";
-import { attempt, state, update } from "../store.js";
-import { get } from "../transport.js";
+import { state, update } from "../store.js";
 
 export function drawImage() {
   const { channels, channel, opened } = state, now = channels[channel];
@@ -28,36 +27,6 @@ function channelRow(one, at) {
   const on = el("input", { type: "checkbox", checked: one.on, "aria-label": `Show ${one.name}`, onchange: () => set({ on: on.checked }) });
   const colour = el("input", { type: "color", value: one.colour, "aria-label": `Colour of ${one.name}`, onchange: () => set({ colour: colour.value }) });
   return el("div", { className: "label", "aria-current": at === state.channel }, on, colour, el("button", { className: "name", title: "Window and tools are about this channel", onclick: () => update({ channel: at, channels: state.channels.map((c, k) => (k === at ? { ...c, on: true } : c)) }) }, one.name));
-}
-
-/** The layers of a case: what the server names, and the versions that were kept. @param {import("../store.js").Opened} opened */
-export const fetchLayers = (opened) => attempt(async () => {
-  const { versions } = await get(`/cases/${opened.id}/versions`);
-  if (state.opened?.id !== opened.id) return;
-  const names = [...opened.layers.filter((name) => name !== "current"), ...versions.map((/** @type {{version:number}} */ v) => `version:${v.version}`).reverse().slice(0, 20)];
-  const known = new Map(state.layers.map((layer) => [layer.name, layer]));
-  update({ layers: names.map((name) => known.get(name) ?? { name, style: "off", opacity: 0.7 }) });
-});
-
-export function drawLayers() {
-  by("layers-none").hidden = state.layers.length > 0;
-  redraw(by("layers"), state.layers, () => state.layers.map((layer) => {
-    const set = (/** @type {Partial<import("../store.js").Layer>} */ change) => update({ layers: state.layers.map((one) => (one.name === layer.name ? { ...one, ...change } : one)) });
-    const style = el("select", { "aria-label": `Show ${layer.name}`, onchange: () => set({ style: style.value }) }, ...["off", "outline", "fill", "difference"].map((value) => el("option", { value }, value)));
-    style.value = layer.style;
-    const opacity = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: layer.opacity, "aria-label": `Opacity of ${layer.name}`, onchange: () => set({ opacity: Number(opacity.value) }) });
-    return el("div", { className: "layer" }, el("span", { title: layer.name }, layer.name.replace(":", " ")), style, ...(layer.style === "off" ? [] : [opacity]));
-  }));
-}
-
-let flicker = "";
-/** Shows the layer that was compared last, or hides it: held and let go it makes differences jump to the eye. @param {boolean} on */
-export function flick(on) {
-  const shown = state.layers.find((one) => one.style !== "off");
-  if (shown) flicker = shown.name;
-  const name = flicker || state.layers[0]?.name;
-  if (!name) { update({ message: "There is no other layer to compare with yet" }); return; }
-  update({ layers: state.layers.map((one) => (one.name === name ? { ...one, style: on ? "fill" : "off" } : one)), style: on ? "off" : "fill" });
 }
 
 export function drawRules() {

@@ -23,7 +23,7 @@ export function say(plane) {
   const at = plane.grid.volume ? place : place.slice(1), mm = millimetres(place);
   const value = found.values.map((v) => (Number.isInteger(v) ? v : Number(v.toPrecision(4)))).join(" ");
   const world = plane.grid.volume ? ` · (${mm.map((v) => v.toFixed(1)).join(", ")}) mm` : "";
-  by("where").textContent = `[${at.join(", ")}]${world} · ${value} · ${nameOf(found.label)}`;
+  by("where").textContent = `[${at.join(", ")}]${world} · ${value} · ${nameOf(found.label)}${found.heat === null ? "" : ` · ${found.heat.toFixed(2)}`}`;
 }
 
 export function drawStatus() {
