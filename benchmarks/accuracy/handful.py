@@ -161,7 +161,7 @@ def small_plan(folder: Path, told: dict[str, Any]) -> Path:
         levels = min(3, len(plan.unet.features))
         unet = replace(
             plan.unet, features=(8, 16, 32)[:levels], strides=plan.unet.strides[: levels - 1],
-            kernels=plan.unet.kernels[:levels], deep_supervision=0,
+            kernels=plan.unet.kernels[:levels], deep_supervision=0, encoder="own",
         )  # fmt: skip
         patch = tuple(min(96 if len(plan.patch) == 2 else 32, n) for n in plan.patch)
         path.write_text(plan_json(replace(plan, unet=unet, patch=patch, budget=replace(plan.budget, batch=2))))

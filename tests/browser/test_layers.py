@@ -1,5 +1,7 @@
 """Layers side by side and over each other, differences, heat maps of models and of the pixel classifier, sides."""
 
+from pathlib import Path
+
 import numpy as np
 from tests.browser.person import Person
 from tests.browser.phantoms import CENTRE, MOVED, RADIUS_MM, SHAPE, ball
@@ -132,3 +134,62 @@ def test_sides_are_those_of_a_radiologist_or_of_a_neurologist(person: Person) ->
     assert (person.where(Y, X - 10)[0] < person.where(Y, X + 10)[0]) != (left < right)
     person.press("Shift+S")
     person.page.evaluate("() => localStorage.removeItem('septum-sides')")
+
+
+SOLID = """async () => {
+  const canvas = document.querySelector('.solid canvas.pixels'), copy = document.createElement('canvas');
+  copy.width = canvas.width; copy.height = canvas.height;
+  const ctx = copy.getContext('2d');
+  ctx.drawImage(canvas, 0, 0);
+  const found = ctx.getImageData(0, 0, copy.width, copy.height).data;
+  let count = 0, left = 1e9, right = -1, top = 1e9, bottom = -1;
+  for (let i = 0; i < found.length; i += 4) if (found[i] > 40 && found[i] > found[i + 2] + 30) {
+    const x = (i / 4) % copy.width, y = Math.floor(i / 4 / copy.width);
+    count++; left = Math.min(left, x); right = Math.max(right, x); top = Math.min(top, y); bottom = Math.max(bottom, y);
+  }
+  return { count, wide: right - left, high: bottom - top };
+}"""
+
+
+def test_labels_are_turned_in_three_dimensions_and_follow_what_is_drawn(person: Person, tmp_path: Path) -> None:
+    ready(person)
+    person.press("Shift+3")
+    person.page.wait_for_selector(".solid")
+    person.page.get_by_label("Layer of the 3-D view").select_option("prediction:right")
+    person.page.wait_for_selector("canvas.turns[data-surfaces='1']")
+    person.page.wait_for_timeout(300)
+    seen = person.page.evaluate(SOLID)
+    assert seen["count"] > 0.7 * np.pi / 4 * seen["wide"] * seen["high"]  # a ball is round from the front
+    assert abs(seen["wide"] - seen["high"]) < 0.12 * seen["wide"]
+    turned = "async () => (await import('/static/look/webgl.js')).turnOf({yaw: 0, pitch: 0, zoom: 1, pan: [0, 0]})"
+    right, up, near = person.page.evaluate(turned)
+    assert (right[0], up[2], near[1]) == (-1, 1, 1)  # the patient's right is at the left, head up, front near
+    person.page.get_by_label("3-D view of the labels").focus()
+    person.press("+")
+    person.page.wait_for_timeout(200)
+    assert person.page.evaluate(SOLID)["wide"] > 1.1 * seen["wide"]
+    assert person.state("state.position[0]") == Z
+    person.page.get_by_label("Layer of the 3-D view").select_option("current")
+    person.page.wait_for_selector("canvas.turns[data-surfaces='0']")
+    assert person.page.locator(".solid .note").text_content() == "Nothing is labelled yet"
+    person.take("brush")
+    person.click(Y + 0.5, X + 0.5)
+    person.page.wait_for_selector("canvas.turns[data-surfaces='1']")
+    person.page.screenshot(path=tmp_path / "solid.png")
+    person.undo_all()
+    person.page.get_by_label("Close the 3-D view").click()
+    person.page.wait_for_timeout(100)
+    assert person.page.locator(".solid").count() == 0
+
+
+def test_without_webgl_the_view_says_so(person: Person) -> None:
+    ready(person)
+    person.page.evaluate("() => { HTMLCanvasElement.prototype.real = HTMLCanvasElement.prototype.getContext; }")
+    person.page.evaluate(
+        "() => { HTMLCanvasElement.prototype.getContext = function (kind, given) "
+        "{ return kind === 'webgl' ? null : this.real(kind, given); }; }"
+    )
+    person.press("Shift+3")
+    person.page.wait_for_selector(".solid .note:has-text('no WebGL')")
+    person.press("Shift+3")
+    person.page.evaluate("() => { HTMLCanvasElement.prototype.getContext = HTMLCanvasElement.prototype.real; }")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import nibabel
@@ -265,3 +266,34 @@ def test_written_files_are_placed_alike_by_itk(tmp_path: Path) -> None:
     header = nibabel.load(tmp_path / "a.nii.gz").header
     assert int(header["sform_code"]) == int(header["qform_code"]) == 1
     np.testing.assert_allclose(header.get_sform(), header.get_qform(), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["whole", "parts", "more", "swapped", "scaled", "colours"])
+def test_a_compressed_file_holds_what_nibabel_finds_in_it(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.nii.gz"
+    samples = np.arange(4 * 5 * 6).reshape(4, 5, 6).astype(">i2" if kind == "swapped" else "<i2")
+    if kind == "colours":
+        samples = np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+        samples["G"] = np.arange(120).reshape(4, 5, 6)
+    header = nibabel.Nifti1Header(endianness=">" if kind == "swapped" else "<")
+    header.set_data_dtype(samples.dtype)
+    file = nibabel.Nifti1Image(samples, np.eye(4), header)
+    if kind == "scaled":
+        file.header.set_slope_inter(2.0, 1.0)
+    plain = file.to_bytes()
+    pieces = [plain[:400], plain[400:]] if kind == "parts" else [plain + b"more" if kind == "more" else plain]
+    path.write_bytes(b"".join(gzip.compress(piece) for piece in pieces))
+    found, wanted = io.read_image(path).array, np.asanyarray(nibabel.load(path).dataobj)
+    wanted = wanted["G"] if kind == "colours" else wanted
+    assert np.array_equal(found[1 if kind == "colours" else 0], wanted.transpose())
+    assert found.flags.writeable
+
+
+def test_a_compressed_file_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.nii.gz"
+    samples = np.random.default_rng(0).integers(0, 99, (9, 9, 9), np.int16)
+    body = bytearray(gzip.compress(nibabel.Nifti1Image(samples, np.eye(4)).to_bytes()))
+    body[len(body) // 2] ^= 0xFF
+    path.write_bytes(bytes(body))
+    with pytest.raises(FormatError, match="damaged"):
+        io.read_image(path)

@@ -29,6 +29,8 @@ from septum.io.units import millimetres
 TIME_FROM = 9
 """A fourth axis of at least this length, or with a time step other than 1, is time; a shorter one holds channels."""
 
+_LOOKED_AT = 1 << 26
+
 _UNITS = {0: "mm", 1: "m", 2: "mm", 3: "um"}  # xyzt_units; 0 is unknown, and in practice mm
 _RGB = ("red", "green", "blue")
 _PLANE = b"plane"  # our mark on a plane of several channels, which NIfTI can only store as a volume
@@ -184,6 +186,35 @@ def _load(path: Path) -> Any:
     size = path.stat().st_size
     check_bytes(path, need, stored=size if packed else max(0, size - offset), ratio=1100 if packed else 1)
     return file
+
+
+def _whole(path: Path, file: Any) -> NDArray[Any]:
+    """All samples as nibabel gives them. A compressed file is unpacked in one go where that can be done: in pieces, as
+    nibabel does it, a CT of 300 slices took three times as long."""
+    if (file.dataobj.slope, file.dataobj.inter) == (1.0, 0.0) and _is_packed(path):
+        import imagecodecs
+
+        offset, stored = int(file.dataobj.offset), file.get_data_dtype()
+        out = bytearray(offset + int(np.prod(file.shape, dtype=np.int64)) * stored.itemsize)
+        try:
+            found = imagecodecs.gzip_decode(path.read_bytes(), out=out)
+        except imagecodecs.DeflateError as error:
+            if "SPACE" not in str(error):
+                raise ValueError("its compressed samples do not fit their checksum") from error
+            out = _first_bytes(path, len(out))
+            found = out
+        if len(found) == len(out):  # else it is a file of several parts, one after the other
+            return np.frombuffer(out, stored, offset=offset).reshape(file.shape, order="F")
+    return np.asanyarray(file.dataobj)
+
+
+def _first_bytes(path: Path, count: int) -> bytearray:
+    """The first bytes of a compressed file that holds more than its header promises; what follows is looked at as far
+    as is reasonable, since the checksum stands at the end."""
+    with gzip.open(path) as stream:
+        found = bytearray(stream.read(count))
+        stream.read(_LOOKED_AT)
+    return found
 
 
 def _is_packed(path: Path) -> bool:
@@ -376,7 +407,7 @@ def _samples(path: Path, file: Any, *, letters: str, frame: int, whole: bool) ->
     pick: list[Any] = [slice(None)] * len(file.shape)
     if "T" in letters:
         pick[len(letters) - 1 - letters.index("T")] = slice(frame, frame + 1)
-    data = file.dataobj[tuple(pick)] if "T" in letters else np.asanyarray(file.dataobj)
+    data = file.dataobj[tuple(pick)] if "T" in letters else _whole(path, file)
     if stored.fields is not None:
         parts = [np.asarray(data[name]) for name in stored.names][:3]
         stacked = np.stack([lettered.arrange(part.transpose(), letters)[0] for part in parts])

@@ -7,6 +7,7 @@ a stroke that is known is answered, not applied, whatever happened in between.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import threading
@@ -163,6 +164,11 @@ class OpenCase:
     def shape(self) -> tuple[int, ...]:
         """Voxels per axis."""
         return self.session.shape
+
+    @cached_property
+    def source_digest(self) -> str:
+        """What the image's files are called, as a few letters: the same for as long as the case has these files."""
+        return hashlib.sha256(str(self.project.store.case(self.id).source).encode()).hexdigest()[:24]
 
     @cached_property
     def windows(self) -> list[dict[str, Any]]:

@@ -106,7 +106,8 @@ def labelled_thumbnail(case: OpenCase) -> bytes:
 
     labels, index = case.session.labels(), 0
     if labels.ndim == 3:
-        counts = np.count_nonzero(labels, axis=(1, 2))
+        thin = tuple(slice(None, None, max(1, n // THUMBNAIL)) for n in labels.shape[1:])
+        counts = np.count_nonzero(labels[(slice(None), *thin)], axis=(1, 2))
         index = int(counts.argmax()) if counts.any() else labels.shape[0] // 2
     rgb = is_rgb(case.image)
     shown = image_slice(case, 0, index=index, channel="all" if rgb else "0")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
+from septum.geometry.surfaces import label_meshes
 from septum.server import pictures
-from septum.server.desk import Desk
 from septum.server.layers import difference
+from septum.server.meshes import encoded_meshes
 from septum.server.routes.common import DeskHere, raw
 from septum.workflows.projects.store import MissingError
 
@@ -30,7 +30,7 @@ def image_slice(
 ) -> Response:
     """A slice of the image, little-endian, C order; `X-Septum-Shape` and `X-Septum-Dtype` say how."""
     found = desk.case(case_id)
-    tag = _tag(desk, case_id, what=f"{axis}/{index}/{channel}")
+    tag = f'"{found.source_digest}/{axis}/{index}/{channel}"'
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"ETag": tag, "Cache-Control": CACHED})
     response = raw(pictures.image_slice(found, axis, index=index, channel=channel), found, cache=CACHED)
@@ -55,6 +55,17 @@ def compare_layers(case_id: str, desk: DeskHere, *, base: Text, other: Text) -> 
         first = first.copy() if base == "current" else first
         second = second.copy() if other == "current" else second
     return difference(first, second)
+
+
+@router.get("/surfaces", response_class=Response)
+def surfaces(case_id: str, desk: DeskHere, *, layer: Text = "current") -> Response:
+    """The surfaces of the labels of a volume in mm, packed as `septum.server.meshes` says."""
+    found = desk.case(case_id)
+    with found.lock:
+        labels = pictures.layer(found, layer)
+        labels = labels.copy() if layer == "current" else labels
+    body = encoded_meshes(label_meshes(labels, affine=found.image.grid.affine))
+    return Response(body, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/maps/{axis}/{index}", response_class=Response)
@@ -120,8 +131,3 @@ def label_tile(
         if labels.ndim != 2:
             raise MissingError("tiles must be those of a plane, got a volume; ask for its slices")
         return raw(pictures.tile(labels[::step, ::step], row, column=column), found, labels=True)
-
-
-def _tag(desk: Desk, case_id: str, *, what: str) -> str:
-    source = str(desk.project.store.case(case_id).source)
-    return f'"{hashlib.sha256(f"{source}|{what}".encode()).hexdigest()[:24]}"'

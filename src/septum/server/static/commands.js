@@ -5,7 +5,8 @@ import { clearSlice, copySlice, history, undoSlice } from "./draw/edits.js";
 import { back, cancel, finish, goToProposal } from "./draw/hand.js";
 import { resize } from "./draw/pointer.js";
 import { accept, ask, clearMarks } from "./draw/smart.js";
-import { active, planes } from "./look/planes.js";
+import { active, planes, turnSides } from "./look/planes.js";
+import { turnSolid } from "./look/solid.js";
 import { autoWindow, nextPreset } from "./look/window.js";
 import { showKeys, showPalette } from "./palette.js";
 import { shownCases } from "./side/cases.js";
@@ -26,7 +27,6 @@ const turn = (by) => { const plane = active(); if (plane?.grid.volume && !state.
 const zoom = (by) => { const plane = active(); plane?.view.zoomAt(by, plane.canvas.clientWidth / 2, plane.canvas.clientHeight / 2); update(); };
 const fit = () => { for (const plane of planes.all) plane.view.fit(); update(); };
 const nextStyle = () => { const styles = /** @type {("fill"|"outline"|"off")[]} */ (["fill", "outline", "off"]); update({ style: styles[(styles.indexOf(state.style) + 1) % 3] }); };
-const turnSides = () => { const sides = state.sides === "radiological" ? "neurological" : "radiological"; localStorage.setItem("septum-sides", sides); update({ sides, message: `Sides: ${sides}, the patient's right is at the ${sides === "radiological" ? "left" : "right"}` }); };
 const enter = () => { if (!finish()) accept(); };
 
 const looking = () => grouped("Look", [
@@ -38,7 +38,7 @@ const looking = () => grouped("Look", [
   ["H", "Hide labels while held", () => update({ veiled: true }), () => update({ veiled: false })], ["O", "Labels filled, outlined, off", nextStyle],
   ["K", "Compare with the other layer while held", () => flick(true), () => flick(false)],
   ["Shift+H", "Heat map on or off", turnHeat], ["Shift+K", "Beside it: nothing, the image alone, each layer and map", nextBeside],
-  ["Shift+S", "Sides: radiological or neurological", turnSides],
+  ["Shift+3", "3-D view of the labels", turnSolid], ["Shift+S", "Sides: radiological or neurological", turnSides],
   ["Shift+X", "Crosshair on or off", () => update({ crosshair: !state.crosshair })],
 ]);
 const drawing = () => grouped("Draw", [

@@ -41,6 +41,8 @@ export const state = {
   maps: /** @type {HeatMap[]} */ ([]), heat: "", heatBefore: "", heatOpacity: 0.6,
   /** What is shown beside the plane in hand: "", "image", "layer:NAME" or "map:NAME". */
   beside: "",
+  /** Whether labels are shown in 3-D. */
+  solid: false,
   overwrite: /** @type {"all"|"none"} */ ("all"),
   area: /** @type {"everywhere"|"inside"|"outside"} */ ("everywhere"), areaLabel: 0,
   ranged: false, rangeLow: 0, rangeHigh: 1,

@@ -39,6 +39,9 @@ export async function slice(path, signal) {
   return { rows, cols, values: new Kind(await answer.arrayBuffer()) };
 }
 
+/** @param {string} path */
+export const bytes = async (path) => (await request(path)).arrayBuffer();
+
 export const waiting = () => pending.length;
 /** @type {(() => void)[]} */
 const sleepers = [];

@@ -277,7 +277,8 @@ def _measure_fold(
     within `seconds` their spoiled copies."""
     folds = ",".join(str(index) for index in members)
     model = open_segmenter(folder, PredictSettings(folds=folds, precision=folder.read_plan().precision))
-    if len(members) == 1 and model.plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
+    if len(members) == 1 and model.plan.mirrors and not model.settings.tta:
+        # a network alone agrees with itself in the mirror, or it does not
         model = replace(model, engine=compared_with(model.engine, [(model.plan.mirrors[-1],)]))
     bench = Bench(model, tuple(members), model.plan.seed + members[0])
     started = time.monotonic()

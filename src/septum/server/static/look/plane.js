@@ -105,9 +105,13 @@ export class Plane {
 
   /** Where the slices come from, along the slider. */
   drawStrip() {
-    this.slider.value = String(state.position[this.axis]);
-    this.slider.setAttribute("aria-valuetext", `slice ${state.position[this.axis] + 1} of ${this.grid.size[this.axis]}`);
-    const text = state.opened?.provenance[this.axis] ?? "", key = `${text}${this.strip.clientWidth}`;
+    const at = String(state.position[this.axis]);
+    if (this.slider.value !== at || !this.slider.ariaValueText) {
+      this.slider.value = at;
+      this.slider.setAttribute("aria-valuetext", `slice ${state.position[this.axis] + 1} of ${this.grid.size[this.axis]}`);
+    }
+    // Asking for the strip's own width after the slider moved would lay the page out anew for each plane.
+    const text = state.opened?.provenance[this.axis] ?? "", key = `${text}/${this.canvas.width}`;
     if (key === this.marked) return;
     this.marked = key;
     const { strip } = this, n = this.grid.size[this.axis], wide = strip.width = Math.max(1, strip.clientWidth);

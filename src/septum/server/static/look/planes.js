@@ -1,10 +1,11 @@
 // @ts-check
 /** The planes of the open image, and the one that the keyboard acts on. */
 import { by } from "../dom.js";
-import { state } from "../store.js";
+import { state, update } from "../store.js";
 import { gridOf, inward } from "./geometry.js";
 import { wordOfLayer, wordOfMap } from "./layers.js";
 import { Plane } from "./plane.js";
+import { ALONE, drawSolid } from "./solid.js";
 
 /** `twin` stands beside the plane in hand and shows something else of the same slice.
  * @type {{all:Plane[],active:number,twin:Plane|null,shown:string}} */
@@ -39,14 +40,17 @@ function beside(watch) {
 /** @param {(plane:Plane, at:number) => void} watch joins a new plane to the pointers */
 export function drawPlanes(watch) {
   beside(watch);
-  const host = by("planes"), alone = planes.all.length === 1 || state.single >= 0, pair = planes.twin !== null;
-  host.classList.toggle("single", alone && !pair);
+  const host = by("planes"), pair = planes.twin !== null, alone = !pair && (planes.all.length === 1 || (state.single >= 0 && (state.single < ALONE || state.solid)));
+  const solid = state.solid && !pair && planes.all.length > 1 && (!alone || state.single === ALONE);
+  host.classList.toggle("single", alone);
+  host.classList.toggle("quad", solid && !alone);
   host.classList.toggle("twins", pair);
   planes.all.forEach((plane, at) => {
     plane.figure.hidden = pair ? plane !== planes.twin?.of : planes.all.length > 1 && alone && state.single !== plane.axis;
     plane.figure.classList.toggle("active", at === planes.active && planes.all.length > 1);
     if (!plane.figure.hidden) plane.draw();
   });
+  drawSolid(solid);
   planes.twin?.draw(); // last: only now has it the room of those that are hidden
 }
 
@@ -58,3 +62,10 @@ export function putRuns(box, runs) {
 }
 
 export const reload = () => { for (const plane of [...planes.all, ...(planes.twin ? [planes.twin] : [])]) plane.source.load(true); };
+
+/** Shows the patient's right at the left, as a radiologist looks, or at the right. */
+export function turnSides() {
+  const sides = state.sides === "radiological" ? "neurological" : "radiological";
+  localStorage.setItem("septum-sides", sides);
+  update({ sides, message: `Sides: ${sides}, the patient's right is at the ${sides === "radiological" ? "left" : "right"}` });
+}

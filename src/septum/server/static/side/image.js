@@ -1,6 +1,8 @@
 // @ts-check
 /** How the image is shown: window and presets, channels; and which voxels an edit may change. */
 import { by, el, redraw } from "../dom.js";
+import { turnSides } from "../look/planes.js";
+import { turnSolid } from "../look/solid.js";
 import { autoWindow, PRESETS, setWindow } from "../look/window.js";
 import { state, update } from "../store.js";
 
@@ -17,6 +19,9 @@ export function drawImage() {
   const short = (/** @type {number} */ v) => Number(v.toPrecision(4));
   by("centre-said").textContent = short(now.centre); by("width-said").textContent = short(now.width);
   redraw(by("channels"), [channels.map((c) => [c.name, c.on, c.colour]), channel], () => (channels.length > 1 ? channels.map(channelRow) : []));
+  by("solid").hidden = by("sides").hidden = opened?.ndim !== 3;
+  by("solid").setAttribute("aria-pressed", String(state.solid));
+  by("sides").textContent = state.sides === "radiological" ? "Radiological" : "Neurological";
   by("invert").checked = state.invert; by("smooth").checked = state.smooth; by("crosshair").checked = state.crosshair;
   by("opacity").value = state.opacity; by("style").value = state.style;
 }
@@ -50,6 +55,7 @@ export function toggleRange() {
 }
 
 export function bindImage() {
+  by("solid").onclick = turnSolid; by("sides").onclick = turnSides;
   const number = (/** @type {string} */ id, /** @type {(v:number) => void} */ act) => { by(id).oninput = () => act(Number(by(id).value)); };
   number("centre", (v) => setWindow(v, state.channels[state.channel].width));
   number("width", (v) => setWindow(state.channels[state.channel].centre, v));
