@@ -13,7 +13,31 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "septum"
-ROOMS = ("classical", "geometry", "instances", "interactive", "io", "lessons", "library", "metrics", "net", "report")
+ROOMS = (
+    "classical",
+    "geometry",
+    "instances",
+    "interactive",
+    "io",
+    "lessons",
+    "library",
+    "metrics",
+    "net",
+    "report",
+    "workflows/runs",
+)
+
+ENTRIES = {
+    "data": {"find_cases", "load_dataset", "load_pair", "make_folds", "plan_jobs"},
+    "doctor": {"examine", "mend"},
+    "evaluation": {"evaluate"},
+    "objects": {"split_masks"},
+    "pipelines": {"segment_image"},
+    "projects": {"create_project"},
+    "review": {"create_study"},
+    "scores": {"case_means", "families_of", "mean_dice", "score_case"},
+}
+"""What a notebook begins with in a room of the workflows whose other functions need a run to show anything."""
 
 WITHOUT = {
     "geometry/convert.py:to_xarray": "xarray is not a dependency",
@@ -77,6 +101,19 @@ def test_every_public_function_of_a_room_has_an_example(room: str) -> None:
     excused = {name for name in WITHOUT if name.startswith(f"{room}/")}
     assert missing - excused == set(), "write an example that runs (>>>) with a known answer"
     assert excused - missing == set(), "these have an example, or are gone: take them out of WITHOUT"
+
+
+@pytest.mark.parametrize("room", ENTRIES)
+def test_the_entry_points_of_a_workflow_have_an_example(room: str) -> None:
+    defined = {
+        node.name
+        for path in (SOURCE / "workflows" / room).rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    bare = {name.split(":")[1] for name in functions_without_example(SOURCE / "workflows" / room)}
+    assert ENTRIES[room] - defined == set(), "these are gone: take them out of ENTRIES"
+    assert ENTRIES[room] & bare == set(), "write an example that runs (>>>) with a known answer"
 
 
 def test_a_function_without_an_example_is_found(tmp_path: Path) -> None:

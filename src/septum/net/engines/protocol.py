@@ -56,13 +56,13 @@ class PartsEngine(Protocol):
     def parts(self, batch: Float32Array) -> Iterator[tuple[slice, Tensor]]: ...
 
 
-def maps_of(engine: Engine) -> int:
+def count_maps(engine: Engine) -> int:
     """How many outputs an engine has beside those of the classes: its `n_maps`, 0 where it has no such attribute.
 
     They come after the classes; the last of them are a vector, whose components a mirror turns round.
 
     >>> from types import SimpleNamespace
-    >>> maps_of(SimpleNamespace(n_maps=4)), maps_of(SimpleNamespace())
+    >>> count_maps(SimpleNamespace(n_maps=4)), count_maps(SimpleNamespace())
     (4, 0)
     """
     return int(getattr(engine, "n_maps", 0))

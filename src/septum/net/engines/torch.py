@@ -30,7 +30,7 @@ def torch_engine(
 
     flips: the mirrored copies to average over, each a tuple of spatial axes; () is the image as it is (see `mirrors`).
     precision: a name as in Lightning Fabric; the head always runs in float32, so that bfloat16 does not round logits.
-    n_maps: how many outputs are no classes (see `maps_of`).
+    n_maps: how many outputs are no classes (see `count_maps`).
     The models are moved to `device` and otherwise left alone: their training mode is restored after each call.
 
     >>> from septum.net.architecture.unet import UNet, lecture

@@ -18,7 +18,7 @@ from torch import Tensor
 from septum.errors import Cancelled, ConfigError, SeptumError
 from septum.geometry.arrays import Float32Array
 from septum.net.engines.evidence import Evidence
-from septum.net.engines.protocol import Engine, PartsEngine, maps_of
+from septum.net.engines.protocol import Engine, PartsEngine, count_maps
 from septum.net.engines.torch import watched_by
 from septum.net.inference.decide import ClassArray, OutputGrid, Outputs, Sink, decide_block
 from septum.net.inference.tiles import (
@@ -121,7 +121,7 @@ def predict_classes(
     grid = OutputGrid(shape, coordinates)
     classes: ClassArray = np.zeros(grid.shape, dtype=np.uint8 if engine.n_classes <= 256 else np.uint16)
     progress = _Progress(float(np.prod(shape)), listener or Listener())
-    engine, outputs = watched_by(engine, evidence), Outputs(engine.activation, maps_of(engine))
+    engine, outputs = watched_by(engine, evidence), Outputs(engine.activation, count_maps(engine))
     waiting = _columns(tiling, (settings.memory_mb << 20) // (4 * _outputs(engine)), halo=grid.halo)[::-1]
     while waiting:
         column = waiting.pop()
@@ -178,7 +178,7 @@ class _Tiling:
 
 
 def _outputs(engine: Engine) -> int:
-    return engine.n_classes + maps_of(engine)
+    return engine.n_classes + count_maps(engine)
 
 
 def _lay(engine: Engine, shape: Sequence[int], *, patch: tuple[int, ...], overlap: float) -> _Tiling:

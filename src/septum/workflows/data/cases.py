@@ -260,6 +260,16 @@ def load_pair(case: Case) -> tuple[Image, LabelMap]:
     Raises:
         DatasetError: when the case has no labels.
         MismatchError: when shapes differ, or the grids differ by more than a tenth of a voxel.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from septum import Grid, write_image, write_labels
+    >>> grid, mask = Grid.pixels((8, 9)), np.eye(8, 9, dtype=np.uint8)
+    >>> with TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "a.tif"), Image(50 * mask[None], grid))
+    ...     write_labels(Path(folder, "b.tif"), LabelMap(mask, grid))
+    ...     image, labels = load_pair(Case("a", (Source(Path(folder, "a.tif")),), Source(Path(folder, "b.tif"))))
+    >>> image.array.shape, labels.array.shape
+    ((1, 8, 9), (8, 9))
     """
     image, labels = load_image(case), load_labels(case)
     relation, distance = compare_grids(image.grid, labels.grid)

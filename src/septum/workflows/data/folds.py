@@ -70,6 +70,12 @@ def make_folds(
     Raises:
         ConfigError: `k` below 2, or more than there are groups (or blocks) to hold out.
         DatasetError: nothing to train on.
+
+    >>> from pathlib import Path
+    >>> from septum.workflows.data.cases import Source
+    >>> cases = [Case(name, (), Source(Path(f"{name}.png")), group=name[0]) for name in ("a1", "a2", "b1", "b2")]
+    >>> [(fold.train, fold.val) for fold in make_folds(cases, k=2)]  # whole patients are held out
+    [(('b1', 'b2'), ('a1', 'a2')), (('a1', 'a2'), ('b1', 'b2'))]
     """
     if k is not None and k < 2:
         raise ConfigError(f"the number of folds must be at least 2, got {k}; leave it out for the default")
@@ -94,7 +100,11 @@ def make_folds(
 
 
 def block_slices(block: HeldOutBlock, shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Index of a held-out block `(axis, start, stop)`."""
+    """Index of a held-out block `(axis, start, stop)`.
+
+    >>> block_slices((1, 3, 8), (20, 30))
+    (slice(None, None, None), slice(3, 8, None))
+    """
     axis, start, stop = block
     return tuple(slice(start, stop) if a == axis else slice(None) for a in range(len(shape)))
 

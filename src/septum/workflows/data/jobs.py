@@ -49,6 +49,15 @@ def find_cases(images: Sequence[Path], *, axes: str | None, channels: int = 1) -
 
     Raises:
         DatasetError: when something does not exist or holds no image.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from septum import Grid, Image, write_image
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("b.png", "a.png"):
+    ...         write_image(Path(folder, name), Image(np.zeros((1, 8, 9), np.uint8), Grid.pixels((8, 9))))
+    ...     [case.id for case in find_cases([Path(folder)], axes=None)]
+    ['a', 'b']
     """
     cases: list[Case] = []
     for path in images:
@@ -109,6 +118,11 @@ def plan_jobs(cases: Sequence[Case], output: Path, *, overwrite: bool) -> tuple[
 
     Raises:
         ConfigError: when a mask is there already and may not be replaced, or would replace its own image.
+
+    >>> from septum.workflows.data.cases import Source
+    >>> (job,) = plan_jobs([Case("head", (Source(Path("scans/head.nii")),))], Path("masks"), overwrite=False)
+    >>> job.output.as_posix()
+    'masks/head.nii.gz'
     """
     jobs = [Job(case, output / f"{case.id}{io.label_suffix(case.images[0].path)}") for case in cases]
     present = [job.output.name for job in jobs if job.output.exists()]

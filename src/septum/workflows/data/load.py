@@ -26,6 +26,18 @@ def load_dataset(path: Path | str, *, axes: str | None = None, strict: bool = Tr
 
     Raises:
         DatasetError: nothing there, unknown layout, no image, or (when strict) any problem, each with its case.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from septum import Grid, Image, LabelMap, write_image, write_labels
+    >>> grid, array = Grid.pixels((4, 5)), np.zeros((4, 5), np.uint8)
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("images", "labels"):
+    ...         Path(folder, name).mkdir()
+    ...     write_image(Path(folder, "images", "a.png"), Image(array[None], grid))
+    ...     write_labels(Path(folder, "labels", "a.png"), LabelMap(array, grid))
+    ...     [case.id for case in load_dataset(folder).labelled]
+    ['a']
     """
     dataset = number_structures(recognise(Path(path), axes))
     if strict and dataset.problems:

@@ -42,12 +42,20 @@ class Region:
 
 
 def region_names(regions: Sequence[Region]) -> dict[int, str]:
-    """Regions by their numbers, which stand where a label value stands otherwise: 1, 2, … as they are declared."""
+    """Regions by their numbers, which stand where a label value stands otherwise: 1, 2, … as they are declared.
+
+    >>> region_names((Region("whole", (1, 2, 4)), Region("core", (1, 4))))
+    {1: 'whole', 2: 'core'}
+    """
     return {number: region.name for number, region in enumerate(regions, 1)}
 
 
 def region_members(regions: Sequence[Region]) -> dict[int, tuple[int, ...]]:
-    """The label values of each region, by the numbers of `region_names`."""
+    """The label values of each region, by the numbers of `region_names`.
+
+    >>> region_members((Region("whole", (1, 2, 4)), Region("core", (1, 4))))
+    {1: (1, 2, 4), 2: (1, 4)}
+    """
     return {number: region.values for number, region in enumerate(regions, 1)}
 
 

@@ -33,7 +33,11 @@ SliceMarks = Mapping[int, str]
 
 
 def sidecar(mask: Path) -> Path:
-    """The file beside a mask that says where its slices come from."""
+    """The file beside a mask that says where its slices come from.
+
+    >>> sidecar(Path("head.nii.gz")).name
+    'head.slices.json'
+    """
     return mask.with_name(f"{stem(mask)}.slices.json")
 
 
@@ -49,7 +53,11 @@ def marked(count: int, drawn: Sequence[int]) -> str:
 
 
 def drawn_slices(slices: SliceMarks) -> dict[int, list[int]]:
-    """Slices that a person made, drawn or corrected, per axis that has any."""
+    """Slices that a person made, drawn or corrected, per axis that has any.
+
+    >>> drawn_slices({0: ".diid.", 1: "...."})
+    {0: [1, 4]}
+    """
     found = {axis: [i for i, letter in enumerate(text) if letter in "dc"] for axis, text in slices.items()}
     return {axis: places for axis, places in found.items() if places}
 
@@ -71,7 +79,14 @@ def corrected_slices(slices: SliceMarks, before: NDArray[Any], *, after: NDArray
 
 
 def write_slices(mask: Path, slices: SliceMarks) -> Path:
-    """Write the file beside a mask whole or not at all; errors as `write_json`."""
+    """Write the file beside a mask whole or not at all; errors as `write_json`.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     mask = Path(folder, "head.nii.gz")
+    ...     (write_slices(mask, {0: "dii"}).name, read_slices(mask, (3, 8, 8)))
+    ('head.slices.json', {0: 'dii'})
+    """
     path = sidecar(mask)
     write_json(path, {"slices": {str(a): t for a, t in slices.items()}, "kinds": KINDS, "format_version": VERSION})
     return path
@@ -82,6 +97,9 @@ def read_slices(mask: Path, shape: Sequence[int]) -> dict[int, str] | None:
 
     Raises:
         FormatError: a file that is damaged, of a newer version, or of a mask of another shape.
+
+    >>> read_slices(Path("no such mask.nii.gz"), (3, 8, 8)) is None
+    True
     """
     path = sidecar(mask)
     if not path.is_file():
@@ -105,7 +123,11 @@ def read_slices(mask: Path, shape: Sequence[int]) -> dict[int, str] | None:
 
 
 def describe_slices(slices: SliceMarks, letters: str = "zyx") -> list[str]:
-    """One line per axis for a person, such as `z: 5 drawn, 20 interpolated; drawn 3, 8, 13, 18, 23`."""
+    """One line per axis for a person, such as `z: 5 drawn, 20 interpolated; drawn 3, 8, 13, 18, 23`.
+
+    >>> describe_slices({0: ".diid."})
+    ['z: 2 drawn, 2 interpolated; drawn 1, 4']
+    """
     lines = []
     for axis, text in slices.items():
         counts = [f"{text.count(letter)} {word}" for letter, word in KINDS.items() if letter != "." and letter in text]

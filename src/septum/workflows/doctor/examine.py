@@ -53,6 +53,16 @@ def examine(path: Path | str, *, axes: str | None = None, hooks: Hooks | None = 
     Raises:
         DatasetError: when there is no data set at `path` at all.
         Cancelled: the hooks said stop.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from septum import Grid, Image, write_image
+    >>> with TemporaryDirectory() as folder:
+    ...     Path(folder, "images").mkdir()
+    ...     flat = Image(np.full((1, 8, 9), 7, np.uint8), Grid.pixels((8, 9)))
+    ...     write_image(Path(folder, "images", "a.png"), flat)
+    ...     [(finding.case, finding.code) for finding in examine(folder)]
+    [('a', 'constant-image'), ('(all)', 'no-labels')]
     """
     return examine_cases(load_dataset(path, axes=axes, strict=False), hooks=hooks)
 

@@ -90,6 +90,19 @@ def mend(
         ConfigError: when the output exists, holds anything but an earlier copy, or lies inside the data set.
         DatasetError: when there is no data set, no case is left, or the copy cannot be written.
         Cancelled: the hooks said stop; nothing was written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from septum import Grid, Image, LabelMap, write_image, write_labels
+    >>> grid, mask = Grid.pixels((8, 9)), np.eye(8, 9, dtype=np.uint8)
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("images", "labels"):
+    ...         Path(folder, "set", name).mkdir(parents=True)
+    ...     write_image(Path(folder, "set/images/a.png"), Image(50 * mask[None], grid))
+    ...     write_labels(Path(folder, "set/labels/a.png"), LabelMap(mask, grid))
+    ...     log = mend(Path(folder, "set"), Path(folder, "copy"))
+    ...     log.copied, len(log.changes), (log.output / "images" / "a.png").is_file()
+    (1, 0, True)
     """
     hooks = hooks or Hooks()
     dataset = load_dataset(path, axes=axes, strict=False)

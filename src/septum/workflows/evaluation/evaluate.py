@@ -96,6 +96,18 @@ def evaluate(
         FormatError: a file that cannot be read or holds no labels.
         ConfigError: `output` already holds a report, or a setting breaks its rule.
         Cancelled: when the hooks say stop.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from septum import Grid, LabelMap, write_labels
+    >>> mask = LabelMap(np.pad(np.ones((4, 4), np.uint8), 4), Grid.pixels((12, 12)))
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("reference", "prediction"):
+    ...         Path(folder, name).mkdir()
+    ...         write_labels(Path(folder, name, "a.png"), mask)
+    ...     result = evaluate(Path(folder, "prediction"), Path(folder, "reference"), output=Path(folder, "report"))
+    ...     result.mean_dice, result.report.name
+    (1.0, 'index.html')
     """
     settings, hooks = settings or EvaluateSettings(), hooks or Hooks()
     readers = readers or {}

@@ -70,6 +70,19 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
     Raises:
         ConfigError: `output` holds masks of these names already.
         DatasetError: no mask, or images that do not belong to the masks.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from septum import Grid, LabelMap, write_labels
+    >>> mask = np.zeros((12, 24), np.uint8)
+    >>> mask[2:8, 2:8] = mask[2:8, 14:20] = 1
+    >>> with TemporaryDirectory() as folder:
+    ...     write_labels(Path(folder, "a.png"), LabelMap(mask, Grid.pixels(mask.shape)))
+    ...     done = split_masks(
+    ...         Path(folder, "a.png"), Path(folder, "out"), images=None, settings=SplitSettings(), hooks=Hooks()
+    ...     )
+    ...     int(io.read_labels(done.written[0]).array.max())
+    2
     """
     cases = mask_cases(masks, settings.axes)
     beside = images_of(cases, images)

@@ -108,6 +108,14 @@ def segment_image(image: Image, pipeline: Pipeline, *, markers: NDArray[np.integ
         image: what to segment.
         pipeline: the steps, and seeds as text.
         markers: label map of the image's spatial shape; where no seeds are given, its marked voxels are the seeds.
+
+    >>> from septum.geometry import Grid
+    >>> from septum.workflows.pipelines.pipeline import parse_spec
+    >>> picture = np.zeros((1, 40, 40))
+    >>> picture[0, 10:30, 10:30] = 100
+    >>> found = segment_image(Image(picture, Grid.pixels((40, 40))), Pipeline((parse_spec("otsu"),)))
+    >>> int(found.array.sum())
+    400
     """
     seeds: NDArray[np.integer] | NDArray[np.bool_] | None = None
     if pipeline.seeds:

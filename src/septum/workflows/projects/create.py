@@ -58,6 +58,16 @@ def create_project(
         DatasetError: no image found.
         FormatError: a file cannot be copied or written.
         Cancelled: the hooks said stop; nothing was written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from septum import Grid, Image, write_image
+    >>> with TemporaryDirectory() as place:
+    ...     write_image(Path(place, "a.png"), Image(np.zeros((1, 8, 9), np.uint8), Grid.pixels((8, 9))))
+    ...     project = create_project(Path(place, "project"), Path(place, "a.png"))
+    ...     [(case.id, case.status) for case in project.store.cases()]
+    ...     project.close()
+    [('a', 'new')]
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} must be a new or empty folder for a project; choose another name")

@@ -135,6 +135,19 @@ def create_study(
         GeometryError: a mask on another grid than its image.
         FormatError: a study that cannot be written.
         Cancelled: the hooks said stop; nothing was written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from septum import Grid, Image, LabelMap, write_image, write_labels
+    >>> grid, mask = Grid.pixels((8, 9)), np.eye(8, 9, dtype=np.uint8)
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("images", "ours"):
+    ...         Path(folder, name).mkdir()
+    ...     write_image(Path(folder, "images", "a.png"), Image(50 * mask[None], grid))
+    ...     write_labels(Path(folder, "ours", "a.png"), LabelMap(mask, grid))
+    ...     made = create_study(Path(folder, "images"), {"ours": Path(folder, "ours")}, output=Path(folder, "study"))
+    ...     made.cases, made.failures
+    (1, ())
     """
     settings, hooks = settings or StudySettings(), hooks or Hooks()
     scale = load_scale(settings.scale)

@@ -46,7 +46,11 @@ def reason_of(error: BaseException) -> str:
 
 
 def ends_everything(error: BaseException) -> bool:
-    """Whether every further file would meet this error, too: somebody asked to stop, the disk is full or read-only."""
+    """Whether every further file would meet this error, too: somebody asked to stop, the disk is full or read-only.
+
+    >>> ends_everything(OSError(errno.ENOSPC, "disk full")), ends_everything(ValueError("one bad file"))
+    (True, False)
+    """
     codes = {getattr(e, "errno", None) for e in (error, error.__cause__, error.__context__) if e is not None}
     return isinstance(error, Cancelled) or bool(codes & {errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
@@ -102,7 +106,14 @@ class Failures:
 
 
 def listed(failures: Failures | None, name: str) -> AbstractContextManager[None, bool | None]:
-    """Within, an error becomes a row of `failures`; without a list it is raised."""
+    """Within, an error becomes a row of `failures`; without a list it is raised.
+
+    >>> failures = Failures()
+    >>> with listed(failures, "a"):
+    ...     raise SeptumError("it must be an image")
+    >>> failures.first
+    'a: it must be an image'
+    """
     return nullcontext() if failures is None else failures.of(name)
 
 
@@ -115,7 +126,11 @@ class Failed:
 
 
 def attempt(function: Callable[[Item], Result], item: Item) -> Result | Failed:
-    """`function(item)`, or why it failed; raises what `ends_everything`. Importable by name, for other processes."""
+    """`function(item)`, or why it failed; raises what `ends_everything`. Importable by name, for other processes.
+
+    >>> attempt(int, "12"), isinstance(attempt(int, "twelve"), Failed)
+    (12, True)
+    """
     try:
         return function(item)
     except Exception as error:
@@ -133,6 +148,9 @@ def parted(
 
     Raises:
         SeptumError: the first error, where nothing else is.
+
+    >>> parted(["a", "b"], [0.9, Failed("no mask", SeptumError("no mask"))])
+    ([('a', 0.9)], [('b', 'no mask')])
     """
     done = [(item, found) for item, found in zip(items, results, strict=True) if not isinstance(found, Failed)]
     failed = [(item, found) for item, found in zip(items, results, strict=True) if isinstance(found, Failed)]

@@ -17,6 +17,12 @@ def write_text(path: Path, text: str) -> None:
 
     Raises:
         FormatError: when the disk is full or the folder cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_text(Path(folder, "a.txt"), "one line")
+    ...     Path(folder, "a.txt").read_text()
+    'one line'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
@@ -24,12 +30,23 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON whole or not at all; errors as `write_text`."""
+    """Write JSON whole or not at all; errors as `write_text`.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_json(Path(folder, "a.json"), {"dice": 0.9})
+    ...     recorded(Path(folder, "a.json"))
+    {'dice': 0.9}
+    """
     write_text(path, json.dumps(content, indent=2, default=str) + "\n")
 
 
 def recorded(path: Path) -> dict[str, Any]:
-    """What a JSON file holds that Septum wrote; nothing where it is missing or damaged."""
+    """What a JSON file holds that Septum wrote; nothing where it is missing or damaged.
+
+    >>> recorded(Path("no such file.json"))
+    {}
+    """
     try:
         content = read_json(path)
     except (OSError, ValueError):
@@ -38,7 +55,14 @@ def recorded(path: Path) -> dict[str, Any]:
 
 
 def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write all files into a temporary folder, then put them in place: a half-written report never appears."""
+    """Write all files into a temporary folder, then put them in place: a half-written report never appears.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     publish(Path(folder, "report"), {"index.html": "<html>", "figures/a.png": b"..."})
+    ...     sorted(path.name for path in Path(folder, "report").iterdir())
+    ['figures', 'index.html']
+    """
     target = folder.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(target.parent) as work:

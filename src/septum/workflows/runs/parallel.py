@@ -49,7 +49,11 @@ _PATIENCE_S = 10.0
 
 
 def check_workers(workers: str) -> None:
-    """Raise `ConfigError` unless `workers` is "auto", a number of processes, or the address of a scheduler."""
+    """Raise `ConfigError` unless `workers` is "auto", a number of processes, or the address of a scheduler.
+
+    >>> check_workers("auto"), check_workers("4"), check_workers("tcp://head:8786")
+    (None, None, None)
+    """
     if workers != "auto" and "://" not in workers and not (workers.isascii() and workers.isdigit() and int(workers)):
         raise ConfigError(
             f"workers must be auto, a number of processes from 1 or the address of a Dask scheduler "

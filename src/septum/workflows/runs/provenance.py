@@ -41,6 +41,10 @@ def describe_run(**more: Any) -> dict[str, Any]:
     """Versions and machine of this run, and whatever else is to be kept (seed, timings).
 
     Threads and accelerator are those of torch, and None where the run did not need it.
+
+    >>> run = describe_run(seed=3)
+    >>> run["septum"] == septum.__version__, run["seed"]
+    (True, 3)
     """
     torch = sys.modules.get("torch")
     cuda = torch is not None and torch.cuda.is_available()
@@ -62,6 +66,10 @@ def without_folders(settings: Settings) -> Settings:
 
     Args:
         settings: a dataclass.
+
+    >>> from septum.workflows.evaluation.settings import EvaluateSettings
+    >>> without_folders(EvaluateSettings(table=Path("study/cases.csv"))).table.as_posix()
+    'cases.csv'
     """
     kept = {one.name: getattr(settings, one.name) for one in dataclasses.fields(settings)}
     return dataclasses.replace(settings, **{name: _named(value) for name, value in kept.items()})

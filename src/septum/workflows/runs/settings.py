@@ -90,6 +90,9 @@ def check_bounds(settings: Any, **bounds: tuple[float, float]) -> None:
 
     Raises:
         ConfigError: one does not, or is not a number.
+
+    >>> from types import SimpleNamespace
+    >>> check_bounds(SimpleNamespace(overlap=0.5), overlap=(0, 0.9))
     """
     for name, (low, high) in bounds.items():
         value = getattr(settings, name)
@@ -98,7 +101,11 @@ def check_bounds(settings: Any, **bounds: tuple[float, float]) -> None:
 
 
 def converter() -> cattrs.Converter:
-    """The converter between frozen dataclasses and plain data; other modules register their own types on it."""
+    """The converter between frozen dataclasses and plain data; other modules register their own types on it.
+
+    >>> converter().structure({"rows": [], "raised": []}, dict[str, list[int]])
+    {'rows': [], 'raised': []}
+    """
     return _CONVERTER
 
 
@@ -107,6 +114,10 @@ def structure(data: Mapping[str, Any], kind: type[T], *, what: str) -> T:
 
     Raises:
         ConfigError: for an unknown key (naming the nearest known one), a missing one, or a value of the wrong type.
+
+    >>> from septum.workflows.review.sample import StudySettings
+    >>> structure({"n": 12, "seed": 3}, StudySettings, what="study.toml").n
+    12
     """
     try:
         return _CONVERTER.structure(data, kind)
@@ -117,7 +128,12 @@ def structure(data: Mapping[str, Any], kind: type[T], *, what: str) -> T:
 
 
 def unstructure(value: Any) -> Any:
-    """Plain numbers, strings, lists and dictionaries of a dataclass."""
+    """Plain numbers, strings, lists and dictionaries of a dataclass.
+
+    >>> from septum.workflows.review.sample import StudySettings
+    >>> unstructure(StudySettings(n=12))["n"]
+    12
+    """
     return _CONVERTER.unstructure(value)
 
 
@@ -146,6 +162,10 @@ def load_settings(kind: type[T], path: Path | None, *, overrides: Mapping[str, A
 
     Raises:
         ConfigError: when the file is missing or not TOML, or as `structure`.
+
+    >>> from septum.workflows.review.sample import StudySettings
+    >>> load_settings(StudySettings, None, overrides={"n": 12}).n
+    12
     """
     content: dict[str, Any] = {}
     if path is not None:
@@ -160,6 +180,10 @@ def settings_toml(settings: Any) -> str:
     """The settings as TOML; choices left to Septum (None) are left out, as in a file that a person writes.
 
     Leave to overwrite is left out too: whoever gives the file back gives that leave anew.
+
+    >>> from septum.workflows.review.sample import StudySettings
+    >>> "n = 12" in settings_toml(StudySettings(n=12)).splitlines()
+    True
     """
     plain = unstructure(settings)
     return tomli_w.dumps({key: value for key, value in plain.items() if value is not None and key != OVERWRITE})
@@ -170,5 +194,12 @@ def write_settings(path: Path, settings: Any) -> None:
 
     Raises:
         FormatError: when the disk is full or the folder cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from septum.workflows.review.sample import StudySettings
+    >>> with TemporaryDirectory() as folder:
+    ...     write_settings(Path(folder, "study.toml"), StudySettings(n=12))
+    ...     load_settings(StudySettings, Path(folder, "study.toml"), overrides={}).n
+    12
     """
     write_text(path, settings_toml(settings))

@@ -68,7 +68,13 @@ def _cell(value: Any) -> Any:
 
 
 def frame_csv(table: pd.DataFrame, *, float_format: str | None = None) -> str:
-    """A data frame as CSV text without its index, every text in it guarded, its column names too."""
+    """A data frame as CSV text without its index, every text in it guarded, its column names too.
+
+    >>> import pandas as pd
+    >>> print(frame_csv(pd.DataFrame({"case": ["=1+1"], "dice": [0.9]})), end="")
+    case,dice
+    '=1+1,0.9
+    """
     safe = table.rename(columns=_cell)
     for place, kind in enumerate(table.dtypes):
         if getattr(kind, "kind", "O") not in "biufc":
@@ -91,7 +97,13 @@ def rows_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def mappings_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of one set of columns, which are those of the first, as CSV text; as `rows_csv`."""
+    """Rows of one set of columns, which are those of the first, as CSV text; as `rows_csv`.
+
+    >>> print(mappings_csv([{"case": "a", "dice": 0.9}, {"case": "b", "dice": None}]), end="")
+    case,dice
+    a,0.9
+    b,
+    """
     columns = list(rows[0])
     return rows_csv(columns, ([row[name] for name in columns] for row in rows))
 
@@ -106,6 +118,12 @@ def read_rows(path: Path, *, delimiters: str = ",", strip: bool = True) -> Rows:
 
     Raises:
         DatasetError: a file that cannot be read, is too large, has a column twice, or a row with too many cells.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.tsv").write_text("case\\tsite\\np1\\tA\\n")
+    ...     read_rows(Path(folder, "a.tsv"), delimiters=",\\t").rows
+    ((2, {'case': 'p1', 'site': 'A'}),)
     """
     try:
         size = path.stat().st_size

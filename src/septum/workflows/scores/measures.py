@@ -105,7 +105,11 @@ WHOLE_CASE = ("generalised_dice", "weighted_dice")
 
 
 def titles(*, unit: str) -> dict[str, str]:
-    """Column to the name that people read; `unit` of lengths: "mm", or "px" where files hold no physical size."""
+    """Column to the name that people read; `unit` of lengths: "mm", or "px" where files hold no physical size.
+
+    >>> titles(unit="mm")["dice"]
+    'Dice'
+    """
     return {name: m.title.format(unit=unit) for name, m in MEASURES.items()} | {"pixel_error": "pixel error"}
 
 
@@ -124,6 +128,9 @@ def families_of(metrics: Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         ConfigError: a name that is neither.
+
+    >>> families_of(["hausdorff", "instances"])
+    ('overlap', 'surface', 'instances')
     """
     found = {"overlap"}
     for name in metrics:

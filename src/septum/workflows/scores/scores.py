@@ -81,6 +81,11 @@ def score_case(
 
     Raises:
         GeometryError: shapes that differ, or arrays that are not integer.
+
+    >>> reference, prediction = np.array([[1, 1, 0, 0]]), np.array([[1, 0, 0, 0]])
+    >>> (score,) = score_case("p1", reference, prediction=prediction, labels={1: "liver"})
+    >>> round(score.dice, 3), mean_dice([score]) == score.dice
+    (0.667, True)
     """
     table = joint_table(reference, prediction)
     for value in ignore:
@@ -114,7 +119,12 @@ def _merged(values: NDArray[np.int64], same: Mapping[int, int]) -> NDArray[np.in
 
 
 def case_means(scores: Sequence[Score]) -> dict[str, float]:
-    """Mean Dice over the defined labels of each case, in order of appearance; nan where no label is defined."""
+    """Mean Dice over the defined labels of each case, in order of appearance; nan where no label is defined.
+
+    >>> both = np.array([[1, 2]])
+    >>> case_means(score_case("p1", both, prediction=np.array([[1, 0]]), labels={1: "liver", 2: "spleen"}))
+    {'p1': 0.5}
+    """
     values: dict[str, list[float]] = {}
     for score in scores:
         values.setdefault(score.case, []).append(score.dice)
@@ -122,7 +132,12 @@ def case_means(scores: Sequence[Score]) -> dict[str, float]:
 
 
 def mean_dice(scores: Sequence[Score]) -> float:
-    """Mean over cases of the mean Dice over labels; nan when nothing is defined."""
+    """Mean over cases of the mean Dice over labels; nan when nothing is defined.
+
+    >>> both = np.array([[1, 2]])
+    >>> mean_dice(score_case("p1", both, prediction=both, labels={1: "liver", 2: "spleen"}))
+    1.0
+    """
     return _mean(list(case_means(scores).values()))
 
 
