@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import RESULTS
+from benchmarks.tables_trust import TRUST
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "explain" / "measured.md"
 
@@ -547,6 +548,10 @@ def main() -> None:
         content = load(name)
         if content is not None:
             lines += [*table(content), ""]
+    for name, told in TRUST.items():
+        content = load(name)
+        if content is not None:
+            lines += [*told(content, where(content)), ""]
     lines += plain("speed-augment", "Augmentation as a share of a training step", "benchmarks.speed.augment")
     lines += plain("predict_memory", "Peak memory with 2 and with 100 classes", "benchmarks.speed.predict_memory")
     PAGE.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")

@@ -19,17 +19,15 @@ WITHOUT = {
     "geometry/convert.py:to_xarray": "xarray is not a dependency",
     "geometry/convert.py:from_xarray": "xarray is not a dependency",
     "net/learning/train.py:with_targets": "needs a sample with objects; see tests/workflows/training/test_objects.py",
-    "instances/compiled.py:compiled": "a decorator: every compiled loop is its example",
-    "interactive/compiled.py:compiled": "a decorator: every compiled loop is its example",
-    "interactive/compiled.py:in_order": "a decorator: every compiled loop is its example",
-    "interactive/pixels/correlate.py:correlate": "a compiled loop that one filter hides",
+    "geometry/loops.py:compiled": "a decorator: every compiled loop is its example",
+    "geometry/loops.py:in_order": "a decorator: every compiled loop is its example",
     "interactive/session/records.py:read_session": "needs a folder that a session wrote; see `Session`",
     "io/apart.py:header": "starts a process; see tests/field/test_headers.py",
     "io/apart.py:samples": "starts a process; see tests/field/test_headers.py",
     "io/decoded.py:check_bytes": "its example is an error",
     "io/dicom/files.py:read": "needs a series of files",
     "io/dicom/files.py:count_frames": "needs a series of files",
-    "io/dicom/arrange.py:arrange": "needs a series of files",
+    "io/dicom/arrange.py:arrange_planes": "needs a series of files",
     "io/dicom/planes.py:planes_of": "needs a file with a header",
     "io/dicom/planes.py:read_header": "needs a file with a header",
     "io/dicom/series.py:without_copies": "needs a series of files",
@@ -70,7 +68,7 @@ def functions_without_example(room: Path) -> set[str]:
 
 
 def _is_compiled(node: ast.FunctionDef) -> bool:
-    return any(isinstance(mark, ast.Name) and mark.id == "compiled" for mark in node.decorator_list)
+    return any(isinstance(mark, ast.Name) and mark.id in ("compiled", "in_order") for mark in node.decorator_list)
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -40,7 +40,7 @@ from septum.workflows.model.plan import plan_json
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
-from septum.workflows.quality.reverse import dice_of
+from septum.workflows.quality.reverse import dice_per_class
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training.begin import derive_plan
 from septum.workflows.training.train import train
@@ -161,7 +161,7 @@ def small_plan(folder: Path, told: dict[str, Any]) -> Path:
         levels = min(3, len(plan.unet.features))
         unet = replace(
             plan.unet, features=(8, 16, 32)[:levels], strides=plan.unet.strides[: levels - 1],
-            kernels=plan.unet.kernels[:levels], deep_supervision=0,
+            kernels=plan.unet.kernels[:levels], deep_supervision=0, encoder="own",
         )  # fmt: skip
         patch = tuple(min(96 if len(plan.patch) == 2 else 32, n) for n in plan.patch)
         path.write_text(plan_json(replace(plan, unet=unet, patch=patch, budget=replace(plan.budget, batch=2))))
@@ -211,7 +211,7 @@ def compared(estimates: Sequence[Any], folder: Path, version: str, told: dict[st
         truth, mask = io.read_labels(labels[one.case]).array, io.read_labels(masks[one.case]).array
         if told.get("foreground"):
             truth, mask = (truth > 0).astype(int), (mask > 0).astype(int)
-        dice = dice_of((truth == one.label).astype(int), (mask == one.label).astype(int), n_classes=2)[0]
+        dice = dice_per_class((truth == one.label).astype(int), (mask == one.label).astype(int), n_classes=2)[0]
         if math.isfinite(dice):
             spoiled = "-" in one.case and one.case.rsplit("-", 1)[1].isalpha()
             rows.append(

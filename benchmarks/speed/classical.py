@@ -62,9 +62,9 @@ def phantom(shape: tuple[int, ...]) -> NDArray[np.uint16]:
 def contestants(name: str, ndim: int, image: NDArray[Any]) -> dict[str, Callable[[], Any]]:
     """Septum and its peers for one method, each ready to run."""
     from benchmarks.speed import classical_peers as peers
-    from septum.classical.methods import find
+    from septum.classical.methods import find_method
 
-    method = find(name)
+    method = find_method(name)
     array: NDArray[Any] = image >= peers.LEVEL if method.stage == "clean" else image
     options = method.resolve(peers.OPTIONS.get(name, {}))
     given: dict[str, Any] = {

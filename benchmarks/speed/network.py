@@ -24,13 +24,13 @@ from torch import nn
 
 from benchmarks.record import record
 from septum.net.architecture.norm import EPSILON, InstanceNorm
-from septum.net.architecture.unet import UNet, UNetConfig, paper
+from septum.net.architecture.unet import UNet, UNetConfig, paper_unet
 from septum.net.engines.torch import torch_engine
 from septum.net.learning.losses import dice_cross_entropy, supervise
 
 SEED = 0
 BARS = {"prediction": 2.5, "training": 2.0}
-PAPER_WIDTH = replace(paper(2, 1, out_channels=2), padding="same", dropout=0.0)
+PAPER_WIDTH = replace(paper_unet(2, 1, out_channels=2), padding="same", dropout=0.0)
 
 
 def auto_kind(ndim: int, width: int) -> UNetConfig:

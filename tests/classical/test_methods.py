@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from septum.classical.methods import METHODS, find
+from septum.classical.methods import METHODS, find_method
 from septum.errors import ConfigError, DatasetError
 from septum.options import KINDS, Option
 
@@ -110,13 +110,13 @@ def test_every_method_takes_a_line_of_voxels_or_says_why_not(shape, pattern):
 
 def test_a_misspelt_method_or_option_names_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'otsu'"):
-        find("otus")
+        find_method("otus")
     with pytest.raises(ConfigError, match="did you mean 'sigma_mm'"):
-        find("gaussian").resolve({"sigma": 1})
+        find_method("gaussian").resolve({"sigma": 1})
     with pytest.raises(ConfigError, match="it has no options"):
-        find("invert").resolve({"sigma": 1})
+        find_method("invert").resolve({"sigma": 1})
     with pytest.raises(ConfigError, match="mends a mask"):
-        find("fill-holes", stage="segment")
+        find_method("fill-holes", stage="segment")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
 from septum.errors import Cancelled, ConfigError
-from septum.instances.join import BasinGraph, find_basins, merge_basins, paint, step_codes
+from septum.instances.join import BasinGraph, find_basins, merge_basins, paint_objects, step_codes
 
 FIELDS = ("labels", "peak", "size", "first", "second", "saddle")
 
@@ -48,7 +48,7 @@ def test_the_result_does_not_depend_on_the_blocks(
     parts = find_basins(altitude, mask, steps=codes, block=sides[: len(shape)])
     assert_same(whole, parts)
     merged = [merge_basins(one, marker=0.5 * levels, share=0.8, smallest=3) for one in (whole, parts)]
-    np.testing.assert_array_equal(paint(whole, merged[0]), paint(parts, merged[1]))
+    np.testing.assert_array_equal(paint_objects(whole, merged[0]), paint_objects(parts, merged[1]))
 
 
 @given(seed=st.integers(0, 1000), levels=st.sampled_from([6, 255]))
@@ -73,7 +73,7 @@ def test_cores_are_the_connected_parts_above_the_marker(seed: int) -> None:
     joined = merge_basins(found, marker=150, share=1e-9)
     together, parts = ndimage.label(mask, np.ones((3, 3)))
     assert joined.count == len(set(together[cores > 0].tolist()))
-    apart = paint(found, merge_basins(found, marker=150, share=1.0))
+    apart = paint_objects(found, merge_basins(found, marker=150, share=1.0))
     flooded = watershed(-altitude.astype(int), cores, mask=mask, connectivity=2)
     assert set(np.unique(apart[cores > 0])) == set(range(1, int(apart.max()) + 1))
     assert ((apart > 0) <= mask).all()
@@ -122,7 +122,7 @@ def test_an_empty_mask_has_no_basins() -> None:
     found = find_basins(np.zeros((5, 6), np.uint8), np.zeros((5, 6), bool))
     merged = merge_basins(found, marker=10, share=0.5)
     assert merged.count == 0
-    assert not paint(found, merged).any()
+    assert not paint_objects(found, merged).any()
 
 
 @pytest.mark.parametrize(

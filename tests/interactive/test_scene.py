@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from septum.errors import ConfigError, DatasetError, GeometryError
-from septum.interactive.scene import label_type, levels, marks_of, near, points_of, range_of, scene, shifted, slice_axis
+from septum.interactive.scene import (
+    grey_levels,
+    known_axis,
+    label_type,
+    marks_of,
+    near,
+    points_of,
+    range_of,
+    scene,
+    shifted,
+)
 from septum.interactive.tool import Box
 
 SHAPE = (8, 10)
@@ -115,18 +125,18 @@ def test_seeds_are_cut_and_one_label_may_be_enough() -> None:
 
 
 def test_an_axis_is_one_of_the_volumes_and_none_of_a_picture() -> None:
-    assert [slice_axis(axis, 3) for axis in (None, 0, 2)] == [None, 0, 2]
-    assert [slice_axis(axis, 2) for axis in (None, 0, 7)] == [None, None, None]
+    assert [known_axis(axis, 3) for axis in (None, 0, 2)] == [None, 0, 2]
+    assert [known_axis(axis, 2) for axis in (None, 0, 7)] == [None, None, None]
     for axis in (-1, 3):
         with pytest.raises(ConfigError, match="axis must be 0 to 2"):
-            slice_axis(axis, 3)
+            known_axis(axis, 3)
 
 
 @given(st.floats(0.01, 1000), st.floats(-1e4, 1e4))
 def test_levels_do_not_depend_on_unit_and_offset(factor: float, shift: float) -> None:
     image = np.linspace(0, 1, 256).reshape(16, 16)
     image[0, 0] = 50.0  # one hot pixel does not make the rest dark
-    plain, scaled = levels(image), levels(factor * image + shift)
+    plain, scaled = grey_levels(image), grey_levels(factor * image + shift)
     assert np.abs(plain.astype(int) - scaled.astype(int)).max() <= 1
     assert plain[0, 0] == 255
     assert plain[15, 15] > 250

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from septum.errors import ConfigError
-from septum.lessons.windows import Slide, as_image, gather, number, scatter
+from septum.lessons.windows import Slide, as_image, gather_windows, scatter, short_number
 
 SLIDES = st.fixed_dictionaries(
     {"stride": st.integers(1, 3), "dilation": st.integers(1, 2), "padding": st.sampled_from([0, 1, 2, "valid", "same"])}
@@ -25,7 +25,7 @@ def test_scatter_is_the_transpose_of_gather(shape: Any, size: Any, how: Any) -> 
         slide = Slide.over(image.shape, size, **how)
     except ConfigError:
         assume(False)
-    windows = gather(image, slide)
+    windows = gather_windows(image, slide)
     assert windows.shape == (2, *slide.output(image.shape), *size)
     other = rng.normal(size=windows.shape)
     assert np.sum(windows * other) == pytest.approx(np.sum(image * scatter(other, slide, shape=image.shape)))
@@ -64,4 +64,4 @@ def test_a_plane_is_one_channel_and_what_is_no_image_is_refused() -> None:
             as_image(wrong)
     with pytest.raises(ConfigError, match="must be finite"):
         as_image([[np.nan]])
-    assert [number(v) for v in (3.0, -0.25, 1 / 3)] == ["3", "-0.25", "0.3333"]
+    assert [short_number(v) for v in (3.0, -0.25, 1 / 3)] == ["3", "-0.25", "0.3333"]

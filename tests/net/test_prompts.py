@@ -18,7 +18,7 @@ from septum.net.prompts import (
     PromptConfig,
     PromptedImage,
     Prompts,
-    paint,
+    paint_prompts,
     prompt_channels,
     unfold,
 )
@@ -35,7 +35,7 @@ def test_a_click_is_the_ball_that_a_distance_transform_finds(
     voxel: tuple[int, ...], radius: float, spacing: tuple[float, ...]
 ) -> None:
     config = PromptConfig(radius=radius, unit="mm")
-    painted = paint(Prompts((click(*voxel),)), (9, 9, 9), config=config, spacing=spacing)
+    painted = paint_prompts(Prompts((click(*voxel),)), (9, 9, 9), config=config, spacing=spacing)
     free = np.ones((9, 9, 9), bool)
     free[voxel] = False
     distance = ndimage.distance_transform_edt(free, sampling=spacing)
@@ -45,36 +45,36 @@ def test_a_click_is_the_ball_that_a_distance_transform_finds(
 
 def test_a_radius_in_voxels_does_not_care_about_spacing() -> None:
     given = Prompts((click(4, 4),))
-    near, far = (paint(given, (9, 9), config=CONFIG, spacing=s).marks for s in [(1, 1), (5, 0.2)])
+    near, far = (paint_prompts(given, (9, 9), config=CONFIG, spacing=s).marks for s in [(1, 1), (5, 0.2)])
     assert np.array_equal(near, far)
     assert near.any()
 
 
 def test_flat_prompts_stay_in_their_slice() -> None:
-    marks = paint(Prompts((click(2, 4, 4),)), (5, 9, 9), config=CONFIG, spacing=(1, 1, 1), flat=True).marks
+    marks = paint_prompts(Prompts((click(2, 4, 4),)), (5, 9, 9), config=CONFIG, spacing=(1, 1, 1), flat=True).marks
     assert np.array_equal(np.flatnonzero(marks.any(axis=(1, 2))), [2])
 
 
 def test_the_later_mark_counts_but_never_covers_a_marked_voxel() -> None:
-    marks = paint(Prompts((click(0, 3), click(0, 4, index=0))), (1, 9), config=CONFIG, spacing=(1, 1)).marks
+    marks = paint_prompts(Prompts((click(0, 3), click(0, 4, index=0))), (1, 9), config=CONFIG, spacing=(1, 1)).marks
     assert marks.tolist() == [[0, 2, 1, 2, 1, 1, 1, 0, 0]]
 
 
 def test_channels_are_marks_by_class_then_boxes_by_class() -> None:
     given = Prompts((click(1, 1, index=0), click(6, 6, index=2)), (BoxPrompt((0, 5), (3, 8), 1),))
-    channels = unfold(paint(given, (8, 8), config=PromptConfig(radius=0.5), spacing=(1, 1)), 3)
+    channels = unfold(paint_prompts(given, (8, 8), config=PromptConfig(radius=0.5), spacing=(1, 1)), 3)
     assert channels.shape == (prompt_channels(3), 8, 8) == (5, 8, 8)
     assert channels.sum(axis=(1, 2)).tolist() == [1, 0, 1, 9, 0]
     assert channels[0, 1, 1] == channels[2, 6, 6] == channels[3, 2, 7] == 1
 
 
 def test_no_prompts_are_channels_of_zeros() -> None:
-    assert not unfold(paint(Prompts(), (4, 4), config=CONFIG, spacing=(1, 1)), 4).any()
+    assert not unfold(paint_prompts(Prompts(), (4, 4), config=CONFIG, spacing=(1, 1)), 4).any()
 
 
 def test_boxes_of_the_last_class_that_is_allowed_have_their_own_channel() -> None:
     last = MOST_CLASSES - 1
-    painted = paint(Prompts((), (BoxPrompt((0,), (2,), last),)), (3,), config=CONFIG, spacing=(1,))
+    painted = paint_prompts(Prompts((), (BoxPrompt((0,), (2,), last),)), (3,), config=CONFIG, spacing=(1,))
     channels = unfold(painted, MOST_CLASSES)
     assert channels[-1].tolist() == [1, 1, 0]
     assert channels.sum() == 2
@@ -128,7 +128,7 @@ def test_too_few_and_too_many_classes_are_refused(count: int) -> None:
 )
 def test_prompts_that_do_not_fit_the_image_are_refused(prompts: Prompts, error: type, message: str) -> None:
     with pytest.raises(error, match=message):
-        paint(prompts, (4, 4), config=CONFIG, spacing=(1, 1))
+        paint_prompts(prompts, (4, 4), config=CONFIG, spacing=(1, 1))
 
 
 def test_prompts_painted_on_another_grid_are_refused() -> None:

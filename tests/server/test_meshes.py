@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from septum.geometry.surfaces import Surface, label_surfaces
-from septum.server.meshes import encoded
+from septum.geometry.surfaces import Surface, label_meshes
+from septum.server.meshes import encoded_meshes
 
 
 def decoded(body: bytes) -> tuple[list[list[float]], list[Surface]]:
@@ -34,15 +34,15 @@ def decoded(body: bytes) -> tuple[list[list[float]], list[Surface]]:
 def test_surfaces_arrive_as_they_left() -> None:
     labels = np.zeros((9, 9, 20), np.uint32)
     labels[2:6, 2:7, 3:8], labels[4:8, 3:6, 11:17] = 1, 70_000
-    sent = label_surfaces(labels, affine=np.diag([3.0, 0.8, 0.8, 1.0]))
-    box, found = decoded(encoded(sent))
+    sent = label_meshes(labels, affine=np.diag([3.0, 0.8, 0.8, 1.0]))
+    box, found = decoded(encoded_meshes(sent))
     assert [one.label for one in found] == [1, 70_000]
     for one, other in zip(sent, found, strict=True):
         assert np.abs(one.vertices - other.vertices).max() < 1e-3
         assert np.abs(one.normals - other.normals).max() < 0.01
         assert np.array_equal(one.triangles, other.triangles)
     assert np.allclose(box[0], np.concatenate([one.vertices for one in sent]).min(axis=0))
-    assert decoded(encoded(())) == ([[0.0] * 3, [1e-6] * 3], [])
+    assert decoded(encoded_meshes(())) == ([[0.0] * 3, [1e-6] * 3], [])
 
 
 def test_the_surfaces_of_a_layer_lie_where_its_labels_lie(client: TestClient) -> None:

@@ -41,7 +41,7 @@ def test_tiles_and_levels_cover_the_image_once() -> None:
     with pytest.raises(MissingError):
         pictures.tile(array, 2, column=0)
     plane = Grid.from_spacing((600, 1100), (1.0, 1.0))
-    assert pictures.levels(Image(array[None], plane, ("x",))) == [(600, 1100), (300, 550), (150, 275)]
+    assert pictures.pyramid_shapes(Image(array[None], plane, ("x",))) == [(600, 1100), (300, 550), (150, 275)]
 
 
 def test_a_tile_as_a_picture_is_the_tile() -> None:

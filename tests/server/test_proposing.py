@@ -48,7 +48,7 @@ def test_a_tool_that_was_dropped_while_it_worked_proposes_nothing(case: OpenCase
     proposal = proposing.begin(case, "margin", body=body(), sender=ADA)
     proposing.drop(case, proposal.id)
     with pytest.raises(Cancelled):
-        proposing.run(case, step, proposal=proposal)
+        proposing.run_tool(case, step, proposal=proposal)
     assert case.proposals == {}
 
 
@@ -56,7 +56,7 @@ def test_a_tool_that_fails_leaves_no_proposal_behind(case: OpenCase) -> None:
     step = proposing.step_of(case, "magic-wand", body=body(points=[[99, 99, 99]]))
     proposal = proposing.begin(case, "magic-wand", body=body(), sender=ADA)
     with pytest.raises(SeptumError):
-        proposing.run(case, step, proposal=proposal)
+        proposing.run_tool(case, step, proposal=proposal)
     assert case.proposals == {}
 
 
@@ -73,7 +73,7 @@ def test_what_is_shown_is_what_would_change(case: OpenCase) -> None:
     assert proposing.described(case, proposal, seconds=0.0)["runs"] == []
     held = np.array(case.session.labels()[3:4, 8:9, 4:8])
     wanted = np.ones_like(held)
-    proposing.keep(case, proposal, change=Change(Box((3, 8, 4), (4, 9, 8)), wanted))
+    proposing.keep_change(case, proposal, change=Change(Box((3, 8, 4), (4, 9, 8)), wanted))
     told = proposing.described(case, proposal, seconds=0.0)
     assert told["changed"] == 2  # the other two are 1 already
     assert told["runs"] == [0, 2, 1]

@@ -120,7 +120,7 @@ def cluster(
     features = feature_stack(array, spacing=step, smoothed_mm=smoothed_mm or (), position=position)
     found = fit(features, kind=kind, tried=tried, exact=classes != 0, seed=seed)
     if regularity == 0:
-        return assign(features, found)
+        return nearest_class(features, found)
     return smooth_classes(
         lambda rows: _log_costs(found, features.rows(rows)), features.shape, spacing=step, strength=regularity
     )
@@ -147,11 +147,11 @@ def fit(features: Features, *, kind: str, tried: Sequence[int], exact: bool, see
     return Clusters(best.kind, best.means[order], best.covariances[order], best.weights[order])
 
 
-def assign(features: Features, clusters: Clusters) -> ClassNumbers:
+def nearest_class(features: Features, clusters: Clusters) -> ClassNumbers:
     """The cheapest class of every voxel, block by block; one feature is compared with the limits between classes.
 
     >>> features = feature_stack(np.array([[[0.0, 1.0, 8.0, 9.0]]]), spacing=(1, 1), smoothed_mm=(), position=0)
-    >>> assign(features, fit(features, kind="kmeans", tried=[2], exact=True, seed=0)).tolist()
+    >>> nearest_class(features, fit(features, kind="kmeans", tried=[2], exact=True, seed=0)).tolist()
     [[0, 0, 1, 1]]
     """
     k = len(clusters.means)

@@ -13,9 +13,10 @@ import heapq
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from septum.geometry.loops import in_order
 
 _WALL = -1
 
@@ -48,7 +49,7 @@ def compact_flood(
     return np.asarray(labels[1:-1, 1:-1, 1:-1].reshape(ground.shape).astype(np.uint32))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@in_order
 def _run(heights: Any, labels: Any, starts: Any, shape: Any, step: Any, weight: float) -> None:
     """Fill `labels`. An entry of the queue: cost, order of arrival, voxel, marker that it came from."""
     plane, row = shape[1] * shape[2], shape[2]

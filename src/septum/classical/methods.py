@@ -416,10 +416,10 @@ METHODS: tuple[Method, ...] = (*IMAGE_STEPS, *THRESHOLDS, *REGIONS, *CLEANUP, *S
 """All of them, in the order in which `septum segment --list-methods` shows them."""
 
 
-def find(name: str, *, stage: str | None = None) -> Method:
+def find_method(name: str, *, stage: str | None = None) -> Method:
     """The method of this name; `ConfigError` with the nearest one when there is none, or it is of another stage.
 
-    >>> find("otsu").name
+    >>> find_method("otsu").name
     'otsu'
     """
     table = {method.name: method for method in METHODS}

@@ -32,7 +32,7 @@ class Surface:
     triangles: NDArray[np.uint32]
 
 
-def label_surfaces(
+def label_meshes(
     labels: ArrayLike,
     *,
     affine: ArrayLike,
@@ -57,7 +57,7 @@ def label_surfaces(
 
     >>> cube = np.zeros((9, 9, 9), np.uint8)
     >>> cube[3:6, 3:6, 3:6] = 2
-    >>> (one,) = label_surfaces(cube, affine=np.eye(4))
+    >>> (one,) = label_meshes(cube, affine=np.eye(4))
     >>> one.label, bool(np.all(np.abs(one.vertices - 4) < 2))
     (2, True)
     """

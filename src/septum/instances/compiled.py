@@ -9,22 +9,14 @@ Numba compiles on the first call and keeps the result on disk; this module is im
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 
-F = TypeVar("F", bound=Callable[..., Any])
+from septum.geometry.loops import in_order
 
 
-def compiled(function: F) -> F:
-    """The function as machine code, kept on disk; other threads run meanwhile."""
-    made: F = numba.njit(cache=True, nogil=True)(function)
-    return made
-
-
-@compiled
+@in_order
 def find(parent: Any, one: int) -> int:
     """The representative of a set; paths are halved on the way."""
     while parent[one] != one:
@@ -33,7 +25,7 @@ def find(parent: Any, one: int) -> int:
     return one
 
 
-@compiled
+@in_order
 def uphill(altitude: Any, mask: Any, z: int, y: int, x: int) -> Any:
     """Flat index of the highest voxel of the mask among a voxel and its neighbours; of equals, the last one."""
     depth, height, width = mask.shape
@@ -49,7 +41,7 @@ def uphill(altitude: Any, mask: Any, z: int, y: int, x: int) -> Any:
     return best
 
 
-@compiled
+@in_order
 def along(step: int, mask: Any, z: int, y: int, x: int) -> Any:
     """Flat index of the neighbour that a step code (9 dz + 3 dy + dx, 0 to 2 each) names; itself outside the mask."""
     depth, height, width = mask.shape
@@ -60,7 +52,7 @@ def along(step: int, mask: Any, z: int, y: int, x: int) -> Any:
     return (to_z * height + to_y) * width + to_x
 
 
-@compiled
+@in_order
 def basins(altitude: Any, mask: Any, steps: Any, low: Any, high: Any, parent: Any, number: Any) -> int:
     """Number the basins of a block from 1; returns how many there are.
 
@@ -88,7 +80,7 @@ def basins(altitude: Any, mask: Any, steps: Any, low: Any, high: Any, parent: An
     return numbered(mask, low, high, parent, number)
 
 
-@compiled
+@in_order
 def numbered(mask: Any, low: Any, high: Any, parent: Any, number: Any) -> int:
     """Number the sets that hold a voxel of the block, in order of their appearance; then the halo's voxels in them."""
     depth, height, width = mask.shape
@@ -113,7 +105,7 @@ def numbered(mask: Any, low: Any, high: Any, parent: Any, number: Any) -> int:
     return count
 
 
-@compiled
+@in_order
 def summits(altitude: Any, number: Any, low: Any, high: Any, first: Any, strides: Any, key: Any, size: Any) -> None:
     """Size of each basin in the block, and its summit as `altitude << 48 | index in the whole array`; number from 1."""
     for z in range(low[0], high[0]):
@@ -127,7 +119,7 @@ def summits(altitude: Any, number: Any, low: Any, high: Any, first: Any, strides
                     key[one - 1] = max(key[one - 1], here)
 
 
-@compiled
+@in_order
 def passes(altitude: Any, number: Any, low: Any, high: Any, bits: int, out: Any) -> int:
     """Pairs of neighbours in different basins as `smaller << bits + 8 | larger << 8 | altitude of the lower voxel`.
 
@@ -156,7 +148,7 @@ def passes(altitude: Any, number: Any, low: Any, high: Any, bits: int, out: Any)
     return count
 
 
-@compiled
+@in_order
 def merge(first: Any, second: Any, saddle: Any, peak: Any, marker: float, share: float) -> Any:
     """Representative of each basin after merging along passes, given from the highest to the lowest (Kruskal 1956)."""
     parent = np.arange(peak.size)

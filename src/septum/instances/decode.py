@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from septum.errors import ConfigError
 from septum.geometry.arrays import Spacing
-from septum.instances.join import BasinGraph, find_basins, merge_basins, paint, step_codes
+from septum.instances.join import BasinGraph, find_basins, merge_basins, paint_objects, step_codes
 from septum.instances.targets import SCALARS
 
 METHODS = ("watershed", "vectors")
@@ -166,7 +166,7 @@ def objects_of(basins: BasinGraph, maps: ObjectMaps, *, decoding: Decoding, spac
     voxel = math.prod(spacing) if spacing is not None else 1.0
     least = math.ceil(decoding.smallest / voxel - 1e-9)
     merged = merge_basins(basins, marker=255 * decoding.marker, share=decoding.share, smallest=least)
-    labels = paint(basins, merged)
+    labels = paint_objects(basins, merged)
     size, held = np.zeros(merged.count + 1), np.zeros(merged.count + 1)
     for row, chance in zip(labels, maps.foreground, strict=True):  # row by row, so that no copy of the image is made
         size += np.bincount(row.ravel(), minlength=merged.count + 1)

@@ -153,11 +153,11 @@ def merge_basins(basins: BasinGraph, *, marker: float, share: float, smallest: i
     return Merged(object_of, basins.peak[kept])
 
 
-def paint(basins: BasinGraph, merged: Merged, *, out: NDArray[np.uint32] | None = None) -> NDArray[np.uint32]:
+def paint_objects(basins: BasinGraph, merged: Merged, *, out: NDArray[np.uint32] | None = None) -> NDArray[np.uint32]:
     """The label map of the objects; `out` may be `basins.labels` itself where it is not needed any more.
 
     >>> found = find_basins(np.array([[1, 9, 2, 8, 1]], np.uint8), np.ones((1, 5), bool))
-    >>> paint(found, merge_basins(found, marker=5, share=0.5)).tolist()
+    >>> paint_objects(found, merge_basins(found, marker=5, share=0.5)).tolist()
     [[1, 1, 1, 2, 2]]
     """
     labels = np.empty_like(basins.labels) if out is None else out

@@ -13,33 +13,18 @@ command line starts without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-F = TypeVar("F", bound=Callable[..., Any])
-
+from septum.geometry.loops import compiled
 
 FREE = np.uint32(0xFFFFFFFF)
 """The key of a voxel that no front has reached."""
 
 
 DONE, PAUSED, FULL = 0, 1, 2
-
-
-def compiled(function: F) -> F:
-    """The function as machine code, kept on disk; other threads run meanwhile."""
-    made: F = numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})(function)
-    return made
-
-
-def in_order(function: F) -> F:
-    """As `compiled`, but sums keep their order and products are rounded: every processor gets the same bits."""
-    made: F = numba.njit(cache=True, nogil=True)(function)
-    return made
 
 
 @compiled

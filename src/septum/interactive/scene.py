@@ -168,13 +168,13 @@ def marks_of(seeds: ArrayLike, found: Scene, *, least: int = 2) -> NDArray[np.in
     return marks
 
 
-def slice_axis(axis: int | None, ndim: int) -> int | None:
+def known_axis(axis: int | None, ndim: int) -> int | None:
     """The axis that a slice is perpendicular to; None means the whole volume, and always holds for a picture.
 
     Raises:
         ConfigError: an axis that the image does not have.
 
-    >>> slice_axis(1, 3), slice_axis(1, 2)
+    >>> known_axis(1, 3), known_axis(1, 2)
     (1, None)
     """
     if axis is None or ndim == 2:
@@ -197,10 +197,10 @@ def range_of(array: NDArray[Any]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def levels(array: NDArray[Any]) -> NDArray[np.uint8]:
+def grey_levels(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Intensities as 256 levels between the ends of `range_of`; 0 everywhere for a constant image.
 
-    >>> levels(np.array([0.0, 1.0])).tolist(), levels(np.array([3.0, 3.0])).tolist()
+    >>> grey_levels(np.array([0.0, 1.0])).tolist(), grey_levels(np.array([3.0, 3.0])).tolist()
     ([0, 255], [0, 0])
     """
     low, high = range_of(array)

@@ -13,7 +13,7 @@ from septum.errors import FormatError
 from septum.geometry import Image, LabelMap
 from septum.geometry.rectify import is_sheared
 from septum.io import naming
-from septum.io.decoded import Decoded, label_array
+from septum.io.decoded import Decoded, decoded_labels
 from septum.io.formats import FORMATS, Format, by_suffix, find_format
 from septum.io.safe import reading
 
@@ -89,7 +89,7 @@ def read_labels(path: Path | str, *, axes: str | None = None, frame: int | None 
     known = find_format(path)
     with reading(path, known.name):
         found = known.read(path, axes=axes, frame=frame, labels=True)
-        return LabelMap(label_array(path, found), found.grid, found.names, found.doubts)
+        return LabelMap(decoded_labels(path, found), found.grid, found.names, found.doubts)
 
 
 def write_labels(path: Path | str, labels: LabelMap) -> None:

@@ -137,13 +137,14 @@ def collapse_grey(decoded: Decoded) -> Decoded:
     return replace(decoded, array=np.ascontiguousarray(array[:1]), channels=("grey",), notes=(*decoded.notes, note))
 
 
-def label_array(path: Path, decoded: Decoded) -> NDArray[Any]:
+def decoded_labels(path: Path, decoded: Decoded) -> NDArray[Any]:
     """The integer labels `(*spatial)` of a decoded file.
 
     Raises:
         FormatError: when the file has several channels that differ, or values that are not whole numbers.
 
-    >>> label_array(Path("mask.nii"), Decoded(np.array([[[0.0, 2.0]]]), Grid.from_spacing((1, 2), (1.0, 1.0)))).tolist()
+    >>> decoded = Decoded(np.array([[[0.0, 2.0]]]), Grid.from_spacing((1, 2), (1.0, 1.0)))
+    >>> decoded_labels(Path("mask.nii"), decoded).tolist()
     [[0, 2]]
     """
     array = decoded.array

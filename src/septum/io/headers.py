@@ -15,7 +15,7 @@ from pathlib import Path
 
 from septum.errors import FormatError
 from septum.io.decoded import check_bytes, check_size
-from septum.io.references import beside, numbered
+from septum.io.references import beside, numbered_names
 from septum.io.units import is_unknown, millimetres
 
 _HEADER_BYTES = 2**20
@@ -145,7 +145,7 @@ def _nrrd_files(path: Path, fields: Mapping[str, str], *, listed: list[str]) -> 
         if len(words) not in (4, 5):
             raise FormatError(f"the data files of {path.name} must be a pattern and a range, got {name[:80]!r}")
         first, last, step = _integers(path, " ".join(words[1:4]), key="data file", least=-(10**9))
-        return [beside(path, one) for one in numbered(path, words[0], first=first, last=last, step=step)]
+        return [beside(path, one) for one in numbered_names(path, words[0], first=first, last=last, step=step)]
     return [beside(path, name)]
 
 
@@ -160,7 +160,7 @@ def _meta_files(path: Path, name: str, *, lines: list[str]) -> list[Path]:
         if len(words) != 4:
             raise FormatError(f"the data files of {path.name} must be a pattern and a range, got {name[:80]!r}")
         first, last, step = _integers(path, " ".join(words[1:]), key="ElementDataFile", least=-(10**9))
-        return [beside(path, one) for one in numbered(path, words[0], first=first, last=last, step=step)]
+        return [beside(path, one) for one in numbered_names(path, words[0], first=first, last=last, step=step)]
     return [beside(path, name)]
 
 

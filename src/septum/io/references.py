@@ -35,13 +35,13 @@ def beside(path: Path, name: str) -> Path:
     return found
 
 
-def numbered(path: Path, pattern: str, *, first: int, last: int, step: int) -> list[str]:
+def numbered_names(path: Path, pattern: str, *, first: int, last: int, step: int) -> list[str]:
     """The names that a pattern with one `%d` stands for, from `first` to `last`, as C's printf writes them.
 
     Raises:
         FormatError: for any other pattern, or a range that is empty or absurd.
 
-    >>> numbered(Path("a.mhd"), "s%03d.raw", first=1, last=3, step=1)
+    >>> numbered_names(Path("a.mhd"), "s%03d.raw", first=1, last=3, step=1)
     ['s001.raw', 's002.raw', 's003.raw']
     """
     if not re.fullmatch(r"[^%]*%0?\d{0,2}d[^%]*", pattern):

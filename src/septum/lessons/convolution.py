@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError
 from septum.geometry.arrays import Float64Array
-from septum.lessons.windows import Padding, Slide, Step, as_image, gather, number, scatter
+from septum.lessons.windows import Padding, Slide, Step, as_image, gather_windows, scatter, short_number
 
 
 def convolution(
@@ -49,7 +49,7 @@ def convolution(
     """
     x, w = as_image(image), _kernels(weights, flip)
     slide = _slide(x, w, stride=stride, padding=padding, dilation=dilation)
-    windows = gather(x, slide)  # (C, Y', X', ky, kx)
+    windows = gather_windows(x, slide)  # (C, Y', X', ky, kx)
     sums = np.tensordot(w, windows, axes=([1, 2, 3], [0, 3, 4]))  # (O, Y', X')
     return sums if bias is None else sums + np.asarray(bias, dtype=np.float64)[:, None, None]
 
@@ -76,7 +76,7 @@ def convolution_gradients(
     slide = _slide(x, w, stride=stride, padding=padding, dilation=dilation)
     to_windows = np.tensordot(w, gradient, axes=([0], [0]))  # (C, ky, kx, Y', X')
     to_image = scatter(to_windows.transpose(0, 3, 4, 1, 2), slide, shape=x.shape)
-    to_weights = np.tensordot(gradient, gather(x, slide), axes=([1, 2], [1, 2]))  # (O, C, ky, kx)
+    to_weights = np.tensordot(gradient, gather_windows(x, slide), axes=([1, 2], [1, 2]))  # (O, C, ky, kx)
     return to_image, to_weights, gradient.sum(axis=(1, 2))
 
 
@@ -97,16 +97,16 @@ def convolution_steps(
     """
     x, w = as_image(image), _kernels(weights, flip)
     slide = _slide(x, w, stride=stride, padding=padding, dilation=dilation)
-    windows = gather(x, slide)
+    windows = gather_windows(x, slide)
     kernel = w[channel]
     steps = []
     for y, column in np.ndindex(*slide.output(x.shape)):
         window = windows[:, y, column]
         products = window * kernel
         pairs = zip(window.ravel(), kernel.ravel(), strict=True)
-        text = " + ".join(f"({number(a)} × {number(b)})" for a, b in pairs)
+        text = " + ".join(f"({short_number(a)} × {short_number(b)})" for a, b in pairs)
         value = float(products.sum())
-        steps.append(Step((y, column), window, products, value, f"{text} = {number(value)}"))
+        steps.append(Step((y, column), window, products, value, f"{text} = {short_number(value)}"))
     return tuple(steps)
 
 

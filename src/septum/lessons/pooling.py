@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from septum.geometry.arrays import Float64Array
-from septum.lessons.windows import Padding, Slide, Step, as_image, gather, number, scatter
+from septum.lessons.windows import Padding, Slide, Step, as_image, gather_windows, scatter, short_number
 from septum.options import one_of
 
 KINDS = ("max", "average")
@@ -33,7 +33,7 @@ def pooling(
     """
     one_of(kind, KINDS, name="kind")
     x = as_image(image)
-    windows = gather(x, _slide(x, size, stride=stride, padding=padding), fill=np.nan)
+    windows = gather_windows(x, _slide(x, size, stride=stride, padding=padding), fill=np.nan)
     pooled: Float64Array = (np.nanmax if kind == "max" else np.nanmean)(windows, axis=(3, 4))
     return pooled
 
@@ -58,7 +58,7 @@ def pooling_gradient(
     one_of(kind, KINDS, name="kind")
     x = as_image(image)
     slide = _slide(x, size, stride=stride, padding=padding)
-    windows = gather(x, slide, fill=np.nan)
+    windows = gather_windows(x, slide, fill=np.nan)
     if kind == "max":
         flat = np.where(np.isnan(windows), -np.inf, windows).reshape(*windows.shape[:3], -1)
         share = (np.arange(flat.shape[-1]) == flat.argmax(-1)[..., None]).reshape(windows.shape).astype(np.float64)
@@ -105,14 +105,14 @@ def pooling_steps(
     """
     x = as_image(image)[:1]
     values = pooling(x, size=size, stride=stride, padding=padding, kind=kind)[0]
-    windows = gather(x, _slide(x, size, stride=stride, padding=padding), fill=np.nan)
+    windows = gather_windows(x, _slide(x, size, stride=stride, padding=padding), fill=np.nan)
     steps = []
     for y, column in np.ndindex(*values.shape):
         window = windows[:, y, column]
-        seen = ", ".join(number(value) for value in window.ravel() if not np.isnan(value))
+        seen = ", ".join(short_number(value) for value in window.ravel() if not np.isnan(value))
         value = float(values[y, column])
         name = "max" if kind == "max" else "mean"
-        steps.append(Step((y, column), window, window, value, f"{name}({seen}) = {number(value)}"))
+        steps.append(Step((y, column), window, window, value, f"{name}({seen}) = {short_number(value)}"))
     return tuple(steps)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from septum.errors import ConfigError
 from septum.geometry.arrays import Float64Array
-from septum.lessons.windows import Padding, Slide, Step, as_image, gather, number, scatter
+from septum.lessons.windows import Padding, Slide, Step, as_image, gather_windows, scatter, short_number
 
 
 def transposed_convolution(
@@ -71,7 +71,7 @@ def transposed_convolution_gradients(
     """
     x, w = as_image(image), _kernels(weights)
     slide, _ = _slide(x, w, stride=stride, padding=padding, output_padding=output_padding)
-    windows = gather(gradient, slide)  # (O, Y, X, ky, kx)
+    windows = gather_windows(gradient, slide)  # (O, Y, X, ky, kx)
     to_image = np.tensordot(w, windows, axes=([1, 2, 3], [0, 3, 4]))
     to_weights = np.tensordot(x, windows, axes=([1, 2], [1, 2]))  # (C, O, ky, kx)
     return to_image, to_weights, gradient.sum(axis=(1, 2))
@@ -100,7 +100,7 @@ def transposed_convolution_steps(
     for y, column in np.ndindex(*x.shape[1:]):
         value = float(x[0, y, column])
         corner = (y * stride - slide.pads[0][0], column * stride - slide.pads[1][0])
-        text = f"{number(value)} × kernel is added from row {corner[0]}, column {corner[1]}"
+        text = f"{short_number(value)} × kernel is added from row {corner[0]}, column {corner[1]}"
         steps.append(Step(corner, kernel, value * kernel, value, text))
     return tuple(steps)
 

@@ -1,8 +1,8 @@
 """Windows: the one idea that convolution, pooling and transposed convolution share.
 
-The insight: a layer that slides needs two movements only. `gather` cuts the window under every output pixel out of the
-image; `scatter` adds windows back where they came from. Each is the other's gradient, which is why the transposed
-convolution that enlarges an image is the convolution's gradient that shrinks it.
+The insight: a layer that slides needs two movements only. `gather_windows` cuts the window under every output pixel out
+of the image; `scatter` adds windows back where they came from. Each is the other's gradient, which is why the
+transposed convolution that enlarges an image is the convolution's gradient that shrinks it.
 
 Images are (C, Y, X), sizes per axis (Y, X).
 """
@@ -118,11 +118,11 @@ def as_image(image: ArrayLike, name: str = "image") -> Float64Array:
     return found
 
 
-def gather(image: Float64Array, slide: Slide, *, fill: float = 0.0) -> Float64Array:
+def gather_windows(image: Float64Array, slide: Slide, *, fill: float = 0.0) -> Float64Array:
     """The window under every output pixel, as a view (C, Y', X', ky, kx) of the image padded with `fill`.
 
     >>> image = as_image([[1, 2, 3]])
-    >>> gather(image, Slide.over(image.shape, (1, 2), stride=1, padding=0))[0, 0].tolist()
+    >>> gather_windows(image, Slide.over(image.shape, (1, 2), stride=1, padding=0))[0, 0].tolist()
     [[[1.0, 2.0]], [[2.0, 3.0]]]
     """
     pads = [(before, max(after, 0)) for before, after in slide.pads]
@@ -133,11 +133,11 @@ def gather(image: Float64Array, slide: Slide, *, fill: float = 0.0) -> Float64Ar
 
 
 def scatter(windows: Float64Array, slide: Slide, *, shape: tuple[int, ...]) -> Float64Array:
-    """Add windows (C, Y', X', ky, kx) where `gather` would cut them, and drop the padding: an image of `shape`.
+    """Add windows (C, Y', X', ky, kx) where `gather_windows` would cut them, and drop the padding: an image of `shape`.
 
     >>> image = as_image([[1, 2, 3]])
     >>> slide = Slide.over(image.shape, (1, 2), stride=1, padding=0)
-    >>> scatter(gather(image, slide), slide, shape=image.shape).tolist()  # the 2 lies in both windows
+    >>> scatter(gather_windows(image, slide), slide, shape=image.shape).tolist()  # the 2 lies in both windows
     [[[1.0, 4.0, 3.0]]]
     """
     (top, bottom), (left, right) = slide.pads
@@ -152,10 +152,10 @@ def scatter(windows: Float64Array, slide: Slide, *, shape: tuple[int, ...]) -> F
     return canvas[:, top : top + y, left : left + x]
 
 
-def number(value: float) -> str:
+def short_number(value: float) -> str:
     """A number in four digits, without trailing zeros.
 
-    >>> number(3.0), number(-0.25)
+    >>> short_number(3.0), short_number(-0.25)
     ('3', '-0.25')
     """
     return f"{value:.4g}"

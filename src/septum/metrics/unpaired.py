@@ -70,14 +70,14 @@ def compare_groups(
         _compare((a, b), groups[a], second=groups[b], rng=rng, n_bootstrap=n_bootstrap, confidence=confidence)
         for a, b in itertools.combinations(groups, 2)
     ]
-    return corrected(found)
+    return with_holm(found)
 
 
-def corrected(comparisons: list[UnpairedComparison]) -> tuple[UnpairedComparison, ...]:
+def with_holm(comparisons: list[UnpairedComparison]) -> tuple[UnpairedComparison, ...]:
     """The comparisons with `p_holm` for their number.
 
     >>> pairs = compare_groups({"a": [1.0, 2.0], "b": [3.0, 4.0]}) + compare_groups({"a": [1.0, 2.0], "b": [3.0, 4.0]})
-    >>> [round(pair.p_holm, 3) for pair in corrected(list(pairs))]
+    >>> [round(pair.p_holm, 3) for pair in with_holm(list(pairs))]
     [0.667, 0.667]
     """
     p = holm([one.p_value for one in comparisons])

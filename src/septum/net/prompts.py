@@ -104,7 +104,7 @@ def prompt_channels(n_classes: int) -> int:
     return 2 * n_classes - 1
 
 
-def paint(
+def paint_prompts(
     prompts: Prompts, shape: Sequence[int], *, config: PromptConfig, spacing: Sequence[float], flat: bool = False
 ) -> Painted:
     """Prompts as numbers per voxel of an array of `shape`.
@@ -121,7 +121,7 @@ def paint(
         ConfigError: a class below 0, or a box of the background.
 
     >>> click = Prompts((Mark(np.array([[0, 1]]), 1),))
-    >>> paint(click, (1, 4), config=PromptConfig(radius=1), spacing=(1, 1)).marks
+    >>> paint_prompts(click, (1, 4), config=PromptConfig(radius=1), spacing=(1, 1)).marks
     array([[2, 2, 2, 0]], dtype=uint8)
     """
     size = np.asarray(shape)

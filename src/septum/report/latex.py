@@ -41,10 +41,10 @@ def escape(text: str) -> str:
     return "".join(_SPECIAL.get(c, c) for c in " ".join(text.split()))
 
 
-def cell(value: Any) -> str:
+def latex_cell(value: Any) -> str:
     """A value as a cell: three decimals for fractions, a dash for what is undefined.
 
-    >>> cell(0.12345), cell(3), cell(float("nan")), cell(-0.5)
+    >>> latex_cell(0.12345), latex_cell(3), latex_cell(float("nan")), latex_cell(-0.5)
     ('0.123', '3', '--', '$-$0.500')
     """
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
@@ -55,7 +55,7 @@ def cell(value: Any) -> str:
     return escape(str(value))
 
 
-def table(
+def latex_table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str, label: str, long: bool = False
 ) -> str:
     """A LaTeX table: `tabular` with booktabs rules, or a `longtable` that runs over pages.
@@ -67,12 +67,12 @@ def table(
         label: for references.
         long: use `longtable` (package longtable).
 
-    >>> "liver & 0.900" in table(["label", "Dice"], [["liver", 0.9]], caption="Scores", label="tab:scores")
+    >>> "liver & 0.900" in latex_table(["label", "Dice"], [["liver", 0.9]], caption="Scores", label="tab:scores")
     True
     """
     form = "l" + "r" * (len(columns) - 1)
     head = " & ".join(escape(name) for name in columns) + r" \\"
-    body = [" & ".join(cell(value) for value in row) + r" \\" for row in rows]
+    body = [" & ".join(latex_cell(value) for value in row) + r" \\" for row in rows]
     title = rf"\caption{{{escape(caption)}}}\label{{{label}}}"
     if long:
         start = [
@@ -105,7 +105,7 @@ def case_table(cases: pd.DataFrame, titles: Mapping[str, str]) -> str:
     scores = [name for name in cases.columns if name in titles]
     shown = [{"name": "label"}.get(name, titles.get(name, name)) for name in (*names, *scores)]
     rows = cases[[*names, *scores]].itertuples(index=False, name=None)
-    return table(shown, list(rows), caption="Scores of every case", label="tab:cases", long=True)
+    return latex_table(shown, list(rows), caption="Scores of every case", label="tab:cases", long=True)
 
 
 def frame_table(frame: pd.DataFrame, *, name: str) -> str:
@@ -116,10 +116,10 @@ def frame_table(frame: pd.DataFrame, *, name: str) -> str:
     """
     columns = [str(column).replace("_", " ") for column in frame.columns]
     rows = frame.itertuples(index=False, name=None)
-    return table(columns, list(rows), caption=name.replace("-", " "), label=f"tab:{name}", long=len(frame) > 40)
+    return latex_table(columns, list(rows), caption=name.replace("-", " "), label=f"tab:{name}", long=len(frame) > 40)
 
 
-def summary_table(rows: Sequence[Mapping[Any, Any]], titles: Mapping[str, str]) -> str:
+def latex_summary(rows: Sequence[Mapping[Any, Any]], titles: Mapping[str, str]) -> str:
     """The summary as a paper prints it: mean with interval, median with quartiles, and how many were undefined.
 
     Args:
@@ -128,7 +128,7 @@ def summary_table(rows: Sequence[Mapping[Any, Any]], titles: Mapping[str, str]) 
 
     >>> row = {"name": "liver", "metric": "dice", "n": 9, "n_undefined": 1, "mean": 0.9, "median": 0.91}
     >>> row |= {"mean_ci_low": 0.85, "mean_ci_high": 0.95, "q1": 0.88, "q3": 0.93}
-    >>> "liver & Dice & 9 & 1 & 0.900 & 0.850--0.950" in summary_table([row], {"dice": "Dice"})
+    >>> "liver & Dice & 9 & 1 & 0.900 & 0.850--0.950" in latex_summary([row], {"dice": "Dice"})
     True
     """
     several = any(str(row.get("method", "")) for row in rows)
@@ -142,7 +142,7 @@ def summary_table(rows: Sequence[Mapping[Any, Any]], titles: Mapping[str, str]) 
             [*first, row["name"], titles.get(row["metric"], row["metric"].replace("_", " ")), row["n"],
              row["n_undefined"], row["mean"], interval, row["median"], quartiles]
         )  # fmt: skip
-    return table(columns, body, caption="Segmentation scores", label="tab:scores")
+    return latex_table(columns, body, caption="Segmentation scores", label="tab:scores")
 
 
 def _range(low: float, high: float) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from septum.geometry import Grid
 from septum.interactive.pixels.uncertainty import uncertainty
 from septum.interactive.tool import Box
-from septum.workflows.projects.maps import ByteMap, changed_at, maps_of, read_map
+from septum.workflows.projects.maps import ByteMap, changed_at, heat_maps_of, read_map
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
 
@@ -50,7 +50,7 @@ class Heat:
         found = [
             {"name": str(one), "kind": one.kind, "model": one.model, "value": one.value,
              "version": changed_at(project, case_id, name=one)}
-            for one in maps_of(project, case_id)
+            for one in heat_maps_of(project, case_id)
         ]  # fmt: skip
         return [*self.live_names(), *found]
 
@@ -109,7 +109,7 @@ class Heat:
         return found
 
     def _read(self, project: Project, case_id: str, *, name: str, grid: Grid) -> ByteMap:
-        wanted = next((one for one in maps_of(project, case_id) if str(one) == name), None)
+        wanted = next((one for one in heat_maps_of(project, case_id) if str(one) == name), None)
         key = (name, 0 if wanted is None else changed_at(project, case_id, name=wanted))
         with self._lock:
             held = self._kept.pop(key, None)

@@ -50,7 +50,7 @@ def bind(host: str, port: int) -> socket.socket:
     return found
 
 
-def run(
+def run_server(
     settings: ServerSettings, listener: socket.socket, *, tls: tuple[Path, Path] | None = None, open_page: bool = False
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; then save, close and return.

@@ -19,7 +19,7 @@ import numpy as np
 from septum.geometry.surfaces import Surface
 
 
-def encoded(surfaces: Sequence[Surface]) -> bytes:
+def encoded_meshes(surfaces: Sequence[Surface]) -> bytes:
     """Surfaces as bytes, little-endian; see above."""
     corners = [np.concatenate([s.vertices for s in surfaces]) if surfaces else np.zeros((1, 3), np.float32)]
     low, high = corners[0].min(axis=0).astype(np.float64), corners[0].max(axis=0).astype(np.float64)

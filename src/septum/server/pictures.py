@@ -71,7 +71,7 @@ def tile(array: NDArray[Any], row: int, *, column: int) -> NDArray[Any]:
     return array[..., top : top + TILE, left : left + TILE]
 
 
-def levels(image: Image) -> list[tuple[int, ...]]:
+def pyramid_shapes(image: Image) -> list[tuple[int, ...]]:
     """Shapes of the pyramid: full size first, each half the one before, down to one tile."""
     shapes = [image.grid.shape]
     while max(shapes[-1]) > TILE:
@@ -81,7 +81,7 @@ def levels(image: Image) -> list[tuple[int, ...]]:
 
 def pyramid_level(case: OpenCase, level: int) -> NDArray[Any]:
     """The image `(C, y, x)` at 1/2^level of its size, each pixel the mean of those below; made when first asked for."""
-    if case.image.grid.ndim != 2 or not 0 <= level < len(levels(case.image)):
+    if case.image.grid.ndim != 2 or not 0 <= level < len(pyramid_shapes(case.image)):
         raise MissingError(f"level must be one of the image, got {level}")
     with case.lock:
         if not case.pyramid:
@@ -100,7 +100,7 @@ def axes_of(image: Image) -> list[dict[str, Any]]:
     ]
 
 
-def thumbnail(case: OpenCase) -> bytes:
+def labelled_thumbnail(case: OpenCase) -> bytes:
     """A small PNG of the middle slice, or of the slice with most labels, with the labels tinted."""
     from PIL import Image as Picture
 

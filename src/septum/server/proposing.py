@@ -24,7 +24,7 @@ from septum.server import wire
 from septum.server.opened import OpenCase, Proposal, Sender
 from septum.server.schemas import ToolBody, rules_of
 from septum.workflows.data.slices import drawn_slices
-from septum.workflows.editing.edit import shown
+from septum.workflows.editing.edit import shown_marks
 from septum.workflows.editing.script import EditStep, parse_step, whole
 from septum.workflows.editing.script import tools as every_tool
 from septum.workflows.projects.learning import models_of
@@ -41,14 +41,14 @@ REFUSED = ("mask-image",)
 def begin(case: OpenCase, tool: str, *, body: ToolBody, sender: Sender, letter: str = "") -> Proposal:
     """A new proposal of a page; the one before it is dropped, and cancelled where it is at work."""
     with case.lock:
-        forget(case, sender)
+        forget_proposal(case, sender)
         letter = letter or ("i" if tool == BETWEEN else "d")
         found = Proposal(secrets.token_hex(6), sender.client, tool, rules_of(body.rules), letter, body.axis)
         case.proposals[found.id] = found
         return found
 
 
-def forget(case: OpenCase, sender: Sender) -> None:
+def forget_proposal(case: OpenCase, sender: Sender) -> None:
     """Drop what a page has been proposed."""
     with case.lock:
         for old in [one for one in case.proposals.values() if one.client == sender.client]:
@@ -88,7 +88,7 @@ def step_of(case: OpenCase, tool: str, *, body: ToolBody) -> EditStep:
     return parse_step(content, tool[:40])
 
 
-def run(
+def run_tool(
     case: OpenCase, step: EditStep, *, proposal: Proposal, on_preview: Callable[[Change], None] | None = None
 ) -> float:
     """Let a tool propose; seconds it took. Errors of the tool drop the proposal."""
@@ -106,7 +106,7 @@ def run(
     try:
         with case.lock:
             case.used = time.monotonic()
-            given = shown(case.session, step, grid=case.image.grid)
+            given = shown_marks(case.session, step, grid=case.image.grid)
         if "network" in step.tool.given:
             given["network"] = partial(_opened_model, grid=case.image.grid)
         channel = step.channel if isinstance(step.channel, int) else None
@@ -115,14 +115,14 @@ def run(
         )
         if proposal.cancelled:
             raise Cancelled
-        keep(case, proposal, change=change, path=step.tool.name == "live-wire" and not options["filled"])
+        keep_change(case, proposal, change=change, path=step.tool.name == "live-wire" and not options["filled"])
     except (SeptumError, Cancelled):
         drop(case, proposal.id)
         raise
     return time.perf_counter() - began
 
 
-def keep(case: OpenCase, proposal: Proposal, *, change: Change | None, path: bool = False) -> None:
+def keep_change(case: OpenCase, proposal: Proposal, *, change: Change | None, path: bool = False) -> None:
     """Put what the rules leave of a change into the proposal; of a path, all of it."""
     with case.lock:
         if change is not None and 0 not in change.box.shape:
@@ -160,12 +160,12 @@ def stepwise(case: OpenCase, step: EditStep, *, proposal: Proposal) -> Iterator[
     began = time.perf_counter()
 
     def tell(change: Change) -> None:
-        keep(case, proposal, change=change)
+        keep_change(case, proposal, change=change)
         found.put(described(case, proposal, seconds=time.perf_counter() - began))
 
     def work() -> None:
         try:
-            seconds = run(case, step, proposal=proposal, on_preview=tell)
+            seconds = run_tool(case, step, proposal=proposal, on_preview=tell)
             found.put({**described(case, proposal, seconds=seconds), "done": True})
         except (SeptumError, Cancelled) as error:
             found.put({"error": str(error), "code": type(error).__name__, "done": True})

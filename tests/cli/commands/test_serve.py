@@ -17,7 +17,9 @@ def running(monkeypatch):
     """The server's settings instead of a server; the listener has the port 4711."""
     seen = {}
     monkeypatch.setattr(launch, "bind", lambda host, port: SimpleNamespace(getsockname=lambda: (host, port or 4711)))
-    monkeypatch.setattr(launch, "run", lambda settings, listener, **named: seen.update(settings=settings, **named))
+    monkeypatch.setattr(
+        launch, "run_server", lambda settings, listener, **named: seen.update(settings=settings, **named)
+    )
     return seen
 
 

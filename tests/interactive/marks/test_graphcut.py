@@ -18,7 +18,7 @@ from septum.interactive.marks import graphcut
 from septum.interactive.marks.fronts import Fronts
 from septum.interactive.marks.graphcut import geodesic, graph_cut
 from septum.interactive.marks.scribbles import level_likelihoods
-from septum.interactive.scene import levels
+from septum.interactive.scene import grey_levels
 from septum.interactive.tool import UNMARKED, Box
 
 SPACINGS = {1: (1.0,), 2: (2.0, 1.0), 3: (3.0, 1.0, 1.5)}
@@ -41,7 +41,7 @@ class Energy:
     """The energy that the cut is the optimum of, from its definition: `-log` likelihoods, and the border's weight."""
 
     def __init__(self, image, seeds, spacing, smoothness) -> None:
-        grey = levels(image)
+        grey = grey_levels(image)
         self.seeds = seeds
         values = np.unique(seeds[seeds != UNMARKED])
         self.misfit = -np.log(level_likelihoods(grey, seeds, values=values))[:, grey]
@@ -112,7 +112,7 @@ def test_the_energy_is_that_of_the_least_cut_of_networkx(number, shape) -> None:
 
 def test_without_smoothness_each_voxel_goes_to_its_likelier_label() -> None:
     image, seeds = scenery((12, 13), 3, each=6)
-    grey = levels(image)
+    grey = grey_levels(image)
     likelihoods = level_likelihoods(grey, seeds, values=np.array([0, 1]))[:, grey]
     expected = np.where(seeds == UNMARKED, likelihoods[1] > likelihoods[0], seeds)
     found = found_by(graph_cut, image, seeds, smoothness=0)
@@ -243,7 +243,7 @@ def test_fronts_meet_where_scipy_s_shortest_paths_within_each_part_do(number, sh
     image, seeds = scenery(shape, number, labels=(0, 2, 5), each=2)
     spacing, smoothness = SPACINGS[len(shape)], 2.0
     found = found_by(geodesic, image, seeds, contrast=contrast, smoothness=smoothness, spacing=spacing)
-    grey, values = levels(image), np.array([0, 2, 5])
+    grey, values = grey_levels(image), np.array([0, 2, 5])
     likelihoods = level_likelihoods(grey, seeds, values=values)
     entering = np.rint(contrast * (1 - likelihoods / likelihoods.sum(axis=0)))[:, grey].reshape(3, -1)
     node, own = np.arange(image.size).reshape(shape), np.searchsorted(values, found).ravel()

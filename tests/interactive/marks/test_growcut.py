@@ -12,13 +12,13 @@ from tests.interactive.marks.growing import scenery
 
 from septum.errors import Cancelled, ConfigError
 from septum.interactive.marks.growcut import GrowCut, grow_cut
-from septum.interactive.scene import levels
+from septum.interactive.scene import grey_levels
 from septum.interactive.tool import UNMARKED, Box, Stroke, seeds_of
 
 
 def by_dijkstra(image: np.ndarray, seeds: np.ndarray, spacing: tuple[float, ...], smoothness: float) -> np.ndarray:
     """Distances (labels, *shape) with scipy on the explicit graph of faces."""
-    grey = levels(image).astype(np.int64)
+    grey = grey_levels(image).astype(np.int64)
     node = np.arange(image.size).reshape(image.shape)
     rows, columns, costs = [], [], []
     for axis in range(image.ndim):

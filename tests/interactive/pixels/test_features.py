@@ -14,7 +14,7 @@ from septum.interactive.pixels.features import (
     KINDS,
     FeatureSettings,
     FilterBank,
-    blocks,
+    boxes_of,
     features_of,
     filter_bank,
 )
@@ -76,7 +76,7 @@ def test_integers_and_truth_values_are_images_too():
 def test_blocks_cover_a_box_once_and_are_small(shape, voxels):
     counts = np.zeros((40, 40, 12), int)
     start = (3, 0, 1)
-    for block in blocks(Box(start, tuple(a + n for a, n in zip(start, shape, strict=True))), voxels=voxels):
+    for block in boxes_of(Box(start, tuple(a + n for a, n in zip(start, shape, strict=True))), voxels=voxels):
         assert np.prod(block.shape) <= voxels
         counts[block.slices] += 1
     inside = counts[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from septum.interactive.pixels.workers import in_order
+from septum.interactive.pixels.workers import on_all_cores
 
 
 def test_a_failure_in_a_block_ends_the_work():
@@ -13,7 +13,7 @@ def test_a_failure_in_a_block_ends_the_work():
             raise ValueError("three")
         return n
 
-    results = in_order(work, range(1000))
+    results = on_all_cores(work, range(1000))
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="three"):
         next(results)

@@ -18,7 +18,7 @@ from septum.net.architecture.efficientnet import (
     adapted,
     published_name,
 )
-from septum.net.architecture.unet import UNetConfig, build, encoder_unet
+from septum.net.architecture.unet import UNetConfig, build_unet, encoder_unet
 from septum.net.learning.checkpoint import load_model, save_model
 from septum.net.learning.pretrained import load_pretrained, published_weights, weights_file
 
@@ -85,7 +85,7 @@ def test_weights_of_another_network_are_refused(published: dict[str, torch.Tenso
 
 
 def test_the_statistics_of_the_photographs_stay_in_training() -> None:
-    network = build(encoder_unet(3, 2)).train()
+    network = build_unet(encoder_unet(3, 2)).train()
     load_pretrained(network, image_channels=3)
     before = network.encoder.get_buffer("blocks.5.widen_norm.mean").clone()
     network(noise())
@@ -110,7 +110,7 @@ def test_training_in_bfloat16_takes_the_gradients_of_float32_nearly() -> None:
 
 
 def test_a_saved_network_comes_back_with_its_encoder(tmp_path: Path) -> None:
-    network = build(encoder_unet(3, 2)).eval()
+    network = build_unet(encoder_unet(3, 2)).eval()
     save_model(tmp_path / "weights.pt", network)
     again = load_model(tmp_path / "weights.pt")
     with torch.no_grad():

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from septum.errors import ConfigError
-from septum.net.architecture.unet import UNet, UNetConfig, lecture, paper, probabilities
+from septum.net.architecture.unet import UNet, UNetConfig, lecture, paper_unet, probabilities
 
 SMALL = (4, 6, 8)
 
@@ -35,7 +35,7 @@ def small(**changes: object) -> UNetConfig:
 
 
 def test_the_papers_network_maps_572_to_388_with_a_margin_of_92() -> None:
-    network = UNet(paper(2, 1, out_channels=2, features=(1,) * 5))  # sizes do not depend on the features
+    network = UNet(paper_unet(2, 1, out_channels=2, features=(1,) * 5))  # sizes do not depend on the features
     assert network.output_size((572, 572)) == (388, 388)
     assert network.margin == (92, 92)
     assert network.divisor == (16, 16)
@@ -60,7 +60,7 @@ def test_the_papers_network_has_the_parameters_of_figure_1() -> None:
     ]  # fmt: skip
     head = 1 * 64 * 2 + 2
     assert sum(down) + sum(up) + head == 31_030_658
-    network = UNet(paper(2, 1, out_channels=2))
+    network = UNet(paper_unet(2, 1, out_channels=2))
     assert sum(p.numel() for p in network.parameters()) == 31_030_658
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     assert len(convolutions) == 23  # "In total the network has 23 convolutional layers"
@@ -73,7 +73,7 @@ def test_dropout_acts_in_training_only_and_at_the_two_deepest_levels(monkeypatch
         seen.append((x.shape[1], p, training))
         return x
 
-    network = UNet(paper(2, 1, out_channels=2, features=SMALL))
+    network = UNet(paper_unet(2, 1, out_channels=2, features=SMALL))
     x = torch.zeros(1, 1, *network.valid_input_size((2, 2)))
     monkeypatch.setattr(F, "dropout", spy)
     network(x)
@@ -83,7 +83,7 @@ def test_dropout_acts_in_training_only_and_at_the_two_deepest_levels(monkeypatch
 
 def test_weights_start_with_the_standard_deviation_of_he_and_biases_at_zero() -> None:
     torch.manual_seed(0)
-    network = UNet(paper(2, 1, out_channels=2, features=(32, 64, 128)))
+    network = UNet(paper_unet(2, 1, out_channels=2, features=(32, 64, 128)))
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             assert module.bias is not None
@@ -117,7 +117,7 @@ def by_hand(network: UNet, x: Tensor) -> Tensor:
     return F.conv2d(x, state["head.weight"], state["head.bias"])
 
 
-@pytest.mark.parametrize(("form", "size"), [(lecture, (16, 24)), (paper, (44, 52))])
+@pytest.mark.parametrize(("form", "size"), [(lecture, (16, 24)), (paper_unet, (44, 52))])
 def test_the_network_equals_its_composition_written_by_hand(form: object, size: tuple[int, int]) -> None:
     torch.manual_seed(1)
     network = UNet(form(2, 2, out_channels=3, features=SMALL)).double().eval()  # type: ignore[operator]
@@ -131,7 +131,7 @@ def test_the_network_equals_its_composition_written_by_hand(form: object, size: 
 def test_valid_output_is_the_centre_of_the_same_padded_output() -> None:
     """Far enough from the border the two paddings compute the same function."""
     torch.manual_seed(2)
-    valid = UNet(paper(2, 1, out_channels=2, features=SMALL)).double().eval()
+    valid = UNet(paper_unet(2, 1, out_channels=2, features=SMALL)).double().eval()
     same = UNet(replace(valid.config, padding="same")).double().eval()
     same.load_state_dict(valid.state_dict())
     margin, front = (
@@ -147,7 +147,7 @@ def test_valid_output_is_the_centre_of_the_same_padded_output() -> None:
 @given(st.integers(0, 2), st.integers(0, 2))
 def test_shifting_the_input_of_the_valid_network_by_its_divisor_shifts_the_output(down: int, right: int) -> None:
     torch.manual_seed(3)
-    network = UNet(paper(2, 1, out_channels=2, features=(2, 3, 4))).double().eval()
+    network = UNet(paper_unet(2, 1, out_channels=2, features=(2, 3, 4))).double().eval()
     size, step = 60, network.divisor[0]
     y, x = down * step, right * step
     plane = torch.randn(1, 1, size + 2 * step, size + 2 * step, dtype=torch.float64)
@@ -228,7 +228,7 @@ def test_no_step_of_the_network_leaves_the_channels_last_layout(ndim: int) -> No
 
 def test_probabilities_are_float32_and_follow_the_form() -> None:
     logits = torch.randn(2, 3, 4, 4).bfloat16()
-    softmax = probabilities(logits, paper(2, 1, out_channels=3))
+    softmax = probabilities(logits, paper_unet(2, 1, out_channels=3))
     assert softmax.dtype == torch.float32
     torch.testing.assert_close(softmax.sum(dim=1), torch.ones(2, 4, 4))
     torch.testing.assert_close(
@@ -272,7 +272,7 @@ def test_a_wrong_input_size_is_refused_with_the_sizes_that_fit() -> None:
     same = UNet(small())
     with pytest.raises(ConfigError, match=r"got \(30, 33\); pad it to \(32, 36\) or crop it to \(28, 32\)"):
         same(torch.zeros(1, 1, 30, 33))
-    valid = UNet(paper(2, 1, out_channels=2, features=SMALL))
+    valid = UNet(paper_unet(2, 1, out_channels=2, features=SMALL))
     with pytest.raises(ConfigError, match=r"got \(45, 44\); pad it to \(48, 44\) or crop it to \(44, 44\)"):
         valid(torch.zeros(1, 1, 45, 44))
     with pytest.raises(ConfigError, match=r"got \(10, 44\); pad it to \(44, 44\)$"):
@@ -282,7 +282,7 @@ def test_a_wrong_input_size_is_refused_with_the_sizes_that_fit() -> None:
 
 
 def test_the_proposed_sizes_do_fit() -> None:
-    network = UNet(paper(2, 1, out_channels=2, features=SMALL))
+    network = UNet(paper_unet(2, 1, out_channels=2, features=SMALL))
     for size in (44, 48, 52):
         assert network.output_size((size, size)) == (size - 40, size - 40)
 

@@ -13,7 +13,7 @@ from septum.net.augment import augment
 from septum.net.augment.augment import (
     Warp,
 )
-from septum.net.augment.cut import cut
+from septum.net.augment.cut import cut_patch
 
 
 def warp_of(patch: Sequence[int], matrix: Any = None, bends: tuple[Any, ...] = (), **changes: Any) -> Warp:
@@ -31,13 +31,13 @@ def smooth(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def take(image: np.ndarray, warp: Warp, centre: Sequence[int], how: str = "linear") -> np.ndarray:
-    return cut(warp, [(image[None], how)], centre=centre)[0][0].numpy()
+    return cut_patch(warp, [(image[None], how)], centre=centre)[0][0].numpy()
 
 
 CONFIGS = {
     "none": augment.none(3),
-    "paper": augment.paper((388, 388)),
-    "paper, small volume": augment.paper((44, 60, 60)),
+    "paper": augment.paper_augmentation((388, 388)),
+    "paper, small volume": augment.paper_augmentation((44, 60, 60)),
     "microscopy 3-D": augment.microscopy_3d((31, 61, 57), (2.0, 1.0, 1.0)),
     "microscopy": augment.microscopy_2d((256, 256)),
     "medical 2-D": augment.medical_2d((256, 192)),

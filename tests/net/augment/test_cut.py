@@ -21,7 +21,7 @@ from septum.net.augment.augment import (
     Parameters,
     SpatialConfig,
 )
-from septum.net.augment.cut import cut
+from septum.net.augment.cut import cut_patch
 from septum.net.augment.intensity import Intensity
 from septum.net.augment.spatial import rotation_matrix, sample_warp
 
@@ -99,7 +99,7 @@ def test_a_ball_in_millimetres_stays_a_ball_when_thick_slices_are_rotated() -> N
 
     def overlap(spacing: tuple[float, ...], seed: int) -> float:
         warp = sample_warp(config, patch=(13, 36, 36), spacing=spacing, generator=np.random.default_rng(seed))
-        turned = cut(warp, [(ball.array[None], "labels")], centre=(12, 40, 40))[0][0].numpy() == 1
+        turned = cut_patch(warp, [(ball.array[None], "labels")], centre=(12, 40, 40))[0][0].numpy() == 1
         return float(2 * (turned & crop).sum() / (turned.sum() + crop.sum()))
 
     assert min(overlap(ball.spacing, seed) for seed in range(6)) > 0.95
@@ -133,7 +133,7 @@ def test_interpolated_classes_follow_a_rotated_shape_better_than_the_nearest_vox
     exact = (z / 5) ** 2 + (y / 9) ** 2 + (x / 6) ** 2 <= 1
     dice = {}
     for name, labels in {"shares": truth, "nearest": truth.astype(np.int64)}.items():
-        found = cut(warp_of((33,) * 3, angle), [(labels[None], "labels")], centre=(16,) * 3)[0][0].numpy() == 1
+        found = cut_patch(warp_of((33,) * 3, angle), [(labels[None], "labels")], centre=(16,) * 3)[0][0].numpy() == 1
         dice[name] = 2 * (found & exact).sum() / (found.sum() + exact.sum())
     assert dice["shares"] > dice["nearest"] + 0.01
 
@@ -142,14 +142,14 @@ def test_interpolated_classes_follow_a_rotated_shape_better_than_the_nearest_vox
 @pytest.mark.parametrize("classes", [1, 3, 200])
 def test_warped_labels_only_hold_values_of_the_source(dtype: type, classes: int) -> None:
     labels = np.random.default_rng(0).integers(0, classes, (30, 30)).astype(dtype) + 7
-    turned = cut(warp_of((21, 21), rotation_matrix([30.0])), [(labels[None], "labels")], centre=(15, 15))[0]
+    turned = cut_patch(warp_of((21, 21), rotation_matrix([30.0])), [(labels[None], "labels")], centre=(15, 15))[0]
     assert set(np.unique(turned)) <= set(np.unique(labels))
     assert len(np.unique(turned)) >= min(classes, 30)
 
 
 def test_ids_beyond_float_precision_survive() -> None:
     labels = np.full((12, 12), 2**40 + 1, np.int64)
-    turned = cut(warp_of((9, 9), rotation_matrix([30.0])), [(labels[None], "labels")], centre=(6, 6))[0]
+    turned = cut_patch(warp_of((9, 9), rotation_matrix([30.0])), [(labels[None], "labels")], centre=(6, 6))[0]
     assert (turned == 2**40 + 1).all()
 
 
@@ -171,14 +171,14 @@ def test_only_the_bounding_box_is_read(matrix: Any, tmp_path: Path) -> None:
     poison[:] = np.nan
     poison[0, 80:160, 60:140] = 1
     source: Any = Recorder(poison)
-    patch = cut(warp_of((32, 32), matrix), [(source, "linear")], centre=(120, 100))[0]
+    patch = cut_patch(warp_of((32, 32), matrix), [(source, "linear")], centre=(120, 100))[0]
     np.testing.assert_allclose(patch, 1, atol=1e-5)
     assert source.voxels <= 52**2
 
 
 def test_far_out_in_a_huge_source_positions_stay_exact() -> None:
     source: Any = np.broadcast_to(np.arange(2_000_000, dtype=np.float32) % 1024, (1, 3, 2_000_000))
-    patch = cut(warp_of((3, 16), np.eye(2) * 0.5), [(source, "linear")], centre=(1, 1_900_000))[0]
+    patch = cut_patch(warp_of((3, 16), np.eye(2) * 0.5), [(source, "linear")], centre=(1, 1_900_000))[0]
     start = (1_900_000 - 8 + 7.5) % 1024
     np.testing.assert_allclose(patch[0, 1], start + (np.arange(16) - 7.5) / 2, atol=1e-3)
 
@@ -187,7 +187,7 @@ def test_far_out_in_a_huge_source_positions_stay_exact() -> None:
 def test_any_numpy_type_can_be_a_source(dtype: str) -> None:
     image = np.arange(100).reshape(1, 10, 10).astype(dtype)
     for matrix in (None, np.eye(2)):
-        patch = cut(warp_of((4, 4), matrix, flips=(True, False)), [(image, "linear")], centre=(5, 5))[0]
+        patch = cut_patch(warp_of((4, 4), matrix, flips=(True, False)), [(image, "linear")], centre=(5, 5))[0]
         np.testing.assert_allclose(patch[0], image[0, 3:7, 3:7][::-1].astype(np.float32), atol=1e-3)
 
 

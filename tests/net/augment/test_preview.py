@@ -7,7 +7,7 @@ import pytest
 from tests.net.augment.patches import noise, smooth
 
 from septum.net.augment import augment
-from septum.net.augment.preview import GAP, contact_sheet, full_columns, preview
+from septum.net.augment.preview import GAP, full_columns, preview, stacked_pictures
 
 
 @pytest.mark.parametrize(("tiles", "columns"), [(9, 9), (2, 2), (10, 5), (18, 9), (19, 7), (1, 1)])
@@ -54,7 +54,7 @@ def test_previews_show_colour_volumes_and_images_without_labels() -> None:
 
 
 def test_contact_sheets_of_different_widths_are_padded_with_white() -> None:
-    sheet = contact_sheet([np.zeros((2, 3, 3), np.uint8), np.zeros((1, 5, 3), np.uint8)])
+    sheet = stacked_pictures([np.zeros((2, 3, 3), np.uint8), np.zeros((1, 5, 3), np.uint8)])
     assert sheet.shape == (3 + GAP, 5, 3)
     assert (sheet[0, 3:] == 255).all()
     assert (sheet[2 : 2 + GAP] == 255).all()

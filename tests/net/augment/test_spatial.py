@@ -30,7 +30,7 @@ def test_elastic_field_passes_through_its_vectors() -> None:
 
 
 def test_paper_form_draws_3_by_3_vectors_with_a_standard_deviation_of_10_pixels() -> None:
-    config = augment.paper((572, 572)).spatial
+    config = augment.paper_augmentation((572, 572)).spatial
     draws = [
         sample_warp(config, patch=(572, 572), spacing=(1, 1), generator=np.random.default_rng(i)) for i in range(200)
     ]

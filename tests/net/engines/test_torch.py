@@ -5,7 +5,7 @@ import pytest
 import torch
 from tests.net.engines.small import logits_of, noise, tiny
 
-from septum.net.architecture.unet import UNet, paper
+from septum.net.architecture.unet import UNet, paper_unet
 from septum.net.engines import torch as engine_module
 from septum.net.engines.protocol import mirrors
 from septum.net.engines.torch import torch_engine
@@ -76,7 +76,7 @@ def test_bfloat16_logits_stay_close_and_are_float32() -> None:
 
 def test_the_papers_network_predicts_by_overlap_tiles_what_it_predicts_on_the_whole() -> None:
     torch.manual_seed(0)
-    model = UNet(paper(2, 1, out_channels=2, features=(4, 6)))
+    model = UNet(paper_unet(2, 1, out_channels=2, features=(4, 6)))
     margin = model.margin[0]
     assert model.margin == (8, 8)
     image = noise(1, 40, 52)

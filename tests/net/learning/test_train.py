@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 
 from septum.errors import Cancelled, ConfigError, SeptumError
 from septum.net.architecture.network import build
-from septum.net.architecture.unet import UNet, UNetConfig, paper
+from septum.net.architecture.unet import UNet, UNetConfig, paper_unet
 from septum.net.architecture.window import WindowConfig, WindowNet
 from septum.net.augment import augment
 from septum.net.engines.torch import torch_engine
@@ -24,7 +24,7 @@ from septum.net.learning.objective import OBJECTIVES, Objective, get_objective
 from septum.net.learning.sampling import Sample
 from septum.net.learning.simulated_user import correct
 from septum.net.learning.train import MAX_BACKOFFS, Callbacks, SavedState, Status, TrainConfig, TrainOutcome, train
-from septum.net.prompts import PromptConfig, Prompts, paint, unfold
+from septum.net.prompts import PromptConfig, Prompts, paint_prompts, unfold
 
 TINY = UNetConfig(
     ndim=2,
@@ -211,7 +211,7 @@ def test_a_network_learns_to_obey_a_click_that_the_image_does_not_explain(tmp_pa
     model.load_state_dict(outcome.weights)
 
     def found(sample: Sample, given: Prompts) -> np.ndarray:
-        channels = unfold(paint(given, (24, 48), config=prompts, spacing=(1, 1)), 2)
+        channels = unfold(paint_prompts(given, (24, 48), config=prompts, spacing=(1, 1)), 2)
         with torch.no_grad():
             batch = torch.from_numpy(np.concatenate([sample.image, channels]))[None]
             return model.eval()(batch).argmax(1)[0].numpy().astype(np.uint8)
@@ -251,7 +251,7 @@ def test_a_network_learns_a_bright_square(tmp_path: Path, name: str) -> None:
 
 
 def test_an_unpadded_network_trains_with_border_weights_on_the_part_it_predicts(tmp_path: Path) -> None:
-    network = paper(2, 1, out_channels=2, features=(2, 4))
+    network = paper_unet(2, 1, out_channels=2, features=(2, 4))
     objective = get_objective("border-weighted cross entropy")
     assert objective.maps is not None
     samples = [replace(s, maps=objective.maps(s.labels, s.spacing)) for s in squares(size=48)]

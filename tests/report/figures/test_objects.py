@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Picture
 
 from septum.errors import GeometryError
-from septum.report.figures.objects import id_colours, paint, side_by_side
+from septum.report.figures.objects import id_colours, side_by_side, tinted_labels
 
 
 def test_ids_next_to_each_other_differ_clearly():
@@ -19,7 +19,7 @@ def test_background_is_untouched_and_outlines_have_the_full_colour():
     labels = np.zeros((20, 20), int)
     labels[5:15, 5:15] = 7
     canvas = np.full((20, 20, 3), 100, np.uint8)
-    painted = paint(canvas, labels)
+    painted = tinted_labels(canvas, labels)
     assert (painted[labels == 0] == 100).all()
     assert painted[5, 5].tolist() == id_colours(np.array([7]))[0].tolist()
     assert painted[10, 10].tolist() != painted[5, 5].tolist()

@@ -14,7 +14,7 @@ from septum.errors import GeometryError
 from septum.geometry.picture import colour_of
 from septum.report.figures import overlay
 from septum.report.figures.marking import CONFUSED, CORRECT, EXTRA, MISSED
-from septum.report.figures.overlay import ShownCase, choose_plane, outline, scale_bar, thumbnail
+from septum.report.figures.overlay import ShownCase, case_thumbnail, choose_plane, outline, scale_bar
 
 
 def colours(panel: overlay.Panel) -> set[tuple[int, int, int]]:
@@ -34,16 +34,16 @@ def test_a_thumbnail_shows_what_is_right_missed_too_much_and_of_another_class() 
     reference, prediction = np.zeros((40, 80), int), np.zeros((40, 80), int)
     reference[5:35, 5:40], prediction[5:35, 20:60] = 1, 1
     reference[5:35, 65:75], prediction[5:35, 65:75] = 1, 2
-    found = colours(thumbnail(ShownCase("case 1", np.zeros((1, 40, 80), np.uint8), reference, prediction)))
+    found = colours(case_thumbnail(ShownCase("case 1", np.zeros((1, 40, 80), np.uint8), reference, prediction)))
     for code in (CORRECT, MISSED, EXTRA, CONFUSED):
         assert near(colour_of(code), found), code
-    nothing = colours(thumbnail(ShownCase("case 1", np.zeros((1, 40, 80), np.uint8), reference, reference)))
+    nothing = colours(case_thumbnail(ShownCase("case 1", np.zeros((1, 40, 80), np.uint8), reference, reference)))
     assert not near(colour_of(MISSED), nothing)
 
 
 def test_of_objects_both_outlines_are_drawn_whatever_their_numbers() -> None:
     box = phantoms.box((40, 50)).array.astype(int)
-    panel = thumbnail(
+    panel = case_thumbnail(
         ShownCase("case 1", np.zeros((1, 40, 50), np.uint8), box, np.roll(7 * box, 5, axis=1), objects=True)
     )
     assert near(overlay.REFERENCE_COLOUR, colours(panel), within=40)
@@ -74,7 +74,7 @@ def test_a_coarse_axis_is_cut_across_and_its_neighbours_keep_their_proportions()
     assert plane.reference.shape == (12, 16)
     assert plane.aspect == 0.5
     assert plane.column_mm == 1.0
-    panel = thumbnail(ShownCase("a", None, mask, mask, spacing=(0.5, 1.0, 5.0)))
+    panel = case_thumbnail(ShownCase("a", None, mask, mask, spacing=(0.5, 1.0, 5.0)))
     picture = Picture.open(io.BytesIO(panel.data))
     assert picture.height / picture.width == pytest.approx(12 * 0.5 / 16, abs=0.01)
 
@@ -163,13 +163,13 @@ def test_colour_images_keep_their_colours_and_others_are_windowed() -> None:
 
 def test_a_constant_image_and_a_single_sample_can_be_drawn() -> None:
     mask = np.ones((1, 1), np.uint8)
-    assert thumbnail(ShownCase("a", np.full((1, 1, 1), 7.0), mask, mask, (0.5, 0.5))).media == "image/jpeg"
+    assert case_thumbnail(ShownCase("a", np.full((1, 1, 1), 7.0), mask, mask, (0.5, 0.5))).media == "image/jpeg"
 
 
 def test_long_thin_and_large_images_stay_small_files() -> None:
     rng = np.random.default_rng(0)
     wide = rng.integers(0, 255, (1, 20, 2000), dtype=np.uint8)
-    panel = thumbnail(ShownCase("a", wide, np.zeros((20, 2000), int), np.zeros((20, 2000), int)))
+    panel = case_thumbnail(ShownCase("a", wide, np.zeros((20, 2000), int), np.zeros((20, 2000), int)))
     assert Picture.open(io.BytesIO(panel.data)).size == (280, 24)
     assert len(panel.data) < 20_000
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from tests.report.pages.explored import NAN, content
 
-from septum.report.figures.overlay import ShownCase, thumbnail
+from septum.report.figures.overlay import ShownCase, case_thumbnail
 from septum.report.pages import sections
 from septum.report.pages.explorer import Explorer
 from septum.report.pages.page import render_page
@@ -29,7 +29,9 @@ def explorer() -> Explorer:
         {"series": ["s"] * 3, "case": ["a", "b", "</script>"], "group": ["", "g", ""], "dice": [0.123456, NAN, 1.0]}
     )
     example = ShownCase("a", None, np.eye(8, dtype=np.uint8), np.ones((8, 8), np.uint8))
-    return Explorer(table.assign(size=[5, 6, 7]), {"dice": "Dice", "size": "size"}, "size", {"a": thumbnail(example)})
+    return Explorer(
+        table.assign(size=[5, 6, 7]), {"dice": "Dice", "size": "size"}, "size", {"a": case_thumbnail(example)}
+    )
 
 
 def test_the_plot_holds_every_case_and_undefined_values_as_null() -> None:
@@ -65,7 +67,7 @@ def test_a_thumbnail_is_small_and_shows_both_outlines() -> None:
 
     reference, prediction = np.zeros((60, 30), np.uint8), np.zeros((60, 30), np.uint8)
     reference[10:30, 5:15], prediction[30:50, 15:25] = 1, 1
-    panel = thumbnail(ShownCase("a", None, reference, prediction), longest_px=240)
+    panel = case_thumbnail(ShownCase("a", None, reference, prediction), longest_px=240)
     picture = np.asarray(Picture.open(io.BytesIO(panel.data)).convert("RGB")).astype(int)
     assert picture.shape == (240, 120, 3)
     red, blue = picture[..., 0] - picture[..., 2] > 80, picture[..., 2] - picture[..., 0] > 80

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from tests.report.pages.explored import NAN, content
 
-from septum.report.figures.overlay import ShownCase, thumbnail
+from septum.report.figures.overlay import ShownCase, case_thumbnail
 from septum.report.pages.page import cell, render_page
 from septum.report.pages.sections import Drawing, Section, Table, Tile
 
 
 def test_sections_show_figures_tables_and_tiles() -> None:
-    picture = thumbnail(ShownCase("bad <b>", None, np.eye(9, dtype=np.uint8), np.eye(9, dtype=np.uint8)))
+    picture = case_thumbnail(ShownCase("bad <b>", None, np.eye(9, dtype=np.uint8), np.eye(9, dtype=np.uint8)))
     section = Section(
         "Part",
         "Text <i>",

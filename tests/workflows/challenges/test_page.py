@@ -12,9 +12,9 @@ import pytest
 
 from septum.workflows.challenges.challenge import Challenge, Column, Division, Part, Picture
 from septum.workflows.challenges.page import Entry, challenge_page
-from septum.workflows.challenges.pictures import side_by_side
+from septum.workflows.challenges.pictures import panels_jpeg
 
-JPEG = side_by_side([np.zeros((4, 4, 3), np.uint8)])
+JPEG = panels_jpeg([np.zeros((4, 4, 3), np.uint8)])
 
 
 def challenge(**given: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from septum.workflows.challenges.pictures import GAP_PX, LONGEST_PX, grey, painted, side_by_side
+from septum.workflows.challenges.pictures import GAP_PX, LONGEST_PX, grey, labelled_picture, panels_jpeg
 
 
 def opened(data: bytes) -> np.ndarray:
@@ -21,7 +21,7 @@ def panel(colour: tuple[int, int, int], shape: tuple[int, int] = (20, 40)) -> np
 
 @pytest.mark.parametrize("shape", [(20, 40), (40, 20), (1200, 300)])
 def test_panels_stand_side_by_side_with_a_white_gap_and_the_longest_edge_is_bounded(shape: tuple[int, int]) -> None:
-    row = opened(side_by_side([panel((200, 0, 0), shape), panel((0, 0, 200), shape)]))
+    row = opened(panels_jpeg([panel((200, 0, 0), shape), panel((0, 0, 200), shape)]))
     scale = LONGEST_PX / max(shape)
     height, width = round(shape[0] * scale), round(shape[1] * scale)
     assert row.shape == (height, 2 * width + GAP_PX, 3)
@@ -41,7 +41,7 @@ def test_objects_are_painted_over_the_image_and_the_background_is_not() -> None:
     image = np.tile(np.linspace(0, 1, 16, dtype=np.float32), (16, 1))[None]
     labels = np.zeros((16, 16), int)
     labels[4:12, 4:12] = 1
-    plain, found = painted(image, np.zeros_like(labels)), painted(image, labels)
+    plain, found = labelled_picture(image, np.zeros_like(labels)), labelled_picture(image, labels)
     assert (plain[..., 0] == plain[..., 1]).all()
     assert np.array_equal(found[0], plain[0])
     assert not np.array_equal(found[8, 8], plain[8, 8])

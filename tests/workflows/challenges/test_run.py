@@ -15,7 +15,7 @@ from septum.workflows.challenges import run, solvers
 from septum.workflows.challenges.settings import ChallengeSettings
 from septum.workflows.challenges.table import find_challenge
 from septum.workflows.data.load import load_dataset
-from septum.workflows.model import plan
+from septum.workflows.model import derive
 from septum.workflows.pipelines.pipeline import Pipeline, make_step
 from septum.workflows.pipelines.segment import PIPELINE
 from septum.workflows.runs.hooks import Hooks
@@ -37,7 +37,7 @@ def test_a_network_and_a_classical_method_take_part_and_the_page_shows_both(
         return True
 
     monkeypatch.setattr(solvers, "suggest", choose)
-    monkeypatch.setattr(plan, "lecture", partial(plan.lecture, features=(4, 8)))
+    monkeypatch.setattr(derive, "lecture", partial(derive.lecture, features=(4, 8)))
     data, out = membranes(tmp_path / "em", 6, 32), tmp_path / "out"
     result = play(data, out, methods=("lecture",))
     assert set(result.table["method"]) == {"lecture"}

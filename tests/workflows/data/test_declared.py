@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from septum.errors import DatasetError
-from septum.workflows.data.declared import Declared, declared_labels, parse_labels, read_json
+from septum.workflows.data.declared import Declared, declared_labels, parse_labels, read_declared
 
 HERE = Path("dataset.json")
 
@@ -44,9 +44,9 @@ def test_a_folder_without_the_file_declares_nothing_and_one_with_it_may_say_inst
 def test_a_file_that_is_no_json_object_is_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "dataset.json").write_bytes(content)
     with pytest.raises(DatasetError, match=message):
-        read_json(tmp_path / "dataset.json")
+        read_declared(tmp_path / "dataset.json")
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
-    assert read_json(tmp_path / "dataset.json") == {"a": 1}
+    assert read_declared(tmp_path / "dataset.json") == {"a": 1}

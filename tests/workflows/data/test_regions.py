@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from septum.errors import DatasetError
-from septum.workflows.data.regions import Region, alike, painted, region_members, region_names, value_names
+from septum.workflows.data.regions import Region, alike, painted_regions, region_members, region_names, value_names
 
 TUMOUR = (Region("whole", (1, 2, 4)), Region("core", (1, 4)), Region("enhancing", (4,)))
 
@@ -35,5 +35,5 @@ def test_values_of_the_same_regions_are_alike_and_others_are_not() -> None:
 
 def test_small_regions_are_painted_over_large_ones_whatever_their_order() -> None:
     values = np.array([0, 1, 2, 4])
-    assert painted(values, region_members(TUMOUR)).tolist() == [0, 2, 1, 3]
-    assert painted(values, {1: (4,), 2: (1, 2, 4)}, background=9).tolist() == [9, 2, 2, 1]
+    assert painted_regions(values, region_members(TUMOUR)).tolist() == [0, 2, 1, 3]
+    assert painted_regions(values, {1: (4,), 2: (1, 2, 4)}, background=9).tolist() == [9, 2, 2, 1]

@@ -9,7 +9,7 @@ from septum import io
 from septum.errors import Cancelled, ConfigError, FormatError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.slices import (
-    corrected,
+    corrected_slices,
     describe_slices,
     drawn_slices,
     marked,
@@ -94,7 +94,7 @@ def test_letters_tell_drawn_from_interpolated_and_corrected():
     assert drawn_slices({0: "d.c", 1: "ii"}) == {0: [0, 2]}
     before, after = np.zeros((8, 2, 2)), np.zeros((8, 2, 2))
     after[[1, 2]] = 1
-    assert corrected({0: text}, before, after=after) == {0: ".dcidd.."}
+    assert corrected_slices({0: text}, before, after=after) == {0: ".dcidd.."}
     assert describe_slices({0: text}) == ["z: 3 drawn, 2 interpolated; drawn 1, 4, 5"]
 
 

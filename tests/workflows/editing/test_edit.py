@@ -16,7 +16,7 @@ from septum.geometry import Image
 from septum.interactive.session.session import Session
 from septum.interactive.tool import Box
 from septum.workflows.data.slices import read_slices, write_slices
-from septum.workflows.editing.edit import RECORD, SCRIPT, SETTINGS, edit, label_sizes, run_script, shown
+from septum.workflows.editing.edit import RECORD, SCRIPT, SETTINGS, edit, label_sizes, run_script, shown_marks
 from septum.workflows.editing.script import Script, parse_script, parse_step
 from septum.workflows.editing.settings import EditSettings
 from septum.workflows.runs.hooks import Hooks
@@ -139,9 +139,9 @@ def test_an_error_names_the_step_and_where_the_image_lies_when_it_was_about_mm()
 
 def test_edits_are_shown_fractions_of_voxels_and_tools_whole_ones() -> None:
     places = [[1.5, 2.4, 2.6]]
-    painted = shown(session(), parse_step({"do": "paint", "points": places, "label": 1}), grid=VOLUME)
+    painted = shown_marks(session(), parse_step({"do": "paint", "points": places, "label": 1}), grid=VOLUME)
     assert painted["points"].tolist() == places
-    clicked = shown(session(), parse_step({"do": "magic-wand", "points": places, "tolerance": 1.0}), grid=VOLUME)
+    clicked = shown_marks(session(), parse_step({"do": "magic-wand", "points": places, "tolerance": 1.0}), grid=VOLUME)
     assert clicked["points"].tolist() == [[2, 2, 3]]
     assert clicked["points"].dtype.kind == "i"
 
@@ -150,12 +150,12 @@ def test_another_layer_a_region_and_boxes_are_shown_as_arrays_and_boxes() -> Non
     step = parse_step(
         {"do": "logic", "operation": "add", "label": 1, "other": "other", "region": [[0, 0, 0], [2, 3, 4]]}
     )
-    found = shown(session(), step, grid=VOLUME)
+    found = shown_marks(session(), step, grid=VOLUME)
     assert np.array_equal(found["other"], mask(3, VOLUME.shape))
     assert found["region"] == Box((0, 0, 0), (2, 3, 4))
     boxes = parse_step({"do": "prompted", "model": "m", "boxes": [{"region": [[0, 0, 0], [2, 3, 4]], "label": 4},
                                                                   {"region": [[1, 1, 1], [2, 3, 4]]}]})  # fmt: skip
-    assert shown(session(), boxes, grid=VOLUME) == {
+    assert shown_marks(session(), boxes, grid=VOLUME) == {
         "boxes": [(Box((0, 0, 0), (2, 3, 4)), 4), (Box((1, 1, 1), (2, 3, 4)), 1)]
     }
 

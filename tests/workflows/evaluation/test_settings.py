@@ -10,7 +10,7 @@ import pytest
 from septum.errors import ConfigError
 from septum.workflows.evaluation.evaluate import evaluate
 from septum.workflows.evaluation.settings import EvaluateSettings
-from septum.workflows.scores.measures import asked
+from septum.workflows.scores.measures import asked_for
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_settings_that_contradict_themselves_are_refused(settings: Any, message:
 
 def test_what_is_asked_for_is_what_goes_beyond_the_usual() -> None:
     assert EvaluateSettings().asked == ()
-    assert set(EvaluateSettings(metrics=("overlap", "surface", "instances")).asked) == set(asked(("instances",)))
-    assert EvaluateSettings(metrics=("dice",)).asked == asked(("dice",))
+    assert set(EvaluateSettings(metrics=("overlap", "surface", "instances")).asked) == set(asked_for(("instances",)))
+    assert EvaluateSettings(metrics=("dice",)).asked == asked_for(("dice",))
 
 
 @pytest.mark.parametrize("right", [{"gallery": 0}, {"weights": {"a": 0.0, "b": 2.0}}, {"stratify": ("size",)}])

@@ -54,3 +54,15 @@ def test_a_step_is_really_timed() -> None:
         < machine.seconds_per_step(lecture(2, 1, out_channels=2), (16, 16), batch=1, machine=Machine("cpu", "32-true"))
         < 60
     )
+
+
+def test_a_precision_that_was_asked_for_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "multiplies_bfloat16", lambda: pytest.fail("looked"))
+    assert measure_machine("cpu", "32-true") == Machine("cpu", "32-true")
+
+
+def test_a_processor_that_multiplies_wrongly_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    assert machine.multiplies_bfloat16()
+    monkeypatch.setattr(machine, "BFLOAT16_ERROR", 0.0)
+    assert not machine.multiplies_bfloat16()

@@ -17,9 +17,10 @@ from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.slices import write_slices
 from septum.workflows.model import prepare
+from septum.workflows.model.derive import make_plan
 from septum.workflows.model.fingerprint import Fingerprint
 from septum.workflows.model.machine import Machine
-from septum.workflows.model.plan import Normalisation, make_plan
+from septum.workflows.model.plan import Normalisation
 from septum.workflows.model.prepare import _to_file, as_planes, block_mask, match_channels, normalise, to_network
 from septum.workflows.model.settings import TrainSettings
 

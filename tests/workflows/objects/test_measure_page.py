@@ -12,11 +12,11 @@ from PIL import Image as Picture
 
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.objects import measure_page
-from septum.workflows.objects.measure_page import picture_of
+from septum.workflows.objects.measure_page import picture_of_objects
 
 
 def drawn(labels: np.ndarray, spacing: tuple[float, ...], image: Any = None, count: int = 1) -> Any:
-    tile = picture_of("a", LabelMap(labels, Grid.from_spacing(labels.shape, spacing)), image=image, count=count)
+    tile = picture_of_objects("a", LabelMap(labels, Grid.from_spacing(labels.shape, spacing)), image=image, count=count)
     return tile, np.asarray(Picture.open(io.BytesIO(tile.panel.data)).convert("RGB")).astype(int)
 
 

@@ -10,7 +10,7 @@ from septum.errors import ConfigError, DatasetError
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.folders import entries
 from septum.workflows.data.masks import mask_cases
-from septum.workflows.objects.split import SplitSettings, read_mask, split_masks
+from septum.workflows.objects.split import SplitSettings, read_case_mask, split_masks
 from septum.workflows.runs.hooks import Hooks
 
 
@@ -76,7 +76,7 @@ def test_images_of_other_names_and_present_results_are_refused(tmp_path, dumbbel
 
 def test_a_background_of_255_is_turned(tmp_path, dumbbell):
     write(tmp_path / "in" / "a.png", np.where(dumbbell, 0, 255))
-    labels = read_mask(mask_cases(tmp_path / "in", None)[0], 255)
+    labels = read_case_mask(mask_cases(tmp_path / "in", None)[0], 255)
     assert np.array_equal(labels.array > 0, dumbbell > 0)
 
 

@@ -44,7 +44,7 @@ def test_settings_are_chosen_on_other_images_than_they_are_scored_on(tmp_path, s
     odd = io.read_image(root / "images" / "case2.png").array[0]
     datasets.write_image(root / "images" / "case2.png", 255 - odd)
     cases = suggest.load_dataset(root).cases
-    found = suggest.compare(cases, BINARY, folds=make_folds(cases), workers="1", hooks=Hooks())
+    found = suggest.compare_candidates(cases, BINARY, folds=make_folds(cases), workers="1", hooks=Hooks())
     row = next(row for row in found.rows if row.method == "otsu")
     dice = dict(zip([unit.case.id for unit in found.units], row.dice, strict=True))
     assert dice["case2"] < 0.3
@@ -55,7 +55,7 @@ def test_settings_are_chosen_on_other_images_than_they_are_scored_on(tmp_path, s
 
 def test_the_rows_equal_running_the_chosen_pipelines(tmp_path, small):
     cases = suggest.load_dataset(datasets.planes(tmp_path / "data", 4)).cases
-    found = suggest.compare(cases, BINARY, folds=make_folds(cases), workers="1", hooks=Hooks())
+    found = suggest.compare_candidates(cases, BINARY, folds=make_folds(cases), workers="1", hooks=Hooks())
     scores, examples = suggest.held_out_scores(found, BINARY)
     assert [score.dice for score in scores] == pytest.approx(list(found.rows[0].dice))
     assert len(examples) == 4
@@ -64,17 +64,17 @@ def test_the_rows_equal_running_the_chosen_pipelines(tmp_path, small):
 def test_several_processes_find_what_one_finds(tmp_path, small, monkeypatch):
     cases = suggest.load_dataset(datasets.planes(tmp_path / "data", 4)).cases
     folds = make_folds(cases)
-    one = suggest.compare(cases, BINARY, folds=folds, workers="1", hooks=Hooks())
-    two = suggest.compare(cases, BINARY, folds=folds, workers="2", hooks=Hooks())
+    one = suggest.compare_candidates(cases, BINARY, folds=folds, workers="1", hooks=Hooks())
+    two = suggest.compare_candidates(cases, BINARY, folds=folds, workers="2", hooks=Hooks())
     assert [(row.method, row.dice) for row in one.rows] == [(row.method, row.dice) for row in two.rows]
 
 
 def test_one_image_is_compared_block_by_block(tmp_path, small):
     cases = suggest.load_dataset(datasets.planes(tmp_path / "data", 1)).cases
     folds = make_folds(cases)
-    found = suggest.compare(cases, BINARY, folds=folds[:1], workers="1", hooks=Hooks())
+    found = suggest.compare_candidates(cases, BINARY, folds=folds[:1], workers="1", hooks=Hooks())
     assert [unit.block for unit in found.units] == [folds[0].block]
-    everything = suggest.compare(cases, BINARY, folds=folds, workers="1", hooks=Hooks())
+    everything = suggest.compare_candidates(cases, BINARY, folds=folds, workers="1", hooks=Hooks())
     assert len(everything.units) == len(folds)
 
 
@@ -142,7 +142,7 @@ def test_a_method_that_fails_on_an_image_counts_as_an_empty_mask(tmp_path, monke
     only = (Candidate((make_step("intermodes"),), "intermodes", False),)
     monkeypatch.setattr(suggest, "first_stage", lambda **given: only)
     cases = suggest.load_dataset(root).cases
-    found = suggest.compare(cases, BINARY, folds=make_folds(cases), workers="1", hooks=Hooks())
+    found = suggest.compare_candidates(cases, BINARY, folds=make_folds(cases), workers="1", hooks=Hooks())
     row = found.rows[1]
     assert row.failures == 1
     assert dict(zip([u.case.id for u in found.units], row.dice, strict=True))["case1"] == 0.0
@@ -152,12 +152,12 @@ def test_no_method_for_these_labels_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(suggest, "first_stage", lambda **given: ())
     cases = suggest.load_dataset(datasets.planes(tmp_path / "data", 3)).cases
     with pytest.raises(DatasetError, match="no classical method"):
-        suggest.compare(cases, BINARY, folds=make_folds(cases), workers="1", hooks=Hooks())
+        suggest.compare_candidates(cases, BINARY, folds=make_folds(cases), workers="1", hooks=Hooks())
 
 
 def test_volumes_are_compared_too(tmp_path, small):
     cases = suggest.load_dataset(datasets.volumes(tmp_path / "data", 3)).cases
-    found = suggest.compare(cases, BINARY, folds=make_folds(cases), workers="1", hooks=Hooks())
+    found = suggest.compare_candidates(cases, BINARY, folds=make_folds(cases), workers="1", hooks=Hooks())
     assert found.rows[0].summary.mean > 0.9
     assert isinstance(cases[0], Case)
     assert isinstance(cases[0].images[0], Source)

@@ -9,6 +9,7 @@ import pytest
 from tests.workflows.models import MODEL, PLAN
 
 from septum.errors import ConfigError
+from septum.net.architecture.unet import encoder_unet
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction import engine
 from septum.workflows.prediction.engine import open_segmenter
@@ -31,7 +32,20 @@ def test_mirrors_are_those_of_the_plan_and_only_when_asked_for(monkeypatch: pyte
     load = ModelFolder.load
     monkeypatch.setattr(ModelFolder, "load", lambda self, folds: (both, load(self, folds)[1]))
     assert opened().engine.flips == ((),)
+    assert opened().settings.tta is False
     assert opened(tta=True).engine.flips == ((), (0,), (1,), (0, 1))
+
+
+def test_an_encoder_that_has_seen_images_averages_the_mirrors_unless_it_is_told_not_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = replace(PLAN, patch=(64, 64), mirrors=(1,), unet=encoder_unet(PLAN.channels, PLAN.classes.n_classes))
+    load = ModelFolder.load
+    monkeypatch.setattr(ModelFolder, "load", lambda self, folds: (seen, load(self, folds)[1]))
+    assert (opened().engine.flips, opened().settings.tta) == (((), (1,)), True)
+    assert opened(tta=False).engine.flips == ((),)
+    monkeypatch.setattr(ModelFolder, "load", lambda self, folds: (replace(seen, mirrors=()), load(self, folds)[1]))
+    assert opened().settings.tta is False  # there is nothing to average
 
 
 def test_the_precision_that_was_measured_is_the_one_that_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:

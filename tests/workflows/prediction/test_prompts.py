@@ -515,7 +515,7 @@ def test_training_and_prediction_without_prompts_never_meet_the_prompts(
         raise AssertionError("prompts were asked for")
 
     monkeypatch.setattr("septum.net.learning.train.prompt_batch", never)
-    monkeypatch.setattr("septum.workflows.prediction.prompts.paint", never)
+    monkeypatch.setattr("septum.workflows.prediction.prompts.paint_prompts", never)
     monkeypatch.setattr("septum.workflows.prediction.prompts.PromptedImage", never)
     monkeypatch.setattr("septum.workflows.training.folds.correct", never)
     train(data, tmp_path / "again", prompts=False)

@@ -12,7 +12,7 @@ from tests.workflows.projects.conftest import BOX, GRID, save
 from septum import io
 from septum.errors import FormatError, GeometryError
 from septum.geometry import Grid, LabelMap
-from septum.workflows.projects.annotations import compare, read_annotation
+from septum.workflows.projects.annotations import compare_labels, read_annotation
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
 
@@ -23,7 +23,7 @@ def test_versions_are_new_files_that_the_database_does_not_let_go(project: Proje
     assert first != second
     assert np.array_equal(io.read_labels(project.folder / first).array, BOX)
     assert read_annotation(project, "b", grid=GRID, version=1).slices[0] == "..dd.."
-    assert compare(BOX, BOX * 0).dice == {3: 0.0}
+    assert compare_labels(BOX, BOX * 0).dice == {3: 0.0}
     with sqlite3.connect(project.folder / "project.sqlite") as raw, pytest.raises(sqlite3.IntegrityError):
         raw.execute("UPDATE annotation SET author = 'eve'")
     with pytest.raises(MissingError):
@@ -72,9 +72,9 @@ def test_a_version_whose_file_is_of_another_shape_or_gone_is_said(project: Proje
 
 def test_two_versions_are_compared_per_label_and_slice() -> None:
     moved = np.roll(BOX, 1, axis=2)
-    found = compare(BOX, moved)
+    found = compare_labels(BOX, moved)
     assert found.changed == 16
     assert found.dice == {3: 0.75}
     assert found.slices == {2: 8, 3: 8}
     with pytest.raises(GeometryError, match="one shape"):
-        compare(BOX, BOX[:2])
+        compare_labels(BOX, BOX[:2])

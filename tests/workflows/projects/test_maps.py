@@ -15,7 +15,7 @@ from septum.geometry import Image
 from septum.interactive.pixels.uncertainty import uncertainty
 from septum.workflows.data.cases import load_image
 from septum.workflows.projects.create import create_project
-from septum.workflows.projects.maps import changed_at, maps_of, read_map
+from septum.workflows.projects.maps import changed_at, heat_maps_of, read_map
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
 
@@ -44,12 +44,12 @@ def probabilities(classes: int) -> np.ndarray:
 
 def test_probabilities_and_the_doubt_that_follows_from_them(project: Project) -> None:
     grid = load_image(project.case("volume")).grid
-    assert maps_of(project, "volume") == []
+    assert heat_maps_of(project, "volume") == []
     prob = probabilities(3)
     for value, share in zip((0, 1, 5), prob, strict=True):
         leave(project, share, name=f"volume_probability_{value}")
     leave(project, prob[0], name="volume2_probability_1")
-    names = [str(one) for one in maps_of(project, "volume")]
+    names = [str(one) for one in heat_maps_of(project, "volume")]
     assert names == ["probability:model-1:0", "probability:model-1:1", "probability:model-1:5", "uncertainty:model-1"]
     found = read_map(project, "volume", name="probability:model-1:5", grid=grid)
     assert found.dtype == np.uint8
@@ -61,7 +61,7 @@ def test_probabilities_and_the_doubt_that_follows_from_them(project: Project) ->
 def test_a_map_of_its_own_goes_before_the_sum_and_its_time_is_known(project: Project) -> None:
     grid = load_image(project.case("volume")).grid
     leave(project, np.full(grid.shape, 0.4), name="uncertainty/volume", model="pixels-2")
-    (one,) = maps_of(project, "volume")
+    (one,) = heat_maps_of(project, "volume")
     assert (one.kind, one.model, one.value) == ("uncertainty", "pixels-2", None)
     assert set(np.unique(read_map(project, "volume", name=str(one), grid=grid))) == {102}
     assert changed_at(project, "volume", name=one) > 1e15

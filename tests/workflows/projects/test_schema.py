@@ -35,7 +35,7 @@ def test_a_database_of_the_first_version_keeps_its_cases_and_gets_the_place_in_t
 
 def test_a_connection_waits_for_others_and_survives_a_crash(project: Project) -> None:
     raw = sqlite3.connect(project.folder / "project.sqlite")
-    schema.configure(raw, None)
+    schema.configure_project(raw, None)
     asked = [raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("busy_timeout", "journal_mode", "foreign_keys")]
     assert asked == [schema.BUSY_MS, "wal", 1]
     raw.close()

@@ -11,7 +11,7 @@ from tests.workflows.projects.conftest import BOX, save
 from septum.errors import ConfigError, FormatError, SessionError
 from septum.workflows.projects import schema
 from septum.workflows.projects.project import Project, open_project
-from septum.workflows.projects.store import BusyError, Lease, MissingError, open_store
+from septum.workflows.projects.store import BusyError, Lease, MissingError, open_project_store
 
 
 def test_a_lease_is_one_clients_until_it_ends(project: Project) -> None:
@@ -70,6 +70,6 @@ def test_a_status_or_an_address_that_is_none_is_refused(project: Project, tmp_pa
         project.store.change_case("b", status="perfect")
     for url in ("not a url", "nosuchdatabase://somewhere"):
         with pytest.raises(ConfigError, match="URL"):
-            open_store(url)
+            open_project_store(url)
     with pytest.raises(FormatError, match="cannot be used"):
-        open_store(f"sqlite:///{tmp_path}/no/such/folder/p.sqlite")
+        open_project_store(f"sqlite:///{tmp_path}/no/such/folder/p.sqlite")

@@ -16,7 +16,7 @@ from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.quality.grade_masks import QualitySettings, grade_masks, pair_masks
-from septum.workflows.quality.reverse import Grader, best, damaged, dice_of, make_pool, reverse_scores
+from septum.workflows.quality.reverse import Grader, best, damaged, dice_per_class, make_pool, reverse_scores
 from septum.workflows.quality.worklist import REASONS, GradedResult
 from septum.workflows.runs.hooks import Hooks
 
@@ -147,13 +147,13 @@ def test_scores_are_a_weighted_dice_and_undefined_where_a_class_is_missing() -> 
 def test_damage_covers_the_range_of_dice_and_starts_with_none() -> None:
     _, mask = scene(6)
     classes = (mask > 0).astype(np.uint8)
-    values = [float(dice_of(classes, one, n_classes=2)[0]) for one in damaged(classes)]
+    values = [float(dice_per_class(classes, one, n_classes=2)[0]) for one in damaged(classes)]
     assert values[0] == 1
     assert len(values) == 11
     assert sum(v < 0.5 for v in values) >= 2
     assert sum(0.5 <= v < 0.95 for v in values) >= 3
     assert len(damaged(np.zeros((4, 4), np.uint8))) == 1
-    assert np.isnan(dice_of(np.zeros(3, int), np.zeros(3, int), n_classes=2)).all()
+    assert np.isnan(dice_per_class(np.zeros(3, int), np.zeros(3, int), n_classes=2)).all()
 
 
 def test_grey_and_coloured_images_go_together_and_other_kinds_do_not(tmp_path: Path) -> None:

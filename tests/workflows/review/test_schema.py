@@ -10,13 +10,22 @@ import sqlalchemy as sql
 
 from septum.errors import ConfigError
 from septum.workflows.review import schema
-from septum.workflows.review.schema import AUDIT, ITEM, RATING, SCHEMA_VERSION, STUDY, VERSION, configure, create_tables
+from septum.workflows.review.schema import (
+    AUDIT,
+    ITEM,
+    RATING,
+    SCHEMA_VERSION,
+    STUDY,
+    VERSION,
+    configure_ratings,
+    create_tables,
+)
 
 
 @pytest.fixture
 def database(tmp_path: Any) -> Iterator[Any]:
     engine = sql.create_engine(f"sqlite:///{tmp_path / 'r.sqlite'}")
-    sql.event.listen(engine, "connect", configure)
+    sql.event.listen(engine, "connect", configure_ratings)
     with engine.begin() as connection:
         create_tables(connection, "r.sqlite")
         connection.execute(sql.insert(STUDY), {"id": "s", "created": "t", "scale": "[]", "order_seed": "1"})

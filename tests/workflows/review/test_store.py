@@ -11,7 +11,7 @@ import pytest
 from septum.errors import ConfigError, DatasetError, FormatError
 from septum.workflows.review import schema as store_schema
 from septum.workflows.review import store
-from septum.workflows.review.store import ItemRecord, StudyRecord, open_store
+from septum.workflows.review.store import ItemRecord, StudyRecord, open_rating_store
 
 STUDY = StudyRecord("study1", "2026-01-01T00:00:00+00:00", "{}", "seed")
 ITEMS = [ItemRecord(f"CODE{i}", i, 1, (f"CODE{i}.png", f"CODE{i}-plain.png")) for i in range(3)]
@@ -24,7 +24,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def ratings(path):
-    found = open_store(f"sqlite:///{path}")
+    found = open_rating_store(f"sqlite:///{path}")
     found.add_study(STUDY, ITEMS, who="coordinator")
     yield found
     found.close()
@@ -38,7 +38,7 @@ def test_what_was_stored_comes_back(ratings, path):
     assert ratings.study("study1") == STUDY
     assert list(ratings.items("study1")) == ITEMS
     given = give(ratings, comment="too large")
-    again = open_store(f"sqlite:///{path}")
+    again = open_rating_store(f"sqlite:///{path}")
     assert again.history("study1") == (given,)
     assert given.supersedes is None
     again.close()
@@ -120,7 +120,7 @@ def test_the_database_refuses_items_that_are_not_of_the_study(ratings, path):
 
 
 def test_two_writers_lose_nothing(ratings, path):
-    other = open_store(f"sqlite:///{path}")
+    other = open_rating_store(f"sqlite:///{path}")
     failures = []
 
     def write(own, name):
@@ -163,7 +163,7 @@ def test_write_ahead_logging_is_on(ratings, path):
 def test_history_of_a_copy_is_taken_over_once(ratings, tmp_path):
     give(ratings, value="fail")
     give(ratings, value="pass")
-    copy = open_store(f"sqlite:///{tmp_path / 'copy.sqlite'}")
+    copy = open_rating_store(f"sqlite:///{tmp_path / 'copy.sqlite'}")
     copy.add_study(STUDY, ITEMS, who="x")
     assert copy.add_history("study1", ratings.history("study1"), who="x") == 2
     assert copy.history("study1") == ratings.history("study1")
@@ -192,10 +192,10 @@ def test_a_study_is_registered_once(ratings):
 
 def test_a_newer_schema_is_refused(path, monkeypatch):
     monkeypatch.setattr(store_schema, "SCHEMA_VERSION", 2)
-    open_store(f"sqlite:///{path}").close()
+    open_rating_store(f"sqlite:///{path}").close()
     monkeypatch.undo()
     with pytest.raises(ConfigError, match="schema version 1, got 2"):
-        open_store(f"sqlite:///{path}")
+        open_rating_store(f"sqlite:///{path}")
 
 
 @pytest.mark.parametrize(
@@ -203,13 +203,13 @@ def test_a_newer_schema_is_refused(path, monkeypatch):
 )
 def test_other_databases_are_refused(url, message):
     with pytest.raises(ConfigError, match=message):
-        open_store(url)
+        open_rating_store(url)
 
 
 def test_a_file_that_is_no_database_is_refused(path):
     path.write_text("ratings of Monday, and much more text than a header of a database would have\n" * 40)
     with pytest.raises(FormatError, match="not a database"):
-        open_store(f"sqlite:///{path}")
+        open_rating_store(f"sqlite:///{path}")
 
 
 @pytest.mark.parametrize("name", ["", " ", "../x", "a/b", "<b>", "x" * 65, "=cmd"])

@@ -124,7 +124,7 @@ def test_cells_between_membranes_are_perfect_against_themselves_and_worse_when_m
 @pytest.mark.parametrize("shape", [(9, 11), (5, 7, 6)])
 def test_components_touch_by_their_corners(shape: tuple[int, ...]) -> None:
     mask = np.random.default_rng(3).random(shape) < 0.2
-    found = measures.components(mask)
+    found = measures.connected_objects(mask)
     expected = skimage_label(mask, connectivity=len(shape))
     assert found.max() == expected.max() == ndimage.label(mask, np.ones((3,) * len(shape)))[1]
     assert len({*zip(found[mask].tolist(), expected[mask].tolist(), strict=True)}) == expected.max()

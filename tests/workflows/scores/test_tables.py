@@ -37,8 +37,8 @@ def test_several_methods_get_a_column() -> None:
 
 
 def test_lengths_are_pixels_as_soon_as_one_file_has_no_size() -> None:
-    assert tables.length_unit([score("a"), score("b")]) == "mm"
-    assert tables.length_unit([score("a"), score("b", size=math.nan)]) == "px"
+    assert tables.distance_unit([score("a"), score("b")]) == "mm"
+    assert tables.distance_unit([score("a"), score("b", size=math.nan)]) == "px"
 
 
 def test_the_summary_counts_what_is_defined_and_what_is_not() -> None:

@@ -29,7 +29,7 @@ def squares(axis: Any) -> list[Rectangle]:
 
 
 def test_every_number_stands_in_its_square_and_larger_ones_are_darker(axis: Any) -> None:
-    drawing.table(axis, [[1.0, 2.5], [np.nan, 4.0]], title="numbers", corner=(10, 20))
+    drawing.draw_table(axis, [[1.0, 2.5], [np.nan, 4.0]], title="numbers", corner=(10, 20))
     texts = {tuple(text.get_position()): text.get_text() for text in axis.texts}
     assert texts == {(20, 10): "1", (21, 10): "2.5", (20, 11): "", (21, 11): "4"}
     shade = {patch.get_xy(): patch.get_facecolor()[0] for patch in squares(axis)}
@@ -42,18 +42,18 @@ def test_every_number_stands_in_its_square_and_larger_ones_are_darker(axis: Any)
 
 
 def test_a_frame_lies_round_its_window(axis: Any) -> None:
-    drawing.table(axis, np.zeros((3, 4)), title="", box=(1, 2, 2, 1))
+    drawing.draw_table(axis, np.zeros((3, 4)), title="", box=(1, 2, 2, 1))
     (frame,) = [patch for patch in axis.patches if not patch.get_fill()]
     assert (frame.get_xy(), frame.get_width(), frame.get_height()) == ((1.5, 0.5), 1, 2)
 
 
 def test_a_mask_has_an_outline_unless_it_is_empty_or_full(axis: Any) -> None:
     mask = np.zeros((6, 7), bool)
-    drawing.outlines(axis, np.zeros((6, 7)), mask=mask, title="")
-    drawing.outlines(axis, np.zeros((6, 7)), mask=~mask, title="")
+    drawing.draw_outlines(axis, np.zeros((6, 7)), mask=mask, title="")
+    drawing.draw_outlines(axis, np.zeros((6, 7)), mask=~mask, title="")
     assert len(axis.collections) == 0
     mask[2:4, 2:4] = True
-    drawing.outlines(axis, np.zeros((6, 7)), mask=mask, title="")
+    drawing.draw_outlines(axis, np.zeros((6, 7)), mask=mask, title="")
     assert len(axis.collections) == 1
 
 

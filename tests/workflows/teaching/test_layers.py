@@ -20,7 +20,7 @@ def answers(lesson: object, question: int) -> list[float]:
 
 
 def test_convolution_is_torchs_and_the_true_one_is_scipys() -> None:
-    lesson = layers.convolution()
+    lesson = layers.convolution_lesson()
     assert answers(lesson, 0) == functional.conv2d(tensor(layers.IMAGE), tensor(layers.KERNEL)).ravel().tolist()
     turned = signal.convolve2d(np.array(layers.IMAGE), np.array(layers.KERNEL), mode="valid")
     assert answers(lesson, 1) == [turned[0, 0]]
@@ -34,7 +34,7 @@ def test_convolution_is_torchs_and_the_true_one_is_scipys() -> None:
 
 
 def test_pooling_is_torchs_and_its_gradient_goes_to_the_winners() -> None:
-    lesson = layers.pooling()
+    lesson = layers.pooling_lesson()
     assert answers(lesson, 0) == functional.max_pool2d(tensor(layers.POOL_FIVE), 3, 1).ravel().tolist()
     assert answers(lesson, 1) == functional.max_pool2d(tensor(layers.POOL_FOUR), 2).ravel().tolist()
     assert answers(lesson, 2) == functional.avg_pool2d(tensor(layers.POOL_FOUR), 2).ravel().tolist()
@@ -46,7 +46,7 @@ def test_pooling_is_torchs_and_its_gradient_goes_to_the_winners() -> None:
 
 
 def test_transposed_convolution_is_torchs_and_every_answer_shows_its_products() -> None:
-    lesson = layers.transposed_convolution()
+    lesson = layers.transposed_convolution_lesson()
     found = functional.conv_transpose2d(
         tensor(layers.UP_IMAGE), tensor(layers.UP_FILTER), stride=2, padding=1, output_padding=1
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from septum.errors import ConfigError
-from septum.workflows.teaching.lesson import Answer, Question, asked, check, parse_answers
+from septum.workflows.teaching.lesson import Answer, Question, check, parse_answers, posed
 
 
 def test_whole_numbers_must_be_exact_and_others_right_to_two_decimals():
@@ -35,7 +35,7 @@ def test_two_decimals_are_relative_to_the_size_of_the_answer(value: float, given
 
 
 def test_numbers_are_compared_in_their_order_and_each_wrong_one_gets_its_step() -> None:
-    verdicts = check(asked("Two?", (1, "one"), (2, "two")), [2, 2])
+    verdicts = check(posed("Two?", (1, "one"), (2, "two")), [2, 2])
     assert [(one.right, one.given, one.step) for one in verdicts] == [(False, 2, "one"), (True, 2, "two")]
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from septum.errors import ConfigError
 from septum.workflows.teaching.table import find_lesson
-from septum.workflows.teaching.write import DPI, write_figure, write_page
+from septum.workflows.teaching.write import DPI, write_figure, write_lesson_page
 
 ROW = find_lesson("pooling")
 LESSON: Any = SimpleNamespace(draw=lambda: Figure(figsize=(2, 1)))
@@ -48,12 +48,12 @@ def test_without_a_name_the_file_says_whose_it_is_and_may_be_written_again(
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
         assert write_figure(ROW, LESSON, output=None, overwrite=False) == Path("septum-lesson-pooling.png")
-        assert write_page(ROW, None, overwrite=False) == Path("septum-lesson-pooling.html")
+        assert write_lesson_page(ROW, None, overwrite=False) == Path("septum-lesson-pooling.html")
     assert "<html" in (tmp_path / "septum-lesson-pooling.html").read_text()
 
 
 def test_a_lesson_without_a_page_names_those_that_have_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"must be one of perceptron, convolution.*got unet"):
-        write_page(find_lesson("unet"), tmp_path / "a.html", overwrite=False)
+        write_lesson_page(find_lesson("unet"), tmp_path / "a.html", overwrite=False)
     with pytest.raises(ConfigError, match=r"must end with \.html"):
-        write_page(ROW, tmp_path / "a.png", overwrite=False)
+        write_lesson_page(ROW, tmp_path / "a.png", overwrite=False)

@@ -27,7 +27,7 @@ from septum.workflows.training.begin import (
     choose_folds,
     claim,
     classes_of,
-    divide,
+    divide_cases,
     planned_machine,
     resolve_plan,
     said,
@@ -171,10 +171,10 @@ def test_a_class_that_no_training_case_holds_is_named_with_where_it_was_held_out
 def test_nothing_thirds_or_fifths_are_held_out() -> None:
     given = cases(10)
     samples = {case.id: sample(case.id, 5, 5, 5) for case in given}
-    (none,) = divide(given, PLAN, settings=TrainSettings(folds="none"), samples=samples)
+    (none,) = divide_cases(given, PLAN, settings=TrainSettings(folds="none"), samples=samples)
     assert (len(none.train), none.val) == (10, ())
     for folds, count in (("thirds", 3), ("all", 5)):
-        found = divide(given, PLAN, settings=TrainSettings(folds=folds), samples=samples)
+        found = divide_cases(given, PLAN, settings=TrainSettings(folds=folds), samples=samples)
         assert len(found) == count
         assert sorted(name for fold in found for name in fold.val) == sorted(case.id for case in given)
 

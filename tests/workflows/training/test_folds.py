@@ -28,7 +28,7 @@ from septum.workflows.training.folds import (
     FoldJob,
     from_first,
     guesses,
-    keep,
+    keep_fold,
     make_fabric,
     make_validation,
     split_samples,
@@ -180,7 +180,7 @@ def test_weights_curves_and_the_end_are_kept_and_old_events_replaced(tmp_path: P
     history = ({"step": 1, "loss": 0.5, "learning_rate": 0.1, "val_dice": 0.25}, {"step": 2, "loss": 0.4})
     outcome = TrainOutcome(network.state_dict(), 0.25, 2, 3.14159, "budget", history)
     (tmp_path / "events.out.tfevents.1").write_bytes(b"old")
-    keep(outcome, PLAN, path=tmp_path)
+    keep_fold(outcome, PLAN, path=tmp_path)
     assert json.loads((tmp_path / "run.json").read_text()) == {
         "reason": "budget", "steps": 2, "seconds": 3.1, "val_dice": 0.25,
     }  # fmt: skip
@@ -192,6 +192,6 @@ def test_weights_curves_and_the_end_are_kept_and_old_events_replaced(tmp_path: P
 
 
 def test_a_run_that_ended_at_once_has_no_curves(tmp_path: Path) -> None:
-    keep(TrainOutcome(build(PLAN.unet).state_dict(), None, 0, 0.0, "stopped", ()), PLAN, path=tmp_path)
+    keep_fold(TrainOutcome(build(PLAN.unet).state_dict(), None, 0, 0.0, "stopped", ()), PLAN, path=tmp_path)
     assert not (tmp_path / "curves.png").exists()
     assert json.loads((tmp_path / "run.json").read_text())["reason"] == "stopped"

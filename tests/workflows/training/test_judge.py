@@ -19,7 +19,7 @@ from septum.workflows.model.plan import plan_json
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.prediction import workflow
 from septum.workflows.prediction.settings import PredictSettings
-from septum.workflows.quality.reverse import dice_of
+from septum.workflows.quality.reverse import dice_per_class
 from septum.workflows.quality.worklist import Estimate
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training import train as training
@@ -122,7 +122,7 @@ def test_six_images_give_masks_that_pass_and_ruined_images_that_never_do(
     assert sum(one.verdict == "pass" for one in usual) >= 4
     for name, one in found.items():
         mask = io.read_labels(next((tmp_path / "out").glob(f"{name}.tif"))).array
-        dice = dice_of(truth[name].astype(int), mask.astype(int), n_classes=2)[0]
+        dice = dice_per_class(truth[name].astype(int), mask.astype(int), n_classes=2)[0]
         if one in usual:
             assert math.isnan(one.dice) or one.dice == pytest.approx(dice, abs=0.12)
         assert one.verdict != "pass" or dice >= 0.7, (name, dice)
@@ -141,7 +141,7 @@ def test_an_object_that_the_border_cuts_is_graded_near_its_truth(
     write(tmp_path, "cut", np.ascontiguousarray(image[:, 18:]))
     (one,) = graded(root / "model", tmp_path / "images", tmp_path / "out")[0].values()
     mask = io.read_labels(tmp_path / "out" / "cut.tif").array
-    dice = dice_of(labels[:, 18:].astype(int), mask.astype(int), n_classes=2)[0]
+    dice = dice_per_class(labels[:, 18:].astype(int), mask.astype(int), n_classes=2)[0]
     assert math.isnan(one.dice) or one.dice == pytest.approx(dice, abs=0.15)
 
 

@@ -22,7 +22,7 @@ from septum.workflows.runs.hooks import Hooks
 from septum.workflows.scores.scores import Score
 from septum.workflows.training import measured
 from septum.workflows.training.folds import FoldJob
-from septum.workflows.training.measured import PASSES, describe, describe_end, describe_need, finished
+from septum.workflows.training.measured import PASSES, describe_end, describe_need, describe_training, finished
 from septum.workflows.training.objects import Tuned
 
 
@@ -31,11 +31,11 @@ def cases(suffix: str, count: int = 2) -> list[Case]:
 
 
 def test_one_line_says_what_is_trained_and_in_which_unit() -> None:
-    line = describe(replace(PLAN, spacing=(0.5, 1.25)), cases(".png"))
+    line = describe_training(replace(PLAN, spacing=(0.5, 1.25)), cases(".png"))
     assert line == ("auto: 2-D U-Net 4-8, patches of 40 x 48, 0.5 x 1.25 px, 2 class(es), 2 annotated case(s), 32-true")
-    assert "0.5 x 1.25 mm" in describe(replace(PLAN, spacing=(0.5, 1.25)), [*cases(".png"), *cases(".nii.gz")])
-    assert "own resolution" in describe(PLAN, cases(".png"))
-    objects = describe(replace(PLAN, instances=Decoding(), chosen="few images"), cases(".png"))
+    assert "0.5 x 1.25 mm" in describe_training(replace(PLAN, spacing=(0.5, 1.25)), [*cases(".png"), *cases(".nii.gz")])
+    assert "own resolution" in describe_training(PLAN, cases(".png"))
+    objects = describe_training(replace(PLAN, instances=Decoding(), chosen="few images"), cases(".png"))
     assert objects.endswith("single objects; few images")
 
 
@@ -144,16 +144,16 @@ def test_classical_methods_are_said_beside_the_network_or_why_not(monkeypatch: p
 
     row = SimpleNamespace(summary=SimpleNamespace(mean=0.5))
     monkeypatch.setattr(suggest, "method_table", table)
-    monkeypatch.setattr(suggest, "compare", lambda *given, **named: SimpleNamespace(rows=[row]))
+    monkeypatch.setattr(suggest, "compare_candidates", lambda *given, **named: SimpleNamespace(rows=[row]))
     found, said = asked()
     assert found["gain"].tolist() == [0.25]
     assert said.endswith("0.500 on the same held-out cases: the network gained 0.250.")
     assert asked(stop=True)[0] is None
-    monkeypatch.setattr(suggest, "compare", lambda *given, **named: None)
+    monkeypatch.setattr(suggest, "compare_candidates", lambda *given, **named: None)
     assert "was stopped" in asked()[1]
 
     def none(*given: Any, **named: Any) -> Any:
         raise DatasetError("no method")
 
-    monkeypatch.setattr(suggest, "compare", none)
+    monkeypatch.setattr(suggest, "compare_candidates", none)
     assert asked()[1] == "No classical method to compare with: no method."

@@ -33,7 +33,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         return np.full((4, 5, 3), len(seen), np.uint8)
 
     monkeypatch.setattr(preview, "preview", tiles)
-    monkeypatch.setattr(preview, "contact_sheet", lambda rows: np.concatenate(rows))
+    monkeypatch.setattr(preview, "stacked_pictures", lambda rows: np.concatenate(rows))
     return seen
 
 

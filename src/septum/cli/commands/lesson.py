@@ -61,10 +61,10 @@ def lesson(
         return
     if question is not None:
         raise ConfigError(f"--question must come with --check ANSWERS, got {question} alone")
-    from septum.workflows.teaching.write import write_figure, write_page
+    from septum.workflows.teaching.write import write_figure, write_lesson_page
 
     if interactive:
-        typer.echo(write_page(row, output, overwrite=overwrite))
+        typer.echo(write_lesson_page(row, output, overwrite=overwrite))
         return
     computed = row.compute()
     for line in (row.title, "", *computed.lines, "", "Questions"):

@@ -27,7 +27,13 @@ def predict(
         str | None,
         typer.Option(metavar="FOLDS", help="all: the mean of every trained fold; 0,2: of these.", show_default="all"),
     ] = None,
-    tta: Annotated[bool, typer.Option("--tta", help="Also predict mirrored copies and take the mean; slower.")] = False,
+    tta: Annotated[
+        bool | None,
+        typer.Option(
+            "--tta/--no-tta",
+            help="Also predict mirrored copies and take the mean; slower. Unasked where an encoder has seen images.",
+        ),
+    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write the probability of every class.")
     ] = False,

@@ -211,10 +211,10 @@ def _suggest(dataset: Path, output: Path, file: Path | None, given: dict[str, An
 
 
 def _print_methods(name: str | None) -> None:
-    from septum.classical.methods import METHODS, find
+    from septum.classical.methods import METHODS, find_method
 
     if name is not None:
-        _print_method(find(name))
+        _print_method(find_method(name))
         return
     titles = {
         "image": "Prepare the image (--smooth)",

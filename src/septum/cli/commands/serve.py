@@ -57,7 +57,7 @@ def serve(
     """
     import secrets
 
-    from septum.server.launch import bind, demand, run
+    from septum.server.launch import bind, demand, run_server
     from septum.server.settings import ServerSettings
 
     if (folder is None) == (not sample):
@@ -71,7 +71,7 @@ def serve(
     secret = token or secrets.token_urlsafe(24)
     settings = ServerSettings(project, secret, hosts=hosts, secure=tls_cert is not None)
     _announce(settings, host, number, names)
-    run(settings, listener, tls=(tls_cert, tls_key) if tls_cert and tls_key else None, open_page=browser)
+    run_server(settings, listener, tls=(tls_cert, tls_key) if tls_cert and tls_key else None, open_page=browser)
 
 
 def _project(folder: Path | None, axes: str | None) -> Path:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.adjacency import connected_parts
 from septum.errors import ConfigError
 from septum.geometry.arrays import Mask, Spacing, spacing_mm
-from septum.interactive.scene import Scene, near, points_of, scene, slice_axis
+from septum.interactive.scene import Scene, known_axis, near, points_of, scene
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import at_least
 
@@ -158,7 +158,7 @@ def _stroke(
 ) -> Mask:
     """The union of what `paint(part, brush, centre)` chooses at each position."""
     voxels = points_of(points, found)
-    brush = ball(radius_mm, found.spacing, axis=slice_axis(axis, found.image.ndim), shape=found.image.shape)
+    brush = ball(radius_mm, found.spacing, axis=known_axis(axis, found.image.ndim), shape=found.image.shape)
     reach = np.array(brush.shape) // 2
     shape = np.array(found.image.shape)
     mask = np.zeros(found.image.shape, bool)

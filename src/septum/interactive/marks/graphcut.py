@@ -19,7 +19,7 @@ from septum.errors import ConfigError
 from septum.geometry.arrays import Mask, Spacing
 from septum.interactive.marks.fronts import Fronts
 from septum.interactive.marks.scribbles import level_likelihoods
-from septum.interactive.scene import label_type, levels, marks_of, scene
+from septum.interactive.scene import grey_levels, label_type, marks_of, scene
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled, stop_if
 from septum.options import at_least
 
@@ -80,7 +80,7 @@ def graph_cut(
     values = np.unique(marks[marks != UNMARKED]).astype(np.int64)
     if len(values) != 2:
         raise ConfigError(f"seeds must hold exactly two labels, got {values.tolist()}; use geodesic for several")
-    grey = levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm))
+    grey = grey_levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm))
     likelihoods = level_likelihoods(grey, marks, values=values)
     favour = np.log(likelihoods[1] / likelihoods[0])
     pull = np.where(marks == values[1], np.inf, np.where(marks == values[0], -np.inf, favour[grey]))
@@ -130,7 +130,7 @@ def geodesic(
     values = np.unique(marks[marks != UNMARKED]).astype(np.int64)
     if len(values) > 255:
         raise ConfigError(f"seeds must hold at most 255 labels, got {len(values)}; work in a smaller region")
-    grey = levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm))
+    grey = grey_levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm))
     likelihoods = level_likelihoods(grey, marks, values=values)
     table = np.zeros((256, 256), np.int64)
     table[1 : len(values) + 1] = np.rint(contrast * (1 - likelihoods / likelihoods.sum(axis=0)))

@@ -16,7 +16,7 @@ from septum.classical.landscape import smoothed
 from septum.errors import Cancelled, ConfigError
 from septum.geometry.arrays import Spacing
 from septum.interactive.marks.fronts import Fronts
-from septum.interactive.scene import label_type, levels, marks_of, scene, shifted
+from septum.interactive.scene import grey_levels, label_type, marks_of, scene, shifted
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled
 from septum.options import at_least, one_of
 
@@ -98,7 +98,7 @@ class GrowCut:
         at_least(smoothness, 0, name="smoothness")
         at_least(sigma_mm, 0, name="sigma_mm")
         one_of(connectivity, CONNECTIVITY, name="connectivity")
-        grey = levels(smoothed(self._scene.image, spacing=self._scene.spacing, sigma_mm=sigma_mm))
+        grey = grey_levels(smoothed(self._scene.image, spacing=self._scene.spacing, sigma_mm=sigma_mm))
         self._fronts = Fronts(
             grey, spacing=self._scene.spacing, smoothness=smoothness, slope=1, full=connectivity == "full"
         )

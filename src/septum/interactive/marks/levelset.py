@@ -16,7 +16,7 @@ from septum.classical.adjacency import connected_parts
 from septum.classical.landscape import gradient_magnitude, smoothed
 from septum.errors import ConfigError, GeometryError
 from septum.geometry.arrays import Mask, Spacing, grey_image, spacing_mm
-from septum.interactive.scene import Scene, label_type, levels, scene, shifted
+from septum.interactive.scene import Scene, grey_levels, label_type, scene, shifted
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import at_least
 
@@ -203,7 +203,7 @@ def chan_vese(
     at_least(outside_weight, 0, name="outside_weight", above=True)
     at_least(sigma_mm, 0, name="sigma_mm")
     blur = min(found.spacing) if smoothing_mm is None else at_least(smoothing_mm, 0, name="smoothing_mm", above=True)
-    grey = levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm)).astype(np.float32)
+    grey = grey_levels(smoothed(found.image, spacing=found.spacing, sigma_mm=sigma_mm)).astype(np.float32)
 
     barred = _barred((found.labels != 0) & ~inside, inside)
     widths = [max(blur / s, _NARROW) for s in found.spacing]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from septum.interactive.compiled import compiled
+from septum.geometry.loops import compiled
 
 
 @compiled

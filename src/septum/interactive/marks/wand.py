@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from septum.classical.growing import connected_threshold
 from septum.classical.landscape import smoothed
 from septum.geometry.arrays import Spacing
-from septum.interactive.scene import near, points_of, range_of, scene, slice_axis
+from septum.interactive.scene import known_axis, near, points_of, range_of, scene
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import at_least, one_of
 
@@ -73,7 +73,7 @@ def magic_wand(
     """
     one_of(connectivity, CONNECTIVITY, name="connectivity")
     at_least(sigma_mm, 0, name="sigma_mm")
-    across = slice_axis(axis, np.ndim(image))
+    across = known_axis(axis, np.ndim(image))
     if across is not None and sigma_mm == 0:
         margin = [0 if a == across else None for a in range(np.ndim(image))]
         region = near(image, points, margin=margin, region=region)

@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from septum.errors import ConfigError, GeometryError
 from septum.geometry.arrays import Float32Array, Spacing
-from septum.interactive.pixels.features import FeatureSettings, FilterBank, blocks, checked_box, features_of
+from septum.interactive.pixels.features import FeatureSettings, FilterBank, boxes_of, checked_box, features_of
 from septum.interactive.pixels.forest import Forest, ForestSettings, grow_forest
-from septum.interactive.pixels.workers import in_order
+from septum.interactive.pixels.workers import on_all_cores
 from septum.interactive.scene import label_type
 from septum.interactive.tool import UNMARKED, Box, IsCancelled, stop_if
 from septum.options import at_least
@@ -374,7 +374,7 @@ def blocks_of(bank: FilterBank, box: Box | None = None) -> Iterator[Box]:
     """
     most = PLANE_BLOCK if len(bank.shape) == 2 else VOLUME_BLOCK
     room = BLOCK_BYTES // (4 * len(bank.features))
-    return blocks(Box.whole(bank.shape) if box is None else box, voxels=max(min(most, room), 1))
+    return boxes_of(Box.whole(bank.shape) if box is None else box, voxels=max(min(most, room), 1))
 
 
 def voted(
@@ -399,7 +399,7 @@ def voted(
         prob = forest.probabilities(features.reshape(len(features), -1))
         return block, prob.reshape(-1, *block.shape)
 
-    return in_order(work, boxes)
+    return on_all_cores(work, boxes)
 
 
 def _within(inner: Box, outer: Box) -> tuple[slice, ...]:

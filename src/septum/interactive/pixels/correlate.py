@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from septum.interactive.compiled import in_order
+from septum.geometry.loops import in_order
 
 CHUNK = 512
 """Outputs that are summed together: they stay in the nearest memory."""

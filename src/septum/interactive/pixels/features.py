@@ -228,10 +228,10 @@ def checked_box(box: Box | None, shape: Sequence[int]) -> Box:
     return box
 
 
-def blocks(box: Box, *, voxels: int = 1 << 18) -> Iterator[Box]:
+def boxes_of(box: Box, *, voxels: int = 1 << 18) -> Iterator[Box]:
     """Boxes of about `voxels` voxels at most that together are `box`, cut across the longest axes first.
 
-    >>> list(blocks(Box((0, 0), (4, 2)), voxels=4))
+    >>> list(boxes_of(Box((0, 0), (4, 2)), voxels=4))
     [Box(start=(0, 0), stop=(2, 2)), Box(start=(2, 0), stop=(4, 2))]
     """
     size = list(box.shape)

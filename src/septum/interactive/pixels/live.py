@@ -17,7 +17,7 @@ from septum.geometry.arrays import Float32Array, Spacing, channels_image
 from septum.interactive.pixels.classifier import PixelClassifier, blocks_of, learnt, marked_samples, voted
 from septum.interactive.pixels.features import SCALES, FeatureSettings, FilterBank, checked_box
 from septum.interactive.pixels.forest import DEPTH, TREES, ForestSettings
-from septum.interactive.pixels.workers import in_order
+from septum.interactive.pixels.workers import on_all_cores
 from septum.interactive.scene import label_type, marks_of, scene
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled, stop_if
 from septum.options import at_least
@@ -107,7 +107,7 @@ class LivePixels:
             stop_if(cancelled)
             return block, self.bank.block(block)
 
-        self._made = dict(in_order(work, blocks_of(self.bank, self.region)))
+        self._made = dict(on_all_cores(work, blocks_of(self.bank, self.region)))
 
 
 def pixel_classifier(

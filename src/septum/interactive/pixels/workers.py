@@ -17,10 +17,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def on_all_cores(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """`work(item)` of every item, in their order, on all cores; what is left is dropped when one fails.
 
-    >>> list(in_order(lambda n: n * n, range(4)))
+    >>> list(on_all_cores(lambda n: n * n, range(4)))
     [0, 1, 4, 9]
     """
     from threadpoolctl import threadpool_limits

@@ -36,7 +36,7 @@ class Layout:
     doubts: tuple[str, ...] = ()
 
 
-def arrange(name: str, series: Series, *, axes: str | None = None) -> Layout:
+def arrange_planes(name: str, series: Series, *, axes: str | None = None) -> Layout:
     """Order the planes of a series in space and time and derive their grid.
 
     Args:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from septum.errors import FormatError
 from septum.io.decoded import Decoded, check_bytes, check_size, collapse_grey, native, pick_frame, smallest_integer
-from septum.io.dicom.arrange import Layout, arrange
+from septum.io.dicom.arrange import Layout, arrange_planes
 from septum.io.dicom.planes import Plane
 from septum.io.dicom.series import Series, dicom_files, is_dicom_file, scan, strays
 from septum.io.safe import reading
@@ -123,7 +123,7 @@ def _layout(path: Path, axes: str | None) -> tuple[Series, Layout, list[str]]:
         )
     chosen = _choose(folder, series, choice=choice)
     notes = [f"left out, no images: {kinds}"] if others else []
-    layout = arrange(folder.name, chosen, axes=axes)
+    layout = arrange_planes(folder.name, chosen, axes=axes)
     if axes is not None:
         _check_axes(path, axes, layout=layout)
     return chosen, replace(layout, doubts=(*layout.doubts, *doubts)), notes

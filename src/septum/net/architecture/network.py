@@ -23,7 +23,7 @@ def build(config: NetworkConfig) -> Network:
     >>> type(build(WindowConfig(1, 2))).__name__
     'WindowNet'
     """
-    return WindowNet(config) if isinstance(config, WindowConfig) else unet.build(config)
+    return WindowNet(config) if isinstance(config, WindowConfig) else unet.build_unet(config)
 
 
 def config_kind(plain: Mapping[str, Any]) -> type[UNetConfig] | type[WindowConfig]:

@@ -141,7 +141,7 @@ class UNet(nn.Module):
     Input (N, in_channels, *spatial); output (N, out_channels, *output_size(spatial)). In training mode with
     ``deep_supervision`` heads the output is a list, full resolution first.
 
-    >>> network = UNet(paper(2, 1, out_channels=2, features=(1, 2, 4, 8, 16)))  # sizes do not depend on the features
+    >>> network = UNet(paper_unet(2, 1, out_channels=2, features=(1, 2, 4, 8, 16)))  # sizes depend on no feature
     >>> network.margin, network.output_size((572, 572))
     ((92, 92), (388, 388))
     """
@@ -303,7 +303,7 @@ class UNet(nn.Module):
 class EncoderUNet(UNet):
     """A U-Net whose contracting path is EfficientNet-lite0; one convolution of the image itself joins at full size.
 
-    >>> network = build(encoder_unet(1, 2))
+    >>> network = build_unet(encoder_unet(1, 2))
     >>> network.divisor, network.output_size((64, 96))
     ((32, 32), (64, 96))
     """
@@ -319,10 +319,10 @@ class EncoderUNet(UNet):
         return [self.detail(x), *self.encoder(x)]  # (N, f[0], *size), then (N, WIDTHS[i], *size / 2^(i + 1))
 
 
-def build(config: UNetConfig) -> UNet:
+def build_unet(config: UNetConfig) -> UNet:
     """The network that `config` describes, with random weights.
 
-    >>> build(lecture(2, 1, out_channels=2)).config.in_channels
+    >>> build_unet(lecture(2, 1, out_channels=2)).config.in_channels
     1
     """
     return UNet(config) if config.encoder == "own" else EncoderUNet(config)
@@ -460,12 +460,12 @@ def lecture(
     )
 
 
-def paper(
+def paper_unet(
     ndim: int, in_channels: int, *, out_channels: int, features: tuple[int, ...] = (64, 128, 256, 512, 1024)
 ) -> UNetConfig:
     """Ronneberger, Fischer & Brox 2015, figure 1: unpadded convolutions, cropped skips, dropout at the deep end.
 
-    >>> UNet(paper(2, 1, out_channels=2, features=(1, 2, 4, 8, 16))).output_size((572, 572))
+    >>> UNet(paper_unet(2, 1, out_channels=2, features=(1, 2, 4, 8, 16))).output_size((572, 572))
     (388, 388)
     """
     return UNetConfig(
@@ -485,7 +485,7 @@ def encoder_unet(
 ) -> UNetConfig:
     """A 2-D U-Net on EfficientNet-lite0; `features` are those of the expanding path, finest first.
 
-    >>> build(encoder_unet(3, 2)).output_size((64, 64))
+    >>> build_unet(encoder_unet(3, 2)).output_size((64, 64))
     (64, 64)
     """
     halvings = len(efficientnet.WIDTHS)

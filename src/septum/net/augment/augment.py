@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from septum.errors import ConfigError
-from septum.net.augment.cut import ArrayOrTensor, cut
+from septum.net.augment.cut import ArrayOrTensor, cut_patch
 from septum.net.augment.intensity import Chance, Intensity, IntensityConfig, change_intensity, sample_intensity
 from septum.net.augment.spatial import Elastic, SpatialConfig, Warp, sample_warp
 
@@ -141,7 +141,7 @@ def apply(
         sources.append((labels[None], "labels"))
     if extras is not None:
         sources.append((extras, "linear"))
-    cuts = cut(parameters.warp, sources, centre=centre, device=device)
+    cuts = cut_patch(parameters.warp, sources, centre=centre, device=device)
     return Patch(
         image=change_intensity(parameters.intensity, cuts[0]),
         labels=cuts[1][0].long() if labels is not None else None,
@@ -307,13 +307,13 @@ def stronger(config: AugmentConfig) -> AugmentConfig:
     return AugmentConfig(spatial, replace(_STRONG, inversion=config.intensity.inversion, grey=config.intensity.grey))
 
 
-def paper(patch: Sequence[int]) -> AugmentConfig:
+def paper_augmentation(patch: Sequence[int]) -> AugmentConfig:
     """Ronneberger, Fischer & Brox 2015, section 3.1: free rotation, elastic deformation and grey value variations.
 
     The 10 pixels of the paper belong to its patches of 572 × 572; below 200 pixels, where they would fold tissue over
     itself, they shrink to a twentieth of the patch. Volumes turn within the slice.
 
-    >>> paper((572, 572)).spatial.flips
+    >>> paper_augmentation((572, 572)).spatial.flips
     (True, True)
     """
     ndim = len(patch)

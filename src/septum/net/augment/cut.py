@@ -68,7 +68,7 @@ def offsets(warp: Warp, device: torch.device | str = "cpu") -> Tensor:
     return result
 
 
-def cut(
+def cut_patch(
     warp: Warp,
     sources: Sequence[tuple[ArrayOrTensor, str]],
     *,
@@ -91,7 +91,7 @@ def cut(
     >>> from septum.net.augment.spatial import SpatialConfig, sample_warp
     >>> generator = np.random.default_rng(0)
     >>> warp = sample_warp(SpatialConfig((False, False)), patch=(1, 3), spacing=(1, 1), generator=generator)
-    >>> cut(warp, [(np.arange(9.0).reshape(1, 1, 9), "linear")], centre=(0, 4))[0].tolist()
+    >>> cut_patch(warp, [(np.arange(9.0).reshape(1, 1, 9), "linear")], centre=(0, 4))[0].tolist()
     [[[3.0, 4.0, 5.0]]]
     """
     shape = tuple(sources[0][0].shape[1:])

@@ -82,7 +82,7 @@ def preview(
         tiles.append(_tile(apply(drawn, image, labels=labels, centre=centre), window))
     columns = full_columns(len(tiles))
     rows = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
-    return contact_sheet([_beside(row) for row in rows])
+    return stacked_pictures([_beside(row) for row in rows])
 
 
 def full_columns(tiles: int) -> int:
@@ -94,10 +94,10 @@ def full_columns(tiles: int) -> int:
     return math.ceil(tiles / math.ceil(tiles / COLUMNS))
 
 
-def contact_sheet(pictures: Sequence[RgbArray]) -> RgbArray:
+def stacked_pictures(pictures: Sequence[RgbArray]) -> RgbArray:
     """Pictures `(height, width, 3)` below each other on white, left aligned, with a gap between them.
 
-    >>> contact_sheet([np.zeros((10, 20, 3), np.uint8), np.zeros((10, 30, 3), np.uint8)]).shape
+    >>> stacked_pictures([np.zeros((10, 20, 3), np.uint8), np.zeros((10, 30, 3), np.uint8)]).shape
     (24, 30, 3)
     """
     width = max(picture.shape[1] for picture in pictures)
@@ -106,7 +106,7 @@ def contact_sheet(pictures: Sequence[RgbArray]) -> RgbArray:
 
 
 def _beside(tiles: Sequence[RgbArray]) -> RgbArray:
-    return contact_sheet([tile.swapaxes(0, 1) for tile in tiles]).swapaxes(0, 1)
+    return stacked_pictures([tile.swapaxes(0, 1) for tile in tiles]).swapaxes(0, 1)
 
 
 def _place(shape: Sequence[int], labels: NDArray[Any] | None, *, generator: np.random.Generator) -> tuple[int, ...]:

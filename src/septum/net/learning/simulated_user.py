@@ -21,7 +21,7 @@ from torch import Tensor
 
 from septum.geometry.arrays import Spacing, spacing_mm
 from septum.geometry.class_maps import ignore_class
-from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts, paint, unfold
+from septum.net.prompts import BoxPrompt, Mark, PromptConfig, Prompts, paint_prompts, unfold
 
 SCRIBBLES = 0.25
 """Share of the marks that are scribbles instead of clicks."""
@@ -132,7 +132,7 @@ def prompt_batch(
 
     def appended() -> Tensor:
         drawn = [
-            unfold(paint(given, truth.shape, config=config, spacing=spacing), n_classes)
+            unfold(paint_prompts(given, truth.shape, config=config, spacing=spacing), n_classes)
             for given, truth, spacing in zip(prompts, truths, spacings, strict=True)
         ]
         channels = torch.from_numpy(np.stack(drawn)).to(images.device, images.dtype)

@@ -74,7 +74,7 @@ def montage(
         size = int(np.clip(max(_extent(plane)), *_PLANE_PX))
         return _png(_draw(plane, size, outlined=True)), _png(_draw(plane, size, outlined=False))
     chosen = cuts(labels, spacing, orientation=orientation)
-    planes = [overlay.cut(example, axis=axis, index=index) for axis, index in chosen]
+    planes = [overlay.cut_plane(example, axis=axis, index=index) for axis, index in chosen]
     first = 3 if len({axis for axis, _ in chosen}) == 3 else 0
     rows = ([planes[:first]] if first else []) + [planes[i : i + _COLUMNS] for i in range(first, len(planes), _COLUMNS)]
     return _png(_sheet(rows, outlined=True)), _png(_sheet(rows, outlined=False))

@@ -33,7 +33,7 @@ def id_colours(ids: NDArray[Any]) -> NDArray[np.uint8]:
     return np.round(255 * np.array(colours).reshape(-1, 3)).astype(np.uint8)
 
 
-def paint(
+def tinted_labels(
     canvas: NDArray[np.uint8], labels: NDArray[Any], *, opacity: float = 0.45, by_class: bool = False
 ) -> NDArray[np.uint8]:
     """`(Y, X, 3)` bytes with the labels laid over: areas tinted, outlines in full colour.
@@ -44,7 +44,7 @@ def paint(
         opacity: of the areas, 0 to 1.
         by_class: few values with the colours of classes, instead of ids.
 
-    >>> paint(np.zeros((2, 2, 3), np.uint8), np.array([[0, 1]])).shape
+    >>> tinted_labels(np.zeros((2, 2, 3), np.uint8), np.array([[0, 1]])).shape
     (2, 2, 3)
     """
     size = canvas.shape[:2]
@@ -101,8 +101,8 @@ def side_by_side(
     scale = longest_px / max(height, width)
     size = max(round(height * scale), 8), max(round(width * scale), 8)
     canvas = np.zeros((*size, 3), np.uint8) if shown is None else _resized(shown, size)
-    panels = [("which pixels (semantic)", paint(canvas, mask, by_class=True))]
-    panels.append((f"which object ({count} in all)", paint(canvas, labels)))
+    panels = [("which pixels (semantic)", tinted_labels(canvas, mask, by_class=True))]
+    panels.append((f"which object ({count} in all)", tinted_labels(canvas, labels)))
     return sheet([("image", canvas), *panels] if shown is not None else panels)
 
 

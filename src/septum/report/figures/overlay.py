@@ -84,7 +84,7 @@ class Panel:
     alt: str
 
 
-def thumbnail(example: ShownCase, *, longest_px: int = 280) -> Panel:
+def case_thumbnail(example: ShownCase, *, longest_px: int = 280) -> Panel:
     """One small picture: what is right, missed, too much and of another class; of objects, the outlines of both.
 
     Args:
@@ -95,7 +95,7 @@ def thumbnail(example: ShownCase, *, longest_px: int = 280) -> Panel:
         GeometryError: arrays that do not share one 2-D or 3-D shape.
 
     >>> mask = np.eye(4, dtype=int)
-    >>> thumbnail(ShownCase("head", None, mask, mask)).alt
+    >>> case_thumbnail(ShownCase("head", None, mask, mask)).alt
     'Image of head with what the prediction has right, misses, and marks too much'
     """
     plane = choose_plane(example)
@@ -124,14 +124,16 @@ def choose_plane(example: ShownCase) -> ShownPlane:
         )
     spacing = example.spacing or (1.0,) * reference.ndim
     axis = slice_axis(spacing, example.orientation) if reference.ndim == 3 else 0
-    return cut(example, axis=axis, index=_largest_slice(reference, prediction, axis=axis) if reference.ndim == 3 else 0)
+    return cut_plane(
+        example, axis=axis, index=_largest_slice(reference, prediction, axis=axis) if reference.ndim == 3 else 0
+    )
 
 
-def cut(example: ShownCase, *, axis: int, index: int) -> ShownPlane:
+def cut_plane(example: ShownCase, *, axis: int, index: int) -> ShownPlane:
     """The plane of a volume at `index` along `axis`; both mean nothing for a plane, which is shown whole.
 
     >>> mask = np.zeros((5, 4, 4), int)
-    >>> plane = cut(ShownCase("head", None, mask, mask, (3.0, 1.0, 1.0), "SAR"), axis=1, index=0)
+    >>> plane = cut_plane(ShownCase("head", None, mask, mask, (3.0, 1.0, 1.0), "SAR"), axis=1, index=0)
     >>> plane.reference.shape, plane.aspect, plane.position
     ((5, 4), 3.0, 'slice 1 of 4')
     """

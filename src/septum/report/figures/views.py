@@ -113,11 +113,11 @@ def views(
     )
 
 
-def thumbnail(view: View) -> bytes:
+def view_thumbnail(view: View) -> bytes:
     """A small JPEG of the cell that a view shows at first, with its marks.
 
     >>> (view,) = views(None, {"mask": np.eye(4, dtype=int)}, spacing=(1.0, 1.0))
-    >>> thumbnail(view)[:2] == b"\\xff\\xd8"  # how a JPEG file begins
+    >>> view_thumbnail(view)[:2] == b"\\xff\\xd8"  # how a JPEG file begins
     True
     """
     small = picture_of(view)

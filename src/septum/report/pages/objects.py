@@ -40,10 +40,10 @@ class PageContent:
     files: Sequence[str] = ()
 
 
-def render_page(content: PageContent) -> str:
+def render_objects(content: PageContent) -> str:
     """The page as one HTML document that needs no other file.
 
-    >>> page = render_page(PageContent("Nuclei", [("objects", "42", "in 3 images")], []))
+    >>> page = render_objects(PageContent("Nuclei", [("objects", "42", "in 3 images")], []))
     >>> page.startswith("<!DOCTYPE html>"), "in 3 images" in page
     (True, True)
     """

@@ -114,7 +114,7 @@ def render_page(content: Content) -> str:
         first=[part for part, section in zip(parts, content.sections, strict=True) if section.first],
         sections=[part for part, section in zip(parts, content.sections, strict=True) if not section.first],
         explorer=None if content.explorer is None else content.explorer.payload(),
-        shown=[(shown, overlay.thumbnail(shown.example)) for shown in content.shown],
+        shown=[(shown, overlay.case_thumbnail(shown.example)) for shown in content.shown],
         compared=[compared(shown.example) for shown in content.shown],
         empty_rows=_empty_rows(content.scores, content.policy),
         table=_case_table(content),

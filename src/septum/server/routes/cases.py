@@ -26,7 +26,7 @@ from septum.server.schemas import (
     TimeBody,
 )  # fmt: skip
 from septum.server.windows import modality
-from septum.workflows.projects.annotations import compare, read_annotation
+from septum.workflows.projects.annotations import compare_labels, read_annotation
 from septum.workflows.projects.learning import measurable
 from septum.workflows.projects.masks import prediction_file
 from septum.workflows.projects.project import Label
@@ -88,7 +88,7 @@ def case(case_id: str, desk: DeskHere) -> dict[str, Any]:
 def thumbnail(case_id: str, desk: DeskHere) -> Response:
     """A small picture with the labels tinted."""
     found = desk.case(case_id)
-    return Response(pictures.thumbnail(found), media_type="image/png", headers={"Cache-Control": "no-store"})
+    return Response(pictures.labelled_thumbnail(found), media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
 @router.post("/cases/{case_id}/lease")
@@ -144,7 +144,7 @@ def compare_versions(case_id: str, a: int, *, b: int, desk: DeskHere) -> dict[st
     """What changed between two versions."""
     found = desk.case(case_id)
     first, second = (read_annotation(desk.project, case_id, grid=found.image.grid, version=n).labels for n in (a, b))
-    difference = compare(first, second)
+    difference = compare_labels(first, second)
     return {
         "changed": difference.changed,
         "dice": {str(label): value for label, value in difference.dice.items()},
@@ -256,7 +256,7 @@ def _details(desk: Desk, found: OpenCase) -> dict[str, Any]:
         "axes": pictures.axes_of(image),
         "modality": modality(image),
         "tiled": pictures.is_tiled(image),
-        "levels": [{"scale": 2**k, "shape": list(s)} for k, s in enumerate(pictures.levels(image))]
+        "levels": [{"scale": 2**k, "shape": list(s)} for k, s in enumerate(pictures.pyramid_shapes(image))]
         if image.grid.ndim == 2
         else [],
         "layers": _layers(desk, found),

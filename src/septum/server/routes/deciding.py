@@ -40,7 +40,7 @@ def propose_prediction(case_id: str, body: LeaseBody, *, desk: DeskHere, sender:
     change, what = _predicted(desk, found, record=desk.project.store.case(case_id))
     desk.hold(case_id, who, take=body.take)
     proposal = proposing.begin(found, what, body=ToolBody(client=who.client, axis=0), sender=who, letter="p")
-    proposing.keep(found, proposal, change=change)
+    proposing.keep_change(found, proposal, change=change)
     return proposing.described(found, proposal, seconds=time.perf_counter() - began)
 
 
@@ -55,7 +55,7 @@ def decide(case_id: str, body: DecisionBody, *, desk: DeskHere, sender: SenderHe
         found = desk.case(case_id)
         change, what = _predicted(desk, found, record=record)
         desk.hold(case_id, who)
-        proposing.forget(found, who)
+        proposing.forget_proposal(found, who)
         found.edit(lambda: change, what=what, sender=who, rules=Rules(), letter="p", axis=0)
         if body.decision == "accept":
             found.save(who.author, "accepted as predicted", origin="predicted", always=True)

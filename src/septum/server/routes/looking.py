@@ -8,10 +8,10 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
-from septum.geometry.surfaces import label_surfaces
+from septum.geometry.surfaces import label_meshes
 from septum.server import pictures
 from septum.server.layers import difference
-from septum.server.meshes import encoded
+from septum.server.meshes import encoded_meshes
 from septum.server.routes.common import DeskHere, raw
 from septum.workflows.projects.store import MissingError
 
@@ -64,7 +64,7 @@ def surfaces(case_id: str, desk: DeskHere, *, layer: Text = "current") -> Respon
     with found.lock:
         labels = pictures.layer(found, layer)
         labels = labels.copy() if layer == "current" else labels
-    body = encoded(label_surfaces(labels, affine=found.image.grid.affine))
+    body = encoded_meshes(label_meshes(labels, affine=found.image.grid.affine))
     return Response(body, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
 

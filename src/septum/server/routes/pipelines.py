@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from septum.classical.methods import find
+from septum.classical.methods import find_method
 from septum.errors import ConfigError
 from septum.interactive.tool import Box, Change
 from septum.server import proposing
@@ -45,7 +45,7 @@ def try_pipeline(case_id: str, body: PipelineBody, *, desk: DeskHere, sender: Se
         raise ConfigError("this method must have a seed, got none; click a point inside the structure first")
     labels = segment_image(found.image, pipeline).array
     proposal = proposing.begin(found, body.steps[-1].do, body=ToolBody(client=who.client, rules=body.rules), sender=who)
-    proposing.keep(found, proposal, change=Change(Box.whole(found.shape), labels))
+    proposing.keep_change(found, proposal, change=Change(Box.whole(found.shape), labels))
     if body.apply:
         return accepted(desk, found, proposal=proposal, who=who)
     return proposing.described(found, proposal, seconds=time.perf_counter() - began)
@@ -54,7 +54,9 @@ def try_pipeline(case_id: str, body: PipelineBody, *, desk: DeskHere, sender: Se
 def _pipeline(steps: list[StepBody], label: int, *, seeds: list[list[int]]) -> Pipeline:
     """The steps, checked; a mask gets the label that was asked for."""
     made = [make_step(step.do, step.options) for step in steps]
-    segments = [step for step in steps if find(step.do).result == "mask" and find(step.do).stage == "segment"]
+    segments = [
+        step for step in steps if find_method(step.do).result == "mask" and find_method(step.do).stage == "segment"
+    ]
     if label != 1 and segments:
         made.append(make_step("assign", {"values": [0, label]}))
     return Pipeline(tuple(made), tuple(",".join(str(n) for n in seed) for seed in seeds))

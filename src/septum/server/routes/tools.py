@@ -51,7 +51,7 @@ def propose(
     if body.stream:
         lines = (json.dumps(one) + "\n" for one in proposing.stepwise(found, step, proposal=proposal))
         return StreamingResponse(lines, media_type="application/x-ndjson")
-    seconds = proposing.run(found, step, proposal=proposal)
+    seconds = proposing.run_tool(found, step, proposal=proposal)
     expected = proposing.expected_of(found, step)
     if not body.apply:
         return proposing.described(found, proposal, seconds=seconds, expected=expected)
@@ -74,7 +74,7 @@ def try_method(case_id: str, method: str, *, body: ToolBody, desk: DeskHere, sen
         raise ConfigError(f"label must be a whole number from 1, got {str(label)[:40]!r}")
     labels = _segmented(found, row, options=options, channel=body.channel or 0, label=label)
     proposal = proposing.begin(found, method, body=body, sender=who)
-    proposing.keep(found, proposal, change=Change(Box.whole(found.shape), labels))
+    proposing.keep_change(found, proposal, change=Change(Box.whole(found.shape), labels))
     if body.apply:
         return accepted(desk, found, proposal=proposal, who=who)
     return proposing.described(found, proposal, seconds=time.perf_counter() - began)

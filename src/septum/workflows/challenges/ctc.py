@@ -23,7 +23,7 @@ from septum import io
 from septum.errors import DatasetError
 from septum.geometry import Grid, LabelMap
 from septum.workflows.challenges.challenge import Column, Division, Found, Part, Picture, Solver, write_table
-from septum.workflows.challenges.pictures import painted, side_by_side
+from septum.workflows.challenges.pictures import labelled_picture, panels_jpeg
 from septum.workflows.data.cases import Case, Source, load_image, load_labels
 from septum.workflows.data.load import load_dataset
 from septum.workflows.evaluation.movies import MoviePair, ScoredMovie, score_movie
@@ -160,7 +160,7 @@ def _picture(part: Part, folder: Path, *, row: dict[str, Any]) -> Picture:
     masks = sorted((folder / f"{part.name}_RES").glob("mask*.tif"))
     panels = [_panel(part.tests[at], io.read_labels(masks[at]).array) for at in (middle, middle + 1)]
     line = f"two frames, a cell in one colour (SEG {row['seg']:.3f}, TRA {row['tra']:.3f})"
-    return Picture(f"movie {part.name}, frames {middle} and {middle + 1}", line, side_by_side(panels))
+    return Picture(f"movie {part.name}, frames {middle} and {middle + 1}", line, panels_jpeg(panels))
 
 
 def _panel(case: Case, labels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -168,14 +168,14 @@ def _panel(case: Case, labels: NDArray[Any]) -> NDArray[np.uint8]:
     image = load_image(case).array
     if labels.ndim == 3:
         image, labels = image[:, len(labels) // 2], labels[len(labels) // 2]
-    return painted(image, labels)
+    return labelled_picture(image, labels)
 
 
 def shown(division: Division) -> Picture:
     """The middle frames of the first movie, with the marks of its tracks."""
     part = division.parts[0]
     middle = len(part.tests) // 2
-    return Picture(f"movie {part.name}", "the same frames with the marks of the truth", side_by_side(
+    return Picture(f"movie {part.name}", "the same frames with the marks of the truth", panels_jpeg(
         [_panel(part.tests[at], _marks(division, part, at=at)) for at in (middle, middle + 1)]
     ))  # fmt: skip
 

@@ -18,7 +18,7 @@ from septum.errors import DatasetError
 from septum.metrics.overlap import confusion_counts, dice
 from septum.metrics.surface import surface_dice, surface_distances
 from septum.workflows.challenges.challenge import Column, Division, Found, Part, Picture, Solver, write_table
-from septum.workflows.challenges.pictures import painted, side_by_side
+from septum.workflows.challenges.pictures import labelled_picture, panels_jpeg
 from septum.workflows.data.cases import Case, load_image, load_pair
 from septum.workflows.data.declared import Declared, labels_json
 from septum.workflows.data.folds import make_folds
@@ -105,10 +105,10 @@ def _picture(case: Case, folder: Path, *, rows: list[dict[str, Any]]) -> Picture
     mean = float(np.nanmean([row["dice"] for row in rows if row["case"] == case.id]))
     place = _largest(reference.array)
     panels = [
-        painted(image.array[(slice(None), *place)], labels[place], by_class=True)
+        labelled_picture(image.array[(slice(None), *place)], labels[place], by_class=True)
         for labels in (np.maximum(reference.array, 0), found)
     ]
-    return Picture(case.id, f"truth and mask, the median case (Dice {mean:.3f})", side_by_side(panels))
+    return Picture(case.id, f"truth and mask, the median case (Dice {mean:.3f})", panels_jpeg(panels))
 
 
 def _largest(labels: Any) -> tuple[Any, ...]:
@@ -128,5 +128,5 @@ def shown(division: Division) -> Picture:
     return Picture(
         case.id,
         "image and truth",
-        side_by_side([painted(plane, np.zeros_like(labels)), painted(plane, labels, by_class=True)]),
+        panels_jpeg([labelled_picture(plane, np.zeros_like(labels)), labelled_picture(plane, labels, by_class=True)]),
     )

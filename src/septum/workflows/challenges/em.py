@@ -21,7 +21,7 @@ from septum.errors import DatasetError
 from septum.geometry import Grid, Image
 from septum.metrics.neurite import THRESHOLDS, best_over_thresholds, thin_borders, threshold_curve, warping_error
 from septum.workflows.challenges.challenge import Column, Division, Found, Part, Picture, Solver, write_table
-from septum.workflows.challenges.pictures import grey, painted, side_by_side
+from septum.workflows.challenges.pictures import grey, labelled_picture, panels_jpeg
 from septum.workflows.data.cases import Case, Source, load_image, load_labels
 from septum.workflows.data.load import load_dataset
 from septum.workflows.runs.hooks import Hooks
@@ -156,7 +156,7 @@ def _picture(folder: Path, case: Case, *, cut: float, row: dict[str, Any]) -> Pi
     membrane, image = _membrane(folder / MAPS, case), load_image(case).array
     cells = thin_borders(membrane < cut)
     line = f"membrane probability; cells at the cut-off {cut} (V_rand {row['v_rand']:.3f} on this section)"
-    return Picture(f"section {case.id}", line, side_by_side([grey(1 - membrane), painted(image, cells)]))
+    return Picture(f"section {case.id}", line, panels_jpeg([grey(1 - membrane), labelled_picture(image, cells)]))
 
 
 def shown(division: Division) -> Picture:
@@ -164,6 +164,6 @@ def shown(division: Division) -> Picture:
     case = division.parts[0].tests[0]
     image, labels = load_image(case).array, load_labels(case).array
     cells = thin_borders(labels != 0)
-    return Picture(f"section {case.id}", "the section, and the cells of the truth", side_by_side([
-        painted(image, np.zeros_like(cells)), painted(image, cells)
+    return Picture(f"section {case.id}", "the section, and the cells of the truth", panels_jpeg([
+        labelled_picture(image, np.zeros_like(cells)), labelled_picture(image, cells)
     ]))  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from septum import __version__
 from septum.report.figures.overlay import Panel
-from septum.report.pages.objects import PageContent, render_page
+from septum.report.pages.objects import PageContent, render_objects
 from septum.report.pages.sections import Cell, Section, Table, Tile
 from septum.workflows.challenges.challenge import Challenge, Division, Picture
 
@@ -60,7 +60,7 @@ def challenge_page(
         version=__version__,
         files=("scores.csv", "images.csv", "challenge.json", "a folder for each method"),
     )
-    return render_page(content)
+    return render_objects(content)
 
 
 def _scores(challenge: Challenge, ranked: Sequence[Entry], *, rivals: Mapping[str, Mapping[str, float]]) -> Section:

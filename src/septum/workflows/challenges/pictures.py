@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 
 from septum.geometry.picture import windowed
-from septum.report.figures.objects import paint
+from septum.report.figures.objects import tinted_labels
 
 LONGEST_PX, GAP_PX = 560, 6
 
 
-def side_by_side(panels: Sequence[NDArray[np.uint8]]) -> bytes:
+def panels_jpeg(panels: Sequence[NDArray[np.uint8]]) -> bytes:
     """A JPEG of `(y, x, 3)` panels of one size in a row, each scaled to at most `LONGEST_PX`.
 
-    >>> side_by_side([np.zeros((4, 6, 3), np.uint8)])[:2]
+    >>> panels_jpeg([np.zeros((4, 6, 3), np.uint8)])[:2]
     b'\\xff\\xd8'
     """
     height, width = panels[0].shape[:2]
@@ -40,6 +40,6 @@ def grey(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.repeat(shade[..., None], 3, axis=-1)
 
 
-def painted(image: NDArray[Any], labels: NDArray[Any], *, by_class: bool = False) -> NDArray[np.uint8]:
+def labelled_picture(image: NDArray[Any], labels: NDArray[Any], *, by_class: bool = False) -> NDArray[np.uint8]:
     """A plane `(C, y, x)` with labels laid over: every object, or every class, in a colour of its own."""
-    return paint(np.ascontiguousarray(windowed(image)), labels, opacity=0.35, by_class=by_class)
+    return tinted_labels(np.ascontiguousarray(windowed(image)), labels, opacity=0.35, by_class=by_class)

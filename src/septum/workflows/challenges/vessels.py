@@ -20,7 +20,7 @@ from septum.errors import DatasetError
 from septum.metrics.overlap import confusion_counts, dice, sensitivity, specificity
 from septum.metrics.vessels import cl_dice
 from septum.workflows.challenges.challenge import Column, Division, Found, Part, Picture, Solver, write_table
-from septum.workflows.challenges.pictures import grey, painted, side_by_side
+from septum.workflows.challenges.pictures import grey, labelled_picture, panels_jpeg
 from septum.workflows.data.cases import UNANNOTATED, Case, Source, load_image, load_labels
 from septum.workflows.runs.hooks import Hooks
 
@@ -116,8 +116,11 @@ def score(division: Division, folder: Path, *, hooks: Hooks) -> Found:
         rows.append({"image": case.id} | _scores(case, chances))
         if not pictures:
             line = f"vessel probability; vessels at 0.5 (AUC {rows[0]['auc']:.3f}, Dice {rows[0]['dice']:.3f})"
-            panels = [grey(chances), painted(load_image(case).array, (chances > 0.5).astype(np.uint8), by_class=True)]
-            pictures.append(Picture(f"image {case.id}", line, side_by_side(panels)))
+            panels = [
+                grey(chances),
+                labelled_picture(load_image(case).array, (chances > 0.5).astype(np.uint8), by_class=True),
+            ]
+            pictures.append(Picture(f"image {case.id}", line, panels_jpeg(panels)))
     return Found(_means(rows), tuple(rows), tuple(pictures))
 
 
@@ -148,8 +151,11 @@ def shown(division: Division) -> Picture:
     """The first test image and its truth, to hold the methods against."""
     case = division.parts[0].tests[0]
     image, truth = load_image(case).array, load_labels(case).array > 0
-    panels = [painted(image, np.zeros(truth.shape, int)), painted(image, truth.astype(np.uint8), by_class=True)]
-    return Picture(f"image {case.id}", "the image, and the vessels of the first reader", side_by_side(panels))
+    panels = [
+        labelled_picture(image, np.zeros(truth.shape, int)),
+        labelled_picture(image, truth.astype(np.uint8), by_class=True),
+    ]
+    return Picture(f"image {case.id}", "the image, and the vessels of the first reader", panels_jpeg(panels))
 
 
 def rivals(division: Division) -> dict[str, dict[str, float]]:

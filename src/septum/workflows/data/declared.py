@@ -34,7 +34,7 @@ def declared_labels(folder: Path) -> Declared:
     path = folder / "dataset.json"
     if not path.is_file():
         return Declared()
-    data = read_json(path)
+    data = read_declared(path)
     found = parse_labels(data.get("labels", {}), data.get("regions_class_order"), path=path)
     return replace(found, instances=bool(data.get("instances", False)))
 
@@ -51,7 +51,7 @@ def declare(dataset: Dataset, declared: Declared) -> Dataset:
     )
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_declared(path: Path) -> dict[str, Any]:
     """The object in a JSON file; `DatasetError` with the line when it is not one, or names a key twice."""
     try:
         data = documents.read_json(path, largest=64 << 20)

@@ -135,7 +135,7 @@ def from_folders(root: Path, axes: str | None, *, split: str | None = None) -> D
     notes = _folder_notes(root, images_dir, labels=labels_dir, roi=roi_dir)
     images, labels, same = own_names(images, labels)
     grouped = _group_channels(images, {e.name for e in labels})
-    cases, more, problems = pair(grouped, labels, axes=axes, split=split)
+    cases, more, problems = pair_files(grouped, labels, axes=axes, split=split)
     problems = [*same, *problems]
     if roi_dir:
         cases, roi_notes = _add_roi(cases, entries(roi_dir), folder=roi_dir)
@@ -209,7 +209,7 @@ def own_names(
     return named, [e for e in labels if e.name not in repeated], problems
 
 
-def pair(
+def pair_files(
     images: Mapping[str, Sequence[FolderEntry]],
     labels: Sequence[FolderEntry],
     *,
@@ -365,7 +365,7 @@ def recognise_flat(root: Path, axes: str | None) -> Dataset | None:
     labels = [replace(e, name=label_of(e.name) or "") for e in found if (label_of(e.name) or "") in names]
     named = {label.path for label in labels}
     found, kept, same = own_names([e for e in found if e.path not in named], labels)
-    cases, notes, problems = pair({e.name: [e] for e in found}, kept, axes=axes)
+    cases, notes, problems = pair_files({e.name: [e] for e in found}, kept, axes=axes)
     if labels:
         notes = (f"{len(labels)} files named like labels (such as {labels[0].path.name}) are labels", *notes)
     flat = Dataset(root, "flat", unique_ids(cases), notes=notes, problems=(*same, *problems))

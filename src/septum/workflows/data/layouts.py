@@ -16,7 +16,7 @@ from typing import Any
 from septum import io
 from septum.errors import DatasetError
 from septum.workflows.data.cases import Case, Dataset, Problem, Source
-from septum.workflows.data.declared import declare, parse_labels, read_json
+from septum.workflows.data.declared import declare, parse_labels, read_declared
 from septum.workflows.data.folders import (
     FolderEntry,
     entries,
@@ -79,7 +79,7 @@ def _recognise_file(path: Path, axes: str | None) -> Dataset:
 def recognise_decathlon(root: Path, axes: str | None) -> Dataset | None:
     """Medical Segmentation Decathlon (and Auto3DSeg data lists): `dataset.json` with a list `training`."""
     path = root / "dataset.json"
-    data = read_json(path) if path.is_file() else {}
+    data = read_declared(path) if path.is_file() else {}
     if not isinstance(data.get("training"), list):
         return None
     declared = parse_labels(data.get("labels", {}), None, path=path)
@@ -133,7 +133,7 @@ def _listed(
 def recognise_nnunet(root: Path, axes: str | None) -> Dataset | None:
     """nnU-Net v2 raw data: `imagesTr/CASE_0000.ext`, `labelsTr/CASE.ext`, `dataset.json`."""
     path = root / "dataset.json"
-    data = read_json(path) if path.is_file() else {}
+    data = read_declared(path) if path.is_file() else {}
     if "labels" not in data or (not (root / "imagesTr").is_dir() and not data.get("dataset")):
         return None
     declared = parse_labels(data["labels"], data.get("regions_class_order"), path=path)

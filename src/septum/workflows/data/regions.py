@@ -77,10 +77,10 @@ def alike(members: Mapping[int, Sequence[int]]) -> dict[int, int]:
     return found
 
 
-def painted(values: NDArray[Any], members: Mapping[int, Sequence[int]], *, background: int = 0) -> NDArray[Any]:
+def painted_regions(values: NDArray[Any], members: Mapping[int, Sequence[int]], *, background: int = 0) -> NDArray[Any]:
     """Numbers of regions for a picture: the large ones first, so that those inside them stay visible.
 
-    >>> painted(np.array([0, 1, 2]), {1: (1, 2), 2: (1,)}).tolist()
+    >>> painted_regions(np.array([0, 1, 2]), {1: (1, 2), 2: (1,)}).tolist()
     [0, 2, 1]
     """
     result = np.full(values.shape, background, np.int32)

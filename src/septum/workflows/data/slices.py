@@ -54,11 +54,11 @@ def drawn_slices(slices: SliceMarks) -> dict[int, list[int]]:
     return {axis: places for axis, places in found.items() if places}
 
 
-def corrected(slices: SliceMarks, before: NDArray[Any], *, after: NDArray[Any]) -> dict[int, str]:
+def corrected_slices(slices: SliceMarks, before: NDArray[Any], *, after: NDArray[Any]) -> dict[int, str]:
     """The letters after an edit: a slice that a person changed, and that was not drawn already, is corrected.
 
     >>> import numpy as np
-    >>> corrected({0: "di."}, np.zeros((3, 2)), after=np.array([[1, 0], [0, 1], [0, 0]]))
+    >>> corrected_slices({0: "di."}, np.zeros((3, 2)), after=np.array([[1, 0], [0, 1], [0, 0]]))
     {0: 'dc.'}
     """
     found = {}

@@ -26,7 +26,7 @@ from septum.io.naming import suffix
 from septum.workflows.data.cases import Source
 from septum.workflows.data.digests import digest
 from septum.workflows.data.doubts import Doubts
-from septum.workflows.data.slices import corrected, read_slices, write_slices
+from septum.workflows.data.slices import corrected_slices, read_slices, write_slices
 from septum.workflows.editing.files import _beside, keep_old, output_path, refuse_existing
 from septum.workflows.editing.layers import MAIN, load_layers
 from septum.workflows.editing.marks import _channel, _extent, _layer_strokes, _positions, _region, _seeds, _stroke
@@ -113,7 +113,7 @@ def edit(
     slices = None if labels is None else read_slices(labels, picture.grid.shape)
     written, kept = _write(session, maps, files=files, from_files=settings.layers)
     if slices is not None:
-        write_slices(target, corrected(slices, maps[MAIN].array, after=session.labels()))
+        write_slices(target, corrected_slices(slices, maps[MAIN].array, after=session.labels()))
     if settings.image_output is not None:
         io.write_image(settings.image_output, Image(np.asarray(session.image), picture.grid, picture.channels))
     write_settings(_beside(target, SETTINGS), settings)
@@ -168,7 +168,7 @@ def _run_step(
         session.image = mask_image(current, session.labels(step.layer), **options)
         return int(np.count_nonzero((session.image != current).any(axis=0))), None
     session.rules = script.rules_of(step)
-    given = shown(session, step, grid=image.grid)
+    given = shown_marks(session, step, grid=image.grid)
     if "network" in step.tool.given:
         given["network"] = models
     done = session.run(
@@ -184,7 +184,7 @@ def _run_step(
     return (0, None) if done is None else (done.changed, done.boxes.get(layer))
 
 
-def shown(session: Session, step: EditStep, *, grid: Grid) -> dict[str, Any]:
+def shown_marks(session: Session, step: EditStep, *, grid: Grid) -> dict[str, Any]:
     """What a person shows in a step, in voxels: positions, strokes, a region, another layer."""
     found: dict[str, Any] = {}
     plain = step.shown

@@ -23,11 +23,11 @@ from septum.report.pages import sections
 from septum.report.pages.explorer import Explorer
 from septum.report.pages.sections import Section, Table, Tile
 from septum.workflows.data.case_table import CaseTable, strata_of
-from septum.workflows.evaluation.gallery import worst_first
+from septum.workflows.evaluation.gallery import worst_cases
 from septum.workflows.scores.measures import MEASURES, WHOLE_CASE, titles
 from septum.workflows.scores.report_folder import Extras
 from septum.workflows.scores.scores import Score
-from septum.workflows.scores.tables import length_unit, methods_of, metric_names, ordered, strata_table
+from septum.workflows.scores.tables import distance_unit, methods_of, metric_names, ordered, strata_table
 
 HEADLINES = ("dice", "weighted_dice", "generalised_dice", "surface_dice", "hausdorff_percentile",
              "average_symmetric_surface_distance", "cl_dice", "boundary_iou", "panoptic_quality",
@@ -165,7 +165,7 @@ def compare_methods(scored: Scored) -> Analysis:
     if 1 < len(labels) <= _MOST_LABELS:
         parts += [("dice", name, label) for label, name in labels.items()]
     found, rows, ranks, lines = [], [], [], []
-    cases, groups, names = scored.cases, scored.groups, titles(unit=length_unit(scored.scores))
+    cases, groups, names = scored.cases, scored.groups, titles(unit=distance_unit(scored.scores))
     if len(cases) < 2:
         return Analysis(notes=("One case: the methods are listed, and no statistics compare them.",))
     for metric, name, label in parts:
@@ -260,9 +260,9 @@ def failure_section(
     scores: Sequence[Score], drawn: Mapping[str, Panel], *, most: int, objects: bool = False
 ) -> tuple[Section, ...]:
     """The worst cases as pictures: at most `most`, and at most a third of all; of three cases or fewer none."""
-    ranked = worst_first(scores)
+    ranked = worst_cases(scores)
     ranked = [(case, mean) for case, mean in ranked[: min(most, len(ranked) // 3)] if case in drawn]
-    if not ranked or len(worst_first(scores)) < 4:
+    if not ranked or len(worst_cases(scores)) < 4:
         return ()
     tiles = [Tile(case, f"Dice {mean:.3f}", drawn[case]) for case, mean in ranked]
     if objects:
@@ -302,7 +302,7 @@ def _explorer(scored: Scored) -> Explorer:
                 for s in own
                 if s.name == label
             ]
-    every = titles(unit=length_unit(scored.scores))
+    every = titles(unit=distance_unit(scored.scores))
     shown = {name: every[name] for name in names}
     shown["size"] = "size of the reference, " + ("voxels" if scored.ndim == 3 else "px")
     table = pd.DataFrame(rows, columns=["series", "case", "group", *shown])

@@ -38,6 +38,7 @@ from septum.workflows.evaluation.methods import MaskSet
 from septum.workflows.evaluation.probability_maps import (
     IGNORED,
     CaseMaps,
+    case_of,
     find_maps,
     open_reference,
     read_probability,
@@ -114,11 +115,6 @@ def measure_calibration(
         found += [one for _, case in done for one in case]
         failures += [(f"probability map of {one.case.id}", reason) for one, reason in failed]
     return replace(_analysis(found, groups, notes=tuple(notes)), failures=tuple(failures))
-
-
-def case_of(maps: CaseMaps) -> str:
-    """The case of maps, for progress."""
-    return maps.case.id
 
 
 def calibrate_case(maps: CaseMaps, *, coding: Coding, method: str) -> list[Calibrated]:

@@ -18,7 +18,7 @@ from septum.errors import DatasetError
 from septum.metrics import Counts, JointTable, dice
 from septum.workflows.data.cases import UNANNOTATED, Dataset
 from septum.workflows.data.classes import ClassMap, LabelSummary, _narrow, classes_from, perhaps_ids
-from septum.workflows.data.regions import painted
+from septum.workflows.data.regions import painted_regions
 from septum.workflows.evaluation.pairs import MeasuredPair
 from septum.workflows.runs.words import some
 from septum.workflows.scores.scores import Score
@@ -55,7 +55,7 @@ class Coding:
 
     def drawn(self, values: NDArray[Any]) -> NDArray[Any]:
         """Scored values as one of `labels` each, for a picture."""
-        return painted(values, self.members, background=self.background) if self.members else values
+        return painted_regions(values, self.members, background=self.background) if self.members else values
 
     @property
     def unscored(self) -> set[int]:

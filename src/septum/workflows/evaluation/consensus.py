@@ -148,7 +148,7 @@ def read_together(
         found = pool.map(
             partial(attempt, partial(read_case, codings=dict(codings), resample=settings.resample, folder=scratch)),
             cases,
-            name_of=name_of,
+            name_of=name_of_read,
             hooks=hooks.about("readers of"),
         )
         done, failed = parted(cases, found)
@@ -174,7 +174,7 @@ def _shared(readers: Sequence[MaskSet]) -> list[ReadCase]:
     return [ReadCase(*map(tuple, zip(*own, strict=True))) for own in held.values() if len(own) > 1]
 
 
-def name_of(case: ReadCase) -> str:
+def name_of_read(case: ReadCase) -> str:
     """The name of a case, for progress."""
     return case.id
 

@@ -27,7 +27,7 @@ MOST_PICTURES = 60
 """Pictures in the interactive plot, beyond the gallery of failures; each has about 12 kB."""
 
 
-def worst_first(scores: Sequence[Score]) -> list[tuple[str, float]]:
+def worst_cases(scores: Sequence[Score]) -> list[tuple[str, float]]:
     """Cases with their mean Dice, worst first; cases without a defined Dice are left out."""
     means = [(mean, i, case) for i, (case, mean) in enumerate(case_means(scores).items()) if not math.isnan(mean)]
     return [(case, mean) for mean, _, case in sorted(means)]
@@ -35,7 +35,7 @@ def worst_first(scores: Sequence[Score]) -> list[tuple[str, float]]:
 
 def choose_pictures(scores: Sequence[Score], *, gallery: int) -> list[str]:
     """Cases that get a small picture, worst first: the `gallery` worst and an even selection of the rest."""
-    ranked = [case for case, _ in worst_first(scores)]
+    ranked = [case for case, _ in worst_cases(scores)]
     undefined = [case for case, mean in case_means(scores).items() if math.isnan(mean)]
     rest = ranked[gallery:] + undefined
     if len(rest) > MOST_PICTURES:
@@ -60,7 +60,7 @@ def draw_cases(
     for number, pair in enumerate(pairs):
         hooks.stop_if_asked()
         with failures.of(f"picture of {pair.case.id}"):
-            drawn[pair.case.id] = overlay.thumbnail(example(pair, pictures.get(pair.case.id)))
+            drawn[pair.case.id] = overlay.case_thumbnail(example(pair, pictures.get(pair.case.id)))
         hooks.on_progress(f"drawing {pair.case.id}", (number + 1) / len(pairs))
     return drawn
 

@@ -25,7 +25,7 @@ from septum.report.pages.sections import Drawing, Section, Table
 from septum.workflows.evaluation.analysis import Analysis
 from septum.workflows.evaluation.coding import Coding
 from septum.workflows.evaluation.methods import MaskSet
-from septum.workflows.evaluation.probability_maps import CaseMaps, find_maps, open_reference, read_probability
+from septum.workflows.evaluation.probability_maps import CaseMaps, case_of, find_maps, open_reference, read_probability
 from septum.workflows.runs.failures import attempt, parted
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
@@ -76,11 +76,6 @@ def membrane_curves(
         notes += [f"The membranes of {m.case.id} could not be scored: {reason}" for m, reason in failed]
         found[method.name] = {m.case.id: curve for m, curve in done}
     return _analysis(found, groups, notes=tuple(notes))
-
-
-def case_of(maps: CaseMaps) -> str:
-    """The section of maps, for progress."""
-    return maps.case.id
 
 
 def section_curve(maps: CaseMaps, *, coding: Coding) -> tuple[NeuriteScores, ...]:

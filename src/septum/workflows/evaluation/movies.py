@@ -29,7 +29,7 @@ from septum.metrics.tracking import (
     segmentation_accuracy,
 )
 from septum.report import latex
-from septum.report.figures.overlay import ShownCase, thumbnail
+from septum.report.figures.overlay import ShownCase, case_thumbnail
 from septum.report.pages.sections import Tile
 from septum.report.pages.tracks import MovieRow, TracksContent, drawings, render_tracks
 from septum.workflows.evaluation.settings import SETTINGS, EvaluateSettings
@@ -224,7 +224,9 @@ def _worst_frames(found: Sequence[ScoredMovie], images: Path, *, most: int, hook
         example = example_of_frame(one.movie, number, errors=f, images=images)
         counts = (f.missed, f.extra, f.splits, f.edges_missed, f.edges_extra, f.edges_wrong)
         line = ", ".join(f"{count} {what}" for count, what in zip(counts, _EDITS, strict=True) if count)
-        tiles.append(Tile(f"{one.name}, frame {number}", f"{line} (cost {cost:g})", thumbnail(example, longest_px=720)))
+        tiles.append(
+            Tile(f"{one.name}, frame {number}", f"{line} (cost {cost:g})", case_thumbnail(example, longest_px=720))
+        )
         hooks.on_progress(f"drawing {one.name}, frame {number}", (place + 1) / min(most, len(ranked)))
     return tuple(tiles)
 

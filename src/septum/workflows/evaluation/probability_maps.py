@@ -43,6 +43,11 @@ class CaseMaps:
     files: Mapping[int | None, Path]
 
 
+def case_of(maps: CaseMaps) -> str:
+    """The case of maps, for progress."""
+    return maps.case.id
+
+
 def find_maps(folder: Path, cases: Sequence[Case]) -> tuple[list[CaseMaps], list[str]]:
     """The maps of every case that has some; with notes about cases that have none.
 

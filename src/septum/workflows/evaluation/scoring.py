@@ -25,7 +25,7 @@ from septum.workflows.runs.failures import Failed, attempt, parted
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.parallel import CasePool
 from septum.workflows.scores.measures import (
-    components,
+    connected_objects,
     families_of,
     label_values,
     neurite_values,
@@ -156,7 +156,7 @@ def score_arrays(pair: Pair, *, scoring: Scoring) -> dict[int, dict[str, float]]
             found[label] = measured(inside[0].astype(np.uint8), inside[1].astype(np.uint8), labels=[1])[1]
         if "instances" in scoring.families:
             sides = [
-                np.where(own, raw.astype(np.int64) + int(coding.background != 0), 0) if many else components(own)
+                np.where(own, raw.astype(np.int64) + int(coding.background != 0), 0) if many else connected_objects(own)
                 for own, raw, many in zip(inside, (reference.array, prediction.array), _objects(scoring), strict=True)
             ]
             hidden = np.zeros(truth.shape, dtype=bool) if ignored is None else ignored

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from septum.errors import ConfigError
-from septum.workflows.scores.measures import asked
+from septum.workflows.scores.measures import asked_for
 
 SETTINGS = "settings.toml"  # in the report folder
 
@@ -58,7 +58,7 @@ class EvaluateSettings:
         """The scores that are printed and shown large beside Dice: those that somebody asked for."""
         usual = ("overlap", "surface")
         more = [name for name in self.metrics if name not in usual] if set(usual) <= set(self.metrics) else self.metrics
-        return asked(more)
+        return asked_for(more)
 
     def __post_init__(self) -> None:
         if not self.metrics:

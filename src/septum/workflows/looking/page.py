@@ -18,7 +18,7 @@ from septum.errors import ConfigError
 from septum.geometry import Image, LabelMap
 from septum.io.safe import replacing
 from septum.report.figures.contact import contact_sheet
-from septum.report.figures.views import thumbnail, views
+from septum.report.figures.views import view_thumbnail, views
 from septum.report.pages.masks import ShownEstimate, ShownLabel, ShownMask, ShownView, render_masks
 from septum.workflows.data.cases import Case
 from septum.workflows.data.folders import PAGE_FOLDER
@@ -92,7 +92,7 @@ class MaskPage:
             rest = (view.cell, view.columns, view.slices, view.total, view.first, view.letters, view.title)
             shown.append(ShownView(image_file, marks_file, *rest))
         small = f"{number:05d}s.jpg"
-        _write(folder / small, thumbnail(found[0]))
+        _write(folder / small, view_thumbnail(found[0]))
         sizes = _sizes(labels, sized=grid.unit == "mm")
         self._drawn[case.id] = _Drawn(case.id, number, f"{PAGE_FOLDER}/{small}", tuple(shown), sizes)
 

@@ -18,13 +18,13 @@ from septum.errors import ConfigError, DatasetError, GeometryError
 from septum.geometry import LabelMap
 from septum.instances.measure import length_unit, measure_objects
 from septum.instances.split import split_objects
-from septum.metrics.unpaired import UnpairedComparison, compare_groups, corrected
+from septum.metrics.unpaired import UnpairedComparison, compare_groups, with_holm
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.doubts import assumed, listens
 from septum.workflows.data.masks import mask_cases
 from septum.workflows.objects.conditions import Conditions, find_conditions
-from septum.workflows.objects.measure_page import Tables, picture_of, publish_page
-from septum.workflows.objects.split import images_of, read_mask
+from septum.workflows.objects.measure_page import Tables, picture_of_objects, publish_page
+from septum.workflows.objects.split import images_of, read_case_mask
 from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, write_settings
@@ -110,9 +110,9 @@ def measure(
         raise DatasetError(f"{masks} must hold a mask that can be read, got none: {found.failures.first}")
     objects = pd.concat([rows for rows in found.objects if len(rows)] or found.objects[:1], ignore_index=True)
     by_image = pd.DataFrame(found.images)
-    units = units_of(by_image)
+    units = unit_means(by_image)
     measures = measures_of(by_image)
-    comparisons = compare(units, measures, seed=settings.seed)
+    comparisons = compare_conditions(units, measures, seed=settings.seed)
     notes = _notes(objects, by_image, conditions=conditions, found=found)
     for note in notes:
         hooks.on_note(note)
@@ -139,7 +139,7 @@ def _gather(
             labels, image, was_split = _read(case, beside.get(case.id), settings=settings)
             table, row = measure_case(labels, image)
             drawn = place % every == 0 and len(found.pictures) < settings.gallery
-            picture = [picture_of(case.id, labels, image=image, count=len(table))] if drawn else []
+            picture = [picture_of_objects(case.id, labels, image=image, count=len(table))] if drawn else []
             own = {
                 "image": case.id,
                 "condition": conditions.condition[case.id],
@@ -156,7 +156,7 @@ def _gather(
 
 def _read(case: Case, beside: Case | None, *, settings: MeasureSettings) -> tuple[LabelMap, Any, bool]:
     """The objects of a case, its image on the same samples, and whether the mask had to be split."""
-    labels = read_mask(case, settings.background)
+    labels = read_case_mask(case, settings.background)
     image = None if beside is None else load_image(beside)
     if image is not None and image.grid.shape != labels.grid.shape:
         raise GeometryError(
@@ -229,14 +229,14 @@ def measures_of(images: pd.DataFrame) -> dict[str, str]:
     return titles
 
 
-def units_of(images: pd.DataFrame) -> pd.DataFrame:
+def unit_means(images: pd.DataFrame) -> pd.DataFrame:
     """One row per independent unit: the mean over its images of every number."""
     keys = ["condition", "replicate"]
     numbers = images.select_dtypes("number").columns
     return images.groupby(keys, sort=False)[list(numbers)].mean().reset_index()
 
 
-def compare(
+def compare_conditions(
     units: pd.DataFrame, measures: Mapping[str, str], *, seed: int
 ) -> tuple[tuple[str, UnpairedComparison], ...]:
     """Every pair of conditions by every measure, corrected together; nothing with one condition."""
@@ -249,7 +249,7 @@ def compare(
         pairs = compare_groups(groups, seed=seed)
         titles += [title] * len(pairs)
         found += pairs
-    return tuple(zip(titles, corrected(found), strict=True))
+    return tuple(zip(titles, with_holm(found), strict=True))
 
 
 def _notes(objects: pd.DataFrame, images: pd.DataFrame, *, conditions: Conditions, found: _Gathered) -> list[str]:

@@ -17,9 +17,9 @@ from septum import __version__
 from septum.geometry import LabelMap
 from septum.geometry.picture import largest_slice, slice_axis, windowed
 from septum.metrics.unpaired import UnpairedComparison
-from septum.report.figures.objects import paint
+from septum.report.figures.objects import tinted_labels
 from septum.report.figures.overlay import Panel
-from septum.report.pages.objects import PageContent, objects_section, render_page, units_section
+from septum.report.pages.objects import PageContent, objects_section, render_objects, units_section
 from septum.report.pages.sections import Section, Tile
 from septum.workflows.runs.files import publish
 from septum.workflows.runs.tables import frame_csv
@@ -73,13 +73,13 @@ def publish_page(
         "objects.csv": frame_csv(objects),
         "images.csv": frame_csv(images),
         "comparison.csv": frame_csv(compared),
-        "index.html": render_page(content),
+        "index.html": render_objects(content),
     }
     drawings = [drawing for section in sections for drawing in section.drawings]
     publish(folder, files | {f"figures/{d.name}.{kind}": d.draw(kind) for d in drawings for kind in ("svg", "png")})
 
 
-def picture_of(case: str, labels: LabelMap, *, image: Any, count: int) -> Tile:
+def picture_of_objects(case: str, labels: LabelMap, *, image: Any, count: int) -> Tile:
     """A small picture of the objects of an image, the slice with most of them of a volume."""
     array = labels.array
     shown = np.zeros((*array.shape, 3), np.uint8) if image is None else windowed(image.array)
@@ -95,7 +95,7 @@ def picture_of(case: str, labels: LabelMap, *, image: Any, count: int) -> Tile:
     smooth = Picture.Resampling.NEAREST if scale >= 2 else Picture.Resampling.BICUBIC
     canvas = np.array(Picture.fromarray(np.ascontiguousarray(shown)).resize(size[::-1], smooth))
     buffer = io.BytesIO()
-    Picture.fromarray(paint(canvas, array)).save(buffer, format="JPEG", quality=82, subsampling=0)
+    Picture.fromarray(tinted_labels(canvas, array)).save(buffer, format="JPEG", quality=82, subsampling=0)
     line = f"{count} object{'' if count == 1 else 's'}"
     return Tile(case, line, Panel(case, buffer.getvalue(), "image/jpeg", f"{case} with {line} in colours"))
 

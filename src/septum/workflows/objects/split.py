@@ -80,7 +80,7 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
     targets: dict[Path, Path] = {}
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
-        labels = read_mask(job.case, settings.background)
+        labels = read_case_mask(job.case, settings.background)
         found = split_objects(
             labels.array, spacing=labels.grid.spacing, depth=settings.depth, smallest=settings.smallest
         )
@@ -100,7 +100,7 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
     return replace(result, written=tuple(targets[path] for path in result.written))
 
 
-def read_mask(case: Case, background: int = 0) -> LabelMap:
+def read_case_mask(case: Case, background: int = 0) -> LabelMap:
     """The label map of a case of `mask_cases`, with the background as 0.
 
     Raises:

@@ -30,7 +30,7 @@ import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
-from septum.classical.methods import find
+from septum.classical.methods import find_method
 from septum.errors import ConfigError, GeometryError
 from septum.io.documents import parse_toml
 from septum.options import Method, nearest
@@ -151,7 +151,7 @@ def make_step(
     Raises:
         ConfigError: unknown method or option (the nearest is named), or a value outside its range.
     """
-    method = find(do, stage=stage)
+    method = find_method(do, stage=stage)
     return PipelineStep(method, method.resolve(options or {}), **names)
 
 
@@ -225,7 +225,7 @@ def _parse_step(content: Mapping[str, Any], number: int) -> PipelineStep:
         if key in content and not isinstance(content[key], str):
             raise ConfigError(f"{key} of step {number} must be a name, got {content[key]!r}; write it in quotes")
     options = {key: value for key, value in content.items() if key not in _STEP_KEYS}
-    method = find(content["do"])
+    method = find_method(content["do"])
     for key in options:
         known = [option.name for option in method.options]
         if key not in known:

@@ -167,7 +167,7 @@ def suggest(
         notes.append(f"{len(failures.rows)} cases could not be read and were left out: {some(sorted(failures.names))}")
     for note in notes:
         hooks.on_note(note)
-    found = compare(cases, classes, folds=folds, workers=settings.workers, hooks=hooks)
+    found = compare_candidates(cases, classes, folds=folds, workers=settings.workers, hooks=hooks)
     if found is None:
         return None
     made = _write(output, data, cases=cases, classes=classes, found=found, notes=notes)
@@ -175,7 +175,7 @@ def suggest(
     return replace(made, failures=tuple(failures.rows))
 
 
-def compare(
+def compare_candidates(
     cases: Sequence[Case],
     classes: ClassMap,
     *,

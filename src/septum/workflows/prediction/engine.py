@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from septum.net.architecture.network import Network
+from septum.net.architecture.unet import UNetConfig
 from septum.net.engines.onnx import onnx_engine
 from septum.net.engines.openvino import openvino_engine
 from septum.net.engines.protocol import Engine, mirrors
@@ -27,7 +28,7 @@ class Segmenter:
     Args:
         engine: runs the networks.
         plan: how images are prepared and what the classes are.
-        settings: of the run; `precision` is the one that the engine uses.
+        settings: of the run; `precision` and `tta` are what the engine uses.
     """
 
     engine: Engine
@@ -43,9 +44,15 @@ def open_segmenter(model: ModelFolder, settings: PredictSettings) -> Segmenter:
         ConfigError: a fold that was not trained, a device or an engine that is not there.
     """
     plan, networks = model.load(settings.folds)
+    settings = replace(settings, tta=_averages_mirrors(plan) if settings.tta is None else settings.tta)
     if settings.engine == "torch":  # the record says which precision it was
         settings = replace(settings, precision=measure_machine(settings.devices, settings.precision).precision)
     return Segmenter(_engine(networks, plan, settings=settings, folder=model.path / "exported"), plan, settings)
+
+
+def _averages_mirrors(plan: Plan) -> bool:
+    """Whether mirrored copies are averaged unasked: such a network sees few images, learnt, and small ones, quick."""
+    return bool(plan.mirrors) and isinstance(plan.unet, UNetConfig) and plan.unet.encoder != "own"
 
 
 def _engine(networks: Sequence[Network], plan: Plan, *, settings: PredictSettings, folder: Path) -> Engine:

@@ -18,7 +18,7 @@ from septum.errors import ConfigError, GeometryError
 from septum.geometry import Grid
 from septum.geometry.placement import Placement
 from septum.net.inference.tiles import ChannelArray
-from septum.net.prompts import BoxPrompt, Mark, PromptedImage, Prompts, paint
+from septum.net.prompts import BoxPrompt, Mark, PromptedImage, Prompts, paint_prompts
 from septum.workflows.data.cases import Case
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.marks import markers_of
@@ -50,7 +50,7 @@ def with_prompts(array: NDArray[Any], plan: Plan, *, prompts: Prompts, spacing: 
     if plan.prompts is None:
         return array
     shape = array.shape[1:]
-    painted = paint(prompts, shape, config=plan.prompts, spacing=spacing, flat=plan.slices and len(shape) == 3)
+    painted = paint_prompts(prompts, shape, config=plan.prompts, spacing=spacing, flat=plan.slices and len(shape) == 3)
     return PromptedImage(array, painted, n_classes=plan.classes.n_classes)
 
 

@@ -18,7 +18,8 @@ class PredictSettings:
 
     Args:
         folds: "all" averages every trained fold, "0,2" those.
-        tta: average over mirrored copies too, along the axes that the plan allows.
+        tta: average over mirrored copies too, along the axes that the plan allows; None does so where the network has
+            an encoder that has seen images.
         probabilities: also write the probability of every class.
         engine: "torch", "onnx" or "openvino".
         axes: meaning of the files' axes where they do not say.
@@ -40,7 +41,7 @@ class PredictSettings:
     """
 
     folds: str = "all"
-    tta: bool = False
+    tta: bool | None = None
     probabilities: bool = False
     engine: Literal["torch", "onnx", "openvino"] = "torch"
     axes: str | None = None

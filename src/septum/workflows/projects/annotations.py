@@ -102,10 +102,10 @@ def save_annotation(
     return version
 
 
-def compare(first: NDArray[Any], second: NDArray[Any]) -> Difference:
+def compare_labels(first: NDArray[Any], second: NDArray[Any]) -> Difference:
     """How two label maps of one shape differ.
 
-    >>> compare(np.array([[1, 1, 0]]), np.array([[1, 0, 0]]))
+    >>> compare_labels(np.array([[1, 1, 0]]), np.array([[1, 0, 0]]))
     Difference(changed=1, dice={1: 0.6666666666666666}, slices={0: 1})
     """
     if first.shape != second.shape:

@@ -26,16 +26,16 @@ from septum.workflows.evaluation.settings import EvaluateSettings
 from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
-from septum.workflows.projects.annotations import compare, read_annotation
+from septum.workflows.projects.annotations import compare_labels, read_annotation
 from septum.workflows.projects.masks import (
-    images_of,
+    image_field,
     offer,
     prediction_file,
     prediction_of,
     table_of,
     telling_each,
     waiting_cases,
-    write_table,
+    write_rows,
 )
 from septum.workflows.projects.project import Project
 from septum.workflows.runs.files import write_json
@@ -118,7 +118,7 @@ def training_data(project: Project, name: str) -> tuple[Path, int]:
     names = {one.value: one.name for one in project.facts.labels}
     named = {"background": 0, **{names.get(v, f"label {v}"): v for v in sorted(values | set(names)) if v}}
     write_json(folder / "dataset.json", {"instances": True} if project.facts.instances else {"labels": named})
-    write_table(folder / "cases.csv", rows)
+    write_rows(folder / "cases.csv", rows)
     return folder / "cases.csv", len(rows)
 
 
@@ -180,7 +180,7 @@ def evaluate_model(project: Project, model: str, *, hooks: Hooks) -> dict[str, A
         shutil.copy2(path, folder / "predictions" / path.name)
         reference = folder / "references" / path.name
         io.write_labels(reference, LabelMap(known.labels, grid))
-        changed = compare(known.labels, prediction_of(project, record.id, model=model, grid=grid)).slices
+        changed = compare_labels(known.labels, prediction_of(project, record.id, model=model, grid=grid)).slices
         worst[record.id] = max(changed, key=lambda index: changed[index]) if changed else 0
     if not worst:
         raise DatasetError(f"no case has both a mask of {model} and an annotation made since; correct or accept some")
@@ -225,7 +225,7 @@ def _row(
     path = folder / "labels" / f"{case_id}{suffix}"
     io.write_labels(path, LabelMap(labels, grid))
     row = {
-        "id": case_id, "image": images_of(folder, case_id, case=case), "label": str(path), "group": case.group or "",
+        "id": case_id, "image": image_field(folder, case_id, case=case), "label": str(path), "group": case.group or "",
         "split": case.split or "", "roi": "",
     }  # fmt: skip
     if not seen.all():

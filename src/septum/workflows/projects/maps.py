@@ -39,7 +39,7 @@ class MapName:
         return ":".join(str(part) for part in (self.kind, self.model, self.value) if part is not None)
 
 
-def maps_of(project: Project, case_id: str) -> list[MapName]:
+def heat_maps_of(project: Project, case_id: str) -> list[MapName]:
     """The maps that lie on the disk for a case, found in the folders' listings."""
     if not project.predictions.is_dir():
         return []
@@ -59,7 +59,7 @@ def read_map(project: Project, case_id: str, *, name: str, grid: Grid) -> ByteMa
         MissingError: the case has no such map.
         FormatError: its file is damaged, of another shape, or holds values that are no shares of 1.
     """
-    wanted = next((one for one in maps_of(project, case_id) if str(one) == name), None)
+    wanted = next((one for one in heat_maps_of(project, case_id) if str(one) == name), None)
     if wanted is None:
         raise MissingError(f"map must be one of the case, got {name[:80]!r}")
     folder = project.predictions / wanted.model

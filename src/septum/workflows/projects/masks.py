@@ -37,8 +37,8 @@ def table_of(project: Project, model: str, *, waiting: Sequence[CaseRecord]) -> 
     """Write the cases as a table that `septum predict` reads; its path."""
     folder = project.folder / "rounds" / f"{model}-predict"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [{"id": one.id, "image": images_of(folder, one.id, case=project.case(one.id))} for one in waiting]
-    write_table(folder / "cases.csv", rows)
+    rows = [{"id": one.id, "image": image_field(folder, one.id, case=project.case(one.id))} for one in waiting]
+    write_rows(folder / "cases.csv", rows)
     return folder / "cases.csv"
 
 
@@ -106,7 +106,7 @@ def prediction_of(project: Project, case_id: str, *, model: str, grid: Grid) -> 
     return labels.reshape(grid.shape)
 
 
-def images_of(folder: Path, case_id: str, *, case: Case) -> str:
+def image_field(folder: Path, case_id: str, *, case: Case) -> str:
     """The case's image files in one field; a frame of a movie is written as a file of its own."""
     if all(source.frame is None and source.axes is None for source in case.images):
         return ";".join(str(source.path) for source in case.images)
@@ -117,7 +117,7 @@ def images_of(folder: Path, case_id: str, *, case: Case) -> str:
     return str(path)
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+def write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Write rows as CSV, whole or not at all."""
     write_text(path, mappings_csv(rows))
 

@@ -27,7 +27,7 @@ from septum.io.documents import read_toml
 from septum.options import one_of
 from septum.workflows.data.cases import Case
 from septum.workflows.projects.sources import case_from_plain
-from septum.workflows.projects.store import ProjectStore, open_store
+from septum.workflows.projects.store import ProjectStore, open_project_store
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.settings import structure
 
@@ -137,7 +137,7 @@ def open_project(folder: Path) -> Project:
     """
     facts = read_facts(folder)
     url = facts.database or f"sqlite:///{(folder / DATABASE).resolve()}"
-    return Project(folder.resolve(), facts, store=open_store(url))
+    return Project(folder.resolve(), facts, store=open_project_store(url))
 
 
 def is_project(folder: Path) -> bool:

@@ -99,7 +99,7 @@ MIGRATIONS: Sequence[Callable[[Connection], None]] = (_first, _with_urgency)
 """What leads from version `i` of the tables to version `i + 1`."""
 
 
-def configure(connection: Any, record: Any) -> None:
+def configure_project(connection: Any, record: Any) -> None:
     """Settings of every SQLite connection: wait for the other writer, keep readers going, lose nothing on a crash."""
     connection.isolation_level = None  # transactions begin where this program says so
     cursor = connection.cursor()

@@ -93,7 +93,7 @@ class BusyError(FormatError):
 
 
 class ProjectStore:
-    """The database of a project; make one with `open_store`. Each method is a transaction of its own."""
+    """The database of a project; make one with `open_project_store`. Each method is a transaction of its own."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -247,7 +247,7 @@ class ProjectStore:
             raise _explained(error) from error
 
 
-def open_store(url: str) -> ProjectStore:
+def open_project_store(url: str) -> ProjectStore:
     """The store behind a database URL; an empty database gets its tables, an older one is migrated.
 
     Raises:
@@ -260,7 +260,7 @@ def open_store(url: str) -> ProjectStore:
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise ConfigError(f"database must be a URL like sqlite:////folder/file.sqlite, got {url!r}") from error
     if parsed.get_backend_name() == "sqlite":
-        sql.event.listen(engine, "connect", schema.configure)
+        sql.event.listen(engine, "connect", schema.configure_project)
         sql.event.listen(engine, "begin", _begin)
     try:
         with engine.connect().execution_options(writing=True) as connection, connection.begin():

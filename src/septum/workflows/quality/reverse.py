@@ -21,7 +21,7 @@ from septum.errors import DatasetError
 from septum.geometry import Image
 from septum.geometry.arrays import Float32Array
 from septum.geometry.placement import Placement
-from septum.interactive.pixels.features import FeatureSettings, FilterBank, blocks, features_of
+from septum.interactive.pixels.features import FeatureSettings, FilterBank, boxes_of, features_of
 from septum.interactive.tool import Box
 from septum.workflows.data.cases import Case, load_pair
 from septum.workflows.data.classes import ClassMap
@@ -114,7 +114,7 @@ def _features_at(array: Float32Array, index: NDArray[np.int64], *, spacing: Sequ
     bank = FilterBank(array, settings=_FILTERS, spacing=spacing)
     places = np.stack(np.unravel_index(index, array.shape[1:]), 1)
     out = np.empty((len(index), len(bank.features)), np.float32)
-    for box in blocks(Box.whole(array.shape[1:])):
+    for box in boxes_of(Box.whole(array.shape[1:])):
         mine = np.flatnonzero(((places >= box.start) & (places < box.stop)).all(1))
         if len(mine):
             out[mine] = bank.block(box)[(slice(None), *(places[mine] - box.start).T)].T
@@ -195,7 +195,7 @@ def damaged(classes: NDArray[np.integer], *, seed: int = 0) -> list[NDArray[np.i
     return found
 
 
-def dice_of(first: NDArray[np.integer], second: NDArray[np.integer], *, n_classes: int) -> NDArray[np.float64]:
+def dice_per_class(first: NDArray[np.integer], second: NDArray[np.integer], *, n_classes: int) -> NDArray[np.float64]:
     """Dice per class from 1 on of two class maps of one shape; nan where neither has it."""
     values = []
     for index in range(1, n_classes):
@@ -242,7 +242,7 @@ class Grader:
             pools.append(make_pool(image, truth, case=case, seed=seed))
             worse.append(
                 [
-                    (pools[-1].labelled(one), dice_of(truth, one, n_classes=classes.n_classes))
+                    (pools[-1].labelled(one), dice_per_class(truth, one, n_classes=classes.n_classes))
                     for one in damaged(truth, seed=seed)
                 ]
             )

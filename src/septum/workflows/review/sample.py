@@ -126,7 +126,7 @@ def _masks_of(pictures: Mapping[str, Case], folder: Path, *, axes: str | None) -
     return {pictures[image].id: cases[mask].label or cases[mask].images[0] for mask, image in match.pairs.items()}
 
 
-def draw(candidates: Candidates, settings: StudySettings) -> tuple[DrawnItem, ...]:
+def draw_sample(candidates: Candidates, settings: StudySettings) -> tuple[DrawnItem, ...]:
     """The seeded sample, its codes and their order of listing, which is random too."""
     generator = np.random.default_rng(settings.seed)
     total = len(candidates.cases)
@@ -186,7 +186,7 @@ def reading_order(items: Sequence[ItemRecord], *, reader: str, seed: str) -> tup
     return tuple(order)
 
 
-def render(drawn: DrawnItem, *, background: int, window: tuple[float, float] | None = None) -> tuple[bytes, bytes]:
+def render_item(drawn: DrawnItem, *, background: int, window: tuple[float, float] | None = None) -> tuple[bytes, bytes]:
     """The pictures of one item: PNG with outlines, PNG without.
 
     Raises:

@@ -85,7 +85,7 @@ WHEN NEW.supersedes IS NOT NULL AND NOT EXISTS (SELECT 1 FROM rating AS old WHER
 BEGIN SELECT RAISE(ABORT, 'a rating supersedes one of the same reader and item'); END"""
 
 
-def configure(connection: Any, record: Any) -> None:
+def configure_ratings(connection: Any, record: Any) -> None:
     """Settings of every SQLite connection: wait for the other writer, keep readers going, lose nothing on a crash."""
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")

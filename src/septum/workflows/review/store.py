@@ -92,7 +92,7 @@ class AuditEntry:
 
 
 class RatingStore:
-    """Studies, ratings and the audit log behind one database URL; make one with `open_store`.
+    """Studies, ratings and the audit log behind one database URL; make one with `open_rating_store`.
 
     Every method opens its own short transaction, so a store may be shared between threads, and several processes may
     write at a time.
@@ -249,7 +249,7 @@ class RatingStore:
             connection.exec_driver_sql("COMMIT")
 
 
-def open_store(url: str) -> RatingStore:
+def open_rating_store(url: str) -> RatingStore:
     """The store behind a database URL such as `sqlite:////shared/ratings.sqlite`; an empty database gets its tables.
 
     The schema guards itself by triggers of SQLite; other databases are refused until they have guards of their own.
@@ -266,7 +266,7 @@ def open_store(url: str) -> RatingStore:
         kind = parsed.get_backend_name()
         raise ConfigError(f"database must be of SQLite, whose triggers guard the ratings, got {kind}; use sqlite:///")
     engine = sql.create_engine(parsed, connect_args={"timeout": schema.BUSY_MS / 1000}, isolation_level="AUTOCOMMIT")
-    sql.event.listen(engine, "connect", schema.configure)
+    sql.event.listen(engine, "connect", schema.configure_ratings)
     store = RatingStore(engine)
     try:
         with store._writing() as connection:

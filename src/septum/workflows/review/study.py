@@ -30,7 +30,14 @@ from septum.io.documents import read_json
 from septum.io.safe import replacing, scratch_folder
 from septum.workflows.data.doubts import listening
 from septum.workflows.review import store
-from septum.workflows.review.sample import DrawnItem, StudySettings, draw, find_candidates, reading_order, render
+from septum.workflows.review.sample import (
+    DrawnItem,
+    StudySettings,
+    draw_sample,
+    find_candidates,
+    reading_order,
+    render_item,
+)
 from septum.workflows.review.scale import Scale, load_scale
 from septum.workflows.review.store import ItemRecord, Rating, RatingStore, StudyRecord
 from septum.workflows.runs.failures import CONTRADICTIONS, Failures
@@ -137,7 +144,7 @@ def create_study(
     notes = list(candidates.notes)
     if settings.n > len(candidates.cases):
         notes.append(f"only {len(candidates.cases)} cases have all masks; the sample is all of them, not {settings.n}")
-    drawn = draw(candidates, settings)
+    drawn = draw_sample(candidates, settings)
     for note in notes:
         hooks.on_note(note)
     with _new_folder(output) as work, listening(hooks.on_note) as doubts:
@@ -151,7 +158,7 @@ def create_study(
         )
         _write_key(work / KEY, drawn, settings=settings, masks=masks, notes=notes)
         _write(work / "study.json", json.dumps({"format": STUDY_FORMAT, "study": study.id}, indent=1) + "\n")
-        ratings = store.open_store(database or _sqlite_url(work))
+        ratings = store.open_rating_store(database or _sqlite_url(work))
         try:
             ratings.add_study(study, [one.item for one in drawn], who=user_name())
         finally:
@@ -175,7 +182,7 @@ def open_study(folder: Path, *, database: str | None = None) -> Iterator[Study]:
         raise ConfigError(f"{folder} must have format {STUDY_FORMAT}, got {number}; use the Septum that wrote it")
     if database is None and not (folder / DATABASE).is_file():
         raise ConfigError(f"{folder} holds no {DATABASE}; give the --database that the study was created with")
-    ratings = store.open_store(database or _sqlite_url(folder))
+    ratings = store.open_rating_store(database or _sqlite_url(folder))
     try:
         record = ratings.study(name)
         scale = Scale.from_json(record.scale)
@@ -332,7 +339,7 @@ def _write_item(folder: Path, one: DrawnItem, *, like: ItemRecord | None, settin
         for new, old in zip(one.item.pictures, like.pictures, strict=True):
             shutil.copyfile(folder / old, folder / new)
         return
-    rendered = render(one, background=settings.background, window=settings.window)
+    rendered = render_item(one, background=settings.background, window=settings.window)
     for name, data in zip(one.item.pictures, rendered, strict=True):
         (folder / name).write_bytes(data)
 

@@ -109,10 +109,10 @@ def titles(*, unit: str) -> dict[str, str]:
     return {name: m.title.format(unit=unit) for name, m in MEASURES.items()} | {"pixel_error": "pixel error"}
 
 
-def asked(metrics: Sequence[str]) -> tuple[str, ...]:
+def asked_for(metrics: Sequence[str]) -> tuple[str, ...]:
     """The scores that are printed and shown large beside Dice: single scores by name, and the main ones of families.
 
-    >>> asked(["overlap", "instances", "cl_dice"])
+    >>> asked_for(["overlap", "instances", "cl_dice"])
     ('objects_f1', 'panoptic_quality', 'cl_dice')
     """
     found = [name for one in metrics for name in CARDS.get(one, (one,) if one in MEASURES else ())]
@@ -245,7 +245,7 @@ def neurite_values(reference: NDArray[Any], prediction: NDArray[Any]) -> Values:
     }
 
 
-def components(mask: NDArray[Any]) -> NDArray[np.int64]:
+def connected_objects(mask: NDArray[Any]) -> NDArray[np.int64]:
     """Object ids of the connected parts (corners included) of what is not 0."""
     import cc3d
 

@@ -25,7 +25,7 @@ from septum.workflows.runs.files import publish
 from septum.workflows.runs.tables import frame_csv
 from septum.workflows.scores.measures import titles
 from septum.workflows.scores.scores import Score, case_means, pick_examples
-from septum.workflows.scores.tables import length_unit, methods_of, score_table, summary_table
+from septum.workflows.scores.tables import distance_unit, methods_of, score_table, summary_table
 
 EVALUATION_FORMAT = 2  # of evaluation.json; raised when a reader of the old format would misread the new one
 
@@ -106,7 +106,7 @@ def write_report(
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     summary = summary_table(rows) if summary is None else summary
     first = methods_of(rows)[:1]
-    names = titles(unit=length_unit(rows))
+    names = titles(unit=distance_unit(rows))
     main = [score for score in rows if score.method in first]
     own = summary[summary["method"].isin(first)] if "method" in summary else summary
     content = Content(
@@ -161,7 +161,7 @@ def _files(
         "summary.csv": frame_csv(summary),
         "evaluation.json": plain_json(document),
         "cases.tex": latex.case_table(cases, content.titles),
-        "summary.tex": latex.summary_table(summary.to_dict("records"), content.titles),
+        "summary.tex": latex.latex_summary(summary.to_dict("records"), content.titles),
     }
     for name, table in extras.tables.items():
         files[f"{name}.csv"] = frame_csv(table)

@@ -37,7 +37,7 @@ def methods_of(scores: Sequence[Score]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(score.method for score in scores))
 
 
-def length_unit(scores: Sequence[Score]) -> str:
+def distance_unit(scores: Sequence[Score]) -> str:
     """Unit of the distances: "mm", or "px" where any file lacks a physical size."""
     return "px" if any(math.isnan(score.sample_size) for score in scores) else "mm"
 

@@ -26,7 +26,7 @@ def new_figure(columns: int, *, rows: int = 1, width: float = 2.9, height: float
     return figure, axes
 
 
-def table(
+def draw_table(
     axis: Any,
     values: ArrayLike,
     *,
@@ -66,7 +66,7 @@ def picture(axis: Any, image: ArrayLike, *, title: str, cmap: str = "gray", **li
     axis.set_title(title, fontsize=11)
 
 
-def outlines(axis: Any, image: ArrayLike, *, mask: ArrayLike, title: str, colour: str = ORANGE) -> None:
+def draw_outlines(axis: Any, image: ArrayLike, *, mask: ArrayLike, title: str, colour: str = ORANGE) -> None:
     """An image with the outlines of a mask."""
     picture(axis, image, title=title)
     inside = np.asarray(mask, dtype=bool)

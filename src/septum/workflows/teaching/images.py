@@ -14,7 +14,7 @@ from septum.interactive.slices.interpolate import interpolate
 from septum.metrics import confusion_counts, dice
 from septum.metrics.instances import instance_overlap, match_instances
 from septum.workflows.teaching import drawing, pictures
-from septum.workflows.teaching.lesson import Lesson, asked
+from septum.workflows.teaching.lesson import Lesson, posed
 
 COINS = 24
 """How many there are: counted by eye."""
@@ -54,12 +54,12 @@ def image() -> Lesson:
         tuple(lines),
         _draw_image,
         (
-            asked("Volume in mm³ of a voxel of 0.7 × 0.7 × 5 mm?", (thick, f"0.7 × 0.7 × 5 = {thick:.4g}")),
-            asked(
+            posed("Volume in mm³ of a voxel of 0.7 × 0.7 × 5 mm?", (thick, f"0.7 × 0.7 × 5 = {thick:.4g}")),
+            posed(
                 "A tumour has 4000 such voxels. How many mL?",
                 (4000 * thick / 1000, f"4000 × {thick:.4g} mm³ = {4000 * thick:g} mm³; 1 mL is 1000 mm³"),
             ),
-            asked(
+            posed(
                 "MiB (2^20 bytes) of 20 frames, 2 channels, 512 × 512, 16 bit?",
                 (movie / 2**20, "20 × 2 × 512 × 512 × 2 / 1048576"),
             ),
@@ -73,7 +73,7 @@ def _draw_image() -> Any:
     drawing.picture(axes[0], array, title="CT: -200 to 800 HU", vmin=-200, vmax=800)
     drawing.picture(axes[1], pictures.fundus(), title="fundus: three channels")
     drawing.picture(axes[2], pictures.living_cell(), title="a living cell: phase")
-    drawing.table(axes[3], array[60:66, 60:66], title="it is numbers: 6 × 6 of the CT")
+    drawing.draw_table(axes[3], array[60:66, 60:66], title="it is numbers: 6 × 6 of the CT")
     return figure
 
 
@@ -124,15 +124,15 @@ def manual_segmentation() -> Lesson:
         tuple(lines),
         _draw_manual,
         (
-            asked(
+            posed(
                 "3 mm inside on slice 0, 5 mm outside on slice 8: signed distance on slice 2 (inside positive)?",
                 (value, f"(1 - 2/8) × 3 + 2/8 × (-5) = {value:g}"),
             ),
-            asked(
+            posed(
                 "A volume of 61 slices, every 5th drawn, the first and the last included: how many are drawn?",
                 (sixty, f"slices 0, 5, …, 60: 60 / 5 + 1 = {sixty}"),
             ),
-            asked(
+            posed(
                 "Circles of radius 8 and 4 about one centre, halfway between them: which radius?",
                 (radius, "distances r - 8 and r - 4 average to r - 6: zero at 6"),
             ),
@@ -148,7 +148,7 @@ def _draw_manual() -> Any:
     middle = (low + high) // 2
     drawing.picture(axes[0], truth[low], title=f"drawn: slice {low}")
     drawing.picture(axes[1], truth[high], title=f"drawn: slice {high}")
-    drawing.outlines(axes[2], truth[middle], mask=filled[middle], title=f"slice {middle}: computed outline")
+    drawing.draw_outlines(axes[2], truth[middle], mask=filled[middle], title=f"slice {middle}: computed outline")
     distance = ndimage.distance_transform_edt(truth[low]) - ndimage.distance_transform_edt(1 - truth[low])
     drawing.picture(axes[3], distance, title=f"distances, slice {low}", cmap="RdBu")
     return figure
@@ -211,12 +211,12 @@ def classical() -> Lesson:
         tuple(lines),
         _draw_classical,
         (
-            asked("Pixels 1 2 2 3 7 8 8 9: variance between the sides of the threshold 5?", (best[0], rows[1].strip())),
-            asked(
+            posed("Pixels 1 2 2 3 7 8 8 9: variance between the sides of the threshold 5?", (best[0], rows[1].strip())),
+            posed(
                 "Row 5 6 6 9 5, seed at the left, accepted 4 to 7: how many pixels does the region reach?",
                 (int(reached.sum()), "5, 6, 6; the 9 is outside of 4 to 7 and the last 5 lies behind it"),
             ),
-            asked(
+            posed(
                 "k-means, pixels 1 2 9, means 0 and 6: the two new means?",
                 (few[nearer].mean(), "1 and 2 are nearer to 0: (1 + 2) / 2 = 1.5"),
                 (few[~nearer].mean(), "9 alone is nearer to 6"),
@@ -261,12 +261,12 @@ def instances() -> Lesson:
         tuple(lines),
         _draw_instances,
         (
-            asked("Objects that the connected components of the mask find?", (parts, f"{parts}: who touches is one")),
-            asked(
+            posed("Objects that the connected components of the mask find?", (parts, f"{parts}: who touches is one")),
+            posed(
                 f"F1 of the watershed: {best.tp} right of {best.n_reference} true and {best.n_prediction} found ones?",
                 (f1, f"2 × {best.tp} / ({best.n_reference} + {best.n_prediction}) = {f1:.3f}"),
             ),
-            asked(
+            posed(
                 "Three nuclei of 50 pixels each are found as one object of all 150 pixels: Dice of the mask, "
                 "and objects matched at an IoU of 0.5?",
                 (dice(confusion_counts(three > 0, one, classes=[1])[0]), "every pixel is right: Dice 1"),
@@ -281,7 +281,7 @@ def _draw_instances() -> Any:
     mask = threshold.automatic(ndimage.gaussian_filter(picture, 1.0))
     figure, axes = drawing.new_figure(4)
     drawing.picture(axes[0], picture, title="fluorescence (made)")
-    drawing.outlines(axes[1], picture, mask=mask, title="semantic: which pixels")
+    drawing.draw_outlines(axes[1], picture, mask=mask, title="semantic: which pixels")
     drawing.objects(axes[2], ndimage.label(mask)[0], title="components: touching ones join")
     drawing.objects(axes[3], watershed.distance_watershed(mask, depth_mm=0.75), title="instances: whose pixels")
     return figure

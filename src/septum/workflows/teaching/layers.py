@@ -10,7 +10,7 @@ from septum import lessons
 from septum.lessons import perceptron
 from septum.lessons.perceptron import Perceptron
 from septum.workflows.teaching import drawing, pictures
-from septum.workflows.teaching.lesson import Lesson, asked
+from septum.workflows.teaching.lesson import Lesson, posed
 
 IMAGE = ((0, 1, 2), (3, 4, 5), (6, 7, 8))
 KERNEL = ((0, 1), (2, 3))
@@ -21,7 +21,7 @@ UP_FILTER = ((1, 2, 1), (2, 0, 1), (0, 2, 1))
 EDGE = ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1))
 
 
-def convolution() -> Lesson:
+def convolution_lesson() -> Lesson:
     """A kernel slides over an image; networks do not flip it."""
     steps = lessons.convolution_steps(IMAGE, KERNEL)
     flipped = lessons.convolution_steps(IMAGE, KERNEL, flip=True)
@@ -39,9 +39,9 @@ def convolution() -> Lesson:
         tuple(lines),
         _draw_convolution,
         (
-            asked("The four outputs, row by row?", *((s.value, s.text) for s in steps)),
-            asked("The first output of the true convolution (kernel turned by 180°)?", (first.value, first.text)),
-            asked(
+            posed("The four outputs, row by row?", *((s.value, s.text) for s in steps)),
+            posed("The first output of the true convolution (kernel turned by 180°)?", (first.value, first.text)),
+            posed(
                 "Pixels along a side after kernel 3, stride 2, padding 1 on 128 pixels?",
                 (half, f"floor((128 + 2 × 1 - 2 - 1) / 2) + 1 = {half}"),
             ),
@@ -53,22 +53,22 @@ def _draw_convolution() -> Any:
     figure, axes = drawing.new_figure(4, rows=2)
     steps = lessons.convolution_steps(IMAGE, KERNEL)
     output = lessons.convolution(IMAGE, KERNEL)[0]
-    drawing.table(axes[0], IMAGE, title="input", box=(0, 0, 2, 2))
-    drawing.table(axes[1], KERNEL, title="kernel")
-    drawing.table(axes[2], steps[0].products[0], title="products: sum 19")
-    drawing.table(axes[3], output, title="output", box=(0, 0, 1, 1))
+    drawing.draw_table(axes[0], IMAGE, title="input", box=(0, 0, 2, 2))
+    drawing.draw_table(axes[1], KERNEL, title="kernel")
+    drawing.draw_table(axes[2], steps[0].products[0], title="products: sum 19")
+    drawing.draw_table(axes[3], output, title="output", box=(0, 0, 1, 1))
     coins = pictures.coins()[:150, :190]
     found = lessons.convolution(coins, EDGE, padding=1)[0]
     flipped = lessons.convolution(coins, EDGE, padding=1, flip=True)[0]
     wide = float(np.abs(found).max())
     drawing.picture(axes[4], coins, title="coins")
-    drawing.table(axes[5], EDGE, title="kernel: brighter to the right")
+    drawing.draw_table(axes[5], EDGE, title="kernel: brighter to the right")
     drawing.picture(axes[6], found, title="as networks do it", vmin=-wide, vmax=wide)
     drawing.picture(axes[7], flipped, title="true convolution: signs turned", vmin=-wide, vmax=wide)
     return figure
 
 
-def pooling() -> Lesson:
+def pooling_lesson() -> Lesson:
     """One number per window: the largest or the mean."""
     five = lessons.pooling_steps(POOL_FIVE, size=3, stride=1)
     four = lessons.pooling_steps(POOL_FOUR, size=2)
@@ -88,19 +88,21 @@ def pooling() -> Lesson:
         tuple(lines),
         _draw_pooling,
         (
-            asked("The nine outputs of the 3 × 3 max pooling, row by row?", *((s.value, s.text) for s in five)),
-            asked("The four outputs of the 2 × 2 max pooling?", *((s.value, s.text) for s in four)),
-            asked("The four outputs of the 2 × 2 average pooling?", *((s.value, s.text) for s in mean)),
+            posed("The nine outputs of the 3 × 3 max pooling, row by row?", *((s.value, s.text) for s in five)),
+            posed("The four outputs of the 2 × 2 max pooling?", *((s.value, s.text) for s in four)),
+            posed("The four outputs of the 2 × 2 average pooling?", *((s.value, s.text) for s in mean)),
         ),
     )
 
 
 def _draw_pooling() -> Any:
     figure, axes = drawing.new_figure(4, rows=2)
-    drawing.table(axes[0], POOL_FIVE, title="input", box=(0, 0, 3, 3))
-    drawing.table(axes[1], lessons.pooling(POOL_FIVE, size=3, stride=1)[0], title="max 3×3, stride 1", box=(0, 0, 1, 1))
-    drawing.table(axes[2], POOL_FOUR, title="input", box=(0, 0, 2, 2))
-    drawing.table(axes[3], lessons.pooling(POOL_FOUR, size=2)[0], title="max 2×2, stride 2", box=(0, 0, 1, 1))
+    drawing.draw_table(axes[0], POOL_FIVE, title="input", box=(0, 0, 3, 3))
+    drawing.draw_table(
+        axes[1], lessons.pooling(POOL_FIVE, size=3, stride=1)[0], title="max 3×3, stride 1", box=(0, 0, 1, 1)
+    )
+    drawing.draw_table(axes[2], POOL_FOUR, title="input", box=(0, 0, 2, 2))
+    drawing.draw_table(axes[3], lessons.pooling(POOL_FOUR, size=2)[0], title="max 2×2, stride 2", box=(0, 0, 1, 1))
     coins = pictures.coins()[:144, :192]
     drawing.picture(axes[4], coins, title="coins, 144 × 192")
     drawing.picture(axes[5], lessons.pooling(coins, size=8)[0], title="max 8×8: 18 × 24")
@@ -110,7 +112,7 @@ def _draw_pooling() -> Any:
     return figure
 
 
-def transposed_convolution() -> Lesson:
+def transposed_convolution_lesson() -> Lesson:
     """Every input pixel stamps the kernel into a larger output."""
     full = lessons.transposed_convolution(UP_IMAGE, UP_FILTER)[0]
     cut = lessons.transposed_convolution(UP_IMAGE, UP_FILTER, padding=1, output_padding=1)[0]
@@ -137,12 +139,12 @@ def transposed_convolution() -> Lesson:
         tuple(lines),
         _draw_transposed,
         (
-            asked(
+            posed(
                 "The sixteen outputs with the first row and column cut off, row by row?",
                 *((cut[y, x], f"row {y}, column {x}: {_sum_at(y + 1, x + 1)}") for y, x in np.ndindex(4, 4)),
             ),
-            asked("Pixels along a side after kernel 2, stride 2 on 64 pixels?", (size, f"(64 - 1) × 2 + 2 = {size}")),
-            asked(
+            posed("Pixels along a side after kernel 2, stride 2 on 64 pixels?", (size, f"(64 - 1) × 2 + 2 = {size}")),
+            posed(
                 "How many stamps reach row 2, column 2 of the full 5 × 5 result, and what do they add up to?",
                 (len(_meeting(2, 2)), "all four: each input pixel's filter reaches the middle"),
                 (full[2, 2], _sum_at(2, 2)),
@@ -173,11 +175,11 @@ def _rows(array: Any) -> list[str]:
 def _draw_transposed() -> Any:
     figure, axes = drawing.new_figure(4, rows=2)
     full = lessons.transposed_convolution(UP_IMAGE, UP_FILTER)[0]
-    drawing.table(axes[0], UP_IMAGE, title="input", box=(0, 1, 1, 1))
-    drawing.table(axes[1], UP_FILTER, title="filter")
-    drawing.table(axes[2], full, title="full: the stamp of the 1", box=(0, 2, 3, 3))
+    drawing.draw_table(axes[0], UP_IMAGE, title="input", box=(0, 1, 1, 1))
+    drawing.draw_table(axes[1], UP_FILTER, title="filter")
+    drawing.draw_table(axes[2], full, title="full: the stamp of the 1", box=(0, 2, 3, 3))
     cut = lessons.transposed_convolution(UP_IMAGE, UP_FILTER, padding=1, output_padding=1)[0]
-    drawing.table(axes[3], cut, title="padding 1: 4 × 4")
+    drawing.draw_table(axes[3], cut, title="padding 1: 4 × 4")
     small = lessons.pooling(pictures.coins()[:152, :192], size=4, kind="average")[0]
     drawing.picture(axes[4], small, title="coins, 38 × 48")
     square, tent = np.ones((2, 2)), np.outer([0.5, 1, 0.5], [0.5, 1, 0.5])
@@ -235,9 +237,9 @@ def perceptron_lesson() -> Lesson:
         lines,
         _draw_perceptron,
         (
-            asked("The outputs of the two hidden neurons?", (hidden[0], text_1), (hidden[1], text_2)),
-            asked("The gradient of the loss at the weight 0.7?", (gradient, f"{text_4}; {text_5}")),
-            asked("That weight after a step with rate 0.5?", (new, text_6)),
+            posed("The outputs of the two hidden neurons?", (hidden[0], text_1), (hidden[1], text_2)),
+            posed("The gradient of the loss at the weight 0.7?", (gradient, f"{text_4}; {text_5}")),
+            posed("That weight after a step with rate 0.5?", (new, text_6)),
         ),
     )
 

@@ -93,6 +93,6 @@ def parse_answers(text: str) -> tuple[float, ...]:
     return numbers
 
 
-def asked(text: str, *answers: tuple[float, str]) -> Question:
+def posed(text: str, *answers: tuple[float, str]) -> Question:
     """A question with its (value, step) pairs."""
     return Question(text, tuple(Answer(float(value), step) for value, step in answers))

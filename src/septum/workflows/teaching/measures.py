@@ -11,7 +11,7 @@ from septum.metrics import Counts, confusion_counts, dice, iou
 from septum.metrics.neurite import neurite_scores
 from septum.metrics.tracking import score_tracking, segmentation_accuracy
 from septum.workflows.teaching import drawing
-from septum.workflows.teaching.lesson import Lesson, asked
+from septum.workflows.teaching.lesson import Lesson, posed
 
 SUCCESS = 0.7
 """Dice below which a made segmentation counts as failed in the lesson on distributions."""
@@ -68,13 +68,13 @@ def dice_lesson() -> Lesson:
         lines,
         _draw_dice,
         (
-            asked(
+            posed(
                 "Dice and IoU of the two masks?",
                 (value, by_hand),
                 (jaccard, f"{tp} / ({tp} + {fp} + {fn}) = {jaccard:.4f}"),
             ),
-            asked("IoU of a mask with Dice 0.8?", (from_dice, f"0.8 / (2 - 0.8) = {from_dice:.4f}")),
-            asked(
+            posed("IoU of a mask with Dice 0.8?", (from_dice, f"0.8 / (2 - 0.8) = {from_dice:.4f}")),
+            posed(
                 "What does the slide's wrong form (2 × overlap / union) give for two equal masks?",
                 (2, "overlap = union, so 2 × 1 = 2: a 'share' of 200 %"),
             ),
@@ -85,8 +85,8 @@ def dice_lesson() -> Lesson:
 def _draw_dice() -> Any:
     reference, prediction = _masks()
     figure, axes = drawing.new_figure(4, width=3.2)
-    drawing.table(axes[0], reference, title="reference")
-    drawing.table(axes[1], reference + 2 * prediction, title="1 missed, 2 extra, 3 overlap")
+    drawing.draw_table(axes[0], reference, title="reference")
+    drawing.draw_table(axes[1], reference + 2 * prediction, title="1 missed, 2 extra, 3 overlap")
     axis = axes[2]
     axis.set_axis_on()
     values = np.linspace(0, 1, 101)
@@ -138,15 +138,15 @@ def challenges() -> Lesson:
         lines,
         _draw_challenges,
         (
-            asked(
+            posed(
                 "SEG of two cells, one found with IoU 0.75, the other missed?",
                 (seg, f"(0.75 + 0) / 2 = {seg:.3f}"),
             ),
-            asked(
+            posed(
                 "V_rand of two equal neurons found as one?",
                 (joined.v_rand, "split 1, merge 1/2, their harmonic mean 2 × 1 × 0.5 / (1 + 0.5) = 0.667"),
             ),
-            asked(
+            posed(
                 "Two cells in two frames make 4 nodes; one cell is missed in both. DET?",
                 (tracked.det, "2 of 4 nodes must be added: 1 - 2/4 = 0.5 (each costs the same in both sums)"),
             ),

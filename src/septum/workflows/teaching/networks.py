@@ -11,7 +11,7 @@ import numpy as np
 from septum import lessons
 from septum.lessons.perceptron import sigmoid
 from septum.workflows.teaching import drawing, pictures
-from septum.workflows.teaching.lesson import Lesson, asked
+from septum.workflows.teaching.lesson import Lesson, posed
 
 PAPER_SIDE = 572
 WINDOW = 65
@@ -36,18 +36,18 @@ def unet() -> Lesson:
         tuple(lines),
         _draw_unet,
         (
-            asked(
+            posed(
                 "Height, width and channels at the bottom of the U for a 256 × 256 image?",
                 *(
                     (n, f"256 halved four times is 16; 16 features doubled four times are 256: {n}")
                     for n in bottom.shape
                 ),
             ),
-            asked(
+            posed(
                 "Parameters of the first encoder block (1 input channel, 16 features)?",
                 (first.parameters, f"(1 × 9 + 1) × 16 + (16 × 9 + 1) × 16 = {first.parameters}"),
             ),
-            asked(
+            posed(
                 "Receptive field of the third encoder block?",
                 (third.receptive_field, "1 + 4×1 = 5; pool + 1 = 6; + 4×2 = 14; pool + 2 = 16; + 4×4 = 32"),
             ),
@@ -80,7 +80,7 @@ def _draw_unet() -> Any:
         best = trace.decoder[level].maps[1]
         shape = " × ".join(str(n) for n in best.shape[1:])
         drawing.picture(axis, best[best.std(axis=(1, 2)).argmax()], title=f"decoder {level + 1}, {shape}")
-    drawing.outlines(axes[6], x, mask=sigmoid(trace.logits[0]) > 0.5, title="mask: sigmoid > 0.5")
+    drawing.draw_outlines(axes[6], x, mask=sigmoid(trace.logits[0]) > 0.5, title="mask: sigmoid > 0.5")
     drawing.curve(axes[7], losses, title="loss", across="step", up="cross entropy")
     return figure
 
@@ -106,16 +106,16 @@ def augmentation() -> Lesson:
         tuple(lines),
         _draw_augmentation,
         (
-            asked(
+            posed(
                 "How many versions of an image do flips and quarter turns give?",
                 (len(variants), "4 turns of the image and 4 of its mirror image"),
             ),
-            asked(
+            posed(
                 "Where does (30, 40) go, rotated by 20° about the centre: x, y?",
                 (small[0], f"30 cos 20° - 40 sin 20° = {small[0]:.3f}"),
                 (small[1], f"30 sin 20° + 40 cos 20° = {small[1]:.3f}"),
             ),
-            asked("Gamma 1.5 turns the intensity 0.25 into?", (0.25**1.5, f"0.25^1.5 = {0.25**1.5:.3f}")),
+            posed("Gamma 1.5 turns the intensity 0.25 into?", (0.25**1.5, f"0.25^1.5 = {0.25**1.5:.3f}")),
         ),
     )
 
@@ -134,12 +134,12 @@ def _draw_augmentation() -> Any:
     config = augment.microscopy_2d((128, 128))
     figure, axes = drawing.new_figure(4, rows=2)
     mask = (labels > 0).astype(np.uint8)
-    drawing.outlines(axes[0], image, mask=mask, title="annotated")
+    drawing.draw_outlines(axes[0], image, mask=mask, title="annotated")
     for number, axis in enumerate(axes[1:], 1):
         generator = np.random.default_rng(number)
         drawn = augment.sample(config, patch=(128, 128), spacing=(1.0, 1.0), generator=generator)
         patch = augment.apply(drawn, image[None].astype(np.float32), labels=mask, centre=(64, 64))
-        drawing.outlines(axis, patch.image[0].numpy(), mask=np.asarray(patch.labels), title=f"version {number}")
+        drawing.draw_outlines(axis, patch.image[0].numpy(), mask=np.asarray(patch.labels), title=f"version {number}")
     return figure
 
 
@@ -169,17 +169,17 @@ def sliding_window() -> Lesson:
         tuple(lines),
         _draw_window,
         (
-            asked(
+            posed(
                 f"How many patches for an image of {side} × {side}?", (patches, f"one per pixel: {side}² = {patches}")
             ),
-            asked(
+            posed(
                 f"Side of the output for an input tile of {PAPER_SIDE} in the paper's U-Net?",
                 (
                     output,
                     "each level: -4, halve; up: double, -4: 572 → 284 → 140 → 68 → 32 → 28 → 52 → 100 → 196 → 388",
                 ),
             ),
-            asked(
+            posed(
                 f"How many pixels do two neighbouring {WINDOW} × {WINDOW} patches share?",
                 (WINDOW * (WINDOW - 1), f"{WINDOW} × {WINDOW - 1} = {WINDOW * (WINDOW - 1)}"),
             ),
@@ -241,7 +241,7 @@ def _draw_window() -> Any:
     for place, colour in (((30, 40), drawing.ORANGE), ((31, 40), drawing.BLUE), ((60, 52), drawing.ORANGE)):
         axes[0].add_patch(Rectangle(place, 33, 33, fill=False, edgecolor=colour, linewidth=1.6))
         axes[0].plot(place[0] + 16, place[1] + 16, ".", color=colour)
-    drawing.outlines(axes[1], image, mask=labels > 0, title="U-Net: every pixel in one pass")
+    drawing.draw_outlines(axes[1], image, mask=labels > 0, title="U-Net: every pixel in one pass")
     axis = axes[2]
     axis.set_axis_on()
     side = np.array([32, 64, 128, 256, 512])

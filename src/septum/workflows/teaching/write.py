@@ -29,7 +29,7 @@ def write_figure(row: LessonRow, lesson: Lesson, *, output: Path | None, overwri
     return path
 
 
-def write_page(row: LessonRow, output: Path | None, *, overwrite: bool) -> Path:
+def write_lesson_page(row: LessonRow, output: Path | None, *, overwrite: bool) -> Path:
     """Write the lesson's interactive page and return its path; errors as `write_figure`.
 
     Raises:

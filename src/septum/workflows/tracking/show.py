@@ -17,7 +17,7 @@ from septum import __version__
 from septum.geometry import Grid
 from septum.instances.track import Tracks
 from septum.report.figures.lineage import lineage_plot
-from septum.report.figures.objects import id_colours, paint
+from septum.report.figures.objects import id_colours, tinted_labels
 from septum.report.pages.lineage import LineageContent, render_lineage
 from septum.workflows.runs.files import publish
 
@@ -58,7 +58,7 @@ class TrackPictures:
         canvas = np.zeros((*flat.shape, 3), np.uint8) if image is None else self._grey(image)
         smooth = Picture.Resampling.BICUBIC if self._size[0] < 2 * flat.shape[0] else Picture.Resampling.NEAREST
         resized = np.array(Picture.fromarray(canvas).resize(self._size[::-1], smooth))
-        picture = Picture.fromarray(paint(resized, flat, opacity=0.3))
+        picture = Picture.fromarray(tinted_labels(resized, flat, opacity=0.3))
         self._paths(ImageDraw.Draw(picture), frame)
         buffer = io.BytesIO()
         picture.save(buffer, format="JPEG", quality=80)

@@ -14,10 +14,11 @@ from septum.net.learning.sampling import Sample
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.classes import ClassMap, infer_classes
 from septum.workflows.data.folds import Fold, make_folds
+from septum.workflows.model.derive import make_plan
 from septum.workflows.model.fingerprint import take_fingerprint
 from septum.workflows.model.folder import ModelFolder, parse_folds
 from septum.workflows.model.machine import Machine, choose_device, measure_machine, usual_machine
-from septum.workflows.model.plan import Plan, make_plan, plan_json, read_plan
+from septum.workflows.model.plan import Plan, plan_json, read_plan
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.files import write_text
@@ -157,7 +158,7 @@ def without_failed(cases: Sequence[Case], failures: Failures, *, processes: int 
     return kept
 
 
-def divide(
+def divide_cases(
     cases: Sequence[Case], plan: Plan, *, settings: TrainSettings, samples: Mapping[str, Sample]
 ) -> tuple[Fold, ...]:
     """All folds of the cases, by what their prepared `samples` hold; one that holds nothing out with folds "none"."""

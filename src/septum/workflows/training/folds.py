@@ -142,7 +142,7 @@ def train_fold(job: FoldJob, context: FoldContext) -> TrainOutcome:
         saved=SavedState(path / "state.pt", context.resume and (path / "state.pt").exists()),
     )
     if fabric.is_global_zero:
-        keep(outcome, plan, path=path)
+        keep_fold(outcome, plan, path=path)
     fabric.barrier()
     return outcome
 
@@ -239,7 +239,7 @@ def guesses(engine: Engine, sample: Sample, *, plan: Plan, should_stop: Callable
         yield told(Prompts((), (box,)))
 
 
-def keep(outcome: TrainOutcome, plan: Plan, *, path: Path) -> None:
+def keep_fold(outcome: TrainOutcome, plan: Plan, *, path: Path) -> None:
     """Write weights, curves (CSV, PNG, TensorBoard) and how the run ended."""
     model = build(plan.unet)
     save_model(path / "weights.pt", model, weights=outcome.weights)

@@ -24,7 +24,7 @@ from septum.workflows.prediction.predict import segment_classes
 from septum.workflows.quality.grade import HeldOut, NetworkReference, network_distance
 from septum.workflows.quality.learn import Seen, held_out_rows
 from septum.workflows.quality.looks import ImageReference, Look
-from septum.workflows.quality.reverse import dice_of
+from septum.workflows.quality.reverse import dice_per_class
 from septum.workflows.quality.spoil import WAYS, spoil
 
 COPIES = 4
@@ -121,7 +121,7 @@ def judge_copies(
             image = Image(array, replace(image.grid, shape=truth.shape), image.channels)
         classes, look = bench.look(image)
         ignore = bench.plan.classes.ignore_class
-        dice = dice_of(truth, np.where(truth == ignore, ignore, classes), n_classes=bench.plan.classes.n_classes)
+        dice = dice_per_class(truth, np.where(truth == ignore, ignore, classes), n_classes=bench.plan.classes.n_classes)
         seen = known.seen(look, bench, way=way, trained_on=not fold.val)
         rows += held_out_rows(case.id, look, dice=dice.tolist(), plan=bench.plan, seen=seen)
     return rows

@@ -72,7 +72,7 @@ class Measurement:
     limits: str
 
 
-def describe(plan: Plan, cases: Sequence[Case]) -> str:
+def describe_training(plan: Plan, cases: Sequence[Case]) -> str:
     """One line about what is going to be trained."""
     size = " x ".join(str(n) for n in plan.patch)
     unit = "px" if all(naming.suffix(case.images[0].path) in naming.RASTER for case in cases) else "mm"
@@ -232,12 +232,12 @@ def _baselines(
 ) -> tuple[pd.DataFrame | None, str]:
     """Classical methods, chosen on the training cases of each fold and scored on its held-out ones, and what the
     network gained over them in one sentence."""
-    from septum.workflows.pipelines.suggest import compare, method_table
+    from septum.workflows.pipelines.suggest import compare_candidates, method_table
 
     if hooks.should_stop():
         return None, "The comparison with classical methods was left out: the training was stopped."
     try:
-        found = compare(cases, plan.classes, folds=folds, hooks=replace(hooks, on_note=lambda note: None))
+        found = compare_candidates(cases, plan.classes, folds=folds, hooks=replace(hooks, on_note=lambda note: None))
     except DatasetError as error:
         return None, f"No classical method to compare with: {error}."
     if found is None:
@@ -277,7 +277,8 @@ def _measure_fold(
     within `seconds` their spoiled copies."""
     folds = ",".join(str(index) for index in members)
     model = open_segmenter(folder, PredictSettings(folds=folds, precision=folder.read_plan().precision))
-    if len(members) == 1 and model.plan.mirrors:  # a network alone agrees with itself in the mirror, or it does not
+    if len(members) == 1 and model.plan.mirrors and not model.settings.tta:
+        # a network alone agrees with itself in the mirror, or it does not
         model = replace(model, engine=compared_with(model.engine, [(model.plan.mirrors[-1],)]))
     bench = Bench(model, tuple(members), model.plan.seed + members[0])
     started = time.monotonic()

@@ -9,7 +9,7 @@ import numpy as np
 from septum import io
 from septum.errors import ConfigError
 from septum.geometry import Grid, Image
-from septum.net.augment.preview import contact_sheet, preview
+from septum.net.augment.preview import preview, stacked_pictures
 from septum.workflows.data.load import load_dataset
 from septum.workflows.model.machine import Machine, choose_device
 from septum.workflows.model.plan import read_plan
@@ -58,6 +58,6 @@ def augment_preview(
                 seed=seed,
             )
         )
-    sheet = contact_sheet(rows)
+    sheet = stacked_pictures(rows)
     io.write_image(output, Image(np.moveaxis(sheet, -1, 0), Grid.pixels(sheet.shape[:2])))
     return output

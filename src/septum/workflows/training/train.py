@@ -29,7 +29,7 @@ from septum.workflows.training import measured
 from septum.workflows.training.begin import (
     choose_folds,
     claim,
-    divide,
+    divide_cases,
     planned_machine,
     resolve_plan,
     settle_folds,
@@ -118,7 +118,7 @@ def train(
         run, samples, folds = _prepared(run, plan, begun=went_on.folds if went_on else None)
         run = replace(run, data=replace(run.data, notes=(*run.data.notes, *doubts.sentences())))
         jobs = choose_folds(folds, len(run.cases), settings=run.settings, on_note=hooks.on_note)
-        hooks.on_note(measured.describe(plan, run.cases))
+        hooks.on_note(measured.describe_training(plan, run.cases))
         stopped = _train_folds(jobs, run, plan=plan, samples=samples, on_status=on_status)
         references = References.of(list(samples.values()), plan) if fabric.is_global_zero else None
         del samples
@@ -167,7 +167,7 @@ def _prepared(
     if begun and len(run.failures.rows) > known:
         raise DatasetError(f"a resumed run must be able to read its cases; {': '.join(run.failures.rows[-1])}")
     run = run.readable()
-    folds = tuple(begun or divide(run.cases, plan, settings=run.settings, samples=samples))
+    folds = tuple(begun or divide_cases(run.cases, plan, settings=run.settings, samples=samples))
     if run.fabric.is_global_zero and not (run.resume and run.folder.data.is_file()):
         record_data(run.folder.data, run.cases, folds=folds, left_out=run.failures.rows)
     if run.failures.rows:

@@ -1,0 +1,115 @@
+"""Tables of what decides about trust: few images, what is said of their masks, broken code, broken files, kills."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Rows = dict[str, Any]
+
+
+def few_images(content: Rows, where: str) -> list[str]:
+    """Dice on images that training never saw, after six or ten."""
+    lines = [
+        "## Few images of families that the software was not built with",
+        "",
+        f"`python -m benchmarks.accuracy.few_images` ({where}), seed {content['results']['seed']}; `--folds none`, "
+        "everything else as a user gets it; the machine did other work beside it.",
+        "",
+        "| data set | network | encoder | budget | steps | training images | test images | "
+        "Dice, mean [95 % interval] | Dice, median [95 % interval] | by label | run |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in content["results"].values():
+        if not isinstance(row, dict):
+            continue
+        labels = ", ".join(f"{name} {dice:.3f}" for name, dice in row["mean_by_label"].items())
+        lines.append(
+            f"| {row['what']} | {row['network']} | {row['encoder']} | {row['budget']} | {row['steps']} "
+            f"| {row['training_images']} | {row['n']} | {row['mean']:.3f} {_interval(row, 'mean')} "
+            f"| {row['median']:.3f} {_interval(row, 'median')} | {labels} | {row['date'][:10]} |"
+        )
+    return lines
+
+
+def _interval(row: Rows, of: str) -> str:
+    return f"[{row[f'{of}_ci_low']:.3f}, {row[f'{of}_ci_high']:.3f}]"
+
+
+def handful(content: Rows, where: str) -> list[str]:
+    """What is said of masks, by version of Septum, set, and whether the images were spoiled."""
+    results = content["results"]
+    lines = [
+        "## What is said of masks from a handful of images",
+        "",
+        f"`python -m benchmarks.accuracy.handful` ({where}), seed {results['seed']}: small pictures, a narrow network, "
+        f"bad below a Dice of {results['threshold']:g}. *figures*: masks that get one; error, coverage of the 90 % "
+        "interval and rank correlation are theirs; *constant*: the error of saying the held-out mean of every mask; "
+        "*place*: where the worst tenth stands in the list, 0 being the top and 0.5 chance.",
+        "",
+        "| version | data set | training images | test images | figures | Dice | error | constant | coverage | "
+        "rank correlation | right at the threshold | bad passed | good held back | place |",
+        "|" + "---|" * 14,
+    ]
+    for version, sets in results.items():
+        for found in sets.values() if isinstance(sets, dict) else ():
+            for kind in ("plain", "spoiled"):
+                row = found[kind]
+                what = found["what"] if kind == "plain" else f"{found['what']}, spoiled"
+                cells = [_number(row[key]) for key in ("dice_mean", "mae", "constant_mae", "coverage", "spearman")]
+                lines.append(
+                    f"| {version} | {what} | {found['training_images']} | {row['n']} | {row['figures']} "
+                    f"| {' | '.join(cells)} | {_number(row['right_calls'])} "
+                    f"| {row['bad_passed']} of {row['n'] - row['good']} | {row['good_held_back']} of {row['good']} "
+                    f"| {_number(found['worst_tenth'])} |"
+                )
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def mutants(content: Rows, where: str) -> list[str]:
+    """Breaks that the tests noticed, and those that they did not."""
+    results = content["results"]
+    return [
+        "## Would the tests notice?",
+        "",
+        f"`python -m benchmarks.mutants` ({where}), seed {content['seed']}: of {results['breaks']} small breaks over "
+        f"all rooms the tests of the room noticed {results['noticed']}. Not noticed:",
+        "",
+        *(f"- `{one}`" for one in results["survivors"]),
+    ]
+
+
+def fuzz(content: Rows, where: str) -> list[str]:
+    """Damaged files, read or refused."""
+    results = content["results"]
+    return [
+        "## Damaged files",
+        "",
+        f"`python -m benchmarks.fuzz` ({where}), seed {content['seed']}: {results['damaged']} damaged and "
+        f"{results['crafted']} crafted files of every format; {len(results['failures'])} crashes, tracebacks, "
+        "readings longer than 5 s of processor time or larger than 1 GB.",
+    ]
+
+
+def kills(content: Rows, where: str) -> list[str]:
+    """What was wrong after kills."""
+    results = content["results"]
+    lines = [
+        "## Kills while files are written",
+        "",
+        f"`python -m benchmarks.kills` ({where}), seed {content['seed']}: {results['kills']} kills of each command at "
+        "random moments, SIGKILL and SIGTERM in turn.",
+        "",
+        "| command | kills | half-written, lost or left behind |",
+        "|---|---|---|",
+    ]
+    for name, tally in results["commands"].items():
+        lines.append(f"| {name} | {tally.get('kills', results['kills'])} | {len(tally['wrong'])} |")
+    return lines
+
+
+TRUST = {"few_images": few_images, "handful": handful, "mutants": mutants, "fuzz": fuzz, "kills": kills}
+"""By the name of the recorded result."""
