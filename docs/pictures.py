@@ -1,18 +1,26 @@
 """Draws the pictures of the documentation with the program itself, so that they show what it does today.
 
 The insight: a screenshot that somebody took is wrong after a month. `make docs` draws them anew, from the brain that
-comes with the demo and from made-up cells, with the same functions that draw the pages; only the two screenshots need
+comes with the demo and from made-up cells, with the same functions that draw the pages; only the screenshots need
 Chromium and are kept as they are where there is none.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
+import socket
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -26,12 +34,14 @@ from matplotlib import pyplot as plt
 from septum import Grid, Image, LabelMap
 from septum.interactive.marks.wand import magic_wand
 from septum.interactive.slices.interpolate import interpolate
-from septum.io import read_image
+from septum.io import read_image, write_image, write_labels
 from septum.report.figures.marking import blend, differences, mark
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.template import find_template, tissue_labels
 from septum.workflows.looking.page import EstimateRow, MaskPage
 from septum.workflows.pipelines.pipeline import Pipeline, make_step, run_pipeline
+from septum.workflows.projects.create import create_project
+from septum.workflows.projects.project import PALETTE, Label
 
 TARGET = Path(__file__).resolve().parent / "assets" / "pictures"
 SIDE = 300  # px of a picture in a row
@@ -297,8 +307,78 @@ def _sample_page(folder: Path) -> str:
     return page.write(rows, title="Masks").as_uri()
 
 
+def workbench() -> None:
+    """The workbench on the brain: planes and 3-D view; kept as it is where there is no browser."""
+    try:
+        from playwright import sync_api
+    except ImportError:
+        return
+    browser_file = next((path for name in SYSTEM if (path := shutil.which(name))), None)
+    with tempfile.TemporaryDirectory() as folder, sync_api.sync_playwright() as player:
+        try:
+            browser = player.chromium.launch(executable_path=browser_file, args=["--no-sandbox"])
+        except sync_api.Error:
+            return
+        with _served(_brain_project(Path(folder))) as address:
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(address)
+            page.wait_for_selector("#cases .case[aria-pressed=true]")
+            page.wait_for_timeout(3000)
+            _in_space(page)
+            with Picture.open(io.BytesIO(page.screenshot())) as picture:
+                small = picture.convert("RGB").quantize(256, dither=Picture.Dither.NONE)
+                small.save(TARGET.parent / "workbench.png", optimize=True)
+        browser.close()
+
+
+def _in_space(page: Any) -> None:
+    """The labels in three dimensions beside the planes."""
+    page.keyboard.press("Shift+3")
+    page.wait_for_selector("canvas.turns[data-surfaces='2']", timeout=60_000)
+    page.keyboard.press("l")
+    page.wait_for_timeout(1500)
+
+
+@contextmanager
+def _served(project: Path) -> Iterator[str]:
+    """A server on a project, in its own process; the address that lets a browser in."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = "import sys; from septum.cli.main import main; sys.exit(main())"
+    token = "a-token-for-pictures"
+    command = [sys.executable, "-c", start, "serve", str(project), "--no-browser", "--port", str(port)]
+    process = subprocess.Popen([*command, "--token", token], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            with contextlib.suppress(urllib.error.URLError, TimeoutError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1)
+                break
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}/?token={token}"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _brain_project(folder: Path) -> Path:
+    """A project of the brain with its tissues."""
+    found = {name: read_image(find_template()[name]) for name in ("t1", "gm", "wm")}
+    grey, white = (found[name].array[0] / np.float32(found[name].array.max()) for name in ("gm", "wm"))
+    grid, labels = found["t1"].grid, tissue_labels(grey, white)
+    head = np.round(255.0 * found["t1"].array / found["t1"].array.max()).astype(np.uint8)
+    write_image(folder / "brain.nii.gz", Image(head, grid, ("T1",)))
+    write_labels(folder / "tissue.nii.gz", LabelMap(labels.astype(np.uint8), grid))
+    (folder / "cases.csv").write_text("id,image,label\nbrain,brain.nii.gz,tissue.nii.gz\n", encoding="utf-8")
+    project = create_project(folder / "project", folder / "cases.csv", copy=True, name="ICBM152 brain")
+    project.set_labels([Label(1, "grey matter", PALETTE[0]), Label(2, "white matter", PALETTE[1])])
+    project.close()
+    return folder / "project"
+
+
 PICTURES: tuple[Callable[[], None], ...] = (
     overview, numbers, patches, folds, overlap, errors, threshold, fill, wand, coverage, screenshots,
+    workbench,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from septum.errors import DatasetError
-from septum.net.learning.sampling import PatchSampler, Sample
+from septum.net.learning.sampling import INTERPOLATED, PatchSampler, Sample
 
 
 def test_the_sampler_draws_rare_classes_as_often_as_common_ones() -> None:
@@ -32,3 +32,32 @@ def test_cases_without_any_annotation_are_refused() -> None:
     nothing = np.full((8, 8), 255, np.uint8)
     with pytest.raises(DatasetError, match="no annotated voxel"):
         PatchSampler([Sample("a", nothing[None].astype(np.float32), nothing, (1, 1))], n_classes=2, oversample=0.5)
+
+
+def test_interpolated_voxels_are_seen_half_as_often_in_a_volume_and_as_planes() -> None:
+    labels = np.ones((4, 10, 10), np.uint8)
+    between = np.zeros(labels.shape, bool)
+    between[1:3] = True
+    image = labels[None].astype(np.float32)
+    volume = Sample("a", image, labels, (1, 1, 1), interpolated=between)
+    planes = [
+        Sample(str(i), image[:, i], labels[i], (1, 1), interpolated=between[i] if i in (1, 2) else None)
+        for i in range(4)
+    ]
+    rng = np.random.default_rng(0)
+    whole, flat = (PatchSampler(given, n_classes=2, oversample=0.5) for given in ([volume], planes))
+    drawn = np.bincount([whole.draw(rng).centre[0] for _ in range(4000)], minlength=4)
+    seen = np.bincount([flat.draw(rng).case for _ in range(4000)], minlength=4)
+    for counts in (drawn, seen):
+        assert (counts[1] + counts[2]) / (counts[0] + counts[3]) == pytest.approx(INTERPOLATED, abs=0.06)
+
+
+def test_all_interpolated_is_as_good_as_nothing_interpolated_where_there_is_nothing_else() -> None:
+    labels = np.ones((6, 6), np.uint8)
+    image = labels[None].astype(np.float32)
+    plain, between = (
+        PatchSampler([Sample("a", image, labels, (1, 1), interpolated=one)] * 2, n_classes=2, oversample=0.5)
+        for one in (None, np.ones((6, 6), bool))
+    )
+    one, other = np.random.default_rng(3), np.random.default_rng(3)
+    assert [plain.draw(one) for _ in range(20)] == [between.draw(other) for _ in range(20)]

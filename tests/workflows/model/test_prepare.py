@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from septum import io
 from septum.errors import DatasetError
-from septum.geometry import Grid, Image
+from septum.geometry import Grid, Image, LabelMap
 from septum.net.learning.sampling import Sample
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.classes import ClassMap
+from septum.workflows.data.slices import write_slices
 from septum.workflows.model import prepare
 from septum.workflows.model.derive import make_plan
 from septum.workflows.model.fingerprint import Fingerprint
@@ -144,3 +145,25 @@ def test_only_annotated_slices_become_planes() -> None:
     assert plane.name == "v slice 2"
     assert plane.spacing == (1.0, 1.0)
     assert np.array_equal(plane.image, volume.image[:, 2])
+
+
+def test_interpolated_slices_are_known_where_they_lie_however_the_volume_is_turned(tmp_path: Path) -> None:
+    affine = np.array([[0, 0, 2.0, 0], [2.0, 0, 0, 0], [0, -2.0, 0, 0], [0, 0, 0, 1]])
+    grid = Grid((16, 12, 10), affine)
+    values = np.zeros(grid.shape, np.float32)
+    values[4:9, 1:] = 1
+    labels = LabelMap(np.ones(grid.shape, np.uint8), grid)
+    io.write_image(tmp_path / "turned.nii.gz", Image(values[None], grid))
+    io.write_labels(tmp_path / "labels.nii.gz", labels)
+    case = Case("turned", (Source(tmp_path / "turned.nii.gz"),), Source(tmp_path / "labels.nii.gz"))
+    plan = make_plan(VOLUMES, TWO, settings=STEPS, machine=CPU)
+    assert prepare.interpolated_in(case, grid.shape) is None
+    assert prepare.to_sample(case, plan).interpolated is None
+    write_slices(tmp_path / "labels.nii.gz", {0: "..dd" + "i" * 5 + "d" + "." * 6, 1: "d" + "." * 11, 2: "." * 10})
+    sample = prepare.to_sample(case, plan)
+    assert sample.interpolated is not None
+    assert np.array_equal(sample.interpolated, to_network(io.read_image(tmp_path / "turned.nii.gz"), plan)[0][0] > 0)
+    (plane, *_) = as_planes(sample, 255)
+    assert np.array_equal(plane.interpolated, sample.interpolated[0])
+    write_slices(tmp_path / "labels.nii.gz", {0: "d" * 16})
+    assert prepare.interpolated_in(case, grid.shape) is None

@@ -8,6 +8,7 @@ from tests.workflows.projects.conftest import BOX, GRID, save
 from septum import io
 from septum.errors import DatasetError
 from septum.geometry import LabelMap
+from septum.workflows.data.slices import read_slices
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.projects import learning
 from septum.workflows.projects.learning import evaluate_model, looked_at, measurable, models_of, training_data
@@ -77,3 +78,12 @@ def test_probabilities_are_kept_beside_the_masks_where_they_are_asked_for(
     for wanted in (False, True):
         learning.predict_others(project, "model-1", hooks=Hooks(), on_case=lambda case: None, probabilities=wanted)
     assert [one.probabilities for one in asked] == [False, True]
+
+
+def test_interpolated_slices_are_told_to_the_training_unless_somebody_reviewed_the_case(project: Project) -> None:
+    save(project, BOX, letters=".didc.")
+    for status, kept in (("drawn", True), ("corrected", True), ("reviewed", False)):
+        project.store.change_case("b", status=status)
+        table, _ = training_data(project, "model-1")
+        found = read_slices(table.parent / "labels" / "b.nii.gz", GRID.shape)
+        assert (found is not None and found[0] == ".didc.") == kept

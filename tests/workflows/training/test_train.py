@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pytest
 from septum import io
 from septum.errors import CheckpointError, ConfigError, DatasetError
 from septum.geometry import Grid, Image, LabelMap
+from septum.net.learning.sampling import Sample
 from septum.workflows.data.slices import read_slices
 from septum.workflows.model.folder import ModelFolder, parse_folds
 from septum.workflows.model.settings import TrainSettings, TrainStatus
@@ -391,3 +394,17 @@ def test_an_encoder_that_has_seen_images_is_trained_and_kept(tmp_path: Path) -> 
     assert not np.array_equal(learnt["blocks.9.widen.weight"], published["blocks.9.widen.weight"])
     predict(tmp_path / "model", [data / "images" / "case0.tif"], tmp_path / "masks")
     assert io.read_labels(tmp_path / "masks" / "case0.tif").array.shape == (64, 72)
+
+
+def test_a_training_says_that_interpolated_slices_weigh_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.ones((2, 4, 4), np.uint8)
+    plain = Sample("a", labels[None].astype(np.float32), labels, (1.0, 1.0, 1.0))
+    made = (plain, replace(plain, name="b", interpolated=labels > 0))
+    monkeypatch.setattr(training, "prepare_cases", lambda *given, **more: made)
+    monkeypatch.setattr(training, "_scratch", lambda run: tmp_path)
+    notes: list[str] = []
+    run = SimpleNamespace(cases=(), failures=None, hooks=Hooks(on_note=notes.append))
+    assert list(training._samples(run, None)) == ["a", "b"]  # type: ignore[arg-type]
+    (note,) = notes
+    assert note.startswith("1 case(s) hold interpolated slices")
+    assert "0.5 times as often" in note

@@ -17,6 +17,8 @@ from septum.errors import DatasetError
 from septum.geometry.class_maps import ignore_class
 
 POSITIONS_PER_CLASS = 5000
+INTERPOLATED = 0.5
+"""How often a voxel of an interpolated slice is the middle of a patch, for each time that one of a drawn slice is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,7 @@ class Sample:
         spacing: mm per array axis.
         maps: `(M, *shape)` float32 that travel with the labels through augmentation (border weights), or None.
         objects: the single objects, where they are what is learnt.
+        interpolated: `shape` bool, True where the labels were interpolated between slices that a person drew, or None.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Sample:
     spacing: tuple[float, ...]
     maps: NDArray[Any] | None = None
     objects: SampleObjects | None = None
+    interpolated: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,30 +82,55 @@ class PatchSampler:
     def __init__(self, samples: Sequence[Sample], *, n_classes: int, oversample: float) -> None:
         rng = np.random.default_rng(0)
         self.oversample = oversample
-        self.by_class: list[list[tuple[int, NDArray[np.intp]]]] = [[] for _ in range(n_classes)]
-        self.anywhere: list[tuple[int, NDArray[np.intp]]] = []
+        self.by_class = [_Pool() for _ in range(n_classes)]
+        self.anywhere = _Pool()
         self.shapes = [sample.labels.shape for sample in samples]
         for case, sample in enumerate(samples):
             flat = np.ravel(sample.labels)
-            annotated = _some(np.flatnonzero(flat != ignore_class(n_classes)), rng)
-            if annotated.size:
-                self.anywhere.append((case, annotated))
+            self.anywhere.add(case, np.flatnonzero(flat != ignore_class(n_classes)), sample=sample, rng=rng)
             for index in range(n_classes):
-                positions = _some(np.flatnonzero(flat == index), rng)
-                if positions.size:
-                    self.by_class[index].append((case, positions))
-        if not self.anywhere:
+                self.by_class[index].add(case, np.flatnonzero(flat == index), sample=sample, rng=rng)
+        if not self.anywhere.entries:
             raise DatasetError("no annotated voxel in any training case; every label is the ignore value")
-        self.classes = [c for c in range(1, n_classes) if self.by_class[c]] or [0]
+        self.classes = [c for c in range(1, n_classes) if self.by_class[c].entries] or [0]
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """The next patch centre; all randomness comes from `generator`."""
         pool = self.anywhere
         if generator.random() < self.oversample:
             pool = self.by_class[self.classes[generator.integers(len(self.classes))]]
-        case, positions = pool[generator.integers(len(pool))]
+        case, positions = pool.draw(generator)
         centre = np.unravel_index(int(positions[generator.integers(positions.size)]), self.shapes[case])
         return Draw(case, tuple(int(c) for c in centre))
+
+
+class _Pool:
+    """Positions of some cases; each case is drawn as often as the others, one that is all interpolated less often."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[int, NDArray[np.intp]]] = []
+        self.weights: list[float] = []
+
+    def add(self, case: int, positions: NDArray[np.intp], *, sample: Sample, rng: np.random.Generator) -> None:
+        """Take the positions of a case; of those that were interpolated a share that is drawn by chance."""
+        weight = 1.0
+        if sample.interpolated is not None and positions.size:
+            found = np.ravel(sample.interpolated)[positions]
+            if found.all():
+                weight = INTERPOLATED
+            else:
+                positions = positions[~found | (rng.random(positions.size) < INTERPOLATED)]
+        chosen = _some(positions, rng)
+        if chosen.size:
+            self.entries.append((case, chosen))
+            self.weights.append(weight)
+
+    def draw(self, generator: np.random.Generator) -> tuple[int, NDArray[np.intp]]:
+        """A case with its positions."""
+        if min(self.weights) == max(self.weights):
+            return self.entries[generator.integers(len(self.entries))]
+        shares = np.asarray(self.weights) / sum(self.weights)
+        return self.entries[int(generator.choice(len(self.entries), p=shares))]
 
 
 def _some(positions: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:

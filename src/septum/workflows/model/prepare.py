@@ -25,6 +25,7 @@ from septum.net.learning.sampling import Sample, SampleObjects
 from septum.workflows.data.cases import Case, load_image, load_pair
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.folds import block_slices
+from septum.workflows.data.slices import read_slices
 from septum.workflows.model.plan import Normalisation, Plan
 from septum.workflows.runs.failures import Failures, listed
 
@@ -146,7 +147,27 @@ def to_sample(case: Case, plan: Plan) -> Sample:
     objects[target == 0] = 0
     maps = _maps(objects, placement.spacing, plan=plan)
     single = None if plan.instances is None else _objects(target, placed, spacing=placement.spacing, plan=plan)
-    return Sample(case.id, array, target, placement.spacing, maps, single)
+    between = interpolated_in(case, labels.grid.shape)
+    placed_between = None if between is None else placement.apply_labels(between.astype(np.uint8)) > 0
+    return Sample(case.id, array, target, placement.spacing, maps, single, placed_between)
+
+
+def interpolated_in(case: Case, shape: Sequence[int]) -> NDArray[np.bool_] | None:
+    """Where the labels of a volume were interpolated, as the file of slices beside them says; None where nothing was.
+
+    A slice counts across the axis that it was interpolated along; one that a person drew across another axis does not.
+
+    Raises:
+        FormatError: as `read_slices`.
+    """
+    if case.label is None or case.label.frame is not None or case.label.slices or len(shape) != 3:
+        return None
+    slices = read_slices(case.label.path, shape) or {}
+    found = np.zeros(tuple(shape), bool)
+    for letters, value in (("i", True), ("dc", False)):
+        for axis, text in slices.items():
+            found[(slice(None),) * axis + ([i for i, one in enumerate(text) if one in letters],)] = value
+    return found if found.any() else None
 
 
 def object_ids(classes: NDArray[Any], labels: NDArray[Any], *, class_map: ClassMap) -> NDArray[np.int32]:
@@ -246,6 +267,7 @@ def as_planes(sample: Sample, ignore: int) -> tuple[Sample, ...]:
             sample.spacing[1:],
             None if sample.maps is None else sample.maps[:, index],
             None if sample.objects is None else _in_plane(sample.objects, index, spacing=sample.spacing[1:]),
+            None if sample.interpolated is None else sample.interpolated[index],
         )
         for index, plane in enumerate(sample.labels)
         if (plane != ignore).any()

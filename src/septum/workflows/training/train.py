@@ -10,7 +10,7 @@ from pathlib import Path
 from lightning_fabric import Fabric
 
 from septum.errors import Cancelled, DatasetError
-from septum.net.learning.sampling import Sample
+from septum.net.learning.sampling import INTERPOLATED, Sample
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.doubts import listening
 from septum.workflows.data.folds import Fold
@@ -183,6 +183,12 @@ def _samples(run: _Run, plan: Plan) -> dict[str, Sample]:
     folder = _scratch(run)
     try:
         made = prepare_cases(run.cases, plan, folder=folder, on_progress=run.hooks.on_progress, failures=run.failures)
+        between = sum(sample.interpolated is not None for sample in made)
+        if between:
+            run.hooks.on_note(
+                f"{between} case(s) hold interpolated slices: the network sees a voxel of them {INTERPOLATED:g} times "
+                "as often as one of a slice that a person drew"
+            )
         return {sample.name: sample for sample in made}
     except Cancelled:
         shutil.rmtree(folder, ignore_errors=True)
