@@ -12,8 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Positions = NDArray[np.float64]
-
 _EXACT = 1e-9  # pixels: rounding of a crossing that falls on a pixel's centre
 
 
@@ -46,7 +44,9 @@ def inside_outline(corners: ArrayLike, shape: Sequence[int]) -> tuple[tuple[int,
     return (int(low[0]), int(low[1])), mask
 
 
-def _crossings(start: Positions, stop: Positions, *, rows: int) -> tuple[NDArray[np.int64], Positions]:
+def _crossings(
+    start: NDArray[np.float64], stop: NDArray[np.float64], *, rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Row and column of every crossing of an edge with the centre line of a row, each edge's lower end excluded."""
     flip = start[:, 0] > stop[:, 0]
     top, bottom = np.where(flip[:, None], stop, start), np.where(flip[:, None], start, stop)
@@ -58,7 +58,7 @@ def _crossings(start: Positions, stop: Positions, *, rows: int) -> tuple[NDArray
     return row, top[edge, 1] + share * (bottom[edge, 1] - top[edge, 1])
 
 
-def _mark_edges(mask: NDArray[np.bool_], start: Positions, *, stop: Positions) -> None:
+def _mark_edges(mask: NDArray[np.bool_], start: NDArray[np.float64], *, stop: NDArray[np.float64]) -> None:
     """Mark the pixels whose centre lies exactly on an edge or corner."""
     rows, columns = mask.shape
     level = start[:, 0] == stop[:, 0]

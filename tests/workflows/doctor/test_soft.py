@@ -47,7 +47,7 @@ def test_a_fraction_that_fills_an_area_is_a_class_that_nobody_knows() -> None:
 
 
 def test_a_small_soft_structure_that_the_cut_loses_is_named() -> None:
-    array = squares(1.0)
+    array = squares(1.0, 0.0)
     array[4:6, 20:22] = 0.4
     said = harden(array, ())[1]
     assert "1 of 2 separate parts nowhere reach the middle and are gone (4 samples, at most 0.4" in said
