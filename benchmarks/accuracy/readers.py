@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from PIL import Image
 from benchmarks.record import record
 from septum.metrics import confusion_counts, dice, summarise
 from septum.metrics.agreement import fleiss_kappa, gwet_ac1, intraclass_correlation
-from septum.metrics.consensus import identical_readers, majority_vote, pairwise_dice, staple
+from septum.metrics.consensus import majority_vote, staple
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLD = "gold"
@@ -46,6 +47,25 @@ def cases(folder: Path) -> Iterator[tuple[str, Case]]:
         masks = {GOLD: cell_mask(gold)}
         masks |= {reader.name: cell_mask(reader / gold.name) for reader in readers if (reader / gold.name).is_file()}
         yield gold.stem, masks
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Two readers whose masks are equal in every image that both have."""
+
+    first: str
+    second: str
+    n_cases: int
+
+
+def copies_among(found: Iterator[tuple[str, Case]]) -> list[Copies]:
+    """Pairs of readers, in the order of their names, who never differ."""
+    equal: dict[tuple[str, str], list[bool]] = {}
+    for _, masks in found:
+        for pair in combinations(sorted(masks), 2):
+            first, second = (masks[name] for name in pair)
+            equal.setdefault(pair, []).append(np.array_equal(first, second))
+    return [Copies(*pair, len(same)) for pair, same in equal.items() if all(same)]
 
 
 def person(reader: str) -> str:
@@ -74,10 +94,9 @@ def one_case(masks: Case, readers: list[str], rng: np.random.Generator) -> dict[
         for reader in readers
     }
     drawn = rng.integers(0, masks[GOLD].size, PIXELS)
-    table = pairwise_dice(stack)
-    pairs = [(i, j) for i in range(len(readers)) for j in range(i)]
-    between = [table[i, j] for i, j in pairs if person(readers[i]) != person(readers[j])]
-    within = [table[i, j] for i, j in pairs if person(readers[i]) == person(readers[j])]
+    pairs = [(a, b, overlap(masks[a], masks[b])) for a, b in combinations(readers, 2)]
+    between = [value for a, b, value in pairs if person(a) != person(b)]
+    within = [value for a, b, value in pairs if person(a) == person(b)]
     return {
         "gold": {reader: overlap(masks[GOLD], mask) for reader, mask in masks.items() if reader != GOLD},
         "consensus": {name: overlap(masks[GOLD], mask) for name, mask in consensus.items()},
@@ -91,7 +110,7 @@ def one_case(masks: Case, readers: list[str], rng: np.random.Generator) -> dict[
 
 def study(folder: Path) -> dict[str, Any]:
     """The whole study, two passes over the files."""
-    found = identical_readers(masks for _, masks in cases(folder))
+    found = copies_among(cases(folder))
     copies = [(pair.first, pair.second) for pair in found]
     readers = sorted({name for _, masks in cases(folder) for name in masks} - {GOLD})
     kept = independent(readers, copies)
