@@ -28,7 +28,7 @@ def test_masks_are_graded_listed_and_shown_and_one_bad_file_is_told(tmp_path: Pa
     result = run([IMAGE, tmp_path / "bad.tif"], tmp_path / "out", notes)
     assert [path.name for path in result.written] == ["case0.tif"]
     assert [name for name, _ in result.failures] == ["bad"]
-    assert "2 images, 1 network(s); research software, not a medical device" in notes
+    assert "2 images, 1 network; research software, not a medical device" in notes
     assert [one.case for one in result.estimates] == ["case0"] * 2
     assert (tmp_path / "out" / "quality.csv").is_file()
     assert result.page == tmp_path / "out" / "index.html"

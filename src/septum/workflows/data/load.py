@@ -14,6 +14,7 @@ from septum.workflows.data.cases import (
 )
 from septum.workflows.data.layouts import recognise
 from septum.workflows.data.structures import number_structures
+from septum.workflows.runs.words import counted
 
 
 def load_dataset(path: Path | str, *, axes: str | None = None, strict: bool = True) -> Dataset:
@@ -44,7 +45,8 @@ def load_dataset(path: Path | str, *, axes: str | None = None, strict: bool = Tr
         shown = "\n".join(f"  {p.case}: {p.message}; {p.mend}" for p in dataset.problems[:10])
         more = f"\n  and {len(dataset.problems) - 10} more" if len(dataset.problems) > 10 else ""
         raise DatasetError(
-            f"the data set {dataset.root} must be complete, got {len(dataset.problems)} problems:\n{shown}{more}\n"
+            f"the data set {dataset.root} must be complete, got {counted(len(dataset.problems), 'problem')}:\n"
+            f"{shown}{more}\n"
             "run `septum doctor DATASET` for all of them"
         )
     if strict and not dataset.cases:

@@ -37,6 +37,7 @@ from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, write_settings
+from septum.workflows.runs.words import counted
 
 NOTICE = "Research software, not a medical device."
 
@@ -233,7 +234,8 @@ def apply_classifier(
     jobs = plan_jobs(find_cases(images, axes=settings.axes), output, overwrite=settings.overwrite)
     _refuse_existing(jobs, settings)
     hooks.on_note(
-        f"{len(jobs)} images, labels {', '.join(map(str, learned.labels))}; {NOTICE[0].lower()}{NOTICE[1:-1]}"
+        f"{counted(len(jobs), 'image')}, labels {', '.join(map(str, learned.labels))}; "
+        f"{NOTICE[0].lower()}{NOTICE[1:-1]}"
     )
     for folder in (output, *(output / what for what in _wanted(settings))):
         folder.mkdir(parents=True, exist_ok=True)
