@@ -43,6 +43,7 @@ from septum.interactive.tools import TOOLS, find_tool
 from septum.io.documents import parse_toml
 from septum.options import Method, Option, nearest
 from septum.workflows.editing.prompted_step import PROMPTED
+from septum.workflows.runs.words import why
 
 SCRIPT_FORMAT = 1
 
@@ -150,7 +151,7 @@ def read_script(path: Path) -> Script:
             raise ConfigError(f"{path} must be at most {MAX_SCRIPT >> 20} MB, got {path.stat().st_size >> 20} MB")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(f"{path} cannot be read: {why(error)}; check the path") from error
     return parse_script(text, what=str(path))
 
 

@@ -28,6 +28,7 @@ from septum.workflows.data.classes import ClassMap
 from septum.workflows.model.fingerprint import Fingerprint
 from septum.workflows.model.settings import LONGEST, MOST_STEPS
 from septum.workflows.runs.settings import converter, structure, unstructure
+from septum.workflows.runs.words import why
 
 PLAN_FORMAT = 1
 
@@ -255,7 +256,7 @@ def read_plan(path: Path) -> Plan:
     try:
         text = read_text(path, largest=LARGEST_PLAN)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read as a plan: {error}") from error
+        raise ConfigError(f"{path} cannot be read as a plan: {why(error)}") from error
     return parse_plan(text, what=str(path))
 
 

@@ -34,6 +34,7 @@ from septum.classical.methods import find_method
 from septum.errors import ConfigError, GeometryError
 from septum.io.documents import parse_toml
 from septum.options import Method, nearest
+from septum.workflows.runs.words import why
 
 PIPELINE_FORMAT = 1
 
@@ -187,7 +188,7 @@ def read_pipeline(path: Path) -> Pipeline:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(f"{path} cannot be read: {why(error)}; check the path") from error
     return parse_pipeline(text, what=str(path))
 
 

@@ -18,6 +18,7 @@ from septum.errors import ConfigError
 from septum.io.documents import read_toml
 from septum.options import nearest
 from septum.workflows.runs.files import write_text
+from septum.workflows.runs.words import why
 
 T = TypeVar("T")
 OVERWRITE = "overwrite"
@@ -172,7 +173,7 @@ def load_settings(kind: type[T], path: Path | None, *, overrides: Mapping[str, A
         try:
             content = read_toml(path, largest=1 << 20)
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
+            raise ConfigError(f"{path} cannot be read as TOML: {why(error)}") from error
     return structure({**content, **overrides}, kind, what=str(path or "settings"))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from septum.errors import DatasetError
+from septum.workflows.runs.words import why
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,9 +135,11 @@ def read_rows(path: Path, *, delimiters: str = ",", strip: bool = True) -> Rows:
         delimiter = max(delimiters, key=header.count)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, [unguarded(cell.strip() if strip else cell) for cell in row]) for row in reader]
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path} must be a table, but there is no such file; check the path") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(
-            f"{path} must be a text table in UTF-8, but reading it failed: {error}; export it again"
+            f"{path} must be a text table in UTF-8, but reading it failed: {why(error)}; export it again"
         ) from error
     filled = [(number, cells) for number, cells in lines if any(cells)]
     columns = tuple(name.strip() for name in filled[0][1]) if filled else ()

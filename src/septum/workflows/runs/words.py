@@ -25,6 +25,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def why(error: Exception) -> str:
+    """What went wrong, without the number and the path that the system would repeat.
+
+    >>> why(FileNotFoundError(2, "No such file or directory", "a.csv")), why(ValueError("line 3 has no end"))
+    ('no such file or directory', 'line 3 has no end')
+    """
+    told = error.strerror if isinstance(error, OSError) else None
+    return told[0].lower() + told[1:] if told else str(error)
+
+
 def some(names: Sequence[str], most: int = 5) -> str:
     """A few names for a message.
 
