@@ -14,7 +14,8 @@ import septum
 ROOMS = sorted(
     path.name.removesuffix(".py")
     for path in Path(septum.__file__).parent.iterdir()
-    if path.name not in ("__init__.py", "__init__.pyi", "__pycache__", "py.typed", "cli", "library", "server")
+    if path.name
+    not in ("__init__.py", "__init__.pyi", "__main__.py", "__pycache__", "py.typed", "cli", "library", "server")
 )
 
 

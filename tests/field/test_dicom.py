@@ -227,7 +227,9 @@ def a_threshold(monkeypatch: pytest.MonkeyPatch, image: Image) -> SimpleNamespac
         return inside
 
     monkeypatch.setattr(prediction, "predict_prepared", said)
-    plan = SimpleNamespace(classes=classes, instances=None, placement=lambda grid: Placement.plan(grid, None))
+    plan = SimpleNamespace(
+        classes=classes, instances=None, specks=(), placement=lambda grid: Placement.plan(grid, None)
+    )
     place = Placement.plan(image.grid, None)
     monkeypatch.setattr(prediction, "to_network", lambda image, plan: (place.reorient(image.array), place))
     monkeypatch.setattr(prediction, "with_prompts", lambda array, plan, **more: array)
