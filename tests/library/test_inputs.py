@@ -37,6 +37,8 @@ def test_channels_may_stand_first_or_last_where_they_are_expected() -> None:
     assert as_image(photograph, channels=3).array.shape == (3, 20, 30)
     assert as_image(np.moveaxis(photograph, -1, 0), channels=3).array.shape == (3, 20, 30)
     assert as_image(photograph).array.shape == (1, 20, 30, 3)
+    for narrow in ((20, 3), (3, 20)):  # a plane that happens to be three samples wide or high is no photograph
+        assert as_image(np.zeros(narrow, np.uint8), channels=3).array.shape == (1, *narrow)
     assert as_image(np.zeros((20, 30), bool)).array.dtype == np.uint8
 
 

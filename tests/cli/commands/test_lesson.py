@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from septum.cli.commands.lesson import _form
+from septum.workflows.teaching.lesson import Answer, Question
 from septum.workflows.teaching.table import LESSONS
 
 
@@ -79,3 +81,8 @@ def test_a_file_of_somebody_is_not_replaced_unasked(septum, here):
     assert done.code == 2
     assert (here / "mine.png").read_bytes() == b"mine"
     assert septum("lesson", "dice", "-o", here / "mine.png", "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(("count", "form"), [(1, "A"), (2, "A,B"), (3, "A,B,C"), (4, "A,B,C,…")])
+def test_the_form_of_an_answer_has_a_letter_for_each_number(count, form):
+    assert _form(Question("?", (Answer(1.0, ""),) * count)) == form

@@ -135,3 +135,12 @@ def test_all_classes_together_are_measured_where_every_class_has_a_map(
         bins = np.minimum((sure * 10).astype(int), 9)
         ece = sum(abs(sure[bins == b].mean() - hit[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins))
         assert found[-1].row["ece"] == pytest.approx(ece, abs=1e-6)
+
+
+def test_one_class_and_its_background_are_one_question_not_two(tmp_path: Path) -> None:
+    truth, chances = labels(2, 1), softmax(2, 1)
+    folder = save_maps(tmp_path / "maps", {f"a_probability_{v}": chances[v] for v in (0, 1)})
+    save(tmp_path / "ref", {"a": truth})
+    (maps,), _ = find_maps(folder, [Case("a", (), Source(tmp_path / "ref" / "a.png"))])
+    found = calibrate_case(maps, coding=Coding(0, None, None, {}, {1: "one"}), method="m")
+    assert [one.row["name"] for one in found] == ["one"]

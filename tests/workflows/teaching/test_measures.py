@@ -41,3 +41,9 @@ def test_the_challenges_scores_are_those_of_their_definitions() -> None:
     assert any("pixel error 0.143" in line for line in lesson.lines)  # 2 of 14 pixels
     moved = next(line for line in lesson.lines if "one membrane pixel missed" in line)
     assert "pixel error 0.071, V_rand 1.000" in moved  # 1 of 14 pixels, and nobody is joined
+
+
+def test_the_made_masks_are_the_same_block_moved_by_one_column() -> None:
+    reference, prediction = measures._masks()
+    assert set(np.unique(reference)) == {0, 1}
+    assert np.array_equal(reference[:, :-1], prediction[:, 1:])

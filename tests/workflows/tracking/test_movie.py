@@ -63,3 +63,8 @@ def test_far_numbers_are_times_of_day_not_holes_and_nothing_there_is_said(tmp_pa
     assert find_movie(frames(tmp_path / "m", "t100.tif", "t200.tif", "t300.tif")).first == 100
     with pytest.raises(DatasetError, match="the movie must exist"):
         find_movie(tmp_path / "none.tif")
+
+
+def test_two_frames_are_a_movie(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "two.tif", np.stack([mask(0), mask(1)]), photometric="minisblack")
+    assert len(find_movie(tmp_path / "two.tif", axes="TYX").frames) == 2
