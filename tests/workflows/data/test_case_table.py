@@ -52,7 +52,7 @@ def test_tables_that_cannot_be_used_are_refused(tmp_path: Path, text: str, messa
 
 
 def test_a_table_that_is_no_text_or_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="reading it failed"):
+    with pytest.raises(DatasetError, match="there is no such file"):
         read_case_table(tmp_path / "none.csv", CASES)
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DatasetError, match="UTF-8"):
