@@ -94,8 +94,10 @@ def test_the_difference_to_a_version_shows_what_was_added_and_taken_away(person:
     person.take("brush")
     person.click(Y + 0.5, X + 0.5)
     person.settled()
+    before = person.state("state.layers.map((one) => one.name)")
     person.press("Control+s")
-    name = person.until("state.layers.filter((one) => one.name.startsWith('version:')).map((one) => one.name)[0]")
+    new = f"one.name.startsWith('version:') && !{before}.includes(one.name)"  # other tests have saved versions, too
+    name = person.until(f"state.layers.filter((one) => {new}).map((one) => one.name)[0]")
     person.press("Shift+PageDown")
     person.until("state.opened.name === 'cells'")
     person.open("ball")

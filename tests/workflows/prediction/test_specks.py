@@ -15,7 +15,8 @@ def test_glare_beside_a_lesion_goes_and_the_map_that_was_given_stays_as_it_was()
     mask = np.zeros((40, 50), np.uint8)
     mask[10:25, 10:30], mask[35, 40], mask[2:4, 2:4] = 1, 1, 1
     before = mask.copy()
-    found = without_specks(mask, (0.0, 0.01))  # 20 of 2000 pixels
+    found, voxels = without_specks(mask, (0.0, 0.01))  # 20 of 2000 pixels
+    assert voxels == 5
     assert found.sum() == 15 * 20
     assert found.dtype == mask.dtype
     assert np.array_equal(mask, before)
@@ -23,12 +24,13 @@ def test_glare_beside_a_lesion_goes_and_the_map_that_was_given_stays_as_it_was()
 
 def test_a_class_of_specks_alone_keeps_its_largest() -> None:
     mask = np.array([[2, 0, 2, 2, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
-    assert without_specks(mask, (0.0, 0.2, 0.5)).tolist() == [[0, 0, 2, 2, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]]
+    assert without_specks(mask, (0.0, 0.2, 0.5))[0].tolist() == [[0, 0, 2, 2, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]]
 
 
 def test_a_share_of_zero_and_a_class_without_one_keep_everything() -> None:
     mask = np.array([[1, 0, 2, 0, 3]])
-    assert without_specks(mask, (0.9, 0.0)).tolist() == mask.tolist()
+    found, voxels = without_specks(mask, (0.9, 0.0))
+    assert (found.tolist(), voxels) == (mask.tolist(), 0)
 
 
 @given(
@@ -36,7 +38,8 @@ def test_a_share_of_zero_and_a_class_without_one_keep_everything() -> None:
     st.floats(0, 0.5),
 )
 def test_what_is_kept_are_whole_pieces_by_an_independent_count(mask: np.ndarray, share: float) -> None:
-    found = without_specks(mask, (0.0, *(share,) * 3))
+    found, voxels = without_specks(mask, (0.0, *(share,) * 3))
+    assert voxels == np.count_nonzero(mask) - np.count_nonzero(found)
     for index in (1, 2, 3):
         pieces = label(mask == index, connectivity=2)
         sizes = np.bincount(pieces.ravel())[1:]

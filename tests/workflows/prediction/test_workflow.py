@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from skimage.measure import label
 from tests.workflows.models import IMAGE, MODEL
 
+from septum import io
 from septum.errors import ConfigError, DatasetError
 from septum.workflows.prediction import workflow
 from septum.workflows.prediction.record import RECORD
 from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.prediction.specks import SAID
 from septum.workflows.runs.hooks import Hooks
 
 
@@ -65,3 +69,23 @@ def test_masks_that_exist_and_folders_without_images_are_refused(tmp_path: Path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError):
         run([tmp_path / "empty"], tmp_path / "out")
+
+
+def test_specks_that_were_left_out_are_said_once_and_kept_in_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = workflow.open_segmenter
+
+    def with_limits(folder: Any, settings: Any) -> Any:
+        model = opened(folder, settings)
+        return replace(model, plan=replace(model.plan, specks=(0.0, 0.5, 0.5)))  # everything but the largest piece
+
+    plain = run([IMAGE], tmp_path / "plain", plain_notes := [])
+    monkeypatch.setattr(workflow, "open_segmenter", with_limits)
+    notes: list[str] = []
+    result = run([IMAGE], tmp_path / "out", notes)
+    pieces = [label(io.read_labels(path).array, connectivity=2).max() for path in (*plain.written, *result.written)]
+    assert pieces[0] > pieces[1]
+    assert notes.count(f"case0: {SAID}") == 1
+    assert json.loads((tmp_path / "out" / RECORD).read_text())["notes"][SAID] == ["case0"]
+    assert not any(SAID in note for note in plain_notes)

@@ -89,7 +89,9 @@ def segment(
             evidence=None if look is None else look.evidence,
         )  # fmt: skip
         if plan.specks and classes.ndim == 2:
-            classes = without_specks(classes, plan.specks)
+            classes, specks = without_specks(classes, plan.specks)
+            if look is not None:
+                look.specks = specks
         placed = placement.undo(classes)
         if look is not None:
             look.see(array, classes, spacing=[image.grid.spacing[axis] for axis in placement.axes])

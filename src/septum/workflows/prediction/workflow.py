@@ -15,6 +15,7 @@ from septum.workflows.prediction.predict import Watch, run_jobs
 from septum.workflows.prediction.prompts import check_prompts
 from septum.workflows.prediction.record import RECORD, record_prediction
 from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.prediction.specks import SAID
 from septum.workflows.quality.grade import grade, promise, read_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.worklist import Estimate, GradedResult, read_list, worst_first, write_list
@@ -57,10 +58,13 @@ def predict(
     grades = read_quality(folder.quality, plan)
     found: list[Estimate] = []
 
+    doubts = Doubts(hooks.on_note)
+
     def on_look(case: str, look: Look) -> None:
+        doubts.hear_all(case, (SAID,) * (look.specks > 0))
         found.extend(grade(case, look, plan=plan, quality=grades, threshold=settings.quality_threshold, folds=folds))
 
-    doubts, page = Doubts(hooks.on_note), mask_page(output, wanted=settings.page)
+    page = mask_page(output, wanted=settings.page)
     watch = Watch(doubts.hear, on_look, adder(page))
     result = run_jobs(jobs, segmenter, hooks=hooks, watch=watch)
     record_prediction(output, folder, model=segmenter, jobs=jobs, result=result, notes=doubts.cases)

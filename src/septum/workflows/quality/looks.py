@@ -198,7 +198,7 @@ class Look:
 
     evidence: what the network tells about the mask. features: of the image as the network saw it. spacing: of the
     image, in the network's order of axes. shapes: of the classes from 1 on. unheeded: prompts that the mask does not
-    follow, in words.
+    follow, in words. specks: voxels that were left out of the mask as such.
     """
 
     def __init__(self, n_classes: int) -> None:
@@ -207,6 +207,7 @@ class Look:
         self.spacing: tuple[float, ...] = ()
         self.shapes: tuple[Shape, ...] = ()
         self.unheeded: tuple[str, ...] = ()
+        self.specks = 0
 
     def see(
         self,
