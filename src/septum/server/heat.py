@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from septum.geometry import Grid
 from septum.interactive.pixels.uncertainty import uncertainty
 from septum.interactive.tool import Box
-from septum.workflows.projects.maps import ByteMap, changed_at, heat_maps_of, read_map
+from septum.workflows.projects.maps import ByteMap, as_bytes, changed_at, heat_maps_of, read_map
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import MissingError
 
@@ -72,9 +72,9 @@ class Heat:
         Of a region that is too large only the uncertainty is kept.
         """
         unsure = f"uncertainty:{LIVE}"
-        maps = {unsure: _bytes(uncertainty(prob))}
+        maps = {unsure: as_bytes(uncertainty(prob))}
         if prob.size <= _LARGEST_LIVE:
-            maps |= {f"probability:{LIVE}:{label}": _bytes(one) for label, one in zip(labels, prob, strict=True)}
+            maps |= {f"probability:{LIVE}:{label}": as_bytes(one) for label, one in zip(labels, prob, strict=True)}
         with self._lock:
             self._live = LiveMaps(box, maps, 1 if self._live is None else self._live.number + 1)
 
@@ -119,11 +119,6 @@ class Heat:
             while len(self._kept) > MOST:
                 self._kept.popitem(last=False)
             return held
-
-
-def _bytes(shares: NDArray[np.float32]) -> ByteMap:
-    found: ByteMap = np.clip(np.rint(shares * np.float32(255)), 0, 255).astype(np.uint8)
-    return found
 
 
 def _cut(live: LiveMaps, name: str, *, shape: tuple[int, ...], place: tuple[Any, ...]) -> ByteMap:

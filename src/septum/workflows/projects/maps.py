@@ -65,9 +65,9 @@ def read_map(project: Project, case_id: str, *, name: str, grid: Grid) -> ByteMa
     folder = project.predictions / wanted.model
     files, own = _class_files(folder, case_id), _own(folder / "uncertainty", case_id)
     if wanted.value is not None:
-        return _as_bytes(_plain(files[wanted.value], grid))
+        return as_bytes(_plain(files[wanted.value], grid))
     if own is not None:
-        return _as_bytes(_plain(own, grid))
+        return as_bytes(_plain(own, grid))
     return _entropy((_plain(path, grid) for path in files.values()), count=len(files))
 
 
@@ -86,7 +86,7 @@ def _entropy(shares: Iterator[NDArray[np.float32]], *, count: int) -> ByteMap:
         part = share * np.log(np.maximum(share, np.float32(_LEAST)))
         total = part if total is None else np.add(total, part, out=total)
     most = np.float32(np.log(max(2, count)))
-    return _as_bytes(np.zeros(1, np.float32) if total is None else np.abs(total) / most)
+    return as_bytes(np.zeros(1, np.float32) if total is None else np.abs(total) / most)
 
 
 def _plain(path: Path, grid: Grid) -> NDArray[np.float32]:
@@ -99,7 +99,12 @@ def _plain(path: Path, grid: Grid) -> NDArray[np.float32]:
     return found
 
 
-def _as_bytes(shares: NDArray[np.floating]) -> ByteMap:
+def as_bytes(shares: NDArray[np.floating]) -> ByteMap:
+    """Shares from 0 to 1 as bytes, 255 for 1.
+
+    >>> as_bytes(np.array([0.0, 0.5, 1.2])).tolist()
+    [0, 128, 255]
+    """
     found: ByteMap = np.clip(np.rint(shares * np.float32(255)), 0, 255).astype(np.uint8)
     return found
 
