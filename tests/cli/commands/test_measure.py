@@ -20,7 +20,7 @@ def test_options_reach_the_settings_and_objects_are_counted(septum, tmp_path, mo
     result = septum("measure", tmp_path, "-o", tmp_path / "out", *words)
     assert result.code == 0
     assert result.out.strip() == str(tmp_path / "out" / "objects.csv")
-    assert "3 objects in 1 images" in result.err
+    assert "3 objects in 1 image" in result.err
     settings = seen["settings"]
     assert (settings.condition_pattern, settings.split, settings.gallery, settings.seed) == ("^([a-z]+)_", False, 4, 9)
 

@@ -116,7 +116,7 @@ def test_empty_images_count_as_zero(tmp_path):
         io.write_labels(path, LabelMap(labels, Grid.from_spacing(labels.shape, (1, 1))))
     result, notes = run(tmp_path)
     assert result.images.set_index("image")["objects"].to_dict() == {"empty": 0, "full": 4}
-    assert any("hold no object" in note for note in notes)
+    assert any("1 image without an object" in note for note in notes)
     (tmp_path / "masks" / "full.tif").unlink()
     result, _ = run(tmp_path, overwrite=True)
     assert len(result.objects) == 0
@@ -128,3 +128,20 @@ def test_bad_files_are_listed_and_results_not_replaced(experiment):
     assert [name for name, _ in result.failures] == ["zz"]
     with pytest.raises(ConfigError, match="already holds"):
         run(experiment)
+
+
+def test_objects_of_a_mask_of_classes_keep_their_class_and_a_note_says_what_counts_them_together(tmp_path):
+    classes = np.zeros((60, 80), np.uint8)
+    classes[5:15, 5:15], classes[30:40, 10:25] = 1, 1
+    classes[5:20, 50:70], classes[40:50, 60:70] = 2, 2
+    (tmp_path / "masks").mkdir()
+    grid = Grid.pixels(classes.shape)
+    io.write_labels(tmp_path / "masks" / "classes.png", LabelMap(classes, grid))
+    io.write_labels(tmp_path / "masks" / "objects.png", LabelMap(squares(5, 8), Grid.pixels((40, 120))))
+    _, notes = run(tmp_path)
+    found = pd.read_csv(tmp_path / "out" / "objects.csv", dtype={"class": "Int64"})
+    first = found[found["image"] == "classes"]
+    at = classes[first["centroid_y_px"].astype(int), first["centroid_x_px"].astype(int)]
+    assert first["class"].tolist() == at.tolist() == [1, 1, 2, 2]
+    assert found.loc[found["image"] == "objects", "class"].isna().all()  # ids of objects are no classes
+    assert sum("several classes (1, 2)" in note for note in notes) == 1

@@ -62,9 +62,10 @@ def measure(
         "overwrite": overwrite or None,
     }
     from septum.workflows.objects import measure as workflow
+    from septum.workflows.runs.words import counted
 
     chosen = options.resolve(workflow.MeasureSettings, settings, given=given)
     result = until_stopped(lambda hooks: workflow.measure(masks, output, images=images, settings=chosen, hooks=hooks))
     say_written(result)
-    typer.echo(f"{len(result.objects)} objects in {len(result.images)} images", err=True)
+    typer.echo(f"{counted(len(result.objects), 'object')} in {counted(len(result.images), 'image')}", err=True)
     finish(result, None)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from septum.errors import ConfigError, DatasetError, GeometryError
 from septum.geometry import LabelMap
@@ -28,7 +29,7 @@ from septum.workflows.objects.split import images_of, read_case_mask
 from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, write_settings
-from septum.workflows.runs.words import some
+from septum.workflows.runs.words import counted, some
 
 SETTINGS = "septum-measure.toml"
 FILES = ("objects.csv", "images.csv", "comparison.csv", "index.html")
@@ -136,8 +137,10 @@ def _gather(
     for place, case in enumerate(cases):
         hooks.stop_if_asked()
         with found.failures.of(case.id):
-            labels, image, was_split = _read(case, beside.get(case.id), settings=settings)
+            labels, image, classes = _read(case, beside.get(case.id), settings=settings)
             table, row = measure_case(labels, image)
+            if classes is not None:
+                table["class"] = pd.array(classes[table["label"].to_numpy(int) - 1], "Int64")
             drawn = place % every == 0 and len(found.pictures) < settings.gallery
             picture = [picture_of_objects(case.id, labels, image=image, count=len(table))] if drawn else []
             own = {
@@ -148,14 +151,16 @@ def _gather(
             table = table.assign(**own)
             found.objects.append(table[[*own, *[name for name in table.columns if name not in own]]])
             found.images.append(own | row)
-            found.split += [case.id] if was_split else []
+            found.split += [] if classes is None else [case.id]
             found.pictures += picture
         hooks.on_progress(case.id, (place + 1) / len(cases))
     return found
 
 
-def _read(case: Case, beside: Case | None, *, settings: MeasureSettings) -> tuple[LabelMap, Any, bool]:
-    """The objects of a case, its image on the same samples, and whether the mask had to be split."""
+def _read(
+    case: Case, beside: Case | None, *, settings: MeasureSettings
+) -> tuple[LabelMap, Any, NDArray[np.int64] | None]:
+    """The objects of a case, its image on the same samples, and the class of each where the mask had to be split."""
     labels = read_case_mask(case, settings.background)
     image = None if beside is None else load_image(beside)
     if image is not None and image.grid.shape != labels.grid.shape:
@@ -165,9 +170,10 @@ def _read(case: Case, beside: Case | None, *, settings: MeasureSettings) -> tupl
     if image is not None and image.grid.spacing != labels.grid.spacing and _unknown(labels.grid):
         labels = LabelMap(labels.array, image.grid, labels.names)  # PNG masks know no size, their images may
     wanted = is_semantic(labels.array) if settings.split is None else settings.split
-    if wanted:
-        labels = LabelMap(split_objects(labels.array, spacing=labels.grid.spacing).labels, labels.grid)
-    return labels, image, wanted
+    if not wanted:
+        return labels, image, None
+    found = split_objects(labels.array, spacing=labels.grid.spacing)
+    return LabelMap(found.labels, labels.grid), image, found.classes
 
 
 def _unknown(grid: Any) -> bool:
@@ -260,6 +266,12 @@ def _notes(objects: pd.DataFrame, images: pd.DataFrame, *, conditions: Condition
             f"{len(found.split)} of {len(images)} masks say which pixels, not which object: they were split by "
             "distance and watershed first (--no-split takes them as they are)."
         )
+        classes = [str(value) for value in sorted(objects["class"].dropna().unique())]
+        if len(classes) > 1:
+            notes.append(
+                f"They hold several classes ({some(classes)}): the column class of objects.csv tells their objects "
+                "apart, images.csv and the comparison count them together."
+            )
     units = {column.removeprefix("density_per_") for column in images.columns if column.startswith("density_per_")}
     if len(units) > 1:
         notes.append(f"The images have different units ({', '.join(sorted(units))}): their columns stand side by side.")
@@ -270,7 +282,7 @@ def _notes(objects: pd.DataFrame, images: pd.DataFrame, *, conditions: Condition
     if len(objects) and (torn := int((objects["pieces"] > 1).sum())):
         notes.append(f"{torn} objects lie in several pieces under one id (column pieces): two objects, or a mistake.")
     if empty := int((images["objects"] == 0).sum()):
-        notes.append(f"{empty} images hold no object; they count as 0 objects, and their medians are undefined.")
-    if found.failures.rows:
-        notes.append(f"{len(found.failures.rows)} masks could not be measured: {found.failures.rows[0][0]} first.")
+        notes.append(f"{counted(empty, 'image')} without an object: counted as 0 objects, their medians are undefined.")
+    if bad := found.failures.rows:
+        notes.append(f"{counted(len(bad), 'mask')} could not be measured: {bad[0][0]} first.")
     return notes
