@@ -28,7 +28,7 @@ def challenge(
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(metavar="N", help="Training time of each method, in minutes.", show_default="10")
+        float | None, typer.Option(metavar="N", help="Training time of each network, in minutes.", show_default="10")
     ] = None,
     steps: Annotated[
         int | None, typer.Option(metavar="N", help="Training steps of each network, instead of --minutes.")
