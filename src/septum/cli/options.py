@@ -42,6 +42,10 @@ Foreground = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that the output folder already holds.")]
+Channel = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Channel of a colour or multi-channel image: name, number, grey, saturation."),
+]
 NoPage = Annotated[bool, typer.Option("--no-page", help="Write the masks without the page that shows them.")]
 Devices = Annotated[
     str | None,

@@ -13,7 +13,8 @@ def test_options_reach_the_settings_and_objects_are_counted(septum, tmp_path, mo
 
     def taken(masks, output, *, images, settings, hooks):
         seen.update(settings=settings, images=images)
-        return SimpleNamespace(written=(output / "objects.csv",), failures=(), objects=[1, 2, 3], images=["a"])
+        written, page = (output / "objects.csv",), output / "index.html"
+        return SimpleNamespace(written=written, failures=(), objects=[1, 2, 3], images=["a"], page=page)
 
     monkeypatch.setattr(measure, "measure", taken)
     words = ("--condition-pattern", "^([a-z]+)_", "--no-split", "--gallery", 4, "--seed", 9)
@@ -21,6 +22,7 @@ def test_options_reach_the_settings_and_objects_are_counted(septum, tmp_path, mo
     assert result.code == 0
     assert result.out.strip() == str(tmp_path / "out" / "objects.csv")
     assert "3 objects in 1 image" in result.err
+    assert f"look at it: {(tmp_path / 'out' / 'index.html').as_uri()}" in result.err
     settings = seen["settings"]
     assert (settings.condition_pattern, settings.split, settings.gallery, settings.seed) == ("^([a-z]+)_", False, 4, 9)
 

@@ -17,7 +17,7 @@ def test_options_reach_the_settings_with_and_without_a_model(septum, tmp_path, m
         def work(movie, output, **named):
             seen.update(kind=kind, **named)
             tracks = SimpleNamespace(lineage=[1, 2], divisions=lambda: [1])
-            return SimpleNamespace(written=(output / "res_track.txt",), tracks=tracks)
+            return SimpleNamespace(written=(output / "res_track.txt",), tracks=tracks, page=output / "index.html")
 
         return work
 
@@ -28,6 +28,7 @@ def test_options_reach_the_settings_with_and_without_a_model(septum, tmp_path, m
     assert result.code == 0, result.err
     assert result.out.strip() == str(tmp_path / "out" / "res_track.txt")
     assert "2 tracks, 1 divisions" in result.err
+    assert f"look at it: {(tmp_path / 'out' / 'index.html').as_uri()}" in result.err
     assert seen["kind"] == ("movie" if model else "masks")
     settings = seen["settings"]
     assert (settings.gap, settings.divisions, settings.merges, settings.max_distance) == (2, False, True, 7.5)

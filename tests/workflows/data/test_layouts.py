@@ -186,3 +186,23 @@ def test_a_table_that_is_followed_is_not_called_unused(tmp_path):
     image, label = (sorted((root / name).iterdir())[0].name for name in ("images", "labels"))
     (root / "cases.csv").write_text(f"image,label\nimages/{image},labels/{label}\n")
     assert "not used" not in "\n".join(load_dataset(root).notes)
+
+
+def test_the_folder_that_holds_several_data_sets_names_them_instead_of_every_layout_there_is(tmp_path):
+    for name in ("cells", "nerves"):
+        planes(tmp_path / name)
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(DatasetError) as refused:
+        load_dataset(tmp_path)
+    assert str(refused.value).endswith(f"holds 2 data sets; give {tmp_path / 'cells'}, or another of cells, nerves")
+
+
+def test_a_folder_one_level_too_high_says_which_one_was_meant(tmp_path):
+    planes(tmp_path / "cells")
+    with pytest.raises(DatasetError, match=r"is no data set itself, but holds 1 data set; give .*cells$"):
+        load_dataset(tmp_path)
+
+
+def test_an_empty_folder_is_said_to_be_empty(tmp_path):
+    with pytest.raises(DatasetError, match="is empty; put images into it"):
+        load_dataset(tmp_path)

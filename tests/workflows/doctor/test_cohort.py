@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from septum.workflows.data.cases import Dataset
+from septum.geometry import Grid
+from septum.workflows.data.cases import Case, Dataset, Source
 from septum.workflows.doctor import cohort
 from septum.workflows.doctor.checks import ALL, CaseFacts
 
 
 def fact(case: str, **given: Any) -> CaseFacts:
+    grid = Grid.from_spacing((9, 9), given.pop("spacing", (1.0, 1.0)), unit=given.pop("unit", "mm"))
     usual: dict[str, Any] = {
-        "shape": (9, 9), "spacing": (1.0, 1.0), "unit": "mm", "channels": 1, "image_hash": case,
+        "grid": grid, "labels_grid": grid, "channels": 1, "image_hash": case,
         "label_hash": f"l{case}", "counts": {0: 70, 1: 11}, "grey": False,
     }  # fmt: skip
     return CaseFacts(case, **usual | given)
@@ -75,3 +77,27 @@ def test_a_class_that_one_case_alone_holds_is_rare_unless_values_are_ids() -> No
     assert codes(cohort.check_rare_classes, *both, rare, instances=True) == {}
     assert codes(cohort.check_rare_classes, *both, rare, ignore_value=7) == {}
     assert codes(cohort.check_rare_classes, both[0], rare) == {}  # two cases: every class is rare
+
+
+HEAD, NECK = Grid.from_spacing((5, 9, 9), (3.0, 1.0, 1.0)), Grid.from_spacing((7, 9, 9), (2.5, 1.0, 1.0))
+
+
+def placed(case: str, image: Grid, labels: Grid) -> CaseFacts:
+    return fact(case, grid=image, labels_grid=labels)
+
+
+def test_labels_on_the_image_of_another_patient_are_doubted_and_not_moved() -> None:
+    assert codes(cohort.check_exchanged, placed("p1", HEAD, NECK), placed("p2", NECK, HEAD)) == {
+        "p1": cohort.EXCHANGED,
+        "p2": cohort.EXCHANGED,
+    }
+    assert codes(cohort.check_exchanged, placed("p1", HEAD, HEAD), placed("p2", NECK, NECK)) == {}
+    fine = Grid.from_spacing((15, 9, 9), (1.0, 1.0, 1.0))  # on no image at all: of another resolution
+    assert codes(cohort.check_exchanged, placed("p1", HEAD, fine), placed("p2", NECK, NECK)) == {}
+
+
+def test_labels_drawn_on_another_image_of_the_patient_are_where_they_belong() -> None:
+    assert codes(cohort.check_exchanged, placed("p1_CT", HEAD, NECK), placed("p1_PET", NECK, NECK)) == {}
+    facts = placed("a", HEAD, NECK), placed("b", NECK, NECK)
+    cases = tuple(Case(name, (Source(Path(name)),), group="p1") for name in "ab")
+    assert list(cohort.check_exchanged(facts, Dataset(Path("set"), "table", cases))) == []

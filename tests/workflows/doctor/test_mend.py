@@ -23,6 +23,7 @@ from tests.workflows.doctor.faults import (
 )
 
 from septum.errors import Cancelled, ConfigError, DatasetError
+from septum.geometry import Grid
 from septum.workflows.data.cases import load_labels, load_pair
 from septum.workflows.data.load import load_dataset
 from septum.workflows.doctor.examine import examine
@@ -164,3 +165,15 @@ def test_a_data_set_of_which_nothing_is_left_is_refused(tmp_path):
     write_image(tmp_path / "set/images/a.png", np.zeros((24, 32), np.uint8))
     with pytest.raises(DatasetError, match="no case"):
         mend(tmp_path / "set", tmp_path / "copy")
+
+
+def test_exchanged_label_files_are_left_out_and_never_moved_onto_the_wrong_patient(tmp_path):
+    grids = {"p1": VOLUME, "p2": Grid.from_spacing((9, 20, 22), (2.0, 1.0, 1.0)), "p3": VOLUME}
+    exchanged = {"p1": "p2", "p2": "p1", "p3": "p3"}
+    for number, (case, grid) in enumerate(grids.items()):
+        write_image(tmp_path / f"set/images/{case}.nii.gz", picture(number, grid.shape), grid)
+        write_labels(tmp_path / f"set/labels/{exchanged[case]}.nii.gz", mask(number, grid.shape), grid)
+    log = mend(tmp_path / "set", tmp_path / "copy")
+    assert log.copied == 1
+    assert [case for case, _ in log.left_out] == ["p1", "p2"]
+    assert all("exactly on that of" in why for _, why in log.left_out)

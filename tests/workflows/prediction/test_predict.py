@@ -14,7 +14,7 @@ from tests.workflows.datasets import VOLUME, picture, write_image
 from tests.workflows.models import PLAN, VOLUMES, Brighter
 
 from septum import io
-from septum.errors import Cancelled
+from septum.errors import Cancelled, ConfigError, DatasetError
 from septum.geometry import Grid, Image
 from septum.net.inference.predict import Listener
 from septum.net.prompts import Mark, Prompts
@@ -36,6 +36,18 @@ def model(plan: Any = PLAN, **settings: Any) -> Segmenter:
 
 def plane(seed: int = 0) -> Image:
     return Image(np.random.default_rng(seed).normal(50, 9, (1, 20, 26)).astype(np.float32), Grid.pixels((20, 26)))
+
+
+def test_the_channel_that_a_person_chose_is_what_the_network_sees() -> None:
+    grey = plane()
+    other = np.random.default_rng(7).normal(50, 9, grey.array.shape).astype(np.float32)
+    cells = Image(np.concatenate([other, grey.array]), grey.grid, ("actin", "DAPI"))
+    np.testing.assert_array_equal(segment(cells, model(channel="DAPI")).array, segment(grey, model()).array)
+    np.testing.assert_array_equal(segment(cells, model(channel="1")).array, segment(grey, model()).array)
+    with pytest.raises(ConfigError, match="actin, DAPI, 0, 1"):
+        segment(cells, model(channel="red"))
+    with pytest.raises(DatasetError, match="--channel NAME"):
+        segment(cells, model())
 
 
 def expected(image: Image) -> np.ndarray:

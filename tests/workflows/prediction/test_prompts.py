@@ -84,7 +84,7 @@ def prompted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A data set that needs prompts, and a model trained with them until it obeys."""
     root = tmp_path_factory.mktemp("prompted")
     data = make_dataset(root / "data")
-    train(data, root / "model", steps=60, folds="none")
+    train(data, root / "model", steps=100, folds="none")
     return data, root / "model"
 
 

@@ -13,6 +13,7 @@ from tests.workflows.models import IMAGE, MODEL
 
 from septum import io
 from septum.errors import ConfigError, DatasetError
+from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction import workflow
 from septum.workflows.prediction.record import RECORD
 from septum.workflows.prediction.settings import PredictSettings
@@ -58,6 +59,13 @@ def test_what_the_model_cannot_do_is_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match=message):
         run([IMAGE], tmp_path / "out", **given)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_channel_is_chosen_for_models_of_one_channel_alone() -> None:
+    plan = ModelFolder(MODEL).read_plan()
+    workflow.check_channel(PredictSettings(channel="red"), plan)
+    with pytest.raises(ConfigError, match=r"model of one channel, got 'red' for one of 3"):
+        workflow.check_channel(PredictSettings(channel="red"), replace(plan, channels=3))
 
 
 def test_masks_that_exist_and_folders_without_images_are_refused(tmp_path: Path) -> None:

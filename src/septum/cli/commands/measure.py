@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from septum.cli import options
-from septum.cli.working import finish, say_written, until_stopped
+from septum.cli.working import finish, say_page, say_written, until_stopped
 
 
 def measure(
@@ -68,4 +68,5 @@ def measure(
     result = until_stopped(lambda hooks: workflow.measure(masks, output, images=images, settings=chosen, hooks=hooks))
     say_written(result)
     typer.echo(f"{counted(len(result.objects), 'object')} in {counted(len(result.images), 'image')}", err=True)
+    say_page(result.page)
     finish(result, None)

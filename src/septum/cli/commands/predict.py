@@ -92,6 +92,7 @@ def predict(
             help="Of a model of single objects, also write outlines of planes: ImageJ ROIs or GeoJSON; repeatable.",
         ),
     ] = None,
+    channel: options.Channel = None,
     axes: options.Axes = None,
     devices: options.Devices = None,
     precision: options.Precision = None,
@@ -110,7 +111,7 @@ def predict(
         tta=tta, probabilities=probabilities, clicks=click, boxes=box, semantic=semantic, outlines=outlines,
         rectify=rectify, overwrite=overwrite,
     ) | {
-        "folds": folds, "engine": engine, "overlap": overlap, "memory_mb": memory, "axes": axes, "devices": devices,
+        "folds": folds, "engine": engine, "overlap": overlap, "memory_mb": memory, "axes": axes, "devices": devices, "channel": channel,
         "quality_threshold": quality_threshold, "scribbles": scribbles, "scribble_background": scribble_background,
         "precision": precision, "page": False if no_page else None,
     }  # fmt: skip

@@ -48,12 +48,7 @@ def segment(
         list[str] | None,
         typer.Option("-p", "--set", metavar="OPTION=VALUE", help="Option of the method; may be given several times."),
     ] = None,
-    channel: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Channel of a colour or multi-channel image: name, number, grey, saturation."
-        ),
-    ] = None,
+    channel: options.Channel = None,
     bias_correct: Annotated[
         bool, typer.Option("--bias-correct", help="First remove the smooth shading of an MR image (N4).")
     ] = False,

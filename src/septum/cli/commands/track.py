@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from septum.cli import options
-from septum.cli.working import say_written, until_stopped
+from septum.cli.working import say_page, say_written, until_stopped
 
 
 def track(
@@ -78,3 +78,4 @@ def track(
     say_written(result)
     found = result.tracks
     typer.echo(f"{len(found.lineage)} tracks, {len(found.divisions())} divisions", err=True)
+    say_page(result.page)

@@ -28,7 +28,7 @@ from septum.workflows.data.folders import (
     unique_ids,
 )
 from septum.workflows.data.table import names_images, recognise_table
-from septum.workflows.runs.words import some
+from septum.workflows.runs.words import counted, some
 
 ACCEPTED = (
     "folders images and labels with equal file names, an nnU-Net v2 raw data set, a Medical Segmentation Decathlon "
@@ -47,12 +47,38 @@ def recognise(path: Path, axes: str | None = None) -> Dataset:
         raise DatasetError(f"the data set must be a folder or a table, but {path} does not exist; check the path")
     if path.is_file():
         return _recognise_file(path, axes)
-    for recogniser in RECOGNISERS:
-        found = recogniser(path, axes)
-        if found is not None:
-            return replace(found, notes=(*found.notes, *_unused(path, found)))
-    inside = some(sorted(p.name for p in path.iterdir()), 8) or "nothing"
-    raise DatasetError(f"a data set must be {ACCEPTED}; {path} holds {inside}")
+    if (found := _recognise_folder(path, axes)) is not None:
+        return replace(found, notes=(*found.notes, *_unused(path, found)))
+    names = sorted(p.name for p in path.iterdir())
+    if not names:
+        raise DatasetError(f"the data set must hold images, but the folder {path} is empty; put images into it")
+    if below := _below(path, axes):
+        raise DatasetError(
+            f"{path} is no data set itself, but holds {counted(len(below), 'data set')}; give {below[0]}"
+            + (f", or another of {some([p.name for p in below], 8)}" if len(below) > 1 else "")
+        )
+    raise DatasetError(f"a data set must be {ACCEPTED}; {path} holds {some(names, 8)}")
+
+
+def _recognise_folder(path: Path, axes: str | None) -> Dataset | None:
+    """What the first recogniser makes of a folder that knows it."""
+    return next((found for recogniser in RECOGNISERS if (found := recogniser(path, axes)) is not None), None)
+
+
+_MOST_BELOW = 50
+"""Folders that are looked into, to say which of them was meant."""
+
+
+def _below(path: Path, axes: str | None) -> list[Path]:
+    """The folders one level down that are data sets with labels: who gives the folder of several meant one of them."""
+    found = []
+    for folder in [p for p in sorted(path.iterdir()) if p.is_dir() and not p.name.startswith(".")][:_MOST_BELOW]:
+        try:
+            dataset = _recognise_folder(folder, axes)
+        except DatasetError:
+            continue
+        found += [folder] if dataset is not None and dataset.labelled else []
+    return found
 
 
 def _unused(root: Path, dataset: Dataset) -> tuple[str, ...]:

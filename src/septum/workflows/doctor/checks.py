@@ -65,9 +65,8 @@ class CaseFacts:
     """What is kept of a case once it is closed again."""
 
     case: str
-    shape: tuple[int, ...]
-    spacing: tuple[float, ...]
-    unit: str
+    grid: Grid
+    labels_grid: Grid | None
     channels: int
     image_hash: str
     label_hash: str
@@ -82,9 +81,8 @@ def facts_of(opened: OpenedCase) -> CaseFacts:
     label_hash = "" if opened.labels is None else pixel_hash(opened.labels.array, np.int64)
     return CaseFacts(
         opened.case.id,
-        image.grid.shape,
-        image.grid.spacing,
-        image.grid.unit,
+        image.grid,
+        None if opened.labels is None else opened.labels.grid,
         len(image.channels),
         pixel_hash(image.array),
         label_hash,
@@ -247,10 +245,11 @@ def check_values(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
 
 
 def check_readers(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
-    """What the readers of image and labels had to assume; samples that are not finite have a check of their own."""
+    """What the readers had to assume; samples that are not finite and turned photos have checks of their own."""
+    elsewhere = ("NaN or infinite",) if opened.labels is None else ("NaN or infinite", "EXIF")
     sides = (("image", opened.image.notes), ("labels", opened.labels.notes if opened.labels is not None else ()))
     for what, notes in sides:
-        for note in (one for one in notes if "NaN or infinite" not in one):
+        for note in (one for one in notes if not any(part in one for part in elsewhere)):
             mend = f"nothing to do where this is right for the {what}; otherwise export the file again from its source"
             yield Finding(opened.case.id, "note", "assumed", f"{what}: {note}", mend)
 

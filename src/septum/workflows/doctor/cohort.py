@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from septum.workflows.data.cases import Dataset
+from septum.workflows.data.cases import Dataset, compare_grids, is_identity
 from septum.workflows.data.classes import perhaps_ids
 from septum.workflows.doctor.checks import ALL, CaseFacts, Finding
+from septum.workflows.doctor.patients import same_patient
+from septum.workflows.runs.words import some
 
 
 def check_duplicates(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
@@ -59,7 +61,7 @@ def check_alike(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Findin
     """Cases whose number of channels or of dimensions is not that of most."""
     for code, what, value in (
         ("channels-differ", "channels", lambda f: f.channels),
-        ("dimensions-differ", "dimensions", lambda f: len(f.shape)),
+        ("dimensions-differ", "dimensions", lambda f: f.grid.ndim),
     ):
         counts = Counter(value(f) for f in facts)
         if len(counts) < 2:
@@ -79,21 +81,49 @@ def check_alike(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Findin
                 yield Finding(fact.case, "error", code, message, mend)
 
 
+def check_exchanged(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
+    """Labels that do not fit their image and lie exactly on the image of another patient: perhaps of that one."""
+    groups = {case.id: case.group for case in dataset.cases}
+    placed = [f for f in facts if f.grid.ndim == 3 and not is_identity(f.grid)]
+    for fact in placed:
+        labels = fact.labels_grid
+        if labels is None or is_identity(labels) or compare_grids(fact.grid, labels)[0] not in UNPLACED:
+            continue
+        fitting = [f.case for f in placed if f is not fact and compare_grids(f.grid, labels)[0] == "same"]
+        if not fitting or any(_of_one_patient(fact.case, other, groups=groups) for other in fitting):
+            continue
+        message = f"the labels do not lie on this image, but exactly on that of {some(fitting, 3)}"
+        mend = (
+            "look at both: two label files may be exchanged; where the place is right, save them on this image's grid"
+        )
+        yield Finding(fact.case, "error", EXCHANGED, message, mend)
+
+
+EXCHANGED = "labels-of-another"
+UNPLACED = ("shape", "different", "shifted")
+"""How labels lie that could be those of another image."""
+
+
+def _of_one_patient(case: str, other: str, *, groups: Mapping[str, str | None]) -> bool:
+    """Whether two images are of one patient, as the table or their names say: masks are drawn on either of them."""
+    return (groups.get(case) is not None and groups.get(case) == groups.get(other)) or same_patient(case, other)
+
+
 def check_spacing(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Spacings in other units than most (micrometres for millimetres), and images that know no size."""
-    sized = [f for f in facts if f.unit == "mm"]
+    sized = [f for f in facts if f.grid.unit == "mm"]
     if sized and len(sized) < len(facts):
-        unsized = [f.case for f in facts if f.unit != "mm"]
+        unsized = [f.case for f in facts if f.grid.unit != "mm"]
         message = f"{len(unsized)} of {len(facts)} images do not say how large a sample is (such as {unsized[0]})"
         mend = "store the sample size in all of them, or resampling to one size is not possible"
         yield Finding(ALL, "warning", "units-mixed", message, mend)
     if len(sized) < 3:
         return
-    usual = float(np.median([np.prod(f.spacing) ** (1 / len(f.spacing)) for f in sized]))
+    usual = float(np.median([np.prod(f.grid.spacing) ** (1 / len(f.grid.spacing)) for f in sized]))
     for fact in sized:
-        ratio = float(np.prod(fact.spacing) ** (1 / len(fact.spacing))) / usual
+        ratio = float(np.prod(fact.grid.spacing) ** (1 / len(fact.grid.spacing))) / usual
         if not 1 / 30 < ratio < 30:
-            spacing = "×".join(f"{s:.4g}" for s in fact.spacing)
+            spacing = "×".join(f"{s:.4g}" for s in fact.grid.spacing)
             message = f"the spacing {spacing} mm is {ratio:.3g} times the usual one: perhaps another unit"
             yield Finding(fact.case, "warning", "spacing-outlier", message, "correct the spacing in the file's header")
 
@@ -166,6 +196,7 @@ MOST_CLASSES = 12
 
 DATASET_CHECKS: tuple[Callable[[Sequence[CaseFacts], Dataset], Iterator[Finding]], ...] = (
     check_duplicates,
+    check_exchanged,
     check_alike,
     check_spacing,
     check_coding,

@@ -28,13 +28,17 @@ from septum.workflows.doctor.checks import (
     OpenedCase,
     facts_of,
 )
-from septum.workflows.doctor.cohort import DATASET_CHECKS
+from septum.workflows.doctor.cohort import DATASET_CHECKS, EXCHANGED
 from septum.workflows.doctor.patients import check_patients
 from septum.workflows.doctor.soft import NEAR, harden, is_one_mask
 from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.hooks import Hooks
 
 _RASTER = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+
+
+MISPLACED = ("other-grid", "shape-mismatch", "geometry-mismatch", "geometry-shifted")
+"""What is not said of labels that may belong to another image: each names a mend that would move them."""
 
 
 _FLOATS = (".nii", ".gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".tif", ".tiff")
@@ -83,6 +87,8 @@ def examine_cases(dataset: Dataset, *, hooks: Hooks | None = None) -> tuple[Find
         hooks.on_progress(case.id, (number + 1) / len(dataset.cases))
     for check in (*DATASET_CHECKS, check_patients):
         findings += check(facts, dataset)
+    doubted = {found.case for found in findings if found.code == EXCHANGED}
+    findings = [f for f in findings if f.case not in doubted or f.code not in MISPLACED]  # not to be moved, but asked
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 

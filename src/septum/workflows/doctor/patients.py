@@ -49,3 +49,13 @@ def suspected(names: Sequence[str]) -> dict[str, list[str]]:
     shared = {start: ends for start, ends in groups.items() if len(ends) > 1}
     often = Counter(end for ends in shared.values() for end in set(ends))
     return shared if len(shared) > 1 and max(often.values()) > 1 else {}
+
+
+def same_patient(name: str, other: str) -> bool:
+    """Whether two names begin with the same number of a patient and end in a word.
+
+    >>> same_patient("STS_002_CT", "STS_002_PET"), same_patient("STS_002_CT", "STS_012_CT")
+    (True, False)
+    """
+    first, second = _NAME.match(name), _NAME.match(other)
+    return bool(first and second and first.group(1) == second.group(1))

@@ -16,6 +16,7 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
+from septum.classical import smooth
 from septum.errors import DatasetError
 from septum.geometry import Image
 from septum.geometry.placement import Placement
@@ -78,6 +79,22 @@ def _statistics(values: NDArray[np.float32], *, nonzero: bool) -> tuple[float, f
     return low, high, float(clipped.mean(dtype=np.float64)), float(clipped.std(dtype=np.float64))
 
 
+def one_channel(image: Image, use: str | None) -> Image:
+    """The image with the one channel that a person chose, or as it is where nobody did.
+
+    Raises:
+        ConfigError: the image has no such channel.
+
+    >>> from septum import Grid
+    >>> cells = Image(np.zeros((2, 4, 5)), Grid.pixels((4, 5)), ("DAPI", "actin"))
+    >>> one_channel(cells, "actin").channels
+    ('actin',)
+    """
+    if use is None:
+        return image
+    return replace(image, array=smooth.channel(image.array, use=use, names=image.channels)[None], channels=(use,))
+
+
 def match_channels(image: Image, channels: int) -> NDArray[Any]:
     """The image's array with the number of channels the network expects; a grey plane is repeated into colour.
 
@@ -94,7 +111,9 @@ def match_channels(image: Image, channels: int) -> NDArray[Any]:
         + (
             "give the files of all channels together (name_0000, name_0001, ..., or a table)"
             if found < channels
-            else "choose the channels first, or train on images of this kind"
+            else "choose one with --channel NAME, or train on images of this kind"
+            if channels == 1
+            else "leave the others out of the files, or train on images of this kind"
         )
     )
 

@@ -32,7 +32,8 @@ from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, write_set
 from septum.workflows.runs.words import counted, some
 
 SETTINGS = "septum-measure.toml"
-FILES = ("objects.csv", "images.csv", "comparison.csv", "index.html")
+PAGE = "index.html"
+FILES = ("objects.csv", "images.csv", "comparison.csv", PAGE)
 _FEW_VALUES = 3
 
 
@@ -74,6 +75,11 @@ class MeasureResult:
     failures: tuple[tuple[str, str], ...]
     objects: pd.DataFrame
     images: pd.DataFrame
+
+    @property
+    def page(self) -> Path:
+        """The page among what was written."""
+        return self.written[FILES.index(PAGE)]
 
 
 @dataclass

@@ -21,7 +21,7 @@ from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.jobs import Job, JobsResult, work_through
 from septum.workflows.data.slices import write_slices
 from septum.workflows.model.plan import Plan
-from septum.workflows.model.prepare import to_network
+from septum.workflows.model.prepare import one_channel, to_network
 from septum.workflows.prediction.engine import Segmenter
 from septum.workflows.prediction.network import predict_prepared
 from septum.workflows.prediction.objects import segment_objects, write_objects
@@ -70,9 +70,11 @@ def segment(
 
     Raises:
         Cancelled: the listener said so; nothing is written.
+        ConfigError: an image without the channel that the settings choose.
         DatasetError: an image of another kind than those of training.
     """
     plan, settings = model.plan, model.settings
+    image = one_channel(image, settings.channel)
     if plan.instances is not None:
         found = segment_objects(image, model, look=look, listener=listener)
         if output is not None:
@@ -106,7 +108,7 @@ def segment(
 def segment_classes(image: Image, model: Segmenter, *, look: Look | None = None) -> LabelMap:
     """The mask of classes of an image, by a model of single objects too."""
     if model.plan.instances is not None:
-        return segment_objects(image, model, look=look).semantic
+        return segment_objects(one_channel(image, model.settings.channel), model, look=look).semantic
     return segment(image, model, look=look)
 
 

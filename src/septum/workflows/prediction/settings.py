@@ -23,6 +23,8 @@ class PredictSettings:
         probabilities: also write the probability of every class.
         engine: "torch", "onnx" or "openvino".
         axes: meaning of the files' axes where they do not say.
+        channel: the one of a colour or multi-channel image that a network of one channel is given, as of
+            `septum.classical.smooth.channel`; None takes images as they are.
         overlap: share of a tile that its neighbour covers too; None takes the plan's.
         memory_mb: bound of the working memory; None takes `septum.net.inference.predict.MEMORY_MB`.
         devices: "auto", "cpu", "cuda", "mps".
@@ -45,6 +47,7 @@ class PredictSettings:
     probabilities: bool = False
     engine: Literal["torch", "onnx", "openvino"] = "torch"
     axes: str | None = None
+    channel: str | None = None
     overlap: float | None = None
     memory_mb: int | None = None
     devices: str = "auto"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from septum.errors import ConfigError
 from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import find_cases, plan_jobs
 from septum.workflows.looking.page import EstimateRow, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
+from septum.workflows.model.plan import Plan
 from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import check_objects
 from septum.workflows.prediction.predict import Watch, run_jobs
@@ -39,12 +41,13 @@ def predict(
     Raises:
         CheckpointError: when the model cannot be used.
         ConfigError: when `output` holds masks of these names already and `settings.overwrite` is not set, or prompts
-            are given that do not fit the model or the images.
+            or a channel are given that do not fit the model or the images.
         DatasetError: when no image is found.
     """
     hooks = hooks or Hooks()
     folder = ModelFolder(model)
     plan = folder.read_plan()
+    check_channel(settings, plan)
     cases = find_cases(images, axes=settings.axes, channels=plan.channels)
     check_prompts(settings, plan, images=len(cases))
     check_objects(settings, plan)
@@ -72,6 +75,15 @@ def predict(
         write_list(output, found, threshold=settings.quality_threshold)
     shown = write_page(page, result.failures, rows=_rows(output), links=("quality.csv", RECORD))
     return GradedResult(result.written, result.failures, tuple(worst_first(found)), promise(grades), shown)
+
+
+def check_channel(settings: PredictSettings, plan: Plan) -> None:
+    """Refuse the choice of one channel for a model that takes several; raises `ConfigError`."""
+    if settings.channel is not None and plan.channels != 1:
+        raise ConfigError(
+            f"channel must go to a model of one channel, got {settings.channel!r} for one of {plan.channels}; "
+            "leave it out"
+        )
 
 
 def _rows(output: Path) -> list[EstimateRow]:

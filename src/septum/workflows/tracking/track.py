@@ -80,6 +80,7 @@ class TrackResult:
 
     written: tuple[Path, ...]
     tracks: Tracks
+    page: Path
 
 
 @listens
@@ -118,7 +119,8 @@ def track(
     if not len(found.track):
         hooks.on_note("no frame holds any object: the tracking is empty")
     _publish(output, reader, found=found, settings=settings, hooks=hooks)
-    return TrackResult(tuple(output / name for name in (LINEAGE, "tracks.csv", "objects.csv", "index.html")), found)
+    page = output / "index.html"
+    return TrackResult((*(output / name for name in (LINEAGE, "tracks.csv", "objects.csv")), page), found, page)
 
 
 class _Reader:
