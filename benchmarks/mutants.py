@@ -145,7 +145,7 @@ def _break(node: ast.AST, variant: int) -> None:
 
 
 def draw(count: int, seed: int) -> list[Break]:
-    """Breaks of `count` modules, rooms in turn."""
+    """Breaks of `count` modules, rooms in turn; which line of a module does not depend on the others."""
     generator = random.Random(seed)
     rooms: dict[str, list[Path]] = {}
     for path in sorted(SOURCE.rglob("*.py")):
@@ -158,8 +158,9 @@ def draw(count: int, seed: int) -> list[Break]:
     while len(chosen) < count and any(rooms.values()):
         for modules in rooms.values():
             if modules and len(chosen) < count:
-                found = breaks_of(modules.pop())
-                chosen += [generator.choice(found)] if found else []
+                module = modules.pop()
+                found = breaks_of(module)
+                chosen += [random.Random(f"{seed} {module.name}").choice(found)] if found else []
     return chosen
 
 

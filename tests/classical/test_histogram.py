@@ -102,6 +102,13 @@ def test_two_values_are_divided_between_them():
 
 
 @pytest.mark.parametrize("method", ["intermodes", "minimum"])
+def test_a_peak_with_a_flat_top_is_one_peak(method):
+    """Two values side by side that occur equally often."""
+    image = np.repeat([2, 3, 4, 5, 12, 13, 14], [10, 40, 40, 10, 10, 30, 10])[None]
+    assert 5 <= threshold.automatic_value(image, method=method) < 12
+
+
+@pytest.mark.parametrize("method", ["intermodes", "minimum"])
 def test_one_peak_is_refused_by_the_methods_of_two_peaks(method):
     image = np.repeat(np.arange(20), np.arange(60, 20, -2))[None]  # ever fewer samples
     with pytest.raises(DatasetError, match="two peaks"):

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
 from septum.classical import filters
 from septum.errors import DatasetError
@@ -379,7 +380,7 @@ def _two_peaks(counts: NDArray[Any]) -> tuple[Float64Array, tuple[int, int]]:
     smooth = np.concatenate([[0.0], counts.astype(np.float64), [0.0]])
     for _ in range(_ROUNDS):
         inner = smooth[1:-1]
-        peaks = np.flatnonzero((inner > smooth[:-2]) & (inner > smooth[2:]))
+        peaks = find_peaks(smooth)[0] - 1
         if peaks.size == 2:
             return inner, (int(peaks[0]), int(peaks[1]))
         if peaks.size < 2:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesClassifier
 
-from septum.interactive.pixels.forest import LEAF, grow_forest
+from septum.errors import CheckpointError
+from septum.interactive.pixels.forest import LEAF, Forest, grow_forest
 
 
 def test_the_forest_votes_as_scikit_learn_does():
@@ -20,6 +22,28 @@ def test_the_forest_votes_as_scikit_learn_does():
     others = np.concatenate([samples, rng.normal(size=(1000, 6)).astype(np.float32)])
     np.testing.assert_allclose(forest.probabilities(others.T), peer.predict_proba(others).T, atol=1e-6)
     np.testing.assert_allclose(importance, peer.feature_importances_)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("roots", "nodes"),
+        ("roots", -1),
+        ("depths", 1001),
+        ("split", 6),
+        ("left", 0),
+        ("threshold", np.nan),
+        ("prob", 2),
+    ],
+)
+def test_a_forest_whose_numbers_do_not_fit_together_is_refused(name, value):
+    rng = np.random.default_rng(0)
+    forest, _ = grow_forest(rng.normal(size=(60, 6)).astype(np.float32), np.arange(60) % 2, trees=3, seed=1)
+    arrays = {field: column.copy() for field, column in forest.arrays().items()}
+    Forest.checked(arrays, features=6, classes=2)
+    arrays[name].flat[-1] = len(forest.split) if value == "nodes" else value
+    with pytest.raises(CheckpointError, match="damaged"):
+        Forest.checked(arrays, features=6, classes=2)
 
 
 @given(st.integers(0, 1000), st.integers(2, 5))

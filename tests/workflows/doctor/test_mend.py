@@ -80,6 +80,16 @@ def test_groups_splits_names_and_frames_survive_in_the_copy(tmp_path):
     np.testing.assert_array_equal(load_pair(dataset.case("b_t001"))[0].array[0], picture(11))
 
 
+def test_what_is_not_declared_is_not_written_and_an_ignored_value_alone_is(tmp_path):
+    planes(tmp_path / "plain")
+    mend(tmp_path / "plain", tmp_path / "copy")
+    assert not (tmp_path / "copy/dataset.json").exists()
+    planes(tmp_path / "partly")
+    (tmp_path / "partly/dataset.json").write_text('{"labels": {"ignore": 7}}')
+    mend(tmp_path / "partly", tmp_path / "second")
+    assert load_dataset(tmp_path / "second").ignore_value == 7
+
+
 def test_sparse_slices_of_a_volume_are_written_with_an_ignored_value(tmp_path):
     import tifffile
 

@@ -44,6 +44,10 @@ def test_an_edge_between_classes_takes_the_number_of_the_nearest_and_never_a_thi
 def test_a_fraction_that_fills_an_area_is_a_class_that_nobody_knows() -> None:
     with pytest.raises(DatasetError):
         harden(squares(1.0, 2.0, 2.5), (1, 2))
+    smallest = squares(1.0, 2.0)
+    smallest[4:6, 16:18] = 2.5
+    with pytest.raises(DatasetError, match="fill areas"):
+        harden(smallest, (1, 2))
 
 
 def test_a_small_soft_structure_that_the_cut_loses_is_named() -> None:

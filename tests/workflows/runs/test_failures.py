@@ -29,6 +29,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "/data/a.nii")
         (MemoryError(), "it needs more memory than there is"),
         (OSError(errno.ENOENT, "No such file", "a.nii"), "a.nii: No such file"),
         (OSError("short read\nsecond line"), "short read"),
+        (OSError(errno.EIO, "broken"), "[Errno 5] broken"),
         (OSError(), "the disk failed"),
         (ValueError("odd\nmore"), "unexpected ValueError (odd), a fault of Septum"),
         (ValueError(), "unexpected ValueError, a fault of Septum"),

@@ -86,7 +86,7 @@ def test_a_long_movie_is_thinned_and_frames_are_counted_as_they_are_shown(found:
     with Picture.open(tmp_path / "tracks.gif") as gif:
         assert gif.n_frames == 3
     page = (tmp_path / "index.html").read_text()
-    assert "Of 8 frames every 3th is shown" in page
+    assert "Of 8 frames one in 3 is shown" in page
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S).group(1))  # type: ignore[union-attr]
     assert len(data["frames"]) == 3
     assert (tmp_path / "lineage.svg").is_file()

@@ -111,9 +111,9 @@ def predict(
         tta=tta, probabilities=probabilities, clicks=click, boxes=box, semantic=semantic, outlines=outlines,
         rectify=rectify, overwrite=overwrite,
     ) | {
-        "folds": folds, "engine": engine, "overlap": overlap, "memory_mb": memory, "axes": axes, "devices": devices, "channel": channel,
-        "quality_threshold": quality_threshold, "scribbles": scribbles, "scribble_background": scribble_background,
-        "precision": precision, "page": False if no_page else None,
+        "folds": folds, "engine": engine, "overlap": overlap, "memory_mb": memory, "axes": axes, "devices": devices,
+        "channel": channel, "quality_threshold": quality_threshold, "scribbles": scribbles,
+        "scribble_background": scribble_background, "precision": precision, "page": False if no_page else None,
     }  # fmt: skip
     from septum.workflows.prediction.settings import PredictSettings
 

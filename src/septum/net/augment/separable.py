@@ -97,7 +97,7 @@ def low_pass_matrix(size: int, sigma: float, *, factor: float) -> Matrix:
 
 def _rows_at(rows: Matrix, positions: Matrix) -> Matrix:
     """Rows interpolated linearly at fractional positions in `[0, len(rows) - 1]`."""
-    below = np.minimum(positions.astype(int), max(len(rows) - 2, 0))
+    below = positions.astype(int)
     above = np.minimum(below + 1, len(rows) - 1)
     share = (positions - below)[:, None]
     return np.asarray(rows[below] * (1 - share) + rows[above] * share)

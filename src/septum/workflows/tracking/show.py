@@ -105,7 +105,7 @@ class TrackPictures:
         told = list(notes)
         lineage = found.lineage
         if self._every > 1:
-            told.append(f"Of {d.n_frames} frames every {self._every}th is shown; the tables hold all of them.")
+            told.append(f"Of {d.n_frames} frames one in {self._every} is shown; the tables hold all of them.")
             lineage = _thinned(lineage, self._every, count=len(self._shown))
         ndim = self._grid.ndim
         size = float(np.median(d.size)) if len(d.size) else 1.0
