@@ -42,7 +42,7 @@ from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
 from septum.workflows.quality.reverse import dice_per_class
 from septum.workflows.runs.hooks import Hooks
-from septum.workflows.training.begin import derive_plan
+from septum.workflows.training.begin import JUDGE, derive_plan
 from septum.workflows.training.train import train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,7 +179,7 @@ def study(name: str, data: Path, version: str, folds: str, steps: int) -> dict[s
         folder / "cases.csv", folder / f"model-{version}",
         settings=TrainSettings(
             plan=small_plan(folder, told), folds=division, precision="32-true", devices="cpu",
-            steps=steps // 3 if division == "thirds" else steps, **told,
+            steps=round(steps / (1 + 3 * JUDGE)) if division == "thirds" else steps, **told,
         ),
         hooks=Hooks(on_note=print),
     )  # fmt: skip

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.workflows.models import PLAN
 
 from septum.errors import CheckpointError, ConfigError
 from septum.workflows.model.folder import ModelFolder, parse_folds
+from septum.workflows.model.plan import plan_json
 
 
 @pytest.fixture
@@ -19,6 +22,7 @@ def trained(tmp_path: Path) -> ModelFolder:
     (tmp_path / "fold_1").mkdir()  # begun, not trained
     (tmp_path / "fold_old").mkdir()
     (tmp_path / "fold_old" / "weights.pt").touch()
+    (tmp_path / "plan.json").write_text(plan_json(PLAN))
     return ModelFolder(tmp_path)
 
 
@@ -29,6 +33,14 @@ def test_trained_folds_come_in_the_order_of_their_numbers(trained: ModelFolder) 
 
 def test_folds_come_in_the_order_asked_for_and_once(trained: ModelFolder) -> None:
     assert trained.wanted_folds("10,0,10") == (10, 0)
+
+
+def test_networks_that_judged_predict_only_until_the_one_that_they_judged_for_is_trained(trained: ModelFolder) -> None:
+    trained.plan.write_text(plan_json(replace(PLAN, judged=True)))
+    assert trained.wanted_folds() == (0,)
+    assert trained.wanted_folds("2,10") == (2, 10)
+    trained.weights(0).unlink()
+    assert trained.wanted_folds() == (2, 10)
 
 
 def test_a_fold_that_was_not_trained_is_named(trained: ModelFolder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from septum.workflows.runs.hooks import Hooks
 from septum.workflows.training import begin
 from septum.workflows.training.begin import (
     FEW_CASES,
+    JUDGE,
     choose_folds,
     claim,
     classes_of,
@@ -86,10 +88,10 @@ def test_the_precision_of_a_plan_comes_before_the_clock(monkeypatch: pytest.Monk
     assert planned_machine(replace(own, steps=5), tmp_path, resume=False) == Machine("usual", "auto")
 
 
-def resolved(folder: Path, **given: Any) -> Any:
+def resolved(folder: Path, among: Sequence[Case] = (), **given: Any) -> Any:
     data = Dataset(folder, "folders", ())
     return resolve_plan(
-        data, (), folder=ModelFolder(folder), settings=TrainSettings(**given), machine=Machine("cpu", "32-true"),
+        data, among, folder=ModelFolder(folder), settings=TrainSettings(**given), machine=Machine("cpu", "32-true"),
         hooks=Hooks(), failures=Failures(),
     )  # fmt: skip
 
@@ -138,6 +140,28 @@ def test_networks_are_one_per_fold_or_several_of_one(
     assert [job.fold.val[0] for job in jobs] == held_out
     assert [(job.place, job.of) for job in jobs] == [(n, len(indices)) for n in range(len(indices))]
     assert notes == ["few cases"]
+
+
+def test_networks_that_judge_come_first_and_the_one_that_predicts_sees_all_of_their_cases() -> None:
+    parts = [Fold(("b", "c"), ("a",)), Fold(("a", "c"), ("b",)), Fold(("a", "b"), ("c",))]
+    jobs = choose_folds(parts, 3, settings=TrainSettings(folds="thirds"), judged=True, on_note=print)
+    assert [job.index for job in jobs] == [1, 2, 3, 0]
+    assert [job.fold for job in jobs[:3]] == parts
+    assert sorted(jobs[3].fold.train) == ["a", "b", "c"]
+    assert jobs[3].fold.val == ()
+    assert jobs[3].after == 3
+    assert sum(job.share or 0 for job in jobs) == pytest.approx(1)
+    assert {job.effort for job in jobs[:3]} == {JUDGE}
+    assert (jobs[0].share or 0) / (jobs[3].share or 1) == pytest.approx(JUDGE)
+    assert [job.name for job in jobs] == ["judge 1", "judge 2", "judge 3", "the network of all images"]
+
+
+@pytest.mark.parametrize(("split", "judged"), [(None, True), ("val", False)])
+def test_what_a_table_holds_out_is_never_trained_on(tmp_path: Path, split: str | None, judged: bool) -> None:
+    given = [replace(case, split=split) for case in cases(1)] + cases(4)[1:]
+    plan = resolved(tmp_path, given, folds="thirds", plan=MODEL / "plan.json")
+    assert plan.judged == judged
+    assert read_plan(tmp_path / "plan.json").judged == judged
 
 
 def test_a_fold_that_there_is_not_is_refused_and_nothing_held_out_is_said() -> None:

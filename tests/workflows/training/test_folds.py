@@ -51,6 +51,13 @@ def test_minutes_are_shared_by_folds_and_judging_and_steps_are_each_folds_own() 
     assert (config.seconds, config.steps, config.until_dice) == (None, 40, 0.9)
 
 
+def test_a_network_that_judges_has_its_own_share_of_minutes_and_steps() -> None:
+    judge = FoldJob(1, 0, 4, Fold(("a",), ("b",)), 0.4, 0.18)
+    minutes = replace(PLAN, budget=replace(PLAN.budget, steps=None, minutes=6.0))
+    assert train_config(minutes, TrainSettings(), job=judge).seconds == pytest.approx(6 * 60 * (1 - JUDGED) * 0.18)
+    assert train_config(PLAN, TrainSettings(), job=judge).steps == 16
+
+
 def test_members_have_seeds_of_their_own() -> None:
     seeds = {train_config(PLAN, TrainSettings(), job=job(index=index)).seed for index in range(5)}
     assert len(seeds) == 5

@@ -151,7 +151,7 @@ def test_the_folder_keeps_spoiled_rows_and_what_the_networks_saw(judged: tuple[P
     plain = [row for row in quality["held_out"] if not row["way"]]
     assert {row["case"] for row in plain} == {f"case{i}" for i in range(6)}
     assert any(row["way"] for row in quality["held_out"])
-    assert [network["fold"] for network in quality["networks"]] == [0, 1, 2]
+    assert [network["fold"] for network in quality["networks"]] == [1, 2, 3, 0]
     assert all(row["network_far"] is not None for row in plain)
     assert not any("held-out" in note and "only" in note for note in notes)
     assert "on 6 held-out images" in (root / "model" / "card.md").read_text()

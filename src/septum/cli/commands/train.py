@@ -47,8 +47,9 @@ def train(
         str | None,
         typer.Option(
             metavar="FOLDS",
-            help="one: hold one fold out; thirds: three networks, each without a third; all: train every fold; 0,2: "
-            "these; none: train on every labelled case; auto: thirds for fewer than 30 cases, else one.",
+            help="one: hold one fold out; thirds: three short trainings, each without a third, judge the network "
+            "of all cases; all: train every fold; 0,2: these; none: every labelled case trains; auto: thirds for "
+            "fewer than 30 cases, else one.",
             show_default="auto",
         ),
     ] = None,
@@ -146,7 +147,8 @@ def _say(result: TrainResult) -> None:
         options.say(f"report  {result.report}")
         say_page(result.report)
     if result.mean_dice is not None:
-        options.say(f"Dice    {result.mean_dice:.3f} (mean of the {_held_out(result.held_out)})")
+        who = "; of short trainings that judged: the model saw all images, for longer" if result.judged else ""
+        options.say(f"Dice    {result.mean_dice:.3f} (mean of the {_held_out(result.held_out)}{who})")
 
 
 def _train(

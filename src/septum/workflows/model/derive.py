@@ -323,7 +323,7 @@ def _width(
 
 def _members(settings: TrainSettings) -> int:
     """How many networks share the minutes, as far as the settings say."""
-    words = {"all": 5, "thirds": 3, "auto": 1, "one": 1, "none": 1}
+    words = {"all": 5, "thirds": 2, "auto": 1, "one": 1, "none": 1}
     return settings.members * words.get(settings.folds, settings.folds.count(",") + 1)
 
 

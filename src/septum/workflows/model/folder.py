@@ -8,6 +8,7 @@ MODEL/provenance.json      versions, seed, digests of the data, times
 MODEL/quality.json         how good masks turned out on held-out cases, to grade later masks by (workflows/quality)
 MODEL/card.md              the same for a person
 MODEL/fold_0/weights.pt    the network; state.pt (to resume), curves.csv, curves.png, TensorBoard events
+MODEL/fold_1/ ...          further networks, which predict with it, or which judged it (plan.judged)
 MODEL/fold_0/validation/   masks of the held-out cases
 MODEL/report/index.html    the measurement on the held-out cases
 """
@@ -56,6 +57,10 @@ class ModelFolder:
         found = (p.parent.name.removeprefix("fold_") for p in self.path.glob("fold_*/weights.pt"))
         return tuple(sorted(int(name) for name in found if name.isdigit()))
 
+    def _predicting(self, trained: tuple[int, ...]) -> tuple[int, ...]:
+        """Without the networks that only judged, once the one that they judged for is trained."""
+        return trained[:1] if trained[0] == 0 and self.read_plan().judged else trained
+
     def read_plan(self) -> Plan:
         """The plan alone; no weights are read, nor need there be any.
 
@@ -87,7 +92,7 @@ class ModelFolder:
         trained = self.trained_folds()
         if not trained:
             raise CheckpointError(f"{self.path} holds no trained weights yet; finish `septum train` (--resume)")
-        wanted = trained if folds == "all" else parse_folds(folds)
+        wanted = self._predicting(trained) if folds == "all" else parse_folds(folds)
         missing = sorted(set(wanted) - set(trained))
         if missing:
             raise ConfigError(f"folds must be among {list(trained)}, got {missing}; train them or leave them out")

@@ -136,6 +136,8 @@ class Plan:
         chosen: what "auto" chose and why, in a sentence.
         specks: by class, the share of the image below which a piece of a mask is left out (see
             `septum.workflows.prediction.specks`); empty for none.
+        judged: network 0 has seen every case and predicts; the others, trained for less time and each without a part
+            of the cases, judged. Otherwise all networks predict together.
     """
 
     network: Literal["auto", "encoder", "lecture", "paper", "window"]
@@ -160,6 +162,7 @@ class Plan:
     instances: Decoding | None = None
     chosen: str = ""
     specks: tuple[float, ...] = ()
+    judged: bool = False
 
     def __post_init__(self) -> None:
         check_between("channels", self.channels, low=1, high=MOST_CHANNELS)
@@ -245,7 +248,7 @@ def plan_json(plan: Plan) -> str:
             del content[part]
     if isinstance(plan.unet, UNetConfig) and plan.unet.encoder == "own":  # readable to a Septum that knows no other
         del content["unet"]["encoder"], content["budget"]["encoder_rate"]
-    for part in ("chosen", "specks"):
+    for part in ("chosen", "specks", "judged"):
         if not getattr(plan, part):
             del content[part]
     return json.dumps(content, indent=2) + "\n"

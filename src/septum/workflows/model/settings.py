@@ -24,10 +24,10 @@ class TrainSettings:
         network: "auto" (configured from the data), "encoder" (an encoder that has seen images), "lecture",
             "paper" or "window" (the sliding window that the U-Net superseded; planes and slices).
         minutes: training time, shared by all folds; `steps` per fold replaces it. Ten minutes when both are None.
-        folds: "one" holds one fold out, "thirds" trains three networks, each without a third of the cases, "all" trains
-            every fold, "none" trains on every labelled case, "0,2" trains those folds. "auto" is "thirds" where the
-            budget is minutes and there are fewer than 30 cases, so that enough of them are held out to judge masks by,
-            else "one".
+        folds: "one" holds one fold out, "thirds" lets three short trainings, each without a third of the cases, judge
+            and then trains one network on all of them, "all" trains every fold, "none" trains on every labelled case,
+            "0,2" trains those folds. "auto" is "thirds" where the budget is minutes and there are fewer than 30 cases,
+            so that enough of them are held out to judge masks by, else "one".
         members: networks trained on the same cases from different seeds, averaged in prediction (with folds "one" or
             "none"); they share the minutes.
         seed: seed of the division, the weights, the patches and the augmentation.

@@ -39,9 +39,9 @@ MOSTLY = 0.6
 def settle_folds(settings: TrainSettings, cases: Sequence[Case]) -> TrainSettings:
     """The settings with "auto" replaced by the division that these cases get.
 
-    With a handful of cases three networks share the minutes, each without a third of the cases: every case is then
-    held out once. A budget of steps is a promise of the work of one network and is not divided; a declared split, a
-    single case, several members and prompts keep one fold.
+    With a handful of cases three networks judge, each without a third of them, so that every case is held out once; the
+    network that predicts sees all of them. A budget of steps is a promise of the work of one network and is not
+    divided; a declared split, a single case, several members and prompts keep one fold.
     """
     if settings.folds != "auto":
         return settings
@@ -98,6 +98,8 @@ def resolve_plan(
         plan = replace(plan, budget=budget, seed=settings.seed)
     else:
         plan = derive_plan(data, cases, settings=settings, machine=machine, hooks=hooks, failures=failures)
+    judged = settings.folds == "thirds" and not any(case.split == "val" for case in cases)  # those train nothing
+    plan = replace(plan, judged=judged)
     write_text(folder.plan, plan_json(plan))
     write_settings(folder.path / "settings.toml", settings)
     return plan
@@ -190,8 +192,15 @@ def divide_cases(
     return tuple(said(fold, classes, plan=plan) for fold in folds)
 
 
-def choose_folds(folds: Sequence[Fold], cases: int, *, settings: TrainSettings, on_note: Note) -> tuple[FoldJob, ...]:
-    """The networks to train: one per fold, or several of different seeds on the same cases.
+JUDGE = 0.4
+"""Work of a network that only judges, beside that of the network that predicts."""
+
+
+def choose_folds(
+    folds: Sequence[Fold], cases: int, *, settings: TrainSettings, judged: bool = False, on_note: Note
+) -> tuple[FoldJob, ...]:
+    """The networks to train: one per fold, several of different seeds on the same cases, or (`judged`) one of all cases
+    that goes on from the last of those that judge, one per fold.
 
     Raises:
         ConfigError: when a fold is asked for that there is not.
@@ -211,7 +220,19 @@ def choose_folds(folds: Sequence[Fold], cases: int, *, settings: TrainSettings, 
     for note in dict.fromkeys(fold.note for _, fold in chosen):
         if note:
             on_note(note)
+    if judged:
+        return _judges(folds)
     return tuple(FoldJob(index, place, len(chosen), fold) for place, (index, fold) in enumerate(chosen))
+
+
+def _judges(folds: Sequence[Fold]) -> tuple[FoldJob, ...]:
+    """Networks that judge, numbered from 1, and number 0, which sees what any of them saw."""
+    everyone = tuple(dict.fromkeys(name for fold in folds for name in (*fold.train, *fold.val)))
+    work = JUDGE * len(folds) + 1
+    judges = [
+        FoldJob(index, index - 1, len(folds) + 1, fold, JUDGE, JUDGE / work) for index, fold in enumerate(folds, 1)
+    ]
+    return (*judges, FoldJob(0, len(folds), len(folds) + 1, Fold(everyone, ()), 1.0, 1 / work, after=len(folds)))
 
 
 def classes_of(samples: Mapping[str, Sample], plan: Plan) -> dict[str, dict[str, int]]:

@@ -24,7 +24,7 @@ from septum.net.architecture.network import Network, build
 from septum.net.engines.protocol import Engine
 from septum.net.engines.torch import torch_engine
 from septum.net.inference.predict import Listener
-from septum.net.learning.checkpoint import save_model
+from septum.net.learning.checkpoint import load_model, save_model
 from septum.net.learning.objective import get_objective
 from septum.net.learning.pretrained import load_pretrained
 from septum.net.learning.sampling import Sample
@@ -53,12 +53,31 @@ MOST_VALIDATED = 8
 
 @dataclass(frozen=True)
 class FoldJob:
-    """One fold to train: its number, its place among those to train, its cases."""
+    """One network to train.
+
+    Args:
+        index: its number.
+        place, of: its place among those to train.
+        fold: its cases.
+        effort: its share of a budget of steps.
+        share: its share of the minutes; None: all networks have the same.
+        after: number of the network whose weights it goes on from.
+    """
 
     index: int
     place: int
     of: int
     fold: Fold
+    effort: float = 1.0
+    share: float | None = None
+    after: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        if self.share is None:
+            return f"fold {self.index}"
+        return f"judge {self.index}" if self.fold.val else "the network of all images"
 
 
 def make_fabric(settings: TrainSettings, precision: str) -> Fabric:
@@ -129,8 +148,11 @@ def train_fold(job: FoldJob, context: FoldContext) -> TrainOutcome:
     def tell(status: Status) -> None:
         context.on_status(TrainStatus(fold=job.place + 1, folds=job.of, **vars(status)))
 
-    network = build(plan.unet)
-    load_pretrained(network, image_channels=plan.channels)
+    if job.after is not None and context.folder.weights(job.after).is_file():
+        network = load_model(context.folder.weights(job.after))
+    else:
+        network = build(plan.unet)
+        load_pretrained(network, image_channels=plan.channels)
     validate = make_validation(held_out, plan, fabric=fabric, should_stop=context.should_stop) if held_out else None
     outcome = train(
         network,
@@ -148,14 +170,15 @@ def train_fold(job: FoldJob, context: FoldContext) -> TrainOutcome:
 
 
 def train_config(plan: Plan, settings: TrainSettings, *, job: FoldJob) -> TrainConfig:
-    """The plan's budget as the training loop takes it; minutes are shared by the folds and their judging."""
+    """The plan's budget as the training loop takes it; minutes are shared by the networks and their judging."""
     budget = plan.budget
+    share = 1 / job.of if job.share is None else job.share
     return TrainConfig(
         patch=plan.patch,
         augment=plan.augment,
         batch=budget.batch,
-        steps=budget.steps,
-        seconds=None if budget.minutes is None else budget.minutes * 60 * (1 - JUDGED) / job.of,
+        steps=budget.steps and max(1, round(budget.steps * job.effort)),
+        seconds=None if budget.minutes is None else budget.minutes * 60 * (1 - JUDGED) * share,
         optimiser=budget.optimiser,
         learning_rate=budget.learning_rate,
         weight_decay=budget.weight_decay,

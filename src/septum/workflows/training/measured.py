@@ -96,7 +96,7 @@ def network_kind(plan: Plan) -> str:
 def describe_end(job: FoldJob, outcome: TrainOutcome) -> str:
     """One line about how a fold ended."""
     dice = "" if outcome.val_dice is None else f", validation Dice {outcome.val_dice:.4f}"
-    return f"fold {job.index}: {outcome.steps} steps in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
+    return f"{job.name}: {outcome.steps} steps in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
 
 
 PASSES = 20
@@ -177,16 +177,18 @@ def _tuned(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob], hooks
 
 def _measure_folds(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob], hooks: Hooks) -> _Measured:
     """The held-out cases of all folds, each by the networks that did not see it."""
-    budget = folder.read_plan().budget
+    plan = folder.read_plan()
     found = _Measured([], [], [], [])
     folds = list(dict.fromkeys(job.fold for job in jobs))
-    minutes = budget.minutes if budget.steps is None else None
-    seconds = math.inf if minutes is None else minutes * 60 * JUDGED / len(folds)
+    judged = [fold for fold in folds if fold.val or not plan.judged]
+    minutes = plan.budget.minutes if plan.budget.steps is None else None
+    seconds = math.inf if minutes is None else minutes * 60 * JUDGED / len(judged)
     trained = folder.trained_folds()
     for fold in folds:
         members = [job.index for job in jobs if job.fold == fold and job.index in trained]
         if members:
-            _measure_fold(folder, data, fold=fold, members=members, into=found, hooks=hooks, seconds=seconds)
+            left = seconds if fold in judged else 0.0  # the network that predicts: what it knows of its images alone
+            _measure_fold(folder, data, fold=fold, members=members, into=found, hooks=hooks, seconds=left)
     return found
 
 
@@ -200,11 +202,18 @@ def _notes(
         *plan.classes.notes,
         *dict.fromkeys(job.fold.note for job in jobs if job.fold.note),
         *([] if scores else [UNMEASURED]),
+        *([JUDGES] if scores and plan.judged else []),
         *([] if tuned is None else [_about_objects(tuned)]),
     ]
 
 
 UNMEASURED = "No case was held out: this report shows how the training went, not how good the model is."
+
+
+JUDGES = (
+    "The scores are those of networks that judged: each trained for less time and without the images it was scored on. "
+    "The network that predicts saw all of them and trained longer, so it is likely better than these scores."
+)
 
 
 def _about_objects(tuned: Tuned) -> str:

@@ -136,7 +136,7 @@ def _held_out(
 ) -> list[_Case]:
     trained = set(folder.trained_folds())
     found: list[_Case] = []
-    folds = list(dict.fromkeys(job.fold for job in jobs))
+    folds = list(dict.fromkeys(job.fold for job in jobs if job.fold.val))
     for fold in folds:
         members = [job.index for job in jobs if job.fold == fold and job.index in trained]
         if not members:

@@ -43,7 +43,8 @@ from septum.workflows.training.folds import FoldContext, FoldJob, from_first, ma
 @dataclass(frozen=True)
 class TrainResult:
     """Where the model and its report lie, whether it was stopped early, the mean Dice on held-out cases, and these;
-    (name, reason) of the cases that could not be read and were left out."""
+    (name, reason) of the cases that could not be read and were left out; whether other networks than the one that
+    predicts were measured (`Plan.judged`)."""
 
     model: Path
     report: Path | None
@@ -51,6 +52,7 @@ class TrainResult:
     mean_dice: float | None
     held_out: tuple[str, ...]
     failures: tuple[tuple[str, str], ...] = ()
+    judged: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def train(
             hooks.on_note(went_on.note)
         run, samples, folds = _prepared(run, plan, begun=went_on.folds if went_on else None)
         run = replace(run, data=replace(run.data, notes=(*run.data.notes, *doubts.sentences())))
-        jobs = choose_folds(folds, len(run.cases), settings=run.settings, on_note=hooks.on_note)
+        jobs = choose_folds(folds, len(run.cases), settings=run.settings, judged=plan.judged, on_note=hooks.on_note)
         hooks.on_note(measured.describe_training(plan, run.cases))
         stopped = _train_folds(jobs, run, plan=plan, samples=samples, on_status=on_status)
         references = References.of(list(samples.values()), plan) if fabric.is_global_zero else None
@@ -234,4 +236,5 @@ def _measured(run: _Run, jobs: Sequence[FoldJob], *, references: References, sto
     if found.limits:
         run.hooks.on_note(found.limits)
     held_out = tuple(dict.fromkeys(name for job in jobs for name in job.fold.val))
-    return TrainResult(run.folder.path, found.report, stopped, found.dice, held_out, tuple(run.failures.rows))
+    judged = any(job.after is not None for job in jobs)
+    return TrainResult(run.folder.path, found.report, stopped, found.dice, held_out, tuple(run.failures.rows), judged)
