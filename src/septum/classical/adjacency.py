@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+CONNECTIVITY = ("full", "faces")
+"""What counts as a neighbour: through corners and edges too, or through faces alone."""
+
 Pairs = NDArray[np.int64]
 Statistics = NDArray[np.float64]
 _TURNS = 8  # regions of a star that join one after the other in all stars at once; the rest star by star

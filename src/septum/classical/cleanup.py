@@ -25,13 +25,12 @@ import scipy.ndimage as ndi
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import filters
-from septum.classical.adjacency import connected_parts
+from septum.classical.adjacency import CONNECTIVITY, connected_parts
 from septum.classical.seeds import connected_to, seed_voxels
 from septum.errors import ConfigError, GeometryError
 from septum.geometry.arrays import LabelArray, Spacing, label_array, spacing_mm
 from septum.options import at_least, one_of
 
-CONNECTIVITY = ("full", "faces")
 _WHOLE = 1 << 20  # samples of a mask that is cheaper to mend as a whole than in its bounding box
 _ROUNDING = 1e-6  # of a mask's 1: what single precision may add to or take from its Gaussian
 _TOLERANCE = 1e-4  # of a voxel: a distance that equals the radius up to rounding counts as within it

@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical.adjacency import CONNECTIVITY
 from septum.classical.landscape import gradient_magnitude
 from septum.classical.seeds import connected_to, seed_voxels
 from septum.errors import ConfigError
 from septum.geometry.arrays import Mask, Spacing, grey_image, spacing_mm
 from septum.options import at_least, one_of
-
-CONNECTIVITY = ("full", "faces")
 
 
 def connected_threshold(

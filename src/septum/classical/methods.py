@@ -20,6 +20,7 @@ from __future__ import annotations
 from functools import partial
 
 from septum.classical import cleanup, smooth, threshold
+from septum.classical.adjacency import CONNECTIVITY
 from septum.classical.methods_regions import REGIONS, SPLITTING
 from septum.errors import ConfigError
 from septum.options import Method, Option, nearest
@@ -35,9 +36,7 @@ ANY_SIDE = Option(
     suggest=("bright", "dark", "rarer"),
 )
 BINS = Option("bins", "integer", 256, "bins of the histogram", low=2, high=65536)
-CONNECTIVITY = Option(
-    "connectivity", "choice", "full", "neighbours: corners too, or faces only", choices=("full", "faces")
-)
+NEIGHBOURS = Option("connectivity", "choice", "full", "neighbours: corners too, or faces only", choices=CONNECTIVITY)
 RADIUS = Option("radius_mm", "number", 1.0, "radius of the ball", low=0, unit="mm")
 SIGMA = Option("sigma_mm", "number", 1.0, "standard deviation", low=0, unit="mm")
 WINDOW = Option("radius_mm", "number", 15.0, "half-width of the window", low=0, unit="mm", suggest=(7.0, 15.0, 40.0))
@@ -273,7 +272,7 @@ CLEANUP = (
         "clean",
         "the largest components of each label",
         "connected-components-3d",
-        (Option("count", "integer", 1, "how many", low=1), CONNECTIVITY),
+        (Option("count", "integer", 1, "how many", low=1), NEIGHBOURS),
     ),
     Method(
         "remove-small",
@@ -283,7 +282,7 @@ CLEANUP = (
         "connected-components-3d",
         (
             Option("minimum_size", "number", 10.0, "smallest component that stays", low=0, unit="mm³ (mm² in 2-D)"),
-            CONNECTIVITY,
+            NEIGHBOURS,
         ),
         given=("spacing",),
     ),
@@ -293,7 +292,7 @@ CLEANUP = (
         "clean",
         "components that hold a seed",
         "connected-components-3d",
-        (CONNECTIVITY,),
+        (NEIGHBOURS,),
         given=("seeds",),
         needs=("seeds",),
     ),

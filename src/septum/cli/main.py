@@ -42,9 +42,9 @@ from septum.cli.commands import (
 )
 from septum.cli.stopping import STOPPED, leave_at_once
 from septum.errors import Cancelled, SeptumError
+from septum.workflows.runs.words import NOTICE
 
 FAILED, BAD_INPUT = 1, 2
-NOTICE = "Research software, not a medical device."
 
 app = typer.Typer(
     name="septum",

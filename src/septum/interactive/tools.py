@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from septum.classical.adjacency import CONNECTIVITY
 from septum.errors import ConfigError
 from septum.interactive.marks import brush, graphcut, growcut, levelset, livewire, walker, wand
 from septum.interactive.pixels import live as live_pixels
@@ -31,7 +32,7 @@ STEP = Option("smoothness", "number", 1.0, "cost of one step along the finest sp
 RADIUS = Option("radius_mm", "number", 5.0, "radius of the brush", low=0, unit="mm")
 DISC = Option("axis", "integer", None, "a disc in the slice across this axis; none: a ball", low=0, high=2)
 AXIS = Option("axis", "integer", 0, "axis that the slice is perpendicular to, 0 is the slowest", low=0, high=2)
-CONNECTIVITY = Option("connectivity", "choice", "faces", "neighbours", choices=growcut.CONNECTIVITY)
+NEIGHBOURS = Option("connectivity", "choice", "faces", "neighbours", choices=CONNECTIVITY)
 CONTRAST = Option(
     "contrast", "number", None, "gradient that halves the speed; none: from the seed shape", low=1e-12, unit="1/mm"
 )
@@ -56,7 +57,7 @@ TOOLS: tuple[Method, ...] = (
         "numba",
         STEP,
         SMOOTHING,
-        CONNECTIVITY,
+        NEIGHBOURS,
         needs=("seeds",),
     ),
     _row(
@@ -139,7 +140,7 @@ TOOLS: tuple[Method, ...] = (
         Option("tolerance", "number", None, "largest difference; none: from the unevenness round the click", low=0),
         Option("axis", "integer", None, "fill in the slice across this axis; none: the volume", low=0, high=2),
         SMOOTHING,
-        CONNECTIVITY,
+        NEIGHBOURS,
         needs=("points",),
     ),
     _row(

@@ -17,6 +17,7 @@ from septum.geometry import LabelMap
 from septum.geometry.arrays import Spacing
 from septum.library.inputs import ImageLike, as_image, is_path
 from septum.options import nearest
+from septum.workflows.runs.words import NOTICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ class Model:
 
     def _repr_html_(self) -> str:
         link = "" if self.report is None else f"<br/>report: {self.report._repr_html_()}"
-        return f"<div>{html.escape(repr(self))}{link}<br/><small>Research software, not a medical device.</small></div>"
+        return f"<div>{html.escape(repr(self))}{link}<br/><small>{NOTICE}</small></div>"
 
     @cached_property
     def plan(self) -> Plan:

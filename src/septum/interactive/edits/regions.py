@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from septum.classical import cleanup
+from septum.classical.adjacency import CONNECTIVITY
 from septum.errors import ConfigError, GeometryError
 from septum.geometry.arrays import LabelArray, Spacing, label_array, spacing_mm
 from septum.interactive.edits.paint import clip, is_one_of, label_value, nearest_voxels
@@ -204,7 +205,7 @@ def islands(
     """
     array, step = _given(labels, spacing)
     one_of(operation, ISLANDS, name="operation")
-    one_of(connectivity, cleanup.CONNECTIVITY, name="connectivity")
+    one_of(connectivity, CONNECTIVITY, name="connectivity")
     seeds = np.zeros((0, array.ndim), np.int64)
     if operation in ("keep-selected", "remove-selected", "pick"):
         seeds = _on_labels(array, points, only=only)

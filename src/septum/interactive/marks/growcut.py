@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical.adjacency import CONNECTIVITY
 from septum.classical.landscape import smoothed
 from septum.errors import Cancelled, ConfigError
 from septum.geometry.arrays import Spacing
@@ -19,8 +20,6 @@ from septum.interactive.marks.fronts import Fronts
 from septum.interactive.scene import grey_levels, label_type, marks_of, scene, shifted
 from septum.interactive.tool import UNMARKED, Box, Change, IsCancelled
 from septum.options import at_least, one_of
-
-CONNECTIVITY = ("faces", "full")
 
 
 def grow_cut(

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.classical.adjacency import CONNECTIVITY
 from septum.classical.growing import connected_threshold
 from septum.classical.landscape import smoothed
 from septum.geometry.arrays import Spacing
 from septum.interactive.scene import known_axis, near, points_of, range_of, scene
 from septum.interactive.tool import Box, Change, IsCancelled, stop_if
 from septum.options import at_least, one_of
-
-CONNECTIVITY = ("faces", "full")
-
 
 SHARE = 0.1
 """Tolerance where none is given and the click's surroundings are flat, as share of the range of intensities."""

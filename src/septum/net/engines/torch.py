@@ -68,7 +68,7 @@ class TorchEngine:
         self.divisor = tuple(models[0].divisor)
         self.activation: str = models[0].config.activation_out
         self.witness: Evidence | None = None
-        self.compared: tuple[tuple[int, ...], ...] = ()
+        self.compared: tuple[tuple[int, ...] | None, ...] = ()
 
     def __call__(self, batch: Float32Array) -> Tensor:
         """Logits (N, K, *out) float32 on the engine's device."""
@@ -112,8 +112,13 @@ class TorchEngine:
             votes += [self._vote(model, inputs, flip=flip) for model, flip in others]
             voting.voted(votes)
 
-    def _vote(self, model: Network, inputs: Tensor, *, flip: tuple[int, ...]) -> Tensor:
-        """Classes (N, *out) by one network of one mirrored copy, which has no share in the logits."""
+    def _vote(self, model: Network, inputs: Tensor, *, flip: tuple[int, ...] | None) -> Tensor:
+        """Classes (N, *out) by one network of one mirrored (None: smaller) copy, which has no share in the logits."""
+        if flip is None:
+            mode = "bilinear" if inputs.ndim == 4 else "trilinear"
+            small = nn.functional.interpolate(inputs, _smaller(inputs.shape[2:], self.divisor), mode=mode)
+            classes_there = self._vote(model, small, flip=())[:, None].float()
+            return nn.functional.interpolate(classes_there, inputs.shape[2:], mode="nearest")[:, 0].to(torch.int16)
         features = _features(model, inputs, flip=[axis + 2 for axis in flip], autocast=self.autocast)
         vote: tuple[Tensor, Tensor] | None = None
         chunk = max(1, _PART_BYTES // (4 * features.shape[0] * int(np.prod(features.shape[2:]))))
@@ -128,20 +133,35 @@ class TorchEngine:
         return vote[1]
 
 
-def compared_with(engine: Engine, flips: Sequence[tuple[int, ...]]) -> Engine:
-    """An engine whose networks also look at these mirrored copies, only to be compared (`Evidence.agreement`): the
-    logits stay as they are. Other engines than PyTorch's are returned unchanged.
+def compared_with(engine: Engine, flips: Sequence[tuple[int, ...] | None]) -> Engine:
+    """An engine whose networks also look at these mirrored copies (None: at one of four fifths of the size), only to be
+    compared (`Evidence.agreement`): the logits stay as they are. Other engines than PyTorch's are returned unchanged,
+    and so is one of networks whose mask is smaller than the image, where a smaller copy is asked for.
 
     >>> from septum.net.architecture.unet import UNet, lecture
     >>> engine = torch_engine([UNet(lecture(2, 1, out_channels=2, features=(4, 8)))])
     >>> type(compared_with(engine, [(), (1,)])).__name__
     'TorchEngine'
     """
-    if not isinstance(engine, TorchEngine):
+    if not isinstance(engine, TorchEngine) or (None in flips and any(engine.margin)):
         return engine
     compared = copy.copy(engine)
     compared.compared = tuple(flips)
     return compared
+
+
+SMALLER = 0.8
+"""Size of the smaller copy: training has seen as much, and another size is another sampling of every edge."""
+
+
+def _smaller(size: Sequence[int], divisor: Sequence[int]) -> list[int]:
+    """About four fifths of a size, and another one than it, in steps that the network can take.
+
+    >>> _smaller((512, 40, 16), (16, 16, 16))
+    [416, 32, 32]
+    """
+    found = [max(round(SMALLER * n / step), 1) * step for n, step in zip(size, divisor, strict=True)]
+    return [m if m != n else n - step if n > step else n + step for m, n, step in zip(found, size, divisor, strict=True)]
 
 
 def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:

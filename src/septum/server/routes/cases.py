@@ -32,9 +32,9 @@ from septum.workflows.projects.masks import prediction_file
 from septum.workflows.projects.project import Label
 from septum.workflows.projects.queue import queue_of
 from septum.workflows.projects.store import STATUSES, CaseRecord, Lease, Version
+from septum.workflows.runs.words import NOTICE
 
 router = APIRouter(prefix="/api", tags=["cases"])
-NOTICE = "Research software, not a medical device."
 
 
 @router.get("/project")

@@ -59,10 +59,11 @@ def _grouped(facts: Sequence[CaseFacts], key: Callable[[CaseFacts], str]) -> dic
 
 def check_alike(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Cases whose number of channels or of dimensions is not that of most."""
-    for code, what, value in (
+    counted: tuple[tuple[str, str, Callable[[CaseFacts], int]], ...] = (
         ("channels-differ", "channels", lambda f: f.channels),
         ("dimensions-differ", "dimensions", lambda f: f.grid.ndim),
-    ):
+    )
+    for code, what, value in counted:
         counts = Counter(value(f) for f in facts)
         if len(counts) < 2:
             continue

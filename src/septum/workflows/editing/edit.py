@@ -37,6 +37,7 @@ from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.words import with_notice
 
 SCRIPT, RECORD, SETTINGS = ".septum-edit.toml", ".septum-edit.json", ".septum-edit-settings.toml"
 
@@ -98,7 +99,7 @@ def edit(
     session = Session({name: found.array for name, found in maps.items()}, spacing=picture.grid.spacing)
     session.image = picture.array
     before = label_sizes(session.labels())
-    hooks.on_note(f"{len(script.steps)} steps on {image.name}; research software, not a medical device")
+    hooks.on_note(with_notice(f"{len(script.steps)} steps on {image.name}"))
     steps = run_script(session, script, image=picture, hooks=hooks)
     for number, (step, result) in enumerate(zip(script.steps, steps, strict=True), start=1):
         share = result.changed / session.labels().size
@@ -248,5 +249,4 @@ def _record(target: Path, script: Script, *, steps: Sequence[StepResult], facts:
         {**step.to_plain(), "changed": result.changed, "seconds": round(result.seconds, 3)}
         for step, result in zip(script.steps, steps, strict=True)
     ]
-    notice = "Research software, not a medical device."
-    write_json(_beside(target, RECORD), describe_run(rules=dict(script.rules), steps=done, notice=notice, **facts))
+    write_json(_beside(target, RECORD), describe_run(rules=dict(script.rules), steps=done, **facts))

@@ -30,6 +30,7 @@ from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
+from septum.workflows.runs.words import with_notice
 
 RECORD, SETTINGS = ".septum-interpolate.json", ".septum-interpolate.toml"
 
@@ -90,7 +91,7 @@ def interpolate_file(
         "method": how, "image": picture if how == "image" else None, "spacing": found.grid.spacing,
         "ends": settings.ends, "cancelled": hooks.should_stop,
     }  # fmt: skip
-    hooks.on_note(f"drawn: {_listed(planes)}; method {how}; research software, not a medical device")
+    hooks.on_note(with_notice(f"drawn: {_listed(planes)}; method {how}"))
     hooks.on_progress("interpolate", 0.0)
     filled = interpolate(found.array, drawn=None if found_them else planes, **options)
     estimate = None
@@ -151,8 +152,7 @@ def _record(
             ],
             "next": estimate.next_slice(),
         }
-    notice = "Research software, not a medical device."
     return describe_run(
         mask=dict(before), drawn={str(a): list(p) for a, p in planes.items()}, method=method, ends=ends,
-        expected=expected, notice=notice,
+        expected=expected,
     )  # fmt: skip

@@ -30,7 +30,7 @@ from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import check_bounds, write_settings
 from septum.workflows.runs.tables import frame_csv
-from septum.workflows.runs.words import counted, some
+from septum.workflows.runs.words import counted, some, with_notice
 
 TABLE, RECORD, SETTINGS = "objects.csv", "septum-instances.json", "septum-instances.toml"
 _MOST_IN_PNG = 65535
@@ -87,7 +87,7 @@ def split_masks(masks: Path, output: Path, *, images: Path | None, settings: Spl
     cases = mask_cases(masks, settings.axes)
     beside = images_of(cases, images)
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
-    hooks.on_note(f"{counted(len(jobs), 'mask')}; research software, not a medical device")
+    hooks.on_note(with_notice(f"{counted(len(jobs), 'mask')}"))
     output.mkdir(parents=True, exist_ok=True)
     counts: list[dict[str, object]] = []
     targets: dict[Path, Path] = {}
@@ -188,6 +188,5 @@ def _record(output: Path, jobs: Sequence[Job], *, result: JobsResult) -> None:
             masks={j.output.name: [digest(s) for s in j.case.images] for j in jobs if j.output in written},
             failures=[{"mask": name, "reason": reason} for name, reason in result.failures],
             notes=assumed(),
-            notice="Research software, not a medical device.",
         ),
     )

@@ -37,10 +37,7 @@ from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, write_settings
-from septum.workflows.runs.words import counted
-
-NOTICE = "Research software, not a medical device."
-
+from septum.workflows.runs.words import counted, with_notice
 
 LOOK = 4.0
 """Width of the neighbourhood that is judged when the next scribble is sought, in finest spacings."""
@@ -133,7 +130,7 @@ def train_pixels(
         raise ConfigError(f"{output} exists already; choose another name, or use --overwrite")
     features = FeatureSettings(scales=settings.scales, unit=settings.unit)
     cases = _scribbled(find_cases(images, axes=settings.axes), scribbles, on_note=hooks.on_note)
-    hooks.on_note(f"{len(cases)} scribbled image(s); research software, not a medical device")
+    hooks.on_note(with_notice(f"{len(cases)} scribbled image(s)"))
     classifier = train_classifier(
         _examples(cases, scribbles, background=settings.background, hooks=hooks, failures=failures),
         settings=features,
@@ -152,7 +149,6 @@ def train_pixels(
     record = describe_run(
         classifier=header_of(classifier), images=origin, scribbles=marks, background=settings.background,
         forest={"trees": settings.trees, "depth": settings.depth, "seed": settings.seed}, notes=assumed(),
-        notice=NOTICE,
     )  # fmt: skip
     write_settings(output.with_suffix(".toml"), settings)
     write_json(output.with_suffix(".json"), record)
@@ -233,10 +229,7 @@ def apply_classifier(
     learned = load_classifier(classifier)
     jobs = plan_jobs(find_cases(images, axes=settings.axes), output, overwrite=settings.overwrite)
     _refuse_existing(jobs, settings)
-    hooks.on_note(
-        f"{counted(len(jobs), 'image')}, labels {', '.join(map(str, learned.labels))}; "
-        f"{NOTICE[0].lower()}{NOTICE[1:-1]}"
-    )
+    hooks.on_note(with_notice(f"{counted(len(jobs), 'image')}, labels {', '.join(map(str, learned.labels))}"))
     for folder in (output, *(output / what for what in _wanted(settings))):
         folder.mkdir(parents=True, exist_ok=True)
     unsure: dict[str, tuple[int, ...]] = {}
@@ -328,6 +321,5 @@ def _record(
         scribble_next=unsure,
         notes=assumed(),
         failures=[{"image": name, "reason": reason} for name, reason in result.failures],
-        notice=NOTICE,
     )
     write_json(output / RECORD, content)

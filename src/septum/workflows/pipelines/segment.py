@@ -30,7 +30,7 @@ from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
-from septum.workflows.runs.words import counted
+from septum.workflows.runs.words import counted, with_notice
 
 PIPELINE, RECORD, SETTINGS = "pipeline.toml", "septum-segment.json", "septum-segment.toml"
 
@@ -79,7 +79,7 @@ def segment(
         chosen = replace(chosen, steps=(make_step("channel", {"use": "grey"}), *chosen.steps))
         hooks.on_note(f"grey and colour images, such as {colour}, lie together: colours are turned into grey values")
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
-    hooks.on_note(f"{counted(len(jobs), 'image')}, {chosen.describe()}; research software, not a medical device")
+    hooks.on_note(with_notice(f"{counted(len(jobs), 'image')}, {chosen.describe()}"))
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / PIPELINE, chosen.to_toml())
 
@@ -207,6 +207,5 @@ def _record(
             images={j.output.name: [digest(source) for source in j.case.images] for j in jobs if j.output in written},
             notes=doubts.cases,
             failures=[{"image": name, "reason": reason} for name, reason in result.failures],
-            notice="Research software, not a medical device.",
         ),
     )

@@ -14,7 +14,7 @@ from septum.net.architecture.unet import UNetConfig
 from septum.net.engines.onnx import onnx_engine
 from septum.net.engines.openvino import openvino_engine
 from septum.net.engines.protocol import Engine, mirrors
-from septum.net.engines.torch import torch_engine
+from septum.net.engines.torch import compared_with, torch_engine
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.machine import measure_machine
 from septum.workflows.model.plan import Plan
@@ -47,7 +47,19 @@ def open_segmenter(model: ModelFolder, settings: PredictSettings) -> Segmenter:
     settings = replace(settings, tta=_averages_mirrors(plan) if settings.tta is None else settings.tta)
     if settings.engine == "torch":  # the record says which precision it was
         settings = replace(settings, precision=measure_machine(settings.devices, settings.precision).precision)
-    return Segmenter(_engine(networks, plan, settings=settings, folder=model.path / "exported"), plan, settings)
+    found = Segmenter(_engine(networks, plan, settings=settings, folder=model.path / "exported"), plan, settings)
+    return looking_twice(found) if plan.judged and len(networks) == 1 else found
+
+
+def looking_twice(model: Segmenter) -> Segmenter:
+    """The model with a second look to compare its masks with (`Evidence.agreement`), where it looks once: a network
+    alone agrees with itself in the mirror, or where left and right differ on a smaller copy, or it does not. Masks
+    stay as they are.
+    """
+    if model.settings.tta and model.plan.mirrors:
+        return model
+    second = (model.plan.mirrors[-1],) if model.plan.mirrors else None
+    return replace(model, engine=compared_with(model.engine, [second]))
 
 
 def _averages_mirrors(plan: Plan) -> bool:

@@ -38,8 +38,7 @@ from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.looks import Look
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.tables import frame_csv
-
-NOTICE = "Research software, not a medical device."
+from septum.workflows.runs.words import NOTICE
 
 
 @dataclass(frozen=True, eq=False)

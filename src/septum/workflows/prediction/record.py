@@ -40,6 +40,5 @@ def record_prediction(
             images=images,
             notes={note: list(cases) for note, cases in (notes or {}).items()},
             failures=[{"image": name, "reason": reason} for name, reason in result.failures],
-            notice="Research software, not a medical device.",
         ),
     )

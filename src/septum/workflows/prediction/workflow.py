@@ -22,7 +22,7 @@ from septum.workflows.quality.grade import grade, promise, read_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.worklist import Estimate, GradedResult, read_list, worst_first, write_list
 from septum.workflows.runs.hooks import Hooks
-from septum.workflows.runs.words import counted
+from septum.workflows.runs.words import counted, with_notice
 
 
 def predict(
@@ -55,9 +55,7 @@ def predict(
     segmenter = open_segmenter(folder, settings)
     output.mkdir(parents=True, exist_ok=True)
     folds = folder.wanted_folds(settings.folds)
-    hooks.on_note(
-        f"{counted(len(jobs), 'image')}, {counted(len(folds), 'network')}; research software, not a medical device"
-    )
+    hooks.on_note(with_notice(f"{counted(len(jobs), 'image')}, {counted(len(folds), 'network')}"))
     grades = read_quality(folder.quality, plan)
     found: list[Estimate] = []
 

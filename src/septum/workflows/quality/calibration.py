@@ -1,9 +1,9 @@
 """From what a network says of its own mask to the Dice that the mask is likely to have, with an interval.
 
-The insight: a network's probabilities already *contain* a Dice, the one its mask has if they are right. They are rarely
-right (networks are too sure of themselves), but wrong in a regular way that a handful of held-out cases shows. So the
-model has two numbers, which fall back to "believe the probabilities" where cases are few; a third, for the agreement
-between networks, is only used where it made the estimate of held-out cases better.
+The insight: two looks at an image, by two networks or by one of its mirrored copies, give two masks, and the Dice
+between them goes up and down with the Dice against the truth; it is only too high, because looks share mistakes. Where
+there is one look, its probabilities contain a Dice, too, the one its mask has if they are right. So the model has two
+numbers, which bend that promise by as much as held-out cases show and fall back to "believe it" where they are few.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FEWEST = 6
 _TOLERANCE = 0.05  # of Dice: residuals beyond it count less and less (soft L1)
 
 
-_PRIOR = (1.0, 4.0, 4.0)  # pull of shift, slope and weight of the agreement to 0, 1 and 0
+_PRIOR = (1.0, 20.0)  # pull of shift and slope to 0 and 1: a handful moves the curve, and does not turn it
 
 
 _LEAST = 0.05  # part of the interval's width that does not shrink as the estimate nears 1
@@ -40,7 +40,7 @@ class Calibration:
     """Dice = sigmoid(shift + slope · logit(expected) + weight · (logit(agreement) - logit(expected))).
 
     Args:
-        shift, slope, weight: as above; weight is 0 where agreement is not used.
+        shift, slope, weight: as above; weight is 0 where agreement is not used, else 1 (old models: any).
         width: half the interval, in units of (1 - Dice + 0.05); None where no interval can be given.
         coverage: share of cases that the interval is to hold: 0.9, or n / (n + 1) where that is less.
         cases: held-out cases, with a mask that is not empty, that it rests on.
@@ -92,20 +92,20 @@ def calibrate(
     1 - Dice + 0.05 because bad masks are harder to grade than good ones; Barber et al. 2021, Ann Stat 49:486.
     """
     x, d = np.asarray(expected, dtype=np.float64), np.asarray(dice, dtype=np.float64)
-    z = np.full(len(x), np.nan) if agreement is None else np.asarray(agreement, dtype=np.float64)
-    if not len(d) or not all(np.isfinite(v).all() for v in (x, d, *((z,) if agreement is not None else ()))):
+    z = x if agreement is None else np.asarray(agreement, dtype=np.float64)
+    if not len(d) or not all(np.isfinite(v).all() for v in (x, d, z)):
         raise ValueError("calibrate needs at least one case and finite numbers")
     w = np.ones(len(d)) if weights is None else np.asarray(weights, dtype=np.float64)
-    use = agreement is not None
+    promised = _logit(z)
     kinds = np.unique(np.array([str(g) for g in (groups or range(len(d)))]), return_inverse=True)[1]
-    held_out = _held_out(x, z, d=d, w=w, kinds=kinds, agreement=use)
+    held_out = _held_out(promised, d=d, w=w, kinds=kinds)
     n = int(kinds.max()) + 1
     misses, coverage = np.abs(held_out - d) / _scale(held_out), min(COVERAGE, n / (n + 1))
-    shift, slope, weight = _fit(x, z, agreement=use, d=d, w=w)
+    shift, slope = _fit(promised, d=d, w=w)
     found = Calibration(
         float(shift),
         float(slope),
-        float(weight),
+        0.0 if agreement is None else 1.0,
         width=_quantile(misses, w, share=coverage) if n >= FEWEST else None,
         coverage=coverage,
         cases=len(d),
@@ -122,33 +122,32 @@ def _quantile(misses: Float64Array, weights: Float64Array, *, share: float) -> f
     return float(misses[order][min(place, len(order) - 1)])
 
 
-def _held_out(
-    x: Float64Array, z: Float64Array, *, d: Float64Array, w: Float64Array, kinds: NDArray[np.intp], agreement: bool
-) -> Float64Array:
+def _held_out(promised: Float64Array, *, d: Float64Array, w: Float64Array, kinds: NDArray[np.intp]) -> Float64Array:
     """The estimate of each case by a fit on the other groups; of the only group by the prior."""
     out = np.empty(len(d))
     for kind in range(int(kinds.max()) + 1):
         mine = kinds == kind
-        out[mine] = _curve(_fit(x[~mine], z[~mine], agreement=agreement, d=d[~mine], w=w[~mine]), x[mine], z=z[mine])
+        out[mine] = _line(_fit(promised[~mine], d=d[~mine], w=w[~mine]), promised[mine])
     return out
 
 
-def _fit(x: Float64Array, z: Float64Array, *, agreement: bool, d: Float64Array, w: Float64Array) -> Float64Array:
-    """Shift, slope and weight; the prior where there is no case."""
-    centre = np.array([0.0, 1.0, 0.0])
+def _fit(promised: Float64Array, *, d: Float64Array, w: Float64Array) -> Float64Array:
+    """Shift and slope; the prior where there is no case."""
+    centre = np.array([0.0, 1.0])
     if not len(d):
         return centre
-    free = 3 if agreement else 2
 
     def misfit(p: Float64Array) -> Float64Array:
-        full = np.append(p, centre[free:])
-        miss = (_curve(full, x, z=z) - d) / _TOLERANCE
+        miss = (_line(p, promised) - d) / _TOLERANCE
         soft = np.sign(miss) * np.sqrt(2 * w * (np.sqrt(1 + miss**2) - 1))
-        return np.concatenate([soft, np.sqrt(_PRIOR[:free]) * (p - centre[:free])])
+        return np.concatenate([soft, np.sqrt(_PRIOR) * (p - centre)])
 
-    low, high = np.array([-5.0, 0.0, 0.0])[:free], np.array([5.0, 5.0, 5.0])[:free]
-    found = least_squares(misfit, centre[:free] + [0, 0, 0.01][:free], bounds=(low, high))
-    return np.append(found.x, centre[free:])
+    return np.asarray(least_squares(misfit, centre, bounds=([-5.0, 0.0], [5.0, 5.0])).x)
+
+
+def _line(p: Float64Array, promised: Float64Array) -> Float64Array:
+    """Dice from a promise: both as log-odds, a straight line between them."""
+    return np.asarray(1 / (1 + np.exp(-(p[0] + p[1] * promised))))
 
 
 def _curve(p: Float64Array, x: Float64Array, *, z: Float64Array) -> Float64Array:

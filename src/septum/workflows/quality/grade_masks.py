@@ -22,7 +22,7 @@ from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, unstructure, write_settings
-from septum.workflows.runs.words import some
+from septum.workflows.runs.words import some, with_notice
 
 RECORD, SETTINGS = "septum-quality.json", "septum-quality.toml"
 
@@ -87,7 +87,7 @@ def grade_masks(
     classes = infer_classes(data, background=settings.background, foreground=settings.foreground, cases=labelled)
     for note in (*data.notes, *classes.notes):
         hooks.on_note(note)
-    hooks.on_note(f"{len(cases)} masks, {len(labelled)} references; research software, not a medical device")
+    hooks.on_note(with_notice(f"{len(cases)} masks, {len(labelled)} references"))
     grader = Grader.of(labelled, classes, seed=settings.seed, hooks=hooks)
     found: list[Estimate] = []
     failures = Failures(unread.rows)
@@ -108,7 +108,6 @@ def grade_masks(
             notes=assumed(),
             calibrations=[None if fit is None else unstructure(fit) for fit in grader.calibrations],
             failures=[{"mask": name, "reason": reason} for name, reason in failures.rows],
-            notice="Research software, not a medical device.",
         ),
     )
     return GradedResult(tuple(listed), tuple(failures.rows), tuple(worst_first(found)))

@@ -22,9 +22,6 @@ from septum.workflows.quality.calibration import FEWEST, Calibration, calibrate
 from septum.workflows.quality.grade import QUALITY_FORMAT, ClassQuality, HeldOut, NetworkReference, Quality
 from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeReference, image_features, shapes
 
-_GAIN = 0.95  # of the error: how much better the estimate must become for the agreement to be used
-
-
 _MOST_IMAGES = 200  # training images whose features are kept, spread evenly
 
 
@@ -144,8 +141,10 @@ def limits(rows: Sequence[HeldOut]) -> tuple[float, float]:
     plain = [row for row in rows if not row.way and not row.seen] or [row for row in rows if not row.way]
     if not plain:
         return FAR, FAR
-    fit = calibrate([r.expected for r in plain], [r.dice for r in plain], groups=[r.case for r in plain])[0]
-    broken = np.array([fit.estimate(row.expected) - row.dice > _BROKEN for row in rows])
+    fit = calibrate(
+        [r.expected for r in plain], [r.dice for r in plain], agreement=_agreements(plain), groups=[r.case for r in plain]
+    )[0]
+    broken = np.array([fit.estimate(row.expected, _finite(row.agreement)) - row.dice > _BROKEN for row in rows])
     usual = np.array([not row.way for row in rows])
     image = np.array([math.nan if row.image_far is None else row.image_far for row in rows])
     network = np.array([math.nan if row.network_far is None else row.network_far for row in rows])
@@ -173,12 +172,22 @@ def _calibrations(rows: Sequence[HeldOut]) -> tuple[Calibration | None, Calibrat
     expected, dice, cases = [r.expected for r in rows], [r.dice for r in rows], [r.case for r in rows]
     weights = [_SPOILED if row.way else 1.0 for row in rows]
     alone, estimates = calibrate(expected, dice, groups=cases, weights=weights)
-    agreement = [r.agreement for r in rows if r.agreement is not None]
-    if len(agreement) == len(rows) and len(set(cases)) >= FEWEST:
+    agreement = _agreements(rows)
+    if agreement is not None and len(set(cases)) >= FEWEST:
         together, better = calibrate(expected, dice, agreement=agreement, groups=cases, weights=weights)
-        if together.error < _GAIN * alone.error:
+        if together.error <= alone.error:
             return alone, together, list(map(float, better))
     return alone, None, list(map(float, estimates))
+
+
+def _agreements(rows: Sequence[HeldOut]) -> list[float] | None:
+    """Of every row; None where one has none."""
+    found = [row.agreement for row in rows if row.agreement is not None]
+    return found if len(found) == len(rows) else None
+
+
+def _finite(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _rough(rows: Sequence[HeldOut]) -> Calibration | None:

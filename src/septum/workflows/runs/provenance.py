@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import septum
+from septum.workflows.runs.words import NOTICE
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -38,7 +39,7 @@ LIBRARIES = (
 
 
 def describe_run(**more: Any) -> dict[str, Any]:
-    """Versions and machine of this run, and whatever else is to be kept (seed, timings).
+    """Versions and machine of this run, what it is not, and whatever else is to be kept (seed, timings).
 
     Threads and accelerator are those of torch, and None where the run did not need it.
 
@@ -57,6 +58,7 @@ def describe_run(**more: Any) -> dict[str, Any]:
         "threads": None if torch is None else torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name(0) if torch is not None and cuda else None,
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "notice": NOTICE,
         **more,
     }
 

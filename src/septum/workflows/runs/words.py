@@ -5,6 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+NOTICE = "Research software, not a medical device."
+"""Said wherever masks, or figures about them, leave the program."""
+
+
+def with_notice(text: str) -> str:
+    """A line of a command's start, with what must be said.
+
+    >>> with_notice("2 images")
+    '2 images; research software, not a medical device'
+    """
+    return f"{text}; {NOTICE[0].lower()}{NOTICE[1:-1]}"
+
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sorting key in which numbers count as numbers.

@@ -28,6 +28,7 @@ from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
 from septum.workflows.runs.tables import frame_csv
+from septum.workflows.runs.words import with_notice
 from septum.workflows.tracking.movie import Movie, find_movie
 from septum.workflows.tracking.show import show_tracks
 
@@ -112,7 +113,7 @@ def track(
             f"masks and images must have as many frames, got {len(movie.frames)} and {len(pictures.frames)}; "
             "leave out what has no partner"
         )
-    hooks.on_note(f"{len(movie.frames)} frames; research software, not a medical device")
+    hooks.on_note(with_notice(f"{len(movie.frames)} frames"))
     reader = _Reader(movie, pictures, split=settings.split, hooks=hooks)
     grid = reader.labels(0).grid
     found = track_objects(reader.frames("finding objects"), spacing=grid.spacing, options=settings.options())
@@ -190,7 +191,6 @@ def _publish(output: Path, reader: _Reader, *, found: Tracks, settings: TrackSet
         first_frame_in_files=reader.movie.first,
         scatter=found.scatter,
         notes=assumed(),
-        notice="Research software, not a medical device.",
     )
     write_json(output / RECORD, record)
     write_text(output / LINEAGE, rows)

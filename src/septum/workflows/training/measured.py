@@ -21,7 +21,6 @@ from septum.errors import DatasetError
 from septum.geometry import Image, LabelMap
 from septum.io import naming
 from septum.net.architecture.window import WindowConfig
-from septum.net.engines.torch import compared_with
 from septum.net.learning.train import TrainOutcome
 from septum.report.figures.overlay import ShownCase
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, load_pair
@@ -30,7 +29,7 @@ from septum.workflows.data.folds import Fold, block_slices
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan, plan_json
 from septum.workflows.model.settings import TrainSettings
-from septum.workflows.prediction.engine import open_segmenter
+from septum.workflows.prediction.engine import looking_twice, open_segmenter
 from septum.workflows.prediction.objects import segment_objects, write_objects
 from septum.workflows.prediction.predict import segment
 from septum.workflows.prediction.settings import PredictSettings
@@ -286,9 +285,8 @@ def _measure_fold(
     within `seconds` their spoiled copies."""
     folds = ",".join(str(index) for index in members)
     model = open_segmenter(folder, PredictSettings(folds=folds, precision=folder.read_plan().precision))
-    if len(members) == 1 and model.plan.mirrors and not model.settings.tta:
-        # a network alone agrees with itself in the mirror, or it does not
-        model = replace(model, engine=compared_with(model.engine, [(model.plan.mirrors[-1],)]))
+    if len(members) == 1:
+        model = looking_twice(model)
     bench = Bench(model, tuple(members), model.plan.seed + members[0])
     started = time.monotonic()
     known = know(data, fold, bench=bench, should_stop=hooks.should_stop)
