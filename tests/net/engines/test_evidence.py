@@ -102,6 +102,25 @@ def test_a_copy_to_compare_with_speaks_about_agreement_only() -> None:
     assert plain.compared == ()
 
 
+def test_a_smaller_copy_speaks_about_agreement_only() -> None:
+    plain, array, settings = torch_engine([small_net(0)]), image(), TileSettings(patch=(44, 36))
+    evidence = Evidence(3)
+    engine = compared_with(plain, [None])
+    assert np.array_equal(
+        predict_classes(engine, array, settings=settings, evidence=evidence),
+        predict_classes(plain, array, settings=settings),
+    )
+    assert np.isfinite(evidence.agreement).any()
+    assert plain.compared == ()
+
+
+def test_networks_whose_mask_is_smaller_than_the_image_are_not_compared_with_smaller_copies() -> None:
+    engine = torch_engine([small_net(0)])
+    engine.margin = (4, 4)
+    assert compared_with(engine, [None]) is engine
+    assert compared_with(engine, [(1,)]) is not engine
+
+
 def test_exported_networks_cannot_be_compared(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -66,7 +66,7 @@ def test_an_estimate_never_falls_when_the_probabilities_promise_more(pairs: list
     assert 0 <= min(line) <= max(line) <= 1
 
 
-def test_agreement_is_used_where_it_tells_more() -> None:
+def test_agreement_is_used_unless_the_probabilities_tell_clearly_more() -> None:
     rng = np.random.default_rng(0)
     dice = rng.uniform(0.3, 0.9, 24)
     rows = [
@@ -80,10 +80,26 @@ def test_agreement_is_used_where_it_tells_more() -> None:
     assert np.abs([row.estimate - row.dice for row in quality.held_out]).mean() == pytest.approx(
         quality.classes[0].together.error
     )
-    blind = [replace(row, agreement=float(rng.uniform(0.8, 0.9))) for row in rows]
+    blind = [replace(row, expected=row.dice, agreement=float(rng.uniform(0.8, 0.9))) for row in rows]
     assert make_quality(blind, references(plan), plan=plan).classes[0].together is None
     some = [replace(row, agreement=None if i == 0 else row.agreement) for i, row in enumerate(rows)]
     assert make_quality(some, references(plan), plan=plan).classes[0].together is None
+
+
+def test_nine_of_ten_masks_reach_the_floor_of_their_estimates() -> None:
+    reached = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        agreement = rng.uniform(0.7, 0.98, 240)
+        dice = np.clip(agreement - 0.05 + rng.normal(0, 0.04, 240), 0, 1)
+        found, _ = calibrate(agreement[:40], dice[:40], agreement=agreement[:40])
+        floors = np.array([found.floor(found.estimate(0.5, a)) for a in agreement[40:]])
+        reached.append((dice[40:] >= floors).mean())
+    assert 0.87 <= np.mean(reached) <= 0.95
+    few, _ = calibrate(agreement[:5], dice[:5], agreement=agreement[:5])
+    assert math.isnan(few.floor(0.9))
+    old = replace(found, below=None)
+    assert old.floor(0.9) == old.interval(0.9)[0]  # of a model whose file knows no floor
 
 
 def test_a_class_with_few_cases_borrows_those_of_the_others() -> None:

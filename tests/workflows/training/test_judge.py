@@ -124,7 +124,7 @@ def test_six_images_give_masks_that_pass_and_ruined_images_that_never_do(
         mask = io.read_labels(next((tmp_path / "out").glob(f"{name}.tif"))).array
         dice = dice_per_class(truth[name].astype(int), mask.astype(int), n_classes=2)[0]
         if one in usual:
-            assert math.isnan(one.dice) or one.dice == pytest.approx(dice, abs=0.12)
+            assert math.isnan(one.dice) or -0.2 < one.dice - dice < 0.12  # those that judged had trained for less
         assert one.verdict != "pass" or dice >= 0.7, (name, dice)
     order = list(found)
     assert max(order.index(n) for n in found if found[n].verdict == "unknown") < min(

@@ -309,7 +309,7 @@ def test_training_learns_from_held_out_cases_what_its_masks_are_worth(folds: tup
     content = json.loads((model / "quality.json").read_text())
     assert {row["case"] for row in content["held_out"]} == {f"case{i}" for i in range(4)}
     assert [one["label"] for one in content["classes"]] == [3, 7]
-    assert {row["agreement"] for row in content["held_out"]} == {None}  # one network each, and no mirror that helps
+    assert None not in {row["agreement"] for row in content["held_out"]}  # one network each, and a smaller copy
     assert all(one["alone"]["cases"] >= 4 for one in content["classes"])
     assert "Quality without ground truth" in (model / "report" / "index.html").read_text()
     assert (model / "report" / "figures" / "estimates.png").is_file()

@@ -161,7 +161,9 @@ def _smaller(size: Sequence[int], divisor: Sequence[int]) -> list[int]:
     [416, 32, 32]
     """
     found = [max(round(SMALLER * n / step), 1) * step for n, step in zip(size, divisor, strict=True)]
-    return [m if m != n else n - step if n > step else n + step for m, n, step in zip(found, size, divisor, strict=True)]
+    return [
+        m if m != n else n - step if n > step else n + step for m, n, step in zip(found, size, divisor, strict=True)
+    ]
 
 
 def watched_by(engine: Engine, evidence: Evidence | None) -> Engine:

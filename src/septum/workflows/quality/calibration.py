@@ -29,7 +29,10 @@ FEWEST = 6
 _TOLERANCE = 0.05  # of Dice: residuals beyond it count less and less (soft L1)
 
 
-_PRIOR = (1.0, 20.0)  # pull of shift and slope to 0 and 1: a handful moves the curve, and does not turn it
+_SHIFT = 1.0  # pull of the shift to 0
+
+
+_SLOPES = {"expected": 4.0, "agreement": 20.0}  # of the slope to 1: a handful hardly turns the line of two looks
 
 
 _LEAST = 0.05  # part of the interval's width that does not shrink as the estimate nears 1
@@ -40,8 +43,10 @@ class Calibration:
     """Dice = sigmoid(shift + slope · logit(expected) + weight · (logit(agreement) - logit(expected))).
 
     Args:
-        shift, slope, weight: as above; weight is 0 where agreement is not used, else 1 (old models: any).
+        shift, slope, weight: as above; weight is 0 where agreement is not used, else the slope, so that the line
+            is one of the agreement alone (old models: any).
         width: half the interval, in units of (1 - Dice + 0.05); None where no interval can be given.
+        below: how far below their estimates all but one of ten masks lie at most, in the same units.
         coverage: share of cases that the interval is to hold: 0.9, or n / (n + 1) where that is less.
         cases: held-out cases, with a mask that is not empty, that it rests on.
         error: mean absolute error with each of them held out.
@@ -54,11 +59,18 @@ class Calibration:
     coverage: float
     cases: int
     error: float
+    below: float | None = None
 
     def estimate(self, expected: float, agreement: float = math.nan) -> float:
         """The likely Dice; nan where `expected` is (or `agreement`, if it is used)."""
         parameters = (self.shift, self.slope, self.weight)
         return float(_curve(np.array(parameters), np.array([expected]), z=np.array([agreement]))[0])
+
+    def floor(self, estimate: float) -> float:
+        """The Dice that nine of ten masks with this estimate reach; nan where no interval can be given."""
+        if self.below is None or math.isnan(estimate):
+            return self.interval(estimate)[0]
+        return estimate - self.below * float(_scale(np.array(estimate)))
 
     def interval(self, estimate: float) -> tuple[float, float]:
         """Lowest and highest likely Dice around an estimate; nan where no interval can be given."""
@@ -96,20 +108,21 @@ def calibrate(
     if not len(d) or not all(np.isfinite(v).all() for v in (x, d, z)):
         raise ValueError("calibrate needs at least one case and finite numbers")
     w = np.ones(len(d)) if weights is None else np.asarray(weights, dtype=np.float64)
-    promised = _logit(z)
+    promised, pull = _logit(z), _SLOPES["expected" if agreement is None else "agreement"]
     kinds = np.unique(np.array([str(g) for g in (groups or range(len(d)))]), return_inverse=True)[1]
-    held_out = _held_out(promised, d=d, w=w, kinds=kinds)
+    held_out = _held_out(promised, d=d, w=w, kinds=kinds, pull=pull)
     n = int(kinds.max()) + 1
     misses, coverage = np.abs(held_out - d) / _scale(held_out), min(COVERAGE, n / (n + 1))
-    shift, slope = _fit(promised, d=d, w=w)
+    shift, slope = _fit(promised, d=d, w=w, pull=pull)
     found = Calibration(
         float(shift),
         float(slope),
-        0.0 if agreement is None else 1.0,
+        0.0 if agreement is None else float(slope),
         width=_quantile(misses, w, share=coverage) if n >= FEWEST else None,
         coverage=coverage,
         cases=len(d),
         error=float(np.average(np.abs(held_out - d), weights=w)),
+        below=_quantile((held_out - d) / _scale(held_out), w, share=coverage) if n >= FEWEST else None,
     )
     return found, held_out
 
@@ -122,17 +135,19 @@ def _quantile(misses: Float64Array, weights: Float64Array, *, share: float) -> f
     return float(misses[order][min(place, len(order) - 1)])
 
 
-def _held_out(promised: Float64Array, *, d: Float64Array, w: Float64Array, kinds: NDArray[np.intp]) -> Float64Array:
+def _held_out(
+    promised: Float64Array, *, d: Float64Array, w: Float64Array, kinds: NDArray[np.intp], pull: float
+) -> Float64Array:
     """The estimate of each case by a fit on the other groups; of the only group by the prior."""
     out = np.empty(len(d))
     for kind in range(int(kinds.max()) + 1):
         mine = kinds == kind
-        out[mine] = _line(_fit(promised[~mine], d=d[~mine], w=w[~mine]), promised[mine])
+        out[mine] = _line(_fit(promised[~mine], d=d[~mine], w=w[~mine], pull=pull), promised[mine])
     return out
 
 
-def _fit(promised: Float64Array, *, d: Float64Array, w: Float64Array) -> Float64Array:
-    """Shift and slope; the prior where there is no case."""
+def _fit(promised: Float64Array, *, d: Float64Array, w: Float64Array, pull: float) -> Float64Array:
+    """Shift and slope, this one pulled to 1; 0 and 1 where there is no case."""
     centre = np.array([0.0, 1.0])
     if not len(d):
         return centre
@@ -140,7 +155,7 @@ def _fit(promised: Float64Array, *, d: Float64Array, w: Float64Array) -> Float64
     def misfit(p: Float64Array) -> Float64Array:
         miss = (_line(p, promised) - d) / _TOLERANCE
         soft = np.sign(miss) * np.sqrt(2 * w * (np.sqrt(1 + miss**2) - 1))
-        return np.concatenate([soft, np.sqrt(_PRIOR) * (p - centre)])
+        return np.concatenate([soft, np.sqrt([_SHIFT, pull]) * (p - centre)])
 
     return np.asarray(least_squares(misfit, centre, bounds=([-5.0, 0.0], [5.0, 5.0])).x)
 

@@ -204,13 +204,16 @@ def _judge(
         return _NONE, *(
             ("fail", ("the mask is empty, as none of the training is",)) if always else ("look", ("the mask is empty",))
         )
-    dice, low, high = _estimate(one, expected, agreement=agreement)
+    fit = _calibration(one, agreement)
+    dice = math.nan if fit is None else fit.estimate(expected, agreement)
+    low, high = (math.nan, math.nan) if fit is None else fit.interval(dice)
     if agreement < threshold:
         why = (f"the networks agree with each other to a Dice of {agreement:.2f} only",)
         return (min(dice, agreement), min(low, agreement), high) if dice == dice else _NONE, "fail", why
     if math.isnan(dice):
         return _NONE, *_without_figure(one, expected, threshold=threshold)
-    verdict = verdict_of(dice, low, high=high, threshold=threshold)
+    floor = math.nan if fit is None else fit.floor(dice)
+    verdict = verdict_of(dice, floor, high=high, threshold=threshold)
     return (dice, low, high), verdict, (REASONS["fail"],) if verdict == "fail" else ()
 
 
@@ -256,13 +259,11 @@ def network_distance(look: Look, networks: Sequence[NetworkReference], *, folds:
     return float(np.mean(found)) if found else math.nan
 
 
-def _estimate(one: ClassQuality | None, expected: float, *, agreement: float) -> _Figure:
-    """Estimate and interval; nan where unknown."""
-    if one is None or one.alone is None or math.isnan(expected):
-        return _NONE
-    fit = one.alone if one.together is None or math.isnan(agreement) else one.together
-    dice = fit.estimate(expected, agreement)
-    return (dice, *fit.interval(dice))
+def _calibration(one: ClassQuality | None, agreement: float) -> Calibration | None:
+    """What turns a promise into an estimate: two looks where there are two; None where nothing was held out."""
+    if one is None or one.alone is None:
+        return None
+    return one.alone if one.together is None or math.isnan(agreement) else one.together
 
 
 def promise(quality: Quality | None) -> str:

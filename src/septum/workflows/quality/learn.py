@@ -25,6 +25,9 @@ from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeRefer
 _MOST_IMAGES = 200  # training images whose features are kept, spread evenly
 
 
+_MARGIN = 1.1  # times the error of the probabilities alone up to which the agreement of two looks is preferred
+
+
 _ALWAYS = 4  # training masks, all of which hold a class, from which on an empty mask is a failure
 
 
@@ -142,7 +145,10 @@ def limits(rows: Sequence[HeldOut]) -> tuple[float, float]:
     if not plain:
         return FAR, FAR
     fit = calibrate(
-        [r.expected for r in plain], [r.dice for r in plain], agreement=_agreements(plain), groups=[r.case for r in plain]
+        [r.expected for r in plain],
+        [r.dice for r in plain],
+        agreement=_agreements(plain),
+        groups=[r.case for r in plain],
     )[0]
     broken = np.array([fit.estimate(row.expected, _finite(row.agreement)) - row.dice > _BROKEN for row in rows])
     usual = np.array([not row.way for row in rows])
@@ -166,7 +172,8 @@ def _limit(far: Float64Array, broken: NDArray[np.bool_], *, usual: NDArray[np.bo
 
 
 def _calibrations(rows: Sequence[HeldOut]) -> tuple[Calibration | None, Calibration | None, list[float]]:
-    """Without and (where it is better) with agreement, and the held-out estimates of the better one."""
+    """Without agreement and with it, where every row has two looks and they are not clearly worse (failures that nobody
+    spoiled show in them first); and the held-out estimates that it makes."""
     if not any(not row.way for row in rows):
         return None, None, [math.nan] * len(rows)
     expected, dice, cases = [r.expected for r in rows], [r.dice for r in rows], [r.case for r in rows]
@@ -175,7 +182,7 @@ def _calibrations(rows: Sequence[HeldOut]) -> tuple[Calibration | None, Calibrat
     agreement = _agreements(rows)
     if agreement is not None and len(set(cases)) >= FEWEST:
         together, better = calibrate(expected, dice, agreement=agreement, groups=cases, weights=weights)
-        if together.error <= alone.error:
+        if together.error < _MARGIN * alone.error:
             return alone, together, list(map(float, better))
     return alone, None, list(map(float, estimates))
 

@@ -319,7 +319,7 @@ def _estimate(case: str, value: int, *, name: str, fit: Calibration | None, scor
     else:
         dice = fit.estimate(score)
         low, high = fit.interval(dice)
-    verdict = verdict_of(dice, low, high=high, threshold=threshold)
+    verdict = verdict_of(dice, fit.floor(dice) if fit else math.nan, high=high, threshold=threshold)
     if verdict != "pass" and not reasons:
         reasons.append("too few references for an interval" if math.isnan(low) else REASONS[verdict])
     return Estimate(case, value, name, dice, low, high, verdict, tuple(reasons), score, math.nan)

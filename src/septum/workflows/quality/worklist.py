@@ -42,9 +42,10 @@ class Estimate:
     Args:
         case, label, name: whose.
         dice, low, high: estimate and interval; nan where there is none.
-        verdict: "unknown": the image is unlike those of the training, so there is no figure. "pass": the interval lies
-            above the threshold, and nothing is unusual. "fail": it lies below, or the networks agree with each other
-            less than the threshold, or the mask is empty where it never was. "look": everything else.
+        verdict: "unknown": the image is unlike those of the training, so there is no figure. "pass": nine of ten masks
+            with such an estimate reach the threshold, and nothing is unusual. "fail": the interval lies below it, or
+            the networks agree with each other less than the threshold, or the mask is empty where it never was. "look":
+            everything else.
         reasons: why not pass, in words.
         expected, agreement: what it rests on; nan where unknown. `expected` is no figure where `dice` is nan.
         image_far, network_far: how far the image lies from those of the training, in its intensities and in the
@@ -87,17 +88,18 @@ REASONS = {
 """Why a mask is not passed where its interval alone decides."""
 
 
-def verdict_of(dice: float, low: float, *, high: float, threshold: float) -> str:
-    """What an estimate and its interval say about a mask, before anything unusual is looked at; nan where unknown.
+def verdict_of(dice: float, floor: float, *, high: float, threshold: float) -> str:
+    """What an estimate, the Dice that nine of ten such masks reach, and the upper end of the interval say about a mask,
+    before anything unusual is looked at; nan where unknown.
 
     >>> verdict_of(0.9, 0.8, high=1.0, threshold=0.7), verdict_of(0.9, 0.6, high=1.0, threshold=0.7)
     ('pass', 'look')
     >>> verdict_of(0.4, math.nan, high=math.nan, threshold=0.7)
     'fail'
     """
-    if math.isnan(low):
+    if math.isnan(floor):
         return "fail" if dice < threshold - FAR_BELOW else "look"
-    return "fail" if high < threshold else "pass" if low >= threshold else "look"
+    return "fail" if high < threshold else "pass" if floor >= threshold else "look"
 
 
 def worst_first(estimates: Sequence[Estimate]) -> list[Estimate]:
