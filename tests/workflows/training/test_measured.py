@@ -18,6 +18,8 @@ from septum.net.learning.train import TrainOutcome
 from septum.workflows.data.cases import UNANNOTATED, Case, Source
 from septum.workflows.data.folds import Fold
 from septum.workflows.model.folder import ModelFolder
+from septum.workflows.quality.grade import NetworkReference
+from septum.workflows.quality.looks import ImageReference
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.scores.scores import Score
 from septum.workflows.training import measured
@@ -157,3 +159,14 @@ def test_classical_methods_are_said_beside_the_network_or_why_not(monkeypatch: p
 
     monkeypatch.setattr(suggest, "compare_candidates", none)
     assert asked()[1] == "No classical method to compare with: no method."
+
+
+def test_the_network_that_predicts_measures_images_as_its_judges_did() -> None:
+    def seen(fold: int, limit: float) -> NetworkReference:
+        return NetworkReference(fold, ImageReference(((0.0,), (1.0,)), (1.0,), limit))
+
+    found = measured.by_the_judges([seen(1, 0.4), seen(2, 0.6), seen(3, 0.0), seen(0, 0.2)])
+    assert [one.images.limit for one in found] == pytest.approx([0.4, 0.6, 0.0, 0.5])
+    assert measured.by_the_judges([seen(1, 0.4), seen(0, 0.9)])[1].images.limit == 0.9  # never stricter than its own
+    assert measured.by_the_judges([seen(0, 0.2)])[0].images.limit == 0.2
+    assert measured.by_the_judges([seen(1, 0.4), seen(0, 0.0)])[1].images.limit == 0.0  # too few images to know

@@ -188,7 +188,20 @@ def _measure_folds(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob
         if members:
             left = seconds if fold in judged else 0.0  # the network that predicts: what it knows of its images alone
             _measure_fold(folder, data, fold=fold, members=members, into=found, hooks=hooks, seconds=left)
-    return found
+    return replace(found, networks=by_the_judges(found.networks)) if plan.judged else found
+
+
+def by_the_judges(networks: Sequence[NetworkReference]) -> list[NetworkReference]:
+    """The features of network 0 measured as those of the networks that judged it: it has learnt its images so well that
+    they lie close together, and every other image would seem far; how far is too far was learnt from the judges."""
+    judges = [one.images.limit for one in networks if one.fold and one.images.limit]
+    usual = sum(judges) / len(judges) if judges else 0.0
+    return [
+        replace(one, images=replace(one.images, limit=max(one.images.limit, usual)))
+        if one.fold == 0 and one.images.limit
+        else one
+        for one in networks
+    ]
 
 
 def _notes(
