@@ -42,7 +42,7 @@ def record(name: str, results: dict[str, Any], *, seed: int | None = 0) -> Path:
         "commit": commit(),
         "seed": seed,
         "versions": {"python": platform.python_version(), **_versions()},
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "results": results,
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _hardware() -> dict[str, Any]:
+def hardware() -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     return {
         "cpu": _cpu_model(),

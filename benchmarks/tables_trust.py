@@ -12,21 +12,23 @@ def few_images(content: Rows, where: str) -> list[str]:
     lines = [
         "## Few images of families that the software was not built with",
         "",
-        f"`python -m benchmarks.accuracy.few_images` ({where}), seed {content['results']['seed']}; `--folds none`, "
-        "everything else as a user gets it; the machine did other work beside it.",
+        f"`python -m benchmarks.accuracy.few_images`, seed {content['results']['seed']}; everything as a user gets it, "
+        "or `--folds none`. Steps are those of the network that predicts. Rows of processors with AMX were made while "
+        "the machine did other work, the others while it did little else.",
         "",
-        "| data set | network | encoder | budget | steps | training images | test images | "
-        "Dice, mean [95 % interval] | Dice, median [95 % interval] | by label | run |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| data set | network | encoder | budget | folds | steps | training images | test images | "
+        "Dice, mean [95 % interval] | Dice, median [95 % interval] | by label | processor | run |",
+        "|" + "---|" * 13,
     ]
     for row in content["results"].values():
         if not isinstance(row, dict):
             continue
         labels = ", ".join(f"{name} {dice:.3f}" for name, dice in row["mean_by_label"].items())
         lines.append(
-            f"| {row['what']} | {row['network']} | {row['encoder']} | {row['budget']} | {row['steps']} "
-            f"| {row['training_images']} | {row['n']} | {row['mean']:.3f} {_interval(row, 'mean')} "
-            f"| {row['median']:.3f} {_interval(row, 'median')} | {labels} | {row['date'][:10]} |"
+            f"| {row['what']} | {row['network']} | {row['encoder']} | {row['budget']} | {row['folds']} "
+            f"| {row['steps']} | {row['training_images']} | {row['n']} | {row['mean']:.3f} {_interval(row, 'mean')} "
+            f"| {row['median']:.3f} {_interval(row, 'median')} | {labels} "
+            f"| {row['processor']} | {row['date'][:10]} |"
         )
     return lines
 

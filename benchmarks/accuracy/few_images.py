@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.accuracy.first_models import ROOT, SEED, pairs, run, score, write_table
-from benchmarks.record import RESULTS, commit, record
+from benchmarks.record import RESULTS, commit, hardware, record
 from septum import io
 
 RUNS = ROOT / "benchmarks" / "runs" / "few_images"
@@ -42,7 +42,7 @@ def divide(data: Path, name: str) -> tuple[list[tuple[Path, Path]], list[tuple[P
     return training, [pair for pair in found if io.stem(pair[0]) not in chosen]
 
 
-def study(name: str, network: str, budget: list[str], data: Path) -> dict[str, object]:
+def study(name: str, network: str, budget: list[str], *, folds: str, data: Path) -> dict[str, object]:
     """Train, predict, evaluate one set with one form of network."""
     folder = RUNS / f"{name}-{network}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -51,7 +51,7 @@ def study(name: str, network: str, budget: list[str], data: Path) -> dict[str, o
     write_table(folder / "cases.csv", training, test)
     write_table(folder / "test.csv", [], test)
     model, masks, report = (str(folder / part) for part in ("model", "masks", "report"))
-    options = ["--network", network, "--folds", "none", "--seed", str(SEED), *budget]
+    options = ["--network", network, "--folds", folds, "--seed", str(SEED), *budget]
     wall, memory = run(["train", str(folder / "cases.csv"), "-o", model, *options])
     run(["predict", model, str(folder / "test.csv"), "-o", masks])
     run(["evaluate", masks, str(folder / "test.csv"), "-o", report])
@@ -60,12 +60,14 @@ def study(name: str, network: str, budget: list[str], data: Path) -> dict[str, o
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
+        "processor": hardware()["cpu"],
         "what": SETS[name][2],
         "network": network,
         "encoder": plan["unet"].get("encoder", "own"),
         "chosen": plan.get("chosen", ""),
         "budget": " ".join(budget),
         "precision": plan["precision"],
+        "folds": folds,
         "training_images": len(training),
         "steps": ended["steps"],
         "train_minutes": round(wall, 2),
@@ -90,6 +92,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="*", default=["auto", "lecture"])
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--folds", default="auto", help="of `septum train`: auto judges, none holds nothing out")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
@@ -99,7 +102,9 @@ def main() -> None:
     results = {**earlier(), "seed": SEED}
     for name in arguments.sets:
         for network in arguments.networks:
-            results[f"{name}, {network}, {' '.join(budget)}"] = study(name, network, budget, arguments.data.resolve())
+            results[f"{name}, {network}, {' '.join(budget)}, folds {arguments.folds}"] = study(
+                name, network, budget, folds=arguments.folds, data=arguments.data.resolve()
+            )
             print(record("few_images", results))
 
 

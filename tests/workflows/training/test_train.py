@@ -238,6 +238,27 @@ def test_a_stopped_run_leaves_a_usable_model_and_can_be_resumed(tmp_path: Path) 
     assert json.loads((model / "fold_0" / "run.json").read_text())["steps"] == 3
 
 
+def test_a_handful_stopped_while_it_is_judged_predicts_by_its_judges_and_goes_on_to_the_network_of_all_images(
+    tmp_path: Path,
+) -> None:
+    data, model, notes = make_dataset(tmp_path / "data", 6), tmp_path / "model", list[str]()
+    first = model / "fold_1" / "weights.pt"
+    stopped = train(data, model, steps=10, folds="thirds", should_stop=first.is_file)
+    assert stopped.stopped
+    assert not (model / "fold_0" / "weights.pt").exists()
+    assert predict(model, [data / "images" / "case0.tif"], tmp_path / "judges").written
+    done = train(data, model, steps=10, resume=True, notes=notes)
+    assert not done.stopped
+    assert done.judged
+    assert sorted(done.held_out) == [f"case{index}" for index in range(6)]
+    assert any(note.startswith("the network of all images: 10 steps") for note in notes)
+    assert [json.loads((model / f"fold_{n}" / "run.json").read_text())["steps"] for n in range(4)] == [10, 4, 4, 4]
+    record = json.loads((model / "splits.json").read_text())
+    assert sorted(record[-1]["train"]) == [f"case{index}" for index in range(6)]
+    predict(model, [data / "images" / "case0.tif"], tmp_path / "all")
+    assert set(json.loads((tmp_path / "all" / "septum-predict.json").read_text())["model"]) == {"fold 0"}
+
+
 def test_an_occupied_folder_is_refused_and_foreign_files_are_never_deleted(
     planes: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -29,7 +29,7 @@ def record_prediction(
     """Write `septum-predict.toml` (settings) and `septum-predict.json` (all that made the masks) beside them."""
     written = set(result.written)
     images = {job.output.name: [digest(source) for source in job.case.images] for job in jobs if job.output in written}
-    weights = {f"fold {i}": digest(Source(folder.weights(i))) for i in folder.trained_folds()}
+    weights = {f"fold {i}": digest(Source(folder.weights(i))) for i in folder.wanted_folds(model.settings.folds)}
     write_settings(output / SETTINGS, model.settings)
     write_json(
         output / RECORD,

@@ -412,6 +412,7 @@ def _card(
         "not measured on held-out images"
         if dice is None
         else f"Dice {dice:.3f} on {held_out} held-out image{'' if held_out == 1 else 's'}"
+        + (", by short trainings that judged: the network itself saw all images, for longer" if plan.judged else "")
     )
     prompts = "" if plan.prompts is None else " and prompts"
     features = ", ".join(str(n) for n in plan.unet.features)
