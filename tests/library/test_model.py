@@ -10,6 +10,7 @@ import pytest
 import septum
 from septum import io
 from septum.errors import CheckpointError, ConfigError
+from septum.workflows.model.settings import TrainSettings
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "before_rooms"
 
@@ -54,6 +55,24 @@ def test_files_with_an_output_give_masks_and_the_list_of_what_they_are_worth(mod
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="must be a model folder"):
         septum.load_model(tmp_path)
+
+
+@pytest.mark.parametrize(("asked", "minutes"), [({"minutes": 3.0}, 3.0), ({"steps": 5}, None), ({}, None)])
+def test_minutes_reach_the_training_where_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, float], minutes: float | None
+) -> None:
+    from septum.workflows.training import train as workflow
+
+    class Seen(Exception):  # noqa: N818 - no error
+        pass
+
+    def taken(*given: object, settings: TrainSettings, **named: object) -> None:
+        assert settings.minutes == minutes
+        raise Seen
+
+    monkeypatch.setattr(workflow, "train", taken)
+    with pytest.raises(Seen):
+        septum.train(tmp_path, **asked)  # type: ignore[arg-type]
 
 
 def test_training_gives_a_model_with_its_report_and_unknown_settings_are_refused(tmp_path: Path) -> None:

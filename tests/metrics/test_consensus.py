@@ -156,3 +156,4 @@ def test_bad_masks_are_refused() -> None:
         vote_patterns([[0, 1], [0, 1]], ignore=[True])
     with pytest.raises(ConfigError, match="max_iterations must be at least 1"):
         staple([[0, 1], [0, 1]], max_iterations=0)
+    assert staple([[0, 1], [0, 1]], max_iterations=1).labels.tolist() == [0, 1]

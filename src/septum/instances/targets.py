@@ -96,13 +96,13 @@ def _steps(objects: NDArray[Any], spacing: Spacing) -> tuple[float, ...]:
 
 
 def _distance(ids: NDArray[Any], step: tuple[float, ...]) -> NDArray[np.float32]:
-    """Distance to the nearest voxel of another value; the edge of the array is no border."""
+    """Distance to the nearest voxel of another value, 0 outside of objects; the edge of the array is no border."""
     found: NDArray[np.float32] = edt.edt(
         np.ascontiguousarray(ids.astype(np.uint32)), anisotropy=step, black_border=False, parallel=1
     )
     # An object that fills the array has no border at all: its distance is infinite.
     reach = sum((n * s) ** 2 for n, s in zip(ids.shape, step, strict=True)) ** 0.5
-    return np.where(ids > 0, np.minimum(found, np.float32(reach)), 0).astype(np.float32)
+    return np.minimum(found, np.float32(reach))
 
 
 def _largest(distance: NDArray[np.float32], ids: NDArray[Any], *, count: int) -> NDArray[np.float32]:

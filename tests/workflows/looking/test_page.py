@@ -13,7 +13,7 @@ import pytest
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.folders import PAGE_FOLDER, entries
-from septum.workflows.looking.page import MOST_LABELS, EstimateRow, MaskPage
+from septum.workflows.looking.page import MOST_LABELS, EstimateRow, MaskPage, adder, mask_page, write_page
 
 
 class Reader(HTMLParser):
@@ -158,3 +158,22 @@ def test_pictures_of_the_page_are_no_masks(tmp_path: Path) -> None:
     assert [one.name for one in entries(tmp_path)] == ["a", "probabilities_a"]
     (tmp_path / "septum-segment.json").touch()
     assert [one.name for one in entries(tmp_path)] == ["a"]
+
+
+def test_a_run_without_a_page_draws_nothing_and_writes_none(tmp_path: Path) -> None:
+    assert mask_page(tmp_path, wanted=False) is None
+    adder(None)(Case("a", (Source(tmp_path / "a.png"),)), None, None)  # type: ignore[arg-type]
+    assert write_page(None, [("a", "broken")]) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_page_gets_what_is_added_and_links_only_to_what_is_there(tmp_path: Path) -> None:
+    page = mask_page(tmp_path, wanted=True)
+    assert page is not None
+    assert adder(page) == page.add
+    (tmp_path / "quality.csv").write_text("case\n")
+    written = write_page(page, [("a", "broken")], links=("quality.csv", "nothing.json"))
+    assert written is not None
+    text = written.read_text()
+    assert "quality.csv" in text
+    assert "nothing.json" not in text

@@ -84,7 +84,7 @@ def _lost_parts(share: NDArray[np.floating], mask: NDArray[np.bool_]) -> str:
     lost = index[ndimage.maximum(mask, parts, index) == 0] if count else index
     if not len(lost):
         return ""
-    sizes = np.bincount(parts.reshape(-1), minlength=count + 1)[lost]
+    sizes = np.bincount(parts.reshape(-1))[lost]
     place = tuple(int(axis.mean()) for axis in np.nonzero(parts == lost[sizes.argmax()]))
     most = float(share[np.isin(parts, lost)].max())
     return (
