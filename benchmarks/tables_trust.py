@@ -46,7 +46,8 @@ def handful(content: Rows, where: str) -> list[str]:
         f"`python -m benchmarks.accuracy.handful` ({where}), seed {results['seed']}: small pictures, a narrow network, "
         f"bad below a Dice of {results['threshold']:g}. *figures*: masks that get one; error, coverage of the 90 % "
         "interval and rank correlation are theirs; *constant*: the error of saying the held-out mean of every mask; "
-        "*place*: where the worst tenth stands in the list, 0 being the top and 0.5 chance.",
+        "*place*: where the worst tenth stands in the list, 0 being the top and 0.5 chance. *before*: version "
+        f"{str(results.get('before_commit', 'unknown'))[:7]}, whose three networks of a third each predicted together.",
         "",
         "| version | data set | training images | test images | figures | Dice | error | constant | coverage | "
         "rank correlation | right at the threshold | bad passed | good held back | place |",

@@ -10,7 +10,7 @@ from PIL import Image as Picture
 from tests import phantoms
 
 from septum.errors import GeometryError
-from septum.report.figures.montage import COLOURS, cuts, montage
+from septum.report.figures.montage import COLOURS, _layers, cuts, montage
 
 
 def open_pair(data):
@@ -65,3 +65,13 @@ def test_a_window_says_what_is_black_and_what_is_white():
     assert row[:3].tolist() == [0, 0, 0]
     assert row[4] == 127
     assert row[6:].tolist() == [255] * 4
+
+
+def test_a_label_has_its_colour_whatever_else_is_in_the_picture_and_many_objects_have_one() -> None:
+    both = _layers(np.array([[0, 1], [2, 2]]))
+    assert [colour for _, colour in both] == list(COLOURS[:2])
+    assert [layer.tolist() for layer, _ in both] == [[[0, 1], [0, 0]], [[0, 0], [2, 2]]]
+    assert [colour for _, colour in _layers(np.array([[0, 2]]))] == [COLOURS[1]]
+    assert len(_layers(np.array([[len(COLOURS)]]))) == 1
+    ((layer, colour),) = _layers(np.array([[1, len(COLOURS) + 1]]))
+    assert (layer.tolist(), colour) == ([[1, len(COLOURS) + 1]], COLOURS[0])

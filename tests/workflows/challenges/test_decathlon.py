@@ -34,3 +34,15 @@ def test_decathlon_scores_each_label_and_predicts_the_cases_without_labels(tmp_p
     _, worse = taken("decathlon", tmp_path / "task", tmp_path / "again", Oracle(lambda a: np.roll(a, 2, -1)))
     assert worse.values["dice"] < 0.8
     assert worse.values["nsd"] < 1
+
+
+def test_the_picture_of_a_case_says_its_own_dice(tmp_path: Path) -> None:
+    _, found = taken("decathlon", organ(tmp_path / "task"), tmp_path / "out", Oracle())
+    case = load_dataset(tmp_path / "task").labelled[0]
+    mask = decathlon._mask(case, tmp_path / "masks")
+    mask.parent.mkdir(parents=True)
+    assert case.label is not None
+    mask.write_bytes(case.label.path.read_bytes())
+    rows = [{"case": case.id, "dice": 0.5}, {"case": case.id, "dice": 0.75}, {"case": "another", "dice": 0.1}]
+    assert "Dice 0.625" in decathlon._picture(case, tmp_path / "masks", rows=rows).line
+    assert found.values["dice"] == 1.0

@@ -14,6 +14,7 @@ from septum.errors import DatasetError
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.classes import ClassMap
+from septum.workflows.model import fingerprint
 from septum.workflows.model.fingerprint import take_fingerprint
 
 TWO = ClassMap((0, 1), ("background", "thing"))
@@ -104,3 +105,15 @@ def test_the_smallest_piece_of_planes_is_known_by_class_and_of_volumes_not_at_al
     assert take_fingerprint(cases, three).smallest == pytest.approx((0.0, 3 / (40 * 64), 0.0))
     scan = make_case(tmp_path, "scan", (8, 20, 24), (3.0, 1.0, 1.0), suffix=".nii.gz")
     assert take_fingerprint([scan], TWO).smallest == ()
+
+
+@pytest.mark.parametrize(("most", "looked_at"), [(40, [0, 1, 2, 3, 4]), (5, [0, 1, 2, 3, 4]), (2, [0, 3]), (1, [0])])
+def test_of_many_cases_some_spread_evenly_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, looked_at: list[int]
+) -> None:
+    monkeypatch.setattr(fingerprint, "MOST_CASES", most)
+    cases = [make_case(tmp_path, f"c{i}", (16, 24), (2.0, 2.0), suffix=".tif") for i in range(5)]
+    told: list[str] = []
+    found = take_fingerprint(cases, TWO, on_progress=lambda what, share: told.append(what))
+    assert told == [f"looking at c{i}" for i in looked_at]
+    assert found.cases == len(looked_at)

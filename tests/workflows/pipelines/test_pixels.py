@@ -104,6 +104,15 @@ def test_what_cannot_be_learnt_from_is_refused_and_nothing_is_written(
     assert not (folder / "k.npz").exists()
 
 
+def test_the_scribbles_of_one_image_may_be_one_file(folder: Path) -> None:
+    alone = folder / "alone"
+    scribbled(alone, "a")
+    (mask,) = (alone / "scribbles").iterdir()
+    assert tuple(trained(alone, scribbles=mask).labels) == (0, 3)
+    with pytest.raises(ConfigError, match="scribbles of 3 images must be a folder"):
+        trained(folder, scribbles=mask)
+
+
 def test_a_classifier_is_replaced_only_when_told(folder: Path) -> None:
     (folder / "k.npz").write_bytes(b"mine")
     with pytest.raises(ConfigError, match="exists already"):

@@ -71,6 +71,7 @@ def test_examples_are_the_worst_the_median_and_the_best() -> None:
         ("median", "e"),
         ("best", "a"),
     )
+    assert pick_examples(given(a=0.9, b=0.1, c=0.5))[1] == ("median", "c")
     assert pick_examples(given(a=0.9, b=0.1)) == (("worst", "b"), ("best", "a"))
     assert pick_examples(given(a=0.9)) == (("only case", "a"),)
     assert pick_examples(given(a=math.nan)) == ()
