@@ -7,7 +7,7 @@ import pytest
 from septum import io
 from septum.errors import ConfigError
 from septum.geometry import Grid, Image, LabelMap
-from septum.workflows.objects.measure import MeasureSettings, is_semantic, measure
+from septum.workflows.objects.measure import MeasureSettings, is_semantic, measure, measure_case
 from septum.workflows.runs.hooks import Hooks
 
 
@@ -145,3 +145,19 @@ def test_objects_of_a_mask_of_classes_keep_their_class_and_a_note_says_what_coun
     assert first["class"].tolist() == at.tolist() == [1, 1, 2, 2]
     assert found.loc[found["image"] == "objects", "class"].isna().all()  # ids of objects are no classes
     assert sum("several classes (1, 2)" in note for note in notes) == 1
+
+
+def test_an_image_is_described_by_how_many_how_dense_and_how_much_is_covered():
+    labels = np.zeros((20, 40), np.uint8)
+    labels[0:4, 2:7], labels[10:14, 20:30] = 1, 2
+    table, row = measure_case(LabelMap(labels, Grid.from_spacing((20, 40), (0.5, 0.25))))  # 50 and 25 hundredths of mm
+    field, covered = 20 * 0.5 * 40 * 0.25, (20 + 40) * 0.5 * 0.25
+    (size,) = (name for name in row if name.startswith("field_area_"))
+    unit = {"field_area_mm2": 1.0, "field_area_um2": 1e6}[size.replace("µm", "um")]
+    assert row["objects"] == len(table) == 2
+    assert row[size] == pytest.approx(field * unit)
+    assert row["covered_share"] == pytest.approx(covered / field)
+    (density,) = (value for name, value in row.items() if name.startswith("density_per_"))
+    assert density == pytest.approx(2 / (field * unit))
+    assert row["at_edge"] == 1
+    assert measure_case(LabelMap(np.zeros_like(labels), Grid.pixels((20, 40))))[1]["covered_share"] == 0
