@@ -28,7 +28,7 @@ def called(monkeypatch):
             options["hooks"].on_note(note)
         return SimpleNamespace(
             model=output, report=output / "report" / "index.html", stopped=seen.get("stop", False), mean_dice=0.87654,
-            held_out=("a", "b"), failures=(),
+            held_out=("a", "b"), failures=(), judged=seen.get("judged", False),
         )  # fmt: skip
 
     monkeypatch.setattr(workflow, "train", train)
@@ -93,6 +93,11 @@ def test_results_go_to_stdout_and_notes_to_stderr(septum, called):
 def test_how_many_images_were_held_out_is_said_with_their_dice(septum, called):
     out = septum("train", "data", "-o", "model").out
     assert "Dice    0.877 (mean of the 2 images that were held out: a, b)" in out
+    called["judged"] = True
+    assert (
+        "held out: a, b; of short trainings that judged: the model saw all images"
+        in septum("train", "d", "-o", "m").out
+    )
 
 
 WITHOUT_TORCH = """

@@ -25,7 +25,11 @@ def predict(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the masks.")],
     folds: Annotated[
         str | None,
-        typer.Option(metavar="FOLDS", help="all: the mean of every trained fold; 0,2: of these.", show_default="all"),
+        typer.Option(
+            metavar="FOLDS",
+            help="all: the mean of every trained fold (of a handful, the network that saw all); 0,2: of these.",
+            show_default="all",
+        ),
     ] = None,
     tta: Annotated[
         bool | None,

@@ -157,9 +157,12 @@ def check_geometry(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
         yield Finding(case, "note", "geometry-rounding", message, mend, fixable=True)
 
 
+UNTURNED = "unturned-labels"
+
+
 def _raw_pixels(case: str, image: Grid) -> Finding:
     message = f"the photo is {image.shape} when it is turned as its EXIF mark says, and its labels fit the raw pixels"
-    return Finding(case, "error", "unturned-labels", message, f"{_TURN}; do not mirror or transpose them")
+    return Finding(case, "error", UNTURNED, message, f"{_TURN}; do not mirror or transpose them")
 
 
 def check_turned(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
@@ -245,8 +248,11 @@ def check_values(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
 
 
 def check_readers(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:
-    """What the readers had to assume; samples that are not finite and turned photos have checks of their own."""
-    elsewhere = ("NaN or infinite",) if opened.labels is None else ("NaN or infinite", "EXIF")
+    """What the readers had to assume; samples that are not finite, and photos that `check_geometry` or `check_turned`
+    speak of, are said there."""
+    elsewhere = ["NaN or infinite"]
+    if any(check_turned(opened, dataset)) or any(one.code == UNTURNED for one in check_geometry(opened, dataset)):
+        elsewhere.append("EXIF")
     sides = (("image", opened.image.notes), ("labels", opened.labels.notes if opened.labels is not None else ()))
     for what, notes in sides:
         for note in (one for one in notes if not any(part in one for part in elsewhere)):

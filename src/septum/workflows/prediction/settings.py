@@ -17,7 +17,7 @@ class PredictSettings:
     """What `septum predict` can be told.
 
     Args:
-        folds: "all" averages every trained fold, "0,2" those.
+        folds: "all" averages every trained fold, without those that only judged; "0,2" those.
         tta: average over mirrored copies too, along the axes that the plan allows; None does so where the network has
             an encoder that has seen images.
         probabilities: also write the probability of every class.
