@@ -97,7 +97,10 @@ def test_labels_on_the_image_of_another_patient_are_doubted_and_not_moved() -> N
 
 
 def test_labels_drawn_on_another_image_of_the_patient_are_where_they_belong() -> None:
-    assert codes(cohort.check_exchanged, placed("p1_CT", HEAD, NECK), placed("p1_PET", NECK, NECK)) == {}
+    other = placed("p2_CT", NECK, NECK)
+    assert codes(cohort.check_exchanged, placed("p1_CT", HEAD, NECK), placed("p1_PET", NECK, NECK), other) == {}
+    two = placed("BraTS20_Training_001", HEAD, NECK), placed("BraTS20_Training_002", NECK, HEAD)
+    assert set(codes(cohort.check_exchanged, *two)) == {"BraTS20_Training_001", "BraTS20_Training_002"}
     facts = placed("a", HEAD, NECK), placed("b", NECK, NECK)
     cases = tuple(Case(name, (Source(Path(name)),), group="p1") for name in "ab")
     assert list(cohort.check_exchanged(facts, Dataset(Path("set"), "table", cases))) == []

@@ -155,6 +155,22 @@ def test_what_cannot_be_promised_is_said_in_one_sentence_with_the_remedy() -> No
     assert promise(of(6)) == ""
 
 
+def test_agreement_that_is_calibrated_decides_by_what_it_is_worth_and_only_where_images_are_looked_at_alike() -> None:
+    plan = make_plan()
+    agreement = np.linspace(0.45, 0.9, 24)
+    rows = [HeldOut(f"c{i}", 1, 0.95, float(a), float(a) + 0.09) for i, a in enumerate(agreement)]
+    quality = replace(make_quality(rows, references(plan), plan=plan), looks=1)
+    low = seen(0.95, agreement=0.66)
+    (one,) = grade("case", low, plan=plan, quality=quality, folds=(0,))
+    assert one.dice == pytest.approx(0.75, abs=0.03)  # thin structures agree less than they are right
+    assert one.verdict != "fail"
+    (several,) = grade("case", low, plan=plan, quality=quality, folds=(0, 1))
+    assert several.verdict == "fail"  # networks that agree with each other: nothing tested what that is worth
+    assert "two looks at the image agree to a Dice of 0.66 only" in several.reasons
+    (old,) = grade("case", low, plan=plan, quality=replace(quality, looks=0), folds=(0, 1))
+    assert old.dice == one.dice
+
+
 def test_agreement_calibrates_where_the_model_learnt_it() -> None:
     plan = make_plan()
     found = references(plan)

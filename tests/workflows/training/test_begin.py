@@ -150,6 +150,11 @@ def test_networks_that_judge_come_first_and_the_one_that_predicts_sees_all_of_th
     assert sorted(jobs[3].fold.train) == ["a", "b", "c"]
     assert jobs[3].fold.val == ()
     assert jobs[3].after == 3
+    assert [job.predicts for job in jobs] == [False, False, False, True]
+    assert jobs[3].fold.unlearnt == ()
+    rare = [replace(fold, unlearnt=("liver", "tumour") if n else ("liver",)) for n, fold in enumerate(parts)]
+    whole = choose_folds(rare, 3, settings=TrainSettings(folds="thirds"), judged=True, on_note=print)[3]
+    assert whole.fold.unlearnt == ("liver",)  # that no case holds; what one judge has not seen, this network has
     assert sum(job.share or 0 for job in jobs) == pytest.approx(1)
     assert {job.effort for job in jobs[:3]} == {JUDGE}
     assert (jobs[0].share or 0) / (jobs[3].share or 1) == pytest.approx(JUDGE)
@@ -191,6 +196,9 @@ def test_a_class_that_no_training_case_holds_is_named_with_where_it_was_held_out
     )
     assert said(Fold(("b",), ("a",)), classes, plan=PLAN).note == ""
     assert "held out" not in said(Fold(("a",), ("c",)), classes, plan=PLAN).note
+    judge = said(Fold(("a", "c"), ("b",)), classes, plan=PLAN, judges=True)
+    assert "it is learnt, but not measured" in judge.note
+    assert "it is not learnt" in said(Fold(("a",), ("c",)), classes, plan=PLAN, judges=True).note
 
 
 def test_nothing_thirds_or_fifths_are_held_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -168,5 +169,25 @@ def test_the_network_that_predicts_measures_images_as_its_judges_did() -> None:
     found = measured.by_the_judges([seen(1, 0.4), seen(2, 0.6), seen(3, 0.0), seen(0, 0.2)])
     assert [one.images.limit for one in found] == pytest.approx([0.4, 0.6, 0.0, 0.5])
     assert measured.by_the_judges([seen(1, 0.4), seen(0, 0.9)])[1].images.limit == 0.9  # never stricter than its own
+    assert measured.by_the_judges([seen(1, 0.0), seen(0, 0.2)])[1].images.limit == 0.0  # its judges know no distance
     assert measured.by_the_judges([seen(0, 0.2)])[0].images.limit == 0.2
     assert measured.by_the_judges([seen(1, 0.4), seen(0, 0.0)])[1].images.limit == 0.0  # too few images to know
+
+
+def test_who_judged_is_said_only_when_the_network_of_all_images_is_finished(tmp_path: Path) -> None:
+    folder, judged = ModelFolder(tmp_path), replace(PLAN, judged=True)
+    assert measured.who_judged(folder, PLAN) == ""
+    assert measured.who_judged(folder, judged) == measured.UNFINISHED
+    folder.fold(0).mkdir()
+    (folder.fold(0) / "run.json").write_text('{"reason": "stopped"}')
+    assert measured.who_judged(folder, judged) == measured.UNFINISHED
+    (folder.fold(0) / "run.json").write_text('{"reason": "budget"}')
+    assert measured.who_judged(folder, judged) == measured.JUDGES
+
+
+def test_the_minutes_to_ask_for_count_what_other_networks_take() -> None:
+    few = TrainOutcome({}, None, 10, 60.0, "budget", ())
+    alone = describe_need(PLAN, few, cases=40)
+    shared = describe_need(PLAN, few, cases=40, share=0.4)
+    minutes = [int(re.search(r"--minutes (\d+)", text).group(1)) for text in (alone, shared)]  # type: ignore[union-attr]
+    assert minutes[1] == pytest.approx(minutes[0] / 0.4, abs=2.5)

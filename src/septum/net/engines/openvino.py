@@ -43,7 +43,12 @@ def _openvino_run(path: Path, precision: str) -> Run:
         "INFERENCE_PRECISION_HINT": precision,
         "ENABLE_CPU_PINNING": "NO",
     }
-    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+    try:
+        compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+    except RuntimeError as error:  # bfloat16 needs a processor that has it
+        raise ConfigError(
+            f"OpenVINO cannot run the network in {precision} on this processor; use --precision 32-true"
+        ) from error
 
     def run(tile: Float32Array) -> Float32Array:
         logits: Float32Array = compiled([tile])[0]

@@ -117,8 +117,8 @@ class TorchEngine:
         if flip is None:
             mode = "bilinear" if inputs.ndim == 4 else "trilinear"
             small = nn.functional.interpolate(inputs, _smaller(inputs.shape[2:], self.divisor), mode=mode)
-            classes_there = self._vote(model, small, flip=())[:, None].float()
-            return nn.functional.interpolate(classes_there, inputs.shape[2:], mode="nearest")[:, 0].to(torch.int16)
+            there = self._vote(model, small, flip=())[:, None].float()
+            return nn.functional.interpolate(there, inputs.shape[2:], mode="nearest-exact")[:, 0].to(torch.int16)
         features = _features(model, inputs, flip=[axis + 2 for axis in flip], autocast=self.autocast)
         vote: tuple[Tensor, Tensor] | None = None
         chunk = max(1, _PART_BYTES // (4 * features.shape[0] * int(np.prod(features.shape[2:]))))
@@ -134,9 +134,9 @@ class TorchEngine:
 
 
 def compared_with(engine: Engine, flips: Sequence[tuple[int, ...] | None]) -> Engine:
-    """An engine whose networks also look at these mirrored copies (None: at one of four fifths of the size), only to be
-    compared (`Evidence.agreement`): the logits stay as they are. Other engines than PyTorch's are returned unchanged,
-    and so is one of networks whose mask is smaller than the image, where a smaller copy is asked for.
+    """An engine whose networks also look at these mirrored copies (None: at a copy of another size, about four fifths),
+    only to be compared (`Evidence.agreement`): the logits stay as they are. Other engines than PyTorch's are returned
+    unchanged, and so is one of networks whose mask is smaller than the image, where a smaller copy is asked for.
 
     >>> from septum.net.architecture.unet import UNet, lecture
     >>> engine = torch_engine([UNet(lecture(2, 1, out_channels=2, features=(4, 8)))])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from septum.workflows.data.cases import Dataset, compare_grids, is_identity
 from septum.workflows.data.classes import perhaps_ids
 from septum.workflows.doctor.checks import ALL, CaseFacts, Finding
-from septum.workflows.doctor.patients import same_patient
+from septum.workflows.doctor.patients import patient_of
 from septum.workflows.runs.words import some
 
 
@@ -84,14 +84,14 @@ def check_alike(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Findin
 
 def check_exchanged(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Labels that do not fit their image and lie exactly on the image of another patient: perhaps of that one."""
-    groups = {case.id: case.group for case in dataset.cases}
+    patients = _patients(facts, dataset)
     placed = [f for f in facts if f.grid.ndim == 3 and not is_identity(f.grid)]
     for fact in placed:
         labels = fact.labels_grid
         if labels is None or is_identity(labels) or compare_grids(fact.grid, labels)[0] not in UNPLACED:
             continue
         fitting = [f.case for f in placed if f is not fact and compare_grids(f.grid, labels)[0] == "same"]
-        if not fitting or any(_of_one_patient(fact.case, other, groups=groups) for other in fitting):
+        if not fitting or any(patients[fact.case] and patients[fact.case] == patients[other] for other in fitting):
             continue
         message = f"the labels do not lie on this image, but exactly on that of {some(fitting, 3)}"
         mend = (
@@ -105,9 +105,13 @@ UNPLACED = ("shape", "different", "shifted")
 """How labels lie that could be those of another image."""
 
 
-def _of_one_patient(case: str, other: str, *, groups: Mapping[str, str | None]) -> bool:
-    """Whether two images are of one patient, as the table or their names say: masks are drawn on either of them."""
-    return (groups.get(case) is not None and groups.get(case) == groups.get(other)) or same_patient(case, other)
+def _patients(facts: Sequence[CaseFacts], dataset: Dataset) -> dict[str, str | None]:
+    """Whose each image is, as the table says or else the names: masks are drawn on any of a patient's images. A
+    beginning that all names share (`BraTS20_Training_001`) is no patient's."""
+    groups = {case.id: case.group for case in dataset.cases}
+    named = {fact.case: patient_of(fact.case) for fact in facts}
+    several = len(set(named.values())) > 1
+    return {case: groups.get(case) or (start if several else None) for case, start in named.items()}
 
 
 def check_spacing(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:

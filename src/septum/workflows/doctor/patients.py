@@ -51,11 +51,11 @@ def suspected(names: Sequence[str]) -> dict[str, list[str]]:
     return shared if len(shared) > 1 and max(often.values()) > 1 else {}
 
 
-def same_patient(name: str, other: str) -> bool:
-    """Whether two names begin with the same number of a patient and end in a word.
+def patient_of(name: str) -> str | None:
+    """The beginning of a name up to a number, where a word follows it; None where it has no such parts.
 
-    >>> same_patient("STS_002_CT", "STS_002_PET"), same_patient("STS_002_CT", "STS_012_CT")
-    (True, False)
+    >>> patient_of("STS_002_CT"), patient_of("cell")
+    ('STS_002', None)
     """
-    first, second = _NAME.match(name), _NAME.match(other)
-    return bool(first and second and first.group(1) == second.group(1))
+    found = _NAME.match(name)
+    return found.group(1) if found else None

@@ -102,6 +102,9 @@ class Quality:
     network_limit: float = FAR
     image_near: float = 1e9
     network_near: float = 1e9
+    looks: int = 0
+    """Networks whose agreement was judged: one is compared with another copy of the image, several with each other, and
+    the one kind says nothing about the other; 0 where an old file does not say."""
 
 
 def write_quality(path: Path, quality: Quality) -> None:
@@ -143,7 +146,8 @@ def _check(found: Quality, plan: Plan) -> None:
             raise ValueError("it holds no training image")
     for one in found.classes:
         for fit in (one.alone, one.together, one.rough):
-            numbers += [] if fit is None else [fit.shift, fit.slope, fit.weight, fit.width or 0.0, fit.coverage]
+            if fit is not None:
+                numbers += [fit.shift, fit.slope, fit.weight, fit.width or 0.0, fit.below or 0.0, fit.coverage]
     if not all(map(math.isfinite, numbers)):
         raise ValueError("it holds numbers that make no sense")
 
@@ -174,7 +178,11 @@ def grade(
         expected, agreement = float(look.evidence.expected_dice[index]), float(look.evidence.agreement[index])
         one = None if quality is None else quality.classes[index - 1]
         shape = () if one is None or one.shape is None else one.shape.unusual(look.shapes[index - 1])
-        figure, verdict, reasons = _judge(one, expected, agreement=agreement, unlike=unlike, threshold=threshold)
+        alike = quality is None or not quality.looks or (quality.looks > 1) == (len(folds) > 1)
+        fit = _calibration(one, agreement if alike else math.nan)
+        figure, verdict, reasons = _judge(
+            one, expected, fit=fit, agreement=agreement, unlike=unlike, threshold=threshold
+        )
         doubts = (*shape, *look.unheeded, *(() if unlike else _outlying(quality, far)))
         reasons = (*reasons, *doubts)
         if verdict == "pass" and doubts:
@@ -192,7 +200,13 @@ _NONE: _Figure = (math.nan, math.nan, math.nan)
 
 
 def _judge(
-    one: ClassQuality | None, expected: float, *, agreement: float, unlike: Sequence[str], threshold: float
+    one: ClassQuality | None,
+    expected: float,
+    *,
+    fit: Calibration | None,
+    agreement: float,
+    unlike: Sequence[str],
+    threshold: float,
 ) -> tuple[_Figure, str, tuple[str, ...]]:
     """Estimate with its interval, verdict and reasons, before the shape of the mask is looked at."""
     empty = math.isnan(expected)
@@ -204,11 +218,10 @@ def _judge(
         return _NONE, *(
             ("fail", ("the mask is empty, as none of the training is",)) if always else ("look", ("the mask is empty",))
         )
-    fit = _calibration(one, agreement)
     dice = math.nan if fit is None else fit.estimate(expected, agreement)
     low, high = (math.nan, math.nan) if fit is None else fit.interval(dice)
-    if agreement < threshold:
-        why = (f"the networks agree with each other to a Dice of {agreement:.2f} only",)
+    if agreement < threshold and (one is None or fit is not one.together or fit is None):
+        why = (f"two looks at the image agree to a Dice of {agreement:.2f} only",)
         return (min(dice, agreement), min(low, agreement), high) if dice == dice else _NONE, "fail", why
     if math.isnan(dice):
         return _NONE, *_without_figure(one, expected, threshold=threshold)

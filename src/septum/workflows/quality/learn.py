@@ -97,7 +97,12 @@ def _known(value: float) -> float | None:
 
 
 def make_quality(
-    rows: Sequence[HeldOut], references: References, *, plan: Plan, networks: Sequence[NetworkReference] = ()
+    rows: Sequence[HeldOut],
+    references: References,
+    *,
+    plan: Plan,
+    networks: Sequence[NetworkReference] = (),
+    looks: int = 0,
 ) -> Quality:
     """Learn the limits, then calibrate every class on the rows inside them; a class with few cases on those of all."""
     image_limit, network_limit = limits(rows)
@@ -123,6 +128,7 @@ def make_quality(
         image_limit,
         network_limit,
         *near,
+        looks,
     )
 
 
@@ -144,20 +150,20 @@ def limits(rows: Sequence[HeldOut]) -> tuple[float, float]:
     plain = [row for row in rows if not row.way and not row.seen] or [row for row in rows if not row.way]
     if not plain:
         return FAR, FAR
-    fit = calibrate(
-        [r.expected for r in plain],
-        [r.dice for r in plain],
-        agreement=_agreements(plain),
-        groups=[r.case for r in plain],
-    )[0]
-    broken = np.array([fit.estimate(row.expected, _finite(row.agreement)) - row.dice > _BROKEN for row in rows])
+    alone, together, _ = _calibrations(plain)
+    fit = together or alone
+    if fit is None:
+        return FAR, FAR
+    misses = [fit.estimate(row.expected, _finite(row.agreement)) - row.dice for row in rows]
+    known, broken = np.isfinite(misses), np.array(misses) > _BROKEN
     usual = np.array([not row.way for row in rows])
     image = np.array([math.nan if row.image_far is None else row.image_far for row in rows])
     network = np.array([math.nan if row.network_far is None else row.network_far for row in rows])
-    return _limit(image, broken, usual=usual), _limit(network, broken, usual=usual)
+    told = {"broken": broken[known], "usual": usual[known]}
+    return _limit(image[known], **told), _limit(network[known], **told)
 
 
-def _limit(far: Float64Array, broken: NDArray[np.bool_], *, usual: NDArray[np.bool_]) -> float:
+def _limit(far: Float64Array, *, broken: NDArray[np.bool_], usual: NDArray[np.bool_]) -> float:
     """The limit beyond which broken promises outnumber kept ones most, halfway (by ratio) to the nearest of those; no
     image as it is lies near it, and it is never farther than all that were tried."""
     known = np.isfinite(far)
@@ -174,7 +180,7 @@ def _limit(far: Float64Array, broken: NDArray[np.bool_], *, usual: NDArray[np.bo
 def _calibrations(rows: Sequence[HeldOut]) -> tuple[Calibration | None, Calibration | None, list[float]]:
     """Without agreement and with it, where every row has two looks and they are not clearly worse (failures that nobody
     spoiled show in them first); and the held-out estimates that it makes."""
-    if not any(not row.way for row in rows):
+    if all(row.way for row in rows):
         return None, None, [math.nan] * len(rows)
     expected, dice, cases = [r.expected for r in rows], [r.dice for r in rows], [r.case for r in rows]
     weights = [_SPOILED if row.way else 1.0 for row in rows]

@@ -44,8 +44,8 @@ class Estimate:
         dice, low, high: estimate and interval; nan where there is none.
         verdict: "unknown": the image is unlike those of the training, so there is no figure. "pass": nine of ten masks
             with such an estimate reach the threshold, and nothing is unusual. "fail": the interval lies below it, or
-            the networks agree with each other less than the threshold, or the mask is empty where it never was. "look":
-            everything else.
+            two looks that nothing calibrated agree less than the threshold, or the mask is empty where it never was.
+            "look": everything else.
         reasons: why not pass, in words.
         expected, agreement: what it rests on; nan where unknown. `expected` is no figure where `dice` is nan.
         image_far, network_far: how far the image lies from those of the training, in its intensities and in the

@@ -189,7 +189,7 @@ def divide_cases(
     folds = make_folds(cases, seed=plan.seed, classes=classes)
     if settings.folds == "thirds" and len(folds) > 1:
         folds = make_folds(cases, k=min(3, len(folds)), seed=plan.seed, classes=classes)
-    return tuple(said(fold, classes, plan=plan) for fold in folds)
+    return tuple(said(fold, classes, plan=plan, judges=settings.folds == "thirds") for fold in folds)
 
 
 JUDGE = 0.4
@@ -228,11 +228,15 @@ def choose_folds(
 def _judges(folds: Sequence[Fold]) -> tuple[FoldJob, ...]:
     """Networks that judge, numbered from 1, and number 0, which sees what any of them saw."""
     everyone = tuple(dict.fromkeys(name for fold in folds for name in (*fold.train, *fold.val)))
+    nowhere = tuple(name for name in folds[0].unlearnt if all(name in fold.unlearnt for fold in folds))
     work = JUDGE * len(folds) + 1
     judges = [
         FoldJob(index, index - 1, len(folds) + 1, fold, JUDGE, JUDGE / work) for index, fold in enumerate(folds, 1)
     ]
-    return (*judges, FoldJob(0, len(folds), len(folds) + 1, Fold(everyone, ()), 1.0, 1 / work, after=len(folds)))
+    return (
+        *judges,
+        FoldJob(0, len(folds), len(folds) + 1, Fold(everyone, (), unlearnt=nowhere), 1.0, 1 / work, after=len(folds)),
+    )
 
 
 def classes_of(samples: Mapping[str, Sample], plan: Plan) -> dict[str, dict[str, int]]:
@@ -245,13 +249,15 @@ def classes_of(samples: Mapping[str, Sample], plan: Plan) -> dict[str, dict[str,
     return found
 
 
-def said(fold: Fold, classes: Mapping[str, Mapping[str, int]], *, plan: Plan) -> Fold:
-    """The fold with the classes that none of its training cases holds, and a note that names them."""
+def said(fold: Fold, classes: Mapping[str, Mapping[str, int]], *, plan: Plan, judges: bool = False) -> Fold:
+    """The fold with the classes that none of its training cases holds, and a note that names them; `judges`: another
+    network, of all cases, learns them where any holds them."""
     seen = {name for case in fold.train for name in classes.get(case, {})}
     unlearnt = tuple(name for name in plan.classes.names[1:] if name not in seen)
     if not unlearnt:
         return fold
     where = sorted({case for case in fold.val for name in unlearnt if name in classes.get(case, {})})
     held = f" (held out: {some(where)})" if where else ""
-    note = f"no training case holds {', '.join(unlearnt)}{held}: it is not learnt; annotate it in more cases"
+    so = "learnt, but not measured" if judges and held else "not learnt"
+    note = f"no training case holds {', '.join(unlearnt)}{held}: it is {so}; annotate it in more cases"
     return replace(fold, unlearnt=unlearnt, note="; ".join(part for part in (fold.note, note) if part))

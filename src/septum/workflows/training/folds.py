@@ -73,11 +73,16 @@ class FoldJob:
     after: int | None = None
 
     @property
+    def predicts(self) -> bool:
+        """Whether later masks are its; else it judges the network whose they are."""
+        return self.share is None or not self.fold.val
+
+    @property
     def name(self) -> str:
         """What a person calls it."""
         if self.share is None:
             return f"fold {self.index}"
-        return f"judge {self.index}" if self.fold.val else "the network of all images"
+        return "the network of all images" if self.predicts else f"judge {self.index}"
 
 
 def make_fabric(settings: TrainSettings, precision: str) -> Fabric:

@@ -102,8 +102,11 @@ PASSES = 20
 """Times that a network should see each image before a person judges it: the estimate of `describe_need` rests on it."""
 
 
-def describe_need(plan: Plan, outcome: TrainOutcome, *, cases: int) -> str:
-    """A sentence where a run saw its images too few times to be judged: how long more would take; else empty."""
+def describe_need(plan: Plan, outcome: TrainOutcome, *, cases: int, share: float = 1.0) -> str:
+    """A sentence where a run saw its images too few times to be judged: how long more would take; else empty.
+
+    share: of the minutes that are asked for, those in which this network trains.
+    """
     seen = outcome.steps * plan.budget.batch / max(cases, 1)
     if outcome.reason == "stopped" or outcome.steps == 0 or seen >= PASSES:
         return ""
@@ -111,7 +114,7 @@ def describe_need(plan: Plan, outcome: TrainOutcome, *, cases: int) -> str:
     long = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.0f} minutes"
     return (
         f"only {outcome.steps} steps: a patch of each image was seen {seen:.1f} times; {PASSES} times would take this "
-        f"network about {long} here (--minutes {math.ceil(minutes)})"
+        f"network about {long} here (--minutes {math.ceil(minutes / share)})"
     )
 
 
@@ -143,10 +146,13 @@ def measure_model(
     write_json(folder.path / "provenance.json", provenance)
     dice = mean_dice(scores) if scores else None
     folds = [job.fold for job in trained]
+    saw = [job.fold for job in trained if job.after is not None] or folds  # of a judged model, what predicts has seen
+    divided = list(dict.fromkeys(fold for fold in folds if fold.val))
     methods, remark = None, ""
     if settings.baselines and dice is not None:
-        methods, remark = _baselines(cases, plan, folds=list(dict.fromkeys(folds)), dice=dice, hooks=hooks)
-    quality = make_quality(found.rows, references, plan=plan, networks=found.networks)
+        methods, remark = _baselines(cases, plan, folds=divided, dice=dice, hooks=hooks)
+    looks = max(found.looks, default=0)
+    quality = make_quality(found.rows, references, plan=plan, networks=found.networks, looks=looks)
     write_quality(folder.quality, quality)
     limits = promise(quality)
     extras = Extras(
@@ -155,11 +161,12 @@ def measure_model(
         plan=unstructure(plan),
         methods=methods,
     )
-    notes = [*_notes(data, plan, jobs=jobs, scores=scores, tuned=tuned), *([remark] if remark else [])]
+    judges = who_judged(folder, plan) if scores else ""
+    notes = _notes(data, plan, jobs=jobs, scores=scores, tuned=tuned) + [one for one in (judges, remark) if one]
     notes += [f"Of later masks: {limits}."] if limits else []
     about = About(f"Training report: {folder.path.resolve().name}", notes, provenance=provenance)
     report = write_report(folder.path / "report", scores, about=about, examples=found.examples, extras=extras)
-    card = _card(folder, plan, folds=folds, scores=scores, dice=dice, limits=limits)
+    card = _card(folder, plan, folds=saw, scores=scores, dice=dice, limits=limits)
     write_text(folder.path / "card.md", card)
     return Measurement(report, dice, len({score.case for score in scores}), limits)
 
@@ -177,16 +184,17 @@ def _tuned(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob], hooks
 def _measure_folds(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob], hooks: Hooks) -> _Measured:
     """The held-out cases of all folds, each by the networks that did not see it."""
     plan = folder.read_plan()
-    found = _Measured([], [], [], [])
+    found = _Measured([], [], [], [], [])
     folds = list(dict.fromkeys(job.fold for job in jobs))
-    judged = [fold for fold in folds if fold.val or not plan.judged]
+    judging = [fold for fold in folds if fold.val or not plan.judged]
     minutes = plan.budget.minutes if plan.budget.steps is None else None
-    seconds = math.inf if minutes is None else minutes * 60 * JUDGED / len(judged)
+    seconds = math.inf if minutes is None else minutes * 60 * JUDGED / len(judging)
     trained = folder.trained_folds()
     for fold in folds:
         members = [job.index for job in jobs if job.fold == fold and job.index in trained]
         if members:
-            left = seconds if fold in judged else 0.0  # the network that predicts: what it knows of its images alone
+            found.looks.append(len(members))
+            left = seconds if fold in judging else 0.0  # the network that predicts: what it knows of its images alone
             _measure_fold(folder, data, fold=fold, members=members, into=found, hooks=hooks, seconds=left)
     return replace(found, networks=by_the_judges(found.networks)) if plan.judged else found
 
@@ -194,12 +202,17 @@ def _measure_folds(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob
 def by_the_judges(networks: Sequence[NetworkReference]) -> list[NetworkReference]:
     """The features of network 0 measured as those of the networks that judged it: it has learnt its images so well that
     they lie close together, and every other image would seem far; how far is too far was learnt from the judges."""
-    judges = [one.images.limit for one in networks if one.fold and one.images.limit]
-    usual = sum(judges) / len(judges) if judges else 0.0
+    judges = [one.images.limit for one in networks if one.fold]
+    known = [limit for limit in judges if limit]
+    if not judges:
+        return list(networks)
+    usual = sum(known) / len(known) if known else 0.0
+
+    def limit(own: float) -> float:
+        return max(own, usual) if own and usual else 0.0  # judges of too few images know no distance
+
     return [
-        replace(one, images=replace(one.images, limit=max(one.images.limit, usual)))
-        if one.fold == 0 and one.images.limit
-        else one
+        replace(one, images=replace(one.images, limit=limit(one.images.limit))) if one.fold == 0 else one
         for one in networks
     ]
 
@@ -214,13 +227,24 @@ def _notes(
         *plan.classes.notes,
         *dict.fromkeys(job.fold.note for job in jobs if job.fold.note),
         *([] if scores else [UNMEASURED]),
-        *([JUDGES] if scores and plan.judged else []),
         *([] if tuned is None else [_about_objects(tuned)]),
     ]
 
 
 UNMEASURED = "No case was held out: this report shows how the training went, not how good the model is."
 
+
+def who_judged(folder: ModelFolder, plan: Plan) -> str:
+    """Whose scores a report of a judged model shows; empty of other models."""
+    if not plan.judged:
+        return ""
+    return JUDGES if finished(folder, 0) else UNFINISHED
+
+
+UNFINISHED = (
+    "The network of all images is not finished: the scores are those of the networks that judge it; "
+    "`septum train --resume` goes on with it."
+)
 
 JUDGES = (
     "The scores are those of networks that judged: each trained for less time and without the images it was scored on. "
@@ -282,6 +306,7 @@ class _Measured:
     examples: list[ShownCase]
     rows: list[HeldOut]
     networks: list[NetworkReference]
+    looks: list[int]
 
 
 def _measure_fold(
@@ -412,7 +437,9 @@ def _card(
         "not measured on held-out images"
         if dice is None
         else f"Dice {dice:.3f} on {held_out} held-out image{'' if held_out == 1 else 's'}"
-        + (", by short trainings that judged: the network itself saw all images, for longer" if plan.judged else "")
+        + {"": "", JUDGES: ", by short trainings that judged: the network itself saw all images, for longer"}.get(
+            who_judged(folder, plan), ", by short trainings; the network of all images is not finished"
+        )
     )
     prompts = "" if plan.prompts is None else " and prompts"
     features = ", ".join(str(n) for n in plan.unet.features)

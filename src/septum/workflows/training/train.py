@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 
 from septum.errors import Cancelled, DatasetError
 from septum.net.learning.sampling import INTERPOLATED, Sample
+from septum.net.learning.train import TrainOutcome
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.doubts import listening
 from septum.workflows.data.folds import Fold
@@ -37,7 +38,7 @@ from septum.workflows.training.begin import (
 )
 from septum.workflows.training.continued import continue_run, left_out, record_data
 from septum.workflows.training.early import look_first
-from septum.workflows.training.folds import FoldContext, FoldJob, from_first, make_fabric, train_fold
+from septum.workflows.training.folds import JUDGED, FoldContext, FoldJob, from_first, make_fabric, train_fold
 
 
 @dataclass(frozen=True)
@@ -214,16 +215,22 @@ def _train_folds(
             continue
         ended = train_fold(job, context)
         run.hooks.on_note(measured.describe_end(job, ended))
-        if need := measured.describe_need(plan, ended, cases=len(job.fold.train)):
+        if job.predicts and (need := _need(job, ended, plan)):
             run.hooks.on_note(need)
         if ended.reason == "stopped":
             return True
     return False
 
 
+def _need(job: FoldJob, ended: TrainOutcome, plan: Plan) -> str:
+    """How many minutes a network that saw its images too rarely would need; empty where it did not."""
+    share = (1 - JUDGED) * (1 / job.of if job.share is None else job.share)
+    return measured.describe_need(plan, ended, cases=len(job.fold.train), share=share)
+
+
 def _measured(run: _Run, jobs: Sequence[FoldJob], *, references: References, stopped: bool) -> TrainResult:
     """What the networks are worth on the cases that they did not see."""
-    write_json(run.folder.path / "splits.json", [vars(job.fold) for job in jobs])
+    write_json(run.folder.path / "splits.json", [{"network": job.index, **vars(job.fold)} for job in jobs])
     found = measured.measure_model(
         run.folder,
         run.data,
@@ -236,5 +243,5 @@ def _measured(run: _Run, jobs: Sequence[FoldJob], *, references: References, sto
     if found.limits:
         run.hooks.on_note(found.limits)
     held_out = tuple(dict.fromkeys(name for job in jobs for name in job.fold.val))
-    judged = any(job.after is not None for job in jobs)
+    judged = any(job.after is not None for job in jobs) and measured.finished(run.folder, 0)
     return TrainResult(run.folder.path, found.report, stopped, found.dice, held_out, tuple(run.failures.rows), judged)
