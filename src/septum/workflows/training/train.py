@@ -215,14 +215,14 @@ def _train_folds(
             continue
         ended = train_fold(job, context)
         run.hooks.on_note(measured.describe_end(job, ended))
-        if job.predicts and (need := _need(job, ended, plan)):
+        if job.predicts and (need := _need(job, ended, plan=plan)):
             run.hooks.on_note(need)
         if ended.reason == "stopped":
             return True
     return False
 
 
-def _need(job: FoldJob, ended: TrainOutcome, plan: Plan) -> str:
+def _need(job: FoldJob, ended: TrainOutcome, *, plan: Plan) -> str:
     """How many minutes a network that saw its images too rarely would need; empty where it did not."""
     share = (1 - JUDGED) * (1 / job.of if job.share is None else job.share)
     return measured.describe_need(plan, ended, cases=len(job.fold.train), share=share)
