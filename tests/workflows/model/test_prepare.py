@@ -102,7 +102,7 @@ def test_grey_is_repeated_into_colour_and_other_mismatches_are_refused() -> None
     grid = Grid.from_spacing((4, 4), (1, 1))
     grey = Image(np.ones((1, 4, 4)), grid)
     assert match_channels(grey, 3).shape == (3, 4, 4)
-    with pytest.raises(DatasetError, match=r"1 channel.*choose one with --channel NAME"):
+    with pytest.raises(DatasetError, match=r"1 channel.*give one of them.*--channel NAME"):
         match_channels(Image(np.ones((2, 4, 4)), grid), 1)
     with pytest.raises(DatasetError, match=r"2 channel.*leave the others out"):
         match_channels(Image(np.ones((3, 4, 4)), grid), 2)

@@ -176,7 +176,7 @@ def test_the_network_that_predicts_measures_images_as_its_judges_did() -> None:
 
 def test_who_judged_is_said_only_when_the_network_of_all_images_is_finished(tmp_path: Path) -> None:
     folder, judged = ModelFolder(tmp_path), replace(PLAN, judged=True)
-    assert measured.who_judged(folder, PLAN) == ""
+    assert measured.who_judged(folder, PLAN) == ("", "")
     assert measured.who_judged(folder, judged) == measured.UNFINISHED
     folder.fold(0).mkdir()
     (folder.fold(0) / "run.json").write_text('{"reason": "stopped"}')

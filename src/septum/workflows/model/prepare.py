@@ -111,7 +111,7 @@ def match_channels(image: Image, channels: int) -> NDArray[Any]:
         + (
             "give the files of all channels together (name_0000, name_0001, ..., or a table)"
             if found < channels
-            else "choose one with --channel NAME, or train on images of this kind"
+            else "give one of them (septum predict --channel NAME), or train on images of this kind"
             if channels == 1
             else "leave the others out of the files, or train on images of this kind"
         )

@@ -72,7 +72,9 @@ def predict(
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
     shown = write_page(page, result.failures, rows=_rows(output), links=("quality.csv", RECORD))
-    return GradedResult(result.written, result.failures, tuple(worst_first(found)), promise(grades), shown)
+    return GradedResult(
+        result.written, result.failures, tuple(worst_first(found)), promise(grades, judged=plan.judged), shown
+    )
 
 
 def check_channel(settings: PredictSettings, plan: Plan) -> None:

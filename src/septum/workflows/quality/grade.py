@@ -220,7 +220,8 @@ def _judge(
         )
     dice = math.nan if fit is None else fit.estimate(expected, agreement)
     low, high = (math.nan, math.nan) if fit is None else fit.interval(dice)
-    if agreement < threshold and (one is None or fit is not one.together or fit is None):
+    tested = fit is not None and one is not None and fit is one.together  # what the agreement is worth is known
+    if agreement < threshold and not tested:
         why = (f"two looks at the image agree to a Dice of {agreement:.2f} only",)
         return (min(dice, agreement), min(low, agreement), high) if dice == dice else _NONE, "fail", why
     if math.isnan(dice):
@@ -279,9 +280,9 @@ def _calibration(one: ClassQuality | None, agreement: float) -> Calibration | No
     return one.alone if one.together is None or math.isnan(agreement) else one.together
 
 
-def promise(quality: Quality | None) -> str:
+def promise(quality: Quality | None, *, judged: bool = False) -> str:
     """One sentence about what the figures of a model are worth and how to get better ones; empty where all is said by
-    the intervals themselves."""
+    the intervals themselves. Of a `judged` model every case was held out already."""
     if quality is None:
         return (
             "this model was never measured (its training was stopped, or it comes from elsewhere), so its masks get no "
@@ -296,6 +297,7 @@ def promise(quality: Quality | None) -> str:
     if len(own) < FEWEST:
         return (
             f"only {len(own)} held-out image{'s' if len(own) > 1 else ''} judged this model, so its figures have no "
-            f"interval and no mask is passed: annotate {FEWEST - len(own)} more, or train with --folds all"
+            f"interval and no mask is passed: annotate {FEWEST - len(own)} more"
+            + ("" if judged else ", or train with --folds all")
         )
     return ""

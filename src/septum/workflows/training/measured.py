@@ -154,15 +154,15 @@ def measure_model(
     looks = max(found.looks, default=0)
     quality = make_quality(found.rows, references, plan=plan, networks=found.networks, looks=looks)
     write_quality(folder.quality, quality)
-    limits = promise(quality)
+    limits = promise(quality, judged=plan.judged)
     extras = Extras(
         sections=quality_sections(quality, plan),
         curves=_curves(folder, sorted(job.index for job in trained)),
         plan=unstructure(plan),
         methods=methods,
     )
-    judges = who_judged(folder, plan) if scores else ""
-    notes = _notes(data, plan, jobs=jobs, scores=scores, tuned=tuned) + [one for one in (judges, remark) if one]
+    whose = who_judged(folder, plan)[0] if scores else ""
+    notes = _notes(data, plan, jobs=jobs, scores=scores, tuned=tuned) + [one for one in (whose, remark) if one]
     notes += [f"Of later masks: {limits}."] if limits else []
     about = About(f"Training report: {folder.path.resolve().name}", notes, provenance=provenance)
     report = write_report(folder.path / "report", scores, about=about, examples=found.examples, extras=extras)
@@ -234,21 +234,23 @@ def _notes(
 UNMEASURED = "No case was held out: this report shows how the training went, not how good the model is."
 
 
-def who_judged(folder: ModelFolder, plan: Plan) -> str:
-    """Whose scores a report of a judged model shows; empty of other models."""
+def who_judged(folder: ModelFolder, plan: Plan) -> tuple[str, str]:
+    """Whose scores those of a judged model are: in sentences for the report, in words for the card; else empty."""
     if not plan.judged:
-        return ""
+        return "", ""
     return JUDGES if finished(folder, 0) else UNFINISHED
 
 
-UNFINISHED = (
-    "The network of all images is not finished: the scores are those of the networks that judge it; "
-    "`septum train --resume` goes on with it."
-)
-
 JUDGES = (
     "The scores are those of networks that judged: each trained for less time and without the images it was scored on. "
-    "The network that predicts saw all of them and trained longer, so it is likely better than these scores."
+    "The network that predicts saw all of them and trained longer, so it is likely better than these scores.",
+    ", by short trainings that judged: the network itself saw all images, for longer",
+)
+
+UNFINISHED = (
+    "The network of all images is not finished: the scores are those of the networks that judge it; "
+    "`septum train --resume` goes on with it.",
+    ", by short trainings; the network of all images is not finished",
 )
 
 
@@ -436,10 +438,7 @@ def _card(
     result = (
         "not measured on held-out images"
         if dice is None
-        else f"Dice {dice:.3f} on {held_out} held-out image{'' if held_out == 1 else 's'}"
-        + {"": "", JUDGES: ", by short trainings that judged: the network itself saw all images, for longer"}.get(
-            who_judged(folder, plan), ", by short trainings; the network of all images is not finished"
-        )
+        else f"Dice {dice:.3f} on {held_out} held-out image{'' if held_out == 1 else 's'}" + who_judged(folder, plan)[1]
     )
     prompts = "" if plan.prompts is None else " and prompts"
     features = ", ".join(str(n) for n in plan.unet.features)
