@@ -17,7 +17,7 @@ from septum.report.figures import plots
 
 CURVES = pd.DataFrame(
     {
-        "fold": [0, 0, 0, 1, 1, 1],
+        "network": ["judge 1"] * 3 + ["all images"] * 3,
         "step": [10, 20, 30, 10, 20, 30],
         "seconds": [6.0, 12.0, 18.0, 6.0, 12.0, 18.0],
         "loss": [1.0, 0.6, 0.4, 1.1, 0.7, 0.5],
@@ -76,10 +76,12 @@ def test_names_from_outside_are_drawn_as_plain_text(name: str) -> None:
     plots.dice_distribution({name: [0.5, 0.6]}, image_format="png")
 
 
-def test_learning_curves_have_a_line_per_fold_in_minutes() -> None:
+def test_learning_curves_have_a_line_per_network_that_has_values_in_minutes() -> None:
     svg = plots.learning_curves(CURVES, quantity="loss").decode()
-    assert "fold 0" in svg
-    assert "fold 1" in svg
+    assert "judge 1" in svg
+    assert "all images" in svg
+    unwatched = CURVES.assign(val_dice=[np.nan, 0.7, 0.8, *[np.nan] * 3])
+    assert "all images" not in plots.learning_curves(unwatched, quantity="val_dice").decode()
     assert "minutes" in svg
     assert plots.drawable_quantities(CURVES) == ("loss", "val_dice")
     assert plots.drawable_quantities(CURVES.assign(val_dice=np.nan)) == ("loss",)

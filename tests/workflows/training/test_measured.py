@@ -100,10 +100,11 @@ def test_curves_of_all_folds_are_one_table_and_empty_files_are_left_out(tmp_path
     for index, text in enumerate(("step,loss\n1,0.5\n2,0.4\n", "\n", "step,loss\n1,0.3\n")):
         folder.fold(index).mkdir()
         (folder.fold(index) / "curves.csv").write_text(text)
-    table = measured._curves(folder, [0, 1, 2, 3])
+    jobs = [FoldJob(index, place, 4, Fold(("a",), ("b",))) for place, index in enumerate((2, 1, 3, 0))]
+    table = measured._curves(folder, jobs)
     assert table is not None
-    assert table["fold"].tolist() == [0, 0, 2]
-    assert measured._curves(folder, [1]) is None
+    assert table["network"].tolist() == ["fold 2", "fold 0", "fold 0"]
+    assert measured._curves(folder, jobs[1:3]) is None
 
 
 def card(**given: Any) -> str:

@@ -155,11 +155,11 @@ def wants_histogram(values: ArrayLike) -> bool:
 
 
 def learning_curves(curves: pd.DataFrame, *, quantity: str, image_format: str = "svg") -> bytes:
-    """One training quantity against time, one line per fold.
+    """One training quantity against time, one line per network.
 
     Args:
         curves: one row per report of the training; a time column (`seconds`, `minutes` or `step`, the first that is
-            there), the column `quantity`, and optionally `fold`. Empty cells are skipped.
+            there), the column `quantity`, and optionally `network`, the name of whose it is. Empty cells are skipped.
         quantity: column to draw: `"loss"`, `"val_dice"`, …
         image_format: `"svg"` or `"png"`.
 
@@ -173,27 +173,28 @@ def learning_curves(curves: pd.DataFrame, *, quantity: str, image_format: str = 
     time, axis_name = _time_axis(curves)
     if quantity not in curves or curves[quantity].notna().sum() == 0:
         raise ConfigError(f"curves must hold the column {quantity!r} with values, got {list(curves.columns)}")
-    folds = curves["fold"] if "fold" in curves else pd.Series(0, index=curves.index)
+    known = curves[curves[quantity].notna()]
+    networks = known["network"] if "network" in known else pd.Series("", index=known.index)
 
     def draw(figure: Figure) -> None:
-        """A line per fold, with marks where it has few points."""
+        """A line per network, with marks where it has few points."""
         axes = figure.add_subplot()
-        for i, fold in enumerate(sorted(folds.unique())):
-            keep = (folds == fold) & curves[quantity].notna()
-            few = int(keep.sum()) <= 40
+        for i, network in enumerate(networks.unique()):
+            own = known[networks == network]
+            few = len(own) <= 40
             axes.plot(
-                time[keep],
-                curves.loc[keep, quantity],
+                time[own.index],
+                own[quantity],
                 color=CYCLE[i % len(CYCLE)],
                 marker=MARKERS[i % len(MARKERS)] if few else None,
                 markersize=3.5,
                 linewidth=1.5,
-                label=f"fold {fold}",
+                label=network,
             )
         axes.set_xlabel(axis_name)
         axes.set_ylabel(QUANTITIES.get(quantity, quantity))
         axes.grid(alpha=0.25)
-        if folds.nunique() > 1:
+        if networks.nunique() > 1:
             figure.legend(loc="outside upper center", ncols=5, frameon=False)
 
     return render(draw, height=2.8, image_format=image_format)

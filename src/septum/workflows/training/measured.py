@@ -157,7 +157,7 @@ def measure_model(
     limits = promise(quality, judged=plan.judged)
     extras = Extras(
         sections=quality_sections(quality, plan),
-        curves=_curves(folder, sorted(job.index for job in trained)),
+        curves=_curves(folder, trained),
         plan=unstructure(plan),
         methods=methods,
     )
@@ -408,12 +408,13 @@ def _names(plan: Plan) -> dict[int, str]:
     return dict(enumerate(plan.classes.names))
 
 
-def _curves(folder: ModelFolder, folds: Sequence[int]) -> pd.DataFrame | None:
+def _curves(folder: ModelFolder, jobs: Sequence[FoldJob]) -> pd.DataFrame | None:
+    """The curves of all networks below each other, each with its name."""
     tables = []
-    for index in folds:
-        path = folder.fold(index) / "curves.csv"
+    for job in jobs:
+        path = folder.fold(job.index) / "curves.csv"
         if path.is_file() and path.stat().st_size > 1:
-            tables.append(pd.read_csv(path).assign(fold=index))
+            tables.append(pd.read_csv(path).assign(network=job.name))
     return pd.concat(tables, ignore_index=True) if tables else None
 
 
