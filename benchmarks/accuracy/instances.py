@@ -9,7 +9,8 @@ the curve; `--weighted` trains a second time with the border weights of the U-Ne
 what plain connected components of the same model's foreground give; `benchmarks.accuracy.instances_peers` trains
 StarDist and Cellpose on the same images. Reported are the means over test images with their 95 % interval; splits and
 merges are sums. Many images of this set are crops of the same wells, so that scores of a random division are slightly
-too good; images that the model refuses (colour, where it has seen grey ones only) count as nothing found. Rows are added to `benchmarks/results/instances.json`, each with its budget, date and commit.
+too good; images that the model refuses (colour, where it has seen grey ones only) count as nothing found. Rows are
+added to `benchmarks/results/instances.json`, each with its budget, date and commit.
 """
 
 from __future__ import annotations
