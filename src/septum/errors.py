@@ -47,3 +47,12 @@ class CheckpointError(SeptumError):
 
 class SessionError(SeptumError):
     """An editing session cannot go on: nothing to undo, a damaged journal, labels changed by someone else."""
+
+
+def install_extra(extra: str) -> str:
+    """How to bring an optional part of Septum, which is on no package index: said where it is missing.
+
+    >>> install_extra("engines")
+    'pip install ".[engines]" in the folder of Septum'
+    """
+    return f'pip install ".[{extra}]" in the folder of Septum'

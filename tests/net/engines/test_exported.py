@@ -51,5 +51,5 @@ def test_a_file_that_disagrees_with_its_model_is_refused(models: dict[int, UNet]
     other = tiny(norm="instance", seed=5)
     right, wrong = (f"unet-{exported._fingerprint(model)}.onnx" for model in (models[2], other))
     (tmp_path / wrong).write_bytes((folder / right).read_bytes())
-    with pytest.raises(ConfigError, match="DELETE the file"):
+    with pytest.raises(ConfigError, match="delete the file"):
         onnx_engine([other], folder=tmp_path)

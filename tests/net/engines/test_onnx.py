@@ -20,6 +20,6 @@ def test_a_missing_runtime_is_named_with_the_command_that_installs_it(
         raise ImportError(f"No module named {name!r}")
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(ConfigError, match=r"pip install 'septum\[engines\]'"):
+    with pytest.raises(ConfigError, match=r'pip install "\.\[engines\]"'):
         make([tiny()], folder=tmp_path)
     assert not list(tmp_path.iterdir())

@@ -22,7 +22,7 @@ def demo(
     """Train on eight slices of an MR brain, segment others, measure, and print the path of the report.
 
     The image and the maps of grey and white matter are those of the ICBM152 template that come with nilearn
-    (pip install "septum[demo]"); nothing is downloaded.
+    (pip install ".[demo]" in the folder of Septum); nothing is downloaded.
     """
     from septum.cli.progress import Reporter
 

@@ -45,7 +45,7 @@ def predict(
         Literal["torch", "onnx", "openvino"] | None,
         typer.Option(
             metavar="torch|onnx|openvino",
-            help="What runs the network; onnx and openvino need the extra septum[engines].",
+            help='What runs the network; onnx and openvino need pip install ".[engines]".',
             show_default="torch",
         ),
     ] = None,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from septum.errors import ConfigError
+from septum.errors import ConfigError, install_extra
 from septum.geometry.arrays import Float32Array
 from septum.io.safe import temporary_path
 from septum.net.architecture.network import Network
@@ -57,7 +57,7 @@ class ExportedEngine:
             else:
                 total += logits
         if total is None:
-            raise ConfigError("engine must hold at least one network, got none; TRAIN one first")
+            raise ConfigError("engine must hold at least one network, got none; train one first")
         total /= len(self.runs) * len(self.flips)
         return total
 
@@ -159,7 +159,7 @@ def _check_parity(model: Network, run: Run, *, path: Path, tolerance: float) -> 
     if not error <= tolerance:
         raise ConfigError(
             f"{path} must give the logits of its PyTorch model to within {tolerance:.1%} (root mean square), got "
-            f"{error:.1%}; DELETE the file to export it again, or use the engine torch"
+            f"{error:.1%}; delete the file to export it again, or use the engine torch"
         )
 
 
@@ -174,5 +174,5 @@ def _require(package: str) -> Any:
             return importlib.import_module(package)
     except ImportError as error:
         raise ConfigError(
-            f"{package} must be installed for this engine, got: {error}; INSTALL it with pip install 'septum[engines]'"
+            f"{package} must be installed for this engine, got: {error}; {install_extra('engines')}"
         ) from error

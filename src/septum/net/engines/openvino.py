@@ -23,7 +23,7 @@ def openvino_engine(
     """Predict with OpenVINO on the CPU; as `onnx_engine`, and in bfloat16 where `precision` asks for it."""
     if AUTOCAST.get(precision, torch.float16) not in (None, torch.bfloat16):
         raise ConfigError(
-            f"precision must be 32-true or bf16-mixed for OpenVINO, got {precision!r}; CHOOSE one of these"
+            f"precision must be 32-true or bf16-mixed for OpenVINO, got {precision!r}; choose one of these"
         )
     low = AUTOCAST[precision] is torch.bfloat16
 

@@ -91,12 +91,12 @@ def mirrors(axes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
 
 def _check_ensemble(models: Sequence[Network]) -> None:
     if not models:
-        raise ConfigError("models must hold at least one network, got none; TRAIN one first")
+        raise ConfigError("models must hold at least one network, got none; train one first")
     kinds = {
         (m.config.in_channels, m.config.out_channels, m.margin, m.divisor, m.config.activation_out) for m in models
     }
     if len(kinds) > 1:
         raise ConfigError(
             "models of an ensemble must agree in channels, classes, margin, divisor and activation, "
-            f"got {sorted(kinds)}; CHOOSE folds of one model"
+            f"got {sorted(kinds)}; choose folds of one model"
         )

@@ -40,7 +40,7 @@ def torch_engine(
     """
     _check_ensemble(models)
     if precision not in AUTOCAST:
-        raise ConfigError(f"precision must be one of {', '.join(AUTOCAST)}, got {precision!r}; CHOOSE one of these")
+        raise ConfigError(f"precision must be one of {', '.join(AUTOCAST)}, got {precision!r}; choose one of these")
     return TorchEngine(
         models, torch.device(device), autocast=AUTOCAST[precision], flips=tuple(flips) or ((),), n_maps=n_maps
     )

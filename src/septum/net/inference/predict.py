@@ -311,7 +311,7 @@ def _parts(engine: Engine, batch: Float32Array, *, tiling: _Tiling) -> Iterator[
         wanted = (len(batch), classes.stop - classes.start, *expected)
         if part.shape != wanted:
             raise ConfigError(
-                f"engine must return logits of shape {wanted}, got {tuple(part.shape)}; CHECK its margin and classes"
+                f"engine must return logits of shape {wanted}, got {tuple(part.shape)}; check its margin and classes"
             )
         yield classes, part
 
@@ -366,7 +366,7 @@ def _check(
     for length, side, unit in zip(settings.patch, engine.margin, engine.divisor, strict=True):
         if length <= 2 * side or (side == 0 and length % unit):
             rule = f"larger than {2 * side}" if side else f"multiples of {unit}"
-            raise ConfigError(f"patch must be {rule}, got {_times(settings.patch)}; ROUND it up")
+            raise ConfigError(f"patch must be {rule}, got {_times(settings.patch)}; round it up")
     if coordinates is None:
         return
     if len(coordinates) != ndim:
@@ -374,7 +374,7 @@ def _check(
     for axis, (values, size) in enumerate(zip(coordinates, array.shape[1:], strict=True)):
         inside = values.ndim == 1 and len(values) > 0 and values[0] >= 0 and values[-1] <= size - 1
         if not inside or (np.diff(values) < 0).any():
-            raise ConfigError(f"coordinates of axis {axis} must ascend within 0 to {size - 1}; CLIP and sort them")
+            raise ConfigError(f"coordinates of axis {axis} must ascend within 0 to {size - 1}; clip and sort them")
 
 
 def _voxels(box: Extent) -> float:

@@ -13,11 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from septum.errors import ConfigError
+from septum.errors import ConfigError, install_extra
 
 FILES = {name: f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz" for name in ("t1", "gm", "wm")}
-
-INSTALL = 'pip install "septum[demo]"'
 
 
 def find_template() -> dict[str, Path]:
@@ -29,11 +27,15 @@ def find_template() -> dict[str, Path]:
     spec = importlib.util.find_spec("nilearn")
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []
     if not folders:
-        raise ConfigError(f"the brain image comes with the package nilearn, which is not installed; run {INSTALL}")
+        raise ConfigError(
+            f"the brain image comes with the package nilearn, which is not installed; {install_extra('demo')}"
+        )
     paths = {name: Path(folders[0]) / "datasets" / "data" / file for name, file in FILES.items()}
     missing = [path.name for path in paths.values() if not path.is_file()]
     if missing:
-        raise ConfigError(f"the installed nilearn does not bring {', '.join(missing)}; run {INSTALL} --upgrade")
+        raise ConfigError(
+            f"the installed nilearn does not bring {', '.join(missing)}; {install_extra('demo')}, with --upgrade"
+        )
     return paths
 
 
