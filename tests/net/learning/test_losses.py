@@ -252,6 +252,21 @@ def test_the_loss_of_objects_is_least_for_right_outputs_in_each_of_its_parts() -
         assert float(losses.objects_loss(worse, target, weight=targets)) > least + 0.1, part
 
 
+def test_background_does_not_thin_what_is_learnt_of_border_and_distance() -> None:
+    outputs, target, targets = _object_case()
+    outputs[:, 2:4, 2:7, 1:8] = 0.0  # nothing is said inside of the objects
+    small = float(losses.objects_loss(outputs, target, weight=targets))
+    around = (8, 8, 8, 8)
+    wide = torch.nn.functional.pad(outputs, around, value=0.0)
+    for channel, value in enumerate((30.0, -30.0, -30.0, -30.0)):
+        far = torch.ones(wide.shape[2:], dtype=torch.bool)
+        far[8:-8, 8:-8] = False
+        wide[:, channel, far] = value
+    pad = torch.nn.functional.pad
+    large = float(losses.objects_loss(wide, pad(target, around), weight=pad(targets, around)))
+    assert large == pytest.approx(small, rel=1e-3)
+
+
 def test_what_nobody_annotated_does_not_change_the_loss_of_objects() -> None:
     outputs, target, targets = _object_case()
     target[:, :, 5:] = IGNORE

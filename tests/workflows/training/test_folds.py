@@ -15,6 +15,7 @@ from tests.workflows.datasets import planes
 from tests.workflows.models import PLAN, Brighter
 
 from septum.errors import ConfigError, SeptumError
+from septum.instances.decode import Decoding, ObjectMaps
 from septum.net.architecture.network import build
 from septum.net.learning.sampling import Sample, SampleObjects
 from septum.net.learning.train import TrainOutcome
@@ -114,6 +115,44 @@ def test_validation_is_the_mean_over_cases_and_classes_that_have_a_dice(monkeypa
         [sample("a", np.full((20, 24), NONE), image)], PLAN, fabric=fabric, should_stop=lambda: False
     )
     assert nothing(None) == 0.0  # type: ignore[arg-type]
+
+
+def two_squares(saddle: int) -> ObjectMaps:
+    """Two squares that touch, with hills of 200 and a saddle between them, on a certain foreground."""
+    maps = ObjectMaps.empty((9, 12))
+    maps.foreground[2:7, 1:11] = 255
+    maps.altitude[2:7, 1:11] = saddle
+    maps.altitude[4, 3], maps.altitude[4, 8] = 200, 200
+    maps.altitude[3:6, 2:5] = np.maximum(maps.altitude[3:6, 2:5], 180)
+    maps.altitude[3:6, 7:10] = np.maximum(maps.altitude[3:6, 7:10], 180)
+    return maps
+
+
+@pytest.mark.parametrize(("saddle", "value"), [(20, 1.0), (190, 0.25 * 2 / 3)])
+def test_single_objects_are_validated_as_objects(monkeypatch: pytest.MonkeyPatch, saddle: int, value: float) -> None:
+    monkeypatch.setattr(folds, "torch_engine", lambda models, **named: None)
+    monkeypatch.setattr(folds, "maps_of", lambda engine, inputs, **told: (two_squares(saddle), None))
+    ids = np.zeros((9, 12), np.int32)
+    ids[2:7, 1:6], ids[2:7, 6:11] = 1, 2
+    objects = SampleObjects(ids, np.array([0, 1, 1, NONE]), np.zeros(3, np.float32))
+    fabric: Any = SimpleNamespace(device="cpu")
+    plan = replace(PLAN, instances=Decoding())
+    held_out = [sample("a", ids > 0, objects=objects)]
+    validate = make_validation(held_out, plan, fabric=fabric, should_stop=lambda: False)
+    assert validate(None) == pytest.approx(value)  # type: ignore[arg-type]
+
+
+def test_objects_that_nobody_annotated_are_not_validated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folds, "torch_engine", lambda models, **named: None)
+    monkeypatch.setattr(folds, "maps_of", lambda engine, inputs, **told: (two_squares(20), None))
+    ids = np.zeros((9, 12), np.int32)
+    ids[2:7, 1:6] = 1
+    labels = np.where(np.arange(12) < 6, ids > 0, NONE)
+    objects = SampleObjects(ids, np.array([0, 1, NONE]), np.zeros(2, np.float32))
+    fabric: Any = SimpleNamespace(device="cpu")
+    plan = replace(PLAN, instances=Decoding())
+    validate = make_validation([sample("a", labels, objects=objects)], plan, fabric=fabric, should_stop=lambda: False)
+    assert validate(None) == pytest.approx(1.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("count", "looked"), [(3, 3), (8, 8), (9, 5), (17, 6)])

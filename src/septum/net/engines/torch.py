@@ -79,7 +79,7 @@ class TorchEngine:
                 total = logits.new_zeros((logits.shape[0], outputs, *logits.shape[2:]))
             total[:, classes] += logits
         if total is None:
-            raise ConfigError(f"batch must hold at least one tile, got shape {batch.shape}; ADD a tile")
+            raise ConfigError(f"batch must hold at least one tile, got shape {batch.shape}; add a tile")
         return total
 
     def parts(self, batch: Float32Array) -> Iterator[tuple[slice, Tensor]]:

@@ -108,7 +108,8 @@ def objects_loss(outputs: Tensor, target: Tensor, *, ignore: int = IGNORE, weigh
             weight of the cross entropy of the classes (the border weights of the U-Net paper).
 
     The loss is soft Dice and cross entropy of the classes, plus the binary cross entropies of border and distance (in
-    [0, 1], so that its mean is learnt), plus the squared error of the vectors inside of objects.
+    [0, 1], so that its mean is learnt), plus the squared error of the vectors inside of objects. Of border and distance
+    the inside of objects counts as much as all that lies outside, where there is little to learn.
 
     Raises:
         ConfigError: without targets.
@@ -127,12 +128,13 @@ def objects_loss(outputs: Tensor, target: Tensor, *, ignore: int = IGNORE, weigh
     border_weight = weight[:, extra] if weight.shape[1] > extra else None
     loss = dice_cross_entropy(outputs[:, :classes], target, ignore=ignore, weight=border_weight)
     valid = (target != ignore).to(torch.float32)[:, None]
-    count = valid.sum().clamp(min=1.0)
     entropy = F.binary_cross_entropy_with_logits(scalars.float(), weight[:, :2].float(), reduction="none")
     wanted = weight[:, 2:extra].float()
-    inside = valid * (wanted.square().sum(1, keepdim=True) > 0.5)
-    error = ((vectors.float() - wanted).square() * inside).sum() / inside.sum().clamp(min=1.0)
-    return loss + (entropy * valid).sum() / count + 0.5 * error
+    pointed = valid * (wanted.square().sum(1, keepdim=True) > 0.5)
+    error = ((vectors.float() - wanted).square() * pointed).sum() / pointed.sum().clamp(min=1.0)
+    inside = valid * (weight[:, 1:2] > 0)
+    halves = [(entropy * part).sum() / part.sum().clamp(min=1.0) for part in (inside, valid - inside)]
+    return loss + 0.5 * (halves[0] + halves[1]) + 0.5 * error
 
 
 Loss = Callable[..., Tensor]

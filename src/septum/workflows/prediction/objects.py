@@ -27,7 +27,9 @@ from septum.geometry.rectify import rectify_labels
 from septum.instances.decode import DecodedObjects, Decoding, ObjectMaps, decode
 from septum.instances.outlines import outlines
 from septum.io.safe import replacing
+from septum.net.engines.protocol import Engine
 from septum.net.inference.predict import Listener
+from septum.net.inference.tiles import ChannelArray
 from septum.net.prompts import Prompts
 from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import to_network
@@ -112,13 +114,7 @@ def object_maps(
     plan, settings = model.plan, model.settings
     array, placement = to_network(image, plan)
     inputs = with_prompts(array, plan, prompts=Prompts(), spacing=placement.spacing)
-    maps = ObjectMaps.empty(placement.canonical.shape)
-    n_classes = plan.classes.n_classes
-
-    def sink(place: tuple[slice, ...], block: NDArray[np.float32]) -> None:
-        maps.put(place, 1 - block[0], outputs=block[n_classes:])
-
-    classes = predict_prepared(
+    maps, classes = maps_of(
         model.engine,
         inputs,
         plan=plan,
@@ -126,12 +122,33 @@ def object_maps(
         overlap=settings.overlap,
         memory_mb=settings.memory_mb,
         listener=listener,
-        probabilities=sink,
         evidence=None if look is None else look.evidence,
     )
     if look is not None:
         look.see(array, classes, spacing=[image.grid.spacing[axis] for axis in placement.axes])
     return maps, classes, placement
+
+
+def maps_of(engine: Engine, inputs: ChannelArray, *, plan: Plan, **told: Any) -> tuple[ObjectMaps, NDArray[Any]]:
+    """What the network says of an image that lies on its grid, and the classes.
+
+    Args:
+        engine: runs the network.
+        inputs: `(C, *spatial)` as `with_prompts` gives it.
+        plan: of the network.
+        told: `coordinates`, `overlap`, `memory_mb`, `listener` and `evidence` of `predict_prepared`.
+
+    Raises:
+        Cancelled: the listener said so.
+    """
+    coordinates = told.get("coordinates")
+    maps = ObjectMaps.empty(inputs.shape[1:] if coordinates is None else [len(along) for along in coordinates])
+    n_classes = plan.classes.n_classes
+
+    def sink(place: tuple[slice, ...], block: NDArray[np.float32]) -> None:
+        maps.put(place, 1 - block[0], outputs=block[n_classes:])
+
+    return maps, predict_prepared(engine, inputs, plan=plan, probabilities=sink, **told)
 
 
 def _class_of(found: DecodedObjects, classes: NDArray[Any], *, plan: Plan) -> NDArray[np.int64]:

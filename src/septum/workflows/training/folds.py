@@ -19,7 +19,9 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from septum.errors import ConfigError, SeptumError
+from septum.instances.decode import Decoding, decode
 from septum.metrics import confusion_counts, dice
+from septum.metrics.instances import instance_overlap, match_instances
 from septum.net.architecture.network import Network, build
 from septum.net.engines.protocol import Engine
 from septum.net.engines.torch import torch_engine
@@ -40,12 +42,16 @@ from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import as_planes, block_mask
 from septum.workflows.model.settings import TrainSettings, TrainStatus
 from septum.workflows.prediction.network import predict_prepared
+from septum.workflows.prediction.objects import maps_of
 from septum.workflows.prediction.prompts import with_prompts
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.tables import frame_csv
 
 JUDGED = 0.1
 """Share of the minutes that is kept for judging the networks by spoiled copies of held-out images, at the end."""
+
+SAME_OBJECT = (0.5, 0.6, 0.7, 0.8)
+"""IoU from which on two objects are the same, averaged where objects are scored in training."""
 
 MOST_VALIDATED = 8
 """Whole images that validation during training looks at; the report afterwards looks at all of them."""
@@ -222,7 +228,11 @@ def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], lis
 def make_validation(
     held_out: Sequence[Sample], plan: Plan, *, fabric: Fabric, should_stop: Callable[[], bool]
 ) -> Callable[[Network], float]:
-    """Mean Dice on whole held-out images, over classes, cases and `guesses` that have one; may raise `Cancelled`."""
+    """Mean Dice on whole held-out images, over classes, cases and `guesses` that have one; may raise `Cancelled`.
+
+    Of a network of single objects it is the Dice of the objects: a network whose foreground is right long before its
+    objects are would stop too early, and the wrong moment would be kept.
+    """
     step = max(1, -(-len(held_out) // MOST_VALIDATED))
     chosen = held_out[::step]
 
@@ -230,11 +240,25 @@ def make_validation(
         scores: list[float] = []
         engine = torch_engine([model], device=fabric.device, precision=plan.precision, n_maps=plan.n_maps)
         for sample in chosen:
+            if sample.objects is not None:
+                scores += _objects_dice(engine, sample, plan=plan, should_stop=should_stop)
+                continue
             for prediction in guesses(engine, sample, plan=plan, should_stop=should_stop):
                 scores += _defined_dice(sample.labels, prediction, plan=plan)
         return float(np.mean(scores)) if scores else 0.0
 
     return validate
+
+
+def _objects_dice(engine: Engine, sample: Sample, *, plan: Plan, should_stop: Callable[[], bool]) -> list[float]:
+    """The Dice of two sets of objects (F1), the mean over the IoU from which on two are the same; none without any."""
+    inputs = with_prompts(sample.image, plan, prompts=Prompts(), spacing=sample.spacing)
+    maps, _ = maps_of(engine, inputs, plan=plan, listener=Listener(should_stop=should_stop))
+    found = decode(maps, plan.instances or Decoding(), spacing=sample.spacing)
+    ids = np.where(sample.labels == plan.classes.ignore_class, -1, sample.objects.ids if sample.objects else -1)
+    overlap = instance_overlap(ids, found.labels.astype(np.int64), ignore=-1)
+    value = float(np.mean([match_instances(overlap, threshold=least).f1 for least in SAME_OBJECT]))
+    return [value] if np.isfinite(value) else []
 
 
 def _defined_dice(truth: NDArray[Any], prediction: NDArray[Any], *, plan: Plan) -> list[float]:

@@ -25,13 +25,10 @@ from septum.workflows.model.prepare import object_ids
 from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import object_maps
 from septum.workflows.prediction.settings import PredictSettings
-from septum.workflows.training.folds import FoldJob
+from septum.workflows.training.folds import SAME_OBJECT, FoldJob
 
 MOST_CASES = 12
 """Held-out images that thresholds are tuned on, spread evenly."""
-
-THRESHOLDS = (0.5, 0.6, 0.7, 0.8)
-"""IoU at which the average precision is taken and averaged for tuning: right objects, and right outlines."""
 
 CHOICES: dict[str, tuple[float, ...]] = {
     "foreground": (0.3, 0.4, 0.5, 0.6, 0.7),
@@ -88,7 +85,7 @@ class _Scores:
             self.basins[key] = basins_of(case.maps, decoding)
         found = objects_of(self.basins[key], case.maps, decoding=decoding, spacing=case.spacing)
         overlap = instance_overlap(case.ids, found.labels.astype(np.int64), ignore=-1)
-        return average_precision(overlap, thresholds=THRESHOLDS)
+        return average_precision(overlap, thresholds=SAME_OBJECT)
 
     def best(self, start: Decoding, rows: Sequence[int]) -> Decoding:
         """Coordinate by coordinate, the decoding with the best mean over these cases; of equals the first."""
