@@ -77,16 +77,16 @@ def train(chosen: list[Path], model: Path, *, budget: dict[str, Any], plan: Path
     return (time.monotonic() - start) / 60
 
 
-def test(model: Path, images: list[Path]) -> dict[str, Any]:
+def test(model: Path, images: list[Path], *, tta: bool) -> dict[str, Any]:
     """Scores of the objects on the test images, and of components of the foreground."""
-    output = model / "test"
+    output = model / ("test-tta" if tta else "test")
     shutil.rmtree(output, ignore_errors=True)
     start = time.monotonic()
     workflow.predict(
         model,
         images,
         output=output,
-        settings=PredictSettings(semantic=True),
+        settings=PredictSettings(semantic=True, tta=tta),
     )
     seconds = (time.monotonic() - start) / len(images)
     truths = [io.read_labels(label_of(image)).array for image in images]
@@ -149,7 +149,8 @@ def study(data: Path, count: int, *, budget: dict[str, Any], weighted: bool) -> 
         "minutes": round(minutes, 1),
         "steps": sum(read_json(path)["steps"] for path in sorted(model.glob("fold_*/run.json"))),
         "decoding": vars(trained.read_plan().instances),
-        **test(model, tested),
+        **test(model, tested, tta=False),
+        "mirrored copies averaged": test(model, tested, tta=True),
     }
 
 

@@ -31,7 +31,7 @@ MOST_CASES = 12
 """Held-out images that thresholds are tuned on, spread evenly."""
 
 CHOICES: dict[str, tuple[float, ...]] = {
-    "foreground": (0.3, 0.4, 0.5, 0.6, 0.7),
+    "foreground": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "marker": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
     "share": (0.5, 0.6, 0.7, 0.8, 0.9),
 }
