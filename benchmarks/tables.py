@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import RESULTS
+from benchmarks.tables_objects import OBJECTS
 from benchmarks.tables_trust import TRUST
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "explain" / "measured.md"
@@ -548,7 +549,7 @@ def main() -> None:
         content = load(name)
         if content is not None:
             lines += [*table(content), ""]
-    for name, told in TRUST.items():
+    for name, told in (OBJECTS | TRUST).items():
         content = load(name)
         if content is not None:
             lines += [*told(content, where(content)), ""]

@@ -67,7 +67,11 @@ def train(
     ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Stop after so many validations without a gain; 0: never.", show_default="12"),
+        typer.Option(
+            metavar="N",
+            help="Stop after so many validations without a gain in the last third; 0: never.",
+            show_default="12",
+        ),
     ] = None,
     plan: Annotated[
         Path | None,
