@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.record import RESULTS
 from benchmarks.tables_objects import OBJECTS
 from benchmarks.tables_trust import TRUST
+from benchmarks.tables_workbench import workbench
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "explain" / "measured.md"
 
@@ -549,7 +550,7 @@ def main() -> None:
         content = load(name)
         if content is not None:
             lines += [*table(content), ""]
-    for name, told in (OBJECTS | TRUST).items():
+    for name, told in (OBJECTS | TRUST | {"workbench": workbench}).items():
         content = load(name)
         if content is not None:
             lines += [*told(content, where(content)), ""]
