@@ -99,7 +99,8 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class TrainStatus:
-    """One line of progress; `steps` is an estimate when the budget is time, `fold` counts from 1."""
+    """One line of progress; `steps` is an estimate when the budget is time, `fold` counts from 1, and `name` is what a
+    person calls the network."""
 
     fold: int
     folds: int
@@ -110,3 +111,4 @@ class TrainStatus:
     val_dice: float | None
     seconds_left: float
     message: str = ""
+    name: str = ""
