@@ -87,7 +87,7 @@ def test_results_go_to_stdout_and_notes_to_stderr(septum, called):
         "Dice    0.877 (mean of the 2 images that were held out: a, b)",
     ]
     page = Path("model/report/index.html").resolve().as_uri()
-    assert result.err == f"starting\n2 of 10 images have no label\nlook at it: {page}\n"
+    assert result.err == f"2 of 10 images have no label\nlook at it: {page}\n"
 
 
 def test_how_many_images_were_held_out_is_said_with_their_dice(septum, called):
