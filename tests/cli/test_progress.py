@@ -135,4 +135,4 @@ def test_the_same_line_is_not_written_twice(written, clock):
     with Reporter(Console(file=written, width=200), clock=clock) as reporter:
         reporter.work("z.png", 1.0)
         reporter.work("z.png", 1.0)
-    assert written.getvalue().splitlines() == ["starting", "z.png  100 %"]
+    assert written.getvalue().splitlines() == ["z.png  100 %"]

@@ -82,8 +82,6 @@ class Reporter:
     def __enter__(self) -> Self:
         if self._console.is_terminal or self._console.is_jupyter:
             self._live = self._start_live()
-        else:
-            self._write("starting")
         return self
 
     def __exit__(
@@ -92,9 +90,9 @@ class Reporter:
         if self._live is not None:
             self._live.stop()
             self._live = None
-        if self._pending is not None:
+        if self._pending is not None and error is None:  # after a stop nobody cares how far a step had come
             self._write(self._pending)
-            self._pending = None
+        self._pending = None
 
     def note(self, text: str) -> None:
         """A remark that stays on the screen."""

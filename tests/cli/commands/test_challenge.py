@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
 from septum.errors import Cancelled
 from septum.workflows.challenges import run
+from septum.workflows.challenges.table import CHALLENGES
 
 
 def test_options_reach_the_run_and_the_scores_are_printed(septum, tmp_path, monkeypatch):
@@ -25,14 +28,24 @@ def test_options_reach_the_run_and_the_scores_are_printed(septum, tmp_path, monk
     assert (seen["settings"].methods, seen["settings"].minutes, seen["settings"].seed) == (("auto", "window"), 3.0, 2)
 
 
-def test_a_stop_says_that_the_same_command_goes_on(septum, tmp_path, monkeypatch):
-    def stopped(*given, **named):
-        raise Cancelled
+@pytest.mark.parametrize("how", [Cancelled, KeyboardInterrupt])
+def test_a_stop_says_that_the_same_command_goes_on_and_is_the_last_word(septum, tmp_path, monkeypatch, how):
+    def stopped(*given, hooks, **named):
+        hooks.on_progress("measuring a", 0.5)
+        hooks.on_progress("measuring b", 1.0)
+        raise how
 
     monkeypatch.setattr(run, "run_challenge", stopped)
     result = septum("challenge", "em", tmp_path, "-o", tmp_path / "out")
     assert result.code == 130
-    assert "the same command goes on" in result.err
+    assert result.err.splitlines()[-1].endswith("the same command goes on")
+    assert "measuring b" not in result.err
+
+
+def test_the_help_names_the_methods_of_each_challenge(septum):
+    told = " ".join(septum("challenge", "--help").out.replace("│", " ").split())
+    for row in CHALLENGES:
+        assert re.search(rf"{row.name}[a-z, ]*: {', '.join(row.methods)}[.;]", told), row.name
 
 
 @pytest.mark.parametrize(

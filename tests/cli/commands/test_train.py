@@ -88,7 +88,7 @@ def test_results_go_to_stdout_and_notes_to_stderr(septum, called):
         "Dice    0.877 (mean on 2 held-out images: a, b; by short trainings)",
     ]
     page = Path("model/report/index.html").resolve().as_uri()
-    assert result.err == f"starting\n2 of 10 images have no label\nlook at it: {page}\n"
+    assert result.err == f"2 of 10 images have no label\nlook at it: {page}\n"
 
 
 WITHOUT_TORCH = """

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.workflows.challenges.oracle import Oracle, taken
 from tests.workflows.datasets import volumes
 
+from septum.errors import DatasetError
 from septum.workflows.challenges import decathlon
 from septum.workflows.data.load import load_dataset
 
@@ -46,3 +48,9 @@ def test_the_picture_of_a_case_says_its_own_dice(tmp_path: Path) -> None:
     rows = [{"case": case.id, "dice": 0.5}, {"case": case.id, "dice": 0.75}, {"case": "another", "dice": 0.1}]
     assert "Dice 0.625" in decathlon._picture(case, tmp_path / "masks", rows=rows).line
     assert found.values["dice"] == 1.0
+
+
+def test_a_folder_that_is_no_task_of_the_decathlon_is_refused(tmp_path: Path) -> None:
+    volumes(tmp_path / "plain", 6)
+    with pytest.raises(DatasetError, match=r"must hold dataset\.json"):
+        decathlon.divide(tmp_path / "plain", tmp_path / "work")

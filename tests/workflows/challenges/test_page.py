@@ -22,7 +22,7 @@ def challenge(**given: Any) -> Any:
         "name": "toy", "title": "Toys & <games>", "source": "A. Author 2020", "caution": "These are no entry.",
         "methods": ("auto",), "columns": (Column("hit", "Hit", "share of hits"), Column("miss", "Miss", "rest")),
         "training": {}, "divide": None, "predict": None, "score": None,
-        "shown": lambda division: Picture("image 1", "as it is", JPEG),
+        "shown": lambda division: (Picture("image 1", "as it is", JPEG), Picture("image 2", "as it is, too", JPEG)),
     }  # fmt: skip
     return Challenge(**row | given)
 
@@ -55,6 +55,23 @@ def test_what_no_network_has_is_a_dash_and_a_score_that_nobody_gave_is_no_zero(p
     assert rows["classical"][-3:] == ["2.5", "–", "0.25"]
     assert rows["auto"][-3:] == ["2.5", "120", "0.25"]
     assert "0.000" not in " ".join(rows["second"])
+
+
+def test_the_truth_of_every_part_is_shown_and_only_networks_are_said_to_be_trained(page: str) -> None:
+    assert page.index("as it is, too") < page.index("what classical made")
+    assert "networks with the same budget; classical is chosen, not trained" in page
+
+
+def test_a_method_that_found_nothing_is_named_whatever_else_it_scores() -> None:
+    columns = (Column("auc", "AUC", "of maps"), Column("hit", "Hit", "share of hits", finds=True))
+    division = Division((Part("", Path("t.csv"), tests=()),))
+    times = {"minutes": 1.0, "steps": 2.0, "seconds_per_image": 0.5}
+    entries = [
+        Entry(name, {"auc": 0.676, "hit": hit}, times, (), ()) for name, hit in (("lecture", 0.0), ("auto", 0.1))
+    ]
+    page = challenge_page(challenge(columns=columns), division, entries=entries, rivals={})
+    assert "Found nothing at the cut-off of its masks, and needs more training: lecture (Hit 0)." in page
+    assert "Found nothing" not in challenge_page(challenge(), division, entries=[entry("auto", 0.5)], rivals={})
 
 
 def test_the_page_says_caution_division_source_and_what_it_is_and_escapes_names(page: str) -> None:

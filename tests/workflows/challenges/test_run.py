@@ -29,12 +29,12 @@ def play(data: Path, output: Path, hooks: Hooks = QUIET, **settings: Any) -> run
 def test_a_network_and_a_classical_method_take_part_and_the_page_shows_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def choose(table: Path, folder: Path, *, settings: Any, hooks: Hooks) -> bool:
+    def choose(table: Path, folder: Path, *, settings: Any, hooks: Hooks) -> Any:
         assert settings.background == 255
         assert len(load_dataset(table).labelled) == 4
         steps = (make_step("otsu"), make_step("assign", {"values": [0.0, 255.0]}))
         (folder / PIPELINE).write_text(Pipeline(steps).to_toml())
-        return True
+        return SimpleNamespace(failures=())
 
     monkeypatch.setattr(solvers, "suggest", choose)
     monkeypatch.setattr(derive, "lecture", partial(derive.lecture, features=(4, 8)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -87,16 +88,20 @@ def test_probabilities_of_a_volume_are_refused(tmp_path: Path) -> None:
         Looked(None).maps(cases, tmp_path / "maps", hooks=QUIET)  # type: ignore[arg-type]
 
 
-def learner(steps: int | None = 1) -> Learner:
-    return Learner(ChallengeSettings(steps=steps), {}, parts=1, on_status=lambda status: None, hooks=QUIET)
+def learner(steps: int | None = 1, hooks: Hooks = QUIET) -> Learner:
+    return Learner(ChallengeSettings(steps=steps), {}, parts=1, on_status=lambda status: None, hooks=hooks)
 
 
-def choosing(asked: list[int], answer: bool | None) -> Callable[..., bool | None]:
-    def suggest(table: Path, folder: Path, *, settings: Any, hooks: Hooks) -> bool | None:
+ADVICE = "train with --folds all"
+
+
+def choosing(asked: list[int], answer: bool | None) -> Callable[..., Any]:
+    def suggest(table: Path, folder: Path, *, settings: Any, hooks: Hooks) -> Any:
+        hooks.on_note(ADVICE)
         asked.append(len(load_dataset(table).labelled))
         if answer is not None:
             (folder / PIPELINE).write_text(BRIGHT.to_toml())
-        return answer
+        return SimpleNamespace(failures=(("case7", "it is damaged"),)) if answer else None
 
     return suggest
 
@@ -133,7 +138,7 @@ def test_minutes_are_shared_by_the_parts_and_a_training_that_was_stopped_goes_on
 
     def train(data: Path, folder: Path, **named: Any) -> Any:
         seen.update(named)
-        return type("Result", (), {"stopped": stopped})()
+        return SimpleNamespace(stopped=stopped, failures=())
 
     monkeypatch.setattr(solvers, "train", train)
     monkeypatch.setattr(solvers, "open_segmenter", lambda model, wanted: None)
@@ -151,3 +156,32 @@ def test_minutes_are_shared_by_the_parts_and_a_training_that_was_stopped_goes_on
     assert (settings.minutes, settings.seed, settings.background, settings.folds) == (3.0, 3, 7, "none")
     assert seen["resume"] is planned
     assert (folder / solvers.TIMES).exists() is not stopped
+
+
+def test_advice_of_the_training_is_not_passed_on_but_what_it_did_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    def train(data: Path, folder: Path, *, hooks: Hooks, on_status: Any, **named: Any) -> Any:
+        hooks.on_note(ADVICE)
+        for step in (1, 2):
+            on_status(step)
+        (folder / "fold_0").mkdir(parents=True)
+        (folder / "fold_0" / "run.json").write_text('{"seconds": 90.0, "steps": 2}')
+        return SimpleNamespace(stopped=False, failures=(("case7", "it is damaged"),))
+
+    monkeypatch.setattr(solvers, "train", train)
+    monkeypatch.setattr(solvers, "suggest", choosing([], True))
+    monkeypatch.setattr(solvers, "open_segmenter", lambda model, wanted: None)
+    monkeypatch.setattr(solvers, "describe_training", lambda plan, cases: f"{len(cases)} cases")
+    monkeypatch.setattr(solvers.ModelFolder, "read_plan", lambda folder: None)
+    monkeypatch.setattr(solvers.ModelFolder, "trained_folds", lambda folder: (0,))
+    one = Learner(ChallengeSettings(steps=2), {}, parts=1, on_status=told.append, hooks=Hooks(on_note=told.append))
+    (tmp_path / "chosen").mkdir()
+    part = Part("", planes(tmp_path / "set", 3), tests=())
+    one.learn("auto", part, folder=tmp_path / "model")
+    assert told[:3] == ["3 cases", 1, 2]
+    assert told[3:] == ["case7 was left out of the training: it is damaged", "trained 2 steps in 1.5 min"]
+    one.learn("classical", part, folder=tmp_path / "chosen")
+    assert told[5:] == ["case7 was left out of the training: it is damaged"]

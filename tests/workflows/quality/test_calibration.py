@@ -123,3 +123,15 @@ def test_calibrate_needs_finite_numbers() -> None:
 def test_fewest_is_the_number_of_groups_from_which_intervals_are_given() -> None:
     assert calibrate(*simulated(FEWEST, 0))[0].width is not None
     assert calibrate(*simulated(FEWEST - 1, 0))[0].width is None
+
+
+def test_what_knows_ruined_masks_as_well_as_good_ones_is_unsure_between_them_only() -> None:
+    rng = np.random.default_rng(3)
+    true = rng.uniform(0, 1, 60)
+    told = np.clip(true + 0.3 * np.sqrt(true * (1 - true)) * rng.normal(size=60), 0.01, 0.99)
+    one, both = (calibrate(told, true, both_ends=ends)[0] for ends in (False, True))
+    ruined, good, between = (both.interval(value) for value in (0.02, 0.98, 0.5))
+    assert ruined[1] == pytest.approx(1 - good[0])
+    assert between[1] - between[0] > ruined[1] - ruined[0]
+    assert ruined[1] < one.interval(0.02)[1]
+    assert both.floor(0.02) > one.floor(0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,10 @@ def test_the_more_a_mask_is_ruined_the_lower_its_estimate(known: tuple[Path, Gra
     assert values == sorted(values, reverse=True)
     assert values[0] > 0.8
     assert values[-1] < 0.4
-    assert estimates["elsewhere"].verdict == "fail"
+    assert estimates["far"].dice == pytest.approx(0.39, abs=0.15)
+    assert estimates["elsewhere"].dice < 0.05
+    assert estimates["far"].verdict == estimates["elsewhere"].verdict == "fail"
+    assert estimates["right"].verdict == "pass"
     assert estimates["elsewhere"].reasons == (REASONS["fail"],)
 
 
@@ -94,10 +98,32 @@ def test_volumes_and_two_classes_are_graded_class_by_class(tmp_path: Path) -> No
     assert left.expected > 0.6
 
 
-def test_an_empty_mask_is_to_be_looked_at(known: tuple[Path, Grader], tmp_path: Path) -> None:
+def test_an_empty_mask_fails_where_no_reference_is_empty_and_is_looked_at_elsewhere(
+    known: tuple[Path, Grader], tmp_path: Path
+) -> None:
     image, mask = scene(21)
-    (one,) = known[1].grade(write(tmp_path, "empty", image, np.zeros_like(mask)), threshold=0.7)
+    empty = write(tmp_path, "empty", image, np.zeros_like(mask))
+    (one,) = known[1].grade(empty, threshold=0.7)
+    assert (one.verdict, one.reasons) == ("fail", ("the mask is empty, and no reference is",))
+    first, *others = known[1].pools
+    some = replace(known[1], pools=(first.labelled(np.zeros(mask.shape, int)), *others))
+    (one,) = some.grade(empty, threshold=0.7)
     assert (one.verdict, one.reasons) == ("look", ("the mask is empty",))
+
+
+def test_a_mask_with_parts_left_out_teaches_more_than_one_beside_the_structure() -> None:
+    image, mask = scene(22)
+    classes = (mask > 0).astype(np.uint8)
+    picture = Image(image[None], Grid.from_spacing(image.shape, (1.0, 1.0)))
+    pool = make_pool(picture, classes, case=Case("x", (Source(Path("x.tif")),)))
+    blobs = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=mask.shape), 2) > 0.03
+    scores = [
+        float(reverse_scores(pool.labelled(one), [pool], n_classes=2)[0, 0])
+        for one in (classes, classes * blobs, np.roll(classes, 26, axis=1))
+    ]
+    assert scores[0] > 0.9
+    assert 0.3 < scores[1] < scores[0]
+    assert scores[2] < 0.15
 
 
 def test_a_pool_stands_for_the_whole_image_and_can_be_labelled_anew(tmp_path: Path) -> None:
@@ -149,7 +175,12 @@ def test_damage_covers_the_range_of_dice_and_starts_with_none() -> None:
     classes = (mask > 0).astype(np.uint8)
     values = [float(dice_per_class(classes, one, n_classes=2)[0]) for one in damaged(classes)]
     assert values[0] == 1
-    assert len(values) == 11
+    assert len(values) == 13
+    assert max(values[-2:]) < 0.3
+    several = classes * (1 + (np.indices(mask.shape)[1] > 28))
+    *_, exchanged = damaged(several)
+    assert np.array_equal(exchanged[several > 0], 3 - several[several > 0])
+    assert not exchanged[several == 0].any()
     assert sum(v < 0.5 for v in values) >= 2
     assert sum(0.5 <= v < 0.95 for v in values) >= 3
     assert len(damaged(np.zeros((4, 4), np.uint8))) == 1

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from septum.cli import options
-from septum.cli.stopping import STOPPED, StopRequest
+from septum.cli.stopping import STOPPED, WAITING, StopRequest
 from septum.cli.working import hooks_of, say_page
 from septum.errors import Cancelled
 
@@ -16,7 +16,7 @@ from septum.errors import Cancelled
 def challenge(
     name: Annotated[str, typer.Argument(metavar="em|ctc|vessels|decathlon", help="Which challenge.")],
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Its data, as it is handed out or as images and labels.")
+        Path, typer.Argument(metavar="DATA", help="Its data as it is handed out; em, vessels: or images and labels.")
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for models, predictions, scores and page.")
@@ -24,7 +24,10 @@ def challenge(
     methods: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B", help="Methods that take part: auto, paper, lecture, window, classical.", show_default="all"
+            metavar="A,B",
+            help="Methods that take part. em, vessels: auto, paper, lecture, window, classical; ctc: auto, paper, "
+            "classical; decathlon: auto, lecture.",
+            show_default="all",
         ),
     ] = None,
     minutes: Annotated[
@@ -61,19 +64,13 @@ def challenge(
     chosen = options.resolve(ChallengeSettings, settings, given=given, either=("minutes", "steps"))
     from septum.workflows.challenges.run import run_challenge
 
-    with StopRequest() as stop, Reporter() as reporter:
-        try:
-            result = run_challenge(
-                name,
-                data,
-                output=output,
-                settings=chosen,
-                hooks=hooks_of(reporter, stop),
-                on_status=reporter.training,
-            )
-        except Cancelled:
-            typer.echo("stopped before the end; finished methods are kept, the same command goes on", err=True)
-            raise typer.Exit(STOPPED) from None
+    try:
+        with StopRequest(WAITING) as stop, Reporter() as reporter:
+            hooks = hooks_of(reporter, stop)
+            result = run_challenge(name, data, output=output, settings=chosen, hooks=hooks, on_status=reporter.training)
+    except (Cancelled, KeyboardInterrupt):
+        typer.echo("stopped before the end; finished methods are kept, the same command goes on", err=True)
+        raise typer.Exit(STOPPED) from None
     typer.echo(result.table.round(4).to_string(index=False))
     typer.echo(result.page)
     say_page(result.page)

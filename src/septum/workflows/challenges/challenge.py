@@ -92,11 +92,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Column:
-    """A score: its key, its title, and what it says."""
+    """A score: its key, its title, what it says, and whether 0 says that a method found nothing."""
 
     key: str
     title: str
     meaning: str
+    finds: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Challenge:
         divide: `(data, work)`: reads the data set, writes what trainings need into `work`.
         predict: `(solver, part, folder=, hooks=)`: writes the files that the challenge asks for.
         score: `(division, folder, hooks=)`: scores them.
-        shown: a test image and its truth, to hold the methods against.
+        shown: test images and their truth, to hold the methods against.
         rivals: scores of what is no method, such as a second reader, by name.
     """
 
@@ -128,7 +129,7 @@ class Challenge:
     divide: Callable[[Path, Path], Division]
     predict: Callable[..., None]
     score: Callable[..., Found]
-    shown: Callable[[Division], Picture]
+    shown: Callable[[Division], tuple[Picture, ...]]
     rivals: Callable[[Division], Mapping[str, Mapping[str, float]]] = lambda division: {}
 
 

@@ -35,7 +35,7 @@ REACH = 2.0
 
 COLUMNS = (
     Column("op_ctb", "OP_CTB", "mean of SEG and TRA, by which the tracking benchmark ranks"),
-    Column("seg", "SEG", "mean IoU of outlined cells with the object that covers more than half of them"),
+    Column("seg", "SEG", "mean IoU of outlined cells with the object that covers more than half of them", True),
     Column("det", "DET", "how few edits the objects need"),
     Column("tra", "TRA", "how few edits objects and links need"),
     Column("op_csb", "OP_CSB", "mean of SEG and DET, by which the segmentation benchmark ranks"),
@@ -133,16 +133,16 @@ def predict(solver: Solver, part: Part, *, folder: Path, hooks: Hooks) -> None:
     solver.masks(part.tests, masks, hooks=hooks)
     movie = part.tests[0].images[0].path.parent
     settings = TrackSettings(overwrite=True)
-    track(masks, folder / f"{part.name}_RES", images=movie, settings=settings, hooks=hooks)
+    track(masks, folder / f"{part.name}_RES", images=movie, settings=settings, hooks=hooks.unspoken())
 
 
 def score(division: Division, folder: Path, *, hooks: Hooks) -> Found:
     """SEG, DET and TRA of every movie that has tracks, mean over movies."""
     rows, pictures = [], []
     for part in division.parts:
-        truth = division.data / f"{part.name}_GT"
-        if not (truth / "TRA" / "man_track.txt").is_file():
+        if not _tracked(division, part):
             continue
+        truth = division.data / f"{part.name}_GT"
         found = score_movie("", MoviePair(part.name, truth, folder / f"{part.name}_RES"), hooks=hooks)
         rows.append(_row(part.name, found))
         pictures.append(_picture(part, folder, row=rows[-1]))
@@ -171,13 +171,19 @@ def _panel(case: Case, labels: NDArray[Any]) -> NDArray[np.uint8]:
     return labelled_picture(image, labels)
 
 
-def shown(division: Division) -> Picture:
-    """The middle frames of the first movie, with the marks of its tracks."""
-    part = division.parts[0]
+def shown(division: Division) -> tuple[Picture, ...]:
+    """The middle frames of every movie that is scored, with the marks of its tracks."""
+    return tuple(_truth(division, part) for part in division.parts if _tracked(division, part))
+
+
+def _truth(division: Division, part: Part) -> Picture:
     middle = len(part.tests) // 2
-    return Picture(f"movie {part.name}", "the same frames with the marks of the truth", panels_jpeg(
-        [_panel(part.tests[at], _marks(division, part, at=at)) for at in (middle, middle + 1)]
-    ))  # fmt: skip
+    panels = [_panel(part.tests[at], _marks(division, part, at=at)) for at in (middle, middle + 1)]
+    return Picture(f"movie {part.name}", "the same frames with the marks of the truth", panels_jpeg(panels))
+
+
+def _tracked(division: Division, part: Part) -> bool:
+    return (division.data / f"{part.name}_GT" / "TRA" / "man_track.txt").is_file()
 
 
 def _marks(division: Division, part: Part, *, at: int) -> NDArray[Any]:

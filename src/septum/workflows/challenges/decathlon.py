@@ -27,10 +27,11 @@ from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 
 TOLERANCE_MM = 1.0
+DECLARED = "dataset.json"
 MASKS, HANDED_IN = "masks", "labelsTs"
 
 COLUMNS = (
-    Column("dice", "Dice", "mean over labels and cases"),
+    Column("dice", "Dice", "mean over labels and cases", True),
     Column(
         "nsd", f"NSD, {TOLERANCE_MM:g} mm", "share of both surfaces within the tolerance, mean over labels and cases"
     ),
@@ -41,8 +42,13 @@ def divide(data: Path, work: Path) -> Division:
     """A fifth of the labelled cases tests, drawn with a fixed seed; cases without labels are predicted for hand-in.
 
     Raises:
-        DatasetError: fewer than five labelled cases, or cases that no table can name.
+        DatasetError: no `dataset.json`, fewer than five labelled cases, or cases that no table can name.
     """
+    if not (data / DECLARED).is_file():
+        raise DatasetError(
+            f"{data} must hold {DECLARED} as each task of the Decathlon does, got a folder without it; give the folder "
+            "of a task, or train and measure other data with `septum train`"
+        )
     found = load_dataset(data)
     cases = [case for case in found.labelled if case.split != "test"]
     if len(cases) < 5:
@@ -52,7 +58,7 @@ def divide(data: Path, work: Path) -> Division:
     table = write_table(work / "training.csv", [by_id[name] for name in fold.train])
     if found.label_names:
         declared = Declared(found.label_names, found.ignore_value, found.instances, found.regions)
-        write_json(work / "dataset.json", labels_json(declared))
+        write_json(work / DECLARED, labels_json(declared))
     tests = tuple(by_id[name] for name in fold.val)
     waiting = tuple(case for case in found.cases if case.label is None and case.split == "test")
     note = f"{len(fold.train)} labelled cases train, {len(tests)} test; divided once with the seed 0"
@@ -118,15 +124,12 @@ def _largest(labels: Any) -> tuple[Any, ...]:
     return (int((labels > 0).sum(axis=(1, 2)).argmax()),)
 
 
-def shown(division: Division) -> Picture:
+def shown(division: Division) -> tuple[Picture, ...]:
     """The first test case as it is."""
     case = division.parts[0].tests[0]
     image, reference = load_image(case), load_pair(case)[1]
     place = _largest(reference.array)
     plane = image.array[(slice(None), *place)]
     labels = np.maximum(reference.array, 0)[place]
-    return Picture(
-        case.id,
-        "image and truth",
-        panels_jpeg([labelled_picture(plane, np.zeros_like(labels)), labelled_picture(plane, labels, by_class=True)]),
-    )
+    panels = [labelled_picture(plane, np.zeros_like(labels)), labelled_picture(plane, labels, by_class=True)]
+    return (Picture(case.id, "image and truth", panels_jpeg(panels)),)

@@ -159,11 +159,10 @@ def _picture(folder: Path, case: Case, *, cut: float, row: dict[str, Any]) -> Pi
     return Picture(f"section {case.id}", line, panels_jpeg([grey(1 - membrane), labelled_picture(image, cells)]))
 
 
-def shown(division: Division) -> Picture:
+def shown(division: Division) -> tuple[Picture, ...]:
     """The first test section and its truth, to hold the methods against."""
     case = division.parts[0].tests[0]
     image, labels = load_image(case).array, load_labels(case).array
     cells = thin_borders(labels != 0)
-    return Picture(f"section {case.id}", "the section, and the cells of the truth", panels_jpeg([
-        labelled_picture(image, np.zeros_like(cells)), labelled_picture(image, cells)
-    ]))  # fmt: skip
+    panels = [labelled_picture(image, np.zeros_like(cells)), labelled_picture(image, cells)]
+    return (Picture(f"section {case.id}", "the section, and the cells of the truth", panels_jpeg(panels)),)

@@ -11,7 +11,7 @@ from septum import __version__
 from septum.report.figures.overlay import Panel
 from septum.report.pages.objects import PageContent, render_objects
 from septum.report.pages.sections import Cell, Section, Table, Tile
-from septum.workflows.challenges.challenge import Challenge, Division, Picture
+from septum.workflows.challenges.challenge import CLASSICAL, Challenge, Division, Picture
 
 NOWHERE = float("nan")
 
@@ -51,16 +51,34 @@ def challenge_page(
         title=challenge.title,
         facts=(
             (f"best {first.title}", f"{best.values[first.key]:.3f}", best.method),
-            ("methods", str(len(entries)), "trained with the same budget"),
+            ("methods", str(len(entries)), _budget(entries)),
             ("tested on", f"{tests} image{'' if tests == 1 else 's'}", "never trained on, but where the notes say so"),
         ),
         sections=(_scores(challenge, ranked, rivals=rivals), _gallery(challenge, division, ranked=ranked)),
-        notes=(challenge.caution, *division.notes),
+        notes=(*_nothing(challenge, ranked), challenge.caution, *division.notes),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
         files=("scores.csv", "images.csv", "challenge.json", "a folder for each method"),
     )
     return render_objects(content)
+
+
+def _budget(entries: Sequence[Entry]) -> str:
+    """What the methods had in common."""
+    if all(entry.method != CLASSICAL for entry in entries):
+        return "trained with the same budget"
+    return "networks with the same budget; classical is chosen, not trained" if len(entries) > 1 else "chosen"
+
+
+def _nothing(challenge: Challenge, ranked: Sequence[Entry]) -> tuple[str, ...]:
+    """The methods that found nothing, whatever their other scores say; no sentence where there is none."""
+    silent = [
+        f"{entry.method} ({column.title} 0)"
+        for entry in ranked
+        for column in challenge.columns
+        if column.finds and entry.values[column.key] == 0
+    ]
+    return (f"Found nothing at the cut-off of its masks, and needs more training: {', '.join(silent)}.",) * bool(silent)
 
 
 def _scores(challenge: Challenge, ranked: Sequence[Entry], *, rivals: Mapping[str, Mapping[str, float]]) -> Section:
@@ -86,7 +104,7 @@ def _scores(challenge: Challenge, ranked: Sequence[Entry], *, rivals: Mapping[st
 
 
 def _gallery(challenge: Challenge, division: Division, *, ranked: Sequence[Entry]) -> Section:
-    tiles = [_tile("truth", challenge.shown(division))]
+    tiles = [_tile("truth", picture) for picture in challenge.shown(division)]
     tiles += [_tile(entry.method, picture) for entry in ranked for picture in entry.pictures]
     return Section("What the methods made", "The same image for all; the best method first.", (), (), tiles)
 

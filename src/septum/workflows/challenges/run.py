@@ -30,6 +30,7 @@ from septum.workflows.challenges.settings import ChallengeSettings
 from septum.workflows.challenges.solvers import TIMES, Learner, read_record
 from septum.workflows.challenges.table import find_challenge
 from septum.workflows.data.digests import digest_cases
+from septum.workflows.data.doubts import listens
 from septum.workflows.data.load import load_dataset
 from septum.workflows.model.settings import TrainStatus
 from septum.workflows.runs.files import publish, write_json
@@ -48,6 +49,7 @@ class ChallengeResult:
     table: pd.DataFrame
 
 
+@listens
 def run_challenge(
     name: str,
     data: Path,

@@ -38,6 +38,7 @@ from septum.workflows.prediction.predict import run_jobs
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
+from septum.workflows.training.measured import describe_training
 from septum.workflows.training.train import train
 
 COMPARED = 4
@@ -79,7 +80,8 @@ class Learner:
         return TrainedNetwork(open_segmenter(model, wanted))
 
     def _train(self, method: str, part: Part, *, folder: Path) -> None:
-        planned = ModelFolder(folder).plan.is_file()
+        model = ModelFolder(folder)
+        planned = model.plan.is_file()
         minutes = None if self.settings.steps else (self.settings.minutes or 10.0) / self.parts
         chosen: dict[str, Any] = {"network": method, **self.training}
         result = train(
@@ -96,17 +98,31 @@ class Learner:
                 precision=self.settings.precision,
                 **chosen,
             ),
-            hooks=self.hooks,
-            on_status=self.on_status,
+            hooks=self.hooks.unspoken(),
+            on_status=self._introduced(model, part),
             resume=planned,
         )
+        _say_left_out(result.failures, self.hooks)
         if result.stopped:
             raise Cancelled
         ended = [read_record(folder / f"fold_{index}" / "run.json") for index in ModelFolder(folder).trained_folds()]
-        write_json(
-            folder / TIMES,
-            {"seconds": sum(one["seconds"] for one in ended), "steps": sum(one["steps"] for one in ended)},
-        )
+        seconds, steps = (sum(one[what] for one in ended) for what in ("seconds", "steps"))
+        write_json(folder / TIMES, {"seconds": seconds, "steps": steps})
+        self.hooks.on_note(f"trained {steps} steps in {seconds / 60:.1f} min")
+
+    def _introduced(self, model: ModelFolder, part: Part) -> Callable[[TrainStatus], None]:
+        """`on_status`, before whose first word the network is described."""
+        said = False
+
+        def tell(status: TrainStatus) -> None:
+            nonlocal said
+            if not said:
+                cases = load_dataset(part.training, axes=part.axes).labelled
+                self.hooks.on_note(describe_training(model.read_plan(), cases))
+                said = True
+            self.on_status(status)
+
+        return tell
 
     def _choose(self, part: Part, folder: Path) -> Solver:
         if not (folder / TIMES).is_file():
@@ -116,10 +132,17 @@ class Learner:
             table = part.training if whole else write_table(folder / "images.csv", few)
             began = time.monotonic()
             settings = SuggestSettings(part.background, axes=part.axes, workers="1", overwrite=True)
-            if suggest(table, folder, settings=settings, hooks=self.hooks) is None:
+            found = suggest(table, folder, settings=settings, hooks=self.hooks.unspoken())
+            if found is None:
                 raise Cancelled
+            _say_left_out(found.failures, self.hooks)
             write_json(folder / TIMES, {"seconds": time.monotonic() - began, "steps": 0})
         return Classical(read_pipeline(folder / PIPELINE), part.background)
+
+
+def _say_left_out(failures: Sequence[tuple[str, str]], hooks: Hooks) -> None:
+    for name, reason in failures:
+        hooks.on_note(f"{name} was left out of the training: {reason}")
 
 
 def read_record(path: Path) -> dict[str, Any]:

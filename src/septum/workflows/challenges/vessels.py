@@ -32,7 +32,7 @@ MAPS = "maps"
 
 COLUMNS = (
     Column("auc", "AUC", "area under the ROC curve of all pixels in the field of view, mean over images"),
-    Column("dice", "Dice", "at the probability 0.5"),
+    Column("dice", "Dice", "at the probability 0.5", True),
     Column("accuracy", "accuracy", "share of pixels that are right, at 0.5"),
     Column("sensitivity", "sensitivity", "share of the vessels' pixels that are found"),
     Column("specificity", "specificity", "share of the others that are left alone"),
@@ -147,7 +147,7 @@ def _scores(case: Case, chances: NDArray[Any]) -> dict[str, float]:
     }
 
 
-def shown(division: Division) -> Picture:
+def shown(division: Division) -> tuple[Picture, ...]:
     """The first test image and its truth, to hold the methods against."""
     case = division.parts[0].tests[0]
     image, truth = load_image(case).array, load_labels(case).array > 0
@@ -155,7 +155,7 @@ def shown(division: Division) -> Picture:
         labelled_picture(image, np.zeros(truth.shape, int)),
         labelled_picture(image, truth.astype(np.uint8), by_class=True),
     ]
-    return Picture(f"image {case.id}", "the image, and the vessels of the first reader", panels_jpeg(panels))
+    return (Picture(f"image {case.id}", "the image, and the vessels of the first reader", panels_jpeg(panels)),)
 
 
 def rivals(division: Division) -> dict[str, dict[str, float]]:

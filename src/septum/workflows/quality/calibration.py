@@ -50,6 +50,8 @@ class Calibration:
         coverage: share of cases that the interval is to hold: 0.9, or n / (n + 1) where that is less.
         cases: held-out cases, with a mask that is not empty, that it rests on.
         error: mean absolute error with each of them held out.
+        both_ends: widths are in units of sqrt(Dice · (1 - Dice)) + 0.05 instead: what finds ruined masks as surely as
+            good ones is unsure between them only.
     """
 
     shift: float
@@ -60,6 +62,7 @@ class Calibration:
     cases: int
     error: float
     below: float | None = None
+    both_ends: bool = False
 
     def estimate(self, expected: float, agreement: float = math.nan) -> float:
         """The likely Dice; nan where `expected` is (or `agreement`, if it is used)."""
@@ -70,13 +73,13 @@ class Calibration:
         """The Dice that nine of ten masks with this estimate reach; nan where no interval can be given."""
         if self.below is None or math.isnan(estimate):
             return self.interval(estimate)[0]
-        return estimate - self.below * float(_scale(np.array(estimate)))
+        return estimate - self.below * float(_scale(np.array(estimate), self.both_ends))
 
     def interval(self, estimate: float) -> tuple[float, float]:
         """Lowest and highest likely Dice around an estimate; nan where no interval can be given."""
         if self.width is None or math.isnan(estimate):
             return math.nan, math.nan
-        half = self.width * float(_scale(np.array(estimate)))
+        half = self.width * float(_scale(np.array(estimate), self.both_ends))
         return max(0.0, estimate - half), min(1.0, estimate + half)
 
 
@@ -87,6 +90,7 @@ def calibrate(
     agreement: ArrayLike | None = None,
     groups: Sequence[object] | None = None,
     weights: ArrayLike | None = None,
+    both_ends: bool = False,
 ) -> tuple[Calibration, Float64Array]:
     """The calibration that held-out cases show, and what it says of each of them when fitted on the others.
 
@@ -96,6 +100,7 @@ def calibrate(
         agreement: mean Dice between networks or mirrored copies, to be used too.
         groups: cases of one group (an image with several classes, its spoiled copies, a patient) are held out together.
         weights: how much each case counts, positive; 1 each where not given.
+        both_ends: as of `Calibration`.
 
     Raises:
         ValueError: when no case is given, or a number is not finite.
@@ -112,17 +117,18 @@ def calibrate(
     kinds = np.unique(np.array([str(g) for g in (groups or range(len(d)))]), return_inverse=True)[1]
     held_out = _held_out(promised, d=d, w=w, kinds=kinds, pull=pull)
     n = int(kinds.max()) + 1
-    misses, coverage = np.abs(held_out - d) / _scale(held_out), min(COVERAGE, n / (n + 1))
+    scale, coverage = _scale(held_out, both_ends), min(COVERAGE, n / (n + 1))
     shift, slope = _fit(promised, d=d, w=w, pull=pull)
     found = Calibration(
         float(shift),
         float(slope),
         0.0 if agreement is None else float(slope),
-        width=_quantile(misses, w, share=coverage) if n >= FEWEST else None,
+        width=_quantile(np.abs(held_out - d) / scale, w, share=coverage) if n >= FEWEST else None,
         coverage=coverage,
         cases=len(d),
         error=float(np.average(np.abs(held_out - d), weights=w)),
-        below=_quantile((held_out - d) / _scale(held_out), w, share=coverage) if n >= FEWEST else None,
+        below=_quantile((held_out - d) / scale, w, share=coverage) if n >= FEWEST else None,
+        both_ends=both_ends,
     )
     return found, held_out
 
@@ -176,5 +182,5 @@ def _logit(values: Float64Array) -> Float64Array:
     return np.asarray(np.log(kept / (1 - kept)))
 
 
-def _scale(estimate: Float64Array) -> Float64Array:
-    return np.asarray(1 - estimate + _LEAST)
+def _scale(estimate: Float64Array, both_ends: bool) -> Float64Array:
+    return np.asarray((np.sqrt(estimate * (1 - estimate)) if both_ends else 1 - estimate) + _LEAST)

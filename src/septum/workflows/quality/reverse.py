@@ -2,8 +2,10 @@
 
 The insight (Valindria et al. 2017, IEEE TMI 36:1597): if a mask is right, a classifier trained on its image with the
 mask *as if it were the truth* also works on images whose truth is known; if it is wrong, it teaches nonsense. How well
-it does on the best of the references is therefore a measure of the mask. What such a score is worth in Dice is learnt
-from the references themselves: their masks are damaged on purpose, by known amounts, and graded by the others.
+it does on the best of the references is therefore a measure of the mask. What counts is the probability that it gives
+to the truth: of a structure whose halves are missing here and there a classifier is half sure, where its decision
+would be as empty as that of one who learnt a wrong place. What such a score is worth in Dice is learnt from the
+references themselves: their masks are damaged and ruined on purpose, by known amounts, and graded by the others.
 """
 
 from __future__ import annotations
@@ -122,19 +124,19 @@ def _features_at(array: Float32Array, index: NDArray[np.int64], *, spacing: Sequ
 
 
 def reverse_scores(pool: Pool, references: Sequence[Pool], *, n_classes: int, seed: int = 0) -> NDArray[np.float64]:
-    """Dice per reference and class, `(R, K - 1)`, of a classifier that learnt the pool's classes; nan where the pool
-    has no such class."""
+    """Dice per reference and class, `(R, K - 1)`, of the probabilities of a classifier that learnt the pool's classes
+    with the truth; nan where the pool or the reference has no such class."""
     forest = _learn(pool, n_classes, seed=seed)
     out = np.full((len(references), n_classes - 1), np.nan)
-    taught = set(np.unique(pool.classes).tolist())
-    guesses = _guess(forest, pool, references=references)
-    for row, (reference, guess) in enumerate(zip(references, guesses, strict=True)):
-        for index in range(1, n_classes):
-            said, true = guess == index, reference.classes == index
-            if index in taught and true.any():
-                both = float(reference.weights[said & true].sum())
-                total = float(reference.weights[said].sum() + reference.weights[true].sum())
-                out[row, index - 1] = 2 * both / total
+    taught = np.unique(pool.classes).tolist()
+    for row, (reference, chances) in enumerate(
+        zip(references, _chances(forest, references, n_taught=len(taught)), strict=True)
+    ):
+        for index in (index for index in taught if index > 0):
+            true, weights = reference.classes == index, reference.weights
+            if true.any():
+                said = weights * chances[:, taught.index(index)]
+                out[row, index - 1] = 2 * float(said[true].sum()) / float(said.sum() + weights[true].sum())
     return out
 
 
@@ -160,18 +162,20 @@ def _prior(pool: Pool, rows: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
     return np.concatenate([np.full(len(row), t / max(1, len(row))) for row, t in zip(rows, total, strict=True)])
 
 
-def _guess(
-    forest: RandomForestClassifier | None, pool: Pool, *, references: Sequence[Pool]
-) -> list[NDArray[np.integer]]:
+def _chances(
+    forest: RandomForestClassifier | None, references: Sequence[Pool], *, n_taught: int
+) -> list[NDArray[np.floating]]:
+    """The probability of each class that was taught, at the voxels of every reference; 1 where there is one only."""
+    sizes = [len(reference.classes) for reference in references]
     if forest is None:
-        return [np.full(len(r.classes), pool.classes[0] if len(pool.classes) else 0) for r in references]
-    said = forest.predict(np.concatenate([reference.features for reference in references]))
-    return np.split(np.asarray(said), np.cumsum([len(reference.classes) for reference in references])[:-1])
+        return [np.ones((size, n_taught)) for size in sizes]
+    said = forest.predict_proba(np.concatenate([reference.features for reference in references]))
+    return np.split(np.asarray(said), np.cumsum(sizes)[:-1])
 
 
 def damaged(classes: NDArray[np.integer], *, seed: int = 0) -> list[NDArray[np.integer]]:
-    """The class map itself, and ten that are wrong in ways in which masks are wrong: too small, too large, displaced,
-    with parts left out, with the structures of another place, and noise of blobs."""
+    """The class map itself, ten that are wrong in ways in which masks are wrong (too small, too large, displaced, with
+    parts left out), and two or three that are ruined, as `_ruined` says."""
     rng = np.random.default_rng(seed)
     inside = classes > 0
     if not inside.any():
@@ -192,7 +196,27 @@ def damaged(classes: NDArray[np.integer], *, seed: int = 0) -> list[NDArray[np.i
     for share in (0.0, 0.5):
         blobs = ndimage.gaussian_filter(rng.normal(size=classes.shape), max(1.0, deepest / 2))
         found.append(np.where(blobs > share * blobs.std(), classes, 0))
-    return found
+    return found + _ruined(classes, rng)
+
+
+def _ruined(classes: NDArray[np.integer], rng: np.random.Generator) -> list[NDArray[np.integer]]:
+    """The structures wholly beside their place, blobs of their size and classes anywhere, and, where there are several
+    classes, each in the place of the next: what a score is worth that is as low as theirs must be known."""
+    inside = classes > 0
+    extent = np.ptp(np.argwhere(inside), axis=0) + 1
+    axis = int(np.argmax(np.array(classes.shape) / extent))
+    beside = np.roll(classes, min(int(extent[axis]), classes.shape[axis] // 2), axis=axis)
+    field = ndimage.gaussian_filter(rng.normal(size=classes.shape), max(1.0, float(extent.min()) / 4))
+    anywhere = np.zeros_like(classes)
+    places = np.argsort(field, axis=None)[-int(inside.sum()) :]
+    anywhere.flat[places] = np.sort(classes[inside])
+    values = np.unique(classes[inside])
+    if len(values) == 1:
+        return [beside, anywhere]
+    following = np.roll(values, -1)[np.searchsorted(values, classes[inside])]
+    exchanged = classes.copy()
+    exchanged[inside] = following
+    return [beside, anywhere, exchanged]
 
 
 def dice_per_class(first: NDArray[np.integer], second: NDArray[np.integer], *, n_classes: int) -> NDArray[np.float64]:
@@ -276,9 +300,12 @@ class Grader:
         scores = best(reverse_scores(pool, self.pools, n_classes=self.classes.n_classes, seed=seed))
         named = zip(self.classes.values[1:], self.classes.names[1:], self.calibrations, scores, strict=True)
         return [
-            _estimate(case.id, int(value), name=name, fit=fit, score=float(score), threshold=threshold)
-            for value, name, fit, score in named
-        ]
+            _estimate(
+                case.id, int(value), name=name, fit=fit, score=float(score), threshold=threshold,
+                never_empty=all((one.classes == index).any() for one in self.pools),
+            )
+            for index, (value, name, fit, score) in enumerate(named, 1)
+        ]  # fmt: skip
 
 
 def _same_kind(pool: Pool, other: Pool, *, case: Case) -> None:
@@ -306,20 +333,24 @@ def _fit(rows: Sequence[tuple[int, NDArray[np.float64], NDArray[np.float64]]], i
     if not known:
         return None
     groups, scores, dice = zip(*known, strict=True)
-    return calibrate(scores, dice, groups=groups)[0]
+    return calibrate(scores, dice, groups=groups, both_ends=True)[0]
 
 
-def _estimate(case: str, value: int, *, name: str, fit: Calibration | None, score: float, threshold: float) -> Estimate:
+def _estimate(
+    case: str, value: int, *, name: str, fit: Calibration | None, score: float, threshold: float, never_empty: bool
+) -> Estimate:
     reasons: list[str] = []
     dice, low, high = math.nan, math.nan, math.nan
-    if math.isnan(score):
-        reasons.append("the mask is empty")
-    elif fit is None:
+    if fit is None:
         reasons.append("no reference has this label")
+    elif math.isnan(score):
+        reasons.append("the mask is empty, and no reference is" if never_empty else "the mask is empty")
     else:
         dice = fit.estimate(score)
         low, high = fit.interval(dice)
     verdict = verdict_of(dice, fit.floor(dice) if fit else math.nan, high=high, threshold=threshold)
+    if fit is not None and math.isnan(score) and never_empty:
+        verdict = "fail"
     if verdict != "pass" and not reasons:
         reasons.append("too few references for an interval" if math.isnan(low) else REASONS[verdict])
     return Estimate(case, value, name, dice, low, high, verdict, tuple(reasons), score, math.nan)

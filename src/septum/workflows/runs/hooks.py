@@ -38,6 +38,14 @@ class Hooks:
         """
         return replace(self, on_progress=lambda case, fraction: self.on_progress(f"{words} {case}", fraction))
 
+    def unspoken(self) -> Hooks:
+        """The same without notes: for a command that does its work by another one, whose sentences advise options that
+        nobody was offered. What is worth knowing it says itself, from the other's result.
+
+        >>> Hooks(on_note=print).unspoken().on_note("train with --folds all")
+        """
+        return replace(self, on_note=lambda note: None)
+
 
 Note = Callable[[str], None]
 

@@ -196,6 +196,8 @@ def _publish(output: Path, reader: _Reader, *, found: Tracks, settings: TrackSet
     write_text(output / LINEAGE, rows)
     for note in notes(found, reader):
         hooks.on_note(note)
+    if _short(found):
+        hooks.on_note("where objects move far between frames, give --max-distance")
 
 
 def lineage_table(found: Tracks) -> pd.DataFrame:
@@ -230,16 +232,21 @@ def object_rows(found: Tracks, grid: Any) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def _short(found: Tracks) -> int:
+    """Tracks of at most two frames, where they are more than a third of all; else 0."""
+    short = int(((found.lineage[:, 2] - found.lineage[:, 1]) < 2).sum())
+    return short if short > len(found.lineage) / 3 else 0
+
+
 def notes(found: Tracks, reader: _Reader) -> Sequence[str]:
     """What a reader has to know first."""
     told = []
     if reader.split:
         told.append("The masks said which pixels, not which object: they were split by distance and watershed.")
-    short = int(((found.lineage[:, 2] - found.lineage[:, 1]) < 2).sum())
-    if short > len(found.lineage) / 3:
+    if short := _short(found):
         told.append(
-            f"{short} of {len(found.lineage)} tracks last at most two frames: objects may move farther than expected "
-            "(--max-distance), or the masks change from frame to frame."
+            f"{short} of {len(found.lineage)} tracks last at most two frames: objects may move farther than expected, "
+            "or the masks change from frame to frame."
         )
     gaps = int((found.cell != found.lineage[:, 0]).sum())
     if gaps:
