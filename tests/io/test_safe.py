@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from septum import io
-from septum.errors import FormatError, GeometryError
+from septum.errors import Cancelled, FormatError, GeometryError
 from septum.io.safe import reading, replacing
 
 
@@ -59,3 +59,8 @@ def test_an_unreadable_file_is_no_image(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "x").write_bytes(b"x" * 200)
     monkeypatch.setattr(Path, "open", refuse)
     assert not io.is_image(tmp_path / "x")
+
+
+def test_a_stop_while_a_file_is_read_is_a_stop_and_no_damage(tmp_path: Path) -> None:
+    with pytest.raises(Cancelled), reading(tmp_path / "a", "X"):
+        raise Cancelled

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from septum.errors import FormatError, GeometryError, SeptumError
+from septum.errors import Cancelled, FormatError, GeometryError, SeptumError
 from septum.io.naming import suffix
 
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -181,7 +181,7 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
         raise FormatError(f"{path} must exist, no such file or folder; check the path") from error
     except PermissionError as error:
         raise FormatError(f"{path} must be readable; check its permissions") from error
-    except SeptumError:
+    except (SeptumError, Cancelled):  # a stop that comes while a file is read says nothing of the file
         raise
     except MemoryError as error:
         raise FormatError(

@@ -9,7 +9,8 @@ import pytest
 from tests.io import dicoms
 
 from septum import io
-from septum.errors import FormatError
+from septum.errors import Cancelled, FormatError
+from septum.io.dicom.planes import read_header
 
 
 def test_a_tilted_gantry_gives_a_sheared_grid(tmp_path: Path) -> None:
@@ -68,3 +69,12 @@ def test_an_orientation_of_zero_is_refused(tmp_path: Path) -> None:
     made.save_as(tmp_path / "c.dcm", enforce_file_format=True)
     with pytest.raises(FormatError, match="orientation of a DICOM image must not be zero"):
         io.read_image(tmp_path / "c.dcm")
+
+
+def test_a_stop_while_a_header_is_read_is_a_stop_and_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*given: object, **named: object) -> None:
+        raise Cancelled
+
+    monkeypatch.setattr("pydicom.dcmread", stopped)
+    with pytest.raises(Cancelled):
+        read_header(tmp_path / "a.dcm")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from septum.errors import CheckpointError
+from septum.errors import Cancelled, CheckpointError
 from septum.net.architecture.unet import UNet, lecture
 from septum.net.learning import checkpoint
 from septum.net.learning.checkpoint import CHECKPOINT_FORMAT, load_model, load_tensors, save_model, save_tensors
@@ -20,6 +20,17 @@ def test_a_saved_network_computes_the_same_after_loading(tmp_path: Path) -> None
     image = torch.randn(1, 1, 16, 16)
     with torch.no_grad():
         assert torch.equal(load_model(tmp_path / "weights.pt")(image), model(image))
+
+
+def test_a_stop_while_a_checkpoint_is_read_is_a_stop_and_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*given: object, **named: object) -> None:
+        raise Cancelled
+
+    monkeypatch.setattr(torch, "load", stopped)
+    with pytest.raises(Cancelled):
+        load_tensors(tmp_path / "state.pt")
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from septum.errors import FormatError
+from septum.errors import Cancelled, FormatError
 
 Vector = NDArray[np.float64]
 
@@ -69,6 +69,8 @@ def read_header(path: Path) -> Any:
         warnings.simplefilter("ignore")
         try:
             return pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
+        except Cancelled:
+            raise
         except Exception as error:  # noqa: BLE001 - pydicom raises anything here, and may quote the patient
             raise FormatError(
                 f"{path} must be complete DICOM, but it cannot be read ({type(error).__name__}); "

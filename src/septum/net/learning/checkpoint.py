@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from septum.errors import CheckpointError
+from septum.errors import Cancelled, CheckpointError
 from septum.io.safe import temporary_path
 from septum.net.architecture.network import Network, build, config_kind
 
@@ -65,6 +65,8 @@ def load_tensors(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist; is this a model folder?") from error
+    except Cancelled:  # a stop that comes while it is read says nothing of the file
+        raise
     except Exception as error:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({type(error).__name__}); copy it again or train again"
