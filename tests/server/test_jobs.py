@@ -39,7 +39,6 @@ def runner(project: Project, work: Callable[..., None], monkeypatch: pytest.Monk
 class _Threads:
     """Threads in the form of processes: a job of the tests takes milliseconds."""
 
-    Event = staticmethod(threading.Event)
     Pipe = staticmethod(multiprocessing.Pipe)
 
     class Process(threading.Thread):
@@ -48,8 +47,8 @@ class _Threads:
         exitcode = -9
 
         def __init__(self, *, target: Callable[..., None], args: tuple[Any, ...], name: str) -> None:
-            own = Connection(os.dup(args[3].fileno()), readable=False)
-            super().__init__(target=target, args=(*args[:3], own, args[4]), name=name, daemon=True)
+            own = Connection(os.dup(args[3].fileno()))
+            super().__init__(target=target, args=(*args[:3], own), name=name, daemon=True)
 
 
 def ended(project: Project, number: int) -> Any:
@@ -60,7 +59,7 @@ def ended(project: Project, number: int) -> Any:
     return job
 
 
-def happy(folder: str, kind: str, settings: dict[str, Any], pipe: Any, stop: Any) -> None:
+def happy(folder: str, kind: str, settings: dict[str, Any], pipe: Any) -> None:
     pipe.send({"status": {"step": 1, "loss": 0.5, "val_dice": 0.7, "fold": 0, "seconds_left": 1}, "progress": 0.5})
     pipe.send({"case": "square"})
     pipe.send({"end": "done", "result": {"model": settings["model"], "dice": 0.7}})
@@ -83,11 +82,11 @@ def test_a_training_is_followed_told_and_numbered(project: Project, monkeypatch:
 def test_a_process_that_dies_without_a_word_has_failed_and_the_next_one_starts(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dies(folder: str, kind: str, settings: dict[str, Any], pipe: Any, stop: Any) -> None:
+    def dies(folder: str, kind: str, settings: dict[str, Any], pipe: Any) -> None:
         if settings["model"] == "model-1":
             pipe.close()
         else:
-            happy(folder, kind, settings, pipe, stop)
+            happy(folder, kind, settings, pipe)
 
     found = runner(project, dies, monkeypatch)
     found.start()
@@ -102,15 +101,17 @@ def test_a_process_that_dies_without_a_word_has_failed_and_the_next_one_starts(
 def test_a_queued_job_that_is_stopped_never_starts_and_one_at_work_is_asked_to(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def until_stopped(folder: str, kind: str, settings: dict[str, Any], pipe: Any, stop: Any) -> None:
-        pipe.send({"end": "stopped" if stop.wait(20) else "failed", "result": {"model": settings["model"]}})
+    def until_stopped(folder: str, kind: str, settings: dict[str, Any], pipe: Any) -> None:
+        pipe.send(
+            {"end": "stopped" if pipe.poll(20) and pipe.recv() else "failed", "result": {"model": settings["model"]}}
+        )
         pipe.close()
 
     found = runner(project, until_stopped, monkeypatch)
     found.start()
     for _ in range(2):
         found.order("train", {"minutes": 1.0})
-    while project.store.job(1).state != "running" or 1 not in found._stops:
+    while project.store.job(1).state != "running" or 1 not in found._pipes:
         time.sleep(0.01)
     assert found.stop(2)["state"] == "stopped"
     assert found.stop(1)["state"] == "stopping"
@@ -131,6 +132,54 @@ def test_what_was_queued_is_taken_up_by_the_next_server_and_what_ran_has_failed(
     assert "server was stopped" in str(ended(project, 1).error)
     assert ended(project, 2).state == "done"
     found.close()
+
+
+def cut_off(project: Project, number: int, *, learnt: bool) -> Path:
+    """A training that runs when the server dies, with what it has left until then."""
+    name = f"model-{number}"
+    data, model = project.folder / "rounds" / name, project.models / name
+    for folder in (data, model / "fold_0"):
+        folder.mkdir(parents=True)
+    for path in (data / "cases.csv", model / "data.json", model / "plan.json"):
+        path.write_text("{}")
+    if learnt:
+        (model / "fold_0" / "state.pt").write_bytes(b"state")
+    job = project.store.add_job("train", {"model": name, "minutes": 5.0, "steps": None})
+    project.store.change_job(job.id, state="running", model=name)
+    return model
+
+
+def test_a_training_whose_server_died_is_removed_or_kept_and_goes_on(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing, learnt = cut_off(project, 1, learnt=False), cut_off(project, 2, learnt=True)
+    found = runner(project, happy, monkeypatch)
+    found.start()
+    assert [one.state for one in project.store.jobs()] == ["failed", "failed"]
+    assert (nothing.exists(), (project.folder / "rounds" / "model-1").exists(), learnt.exists()) == (False, False, True)
+    first, second = (str(one.error) for one in project.store.jobs())
+    assert (first.endswith("start it again"), 'bench.train(model="model-2")' in second) == (True, True)
+    for settings, reason in (
+        ({"model": "model-1"}, "cut off, got 'model-1'"), ({"model": "../x"}, "cut off"),
+        ({"model": "model-2", "steps": 5}, "keeps its budget"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=reason):
+            found.order("train", settings)
+    again = found.order("train", {"model": "model-2", "minutes": None})
+    job = ended(project, again["id"])
+    assert (job.state, job.settings["resume"], job.settings["minutes"]) == ("done", True, 5.0)
+    with pytest.raises(ConfigError, match="cut off"):  # it has a model now
+        found.order("train", {"model": "model-2"})
+    found.close()
+
+
+@pytest.mark.parametrize("learnt", [True, False])
+def test_a_training_that_fails_leaves_no_half_made_model_but_what_it_learnt(
+    project: Project, monkeypatch: pytest.MonkeyPatch, *, learnt: bool
+) -> None:
+    model = cut_off(project, 1, learnt=learnt)
+    JobRunner(project, Events())._end(1, {"end": "failed", "error": "memory"}, code=1)
+    assert (model.exists(), "go on with a job" in str(project.store.job(1).error)) == (learnt, learnt)
 
 
 def test_a_database_that_is_held_delays_a_job_and_loses_none(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

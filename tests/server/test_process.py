@@ -10,18 +10,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+import psutil
 from tests.server.conftest import TOKEN
 
 from septum.client import Workbench
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(folder: Path, stderr: IO[str] | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
     code = "import sys; from septum.cli.main import main; sys.argv[0] = 'septum'; main()"
     command = [sys.executable, "-c", code, "serve", str(folder), "--port", "0", "--token", TOKEN, "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     try:
         assert process.stdout is not None
         for line in process.stdout:
@@ -54,3 +56,27 @@ def test_a_killed_server_loses_no_stroke_and_a_stopped_one_saves(folder: Path) -
     while not (found := list((folder / "annotations").rglob("v0002.nii.gz"))) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert found
+
+
+def test_a_job_whose_server_is_killed_ends_at_once_in_silence_and_the_next_server_says_so(
+    folder: Path, tmp_path: Path
+) -> None:
+    said = tmp_path / "said.txt"
+    with said.open("w") as file, served(folder, file) as (process, address):
+        bench = Workbench(address, TOKEN)
+        bench.set_labels("square", np.eye(40, 50, dtype=np.uint8))
+        job = bench.train(steps=100_000)
+        deadline = time.monotonic() + 120
+        while not (now := bench.jobs()[0])["message"] and now["state"] in ("queued", "running"):
+            assert time.monotonic() < deadline, now
+            time.sleep(0.1)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        _, alive = psutil.wait_procs(workers, timeout=20)
+        bench.close()
+    assert (now["state"], alive, said.read_text()) == ("running", [], "")
+    with served(folder) as (_, address), Workbench(address, TOKEN) as bench:
+        found = bench.wait(job)
+        assert (found["state"], "the server was stopped" in found["error"]) == ("failed", True)
+    assert not (folder / "models" / "model-1").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,16 @@ from septum.server import working
 
 
 class Pipe:
-    """Remembers what is told."""
+    """Remembers what is told; a server that says nothing."""
 
     def __init__(self) -> None:
         self.said: list[dict[str, Any]] = []
-        self.closed = False
 
     def send(self, told: dict[str, Any]) -> None:
         self.said.append(told)
 
-    def close(self) -> None:
-        self.closed = True
+    def recv(self) -> None:
+        threading.Event().wait()
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,8 @@ def test_every_way_to_end_is_told(monkeypatch: pytest.MonkeyPatch, outcome: Any,
     monkeypatch.setattr(working, "_run", run)
     monkeypatch.setattr("signal.signal", lambda number, act: None)
     pipe = Pipe()
-    working.work("nowhere", "train", {}, pipe, threading.Event())  # type: ignore[arg-type]
+    working.work("nowhere", "train", {}, pipe)  # type: ignore[arg-type]
     assert pipe.said == [end]
-    assert pipe.closed
 
 
 def test_a_job_on_a_project_without_a_drawing_fails_with_a_sentence(
@@ -55,6 +54,38 @@ def test_a_job_on_a_project_without_a_drawing_fails_with_a_sentence(
 ) -> None:
     monkeypatch.setattr("signal.signal", lambda number, act: None)
     pipe = Pipe()
-    working.work(str(folder), "evaluate", {"model": "model-1"}, pipe, threading.Event())  # type: ignore[arg-type]
+    working.work(str(folder), "evaluate", {"model": "model-1"}, pipe)  # type: ignore[arg-type]
     assert pipe.said[-1]["end"] == "failed"
     assert "correct or accept some" in pipe.said[-1]["error"]
+
+
+def test_the_wish_to_stop_is_heard_and_a_server_that_is_gone_ends_the_process_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    ended: list[int] = []
+    monkeypatch.setattr("os._exit", ended.append)
+    stop = threading.Event()
+    listening = threading.Thread(target=working._listen, args=(theirs, stop), daemon=True)
+    listening.start()
+    ours.send("stop")
+    assert stop.wait(20)
+    assert ended == []
+    ours.close()
+    listening.join(20)
+    assert ended == [3]
+
+    def tells(*given: Any, tell: Any, **more: Any) -> dict[str, Any]:
+        tell({"message": "nobody hears this"})
+        raise AssertionError("it must have ended")
+
+    def exits(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr("os._exit", exits)
+    monkeypatch.setattr("signal.signal", lambda number, act: None)
+    monkeypatch.setattr(working, "_listen", lambda pipe, stop: None)
+    monkeypatch.setattr(working, "_run", tells)
+    with pytest.raises(SystemExit) as gone:
+        working.work("nowhere", "train", {}, theirs)
+    assert gone.value.code == 3

@@ -11,15 +11,17 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing.connection import Connection
 from typing import Any
 
 from septum.errors import ConfigError
 from septum.server.events import Events
 from septum.server.words import without_paths
 from septum.server.working import work
-from septum.workflows.projects.learning import measurable, models_of
+from septum.workflows.projects.learning import keep_resumable, measurable, models_of
 from septum.workflows.projects.pipelines import PREFIX, find_pipeline
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import ENDED, BusyError, JobRecord, now_text
@@ -48,23 +50,21 @@ class JobRunner:
         self._context = multiprocessing.get_context("spawn")
         self._waiting: queue.Queue[int | None] = queue.Queue()
         self._live: dict[int, Live] = {}
-        self._stops: dict[int, Any] = {}
+        self._pipes: dict[int, Connection] = {}
         self._ending = threading.Lock()
         self._closing = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Take up what was queued; what ran when the server died has failed. Nothing happens twice."""
+        """Take up what was queued; what ran when the server died has failed, and what a training had learnt is kept.
+        Nothing happens twice."""
         if self._thread is not None and self._thread.is_alive():
             return
         for job in self._project.store.jobs():
             if job.state in ("running", "stopping"):
-                self._project.store.change_job(
-                    job.id,
-                    state="failed",
-                    ended=now_text(),
-                    error="the server was stopped while it ran; start it again",
-                )
+                left = self._left_behind(job) or "start it again"
+                error = f"the server was stopped while it ran; {left}"
+                self._project.store.change_job(job.id, state="failed", ended=now_text(), error=error)
             elif job.state == "queued":
                 self._waiting.put(job.id)
         self._thread = threading.Thread(target=self._work, name="septum-jobs", daemon=True)
@@ -73,8 +73,8 @@ class JobRunner:
     def close(self) -> None:
         """Stop the job at work and wait for it."""
         self._closing = True
-        for stop in list(self._stops.values()):
-            stop.set()
+        for pipe in list(self._pipes.values()):
+            _ask_to_stop(pipe)
         self._waiting.put(None)
         if self._thread is not None:
             self._thread.join(PATIENCE_S + 5)
@@ -83,10 +83,12 @@ class JobRunner:
         """Queue a job.
 
         Raises:
-            ConfigError: a prediction or measurement without a model.
+            ConfigError: a prediction or measurement without a model, or a training of one that cannot go on.
             MissingError: a segmentation by a pipeline that the project does not keep.
         """
-        if kind == "train":
+        if kind == "train" and settings.get("model"):
+            settings = self._resumed(settings)
+        elif kind == "train":
             taken = {job.model for job in self._project.store.jobs()}
             number = 1 + sum(job.kind == "train" for job in self._project.store.jobs())
             while f"model-{number}" in taken or (self._project.models / f"model-{number}").exists():
@@ -113,9 +115,9 @@ class JobRunner:
         if job.state == "queued":
             job = self._project.store.change_job(job_id, state="stopped", ended=now_text())
         with self._ending:  # else a job that ends in this moment would be stopping for ever
-            if job_id in self._stops:
+            if job_id in self._pipes:
                 job = self._project.store.change_job(job_id, state="stopping")
-                self._stops[job_id].set()
+                _ask_to_stop(self._pipes[job_id])
         return self._tell(job)
 
     def describe(self, job: JobRecord, *, curve: bool = True) -> dict[str, Any]:
@@ -128,6 +130,30 @@ class JobRunner:
             "result": job.result,
         }  # fmt: skip
         return {**found, "curve": live.curve} if curve else found
+
+    def _left_behind(self, job: JobRecord) -> str:
+        """What becomes of a training that ended without a model: kept where it can go on, else removed ("")."""
+        if job.kind != "train" or not job.model:
+            return ""
+        if not keep_resumable(self._project, job.model):
+            return ""
+        return (
+            f"what {job.model} had learnt is kept: go on with a job of kind train and model {job.model} "
+            f'(from Python `bench.train(model="{job.model}")`), or start a new one'
+        )
+
+    def _resumed(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings with which a training that was cut off began."""
+        name = settings["model"]
+        cut = [job for job in self._project.store.jobs() if job.kind == "train" and job.model == name]
+        at_work = any(job.result or job.state not in ENDED for job in cut)
+        if not cut or at_work or not keep_resumable(self._project, name):
+            raise ConfigError(
+                f"model must be that of a training that was cut off, got {name!r}; leave it out to train anew"
+            )
+        if settings.get("minutes") or settings.get("steps"):
+            raise ConfigError(f"the training of {name} keeps its budget, got another; leave minutes and steps out")
+        return {**cut[-1].settings, "resume": True}
 
     def _tell(self, job: JobRecord, point: dict[str, Any] | None = None) -> dict[str, Any]:
         self._events.publish("job", {**self.describe(job, curve=False), "point": point})
@@ -151,11 +177,11 @@ class JobRunner:
     def _run(self, number: int) -> None:
         store = self._project.store
         job = self._patiently(lambda: store.change_job(number, state="running", started=now_text()))
-        live, stop = self._live.setdefault(number, Live()), self._context.Event()
-        self._stops[number] = stop
+        live = self._live.setdefault(number, Live())
+        ours, theirs = self._context.Pipe()
+        self._pipes[number] = ours
         self._tell(job)
-        ours, theirs = self._context.Pipe(duplex=False)
-        arguments = (str(self._project.folder), job.kind, dict(job.settings), theirs, stop)
+        arguments = (str(self._project.folder), job.kind, dict(job.settings), theirs)
         process = self._context.Process(target=work, args=arguments, name=f"septum-{job.kind}-{number}")
         process.start()
         theirs.close()
@@ -165,7 +191,7 @@ class JobRunner:
             process.terminate()
             process.join(5)
         with self._ending:
-            self._stops.pop(number, None)
+            self._pipes.pop(number, None)
         self._end(number, end, code=process.exitcode)
 
     def _listen(self, number: int, pipe: Any, *, live: Live, process: Any) -> dict[str, Any] | None:
@@ -209,8 +235,16 @@ class JobRunner:
         values: dict[str, Any] = {"state": state, "ended": now_text(), "error": end.get("error")}
         if end.get("result") is not None:
             values["result"] = end["result"]
+        elif left := self._left_behind(self._patiently(lambda: self._project.store.job(number))):
+            values["error"] = f"{end.get('error') or 'stopped'}; {left}"
         job = self._patiently(lambda: self._project.store.change_job(number, **values))
         self._tell(job)
         self._events.publish("queue", {})
         if job.kind == "train" and job.result and job.settings.get("predict") and not self._closing:
             self.order("predict", {"model": job.model, "probabilities": job.settings.get("probabilities", False)})
+
+
+def _ask_to_stop(pipe: Connection) -> None:
+    """Send the wish to stop; a process that has ended needs none."""
+    with suppress(OSError):
+        pipe.send("stop")

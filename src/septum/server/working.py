@@ -6,6 +6,8 @@ the server; what it tells are plain dictionaries, and it opens the project by it
 
 from __future__ import annotations
 
+import os
+import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -14,13 +16,27 @@ from typing import Any
 
 from septum.errors import Cancelled, SeptumError
 
+_ALONE = 3
+"""Exit code of a process whose server is gone."""
 
-def work(folder: str, kind: str, settings: dict[str, Any], pipe: Connection, stop: Any) -> None:
-    """Do a job and tell its end: `{"end": "done"|"stopped"|"failed", "result"|"error"}`."""
+
+def work(folder: str, kind: str, settings: dict[str, Any], pipe: Connection) -> None:
+    """Do a job and tell its end: `{"end": "done"|"stopped"|"failed", "result"|"error"}`.
+
+    Whatever comes through the pipe is the wish to stop. Where the server is gone the process ends at once, in silence.
+    """
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
-    tell = pipe.send
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(pipe, stop), name="septum-server", daemon=True).start()
+
+    def tell(said: dict[str, Any]) -> None:
+        try:
+            pipe.send(said)
+        except OSError:
+            os._exit(_ALONE)
+
     try:
         result = _run(Path(folder), kind, settings=settings, tell=tell, stop=stop.is_set)
         tell({"end": "stopped" if result.get("stopped") else "done", "result": result})
@@ -31,8 +47,17 @@ def work(folder: str, kind: str, settings: dict[str, Any], pipe: Connection, sto
     except Exception as error:  # noqa: BLE001 - whatever it is, the page must hear of it
         last = traceback.extract_tb(error.__traceback__)[-1]
         tell({"end": "failed", "error": f"{type(error).__name__} in {last.name}: {error}"[:500]})
-    finally:
-        pipe.close()
+
+
+def _listen(pipe: Connection, stop: threading.Event) -> None:
+    """Hear the wish to stop, and the end of the server: nobody would hear what this process finds, and it can be done
+    again or gone on with, as after any other end without warning."""
+    try:
+        while True:
+            pipe.recv()
+            stop.set()
+    except (EOFError, OSError):
+        os._exit(_ALONE)
 
 
 def _run(
@@ -64,7 +89,10 @@ def _run(
                 network=settings["network"], minutes=settings["minutes"], steps=settings["steps"],
                 prompts=settings["prompts"],
             )  # fmt: skip
-            return learning.train_model(project, settings["model"], settings=chosen, hooks=hooks, on_status=on_status)
+            return learning.train_model(
+                project, settings["model"], settings=chosen, hooks=hooks, on_status=on_status,
+                resume=bool(settings.get("resume")),
+            )  # fmt: skip
         if kind == "predict":
             return learning.predict_others(
                 project, settings["model"], hooks=hooks, on_case=lambda case: tell({"case": case}),

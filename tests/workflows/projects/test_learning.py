@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -96,6 +97,31 @@ def test_a_round_tells_the_minutes_that_it_took_not_its_budget(
             project, "model-1", settings=settings, hooks=Hooks(), on_status=lambda status: None
         )
         assert found["minutes"] == 1.5
+
+
+def test_a_training_that_was_cut_off_goes_on_with_the_data_that_it_began_with(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Path, bool]] = []
+
+    def trains(table: Path, output: Path, *, resume: bool, **more: object) -> TrainResult:
+        asked.append((table, resume))
+        return TrainResult(output, None, False, 0.5, ())
+
+    monkeypatch.setattr(learning, "train", trains)
+    table, _ = training_data(project, "model-1")
+    before = table.read_bytes()
+    save(project, BOX)
+    project.store.change_case("b", status="drawn")  # annotated since
+    facts = {
+        resume: learning.train_model(
+            project, "model-1", settings=TrainSettings(steps=5), hooks=Hooks(), on_status=lambda status: None,
+            resume=resume,
+        )["cases"]
+        for resume in (True, False)
+    }  # fmt: skip
+    assert (asked, facts) == ([(table, True), (table, False)], {True: 1, False: 2})
+    assert table.read_bytes() != before
 
 
 def test_interpolated_slices_are_told_to_the_training_unless_somebody_reviewed_the_case(project: Project) -> None:

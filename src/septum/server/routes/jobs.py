@@ -20,10 +20,11 @@ JobNumber = Annotated[int, InPath(ge=1, le=2**31)]
 
 @router.post("/jobs")
 def order(body: JobBody, request: Request, *, desk: DeskHere) -> dict[str, Any]:
-    """Order a training, a prediction of the cases that nobody annotated, or a measurement."""
+    """Order a training, a prediction of the cases that nobody annotated, or a measurement. A training with a model goes
+    on with one that was cut off."""
     runner: JobRunner = request.app.state.jobs
     settings = body.model_dump(exclude={"kind"})
-    if body.kind == "train" and body.minutes is None and body.steps is None:
+    if body.kind == "train" and body.model is None and body.minutes is None and body.steps is None:
         settings["minutes"] = 2.0
     if body.minutes is not None and body.steps is not None:
         raise ConfigError("the budget must be minutes or steps, got both; leave one out")

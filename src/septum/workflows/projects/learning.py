@@ -41,6 +41,7 @@ from septum.workflows.projects.masks import (
 from septum.workflows.projects.project import Project
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
+from septum.workflows.runs.tables import read_rows
 from septum.workflows.training.train import train
 
 ANNOTATED = ("drawn", "corrected", "reviewed")
@@ -66,14 +67,17 @@ def train_model(
     settings: TrainSettings,
     hooks: Hooks,
     on_status: Callable[[TrainStatus], None],
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Train a model on every annotated case that is not kept for testing; facts about the round.
+
+    With `resume` a training that was cut off goes on, on the data that it began with.
 
     Raises:
         DatasetError: fewer than two annotated cases.
     """
     began = time.monotonic()
-    table, used = training_data(project, name)
+    table, used = _begun_data(project, name) if resume else training_data(project, name)
     chosen = settings if used > 2 else replace(settings, folds="none")
     result = train(
         table,
@@ -81,6 +85,7 @@ def train_model(
         settings=chosen,
         hooks=hooks,
         on_status=on_status,
+        resume=resume,
     )
     minutes = round((time.monotonic() - began) / 60, 2)
     work = sum(one.seconds for one in project.store.cases()) / 60
@@ -89,6 +94,17 @@ def train_model(
         "model": name, "cases": used, "minutes": minutes, "work_minutes": round(work, 2), "dice": dice,
         "stopped": result.stopped, "prompts": settings.prompts,
     }  # fmt: skip
+
+
+def keep_resumable(project: Project, name: str) -> bool:
+    """Whether a training that was cut off left something to go on with; the folders of one that did not are removed."""
+    folder, data = project.models / name, project.folder / "rounds" / name
+    learnt = any(found for kind in ("state.pt", "weights.pt") for found in folder.glob(f"fold_*/{kind}"))
+    if learnt and (folder / "data.json").is_file() and (data / "cases.csv").is_file():
+        return True
+    for left in (folder, data):
+        shutil.rmtree(left, ignore_errors=True)
+    return False
 
 
 def training_data(project: Project, name: str) -> tuple[Path, int]:
@@ -217,6 +233,12 @@ def measurable(project: Project) -> list[str]:
     trained = [one.name for one in models_of(project)]
     made = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
     return [*sorted(made - set(trained)), *(name for name in trained if name in made)]
+
+
+def _begun_data(project: Project, name: str) -> tuple[Path, int]:
+    """The table that a training began with, and the number of its cases."""
+    table = project.folder / "rounds" / name / "cases.csv"
+    return table, len(read_rows(table).rows)
 
 
 def _row(
