@@ -142,6 +142,12 @@ def _painted(
     return compact(array).reshape(shape), [doubt] if shared else []
 
 
+def modality_of(path: Path) -> str:
+    """The modality that the first DICOM file of a file or folder names, such as "CT", "MR" or "PT"; empty for others."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return next((_kind(file) for file in files if is_dicom_file(file)), "")
+
+
 def _kind(file: Path) -> str:
     try:
         return str(read_header(file).get("Modality", "") or "")
