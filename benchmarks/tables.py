@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import RESULTS
+from benchmarks.tables_objects import OBJECTS
 from benchmarks.tables_trust import TRUST
+from benchmarks.tables_workbench import workbench
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "explain" / "measured.md"
 
@@ -548,7 +550,7 @@ def main() -> None:
         content = load(name)
         if content is not None:
             lines += [*table(content), ""]
-    for name, told in TRUST.items():
+    for name, told in (OBJECTS | TRUST | {"workbench": workbench}).items():
         content = load(name)
         if content is not None:
             lines += [*told(content, where(content)), ""]

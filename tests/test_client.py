@@ -21,15 +21,19 @@ from septum.workflows.projects.create import create_project
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+def bench(tmp_path: Path) -> Iterator[Workbench]:
     """A workbench whose requests go to a server in this process."""
     create_project(tmp_path / "project", write_data(tmp_path / "data")).close()
     with open_client(tmp_path / "project") as inner:
-        found = Workbench("http://testserver", TOKEN, author="ada")
-        found._http.close()
-        inner.headers.update({"X-Septum-Client": found._page})
-        found._http = inner  # type: ignore[assignment]
-        yield found
+        yield beside(inner, "ada")
+
+
+def beside(inner: TestClient, author: str) -> Workbench:
+    """One more workbench at the server of `inner`."""
+    found = Workbench("http://testserver", TOKEN, author=author)
+    found._http.close()
+    found._http = TestClient(inner.app, headers={**found._http.headers})  # type: ignore[assignment]
+    return found
 
 
 def test_labels_that_are_set_are_those_that_come_back(bench: Workbench) -> None:
@@ -37,10 +41,61 @@ def test_labels_that_are_set_are_those_that_come_back(bench: Workbench) -> None:
     wanted[0:9, 3:7, 2:5] = 4
     bench.set_labels("volume", wanted)
     assert np.array_equal(bench.labels("volume"), wanted)
-    assert bench.set_labels("volume", wanted) == {}
+    assert bench.set_labels("volume", wanted)["changed"] == 0
     for bad in (wanted[:2], wanted.astype(float)):
         with pytest.raises(GeometryError, match="integers of shape"):
             bench.set_labels("volume", bad)
+    for bad in (wanted.astype(int) - 1, wanted.astype(int) << 40):
+        with pytest.raises(GeometryError, match="labels must be from 0"):
+            bench.set_labels("volume", bad)
+
+
+@pytest.mark.parametrize(
+    ("case", "kind"), [("volume", bool), ("volume", ">u4"), ("square", np.int64), ("photo", np.uint16)]
+)
+@pytest.mark.parametrize("part_bytes", [4 << 20, 100])
+def test_a_whole_mask_is_one_step_that_is_undone_and_redone(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, *, case: str, kind: Any, part_bytes: int
+) -> None:
+    monkeypatch.setattr(module, "_PART_BYTES", part_bytes)
+    before = bench.labels(case)
+    wanted = (np.random.default_rng(1).integers(0, 90_000, before.shape) * (before == 0)).astype(kind)
+    told = bench.set_labels(case, np.asfortranarray(wanted), what="mask")
+    assert np.array_equal(bench.labels(case), wanted)
+    places = np.argwhere(before != wanted)
+    assert (told["undo"], told["changed"]) == (["mask"], len(places))
+    assert told["box"] == {"start": places.min(axis=0).tolist(), "stop": (1 + places.max(axis=0)).tolist()}
+    assert (bench.undo(case)["undo"], np.array_equal(bench.labels(case), before)) == ([], True)
+    assert (bench.redo(case)["undo"], np.array_equal(bench.labels(case), wanted)) == (["mask"], True)
+    assert [one["version"] for one in bench.versions("square")] == []
+
+
+def test_a_connection_that_is_lost_midway_leaves_the_mask_as_it_was(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PART_BYTES", 100)
+    inner, parts = bench._http, []
+
+    class Lossy:
+        """Loses the connection at the third part."""
+
+        def request(self, method: str, url: str, **given: Any) -> httpx.Response:
+            if method == "POST" and len(parts) == 2:
+                raise httpx.ReadError("connection lost")
+            if method == "POST":
+                parts.append(given["json"]["part"])
+            return inner.request(method, url, **given)
+
+    before = bench.labels("square")
+    wanted = np.random.default_rng(1).integers(0, 4, before.shape)
+    bench._http = Lossy()  # type: ignore[assignment]
+    with pytest.raises(SessionError, match="connection lost"):
+        bench.set_labels("square", wanted)
+    bench._http = inner
+    assert (parts, bench.case("square")["undo"]) == ([1, 2], [])
+    assert np.array_equal(bench.labels("square"), before)
+    assert bench.set_labels("square", wanted)["undo"] == ["notebook"]
+    assert np.array_equal(bench.labels("square"), wanted)
 
 
 def test_a_stroke_sets_its_box_and_leaves_what_is_negative(bench: Workbench) -> None:
@@ -93,6 +148,33 @@ def test_a_predicted_mask_is_taken_over_to_be_corrected_or_accepted_and_the_next
     told = bench.decide("square", "accept")
     assert (told["case"]["status"], told["case"]["version"], told["next"]) == ("reviewed", 1, None)
     assert np.array_equal(bench.labels("square", "version:1"), mask)
+
+
+def test_a_connection_that_ends_gives_its_leases_back_and_keeps_what_changed(bench: Workbench) -> None:
+    other = beside(bench._http, "bob")  # type: ignore[arg-type]
+    with bench:
+        bench.stroke("square", (0, 0), labels=[[1, 1]])
+        other.stroke("photo", (0, 0), labels=[[1]])
+        with pytest.raises(RequestError, match=r"given back: by itself in (60|5\d) s, unless ada goes on"):
+            other.stroke("square", (0, 0), labels=[[2]])
+    assert other.stroke("square", (0, 0), labels=[[2]])["changed"] == 1
+    found = {one["id"]: one for one in other.cases()}
+    assert (found["square"]["version"], found["photo"]["version"]) == (1, 0)
+    bench.close()  # nothing happens twice
+
+
+def test_a_connection_ends_where_the_server_is_gone() -> None:
+    found = Workbench("http://127.0.0.1:9", TOKEN)
+    found.close()
+    assert found._http.is_closed
+
+
+def test_a_budget_of_steps_is_taken_without_minutes(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, ordered = bench._http.app.state.jobs, []  # type: ignore[attr-defined]
+    monkeypatch.setattr(runner, "order", lambda kind, settings: ordered.append(settings) or {})
+    for budget in ({"steps": 8}, {}, {"minutes": 3}):
+        bench.train(**budget)
+    assert [(one["minutes"], one["steps"]) for one in ordered] == [(None, 8), (2.0, None), (3.0, None)]
 
 
 def test_a_refusal_is_an_error_with_the_servers_word(bench: Workbench) -> None:

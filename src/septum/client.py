@@ -14,8 +14,10 @@ sends, and gets the same refusals, so a person and a script can work on one proj
 
 from __future__ import annotations
 
+import base64
 import secrets
 import time
+import zlib
 from collections.abc import Sequence
 from typing import Any, Self
 from urllib.parse import quote
@@ -27,7 +29,10 @@ from numpy.typing import ArrayLike, NDArray
 from septum.errors import ConfigError, GeometryError, SeptumError, SessionError
 
 ENDED = ("done", "failed", "stopped")
+LARGEST_LABEL = 2**32 - 1
+_PART_BYTES = 4 << 20
 _AGAIN_S = (0.1, 0.3, 1.0)
+_GOODBYE_S = 5.0  # a server that does not answer ends the leases by itself
 
 
 class RequestError(SeptumError):
@@ -67,8 +72,18 @@ class Workbench:
         self.close()
 
     def close(self) -> None:
-        """End the connection; leases end by themselves."""
-        self._http.close()
+        """Give the leases of this connection back and end it; what changed becomes a version, as when a page leaves."""
+        if self._http.is_closed:
+            return
+        self._http.timeout = _GOODBYE_S
+        try:
+            for one in self.cases():
+                if one["lease"] and one["lease"]["client"] == self._page:
+                    self.leave(one["id"])
+        except SeptumError:
+            pass
+        finally:
+            self._http.close()
 
     def cases(self) -> list[dict[str, Any]]:
         """All cases with their status."""
@@ -90,19 +105,34 @@ class Workbench:
     def set_labels(self, case_id: str, labels: ArrayLike, *, what: str = "notebook") -> dict[str, Any]:
         """Make `labels` (integers or booleans of the image's shape) those of the case, as one step that can be undone.
 
+        Nothing is changed where the connection is lost before the end.
+
+        Returns:
+            How many voxels `changed`, the `box` that holds them, and the `undo` steps.
+
         Raises:
             GeometryError: another shape, or values that are no labels.
         """
-        given, now = np.asarray(labels), self.labels(case_id)
-        if given.shape != now.shape or given.dtype.kind not in "iub":
-            raise GeometryError(f"labels must be integers of shape {now.shape}, got {given.dtype} of {given.shape}")
+        given, shape = np.asarray(labels), tuple(self.case(case_id)["shape"])
+        if given.shape != shape or given.dtype.kind not in "iub":
+            raise GeometryError(f"labels must be integers of shape {shape}, got {given.dtype} of {given.shape}")
+        low, high = int(given.min(initial=0)), int(given.max(initial=0))
+        if low < 0 or high > LARGEST_LABEL:
+            raise GeometryError(f"labels must be from 0 to {LARGEST_LABEL}, got {low} to {high}; use 0 for background")
+        kind = np.min_scalar_type(high).newbyteorder("<")
+        packed = zlib.compress(np.ascontiguousarray(given, kind).data, 1)
+        self._number += 1
+        body = {
+            "client": self._page, "sequence": self._number, "what": what, "shape": shape, "type": kind.name,
+            "parts": -(-len(packed) // _PART_BYTES),
+        }  # fmt: skip
         answer: dict[str, Any] = {}
-        for start in range(0, len(now), 8):  # some slices at a time: a request is bounded
-            runs = _runs(given[start : start + 8].astype(np.int64), now[start : start + 8])
-            if runs:
-                answer = self._edit(
-                    case_id, start, stop=min(start + 8, len(now)), shape=now.shape, runs=runs, what=what
-                )
+        for start in range(0, len(packed), _PART_BYTES):  # a request is bounded; they are applied with the last one
+            data = base64.b64encode(packed[start : start + _PART_BYTES]).decode()
+            answer = self._ask(
+                "POST", f"cases/{quote(case_id, safe='')}/labels",
+                body={**body, "part": 1 + start // _PART_BYTES, "data": data},
+            )  # fmt: skip
         return answer
 
     def stroke(
@@ -135,9 +165,11 @@ class Workbench:
 
     def undo(self, case_id: str) -> dict[str, Any]:
         """Take the newest step of a case back."""
-        facts = self.case(case_id)
-        body = {"client": self._page, "epoch": facts["epoch"], "revision": facts["revision"]}
-        return self._ask("POST", f"cases/{quote(case_id, safe='')}/undo", body=body)
+        return self._turn(case_id, "undo")
+
+    def redo(self, case_id: str) -> dict[str, Any]:
+        """Do again what was undone last."""
+        return self._turn(case_id, "redo")
 
     def propose(self, case_id: str, name: str, **body: Any) -> dict[str, Any]:
         """What a tool would change, as `preview`, `box` and `runs`, without changing it; see `tool`."""
@@ -155,15 +187,20 @@ class Workbench:
         """Save a version."""
         return self._ask("POST", f"cases/{quote(case_id, safe='')}/save", body={"client": self._page, "note": note})
 
+    def versions(self, case_id: str) -> list[dict[str, Any]]:
+        """All versions of a case, the oldest first."""
+        found: list[dict[str, Any]] = self._ask("GET", f"cases/{quote(case_id, safe='')}/versions")["versions"]
+        return found
+
     def leave(self, case_id: str) -> dict[str, Any]:
         """Give the lease of a case back, so that others can edit it."""
         return self._ask("POST", f"cases/{quote(case_id, safe='')}/lease/release", body={"client": self._page})
 
-    def train(self, *, minutes: float | None = 2.0, **settings: Any) -> dict[str, Any]:
+    def train(self, *, minutes: float | None = None, **settings: Any) -> dict[str, Any]:
         """Start a training on the annotated cases; the masks of the others are predicted after it.
 
         Args:
-            minutes: how long; None where `steps` is among the settings.
+            minutes: how long; 2 where neither minutes nor `steps` are given.
             settings: of the job, such as `steps`, `network`, `prompts`, `predict`.
         """
         return self._ask("POST", "jobs", body={"kind": "train", "minutes": minutes, **settings})
@@ -199,13 +236,10 @@ class Workbench:
         body = {"client": self._page, "decision": decision}
         return self._ask("POST", f"cases/{quote(case_id, safe='')}/decision", body=body)
 
-    def _edit(
-        self, case_id: str, start: int, *, stop: int, shape: tuple[int, ...], runs: list[int], what: str
-    ) -> dict[str, Any]:
-        self._number += 1
-        box = {"start": [start, *[0] * (len(shape) - 1)], "stop": [stop, *shape[1:]]}
-        body = {"client": self._page, "sequence": self._number, "what": what, "box": box, "runs": runs}
-        return self._ask("POST", f"cases/{quote(case_id, safe='')}/edits", body=body)
+    def _turn(self, case_id: str, kind: str) -> dict[str, Any]:
+        facts = self.case(case_id)
+        body = {"client": self._page, "epoch": facts["epoch"], "revision": facts["revision"]}
+        return self._ask("POST", f"cases/{quote(case_id, safe='')}/{kind}", body=body)
 
     def _volume(self, case_id: str, kind: str, *, parameters: dict[str, str]) -> NDArray[Any]:
         shape = self.case(case_id)["shape"]

@@ -30,6 +30,7 @@ def status(**changes):
         "val_dice": None,
         "seconds_left": 271.0,
         "message": "",
+        "name": "",
     }
     return SimpleNamespace(**(values | changes))
 
@@ -52,8 +53,8 @@ def reporter(written, clock):
 
 def test_a_training_line_holds_step_speed_loss_dice_and_time_left():
     assert training_line(status()) == "step 120/1500  14.2 images/s  loss 0.412  Dice -  4:31 left"
-    later = training_line(status(fold=2, folds=5, val_dice=0.87654, message="plateau"))
-    assert later == "fold 2/5  step 120/1500  14.2 images/s  loss 0.412  Dice 0.877  4:31 left  plateau"
+    later = training_line(status(fold=2, folds=5, name="judge 2", val_dice=0.87654, message="plateau"))
+    assert later == "judge 2 (2/5)  step 120/1500  14.2 images/s  loss 0.412  Dice 0.877  4:31 left  plateau"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3600, "1:00:00"), (-1, "0:00")])

@@ -40,7 +40,7 @@ def test_the_card_counts_what_trained(tmp_path: Path) -> None:
     data = with_a_rare_class(tmp_path / "data")
     train(data, tmp_path / "model", steps=1)
     (split,) = json.loads((tmp_path / "model" / "splits.json").read_text())
-    assert f"trained on {len(split['train'])} annotated case(s)" in (tmp_path / "model" / "card.md").read_text()
+    assert "trained on 5 annotated cases; " in (tmp_path / "model" / "card.md").read_text()
     assert len(split["train"]) == 5
 
 

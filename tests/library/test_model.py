@@ -86,5 +86,5 @@ def test_training_gives_a_model_with_its_report_and_unknown_settings_are_refused
     assert model.report is not None
     assert model.held_out == 1
     assert model.mean_dice is not None
-    assert "held-out case(s)" in repr(model)
+    assert " held-out case" in repr(model)
     assert model.report.path.resolve().as_uri() in model._repr_html_()

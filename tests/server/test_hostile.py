@@ -45,6 +45,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "TimeBody": {"client": PAGE, "seconds": 1},
     "SlicesBody": {"client": PAGE, "axis": 0, "index": 0, "letter": "d"},
     "EditBody": {"client": PAGE, "sequence": 1, "what": "brush", "epoch": "", **STROKE},
+    "MaskBody": {"client": PAGE, "sequence": 1, "shape": [9, 24, 20], "type": "uint8", "data": "eJxjAAAAAQAB"},
     "TurnBody": {"client": PAGE, "epoch": "", "revision": 0},
     "CopyBody": {"client": PAGE, "sequence": 1, "axis": 0, "from": 0, "to": 1},
     "ToolBody": {"client": PAGE, "options": {"distance_mm": 1.0}},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -64,3 +67,24 @@ def test_values_travel_little_endian_in_a_type_that_the_page_knows(kind: str, se
     assert name == sent
     assert np.frombuffer(body, np.dtype(sent).newbyteorder("<")).reshape(2, 2).tolist() == values.tolist()
     assert wire.labels_as_sent(np.ones(2, np.int64))[1] == "uint32"
+
+
+@given(LABELS)
+def test_a_deflated_mask_comes_back_and_its_size_is_bounded_whatever_it_holds(labels: np.ndarray) -> None:
+    for level in (0, 1, 9):
+        packed = zlib.compress(labels.astype("<u2").tobytes(), level)
+        assert len(packed) <= wire.most_packed(labels.shape, "uint16")
+        assert np.array_equal(wire.mask_of(packed, "uint16", shape=labels.shape), labels)
+    with pytest.raises(ConfigError, match="must unpack to"):
+        wire.mask_of(packed, "uint16", shape=(*labels.shape, 2))
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    bomb = zlib.compress(bytes(1 << 28), 9)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match="got more"):
+            wire.mask_of(bomb, "uint8", shape=(100, 100))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

@@ -123,7 +123,7 @@ def test_an_earlier_demo_is_replaced_only_when_asked(run, tmp_path):
 
 def test_without_nilearn_the_pip_command_is_named(monkeypatch, tmp_path, run):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r'pip install "septum\[demo\]"'):
+    with pytest.raises(ConfigError, match=r'pip install "\.\[demo\]"'):
         run(tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -37,7 +37,7 @@ def clock_text(seconds: float) -> str:
 
 def training_line(status: TrainStatus) -> str:
     """One line that says how training goes: step, images/s, loss, validation Dice, time left."""
-    parts = [f"fold {status.fold}/{status.folds}"] if status.folds > 1 else []
+    parts = [f"{status.name} ({status.fold}/{status.folds})"] if status.folds > 1 else []
     parts.append(f"step {status.step}/{status.steps}" if status.steps else f"step {status.step}")
     parts.append(f"{status.images_per_second:.1f} images/s")
     parts.append(f"loss {status.loss:.3f}")

@@ -17,7 +17,7 @@ from septum.geometry import LabelMap
 from septum.geometry.arrays import Spacing
 from septum.library.inputs import ImageLike, as_image, is_path
 from septum.options import nearest
-from septum.workflows.runs.words import NOTICE
+from septum.workflows.runs.words import NOTICE, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +56,9 @@ class Model:
 
     def __repr__(self) -> str:
         names = ", ".join(self.plan.classes.names[1:5])
-        dice = "" if self.mean_dice is None else f", mean Dice {self.mean_dice:.3f} on {self.held_out} held-out case(s)"
-        return f"Model({self.path.name}: {self.plan.network}, {self.plan.unet.ndim}-D, {names}{dice})"
+        held_out = counted(self.held_out, "held-out case")
+        dice = "" if self.mean_dice is None else f", mean Dice {self.mean_dice:.3f} on {held_out}"
+        return f"Model({self.path.name}: {self.plan.origin}, {self.plan.unet.ndim}-D, {names}{dice})"
 
     def _repr_html_(self) -> str:
         link = "" if self.report is None else f"<br/>report: {self.report._repr_html_()}"

@@ -7,6 +7,7 @@ everything; opening it again takes as long as reading its files.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -32,7 +33,11 @@ class LeasedError(SessionError):
     """Somebody else edits the case; `lease` says who."""
 
     def __init__(self, lease: Lease) -> None:
-        super().__init__(f"{lease.author} is editing this case; look at it, and edit it when it is given back")
+        left = max(1, math.ceil(lease.until - time.time()))
+        super().__init__(
+            f"{lease.author} is editing this case; look at it, and edit it when it is given back: "
+            f"by itself in {left} s, unless {lease.author} goes on"
+        )
         self.lease = lease
 
 

@@ -33,6 +33,7 @@ from septum.io.documents import read_json
 from septum.server import wire
 from septum.server.heat import Heat
 from septum.server.layers import CaseLayers
+from septum.server.parts import Parts
 from septum.server.pixels import Pixels
 from septum.server.windows import windows_of
 from septum.server.wires import Wires
@@ -124,6 +125,7 @@ class OpenCase:
     pyramid: list[NDArray[Any]] = field(default_factory=list)
     wires: Wires = field(default_factory=Wires)
     heat: Heat = field(default_factory=Heat)
+    parts: Parts = field(default_factory=Parts)
     closed: bool = False
     _seen: dict[str, int] = field(default_factory=dict)
     _log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=5000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from septum.interactive.edits.rules import Rules
 
@@ -67,6 +67,32 @@ class EditBody(Strict):
     box: BoxBody
     runs: Annotated[list[Number], Field(max_length=3_000_000)]
     rules: RulesBody | None = None
+
+
+class MaskBody(Strict):
+    """All labels of a case: little-endian values in C order, deflated (zlib), in base64. What is too large for one
+    request comes in parts of the packed bytes, of one sequence number, and is applied with the last one."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "client": "a1b2c3d4e5", "sequence": 1, "what": "notebook", "shape": [2, 3], "type": "uint8",
+                    "data": "eJxjYGRiZGAAAAAWAAU=", "part": 1, "parts": 1,
+                }
+            ]
+        },
+    )  # fmt: skip
+
+    client: Client
+    sequence: Annotated[int, Field(ge=1, le=10**15)]
+    what: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ,.()-]{1,60}$")] = "labels"
+    shape: Annotated[list[Index], Field(min_length=2, max_length=3)]
+    type: Literal["uint8", "uint16", "uint32"]
+    data: Base64Bytes
+    part: Annotated[int, Field(ge=1, le=100_000)] = 1
+    parts: Annotated[int, Field(ge=1, le=100_000)] = 1
 
 
 class TurnBody(Strict):

@@ -1,11 +1,14 @@
 """How arrays travel: slices as raw little-endian values, changes as runs.
 
 The insight: a stroke changes a few hundred voxels in rows, so `[offset, length, value, …]` within a box is smaller than
-any picture, needs no decoder in the page, and can be checked for every bound before a voxel is set.
+any picture, needs no decoder in the page, and can be checked for every bound before a voxel is set. A whole mask of a
+script is deflated instead: its size is known before it is unpacked.
 """
 
 from __future__ import annotations
 
+import math
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,6 +68,40 @@ def change_of(box: Box, runs: Sequence[int], *, held: NDArray[Any]) -> Change:
     first = np.repeat(offsets - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
     labels[first + np.arange(int(lengths.sum()))] = np.repeat(values, lengths)
     return Change(box, labels.reshape(box.shape))
+
+
+def mask_of(packed: bytes, kind: str, *, shape: Sequence[int]) -> NDArray[Any]:
+    """A whole mask that was sent as deflated (zlib) little-endian values in C order.
+
+    Never more is unpacked than the mask of `shape` takes, whatever the data would become.
+
+    Raises:
+        ConfigError: data that is not deflated, or of another size.
+
+    >>> mask_of(zlib.compress(bytes([0, 7, 7, 0])), "uint8", shape=(2, 2)).tolist()
+    [[0, 7], [7, 0]]
+    """
+    kept = np.dtype(kind).newbyteorder("<")
+    size = math.prod(shape) * kept.itemsize
+    machine = zlib.decompressobj()
+    try:
+        found = machine.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise ConfigError(f"labels must be deflated data (zlib), got {error}; pack them again") from error
+    if len(found) != size or not machine.eof or machine.unused_data:
+        more = "more" if len(found) > size or machine.unused_data else f"{len(found)}"
+        raise ConfigError(f"labels must unpack to {size} bytes of {kind}, got {more}; send the image's shape")
+    return np.frombuffer(found, kept).reshape(tuple(shape)).astype(kind, copy=False)
+
+
+def most_packed(shape: Sequence[int], kind: str) -> int:
+    """Bytes that deflating a mask may make of it: never many more than it has.
+
+    >>> most_packed((1000, 1000), "uint16")
+    2003024
+    """
+    size = math.prod(shape) * np.dtype(kind).itemsize
+    return size + size // 1000 + 1024
 
 
 def all_runs(labels: NDArray[Any]) -> list[int]:

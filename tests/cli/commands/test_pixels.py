@@ -46,7 +46,7 @@ def test_what_was_learnt_from_scribbles_is_found_in_other_images(septum, folder)
     )  # fmt: skip
     assert done.code == 0, done.err
     assert done.out.strip() == str(folder / "k.npz")
-    assert "1 image(s) without scribbles" in done.err
+    assert "left out: 1 image without scribbles" in done.err
     assert "label 3" in done.err
     assert "2 images" in done.err
     record = json.loads((folder / "k.json").read_text())

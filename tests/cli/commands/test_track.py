@@ -27,7 +27,7 @@ def test_options_reach_the_settings_with_and_without_a_model(septum, tmp_path, m
     result = septum("track", tmp_path, "-o", tmp_path / "out", *words)
     assert result.code == 0, result.err
     assert result.out.strip() == str(tmp_path / "out" / "res_track.txt")
-    assert "2 tracks, 1 divisions" in result.err
+    assert "2 tracks, 1 division\n" in result.err
     assert f"look at it: {(tmp_path / 'out' / 'index.html').as_uri()}" in result.err
     assert seen["kind"] == ("movie" if model else "masks")
     settings = seen["settings"]

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from septum.errors import Cancelled
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.training import early
 from septum.workflows.training import train as workflow
@@ -28,7 +29,7 @@ def called(monkeypatch):
             options["hooks"].on_note(note)
         return SimpleNamespace(
             model=output, report=output / "report" / "index.html", stopped=seen.get("stop", False), mean_dice=0.87654,
-            held_out=("a", "b"), failures=(), judged=seen.get("judged", False),
+            held_out=("a", "b"), failures=(), basis="2 held-out images: a, b; by short trainings",
         )  # fmt: skip
 
     monkeypatch.setattr(workflow, "train", train)
@@ -84,20 +85,10 @@ def test_results_go_to_stdout_and_notes_to_stderr(septum, called):
     assert result.out.splitlines() == [
         "model   model",
         f"report  {Path('model/report/index.html')}",
-        "Dice    0.877 (mean of the 2 images that were held out: a, b)",
+        "Dice    0.877 (mean on 2 held-out images: a, b; by short trainings)",
     ]
     page = Path("model/report/index.html").resolve().as_uri()
     assert result.err == f"2 of 10 images have no label\nlook at it: {page}\n"
-
-
-def test_how_many_images_were_held_out_is_said_with_their_dice(septum, called):
-    out = septum("train", "data", "-o", "model").out
-    assert "Dice    0.877 (mean of the 2 images that were held out: a, b)" in out
-    called["judged"] = True
-    assert (
-        "held out: a, b; of short trainings that judged: the model saw all images"
-        in septum("train", "d", "-o", "m").out
-    )
 
 
 WITHOUT_TORCH = """
@@ -144,6 +135,20 @@ train.planned_machine = slow
 sys.argv = ["septum", "train", {data!r}, "-o", {model!r}]
 main()
 """
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_stop_while_data_is_read_says_whether_networks_are_kept(septum, called, tmp_path, monkeypatch, kept):
+    def stopped(*given, **named):
+        raise Cancelled
+
+    monkeypatch.setattr(workflow, "train", stopped)
+    if kept:
+        (tmp_path / "fold_1").mkdir()
+        (tmp_path / "fold_1" / "weights.pt").touch()
+    done = septum("train", "data", "-o", str(tmp_path), "--resume")
+    assert ("what was trained before is kept" in done.err) is kept
+    assert ("nothing is trained yet" in done.err) is not kept
 
 
 def test_a_cluster_that_ends_the_job_while_data_is_read_is_obeyed_within_two_seconds(dataset, tmp_path):

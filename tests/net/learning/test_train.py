@@ -309,6 +309,27 @@ def test_the_best_validated_weights_are_kept_when_later_ones_are_worse(tmp_path:
     assert outcome.val_dice == 0.9
 
 
+@pytest.mark.parametrize(("first", "kept"), [(0.609, False), (0.62, True)])
+def test_an_early_moment_is_kept_only_where_it_was_clearly_better(tmp_path: Path, first: float, kept: bool) -> None:
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def validate(model: UNet) -> float:
+        seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return first if len(seen) == 1 else 0.6
+
+    outcome = run(tmp_path, replace(CONFIG, steps=30), validate=validate)
+    wanted = seen[0 if kept else -1]
+    assert all(torch.equal(outcome.weights[name], wanted[name]) for name in wanted)
+    assert outcome.val_dice == (first if kept else 0.6)
+
+
+def test_patience_is_not_lost_while_the_learning_rate_is_high(tmp_path: Path) -> None:
+    """Twenty steps between validations, of which the first is the best: the third one after two thirds ends it."""
+    outcome = run(tmp_path, replace(CONFIG, steps=200, patience=3), validate=lambda model: 0.5)
+    assert outcome.reason == "plateau"
+    assert outcome.steps == 180
+
+
 def test_the_learning_rate_rises_then_falls_to_almost_nothing(tmp_path: Path) -> None:
     rates: list[float] = []
     torch.manual_seed(0)

@@ -87,6 +87,15 @@ def test_learning_curves_have_a_line_per_network_that_has_values_in_minutes() ->
     assert plots.drawable_quantities(CURVES.assign(val_dice=np.nan)) == ("loss",)
 
 
+def test_long_names_of_networks_stay_inside_the_picture() -> None:
+    long = CURVES.assign(network=["the network of all images"] * 2 + ["judge 1"] * 2 + ["judge 2"] * 2)
+    assert plots._legend_columns(["judge 1", "judge 2", "judge 3"]) == 4
+    assert plots._legend_columns(list(long["network"])) == 2
+    with Picture.open(io.BytesIO(plots.learning_curves(long, quantity="loss", image_format="png"))) as picture:
+        edges = np.asarray(picture.convert("L"))[:90, [*range(12), *range(-12, 0)]]
+    assert (edges == 255).all()
+
+
 def test_without_times_the_axis_is_the_step() -> None:
     assert ">step<" in plots.learning_curves(CURVES.drop(columns="seconds"), quantity="loss").decode()
 

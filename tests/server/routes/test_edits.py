@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from starlette.testclient import TestClient
 from tests.server.conftest import PAGE, open_client
 
 from septum import io
+from septum.server import wire
+from septum.server.schemas import MaskBody
 
 STROKE = {"box": {"start": [2, 3, 4], "stop": [3, 6, 9]}, "runs": [0, 2, 5, 5, 3, 5]}
 
@@ -179,3 +183,51 @@ def test_a_stroke_that_cannot_be_is_refused_and_changes_nothing(
     assert refused.json()["error"]
     assert np.array_equal(labels(client), before)
     assert stroke(client, 1).json()["changed"] == 5  # the number is not used up
+
+
+def mask(page: TestClient, packed: bytes, **changes: Any) -> Any:
+    body = {
+        "client": PAGE, "sequence": 1, "shape": [9, 24, 20], "type": "uint8", "data": base64.b64encode(packed).decode(),
+    }  # fmt: skip
+    return page.post("/api/cases/volume/labels", json={**body, **changes})
+
+
+def test_a_whole_mask_in_parts_is_set_with_the_last_one_and_once(client: TestClient) -> None:
+    before, wanted = labels(client), np.random.default_rng(2).integers(0, 3, (9, 24, 20)).astype(np.uint8)
+    packed = zlib.compress(wanted.tobytes())
+    halves = packed[:500], packed[500:]
+    assert mask(client, halves[1], part=2, parts=2).status_code == 400  # the first is not there
+    for _ in range(2):
+        assert mask(client, halves[0], part=1, parts=2).json() == {"part": 1, "parts": 2}
+    assert np.array_equal(labels(client), before)
+    assert mask(client, halves[1], part=2, parts=2, sequence=2).status_code == 400  # of another request
+    assert mask(client, halves[1], part=2, parts=2).json()["undo"] == ["labels"]
+    assert np.array_equal(labels(client), wanted)
+    client.post("/api/cases/volume/undo", json=turn(client))
+    mask(client, halves[0], part=1, parts=2)
+    assert mask(client, halves[1], part=2, parts=2).json()["duplicate"] is True
+    assert np.array_equal(labels(client), before)
+
+
+def test_a_mask_of_another_shape_a_bomb_and_rubbish_are_refused(client: TestClient) -> None:
+    before = labels(client)
+    for packed, changes, reason in (
+        (zlib.compress(bytes(9 * 24 * 20)), {"shape": [20, 24, 9]}, "image's shape"),
+        (zlib.compress(bytes(1 << 22), 9), {}, "got more"),
+        (zlib.compress(bytes(100)), {}, "got 100"),
+        (zlib.compress(bytes(9 * 24 * 20)), {"type": "uint16"}, "must unpack to 8640 bytes of uint16"),
+        (zlib.compress(bytes(9 * 24 * 20)) + b"more", {}, "got more"),
+        (b"no zlib", {}, "deflated"),
+        (bytes(10_000), {}, "at most 5348 bytes"),
+        (b"", {"part": 3, "parts": 2}, "from 1 to 2"),
+    ):
+        found = mask(client, packed, **changes)
+        assert (found.status_code, reason in found.json()["error"]) == (400, True), found.json()
+    assert mask(client, b"", data="abc").status_code == 422
+    assert np.array_equal(labels(client), before)
+
+
+def test_the_documents_example_of_a_mask_is_one(client: TestClient) -> None:
+    body = client.app.openapi()["components"]["schemas"]["MaskBody"]["examples"][0]  # type: ignore[attr-defined]
+    packed = MaskBody(**body).data
+    assert wire.mask_of(packed, body["type"], shape=body["shape"]).tolist() == [[0, 1, 2], [1, 0, 0]]

@@ -86,8 +86,8 @@ def test_channels_of_several_files_are_stacked_in_order_and_must_lie_on_one_grid
 def test_labels_without_geometry_take_the_images_grid_and_others_elsewhere_are_refused(tmp_path: Path) -> None:
     image = write_image(tmp_path / "i.nii.gz", picture(1, VOLUME.shape), VOLUME)
     for grid, message in (
-        (moved(0.5), "corners differ by 0.50"),
-        (moved(4), "corners differ by 4.0"),
+        (moved(0.5), "corners differ by 0.50 voxels; `septum doctor DATASET --fix OUT` mends that in a copy"),
+        (moved(4), r"corners differ by 4.0 voxels; `septum doctor DATASET` says what to do \(--fix leaves it out\)"),
         (turned(VOLUME), "axes run"),
     ):
         label = tmp_path / "l.nii.gz"
@@ -151,7 +151,8 @@ class TestLoading:
 
     def test_image_and_label_of_different_shape_are_refused_with_both_shapes(self, tmp_path):
         write_labels(planes(tmp_path, 1) / "labels/case0.png", mask(0, (24, 30)))
-        with pytest.raises(GeometryError, match=r"\(24, 32\) and its labels are \(24, 30\)"):
+        advice = r"`septum doctor DATASET` says what to do \(--fix leaves it out\), or draw"
+        with pytest.raises(GeometryError, match=rf"\(24, 32\) and its labels are \(24, 30\); {advice}"):
             load_pair(load_dataset(tmp_path).cases[0])
 
     def test_channels_on_different_grids_are_refused(self, tmp_path):

@@ -96,6 +96,22 @@ def test_labels_on_the_image_of_another_patient_are_doubted_and_not_moved() -> N
     assert codes(cohort.check_exchanged, placed("p1", HEAD, fine), placed("p2", NECK, NECK)) == {}
 
 
+def sized(case: str, image: tuple[int, ...], labels: tuple[int, ...]) -> CaseFacts:
+    return fact(case, grid=Grid.pixels(image), labels_grid=Grid.pixels(labels))
+
+
+def test_labels_of_planes_that_fit_each_others_images_are_doubted() -> None:
+    check = cohort.check_exchanged_sizes
+    both = {"a": cohort.EXCHANGED, "b": cohort.EXCHANGED}
+    assert codes(check, sized("a", (8, 9), (9, 9)), sized("b", (9, 9), (8, 9)), sized("c", (9, 9), (9, 9))) == both
+    three = sized("a", (8, 9), (9, 9)), sized("b", (9, 9), (7, 9)), sized("c", (7, 9), (8, 9))
+    assert set(codes(check, *three)) == {"a", "b", "c"}
+    assert codes(check, sized("a", (8, 9), (9, 9)), sized("b", (9, 9), (9, 9))) == {}  # the other fits: no exchange
+    assert codes(check, sized("a", (8, 9), (7, 7)), sized("b", (7, 7), (6, 6))) == {}  # nobody's labels fit a
+    assert codes(check, sized("a", (8, 9), (9, 8)), sized("b", (9, 8), (8, 9))) == {}  # transposed, both of them
+    assert set(codes(check, sized("a", (3, 8, 9), (3, 9, 9)), sized("b", (3, 9, 9), (3, 8, 9)))) == {"a", "b"}
+
+
 def test_labels_drawn_on_another_image_of_the_patient_are_where_they_belong() -> None:
     other = placed("p2_CT", NECK, NECK)
     assert codes(cohort.check_exchanged, placed("p1_CT", HEAD, NECK), placed("p1_PET", NECK, NECK), other) == {}

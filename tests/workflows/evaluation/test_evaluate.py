@@ -405,7 +405,7 @@ def score(case: str, dice: float, group: str | None = None) -> Score:
 
 def test_worst_median_and_best_are_picked() -> None:
     found = [score("c", 0.5), score("a", 0.9), score("b", 0.1), score("d", 0.6)]
-    assert pick_examples(found) == (("worst", "b"), ("median", "c"), ("best", "a"))
+    assert pick_examples(found) == (("worst", "b"), ("nearest to the median", "c"), ("best", "a"))
     assert pick_examples(found[:2]) == (("worst", "c"), ("best", "a"))
     assert pick_examples(found[:1]) == (("only case", "c"),)
     assert pick_examples([]) == ()

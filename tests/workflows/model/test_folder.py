@@ -43,6 +43,27 @@ def test_networks_that_judged_predict_only_until_the_one_that_they_judged_for_is
     assert trained.wanted_folds() == (2, 10)
 
 
+def test_a_fold_is_finished_when_it_ended_by_itself(tmp_path: Path) -> None:
+    folder = ModelFolder(tmp_path)
+    assert not folder.finished(0)
+    folder.fold(0).mkdir()
+    for text, ended in (('{"reason": "budget"}', True), ('{"reason": "stopped"}', False), ("{", False), ("{}", False)):
+        (folder.fold(0) / "run.json").write_text(text)
+        assert folder.finished(0) is ended
+
+
+def test_networks_of_a_training_that_was_stopped_say_so(trained: ModelFolder) -> None:
+    assert trained.describe_stop((0, 2)) == ""  # old models do not say how they ended
+    (trained.fold(2) / "run.json").write_text('{"reason": "stopped"}')
+    assert "was stopped before its end; `septum train DATASET -o MODEL --resume`" in trained.describe_stop((0, 2))
+    assert trained.describe_stop((0,)) == ""
+    trained.plan.write_text(plan_json(replace(PLAN, judged=True)))
+    assert not trained.unfinished()
+    trained.weights(0).unlink()
+    assert trained.unfinished()
+    assert "those that judge it predict in its place; " in trained.describe_stop((2, 10))
+
+
 def test_a_fold_that_was_not_trained_is_named(trained: ModelFolder) -> None:
     with pytest.raises(ConfigError, match=r"folds must be among \[0, 2, 10\], got \[1, 3\]"):
         trained.wanted_folds("3,0,1")

@@ -58,7 +58,7 @@ def test_the_disc_is_found_in_an_image_without_scribbles_and_maps_go_beside(fold
     notes: list[str] = []
     classifier = trained(folder, Hooks(on_note=notes.append))
     assert tuple(classifier.labels) == (0, 3)
-    assert "1 image(s) without scribbles are left out" in notes
+    assert "left out: 1 image without scribbles" in notes
     record = json.loads((folder / "k.json").read_text())
     assert set(record["images"]) == set(record["scribbles"]) == {"a", "b"}
     settings = ApplySettings(probabilities=True, uncertainty=True, page=False, clean=("keep-largest",))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from tests.workflows.projects.conftest import BOX, GRID, save
 
@@ -9,12 +11,14 @@ from septum import io
 from septum.errors import DatasetError
 from septum.geometry import LabelMap
 from septum.workflows.data.slices import read_slices
+from septum.workflows.model.settings import TrainSettings
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.projects import learning
 from septum.workflows.projects.learning import evaluate_model, looked_at, measurable, models_of, training_data
 from septum.workflows.projects.project import Project
 from septum.workflows.quality.worklist import GradedResult
 from septum.workflows.runs.hooks import Hooks
+from septum.workflows.training.train import TrainResult
 
 
 def test_only_what_was_looked_at_is_trained_on(project: Project) -> None:
@@ -78,6 +82,20 @@ def test_probabilities_are_kept_beside_the_masks_where_they_are_asked_for(
     for wanted in (False, True):
         learning.predict_others(project, "model-1", hooks=Hooks(), on_case=lambda case: None, probabilities=wanted)
     assert [one.probabilities for one in asked] == [False, True]
+
+
+def test_a_round_tells_the_minutes_that_it_took_not_its_budget(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter((100.0, 190.0) * 2)
+    monkeypatch.setattr(learning, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    ended = TrainResult(project.models / "model-1", None, True, 0.5, ())
+    monkeypatch.setattr(learning, "train", lambda *given, **more: ended)
+    for settings in (TrainSettings(minutes=10.0), TrainSettings(steps=20)):
+        found = learning.train_model(
+            project, "model-1", settings=settings, hooks=Hooks(), on_status=lambda status: None
+        )
+        assert found["minutes"] == 1.5
 
 
 def test_interpolated_slices_are_told_to_the_training_unless_somebody_reviewed_the_case(project: Project) -> None:

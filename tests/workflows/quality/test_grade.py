@@ -16,6 +16,7 @@ from septum.errors import CheckpointError
 from septum.workflows.quality.calibration import Calibration
 from septum.workflows.quality.grade import (
     ClassQuality,
+    HeldKind,
     HeldOut,
     NetworkReference,
     Quality,
@@ -94,7 +95,7 @@ def test_an_image_that_only_the_network_finds_strange_gets_no_figure() -> None:
         assert one.verdict == verdict
         (other,) = grade("case", look, plan=plan, quality=quality, folds=(0,))  # a network that nothing is known about
         assert other.verdict == "pass"
-    assert "network's own features" in one.reasons[0]
+    assert "as the network sees it, it differs from the nearest training image" in one.reasons[0]
 
 
 def test_a_mask_of_unusual_shape_is_never_passed() -> None:
@@ -144,9 +145,10 @@ def test_few_held_out_cases_give_a_figure_without_an_interval_and_fail_what_is_f
 
 
 def test_what_cannot_be_promised_is_said_in_one_sentence_with_the_remedy() -> None:
-    def of(n: int) -> Quality:
+    def of(n: int, held: HeldKind = "") -> Quality:
         plan = make_plan()
-        return make_quality([HeldOut(f"c{i}", 1, 0.9, None, 0.8) for i in range(n)], references(plan), plan=plan)
+        rows = [HeldOut(f"c{i}", 1, 0.9, None, 0.8) for i in range(n)]
+        return make_quality(rows, references(plan), plan=plan, held=held)
 
     assert "--resume" in promise(None)
     assert "--folds none" in promise(of(0))
@@ -154,6 +156,18 @@ def test_what_cannot_be_promised_is_said_in_one_sentence_with_the_remedy() -> No
     assert promise(of(4)).endswith("annotate 2 more, or train with --folds all")
     assert promise(of(4), judged=True).endswith("annotate 2 more")  # each was held out once already
     assert promise(of(6)) == ""
+    assert promise(of(3), judged=True, unfinished=True).endswith("--resume`")  # not more images: the rest of them
+
+
+def test_a_block_of_the_only_image_and_images_in_which_nothing_was_found_were_held_out_all_the_same() -> None:
+    plan = make_plan()
+    rows = [HeldOut("c", 1, 0.9, None, 0.8)]
+    for given, figures in (([], "its masks get no figure"), (rows, "its figures have no interval")):
+        block = promise(make_quality(given, references(plan), plan=plan, held="block"))
+        assert f"a block of it shows promises nothing about others, so {figures}" in block
+        assert block.endswith("annotate 5 more")
+    empty = promise(make_quality([], references(plan), plan=plan, held="images"))
+    assert empty.startswith("nothing was found in the images that were held out")
 
 
 def test_agreement_that_is_calibrated_decides_by_what_it_is_worth_and_only_where_images_are_looked_at_alike() -> None:
@@ -167,7 +181,7 @@ def test_agreement_that_is_calibrated_decides_by_what_it_is_worth_and_only_where
     assert one.verdict != "fail"
     (several,) = grade("case", low, plan=plan, quality=quality, folds=(0, 1))
     assert several.verdict == "fail"  # networks that agree with each other: nothing tested what that is worth
-    assert "two looks at the image agree to a Dice of 0.66 only" in several.reasons
+    assert any("the mask comes out different: Dice 0.66 between the two" in reason for reason in several.reasons)
     (old,) = grade("case", low, plan=plan, quality=replace(quality, looks=0), folds=(0, 1))
     assert old.dice == one.dice
 

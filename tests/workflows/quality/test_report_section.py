@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ def test_the_error_and_the_right_side_of_good_are_told() -> None:
     (section,) = quality_sections(quality(row(3, 0.9, 0.8), row(3, 0.5, 0.6), row(7, 0.6, 0.9)), PLAN)
     assert "on the 3 masks of held-out cases" in section.text
     assert "mean absolute error 0.167; 67% on the right side of a Dice of 0.7 (33% are above it)" in section.text
+    block = replace(quality(row(3, 0.9, 0.8)), held="block")
+    assert "on the 1 mask of the held-out block" in quality_sections(block, PLAN)[0].text
     (drawing,) = section.drawings
     assert drawing.draw("svg").lstrip().startswith(b"<?xml")
 

@@ -68,7 +68,7 @@ def test_means_leave_out_what_is_undefined_and_keep_the_order() -> None:
 def test_examples_are_the_worst_the_median_and_the_best() -> None:
     assert pick_examples(given(a=0.9, b=0.1, c=0.5, d=math.nan, e=0.4)) == (
         ("worst", "b"),
-        ("median", "e"),
+        ("nearest to the median", "e"),
         ("best", "a"),
     )
     assert pick_examples(given(a=0.9, b=0.1, c=0.5))[1] == ("median", "c")

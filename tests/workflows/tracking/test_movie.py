@@ -36,10 +36,12 @@ def test_one_file_is_a_movie_along_its_time_axis(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "m.tif", stack, photometric="minisblack")
     movie = find_movie(tmp_path / "m.tif", axes="TYX")
     assert [source.frame for source in movie.frames] == [0, 1, 2]
+    with pytest.raises(DatasetError, match=r"whose 3 planes were read as slices of a volume: --axes TYX reads them as"):
+        find_movie(tmp_path / "m.tif")
     (tmp_path / "folder").mkdir()
     (tmp_path / "m.tif").rename(tmp_path / "folder" / "m.tif")
     assert len(find_movie(tmp_path / "folder", axes="TYX").frames) == 3
-    with pytest.raises(DatasetError, match=r"at least two frames, got 1 in one\.png"):
+    with pytest.raises(DatasetError, match=r"at least two frames, got 1 in one\.png; add the others"):
         find_movie(write_labels(tmp_path / "one.png", mask(0)))
 
 

@@ -11,6 +11,7 @@ import pytest
 from septum.errors import Cancelled, ConfigError, DatasetError
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.tracking import segmented
+from septum.workflows.tracking.movie import find_movie
 from septum.workflows.tracking.segmented import MASKS, track_movie
 from septum.workflows.tracking.track import LINEAGE, TrackSettings
 
@@ -24,6 +25,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return SimpleNamespace(failures=seen["failures"])
 
     monkeypatch.setattr(segmented, "predict", predict)
+    monkeypatch.setattr(segmented, "find_movie", lambda movie, *, axes: None)
     monkeypatch.setattr(segmented, "track", lambda masks, output, **named: (masks, output, named))
     return seen
 
@@ -48,6 +50,15 @@ def test_a_frame_without_a_mask_is_no_movie(calls: dict[str, Any], tmp_path: Pat
     calls["failures"] = (("t3", "it is broken"), ("t4", "it is broken"))
     with pytest.raises(DatasetError, match="got 2 failures, first t3: it is broken"):
         run(tmp_path)
+
+
+def test_what_is_no_movie_is_refused_before_anything_is_segmented(
+    calls: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segmented, "find_movie", find_movie)
+    with pytest.raises(DatasetError, match="the movie must exist"):
+        run(tmp_path)
+    assert "model" not in calls
 
 
 def test_a_stop_after_segmentation_is_a_stop(calls: dict[str, Any], tmp_path: Path) -> None:

@@ -99,7 +99,8 @@ def resolved(folder: Path, among: Sequence[Case] = (), **given: Any) -> Any:
 def test_an_edited_plan_is_followed_with_the_budget_that_was_asked_for(tmp_path: Path) -> None:
     plan = resolved(tmp_path, plan=MODEL / "plan.json", steps=7, seed=5)
     assert (plan.budget.steps, plan.budget.minutes, plan.seed) == (7, None, 5)
-    assert replace(plan, budget=PLAN.budget, seed=PLAN.seed) == PLAN
+    assert replace(plan, budget=PLAN.budget, seed=PLAN.seed, followed="") == PLAN
+    assert plan.origin == "the plan in plan.json"
     assert read_plan(tmp_path / "plan.json") == plan
     assert (tmp_path / "settings.toml").is_file()
     with pytest.raises(ConfigError, match="must hold prompts"):

@@ -154,7 +154,7 @@ def test_the_folder_keeps_spoiled_rows_and_what_the_networks_saw(judged: tuple[P
     assert [network["fold"] for network in quality["networks"]] == [1, 2, 3, 0]
     assert all(row["network_far"] is not None for row in plain)
     assert not any("held-out" in note and "only" in note for note in notes)
-    assert "on 6 held-out images, by short trainings that judged" in (root / "model" / "card.md").read_text()
+    assert "on 6 held-out images; by short trainings that judged" in (root / "model" / "card.md").read_text()
 
 
 @pytest.mark.parametrize("folds", ["none", "one"])

@@ -14,18 +14,18 @@ from tests.workflows.models import PLAN
 
 from septum.geometry import Grid, LabelMap
 from septum.instances.decode import Decoding
-from septum.metrics import Counts
 from septum.net.learning.train import TrainOutcome
 from septum.workflows.data.cases import UNANNOTATED, Case, Source
 from septum.workflows.data.folds import Fold
 from septum.workflows.model.folder import ModelFolder
+from septum.workflows.model.plan import Plan
 from septum.workflows.quality.grade import NetworkReference
 from septum.workflows.quality.looks import ImageReference
+from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
-from septum.workflows.scores.scores import Score
 from septum.workflows.training import measured
 from septum.workflows.training.folds import FoldJob
-from septum.workflows.training.measured import PASSES, describe_end, describe_need, describe_training, finished
+from septum.workflows.training.measured import PASSES, describe_end, describe_need, describe_training
 from septum.workflows.training.objects import Tuned
 
 
@@ -35,7 +35,8 @@ def cases(suffix: str, count: int = 2) -> list[Case]:
 
 def test_one_line_says_what_is_trained_and_in_which_unit() -> None:
     line = describe_training(replace(PLAN, spacing=(0.5, 1.25)), cases(".png"))
-    assert line == ("auto: 2-D U-Net 4-8, patches of 40 x 48, 0.5 x 1.25 px, 2 class(es), 2 annotated case(s), 32-true")
+    assert line == "auto: 2-D U-Net 4-8, patches of 40 x 48, 0.5 x 1.25 px, 2 classes, 2 annotated cases, 32-true"
+    assert describe_training(replace(PLAN, followed="small.json"), cases(".png")).startswith("the plan in small.json: ")
     assert "0.5 x 1.25 mm" in describe_training(replace(PLAN, spacing=(0.5, 1.25)), [*cases(".png"), *cases(".nii.gz")])
     assert "own resolution" in describe_training(PLAN, cases(".png"))
     objects = describe_training(replace(PLAN, instances=Decoding(), chosen="few images"), cases(".png"))
@@ -49,38 +50,48 @@ def outcome(steps: int = 10, seconds: float = 60.0, reason: str = "budget", dice
 def test_the_end_names_fold_time_dice_and_reason() -> None:
     job = FoldJob(2, 0, 1, Fold(("a",), ()))
     assert describe_end(job, outcome()) == "fold 2: 10 steps in 1.0 min; the budget was used"
+    assert describe_end(job, outcome(steps=1)) == "fold 2: 1 step in 1.0 min; the budget was used"
     assert describe_end(job, outcome(dice=0.5, reason="stopped")) == (
         "fold 2: 10 steps in 1.0 min, validation Dice 0.5000; it was stopped"
     )
 
 
+TIMED = replace(PLAN, budget=replace(PLAN.budget, steps=None, minutes=1.0))
+TWENTY = Fold(tuple(f"c{n}" for n in range(20)), ())
+ALONE = FoldJob(0, 0, 1, TWENTY)
+
+
+def need(folder: Path, plan: Plan = TIMED, *, job: FoldJob = ALONE, **ended: Any) -> str:
+    (folder / "fold_0").mkdir(exist_ok=True)
+    write_json(folder / "fold_0" / "run.json", {"reason": "budget", "steps": 10, "seconds": 60.0} | ended)
+    return describe_need(ModelFolder(folder), job, plan=plan)
+
+
 @pytest.mark.parametrize(
-    ("given", "count", "told"),
+    ("ended", "told"),
     [
-        (outcome(steps=10), 20, "seen 2.0 times; 20 times would take this network about 10 minutes here (--min"),
-        (outcome(steps=10, seconds=600), 20, "about 1.7 hours here (--minutes 100)"),
-        (outcome(steps=PASSES * 5), 20, ""),  # batch of 4: each image was seen PASSES times
-        (outcome(steps=PASSES * 5 - 1), 20, "19.9 times"[:3]),
-        (outcome(reason="stopped"), 20, ""),
-        (outcome(steps=0), 20, ""),
+        ({}, "seen 2.0 times; for 20 times on this machine, train again with --minutes 12"),
+        ({"seconds": 600}, "--minutes 112 (1.9 hours)"),
+        ({"seconds": 0.0}, "--minutes 1"),
+        ({"steps": 1}, "only 1 step: "),
+        ({"steps": PASSES * 5}, ""),  # batch of 4: each image was seen PASSES times
+        ({"steps": PASSES * 5 - 1}, "19.8 times"),
+        ({"reason": "stopped"}, ""),
+        ({"steps": 0}, ""),
     ],
-)  # fmt: skip
-def test_too_few_passes_are_told_with_the_minutes_that_would_do(given: TrainOutcome, count: int, told: str) -> None:
-    said = describe_need(PLAN, given, cases=count)
+)
+def test_too_few_passes_are_told_with_the_minutes_that_would_do(
+    tmp_path: Path, ended: dict[str, Any], told: str
+) -> None:
+    said = need(tmp_path, **ended)
     assert told in said
     assert bool(said) is bool(told)
 
 
-def test_a_fold_is_finished_when_it_ended_by_itself(tmp_path: Path) -> None:
-    folder = ModelFolder(tmp_path)
-    assert not finished(folder, 0)
-    folder.fold(0).mkdir()
-    for text, ended in (('{"reason": "budget"}', True), ('{"reason": "stopped"}', False), ("{", False), ("{}", False)):
-        (folder.fold(0) / "run.json").write_text(text)
-        assert finished(folder, 0) is ended
-    assert measured._run(folder, 0) == {}
-    (folder.fold(0) / "run.json").write_text("{")
-    assert measured._run(folder, 0) == {}
+def test_who_gave_steps_is_answered_in_steps_and_of_a_judge_nothing_is_said(tmp_path: Path) -> None:
+    assert need(tmp_path, PLAN).endswith("; for 20 times, train again with --steps 100")
+    judge = FoldJob(0, 0, 4, Fold(TWENTY.train, ("held out",)), 0.4, 0.2)
+    assert need(tmp_path, job=judge) == ""
 
 
 def test_both_sides_are_compared_in_values_and_only_where_something_is_to_be_scored() -> None:
@@ -107,30 +118,43 @@ def test_curves_of_all_folds_are_one_table_and_empty_files_are_left_out(tmp_path
     assert measured._curves(folder, jobs[1:3]) is None
 
 
-def card(**given: Any) -> str:
-    score = [Score("a", 3, "x", Counts(1, 1, 1, 1), 0.0), Score("b", 3, "x", Counts(1, 1, 1, 1), 0.0)]
-    usual: dict[str, Any] = {"folds": [Fold(("a", "b"), ("c",))], "scores": score, "dice": 0.5, "limits": ""}
-    return measured._card(ModelFolder(Path("/models/mine")), PLAN, **usual | given)
+def card(plan: Plan = PLAN, **given: Any) -> str:
+    usual: dict[str, Any] = {"folds": [Fold(("a", "b"), ("c",))], "result": "Dice 0.5", "need": "", "limits": ""}
+    return measured._card(ModelFolder(Path("/models/mine")), plan, **usual | given)
 
 
 def test_the_card_counts_what_trained_and_says_what_was_not_learnt() -> None:
     text = card()
     assert text.startswith("# mine\n")
-    assert "trained on 2 annotated case(s); Dice 0.500 on 2 held-out images" in text
+    assert "\n- network: auto, 2-D U-Net, features 4, 8\n- trained on 2 annotated cases; Dice 0.5\n" in text
     assert "not a medical device" in text
     assert "not learnt" not in text
     once = [Fold(("a",), ("b",), unlearnt=("label 7",)), Fold(("b",), ("a",), unlearnt=("label 7", "label 3"))]
-    text = card(folds=once, dice=None, limits="nothing above 0.8")
+    text = card(folds=once, result="not measured", limits="nothing above 0.8")
     assert "- 7: label 7 (not learnt: no training case holds it)" in text
     assert "- 3: label 3\n" in text
-    assert "not measured on held-out images\n- of later masks: nothing above 0.8" in text
+    assert "not measured\n- of later masks: nothing above 0.8\n" in text
+
+
+def test_the_card_says_first_what_the_training_lacks_and_names_a_plan_that_was_given() -> None:
+    text = card(replace(PLAN, followed="small.json"), need="only 2 steps")
+    assert "\n\n- only 2 steps\n- network: the plan in small.json, 2-D U-Net, " in text
+
+
+def test_what_was_held_out_is_images_a_block_or_nothing() -> None:
+    block = Fold(("a",), ("a",), block=(0, 0, 9))
+    assert measured.what_was_held_out([block]) == "block"
+    assert measured.what_was_held_out([Fold(("a",), ())]) == "nothing"
+    assert measured.describe_held_out(["a"], held="block") == "a held-out block of a"
+    assert measured.describe_held_out(list("abcd"), held="images") == "4 held-out images"
+    assert measured.describe_held_out(["a"], held="images") == "1 held-out image: a"
 
 
 def test_objects_tell_how_they_are_read_and_on_what_it_was_tuned() -> None:
     untuned = measured._about_objects(Tuned(Decoding(), ()))
     assert "untuned" in untuned
     tuned = measured._about_objects(Tuned(Decoding(foreground=0.6), (("a", 0.5), ("b", 0.75))))
-    assert "0.625 on 2 held-out image(s)" in tuned
+    assert "0.625 on 2 held-out images" in tuned
     assert "foreground from 0.6" in tuned
 
 
@@ -183,12 +207,12 @@ def test_who_judged_is_said_only_when_the_network_of_all_images_is_finished(tmp_
     (folder.fold(0) / "run.json").write_text('{"reason": "stopped"}')
     assert measured.who_judged(folder, judged) == measured.UNFINISHED
     (folder.fold(0) / "run.json").write_text('{"reason": "budget"}')
-    assert measured.who_judged(folder, judged) == measured.JUDGES
+    assert measured.who_judged(folder, judged)[0].endswith("likely better than these scores.")
+    assert measured.who_judged(folder, judged, short=True) == measured.JUDGES  # too short to be called better
 
 
-def test_the_minutes_to_ask_for_count_what_other_networks_take() -> None:
-    few = TrainOutcome({}, None, 10, 60.0, "budget", ())
-    alone = describe_need(PLAN, few, cases=40)
-    shared = describe_need(PLAN, few, cases=40, share=0.4)
+def test_the_minutes_to_ask_for_count_what_other_networks_take(tmp_path: Path) -> None:
+    alone = need(tmp_path)
+    shared = need(tmp_path, job=FoldJob(0, 3, 4, TWENTY, 1.0, 0.4, after=3))
     minutes = [int(re.search(r"--minutes (\d+)", text).group(1)) for text in (alone, shared)]  # type: ignore[union-attr]
     assert minutes[1] == pytest.approx(minutes[0] / 0.4, abs=2.5)

@@ -66,11 +66,13 @@ def train(data: Path, model: Path, **options: object) -> training.TrainResult:
 
 
 def predict(model: Path, images: list[Path], output: Path, **options: object) -> GradedResult:
+    notes: list[str] = options.pop("notes", [])  # type: ignore[assignment]
     return workflow.predict(
         model,
         images,
         output=output,
         settings=PredictSettings(**{"devices": "cpu", **options}),  # type: ignore[arg-type]
+        hooks=Hooks(on_note=notes.append),
     )
 
 
@@ -233,7 +235,9 @@ def test_a_stopped_run_leaves_a_usable_model_and_can_be_resumed(tmp_path: Path) 
     data, model = make_dataset(tmp_path / "data", 2), tmp_path / "model"
     result = train(data, model, steps=3, should_stop=lambda: True)
     assert result.stopped
-    assert predict(model, [data / "images" / "case0.tif"], tmp_path / "out").written
+    told = list[str]()
+    assert predict(model, [data / "images" / "case0.tif"], tmp_path / "out", notes=told).written
+    assert any(note.startswith("the training of model was stopped before its end; ") for note in told)
     assert not train(data, model, steps=3, resume=True).stopped
     assert json.loads((model / "fold_0" / "run.json").read_text())["steps"] == 3
 
@@ -246,16 +250,26 @@ def test_a_handful_stopped_while_it_is_judged_predicts_by_its_judges_and_goes_on
     stopped = train(data, model, steps=10, folds="thirds", should_stop=first.is_file)
     assert stopped.stopped
     assert not (model / "fold_0" / "weights.pt").exists()
-    assert predict(model, [data / "images" / "case0.tif"], tmp_path / "judges").written
+    assert len(stopped.held_out) == 4  # what the two judges measured, not what was to be measured
+    assert stopped.basis.startswith("4 held-out images; by short trainings, and the network of all images is not")
+    assert stopped.basis in (model / "card.md").read_text()
+    told = list[str]()
+    early = predict(model, [data / "images" / "case0.tif"], tmp_path / "judges", notes=told)
+    assert early.written
+    (stop,) = (note for note in told if "--resume` finishes it" in note)
+    assert stop.startswith("the training of model was stopped before the network of all images was there: those that")
+    assert early.limits.endswith("finish its training with `septum train DATASET -o MODEL --resume`")
     done = train(data, model, steps=10, resume=True, notes=notes)
     assert not done.stopped
-    assert done.judged
+    assert done.basis.startswith("6 held-out images; by short trainings that judged")
     assert sorted(done.held_out) == [f"case{index}" for index in range(6)]
     assert any(note.startswith("the network of all images: 10 steps") for note in notes)
     assert [json.loads((model / f"fold_{n}" / "run.json").read_text())["steps"] for n in range(4)] == [10, 4, 4, 4]
     record = json.loads((model / "splits.json").read_text())
     assert sorted(record[-1]["train"]) == [f"case{index}" for index in range(6)]
-    predict(model, [data / "images" / "case0.tif"], tmp_path / "all")
+    told.clear()
+    predict(model, [data / "images" / "case0.tif"], tmp_path / "all", notes=told)
+    assert not any("stopped" in note for note in told)
     assert set(json.loads((tmp_path / "all" / "septum-predict.json").read_text())["model"]) == {"fold 0"}
 
 
@@ -278,7 +292,11 @@ def test_an_edited_plan_is_followed(planes: tuple[Path, Path], tmp_path: Path) -
     edited = json.loads((model / "plan.json").read_text())
     edited["budget"]["batch"] = 1
     (tmp_path / "plan.json").write_text(json.dumps(edited))
-    train(data, tmp_path / "m", plan=tmp_path / "plan.json")
+    notes = list[str]()
+    train(data, tmp_path / "m", plan=tmp_path / "plan.json", notes=notes)
+    (line,) = (note for note in notes if "2-D U-Net" in note)
+    assert line.startswith("the plan in plan.json: ")
+    assert "chosen" not in line
     assert json.loads((tmp_path / "m" / "plan.json").read_text())["budget"]["batch"] == 1
 
 
@@ -392,7 +410,12 @@ def test_networks_of_one_fold_and_mirrored_copies_tell_how_far_they_agree(tmp_pa
 
 def test_the_block_of_a_single_image_that_was_held_out_gives_figures_without_an_interval(tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "data", 1)
-    train(data, tmp_path / "model")
+    notes = list[str]()
+    result = train(data, tmp_path / "model", notes=notes)
+    assert result.basis == "a held-out block of case0"
+    (limits,) = (note for note in notes if "block of it shows promises nothing about others" in note)
+    assert not any("--folds none" in note for note in notes)
+    assert f"of later masks: {limits}" in (tmp_path / "model" / "card.md").read_text()
     content = json.loads((tmp_path / "model" / "quality.json").read_text())
     assert {row["case"] for row in content["held_out"]} == {"case0"}
     assert all(one["alone"]["width"] is None for one in content["classes"] if one["alone"])
@@ -427,5 +450,5 @@ def test_a_training_says_that_interpolated_slices_weigh_less(tmp_path: Path, mon
     run = SimpleNamespace(cases=(), failures=None, hooks=Hooks(on_note=notes.append))
     assert list(training._samples(run, None)) == ["a", "b"]  # type: ignore[arg-type]
     (note,) = notes
-    assert note.startswith("1 case(s) hold interpolated slices")
+    assert note.startswith("interpolated slices in 1 case: ")
     assert "0.5 times as often" in note

@@ -9,6 +9,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.working import say_page, say_written, until_stopped
+from septum.workflows.runs.words import counted
 
 
 def track(
@@ -77,5 +78,5 @@ def track(
         result = until_stopped(lambda hooks: track_movie(movie, output, model=model, settings=chosen, hooks=hooks))
     say_written(result)
     found = result.tracks
-    typer.echo(f"{len(found.lineage)} tracks, {len(found.divisions())} divisions", err=True)
+    typer.echo(f"{counted(len(found.lineage), 'track')}, {counted(len(found.divisions()), 'division')}", err=True)
     say_page(result.page)

@@ -67,7 +67,11 @@ def train(
     ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Stop after so many validations without a gain; 0: never.", show_default="12"),
+        typer.Option(
+            metavar="N",
+            help="Stop after so many validations without a gain in the last third; 0: never.",
+            show_default="12",
+        ),
     ] = None,
     plan: Annotated[
         Path | None,
@@ -130,7 +134,9 @@ def train(
         with StopRequest(at_once=True) as stop, Reporter() as reporter:
             result = _train(dataset, output, chosen, stop, reporter, resume=resume, overwrite=overwrite)
     except Cancelled:
-        typer.echo("stopped while the data was read; nothing is trained yet", err=True)
+        kept = resume and any(output.glob("fold_*/*.pt"))
+        so = "what was trained before is kept" if kept else "nothing is trained yet"
+        typer.echo(f"stopped while the data was read; {so}", err=True)
         raise
     _say(result)
     if result.stopped and stop.requested():
@@ -147,8 +153,7 @@ def _say(result: TrainResult) -> None:
         options.say(f"report  {result.report}")
         say_page(result.report)
     if result.mean_dice is not None:
-        who = "; of short trainings that judged: the model saw all images, for longer" if result.judged else ""
-        options.say(f"Dice    {result.mean_dice:.3f} (mean of the {_held_out(result.held_out)}{who})")
+        options.say(f"Dice    {result.mean_dice:.3f} (mean on {result.basis})")
 
 
 def _train(
@@ -173,13 +178,3 @@ def _train(
         on_status=show,
         **how,
     )
-
-
-def _held_out(names: tuple[str, ...]) -> str:
-    """How many images were held out, and which where they are few.
-
-    >>> _held_out(("a", "b"))
-    '2 images that were held out: a, b'
-    """
-    count = f"{len(names)} image{'' if len(names) == 1 else 's'} that {'was' if len(names) == 1 else 'were'} held out"
-    return f"{count}: {', '.join(names)}" if len(names) <= 3 else count

@@ -42,6 +42,16 @@ FIRST_VALIDATION = 20
 """Steps before which no network is worth validating."""
 
 
+SETTLED = 2 / 3
+"""Share of the budget from which on patience counts: before it the learning rate is high, and a Dice that does not rise
+says little, for it rises again as the rate falls."""
+
+
+CLEARLY = 0.01
+"""By how much a moment of the past must have been better to be kept: the highest of many figures from a few images owes
+something to chance, and the weights at the end have the lowest rate behind them."""
+
+
 _SIMULATED_USER = 1  # the stream of random numbers that is the simulated user's
 
 
@@ -61,7 +71,7 @@ class TrainConfig:
         clip: largest norm of the gradient.
         validate_share: largest share of the time spent on validation, where the budget is seconds. Where it is steps,
             validation falls due by steps, so that seed, data and code alone decide what is kept.
-        patience: stop after so many validations without improvement; 0 = never.
+        patience: stop after so many validations without improvement, counted from `SETTLED` on; 0 = never.
         until_dice: stop as soon as the validation Dice reaches this value.
         checkpoint_seconds: longest time between two saved states.
         seed: seed of patches and augmentation.
@@ -411,7 +421,7 @@ class _Run:
         self.last_validation = state.elapsed + self.validation_cost
         state.last_dice = dice
         improved = dice > state.best_dice + 1e-4
-        state.stale = 0 if improved else state.stale + 1
+        state.stale = state.stale + 1 if self.progress >= SETTLED and not improved else 0
         if dice > state.best_dice:
             state.best_dice, state.best = dice, _copy(self.average)
         self.record({"val_dice": dice})
@@ -437,9 +447,11 @@ class _Run:
         if reason == "budget" and self.callbacks.validate is not None:
             self.run_validation(self.callbacks.validate)
             reason = "stopped" if state.owed else reason
-        keep_best = bool(state.best) and (state.last_dice or 0.0) < state.best_dice
+        finished = reason in ("budget", "plateau")
+        least = state.best_dice - (CLEARLY if finished else 0.0)
+        keep_best = bool(state.best) and (state.last_dice or 0.0) < least
         weights = state.best if keep_best else _copy(self.average)
-        dice = state.best_dice if state.best else None
+        dice = (state.best_dice if keep_best else state.last_dice) if state.best else None
         state.elapsed = time.monotonic() - started
         self.save()
         return TrainOutcome(weights, dice, state.step, state.elapsed, reason, tuple(state.history))

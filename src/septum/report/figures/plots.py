@@ -175,6 +175,8 @@ def learning_curves(curves: pd.DataFrame, *, quantity: str, image_format: str = 
         raise ConfigError(f"curves must hold the column {quantity!r} with values, got {list(curves.columns)}")
     known = curves[curves[quantity].notna()]
     networks = known["network"] if "network" in known else pd.Series("", index=known.index)
+    columns = _legend_columns(list(networks.unique()))
+    rows = -(-networks.nunique() // columns)
 
     def draw(figure: Figure) -> None:
         """A line per network, with marks where it has few points."""
@@ -195,9 +197,14 @@ def learning_curves(curves: pd.DataFrame, *, quantity: str, image_format: str = 
         axes.set_ylabel(QUANTITIES.get(quantity, quantity))
         axes.grid(alpha=0.25)
         if networks.nunique() > 1:
-            figure.legend(loc="outside upper center", ncols=5, frameon=False)
+            figure.legend(loc="outside upper center", ncols=columns, frameon=False)
 
-    return render(draw, height=2.8, image_format=image_format)
+    return render(draw, height=2.6 + 0.2 * rows, image_format=image_format)
+
+
+def _legend_columns(names: Sequence[str]) -> int:
+    """As many columns as fit beside each other: a letter of 9 points is about 5 wide, and a line with its gaps 40."""
+    return max(1, int(_WIDTH * 72 / (40 + 5 * max(map(len, names)))))
 
 
 def drawable_quantities(curves: pd.DataFrame) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ _MOST_COLUMNS = 8  # labels that get a column of their own in the case table
 
 @dataclass(frozen=True)
 class Shown:
-    """A case that is shown as pictures: why it was chosen ("worst", "median", "best"), its mean Dice, its arrays."""
+    """A case that is shown as pictures: why it was chosen ("worst", "median", "best", …), its mean Dice, its arrays."""
 
     why: str
     score: float

@@ -8,11 +8,12 @@ import numpy as np
 from fastapi import APIRouter
 
 from septum.errors import GeometryError
+from septum.interactive.edits.rules import Rules
 from septum.interactive.tool import Box, Change
 from septum.server import wire
 from septum.server.routes.cases import told
 from septum.server.routes.common import DeskHere, SenderHere, numbered
-from septum.server.schemas import CopyBody, EditBody, TurnBody, rules_of
+from septum.server.schemas import CopyBody, EditBody, MaskBody, TurnBody, rules_of
 
 router = APIRouter(prefix="/api/cases/{case_id}", tags=["edits"])
 
@@ -29,6 +30,29 @@ def edit(case_id: str, body: EditBody, *, desk: DeskHere, sender: SenderHere) ->
         lambda: wire.change_of(box, body.runs, held=found.session.labels()[box.slices]), what=body.what, sender=who,
         rules=rules_of(body.rules), axis=body.axis,
     )  # fmt: skip
+    return told(desk, found, outcome=outcome, client=who.client)
+
+
+@router.post("/labels")
+def set_mask(case_id: str, body: MaskBody, *, desk: DeskHere, sender: SenderHere) -> dict[str, Any]:
+    """Set all labels of a case, as one step; parts before the last one change nothing."""
+    found = desk.case(case_id)
+    who = numbered(sender, body.client, sequence=body.sequence)
+    desk.hold(case_id, who)
+    if tuple(body.shape) != found.shape:
+        raise GeometryError(f"labels must have the image's shape {found.shape}, got {tuple(body.shape)}; resample them")
+    with found.lock:
+        packed = found.parts.take(
+            body.data, of=f"{who.client}:{who.sequence}", part=body.part, parts=body.parts,
+            most=wire.most_packed(found.shape, body.type),
+        )  # fmt: skip
+        if packed is None:
+            return {"part": body.part, "parts": body.parts}
+        outcome = found.edit(
+            lambda: Change(Box.whole(found.shape), wire.mask_of(packed, body.type, shape=found.shape)), what=body.what,
+            sender=who, rules=Rules(),
+        )  # fmt: skip
+        found.parts.forget()
     return told(desk, found, outcome=outcome, client=who.client)
 
 

@@ -281,10 +281,30 @@ def load_pair(case: Case) -> tuple[Image, LabelMap]:
         "shifted": f"image and labels have one shape, but their corners differ by {distance:.2f} voxels",
         "different": f"image and labels have one shape, but their corners differ by {distance:.1f} voxels",
     }[relation]
+    mended = relation in ("shifted", "reoriented") or (relation == "shape" and can_resample(image.grid, labels))
+    advice = (
+        "`septum doctor DATASET --fix OUT` mends that in a copy"
+        if mended
+        else "`septum doctor DATASET` says what to do (--fix leaves it out)"
+    )
     raise MismatchError(
         f"image and labels of case {case.id} must lie on one grid: {reason}; "
-        "run `septum doctor DATASET --fix OUT`, or draw the labels again on the image"
+        f"{advice}, or draw the labels again on the image"
     )
+
+
+def can_resample(image: Grid, labels: LabelMap) -> bool:
+    """Whether both grids know their place in space and every labelled sample lies inside the image, so that the labels
+    can be put on the image's grid."""
+    if image.ndim != 3 or labels.grid.ndim != 3 or is_identity(image) or is_identity(labels.grid):
+        return False
+    index = np.argwhere(labels.array > 0)
+    if not len(index):
+        return False
+    ends = np.stack([index.min(axis=0), index.max(axis=0)])
+    corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(-1, 3)
+    inside = image.world_to_index(labels.grid.index_to_world(corners))
+    return bool((inside >= -1).all() and (inside <= np.array(image.shape)).all())
 
 
 def compare_grids(image: Grid, labels: Grid) -> tuple[str, float]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from septum import io
 from septum.geometry import Grid, Image, LabelMap
-from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, compare_grids, is_identity
+from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, can_resample, compare_grids
 from septum.workflows.data.classes import LabelSummary
 
 ALL = "(all)"
@@ -207,19 +207,6 @@ def _shape_finding(case: str, image: Grid, *, labels: LabelMap) -> Finding:
             f"the image is {image.shape[0] / labels.grid.shape[0]:g} times as large: use the image they were drawn on"
         )
     return Finding(case, "error", "shape-mismatch", message, mend)
-
-
-def can_resample(image: Grid, labels: LabelMap) -> bool:
-    """Whether both grids know their place in space and every labelled sample lies inside the image."""
-    if image.ndim != 3 or labels.grid.ndim != 3 or is_identity(image) or is_identity(labels.grid):
-        return False
-    index = np.argwhere(labels.array > 0)
-    if not len(index):
-        return False
-    ends = np.stack([index.min(axis=0), index.max(axis=0)])
-    corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(-1, 3)
-    inside = image.world_to_index(labels.grid.index_to_world(corners))
-    return bool((inside >= -1).all() and (inside <= np.array(image.shape)).all())
 
 
 def check_values(opened: OpenedCase, dataset: Dataset) -> Iterator[Finding]:

@@ -100,6 +100,25 @@ def check_exchanged(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Fi
         yield Finding(fact.case, "error", EXCHANGED, message, mend)
 
 
+def check_exchanged_sizes(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
+    """Labels of images without a place, of another size than their image and exactly of that of another image whose
+    labels do not fit either: perhaps two files were exchanged. Transposed labels are said to be that."""
+    unfit = {
+        fact.case: (fact.grid.shape, fact.labels_grid.shape)
+        for fact in facts
+        if fact.labels_grid is not None
+        and (fact.grid.ndim == 2 or is_identity(fact.grid))
+        and sorted(fact.grid.shape) != sorted(fact.labels_grid.shape)
+    }
+    for case, (image, labels) in unfit.items():
+        fitting = [other for other, (size, _) in unfit.items() if size == labels]
+        if not fitting or all(drawn != image for _, drawn in unfit.values()):
+            continue
+        message = f"the image is {image}, its labels are {labels}, exactly as the image of {some(fitting, 3)}"
+        mend = "look at both: two label files may be exchanged; then exchange their names"
+        yield Finding(case, "error", EXCHANGED, message, mend)
+
+
 EXCHANGED = "labels-of-another"
 UNPLACED = ("shape", "different", "shifted")
 """How labels lie that could be those of another image."""
@@ -233,6 +252,7 @@ MOST_CLASSES = 12
 DATASET_CHECKS: tuple[Callable[[Sequence[CaseFacts], Dataset], Iterator[Finding]], ...] = (
     check_duplicates,
     check_exchanged,
+    check_exchanged_sizes,
     check_alike,
     check_modalities,
     check_other_names,

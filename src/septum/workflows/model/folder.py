@@ -7,7 +7,7 @@ MODEL/splits.json          which cases trained and which were held out
 MODEL/provenance.json      versions, seed, digests of the data, times
 MODEL/quality.json         how good masks turned out on held-out cases, to grade later masks by (workflows/quality)
 MODEL/card.md              the same for a person
-MODEL/fold_0/weights.pt    the network; state.pt (to resume), curves.csv, curves.png, TensorBoard events
+MODEL/fold_0/weights.pt    the network; run.json (how it ended), state.pt (to resume), curves.csv, curves.png, events
 MODEL/fold_1/ ...          further networks, which predict with it, or which judged it (plan.judged)
 MODEL/fold_0/validation/   masks of the held-out cases
 MODEL/report/index.html    the measurement on the held-out cases
@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from septum.errors import CheckpointError, ConfigError
 from septum.net.architecture.network import Network
 from septum.net.learning.checkpoint import load_model
 from septum.workflows.model.plan import Plan, read_plan
+from septum.workflows.runs.files import recorded
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,31 @@ class ModelFolder:
         found = (p.parent.name.removeprefix("fold_") for p in self.path.glob("fold_*/weights.pt"))
         return tuple(sorted(int(name) for name in found if name.isdigit()))
 
+    def ended(self, index: int) -> dict[str, Any]:
+        """How the training of a fold ended; empty where it has not."""
+        return recorded(self.fold(index) / "run.json")
+
+    def finished(self, index: int) -> bool:
+        """Whether a fold ended by itself (a stopped one is to be resumed)."""
+        return bool(self.ended(index).get("reason", "stopped") != "stopped")
+
     def _predicting(self, trained: tuple[int, ...]) -> tuple[int, ...]:
         """Without the networks that only judged, once the one that they judged for is trained."""
         return trained[:1] if trained[0] == 0 and self.read_plan().judged else trained
+
+    def unfinished(self) -> bool:
+        """Whether networks that judge predict because the one that they judge is not there yet."""
+        return self.read_plan().judged and 0 not in self.trained_folds()
+
+    def describe_stop(self, folds: tuple[int, ...]) -> str:
+        """A sentence where a training that was stopped left these networks to predict; else empty."""
+        if self.unfinished():
+            state = "was stopped before the network of all images was there: those that judge it predict in its place"
+        elif any(self.ended(index).get("reason") == "stopped" for index in folds):
+            state = "was stopped before its end"
+        else:
+            return ""
+        return f"the training of {self.path.name} {state}; `septum train DATASET -o MODEL --resume` finishes it"
 
     def read_plan(self) -> Plan:
         """The plan alone; no weights are read, nor need there be any.

@@ -134,6 +134,7 @@ class Plan:
         prompts: how clicks, scribbles and boxes look to the network; None for a network that takes none.
         instances: how single objects are read from the network's outputs; None for a network of classes only.
         chosen: what "auto" chose and why, in a sentence.
+        followed: name of the file that held the plan, where a person gave one.
         specks: by class, the share of the image below which a piece of a mask is left out (see
             `septum.workflows.prediction.specks`); empty for none.
         judged: network 0 has seen every case and predicts; the others, trained for less time and each without a part
@@ -163,6 +164,7 @@ class Plan:
     chosen: str = ""
     specks: tuple[float, ...] = ()
     judged: bool = False
+    followed: str = ""
 
     def __post_init__(self) -> None:
         check_between("channels", self.channels, low=1, high=MOST_CHANNELS)
@@ -196,6 +198,11 @@ class Plan:
             check_between("specks", share, low=0, high=1)
         if not set(self.mirrors) <= set(range(self.unet.ndim)) or len(set(self.mirrors)) < len(self.mirrors):
             raise ConfigError(f"mirrors must name axes below {self.unet.ndim}, each once, got {list(self.mirrors)}")
+
+    @property
+    def origin(self) -> str:
+        """Where the plan comes from, in words: the kind of network that was asked for, or the file that was given."""
+        return f"the plan in {self.followed}" if self.followed else self.network
 
     @property
     def n_maps(self) -> int:
@@ -248,7 +255,7 @@ def plan_json(plan: Plan) -> str:
             del content[part]
     if isinstance(plan.unet, UNetConfig) and plan.unet.encoder == "own":  # readable to a Septum that knows no other
         del content["unet"]["encoder"], content["budget"]["encoder_rate"]
-    for part in ("chosen", "specks", "judged"):
+    for part in ("chosen", "specks", "judged", "followed"):
         if not getattr(plan, part):
             del content[part]
     return json.dumps(content, indent=2) + "\n"

@@ -36,7 +36,7 @@ class TrainSettings:
         axes: meaning of the files' axes where they do not say, such as "TYX".
         plan: an edited plan.json to follow instead of deriving one.
         until_dice: stop as soon as the validation Dice reaches this value.
-        patience: stop after so many validations without improvement; 0 never stops early.
+        patience: stop after so many validations without improvement in the last third; 0 never stops early.
         devices, nodes, precision: as in Lightning Fabric; "auto" lets the machine decide.
         ndim: 2 or 3 forces a network on slices or on volumes.
         baselines: compare the network with classical methods on the same held-out cases.
@@ -99,7 +99,8 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class TrainStatus:
-    """One line of progress; `steps` is an estimate when the budget is time, `fold` counts from 1."""
+    """One line of progress; `steps` is an estimate when the budget is time, `fold` counts from 1, and `name` is what a
+    person calls the network."""
 
     fold: int
     folds: int
@@ -110,3 +111,4 @@ class TrainStatus:
     val_dice: float | None
     seconds_left: float
     message: str = ""
+    name: str = ""

@@ -130,7 +130,7 @@ def train_pixels(
         raise ConfigError(f"{output} exists already; choose another name, or use --overwrite")
     features = FeatureSettings(scales=settings.scales, unit=settings.unit)
     cases = _scribbled(find_cases(images, axes=settings.axes), scribbles, on_note=hooks.on_note)
-    hooks.on_note(with_notice(f"{len(cases)} scribbled image(s)"))
+    hooks.on_note(with_notice(counted(len(cases), "scribbled image")))
     classifier = train_classifier(
         _examples(cases, scribbles, background=settings.background, hooks=hooks, failures=failures),
         settings=features,
@@ -173,7 +173,7 @@ def _scribbled(cases: Sequence[Case], scribbles: Path, *, on_note: Callable[[str
             f"the folder {scribbles} must hold scribbles of the name of an image, such as {cases[0].id}, got none"
         )
     if len(found) < len(cases):
-        on_note(f"{len(cases) - len(found)} image(s) without scribbles are left out")
+        on_note(f"left out: {counted(len(cases) - len(found), 'image')} without scribbles")
     return found
 
 

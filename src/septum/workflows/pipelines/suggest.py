@@ -49,7 +49,7 @@ from septum.workflows.runs.parallel import check_workers
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
 from septum.workflows.runs.tables import frame_csv
-from septum.workflows.runs.words import some
+from septum.workflows.runs.words import counted, some
 from septum.workflows.scores.report_folder import About, Extras, refuse_results, write_report
 from septum.workflows.scores.scores import Score, score_case
 
@@ -368,7 +368,7 @@ def _write(
         examples=examples,
         extras=Extras(methods=table),
     )
-    about = f"chosen by septum segment --suggest on {len(cases)} annotated image(s)"
+    about = f"chosen by septum segment --suggest on {counted(len(cases), 'annotated image')}"
     write_text(output / PIPELINE, Pipeline(best.pipeline.steps, about=about).to_toml())
     write_text(output / "methods.csv", frame_csv(table))
     rows = [

@@ -125,7 +125,8 @@ def object_maps(
         evidence=None if look is None else look.evidence,
     )
     if look is not None:
-        look.see(array, classes, spacing=[image.grid.spacing[axis] for axis in placement.axes])
+        spacing = [image.grid.spacing[axis] for axis in placement.axes]
+        look.see(array, classes, spacing=spacing, unit=image.grid.unit)
     return maps, classes, placement
 
 

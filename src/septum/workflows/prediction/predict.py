@@ -96,7 +96,8 @@ def segment(
                 look.specks = specks
         placed = placement.undo(classes)
         if look is not None:
-            look.see(array, classes, spacing=[image.grid.spacing[axis] for axis in placement.axes])
+            spacing = [image.grid.spacing[axis] for axis in placement.axes]
+            look.see(array, classes, spacing=spacing, unit=image.grid.unit)
             look.unheeded = () if prompts is None else unheeded(placed, prompts)
         names = dict(zip(plan.classes.values, plan.classes.names, strict=True))
         labels = LabelMap(plan.classes.to_values(placed), image.grid, names)

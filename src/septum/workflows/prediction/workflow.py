@@ -56,6 +56,8 @@ def predict(
     output.mkdir(parents=True, exist_ok=True)
     folds = folder.wanted_folds(settings.folds)
     hooks.on_note(with_notice(f"{counted(len(jobs), 'image')}, {counted(len(folds), 'network')}"))
+    if stop := folder.describe_stop(folds):
+        hooks.on_note(stop)
     grades = read_quality(folder.quality, plan)
     found: list[Estimate] = []
 
@@ -72,9 +74,8 @@ def predict(
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
     shown = write_page(page, result.failures, rows=_rows(output), links=("quality.csv", RECORD))
-    return GradedResult(
-        result.written, result.failures, tuple(worst_first(found)), promise(grades, judged=plan.judged), shown
-    )
+    limits = promise(grades, judged=plan.judged, unfinished=folder.unfinished())
+    return GradedResult(result.written, result.failures, tuple(worst_first(found)), limits, shown)
 
 
 def check_channel(settings: PredictSettings, plan: Plan) -> None:

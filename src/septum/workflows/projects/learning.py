@@ -8,6 +8,7 @@ What was interpolated between drawn slices trains half as much, unless a person 
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,6 +72,7 @@ def train_model(
     Raises:
         DatasetError: fewer than two annotated cases.
     """
+    began = time.monotonic()
     table, used = training_data(project, name)
     chosen = settings if used > 2 else replace(settings, folds="none")
     result = train(
@@ -80,7 +82,7 @@ def train_model(
         hooks=hooks,
         on_status=on_status,
     )
-    minutes = settings.minutes or 0.0
+    minutes = round((time.monotonic() - began) / 60, 2)
     work = sum(one.seconds for one in project.store.cases()) / 60
     dice = None if result.mean_dice is None or not np.isfinite(result.mean_dice) else float(result.mean_dice)
     return {

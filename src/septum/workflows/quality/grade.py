@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -19,13 +20,25 @@ from septum.errors import CheckpointError, ConfigError
 from septum.io.documents import read_json
 from septum.workflows.model.plan import Plan
 from septum.workflows.quality.calibration import FEWEST, Calibration
-from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeReference, unusual_spacing
+from septum.workflows.quality.looks import (
+    FAR,
+    ImageReference,
+    Look,
+    ShapeReference,
+    times_as_different,
+    unusual_spacing,
+)
 from septum.workflows.quality.worklist import REASONS, THRESHOLD, Estimate, verdict_of
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.settings import structure, unstructure
+from septum.workflows.runs.words import counted
 
 QUALITY_FORMAT = 2
 """Of `quality.json`; 1 knew neither spoiled copies nor networks' features."""
+
+
+HeldKind = Literal["", "images", "block", "nothing"]
+"""What was held out: images, a block of the only one, or nothing; empty where an old file does not say."""
 
 
 _LARGEST_FILE = 64 << 20
@@ -105,6 +118,7 @@ class Quality:
     looks: int = 0
     """Networks whose agreement was judged: one is compared with another copy of the image, several with each other, and
     the one kind says nothing about the other; 0 where an old file does not say."""
+    held: HeldKind = ""
 
 
 def write_quality(path: Path, quality: Quality) -> None:
@@ -177,7 +191,8 @@ def grade(
     for index, (label, name) in enumerate(zip(plan.classes.values[1:], plan.classes.names[1:], strict=True), start=1):
         expected, agreement = float(look.evidence.expected_dice[index]), float(look.evidence.agreement[index])
         one = None if quality is None else quality.classes[index - 1]
-        shape = () if one is None or one.shape is None else one.shape.unusual(look.shapes[index - 1])
+        usual = None if one is None else one.shape
+        shape = () if usual is None else usual.unusual(look.shapes[index - 1], unit=look.size_unit)
         alike = quality is None or not quality.looks or (quality.looks > 1) == (len(folds) > 1)
         fit = _calibration(one, agreement if alike else math.nan)
         figure, verdict, reasons = _judge(
@@ -222,7 +237,9 @@ def _judge(
     low, high = (math.nan, math.nan) if fit is None else fit.interval(dice)
     tested = fit is not None and one is not None and fit is one.together  # what the agreement is worth is known
     if agreement < threshold and not tested:
-        why = (f"two looks at the image agree to a Dice of {agreement:.2f} only",)
+        why = (
+            f"made a second time in another way, the mask comes out different: Dice {agreement:.2f} between the two",
+        )
         return (min(dice, agreement), min(low, agreement), high) if dice == dice else _NONE, "fail", why
     if math.isnan(dice):
         return _NONE, *_without_figure(one, expected, threshold=threshold)
@@ -254,12 +271,13 @@ def distances(look: Look, quality: Quality | None, *, folds: Sequence[int]) -> t
 
 def unlikeness(look: Look, plan: Plan, *, quality: Quality | None, far: tuple[float, float]) -> tuple[str, ...]:
     """Why an image is outside the range in which the model was judged, in words; empty where it is inside."""
-    reasons = unusual_spacing(look.spacing, plan.fingerprint.spacing_min, high=plan.fingerprint.spacing_max)
+    known = plan.fingerprint
+    reasons = unusual_spacing(look.spacing, known.spacing_min, high=known.spacing_max, unit=look.unit)
     if quality is None:
         return reasons
     reasons += quality.images.unusual(look.features, far=quality.image_limit)
     if far[1] > quality.network_limit:
-        reasons += (f"in the network's own features, {far[1]:.1f} times as far as training images from each other",)
+        reasons += (f"as the network sees it, {times_as_different(far[1])}",)
     return reasons
 
 
@@ -280,24 +298,39 @@ def _calibration(one: ClassQuality | None, agreement: float) -> Calibration | No
     return one.alone if one.together is None or math.isnan(agreement) else one.together
 
 
-def promise(quality: Quality | None, *, judged: bool = False) -> str:
+def promise(quality: Quality | None, *, judged: bool = False, unfinished: bool = False) -> str:
     """One sentence about what the figures of a model are worth and how to get better ones; empty where all is said by
-    the intervals themselves. Of a `judged` model every case was held out already."""
+    the intervals themselves. Of a `judged` model every case was held out already, unless it is `unfinished`."""
     if quality is None:
         return (
             "this model was never measured (its training was stopped, or it comes from elsewhere), so its masks get no "
             "figure and none is passed: finish it with `septum train --resume`, or measure it with `septum evaluate`"
         )
     own = {row.case for row in quality.held_out if not row.way and not row.seen}
+    if quality.held == "block":
+        figures = "its figures have no interval" if own else "its masks get no figure"
+        return (
+            "this model was trained on one image, and what a block of it shows promises nothing about others, so "
+            f"{figures} and no mask is passed: annotate {FEWEST - 1} more"
+        )
+    if not own and quality.held == "images":
+        return (
+            "nothing was found in the images that were held out, so masks of this model get no figure and none is "
+            f"passed: {FINISH if unfinished else 'train longer, or annotate more images'}"
+        )
     if not own:
         return (
             "no image was held out when this model was trained, so its masks get no figure and none is passed: train "
             "on two images or more without --folds none, or measure it with `septum evaluate`"
         )
     if len(own) < FEWEST:
+        more = f"annotate {FEWEST - len(own)} more" + ("" if judged else ", or train with --folds all")
         return (
-            f"only {len(own)} held-out image{'s' if len(own) > 1 else ''} judged this model, so its figures have no "
-            f"interval and no mask is passed: annotate {FEWEST - len(own)} more"
-            + ("" if judged else ", or train with --folds all")
+            f"only {counted(len(own), 'held-out image')} judged this model, so its figures have no "
+            f"interval and no mask is passed: {FINISH if unfinished else more}"
         )
     return ""
+
+
+FINISH = "finish its training with `septum train DATASET -o MODEL --resume`"
+"""What to do with a model whose training was stopped."""

@@ -19,7 +19,7 @@ from septum.geometry.arrays import Float64Array
 from septum.net.learning.sampling import Sample
 from septum.workflows.model.plan import Plan
 from septum.workflows.quality.calibration import FEWEST, Calibration, calibrate
-from septum.workflows.quality.grade import QUALITY_FORMAT, ClassQuality, HeldOut, NetworkReference, Quality
+from septum.workflows.quality.grade import QUALITY_FORMAT, ClassQuality, HeldKind, HeldOut, NetworkReference, Quality
 from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeReference, image_features, shapes
 
 _MOST_IMAGES = 200  # training images whose features are kept, spread evenly
@@ -103,6 +103,7 @@ def make_quality(
     plan: Plan,
     networks: Sequence[NetworkReference] = (),
     looks: int = 0,
+    held: HeldKind = "",
 ) -> Quality:
     """Learn the limits, then calibrate every class on the rows inside them; a class with few cases on those of all."""
     image_limit, network_limit = limits(rows)
@@ -129,6 +130,7 @@ def make_quality(
         network_limit,
         *near,
         looks,
+        held,
     )
 
 

@@ -19,6 +19,13 @@ from septum.net.engines.evidence import Evidence
 QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
+_FEATURES = (
+    *("its darkest values", "its dark values", "its middle values", "its bright values", "its brightest values"),
+    "its sharpness",
+    "its noise",
+)
+
+
 _MOST = 1 << 20  # values that a feature is taken from
 
 
@@ -40,9 +47,13 @@ _ENOUGH = 4  # training images below which nothing can be said about what is usu
 
 
 def image_names(channels: int) -> tuple[str, ...]:
-    """Names of what `image_features` returns, in words."""
-    each = [*(f"the {q:.0%} quantile of the intensities" for q in QUANTILES), "sharpness", "noise"]
-    return tuple(name if channels == 1 else f"{name} of channel {c}" for c in range(channels) for name in each)
+    """Names of what `image_features` returns, in words.
+
+    >>> image_names(3)[-1]
+    'its noise in channel 3 of 3'
+    """
+    where = [""] if channels == 1 else [f" in channel {c + 1} of {channels}" for c in range(channels)]
+    return tuple(f"{name}{channel}" for channel in where for name in _FEATURES)
 
 
 def image_features(array: NDArray[np.floating]) -> Float64Array:
@@ -112,17 +123,26 @@ class ImageReference:
         if ratio <= far:
             return ()
         name = image_names(len(spread) // (len(QUANTILES) + 2))[int(offsets[nearest].argmax())]
-        return (
-            f"most in {name} ({ratio:.1f} times as far from the nearest training image as those are from each other)",
-        )
+        return (f"most of all in {name}: {times_as_different(ratio)}",)
 
 
-def unusual_spacing(spacing: Sequence[float], low: Sequence[float], *, high: Sequence[float]) -> tuple[str, ...]:
+def times_as_different(ratio: float) -> str:
+    """How far an image lies from those of the training, in words.
+
+    >>> times_as_different(2.04)
+    'it differs from the nearest training image 2.0 times as much as these differ from each other'
+    """
+    return f"it differs from the nearest training image {ratio:.1f} times as much as these differ from each other"
+
+
+def unusual_spacing(
+    spacing: Sequence[float], low: Sequence[float], *, high: Sequence[float], unit: str = "mm"
+) -> tuple[str, ...]:
     """Why voxels are unlike those of the training, whose sizes were between `low` and `high` along each axis."""
     return tuple(
-        f"voxels of {mm:.3g} along axis {axis} (training {least:.3g} to {most:.3g})"
-        for axis, (mm, least, most) in enumerate(zip(spacing, low, high, strict=True))
-        if not least / _SPACING <= mm <= most * _SPACING
+        f"voxels of {size:.3g} {unit} along {axis} (in training {least:.3g} to {most:.3g})"
+        for axis, size, least, most in zip("zyx"[-len(spacing) :], spacing, low, high, strict=True)
+        if not least / _SPACING <= size <= most * _SPACING
     )
 
 
@@ -181,33 +201,51 @@ class ShapeReference:
             min(volumes), max(volumes), max(s.parts for s in held), min(s.largest for s in held), masks=len(held)
         )
 
-    def unusual(self, shape: Shape) -> tuple[str, ...]:
-        """Why a mask is unlike those of the training, in words."""
+    def unusual(self, shape: Shape, *, unit: str = "pixel") -> tuple[str, ...]:
+        """Why a mask is unlike those of the training, in words; `unit` is that of its volume (`Look.size_unit`)."""
         if self.masks < _ENOUGH or shape.volume == 0:
             return ()
         reasons = []
         if not self.volume_low / 2 <= shape.volume <= self.volume_high * 2:
-            reasons.append(f"a size of {shape.volume:.3g} (training {self.volume_low:.3g} to {self.volume_high:.3g})")
+            low, high = plain_number(self.volume_low), plain_number(self.volume_high)
+            several = "s" if unit in ("pixel", "voxel") and shape.volume != 1 else ""
+            reasons.append(f"the mask covers {plain_number(shape.volume)} {unit}{several}; in training {low} to {high}")
         if shape.parts > 2 * self.parts_high + 3 and shape.largest < self.largest_low:
-            reasons.append(f"in {shape.parts} parts (training at most {self.parts_high})")
+            reasons.append(f"the mask is in {shape.parts} parts; in training at most {self.parts_high}")
         return tuple(reasons)
+
+
+def plain_number(value: float) -> str:
+    """Three figures of a number, without an exponent where a person would write none.
+
+    >>> plain_number(59312), plain_number(0.01234)
+    ('59,300', '0.0123')
+    """
+    return f"{float(f'{value:.3g}'):,.10g}"
 
 
 class Look:
     """What one image and its mask look like; `project.prediction.segment` fills it.
 
     evidence: what the network tells about the mask. features: of the image as the network saw it. spacing: of the
-    image, in the network's order of axes. shapes: of the classes from 1 on. unheeded: prompts that the mask does not
-    follow, in words. specks: voxels that were left out of the mask as such.
+    image, in the network's order of axes. unit: of the spacing, mm or px. shapes: of the classes from 1 on. unheeded:
+    prompts that the mask does not follow, in words. specks: voxels that were left out of the mask as such.
     """
 
     def __init__(self, n_classes: int) -> None:
         self.evidence = Evidence(n_classes)
         self.features: Float64Array = np.zeros(0)
         self.spacing: tuple[float, ...] = ()
+        self.unit = "px"
         self.shapes: tuple[Shape, ...] = ()
         self.unheeded: tuple[str, ...] = ()
         self.specks = 0
+
+    @property
+    def size_unit(self) -> str:
+        """Of the volumes of its shapes, in words."""
+        plane = len(self.spacing) == 2
+        return ("pixel" if plane else "voxel") if self.unit == "px" else f"{self.unit}{'²' if plane else '³'}"
 
     def see(
         self,
@@ -215,8 +253,10 @@ class Look:
         classes: NDArray[np.integer],
         *,
         spacing: Sequence[float],
+        unit: str = "px",
     ) -> None:
         """Take down the image `(C, *spatial)` as the network sees it, and the class map with the image's spacing."""
+        self.unit = unit
         self.features = image_features(array)
         self.spacing = tuple(float(mm) for mm in spacing)
         self.shapes = shapes(classes, len(self.evidence.count), spacing=spacing)

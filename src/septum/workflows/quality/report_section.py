@@ -23,8 +23,9 @@ def quality_sections(quality: Quality, plan: Plan) -> tuple[Section, ...]:
     error = float(np.abs(true - likely).mean())
     right = float(((true >= THRESHOLD) == (likely >= THRESHOLD)).mean())
     spoiled = sum(1 for row in rows if row.way)
-    which = counted(len(rows) - spoiled, "mask") + " of held-out cases"
-    which += f" and {counted(spoiled, 'mask')} of spoiled copies of them" if spoiled else ""
+    block = quality.held == "block"
+    which = f"{counted(len(rows) - spoiled, 'mask')} of {'the held-out block' if block else 'held-out cases'}"
+    which += f" and {counted(spoiled, 'mask')} of spoiled copies of {'it' if block else 'them'}" if spoiled else ""
     text = (
         f"What septum predict will say about masks without a reference, tried on the {which}, "
         f"each graded without its case: mean absolute error {error:.3f}; {right:.0%} on the right side of a Dice "

@@ -28,13 +28,14 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts if part)
 
 
-def counted(number: int, noun: str) -> str:
-    """A number and its noun, which takes an s where there are not one.
+def counted(number: float, noun: str, *, plural: str = "") -> str:
+    """A number and its noun, which takes an s where there are not one, or is another word.
 
-    >>> counted(1, "image"), counted(2, "image")
-    ('1 image', '2 images')
+    >>> counted(1, "image"), counted(2, "image"), counted(2, "class", plural="classes"), counted(1.0, "minute")
+    ('1 image', '2 images', '2 classes', '1 minute')
     """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    shown = f"{number:g}" if isinstance(number, float) else str(number)
+    return f"{shown} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def why(error: Exception) -> str:

@@ -147,7 +147,10 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def pick_examples(scores: Sequence[Score]) -> tuple[tuple[str, str], ...]:
-    """`(why, case)` of the worst, the median and the best case by mean Dice; fewer where fewer cases are defined."""
+    """`(why, case)` of the worst, the median and the best case by mean Dice; fewer where fewer cases are defined.
+
+    No case is the median of an even number of them: the one below it is said to be the nearest.
+    """
     ranked = sorted(
         (mean, i, case) for i, (case, mean) in enumerate(case_means(scores).items()) if not math.isnan(mean)
     )
@@ -155,4 +158,5 @@ def pick_examples(scores: Sequence[Score]) -> tuple[tuple[str, str], ...]:
     if len(cases) < 2:
         return tuple(("only case", case) for case in cases)
     ends = (("worst", cases[0]), ("best", cases[-1]))
-    return ends if len(cases) == 2 else (ends[0], ("median", cases[(len(cases) - 1) // 2]), ends[1])
+    middle = "median" if len(cases) % 2 else "nearest to the median"
+    return ends if len(cases) == 2 else (ends[0], (middle, cases[(len(cases) - 1) // 2]), ends[1])

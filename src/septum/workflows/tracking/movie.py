@@ -44,9 +44,15 @@ def find_movie(path: Path, *, axes: str | None = None) -> Movie:
     fitting = fitting_axes(path, axes)
     count = io.count_frames(path, axes=fitting)
     if count < 2:
+        shape = io.read_image(path, axes=fitting).grid.shape
+        planes = (
+            f", whose {shape[0]} planes were read as slices of a volume: --axes TYX reads them as frames"
+            if len(shape) == 3 and shape[0] > 1
+            else ""
+        )
         raise DatasetError(
-            f"a movie must have at least two frames, got {count} in {path.name}; give a folder with a file per frame, "
-            "or --axes TYX where the file does not say that its planes are frames"
+            f"a movie must have at least two frames, got {count} in {path.name}{planes or '; add the others'}, or give "
+            "a folder with a file per frame"
         )
     return Movie(tuple(Source(path, frame=t, axes=fitting) for t in range(count)))
 

@@ -8,6 +8,7 @@ from septum.errors import ConfigError, DatasetError
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.workflow import predict
 from septum.workflows.runs.hooks import Hooks
+from septum.workflows.tracking.movie import find_movie
 from septum.workflows.tracking.track import LINEAGE, TrackResult, TrackSettings, track
 
 MASKS = "segmented"
@@ -17,10 +18,12 @@ def track_movie(movie: Path, output: Path, *, model: Path, settings: TrackSettin
     """Segment the frames of a movie into `OUT/segmented`, then track them; errors as `predict` and `track`.
 
     Raises:
-        DatasetError: a frame that could not be segmented: a movie with a hole is not tracked.
+        DatasetError: what is no movie, before anything is segmented; a frame that could not be: a movie with a hole is
+            not tracked.
     """
     if (output / LINEAGE).exists() and not settings.overwrite:
         raise ConfigError(f"{output} already holds {LINEAGE}; choose another folder or use --overwrite")
+    find_movie(movie, axes=settings.axes)  # what is none should not be segmented first
     wanted = PredictSettings(
         axes=settings.axes, page=False, overwrite=settings.overwrite
     )  # the folder holds frames only

@@ -95,7 +95,7 @@ def resolve_plan(
                 "leave out --plan, or give the plan of a model that was trained with --prompts"
             )
         budget = replace(plan.budget, minutes=settings.minutes, steps=settings.steps)
-        plan = replace(plan, budget=budget, seed=settings.seed)
+        plan = replace(plan, budget=budget, seed=settings.seed, chosen="", followed=settings.plan.name)
     else:
         plan = derive_plan(data, cases, settings=settings, machine=machine, hooks=hooks, failures=failures)
     judged = settings.folds == "thirds" and not any(case.split == "val" for case in cases)  # those train nothing

@@ -22,7 +22,7 @@ from septum.workflows.model.plan import Plan
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.runs.files import recorded, write_json
 from septum.workflows.runs.settings import load_settings, structure, unstructure
-from septum.workflows.runs.words import some
+from septum.workflows.runs.words import counted, some
 
 MAY_CHANGE = {
     "devices", "nodes", "precision", "baselines", "patience", "until_dice", "folds", "minutes", "steps", "plan",
@@ -90,9 +90,9 @@ def refuse_other_options(asked: TrainSettings, recorded: TrainSettings, *, plan:
     for name in ("minutes", "steps"):
         value, own = getattr(asked, name), getattr(plan.budget, name)
         if value is not None and value != own:
-            budget = f"{plan.budget.steps} steps" if plan.budget.steps else f"{plan.budget.minutes:g} minutes"
             raise ConfigError(
-                f"a resumed run keeps its budget of {budget}, got {name} {value:g}; leave it out, or train a new model"
+                f"a resumed run keeps its budget of {_budget(plan)}, got {name} {value:g}; leave it out, or train a "
+                "new model"
             )
     for field in fields(TrainSettings):
         value, own = getattr(asked, field.name), getattr(recorded, field.name)
@@ -103,8 +103,12 @@ def refuse_other_options(asked: TrainSettings, recorded: TrainSettings, *, plan:
     own_division = ("none", "thirds")  # the others choose among the same folds
     if asked.folds not in (usual.folds, recorded.folds) and {asked.folds, recorded.folds} & set(own_division):
         raise ConfigError(f"a resumed run keeps folds {recorded.folds}, got {asked.folds}; train a new model")
-    budget = f"{plan.budget.steps} steps" if plan.budget.steps else f"{plan.budget.minutes or 0:g} minutes"
-    return f"resumed as it began: {plan.network}, {budget}, seed {plan.seed}, the same division of the same cases"
+    return f"resumed as it began: {plan.origin}, {_budget(plan)}, seed {plan.seed}, the same division of the same cases"
+
+
+def _budget(plan: Plan) -> str:
+    steps, minutes = plan.budget.steps, plan.budget.minutes
+    return counted(steps, "step") if steps else counted(float(minutes or 0), "minute")
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def train_fold(job: FoldJob, context: FoldContext) -> TrainOutcome:
     torch.manual_seed(plan.seed + 7919 * job.index)
 
     def tell(status: Status) -> None:
-        context.on_status(TrainStatus(fold=job.place + 1, folds=job.of, **vars(status)))
+        context.on_status(TrainStatus(fold=job.place + 1, folds=job.of, name=job.name, **vars(status)))
 
     if job.after is not None and context.folder.weights(job.after).is_file():
         network = load_model(context.folder.weights(job.after))

@@ -33,14 +33,15 @@ from septum.workflows.prediction.engine import looking_twice, open_segmenter
 from septum.workflows.prediction.objects import segment_objects, write_objects
 from septum.workflows.prediction.predict import segment
 from septum.workflows.prediction.settings import PredictSettings
-from septum.workflows.quality.grade import HeldOut, NetworkReference, promise, write_quality
+from septum.workflows.quality.grade import HeldKind, HeldOut, NetworkReference, promise, write_quality
 from septum.workflows.quality.learn import References, held_out_rows, make_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.report_section import quality_sections
-from septum.workflows.runs.files import recorded, write_json, write_text
+from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import unstructure
+from septum.workflows.runs.words import counted
 from septum.workflows.scores.measures import object_values
 from septum.workflows.scores.report_folder import About, Extras, write_report
 from septum.workflows.scores.scores import Score, mean_dice, pick_examples, score_case
@@ -62,12 +63,13 @@ MOST_KEPT = 60
 
 @dataclass(frozen=True)
 class Measurement:
-    """The report, the mean Dice on held-out cases and how many they are, and one sentence about what later masks can be
-    told (`promise`)."""
+    """The report, the mean Dice on held-out cases, these, on what it was taken and by which networks in words, and one
+    sentence about what later masks can be told (`promise`)."""
 
     report: Path
     dice: float | None
-    held_out: int
+    held_out: tuple[str, ...]
+    basis: str
     limits: str
 
 
@@ -78,8 +80,9 @@ def describe_training(plan: Plan, cases: Sequence[Case]) -> str:
     step = "own resolution" if plan.spacing is None else " x ".join(f"{s:.3g}" for s in plan.spacing) + f" {unit}"
     widths = "-".join(str(n) for n in plan.unet.features)
     return (
-        f"{plan.network}: {plan.unet.ndim}-D {network_kind(plan)} {widths}, patches of {size}, {step}, "
-        f"{plan.classes.n_classes - 1} class(es), {len(cases)} annotated case(s), {plan.precision}"
+        f"{plan.origin}: {plan.unet.ndim}-D {network_kind(plan)} {widths}, patches of {size}, {step}, "
+        f"{counted(plan.classes.n_classes - 1, 'class', plural='classes')}, {counted(len(cases), 'annotated case')}, "
+        f"{plan.precision}"
         + ("" if plan.unet.encoder == "own" else f", encoder {plan.unet.encoder} that has seen ImageNet")
         + ("" if plan.prompts is None else ", with prompts")
         + ("" if plan.instances is None else ", single objects")
@@ -95,32 +98,30 @@ def network_kind(plan: Plan) -> str:
 def describe_end(job: FoldJob, outcome: TrainOutcome) -> str:
     """One line about how a fold ended."""
     dice = "" if outcome.val_dice is None else f", validation Dice {outcome.val_dice:.4f}"
-    return f"{job.name}: {outcome.steps} steps in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
+    steps = counted(outcome.steps, "step")
+    return f"{job.name}: {steps} in {outcome.seconds / 60:.1f} min{dice}; {REASONS[outcome.reason]}"
 
 
 PASSES = 20
 """Times that a network should see each image before a person judges it: the estimate of `describe_need` rests on it."""
 
 
-def describe_need(plan: Plan, outcome: TrainOutcome, *, cases: int, share: float = 1.0) -> str:
-    """A sentence where a run saw its images too few times to be judged: how long more would take; else empty.
-
-    share: of the minutes that are asked for, those in which this network trains.
-    """
-    seen = outcome.steps * plan.budget.batch / max(cases, 1)
-    if outcome.reason == "stopped" or outcome.steps == 0 or seen >= PASSES:
+def describe_need(folder: ModelFolder, job: FoldJob, *, plan: Plan) -> str:
+    """A sentence where a network that predicts saw its images too few times to be judged: what to ask for, in the unit
+    of the budget and for all networks together; else empty."""
+    ended = folder.ended(job.index)
+    steps = int(ended.get("steps", 0))
+    seen = steps * plan.budget.batch / max(len(job.fold.train), 1)
+    if not job.predicts or not folder.finished(job.index) or steps == 0 or seen >= PASSES:
         return ""
-    minutes = outcome.seconds / 60 * PASSES / seen
-    long = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.0f} minutes"
-    return (
-        f"only {outcome.steps} steps: a patch of each image was seen {seen:.1f} times; {PASSES} times would take this "
-        f"network about {long} here (--minutes {math.ceil(minutes / share)})"
-    )
-
-
-def finished(folder: ModelFolder, index: int) -> bool:
-    """Whether a fold ended by itself (a stopped one is to be resumed)."""
-    return bool(_run(folder, index).get("reason", "stopped") != "stopped")
+    if plan.budget.steps:
+        ask = f"for {PASSES} times, train again with --steps {math.ceil(steps * PASSES / seen / job.effort)}"
+    else:
+        share = (1 - JUDGED) * (1 / job.of if job.share is None else job.share)
+        minutes = max(1, math.ceil(float(ended["seconds"]) / 60 * PASSES / seen / share))
+        long = f" ({minutes / 60:.1f} hours)" if minutes >= 90 else ""
+        ask = f"for {PASSES} times on this machine, train again with --minutes {minutes}{long}"
+    return f"only {counted(steps, 'step')}: a patch of each image was seen {seen:.1f} times; {ask}"
 
 
 def measure_model(
@@ -139,7 +140,7 @@ def measure_model(
     plan = folder.read_plan()
     found = _measure_folds(folder, data, jobs=jobs, hooks=hooks)
     scores = found.scores
-    runs = {job.index: _run(folder, job.index) or None for job in trained}
+    runs = {job.index: folder.ended(job.index) or None for job in trained}
     provenance = describe_run(
         seed=plan.seed, settings=unstructure(settings), folds=runs, data=digest_cases(cases), notes=list(data.notes)
     )
@@ -152,23 +153,55 @@ def measure_model(
     if settings.baselines and dice is not None:
         methods, remark = _baselines(cases, plan, folds=divided, dice=dice, hooks=hooks)
     looks = max(found.looks, default=0)
-    quality = make_quality(found.rows, references, plan=plan, networks=found.networks, looks=looks)
+    held = what_was_held_out(folds)
+    quality = make_quality(found.rows, references, plan=plan, networks=found.networks, looks=looks, held=held)
     write_quality(folder.quality, quality)
-    limits = promise(quality, judged=plan.judged)
+    limits = promise(quality, judged=plan.judged, unfinished=folder.unfinished())
     extras = Extras(
         sections=quality_sections(quality, plan),
         curves=_curves(folder, trained),
         plan=unstructure(plan),
         methods=methods,
     )
-    whose = who_judged(folder, plan)[0] if scores else ""
-    notes = _notes(data, plan, jobs=jobs, scores=scores, tuned=tuned) + [one for one in (whose, remark) if one]
+    need = next(filter(None, (describe_need(folder, job, plan=plan) for job in trained)), "")
+    whose, by = who_judged(folder, plan, short=bool(need))
+    names = tuple(dict.fromkeys(score.case for score in scores))
+    basis = describe_held_out(names, held=held) + by
+    notes = [need] if need else []
+    notes += _notes(data, plan, jobs=jobs, scores=scores, tuned=tuned)
+    notes += [one for one in (whose if scores else "", remark) if one]
     notes += [f"Of later masks: {limits}."] if limits else []
     about = About(f"Training report: {folder.path.resolve().name}", notes, provenance=provenance)
     report = write_report(folder.path / "report", scores, about=about, examples=found.examples, extras=extras)
-    card = _card(folder, plan, folds=saw, scores=scores, dice=dice, limits=limits)
-    write_text(folder.path / "card.md", card)
-    return Measurement(report, dice, len({score.case for score in scores}), limits)
+    result = "not measured on held-out images" if dice is None else f"Dice {dice:.3f} on {basis}"
+    write_text(folder.path / "card.md", _card(folder, plan, folds=saw, result=result, need=need, limits=limits))
+    return Measurement(report, dice, names, basis, limits)
+
+
+def what_was_held_out(folds: Sequence[Fold]) -> HeldKind:
+    """Of the folds that trained: images, or a block of the only one.
+
+    >>> what_was_held_out([Fold(("a",), ("b",))]), what_was_held_out([Fold(("a",), ("a",), block=(0, 0, 9))])
+    ('images', 'block')
+    """
+    if any(fold.block is not None for fold in folds):
+        return "block"
+    return "images" if any(fold.val for fold in folds) else "nothing"
+
+
+def describe_held_out(names: Sequence[str], *, held: HeldKind) -> str:
+    """What was held out and measured, with its names where they are few.
+
+    >>> describe_held_out(["a", "b"], held="images"), describe_held_out(["a"], held="block")
+    ('2 held-out images: a, b', 'a held-out block of a')
+    """
+    if held == "block":
+        return f"a held-out block of {names[0]}" if names else ""
+    return counted(len(names), "held-out image") + (f": {', '.join(names)}" if len(names) <= MOST_NAMED else "")
+
+
+MOST_NAMED = 3
+"""Held-out images that are named where the mean of all is said."""
 
 
 def _tuned(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob], hooks: Hooks) -> Tuned | None:
@@ -222,7 +255,7 @@ def _notes(
 ) -> list[str]:
     """What a reader of the report should know before the numbers."""
     return [
-        *([plan.chosen] if plan.chosen else []),
+        *([f"{plan.origin} was followed"] if plan.followed else [plan.chosen] if plan.chosen else []),
         *data.notes,
         *plan.classes.notes,
         *dict.fromkeys(job.fold.note for job in jobs if job.fold.note),
@@ -234,23 +267,29 @@ def _notes(
 UNMEASURED = "No case was held out: this report shows how the training went, not how good the model is."
 
 
-def who_judged(folder: ModelFolder, plan: Plan) -> tuple[str, str]:
-    """Whose scores those of a judged model are: in sentences for the report, in words for the card; else empty."""
+def who_judged(folder: ModelFolder, plan: Plan, *, short: bool = False) -> tuple[str, str]:
+    """Whose scores those of a judged model are: in sentences for the report, in words behind the scores; else empty.
+
+    short: the network that predicts saw its images too few times for any comparison (`describe_need`).
+    """
     if not plan.judged:
         return "", ""
-    return JUDGES if finished(folder, 0) else UNFINISHED
+    if not folder.finished(0):
+        return UNFINISHED
+    return (JUDGES[0] if short else f"{JUDGES[0]} {BETTER}"), JUDGES[1]
 
 
 JUDGES = (
-    "The scores are those of networks that judged: each trained for less time and without the images it was scored on. "
-    "The network that predicts saw all of them and trained longer, so it is likely better than these scores.",
-    ", by short trainings that judged: the network itself saw all images, for longer",
+    "The scores are those of networks that judged: each trained for less time and without the images it was scored on.",
+    "; by short trainings that judged: the network itself saw all images, for longer",
 )
+
+BETTER = "The network that predicts saw all of them and trained longer, so it is likely better than these scores."
 
 UNFINISHED = (
     "The network of all images is not finished: the scores are those of the networks that judge it; "
     "`septum train --resume` goes on with it.",
-    ", by short trainings; the network of all images is not finished",
+    "; by short trainings, and the network of all images is not finished",
 )
 
 
@@ -262,8 +301,9 @@ def _about_objects(tuned: Tuned) -> str:
     )
     if not tuned.held_out:
         return f"Objects are read with untuned thresholds ({how}): no case was held out to tune them on."
+    images = counted(len(tuned.held_out), "held-out image")
     return (
-        f"Objects: average precision at IoU 0.5 of {tuned.mean:.3f} on {len(tuned.held_out)} held-out image(s), each "
+        f"Objects: average precision at IoU 0.5 of {tuned.mean:.3f} on {images}, each "
         f"with thresholds tuned on the others. Those that the model keeps are tuned on all of them ({how}), so the "
         "scores of objects in the tables are slightly in its favour."
     )
@@ -418,29 +458,19 @@ def _curves(folder: ModelFolder, jobs: Sequence[FoldJob]) -> pd.DataFrame | None
     return pd.concat(tables, ignore_index=True) if tables else None
 
 
-def _run(folder: ModelFolder, index: int) -> dict[str, Any]:
-    """How a fold ended."""
-    return recorded(folder.fold(index) / "run.json")
-
-
 def _card(
     folder: ModelFolder,
     plan: Plan,
     *,
     folds: Sequence[Fold],
-    scores: Sequence[Score],
-    dice: float | None,
+    result: str,
+    need: str,
     limits: str,
 ) -> str:
-    """What a person should know of the model; it counts what trained, not what was there."""
+    """What a person should know of the model, first what is wrong with it; it counts what trained, not what was
+    there."""
     cases = len({case for fold in folds for case in fold.train})
     unlearnt = set.intersection(*(set(fold.unlearnt) for fold in folds)) if folds else set()
-    held_out = len({score.case for score in scores})
-    result = (
-        "not measured on held-out images"
-        if dice is None
-        else f"Dice {dice:.3f} on {held_out} held-out image{'' if held_out == 1 else 's'}" + who_judged(folder, plan)[1]
-    )
     prompts = "" if plan.prompts is None else " and prompts"
     features = ", ".join(str(n) for n in plan.unet.features)
     labels = "\n".join(
@@ -448,13 +478,20 @@ def _card(
         for value, name in zip(plan.classes.values, plan.classes.names, strict=True)
     )
     regions = "".join(f"\n- region {region}" for region in plan.classes.regions)
+    shown = plan.fingerprint
+    facts = (
+        need,
+        f"network: {plan.origin}, {plan.unet.ndim}-D {network_kind(plan)}, features {features}",
+        f"trained on {counted(cases, 'annotated case')}; {result}",
+        f"of later masks: {limits}" if limits else "",
+        f"input: {counted(plan.channels, 'channel')}{prompts}, {shown.ndim}-D, shapes like {shown.shape_median}",
+    )
+    listed = "\n".join(f"- {fact}" for fact in facts if fact)
     return f"""# {folder.path.resolve().name}
 
 Research software, not a medical device: a person must check every mask before it is used for anything that matters.
 
-- network: {plan.network}, {plan.unet.ndim}-D {network_kind(plan)}, features {features}
-- trained on {cases} annotated case(s); {result}{f"{chr(10)}- of later masks: {limits}" if limits else ""}
-- input: {plan.channels} channel(s){prompts}, {plan.fingerprint.ndim}-D, shapes like {plan.fingerprint.shape_median}
+{listed}
 
 Label values it writes:
 

@@ -11,7 +11,6 @@ from lightning_fabric import Fabric
 
 from septum.errors import Cancelled, DatasetError
 from septum.net.learning.sampling import INTERPOLATED, Sample
-from septum.net.learning.train import TrainOutcome
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.doubts import listening
 from septum.workflows.data.folds import Fold
@@ -25,7 +24,7 @@ from septum.workflows.quality.learn import References
 from septum.workflows.runs.failures import CONTRADICTIONS, Failures
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
-from septum.workflows.runs.words import some
+from septum.workflows.runs.words import counted, some
 from septum.workflows.training import measured
 from septum.workflows.training.begin import (
     choose_folds,
@@ -38,14 +37,14 @@ from septum.workflows.training.begin import (
 )
 from septum.workflows.training.continued import continue_run, left_out, record_data
 from septum.workflows.training.early import look_first
-from septum.workflows.training.folds import JUDGED, FoldContext, FoldJob, from_first, make_fabric, train_fold
+from septum.workflows.training.folds import FoldContext, FoldJob, from_first, make_fabric, train_fold
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the model and its report lie, whether it was stopped early, the mean Dice on held-out cases, and these;
-    (name, reason) of the cases that could not be read and were left out; whether other networks than the one that
-    predicts were measured (`Plan.judged`)."""
+    """Where the model and its report lie, whether it was stopped early, the mean Dice on the held-out cases that were
+    measured, and these; (name, reason) of the cases that could not be read and were left out; on what the Dice was
+    taken and by which networks, in words."""
 
     model: Path
     report: Path | None
@@ -53,7 +52,7 @@ class TrainResult:
     mean_dice: float | None
     held_out: tuple[str, ...]
     failures: tuple[tuple[str, str], ...] = ()
-    judged: bool = False
+    basis: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,8 @@ def _prepared(
         record_data(run.folder.data, run.cases, folds=folds, left_out=run.failures.rows)
     if run.failures.rows:
         failed = run.failures
-        lost = f"{len(failed.rows)} cases could not be read and were left out: {some(sorted(failed.names))}"
+        few = "was" if len(failed.rows) == 1 else "were"
+        lost = f"{counted(len(failed.rows), 'case')} could not be read and {few} left out: {some(sorted(failed.names))}"
         run = replace(run, data=replace(run.data, notes=(*run.data.notes, lost)))
         run.hooks.on_note(lost)
     return run, samples, folds
@@ -189,8 +189,8 @@ def _samples(run: _Run, plan: Plan) -> dict[str, Sample]:
         between = sum(sample.interpolated is not None for sample in made)
         if between:
             run.hooks.on_note(
-                f"{between} case(s) hold interpolated slices: the network sees a voxel of them {INTERPOLATED:g} times "
-                "as often as one of a slice that a person drew"
+                f"interpolated slices in {counted(between, 'case')}: the network sees a voxel of them "
+                f"{INTERPOLATED:g} times as often as one of a slice that a person drew"
             )
         return {sample.name: sample for sample in made}
     except Cancelled:
@@ -211,21 +211,15 @@ def _train_folds(
         plan, run.cases, samples, run.folder, run.settings, run.fabric, on_status, run.hooks.should_stop, run.resume
     )
     for job in jobs:
-        if run.resume and measured.finished(run.folder, job.index):
+        if run.resume and run.folder.finished(job.index):
             continue
         ended = train_fold(job, context)
         run.hooks.on_note(measured.describe_end(job, ended))
-        if job.predicts and (need := _need(job, ended, plan=plan)):
+        if need := measured.describe_need(run.folder, job, plan=plan):
             run.hooks.on_note(need)
         if ended.reason == "stopped":
             return True
     return False
-
-
-def _need(job: FoldJob, ended: TrainOutcome, *, plan: Plan) -> str:
-    """How many minutes a network that saw its images too rarely would need; empty where it did not."""
-    share = (1 - JUDGED) * (1 / job.of if job.share is None else job.share)
-    return measured.describe_need(plan, ended, cases=len(job.fold.train), share=share)
 
 
 def _measured(run: _Run, jobs: Sequence[FoldJob], *, references: References, stopped: bool) -> TrainResult:
@@ -242,6 +236,5 @@ def _measured(run: _Run, jobs: Sequence[FoldJob], *, references: References, sto
     )
     if found.limits:
         run.hooks.on_note(found.limits)
-    held_out = tuple(dict.fromkeys(name for job in jobs for name in job.fold.val))
-    judged = any(job.after is not None for job in jobs) and measured.finished(run.folder, 0)
-    return TrainResult(run.folder.path, found.report, stopped, found.dice, held_out, tuple(run.failures.rows), judged)
+    failures = tuple(run.failures.rows)
+    return TrainResult(run.folder.path, found.report, stopped, found.dice, found.held_out, failures, found.basis)

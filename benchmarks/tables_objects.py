@@ -1,0 +1,50 @@
+"""The tables about single objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Rows = dict[str, Any]
+
+
+def instances(content: Rows, where: str) -> list[str]:
+    """Average precision of nuclei, beside peers on the same images, minutes and cores."""
+    lines = [
+        "## Single nuclei from a handful of annotated images",
+        "",
+        f"`python -m benchmarks.accuracy.instances` and `benchmarks.accuracy.instances_peers` ({where}), seed "
+        f"{content['seed']}: images of the Data Science Bowl 2018 of every kind (fluorescence, bright field, stained "
+        "tissue), all from random weights, 100 other images test. AP is TP / (TP + FP + FN) at an IoU of 0.5, the mean "
+        "over images with its 95 % bootstrap interval. *components*: what connected components of the same network's "
+        "foreground give. Many images are crops of the same wells, so that all scores are slightly too good.",
+        "",
+        "| who | training images | budget | minutes | AP, mean [95 % interval] | AP, median | mean over IoU 0.5-0.95 "
+        "| objects found of | splits | merges | components: AP | commit | run |",
+        "|" + "---|" * 13,
+    ]
+    for row in content["results"].values():
+        who = f"{row['who']}{', border-weighted' if row.get('weighted') else ''}"
+        parts = row.get("components of the foreground")
+        lines.append(_line(row, who, found=row["objects"], parts=parts))
+        mirrored = row.get("mirrored copies averaged")
+        if mirrored:
+            parts = mirrored["components of the foreground"]
+            lines.append(_line(row, f"{who} (--tta)", found=mirrored["objects"], parts=parts))
+    told = [row["training"] for row in content["results"].values() if "training" in row]
+    return lines + (["", "Peers said: " + "; ".join(told) + "."] if told else [])
+
+
+def _line(row: Rows, who: str, *, found: Rows, parts: Rows | None) -> str:
+    low, high = found["95 % interval"]
+    budget = " ".join(f"{value:g} {name}" for name, value in row["budget"].items())
+    minutes = f"{row['minutes']:.1f}" if "minutes" in row else "–"
+    beside = f"{parts['AP at 0.5']:.3f}" if parts else "–"
+    return (
+        f"| {who} | {row['images']} | {budget} | {minutes} | {found['AP at 0.5']:.3f} [{low:.3f}, {high:.3f}] "
+        f"| {found['median AP at 0.5']:.3f} | {found['AP over 0.5 to 0.95']:.3f} "
+        f"| {found['objects found']} of {found['objects annotated']} | {found['splits']} | {found['merges']} "
+        f"| {beside} | {row['commit'][:7]} | {row['date'][:10]} |"
+    )
+
+
+OBJECTS = {"instances": instances}
