@@ -14,6 +14,7 @@ __all__ = [
     "is_image",
     "is_structures",
     "label_suffix",
+    "modality_of",
     "read_image",
     "read_labels",
     "read_structures",

@@ -143,7 +143,11 @@ def _painted(
 
 
 def modality_of(path: Path) -> str:
-    """The modality that the first DICOM file of a file or folder names, such as "CT", "MR" or "PT"; empty for others."""
+    """The modality that the first DICOM file at a path names, such as "CT", "MR" or "PT"; empty for other files.
+
+    >>> modality_of(Path("scan.nii.gz"))
+    ''
+    """
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     return next((_kind(file) for file in files if is_dicom_file(file)), "")
 
