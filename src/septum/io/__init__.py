@@ -2,7 +2,7 @@
 
 from septum.io.access import count_frames, read_image, read_labels, write_image, write_labels
 from septum.io.describe import Description, describe
-from septum.io.dicom.structures import is_structures, read_structures, structure_names
+from septum.io.dicom.structures import is_structures, modality_of, read_structures, structure_names
 from septum.io.formats import is_image, label_suffix
 from septum.io.naming import IMAGE_SUFFIXES, stem
 
@@ -14,6 +14,7 @@ __all__ = [
     "is_image",
     "is_structures",
     "label_suffix",
+    "modality_of",
     "read_image",
     "read_labels",
     "read_structures",

@@ -81,3 +81,10 @@ def test_real_segments_are_those_of_another_reader(realdata: Path) -> None:
     twin = io.read_labels(root / "labels_nrrd/liver_seg.nrrd")
     assert np.array_equal(io.read_structures(root / "labels/liver.dcm", image.grid).array > 0, twin.array > 0)
     assert np.array_equal(io.read_labels(root / "labels/liver.dcm").array > 0, twin.array > 0)
+
+
+def test_the_modality_is_that_of_the_first_dicom_file_and_of_other_files_there_is_none(tmp_path: Path) -> None:
+    folder = series(tmp_path / "ct", stored((3, 12, 10)))
+    (folder / "0-readme.txt").write_text("read me")
+    assert io.modality_of(folder) == "CT"
+    assert io.modality_of(folder / "0-readme.txt") == io.modality_of(tmp_path / "none") == ""

@@ -63,6 +63,15 @@ def test_ctc_tests_each_movie_by_the_other_and_agrees_with_the_challenges_own_sc
         )
         assert (row["seg"], row["det"], row["tra"]) == pytest.approx((theirs["SEG"], theirs["DET"], theirs["TRA"]))
     assert 0.8 < found.values["op_ctb"] < 1
+    assert [picture.name for picture in ctc.shown(division)] == ["movie 01", "movie 02"]
+
+
+def test_ctc_leaves_the_advice_of_the_tracking_to_the_command_that_offers_its_options(tmp_path: Path) -> None:
+    movie_set(tmp_path / "ctc", frames=3)
+    part = ctc.divide(tmp_path / "ctc", tmp_path / "work").parts[0]
+    notes: list[str] = []
+    ctc.predict(Oracle(), part, folder=tmp_path / "out", hooks=Hooks(on_note=notes.append))
+    assert notes == []
 
 
 def test_ctc_trains_only_where_a_frame_is_annotated_in_full(tmp_path: Path) -> None:

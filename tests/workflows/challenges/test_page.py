@@ -67,11 +67,11 @@ def test_a_method_that_found_nothing_is_named_whatever_else_it_scores() -> None:
     division = Division((Part("", Path("t.csv"), tests=()),))
     times = {"minutes": 1.0, "steps": 2.0, "seconds_per_image": 0.5}
     entries = [
-        Entry(name, {"auc": 0.676, "hit": hit}, times, (), ()) for name, hit in (("lecture", 0.0), ("auto", 0.1))
+        Entry(name, {"auc": 0.676, "hit": hit}, times, (), ()) for name, hit in (("lecture", 0.009), ("auto", 0.1))
     ]
     page = challenge_page(challenge(columns=columns), division, entries=entries, rivals={})
-    assert "Found nothing at the cut-off of its masks, and needs more training: lecture (Hit 0)." in page
-    assert "Found nothing" not in challenge_page(challenge(), division, entries=[entry("auto", 0.5)], rivals={})
+    assert "Found next to nothing at the cut-off of masks, too little to be used: lecture (Hit 0.009)." in page
+    assert "Found next" not in challenge_page(challenge(), division, entries=[entry("auto", 0.5)], rivals={})
 
 
 def test_the_page_says_caution_division_source_and_what_it_is_and_escapes_names(page: str) -> None:

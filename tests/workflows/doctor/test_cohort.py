@@ -120,3 +120,23 @@ def test_labels_drawn_on_another_image_of_the_patient_are_where_they_belong() ->
     facts = placed("a", HEAD, NECK), placed("b", NECK, NECK)
     cases = tuple(Case(name, (Source(Path(name)),), group="p1") for name in "ab")
     assert list(cohort.check_exchanged(facts, Dataset(Path("set"), "table", cases))) == []
+
+
+def test_modalities_in_one_set_are_doubted_and_so_are_classes_that_each_lie_in_one_of_them() -> None:
+    kinds = ("CT", "MR", "PT")
+    facts = [
+        fact(f"{patient}{kind}", modality=kind, counts={0: 70, value: 11})
+        for patient in "ab"
+        for value, kind in enumerate(kinds, 1)
+    ]
+    assert codes(cohort.check_modalities, *facts) == {ALL: "modalities-mixed"}
+    assert codes(cohort.check_modalities, *facts[::3], fact("c")) == {}
+    (found,) = cohort.check_other_names(facts, Dataset(Path("set"), "folders", (), {1: "GTV_CT", 2: "GTV_MR"}))
+    assert (found.case, found.code, found.severity) == (ALL, "other-names", "warning")
+    assert "GTV_CT (CT), GTV_MR (MR), label 3 (PT)" in found.message
+    together = fact("c", modality="CT", counts={0: 70, 1: 5, 2: 6})
+    elsewhere = fact("c", modality="CT", counts={0: 70, 2: 11})
+    for other in (together, elsewhere):
+        assert codes(cohort.check_other_names, *facts, other) == {}
+    assert codes(cohort.check_other_names, *facts[::3]) == {}
+    assert codes(cohort.check_other_names, fact("a"), fact("b", counts={0: 70, 2: 11})) == {}

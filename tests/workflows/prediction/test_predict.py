@@ -110,12 +110,13 @@ def test_a_sheared_grid_is_made_rectangular_only_when_asked_for(tmp_path: Path) 
 def test_a_look_sees_the_mask_and_the_prompts_that_were_not_heeded() -> None:
     image, look = plane(), Look(3)
     segment(image, model(), look=look)
-    assert look.unheeded == ()
+    assert look.unheeded_of == {}
     dark = np.argwhere(expected(image) == 0)[:1]
     seen = Look(3)
     prompted = ImagePrompts(Prompts((Mark(dark, 1),)))
     segment(image, model(), prompts=prompted, look=seen)  # this plan takes none: the network cannot heed it
-    assert len(seen.unheeded) == 1
+    assert list(seen.unheeded_of) == [1]
+    assert [len(seen.of_class(index).unheeded) for index in (1, 2)] == [1, 0]
 
 
 def test_classes_of_a_model_of_classes_are_its_mask() -> None:

@@ -29,7 +29,7 @@ from septum.workflows.model.plan import parse_plan, plan_json
 from septum.workflows.model.settings import TrainSettings
 from septum.workflows.prediction import workflow
 from septum.workflows.prediction.live import PromptedModel
-from septum.workflows.prediction.prompts import ImagePrompts, check_prompts, read_prompts, with_prompts
+from septum.workflows.prediction.prompts import ImagePrompts, check_prompts, read_prompts, unheeded, with_prompts
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.quality.worklist import GradedResult
 from septum.workflows.runs.hooks import Hooks
@@ -270,13 +270,40 @@ def test_a_click_names_its_label_where_there_are_several(prompted: tuple[Path, P
         ({"boxes": ("5,2,3,7",)}, "first to its last voxel"),
     ],
 )
-def test_prompts_outside_of_the_image_fail_with_their_reason(
+def test_prompts_outside_of_the_image_are_refused_before_anything_is_written(
     prompted: tuple[Path, Path], tmp_path: Path, options: dict[str, object], message: str
 ) -> None:
     data, model = prompted
-    result = predict(model, [data / "images" / "case0.tif"], tmp_path, **options)
-    assert not result.written
-    assert message in result.failures[0][1]
+    with pytest.raises(GeometryError, match=message):
+        predict(model, [data / "images" / "case0.tif"], tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_scribbles_of_another_size_are_refused_before_anything_is_written(
+    prompted: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, model = prompted
+    drawn = LabelMap(np.ones((5, 5), np.uint8), Grid.from_spacing((5, 5), (1.0, 1.0)))
+    io.write_labels(tmp_path / "small.tif", drawn)
+    with pytest.raises(GeometryError, match="on the grid of their image"):
+        predict(model, [data / "images" / "case0.tif"], tmp_path / "out", scribbles=tmp_path / "small.tif")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_voxel_that_is_clicked_for_two_labels_is_refused(prompted: tuple[Path, Path]) -> None:
+    plan = ModelFolder(prompted[1]).read_plan()
+    check_prompts(PredictSettings(clicks=("5,6:1", "5,6:1", "5,7:0")), plan, images=1)
+    with pytest.raises(ConfigError, match="clicked for one label, got '5,6:0'"):
+        check_prompts(PredictSettings(clicks=("5,6:1", "5,6:0")), plan, images=1)
+
+
+def test_a_prompt_that_was_not_followed_puts_its_own_class_in_doubt() -> None:
+    classes = np.zeros((4, 6), int)
+    classes[:, 3:] = 2
+    marks = (Mark(np.array([[0, 0]]), 1), Mark(np.array([[1, 4]]), 0), Mark(np.array([[2, 4]]), 2))
+    found = unheeded(classes, ImagePrompts(Prompts(marks, (BoxPrompt((0, 0), (2, 2), 1),))))
+    assert [words.split(" did")[0] for words in found[1]] == ["the click at 0,0", "the box from 0,0 on"]
+    assert [words.split(" did")[0] for words in found[2]] == ["the click at 1,4"]
 
 
 def test_scribbles_are_checked_like_an_image(prompted: tuple[Path, Path], tmp_path: Path) -> None:

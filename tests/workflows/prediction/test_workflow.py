@@ -7,17 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from skimage.measure import label
 from tests.workflows.models import IMAGE, MODEL
 
 from septum import io
 from septum.errors import ConfigError, DatasetError
+from septum.workflows.data.jobs import JobsResult
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction import workflow
 from septum.workflows.prediction.record import RECORD
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.specks import SAID
+from septum.workflows.quality.looks import Look
 from septum.workflows.runs.hooks import Hooks
 
 
@@ -97,3 +100,21 @@ def test_specks_that_were_left_out_are_said_once_and_kept_in_the_record(
     assert notes.count(f"case0: {SAID}") == 1
     assert json.loads((tmp_path / "out" / RECORD).read_text())["notes"][SAID] == ["case0"]
     assert not any(SAID in note for note in plain_notes)
+
+
+def test_a_prompt_that_was_not_followed_is_a_reason_of_its_own_class_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "the click at 1,1 did not help"
+
+    def jobs(todo: Any, model: Any, *, hooks: Hooks, watch: Any) -> Any:
+        look = Look(3)
+        look.see(np.zeros((1, 8, 8)), np.zeros((8, 8), int), spacing=(1.0, 1.0))
+        look.unheeded_of = {2: (words,)}
+        watch.look("case0", look)
+        return JobsResult((), ())
+
+    monkeypatch.setattr(workflow, "run_jobs", jobs)
+    first, second = sorted(run([IMAGE], tmp_path / "out").estimates, key=lambda one: one.label)
+    assert words not in first.reasons
+    assert words in second.reasons

@@ -44,6 +44,15 @@ def test_progress_about_something_names_it_and_leaves_the_rest() -> None:
     assert (seen, notes, hooks.should_stop()) == ([("readers of head", 0.25)], ["as it is"], True)
 
 
+def test_a_command_inside_of_another_is_unspoken_but_shows_progress_and_stops() -> None:
+    seen: list[tuple[str, float]] = []
+    notes: list[str] = []
+    hooks = Hooks(lambda what, share: seen.append((what, share)), notes.append, lambda: True).unspoken()
+    hooks.on_progress("head", 0.25)
+    hooks.on_note("train with --folds all")
+    assert (seen, notes, hooks.should_stop()) == ([("head", 0.25)], [], True)
+
+
 def one_by_one(source: str) -> Iterator[str]:
     """Functions that take two or more of the hooks as parameters of their own."""
     for node in ast.walk(ast.parse(source)):

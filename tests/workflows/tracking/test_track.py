@@ -101,6 +101,18 @@ def test_a_movie_without_objects_gives_empty_tables(tmp_path):
     assert len(pd.read_csv(tmp_path / "01_RES" / "tracks.csv")) == 0
 
 
+def test_tracks_that_break_are_told_with_the_option_on_the_terminal_and_without_it_on_the_page(tmp_path):
+    frames = [np.zeros((40, 200), np.uint8) for _ in range(4)]
+    for t, frame in enumerate(frames):
+        frame[10:16, 10 + 50 * t : 16 + 50 * t] = 1
+    write_movie(tmp_path, frames)
+    result, notes = run(tmp_path, max_distance=5.0, gap=0)
+    assert any("--max-distance" in note for note in notes)
+    page = result.page.read_text()
+    assert "last at most two frames: objects may move farther than expected" in page
+    assert "--max-distance" not in page
+
+
 def test_a_missing_frame_is_named(tmp_path, movie):
     write_movie(tmp_path, movie[0])
     (tmp_path / "masks" / "t005.tif").unlink()

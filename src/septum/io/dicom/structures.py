@@ -142,6 +142,16 @@ def _painted(
     return compact(array).reshape(shape), [doubt] if shared else []
 
 
+def modality_of(path: Path) -> str:
+    """The modality that the first DICOM file at a path names, such as "CT", "MR" or "PT"; empty for other files.
+
+    >>> modality_of(Path("scan.nii.gz"))
+    ''
+    """
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return next((_kind(file) for file in files if is_dicom_file(file)), "")
+
+
 def _kind(file: Path) -> str:
     try:
         return str(read_header(file).get("Modality", "") or "")

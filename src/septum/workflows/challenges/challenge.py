@@ -92,7 +92,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Column:
-    """A score: its key, its title, what it says, and whether 0 says that a method found nothing."""
+    """A score: its key, its title, what it says, and whether one near 0 says that a method found next to nothing."""
 
     key: str
     title: str

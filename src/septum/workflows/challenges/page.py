@@ -15,6 +15,9 @@ from septum.workflows.challenges.challenge import CLASSICAL, Challenge, Division
 
 NOWHERE = float("nan")
 
+NOTHING = 0.05
+"""A score below which a method found next to nothing, where the column is one of those that say so."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -71,14 +74,16 @@ def _budget(entries: Sequence[Entry]) -> str:
 
 
 def _nothing(challenge: Challenge, ranked: Sequence[Entry]) -> tuple[str, ...]:
-    """The methods that found nothing, whatever their other scores say; no sentence where there is none."""
+    """The methods that found next to nothing, whatever their other scores say; no sentence where there is none."""
     silent = [
-        f"{entry.method} ({column.title} 0)"
+        f"{entry.method} ({column.title} {entry.values[column.key]:.3f})"
         for entry in ranked
         for column in challenge.columns
-        if column.finds and entry.values[column.key] == 0
+        if column.finds and entry.values[column.key] < NOTHING
     ]
-    return (f"Found nothing at the cut-off of its masks, and needs more training: {', '.join(silent)}.",) * bool(silent)
+    return (f"Found next to nothing at the cut-off of masks, too little to be used: {', '.join(silent)}.",) * bool(
+        silent
+    )
 
 
 def _scores(challenge: Challenge, ranked: Sequence[Entry], *, rivals: Mapping[str, Mapping[str, float]]) -> Section:

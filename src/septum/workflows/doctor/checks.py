@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from septum import io
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.cases import UNANNOTATED, Case, Dataset, can_resample, compare_grids
 from septum.workflows.data.classes import LabelSummary
@@ -72,6 +73,7 @@ class CaseFacts:
     label_hash: str
     counts: dict[int, int]
     grey: bool
+    modality: str = ""
 
 
 def facts_of(opened: OpenedCase) -> CaseFacts:
@@ -88,6 +90,7 @@ def facts_of(opened: OpenedCase) -> CaseFacts:
         label_hash,
         counts,
         bool(summary and (summary.grey_edges or summary.picture)),
+        io.modality_of(opened.case.images[0].path),
     )
 
 

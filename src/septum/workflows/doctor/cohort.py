@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -133,6 +133,37 @@ def _patients(facts: Sequence[CaseFacts], dataset: Dataset) -> dict[str, str | N
     return {case: groups.get(case) or (start if several else None) for case, start in named.items()}
 
 
+def check_modalities(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
+    """Images of several modalities as cases of one set."""
+    counts = Counter(fact.modality for fact in facts if fact.modality)
+    if len(counts) > 1:
+        message = f"images of several modalities are cases of one set: {_counted(counts)}"
+        mend = "make a data set of each modality, or put those of a patient on one grid as channels of one case"
+        yield Finding(ALL, "warning", "modalities-mixed", message, mend)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items()))
+
+
+def check_other_names(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
+    """Classes that never meet in a case, each in images of one kind only: perhaps one structure under several names."""
+    kinds: dict[int, set[str]] = defaultdict(set)
+    for fact in facts:
+        held = set(fact.counts) - {0, dataset.ignore_value}
+        if fact.grey or len(held) > 1:
+            return
+        for value in held:
+            kinds[value].add(fact.modality or f"{fact.grid.ndim}-D images of {fact.channels} channel(s)")
+    apart = len(kinds) > 1 and all(len(kind) == 1 for kind in kinds.values())
+    if dataset.instances or not apart or len(kinds) > MOST_CLASSES or len(set.union(*kinds.values())) < 2:
+        return
+    names = [f"{dataset.label_names.get(v, f'label {v}')} ({', '.join(kind)})" for v, kind in sorted(kinds.items())]
+    message = f"no case holds two of the classes {', '.join(names)}, and each lies in images of one kind only"
+    mend = "where they are the same structure under other names, give them one name; otherwise nothing to do"
+    yield Finding(ALL, "warning", "other-names", message, mend)
+
+
 def check_spacing(facts: Sequence[CaseFacts], dataset: Dataset) -> Iterator[Finding]:
     """Spacings in other units than most (micrometres for millimetres), and images that know no size."""
     sized = [f for f in facts if f.grid.unit == "mm"]
@@ -223,6 +254,8 @@ DATASET_CHECKS: tuple[Callable[[Sequence[CaseFacts], Dataset], Iterator[Finding]
     check_exchanged,
     check_exchanged_sizes,
     check_alike,
+    check_modalities,
+    check_other_names,
     check_spacing,
     check_coding,
     check_polarity,

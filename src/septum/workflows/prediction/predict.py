@@ -98,7 +98,7 @@ def segment(
         if look is not None:
             spacing = [image.grid.spacing[axis] for axis in placement.axes]
             look.see(array, classes, spacing=spacing, unit=image.grid.unit)
-            look.unheeded = () if prompts is None else unheeded(placed, prompts)
+            look.unheeded_of = {} if prompts is None else unheeded(placed, prompts)
         names = dict(zip(plan.classes.values, plan.classes.names, strict=True))
         labels = LabelMap(plan.classes.to_values(placed), image.grid, names)
     if output is not None:

@@ -71,7 +71,7 @@ def check_prompts(settings: PredictSettings, plan: Plan, *, images: int) -> None
 
     Raises:
         ConfigError: prompts for a model that takes none; clicks or boxes for several images; text that is no prompt;
-            labels that the model does not know.
+            labels that the model does not know; clicks of two labels on one voxel.
     """
     if not settings.prompted:
         return
@@ -82,8 +82,11 @@ def check_prompts(settings: PredictSettings, plan: Plan, *, images: int) -> None
             "give one image, or --scribbles with a folder"
         )
     ndim = plan.fingerprint.ndim
+    meant: dict[tuple[int, ...], int] = {}
     for text in settings.clicks:
-        _parse(text, ndim, classes=plan.classes, what="click")
+        voxel, index = _parse(text, ndim, classes=plan.classes, what="click")
+        if meant.setdefault(tuple(voxel), index) != index:
+            raise ConfigError(f"a voxel must be clicked for one label, got {text!r} beside another; leave one out")
     for text in settings.boxes:
         _parse(text, 2 * ndim, classes=plan.classes, what="box")
 
@@ -119,26 +122,29 @@ def read_prompts(settings: PredictSettings, case: Case, *, grid: Grid, plan: Pla
     return ImagePrompts(Prompts(tuple(marks), tuple(boxes)))
 
 
-def unheeded(classes: NDArray[Any], prompts: ImagePrompts) -> tuple[str, ...]:
-    """Which prompts the mask does not follow, in words: a network may take a click and change nothing.
+def unheeded(classes: NDArray[Any], prompts: ImagePrompts) -> dict[int, tuple[str, ...]]:
+    """Which prompts the mask does not follow, in words, by the class that is in doubt: the prompt's own, or where it
+    marks background what the mask has there. A network may take a click and change nothing.
 
     Args:
         classes: the mask, in class numbers, on the grid of the prompts.
         prompts: what was given; of a scribble, half of the voxels must have been followed.
     """
-    found = []
+    found: dict[int, tuple[str, ...]] = {}
     for mark in prompts.prompts.marks:
-        kept = float(np.mean(classes[tuple(mark.points.T)] == mark.index))
-        if kept < 0.5:
+        there = classes[tuple(mark.points.T)]
+        if float(np.mean(there == mark.index)) < 0.5:
+            doubted = mark.index or int(np.bincount(there[there > 0].astype(np.int64)).argmax())
             where = ",".join(str(v) for v in mark.points[0])
             what = f"the click at {where}" if len(mark.points) == 1 else f"the scribble from {where} on"
-            found.append(f"{what} did not help: the mask does not follow it")
+            found[doubted] = (*found.get(doubted, ()), f"{what} did not help: the mask does not follow it")
     for box in prompts.prompts.boxes:
         inside = classes[tuple(slice(a, b) for a, b in zip(box.start, box.stop, strict=True))]
         if not (inside == box.index).any():
             where = ",".join(str(v) for v in box.start)
-            found.append(f"the box from {where} on did not help: the mask holds nothing in it")
-    return tuple(found)
+            words = f"the box from {where} on did not help: the mask holds nothing in it"
+            found[box.index] = (*found.get(box.index, ()), words)
+    return found
 
 
 def class_of(label: int, classes: ClassMap) -> int:

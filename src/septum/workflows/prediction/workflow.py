@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from septum.errors import ConfigError
+from septum.workflows.data.cases import load_image
 from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import find_cases, plan_jobs
 from septum.workflows.looking.page import EstimateRow, adder, mask_page, write_page
@@ -14,7 +16,7 @@ from septum.workflows.model.plan import Plan
 from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import check_objects
 from septum.workflows.prediction.predict import Watch, run_jobs
-from septum.workflows.prediction.prompts import check_prompts
+from septum.workflows.prediction.prompts import check_prompts, read_prompts
 from septum.workflows.prediction.record import RECORD, record_prediction
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.specks import SAID
@@ -42,6 +44,7 @@ def predict(
         CheckpointError: when the model cannot be used.
         ConfigError: when `output` holds masks of these names already and `settings.overwrite` is not set, or prompts
             or a channel are given that do not fit the model or the images.
+        GeometryError: when the prompts for a single image lie outside of it.
         DatasetError: when no image is found.
     """
     hooks = hooks or Hooks()
@@ -51,6 +54,8 @@ def predict(
     cases = find_cases(images, axes=settings.axes, channels=plan.channels)
     check_prompts(settings, plan, images=len(cases))
     check_objects(settings, plan)
+    if settings.prompted and len(cases) == 1:  # of several images, scribbles that do not fit are a failure of their own
+        read_prompts(settings, cases[0], grid=load_image(cases[0]).grid, plan=plan)
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     segmenter = open_segmenter(folder, settings)
     output.mkdir(parents=True, exist_ok=True)
@@ -65,7 +70,8 @@ def predict(
 
     def on_look(case: str, look: Look) -> None:
         doubts.hear_all(case, (SAID,) * (look.specks > 0))
-        found.extend(grade(case, look, plan=plan, quality=grades, threshold=settings.quality_threshold, folds=folds))
+        known: dict[str, Any] = {"quality": grades, "threshold": settings.quality_threshold, "folds": folds}
+        found.extend(_graded(case, look, plan=plan, **known))
 
     page = mask_page(output, wanted=settings.page)
     watch = Watch(doubts.hear, on_look, adder(page))
@@ -76,6 +82,14 @@ def predict(
     shown = write_page(page, result.failures, rows=_rows(output), links=("quality.csv", RECORD))
     limits = promise(grades, judged=plan.judged, unfinished=folder.unfinished())
     return GradedResult(result.written, result.failures, tuple(worst_first(found)), limits, shown)
+
+
+def _graded(case: str, look: Look, *, plan: Plan, **known: Any) -> list[Estimate]:
+    """`grade`, where a prompt that was not followed is a doubt about its own class only."""
+    if not look.unheeded_of:
+        return grade(case, look, plan=plan, **known)
+    every = [grade(case, look.of_class(index), plan=plan, **known) for index in range(1, plan.classes.n_classes)]
+    return [estimates[place] for place, estimates in enumerate(every)]
 
 
 def check_channel(settings: PredictSettings, plan: Plan) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -229,7 +230,8 @@ class Look:
 
     evidence: what the network tells about the mask. features: of the image as the network saw it. spacing: of the
     image, in the network's order of axes. unit: of the spacing, mm or px. shapes: of the classes from 1 on. unheeded:
-    prompts that the mask does not follow, in words. specks: voxels that were left out of the mask as such.
+    prompts that the mask does not follow, in words. unheeded_of: the same by the class that they put in doubt. specks:
+    voxels that were left out of the mask as such.
     """
 
     def __init__(self, n_classes: int) -> None:
@@ -239,7 +241,14 @@ class Look:
         self.unit = "px"
         self.shapes: tuple[Shape, ...] = ()
         self.unheeded: tuple[str, ...] = ()
+        self.unheeded_of: dict[int, tuple[str, ...]] = {}
         self.specks = 0
+
+    def of_class(self, index: int) -> Look:
+        """The same look with the prompts of one class only."""
+        found = copy(self)
+        found.unheeded = self.unheeded_of.get(index, ())
+        return found
 
     @property
     def size_unit(self) -> str:
