@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import random
 from dataclasses import replace
 
 import pytest
@@ -14,9 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from septum.errors import ConfigError
-from septum.net.architecture.unet import UNet, UNetConfig, lecture, paper_unet, probabilities
+from septum.net.architecture.unet import ConvUnit, UNet, UNetConfig, lecture, paper_unet, probabilities
 
 SMALL = (4, 6, 8)
+
+
+KINDS = (torch.float32, torch.bfloat16)
 
 
 def small(**changes: object) -> UNetConfig:
@@ -209,6 +213,35 @@ def test_every_parameter_receives_a_finite_gradient_in_bfloat16_channels_last(
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize("channels", [(8, 8), (4, 8), (16, 16)])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_gradients_in_bfloat16_come_from_the_samples_and_not_from_memory(depth: int, channels: tuple[int, int]) -> None:
+    """Memory is filled with what is no number before each pass: a kernel that reads what nobody wrote shows."""
+    config = small(norm="none", ndim=3, strides=((2,) * 3,) * 2, kernels=((3,) * 3,) * 3)
+    unit = ConvUnit(config, channels[0], out=channels[1], kernel=(3,) * 3, stride=(1,) * 3)
+    x = torch.randn(2, channels[0], depth, 8, 8, generator=torch.Generator().manual_seed(depth))
+    sizes = random.Random(depth)
+
+    def leave_behind() -> None:
+        [torch.full((sizes.randint(1, 60_000),), torch.nan, dtype=kind) for kind in KINDS for _ in range(15)]
+
+    def gradient(low: bool) -> torch.Tensor:
+        unit.zero_grad()
+        leave_behind()
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            y = unit(x)
+        assert y.dtype == (torch.bfloat16 if low else torch.float32)
+        leave_behind()
+        y.float().square().mean().backward()
+        weight = unit.conv.weight.grad
+        assert weight is not None
+        return weight.clone()
+
+    exact = gradient(False)
+    for _ in range(20):
+        assert float((gradient(True) - exact).norm() / exact.norm()) < 0.02
 
 
 @pytest.mark.skipif(

@@ -384,10 +384,27 @@ class ConvUnit(nn.Module):
         self.activate = _activation(config) if activate else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activate(self.norm(self.conv(x)))  # type: ignore[no-any-return]
+        return self.activate(self.norm(_convolve(self.conv, x)))  # type: ignore[no-any-return]
 
 
-def _convolution(ndim: int) -> Callable[..., nn.Module]:
+def _convolve(conv: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
+    """The convolution; in float32 where autocast would make one in bfloat16 that is deeper than its input.
+
+    On processors with bfloat16 but without AMX, oneDNN takes the gradient of the weights of a 3 × 3 × 3 convolution of
+    two slices partly from memory that nobody has written (PyTorch 2.13): not finite at best, wrong in silence else.
+    """
+    if (
+        x.ndim < 5
+        or x.device.type != "cpu"
+        or not torch.is_autocast_enabled("cpu")
+        or x.shape[2] >= conv.kernel_size[0]
+    ):
+        return conv(x)  # type: ignore[no-any-return]
+    with torch.autocast("cpu", enabled=False):
+        return conv(x.float()).to(torch.get_autocast_dtype("cpu"))  # type: ignore[no-any-return]
+
+
+def _convolution(ndim: int) -> Callable[..., nn.Conv2d | nn.Conv3d]:
     return nn.Conv2d if ndim == 2 else nn.Conv3d
 
 
