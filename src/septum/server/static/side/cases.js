@@ -36,7 +36,7 @@ export function drawCases(open) {
 /** @param {import("../store.js").Case} c @param {(id:string) => void} open */
 function row(c, open) {
   const picture = el("img", { src: `/api/cases/${c.id}/thumbnail?v=${c.version}${c.status}`, alt: "", loading: "lazy" });
-  const facts = [c.predicted_dice === null ? "" : `Dice ${c.predicted_dice.toFixed(2)}`, c.queue ? `queue ${c.queue.rank}` : "", others(c)].filter(Boolean).join(" · ");
+  const facts = [c.movie ? `frame ${c.movie.frame + 1}` : "", c.predicted_dice === null ? "" : `Dice ${c.predicted_dice.toFixed(2)}`, c.queue ? `queue ${c.queue.rank}` : "", others(c)].filter(Boolean).join(" · ");
   const status = el("span", { className: "status", "data-status": c.status }, c.status);
   return el("button", { className: "case", title: c.queue?.reason ?? c.name, "data-case": c.id, onclick: () => open(c.id) }, picture, el("span", {}, el("b", {}, c.name), status, el("small", {}, facts)));
 }
