@@ -48,6 +48,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "MaskBody": {"client": PAGE, "sequence": 1, "shape": [9, 24, 20], "type": "uint8", "data": "eJxjAAAAAQAB"},
     "TurnBody": {"client": PAGE, "epoch": "", "revision": 0},
     "CopyBody": {"client": PAGE, "sequence": 1, "axis": 0, "from": 0, "to": 1},
+    "CopyFrameBody": {"client": PAGE, "sequence": 1, "from": "volume"},
     "ToolBody": {"client": PAGE, "options": {"distance_mm": 1.0}},
     "KeepBody": {"name": "kept", "steps": _STEPS},
     "PipelineBody": {"client": PAGE, "steps": _STEPS},

@@ -27,7 +27,7 @@ from septum.errors import Cancelled, SeptumError
 from septum.server.desk import Desk, LeasedError
 from septum.server.jobs import JobRunner
 from septum.server.opened import ClosedError, StaleError
-from septum.server.routes import cases, deciding, edits, jobs, looking, measuring, pipelines, reviewing, tools
+from septum.server.routes import cases, deciding, edits, frames, jobs, looking, measuring, pipelines, reviewing, tools
 from septum.server.security import Gate
 from septum.server.settings import ServerSettings
 from septum.server.words import without_paths
@@ -54,7 +54,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     )  # fmt: skip
     app.state.desk = Desk(project, settings)
     app.state.jobs = JobRunner(project, app.state.desk.events)
-    for module in (cases, looking, edits, tools, pipelines, deciding, jobs, measuring, reviewing):
+    for module in (cases, looking, edits, frames, tools, pipelines, deciding, jobs, measuring, reviewing):
         app.include_router(module.router)
     app.add_api_route("/healthz", _health, methods=["GET"], tags=["health"])
     app.add_api_route("/", _page, methods=["GET"], include_in_schema=False)

@@ -128,6 +128,15 @@ class CopyBody(Strict):
     rules: RulesBody | None = None
 
 
+class CopyFrameBody(Strict):
+    """Copy the labels of another frame of the movie to this one."""
+
+    client: Client
+    sequence: Annotated[int, Field(ge=1, le=10**15)]
+    source: Annotated[str, Field(alias="from", max_length=80)]
+    rules: RulesBody | None = None
+
+
 class StrokeBody(Strict):
     """A line of positions that marks voxels with a label."""
 

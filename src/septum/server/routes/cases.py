@@ -29,6 +29,7 @@ from septum.server.windows import modality
 from septum.workflows.projects.annotations import compare_labels, read_annotation
 from septum.workflows.projects.learning import measurable
 from septum.workflows.projects.masks import prediction_file
+from septum.workflows.projects.movies import MovieFrame, movies_of
 from septum.workflows.projects.project import Label
 from septum.workflows.projects.queue import queue_of
 from septum.workflows.projects.store import STATUSES, CaseRecord, Lease, Version
@@ -65,13 +66,21 @@ def set_labels(body: LabelsBody, desk: DeskHere) -> dict[str, Any]:
 
 @router.get("/cases")
 def cases(desk: DeskHere) -> dict[str, Any]:
-    """All cases with status, newest version, lease and place in the queue."""
+    """All cases with status, newest version, lease, place in the queue, and place in a movie."""
     leases, newest = desk.project.store.leases(time.time()), desk.project.store.newest()
     records = desk.project.store.cases()
     ranks = {one.case: {"rank": one.rank, "reason": one.reason} for one in queue_of(records)}
+    places = movies_of(records)
     return {
         "cases": [
-            _listed(desk, one, newest=newest.get(one.id), lease=leases.get(one.id), queue=ranks.get(one.id))
+            _listed(
+                desk,
+                one,
+                newest=newest.get(one.id),
+                lease=leases.get(one.id),
+                queue=ranks.get(one.id),
+                movie=places.get(one.id),
+            )
             for one in records
         ]
     }
@@ -216,13 +225,21 @@ def listed(desk: Desk, case_id: str) -> dict[str, Any]:
     record = desk.project.store.case(case_id)
     known = desk.project.store.versions(case_id)
     lease = desk.project.store.leases(time.time()).get(case_id)
-    rank = next((one for one in queue_of(desk.project.store.cases()) if one.case == case_id), None)
+    records = desk.project.store.cases()
+    rank = next((one for one in queue_of(records) if one.case == case_id), None)
     place = None if rank is None else {"rank": rank.rank, "reason": rank.reason}
-    return _listed(desk, record, newest=known[-1] if known else None, lease=lease, queue=place)
+    movie = movies_of(records).get(case_id)
+    return _listed(desk, record, newest=known[-1] if known else None, lease=lease, queue=place, movie=movie)
 
 
 def _listed(
-    desk: Desk, record: CaseRecord, *, newest: Version | None, lease: Lease | None, queue: Mapping[str, Any] | None
+    desk: Desk,
+    record: CaseRecord,
+    *,
+    newest: Version | None,
+    lease: Lease | None,
+    queue: Mapping[str, Any] | None,
+    movie: MovieFrame | None,
 ) -> dict[str, Any]:
     opened = desk.known(record.id)
     grid = None if opened is None else opened.image.grid
@@ -241,6 +258,7 @@ def _listed(
         "seconds": record.seconds,
         "split": record.split,
         "queue": queue,
+        "movie": None if movie is None else vars(movie),
     }
 
 

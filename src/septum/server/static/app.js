@@ -5,56 +5,116 @@ import { by } from "./dom.js";
 import { answered, forget, here, settle } from "./draw/edits.js";
 import { begin } from "./draw/gesture.js";
 import { watch } from "./draw/pointer.js";
-import { show } from "./draw/smart.js";
+import { show as showProposal } from "./draw/smart.js";
 import { listen } from "./keys.js";
-import { drawPlanes, openPlanes, planes, reload } from "./look/planes.js";
+import { forgetAhead, isAlike, isSister, takeFrame } from "./look/frames.js";
+import { drawPlanes, openPlanes, planes, reload, turnPlanes } from "./look/planes.js";
 import { propose } from "./look/proposal.js";
-import { channelsOf } from "./look/window.js";
+import { channelsAsShown, channelsOf } from "./look/window.js";
+import { hear } from "./loop/events.js";
 import { mount, panelKeys } from "./loop/panels.js";
 import { showKeys, showPalette } from "./palette.js";
 import { bindCases, drawCases } from "./side/cases.js";
 import { bindHistory, drawHistory } from "./side/history.js";
 import { bindImage, drawImage, drawRules } from "./side/image.js";
-import { bindLayers, drawLayers, fetchLayers } from "./side/layers.js";
+import { bindLayers, drawLayers, fetchLayers, layersAsShown } from "./side/layers.js";
 import { bindLabels, drawLabels } from "./side/labels.js";
+import { bindMovie, drawMovie, playing } from "./side/movie.js";
 import { bindOptions, drawOptions } from "./side/options.js";
 import { drawStatus } from "./side/status.js";
 import { drawToolbar } from "./side/toolbar.js";
 import { attempt, state, subscribe, update } from "./store.js";
-import { client, flush, get, idle, Refused, send } from "./transport.js";
+import { client, flush, get, idle, Refused, send, waiting } from "./transport.js";
 
 /** A case that somebody else has, or a server that is gone, is asked for at every tick; a lease is renewed each few. */
 const TICK_MS = 5000, RENEW_TICKS = 4;
 
-/** @param {string} id */
+/** A frame that is stayed at for so long is leased; those that are passed on the way are looked at. */
+const REST_MS = 350;
+/** The case whose lease was asked for, the revision that the open one came with, requests about leases in their order. */
+let holding = "", entered = 0, resting = 0, leasing = /** @type {Promise<any>} */ (Promise.resolve());
+/** @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+const inOrder = (work) => { const next = leasing.catch(() => null).then(work); leasing = next.catch(() => null); return next; };
+
+/** Gives the open case back, once its strokes are there; what changed becomes a version. */
+function leave() {
+  const path = `${here()}/lease`;
+  holding = "";
+  return inOrder(async () => { if (!state.lost) await idle(); await send(path, {}, "DELETE").catch(() => null); });
+}
+
+/** Opens a case. @param {string} id */
 async function open(id) {
   if (!state.lost) await idle();
-  if (state.opened && state.opened.id !== id) await send(`${here()}/lease`, {}, "DELETE").catch(() => null);
-  const opened = await get(`/cases/${id}`);
+  if (isSister(id)) { await turn(id); return; }
+  if (state.opened && state.opened.id !== id) await leave();
+  show(await get(`/cases/${id}`));
+  await rest();
+}
+
+/** Shows a case as one opens it. @param {import("./store.js").Opened} opened */
+function show(opened) {
   propose(null); begin(null); forget();
   const grid = openPlanes(opened), spacing = Math.min(...grid.mm.slice(grid.volume ? 0 : 1));
   const size = Math.max(...grid.size) * spacing;
+  entered = opened.revision;
   update({
-    opened, position: grid.size.map((n) => Math.floor(n / 2)), channels: channelsOf(opened), channel: 0, layers: [], maps: opened.maps, base: "current", beside: "", heat: opened.maps.some((/** @type {{name:string}} */ one) => one.name === state.heat) ? state.heat : "", points: [], marks: [], boxes: [], preview: null, expected: "", message: "", locked: "", ranged: false,
+    opened, position: grid.size.map((n) => Math.floor(n / 2)), channels: channelsOf(opened), channel: 0, layers: [], maps: opened.maps, base: "current", beside: "", heat: heatOf(opened), points: [], marks: [], boxes: [], preview: null, expected: "", message: "", locked: "", ranged: false,
     radius: Number(Math.max(spacing, Math.min(state.radius, size / 8), size / 100).toPrecision(2)),
   });
   planes.all.forEach(watch);
-  history.replaceState(null, "", `#${id}`);
+}
+
+/** The heat map that stays. @param {import("./store.js").Opened} opened */
+const heatOf = (opened) => (opened.maps.some((one) => one.name === state.heat) ? state.heat : "");
+
+/** Goes to another frame of the movie: zoom, window, layers, tool and label stay as they are. @param {string} id */
+async function turn(id) {
+  const { opened, sources } = await takeFrame(id), left = state.opened;
+  if (state.painting || !left) return;
+  if (holding === left.id || left.revision !== entered) void leave();
+  if (!isAlike(left, opened)) { show(opened); await rest(); return; }
+  propose(null); begin(null); forget();
+  turnPlanes(opened, sources);
+  entered = opened.revision;
+  const other = opened.lease && opened.lease.client !== client ? opened.lease.author : "";
+  const has = (/** @type {string} */ name) => name === "current" || opened.layers.includes(name), [kind] = state.beside.split(":"), what = state.beside.slice(kind.length + 1);
+  const stays = kind === "layer" ? has(what) : kind !== "map" || opened.maps.some((one) => one.name === what);
+  update({
+    opened, channels: channelsAsShown(opened), layers: layersAsShown(opened), maps: opened.maps, base: has(state.base) ? state.base : "current", beside: stays ? state.beside : "", heat: heatOf(opened),
+    points: [], marks: [], boxes: [], preview: null, expected: "", message: "", locked: other ? `${other} is editing this frame; you can look at it` : "",
+  });
+  clearTimeout(resting);
+  resting = setTimeout(() => attempt(rest), REST_MS);
+}
+
+/** What is asked of the server about a case that is stayed at. */
+async function rest() {
+  clearTimeout(resting);
+  if (playing()) { resting = setTimeout(() => attempt(rest), REST_MS); return; }
+  const { opened } = state;
+  if (!opened) return;
+  history.replaceState(null, "", `#${opened.id}`);
   await hold();
-  fetchLayers(opened);
+  if (state.opened === opened) fetchLayers(opened);
 }
 
 /** Asks for the right to edit, again and again; says who has it where somebody else does. @param {boolean} [take] from somebody who went away */
 async function hold(take = false) {
-  if (!state.opened) return;
+  const of = state.opened;
+  if (!of) return;
+  holding = of.id;
   try {
-    const { revision, epoch } = await send(`${here()}/lease`, { take });
-    const restarted = epoch !== state.opened.epoch;
-    if (restarted) { Object.assign(state.opened, { revision, epoch }); reload(); }
+    const { revision, epoch, undo, redo } = await inOrder(() => send(`/cases/${of.id}/lease`, { take }));
+    if (state.opened !== of) return;
+    const restarted = epoch !== of.epoch, newer = revision > of.revision && !waiting() && !state.painting;
+    if (restarted || newer) { Object.assign(of, { revision, epoch, undo, redo }); reload(); update(); }
     if (state.locked) reload();
     if (state.locked || restarted) update({ locked: "", message: state.locked ? "The case is free: you can draw" : "" });
   } catch (error) {
     if (!(error instanceof Refused) || error.code !== "leased") throw error;
+    if (state.opened !== of) return;
+    holding = "";
     const who = error.said.lease?.author ?? "Somebody else";
     const why = `${who} is editing this case; you can look at it${take ? ", and take it over a minute after they went away" : ""}`;
     update({ locked: why, message: why });
@@ -74,7 +134,7 @@ const desk = {
     await open(id);
     if (at && state.opened?.ndim === 3) update({ position: state.position.map((v, a) => (a === at.axis ? at.index : v)) });
   },
-  propose: show,
+  propose: showProposal,
   refresh: () => attempt(async () => {
     if (!state.opened) return;
     const facts = await get(here());
@@ -94,7 +154,9 @@ function bind() {
   by("theme").onclick = () => light(!document.documentElement.classList.contains("light"));
   light(localStorage.getItem("septum-theme") === "light");
   if (innerWidth < 1100) document.body.classList.add("no-cases");
-  bindCases(); bindHistory(); bindImage(); bindLayers(); bindLabels(); bindOptions();
+  bindCases(); bindHistory(); bindImage(); bindLayers(); bindLabels(); bindOptions(); bindMovie(open);
+  hear("labels", (data) => forgetAhead(data.case));
+  for (const kind of ["reload", "predicted"]) hear(kind, () => forgetAhead());
   new ResizeObserver(() => update()).observe(by("planes"));
   for (const dialog of [by("keys"), by("palette")]) dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => { if (event.target === dialog) dialog.close(); });
 }
@@ -103,7 +165,7 @@ function draw() {
   // In mid-stroke nothing but the picture changes, and a frame has sixteen milliseconds.
   if (state.painting) { drawPlanes(watch); drawStatus(); return; }
   drawCases((id) => attempt(() => open(id)));
-  drawToolbar(); drawOptions(); drawLabels(); drawImage(); drawLayers(); drawRules(); drawHistory(); drawStatus();
+  drawToolbar(); drawOptions(); drawLabels(); drawImage(); drawLayers(); drawRules(); drawHistory(); drawStatus(); drawMovie();
   drawPlanes(watch);
 }
 

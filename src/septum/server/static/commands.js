@@ -11,6 +11,7 @@ import { autoWindow, nextPreset } from "./look/window.js";
 import { showKeys, showPalette } from "./palette.js";
 import { shownCases } from "./side/cases.js";
 import { HAND } from "./side/icons.js";
+import { copyFrame, play, step as stepFrame, toFrame } from "./side/movie.js";
 import { toggleRange } from "./side/image.js";
 import { flick, nextBeside, turnHeat } from "./side/layers.js";
 import { addLabel } from "./side/labels.js";
@@ -41,6 +42,11 @@ const looking = () => grouped("Look", [
   ["Shift+3", "3-D view of the labels", turnSolid], ["Shift+S", "Sides: radiological or neurological", turnSides],
   ["Shift+X", "Crosshair on or off", () => update({ crosshair: !state.crosshair })],
 ]);
+const movie = () => grouped("Movie", [
+  [",", "Frame before", () => stepFrame(-1), undefined, ["<"]], [".", "Frame after", () => stepFrame(1), undefined, [">"]],
+  ["Shift+Home", "First frame", () => toFrame(0)], ["Shift+End", "Last frame", () => toFrame(1e9)],
+  ["Shift+P", "Play or stop the movie", play], ["Shift+F", "Copy labels to the next frame", copyFrame],
+]);
 const drawing = () => grouped("Draw", [
   ["[", "Smaller brush (Shift+wheel)", () => resize(1 / 1.15)], ["]", "Larger brush", () => resize(1.15)], ["Shift+B", "Brush in 3-D on or off", () => update({ ball: !state.ball })],
   ["Enter", "Accept the proposal, close the outline", enter], ["Escape", "Let go: drop the proposal, the outline, the stroke", cancel], ["Backspace", "Take the last corner or mark back", back],
@@ -61,7 +67,7 @@ export function commandTable(page, rooms) {
   const hand = HAND.map(([name, word, key]) => ({ group: "Tools", key, name: word, act: () => choose(name) }));
   const smart = serverTools().map((tool) => ({ group: "Tools", key: { "live-wire": "Q", "magic-wand": "U", "grow-cut": "S" }[tool.name] ?? "", name: wordOf(tool.name), act: () => choose(tool.name) }));
   return [
-    ...hand, ...smart, ...looking(), ...drawing(), ...labelling(),
+    ...hand, ...smart, ...looking(), ...movie(), ...drawing(), ...labelling(),
     ...grouped("Page", [["Ctrl+S", "Keep a version", page.save], ["Ctrl+K", "Find a command", showPalette, undefined, ["/"]], ["?", "All keys", showKeys], ["Shift+C", "Show or hide the cases", () => document.body.classList.toggle("no-cases")],
       ["", "Take this case over from somebody who went away", page.takeOver], ["Shift+PageUp", "Case before", () => step(-1)], ["Shift+PageDown", "Case after", () => step(1)]]),
     ...grouped("Loop", rooms),

@@ -2,7 +2,7 @@
 /** The one state of the page. Views subscribe; at most one rendering happens per frame. */
 /** @typedef {{value:number,name:string,color:string}} Label */
 /** @typedef {{author:string,client:string,until:string|number}} Lease */
-/** @typedef {{id:string,name:string,status:string,shape:number[]|null,ndim:number|null,predicted_dice:number|null,version:number,saved:string|null,author:string|null,lease:Lease|null,seconds:number,split:string|null,queue:{rank:number,reason:string}|null}} Case */
+/** @typedef {{id:string,name:string,status:string,shape:number[]|null,ndim:number|null,predicted_dice:number|null,version:number,saved:string|null,author:string|null,lease:Lease|null,seconds:number,split:string|null,queue:{rank:number,reason:string}|null,movie:{movie:string,frame:number,frames:number}|null}} Case */
 /** @typedef {{letters:string[],mm:number,size:number}} Axis */
 /** @typedef {{name:string,low:number,high:number,window:number[]}} ChannelFacts */
 /** @typedef {Omit<Case,"ndim"> & {ndim:number,axes:Axis[],rgb:boolean,tiled:boolean,modality:string,levels:{scale:number,shape:number[]}[],channels:ChannelFacts[],layers:string[],maps:HeatMap[],provenance:Record<string,string>,affine:number[][],revision:number,epoch:string,undo:string[],redo:string[]}} Opened */

@@ -19,10 +19,10 @@ export function layersShown() {
   return compared && !names.includes(state.base) ? [...names, state.base] : names;
 }
 
-/** The heat map that a plane shows. @param {string} only */
-export const heatShown = (only) => {
+/** The heat map that a plane shows. @param {string} only @param {import("../store.js").HeatMap[]} [maps] of the case */
+export const heatShown = (only, maps = state.maps) => {
   const name = only === "" ? state.heat : only.startsWith("map:") ? only.slice(4) : "";
-  return state.maps.find((one) => one.name === name) ?? null;
+  return maps.find((one) => one.name === name) ?? null;
 };
 
 /** Lays a layer over a picture as its style says.

@@ -38,9 +38,19 @@ export class Plane {
       flipRows: mirrored(grid.letters[ra], state.sides), flipCols: mirrored(grid.letters[ca], state.sides),
     }, twin?.of.view);
     this.view.foot = grid.volume ? 32 : 0;
-    this.source = opened.tiled ? new Tiles(opened, grid, this.view, twin?.only) : new Slices(opened, grid, axis, twin?.only);
+    this.source = this.sourceOf(opened, twin?.only);
     this.painted = ""; this.marked = "";
     this.version = -1;
+  }
+
+  /** @param {import("../store.js").Opened} opened @param {string} [only] */
+  sourceOf(opened, only) { return opened.tiled ? new Tiles(opened, this.grid, this.view, only) : new Slices(opened, this.grid, this.axis, only); }
+
+  /** Shows another frame of the movie in its place; the picture that is seen stays until that of the frame has come.
+   * @param {import("../store.js").Opened} opened @param {Slices} [source] that was fetched ahead */
+  turn(opened, source) {
+    this.source = source ?? this.sourceOf(opened);
+    this.version = -1; this.marked = "";
   }
 
   /** A plane that stands beside another has no slider of its own, and a button that takes it away. */
@@ -83,7 +93,8 @@ export class Plane {
     this.view.flipCols = mirrored(this.grid.letters[colAxis(this.axis)], state.sides);
     const f = this.view.frame(), s = this.source;
     const looks = JSON.stringify([f, s.shown, this.view.flipCols, state.channels, state.opacity, state.style, state.veiled, state.smooth, state.invert, state.layers, state.labels, state.hidden, state.preview, state.heatOpacity, state.base, state.ranged && [state.rangeLow, state.rangeHigh, state.channel]]);
-    if (looks !== this.painted || s.version !== this.version) {
+    const comes = s instanceof Slices && !s.labels && this.painted !== "";
+    if (!comes && (looks !== this.painted || s.version !== this.version)) {
       const ctx = /** @type {CanvasRenderingContext2D} */ (below.getContext("2d", { alpha: false }));
       ctx.save();
       ctx.setTransform(dpr, 0, 0, dpr, 0, 0);

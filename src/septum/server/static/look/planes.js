@@ -24,6 +24,9 @@ export function openPlanes(opened) {
   return grid;
 }
 
+/** Shows another frame of the movie in the planes as they are. @param {import("../store.js").Opened} opened @param {import("./slices.js").Slices[]} sources what was fetched ahead, by axis */
+export const turnPlanes = (opened, sources) => planes.all.forEach((plane) => plane.turn(opened, sources[plane.axis]));
+
 /** Makes or takes away the plane beside the one in hand. @param {(plane:Plane, at:number) => void} watch */
 function beside(watch) {
   const of = active(), wish = state.beside && of && state.opened ? `${state.beside}/${of.axis}/${state.opened.id}` : "";

@@ -12,12 +12,16 @@ import { Picture } from "./pictures.js";
 /** @typedef {import("../transport.js").Slice} Slice */
 /** @typedef {import("./geometry.js").Box} Box */
 const KEPT = 96, AHEAD = 2;
-/** Counts what is painted in any plane: labels that were asked for before are older than it. */
-const clock = { edits: 0 };
+/** Counts what is painted in any plane of a case: labels that were asked for before are older than it.
+ * @type {WeakMap<import("../store.js").Opened, {edits:number}>} */
+const clocks = new WeakMap();
+/** @param {import("../store.js").Opened} opened */
+const clockOf = (opened) => { const found = clocks.get(opened) ?? { edits: 0 }; clocks.set(opened, found); return found; };
 
 export class Slices {
   /** @param {import("../store.js").Opened} opened @param {import("./geometry.js").Grid} grid @param {number} axis @param {string} [only] what is shown in place of the labels that are drawn: "image", "layer:NAME", "map:NAME" */
   constructor(opened, grid, axis, only) {
+    this.clock = clockOf(opened);
     this.opened = opened; this.grid = grid; this.axis = axis; this.only = only ?? "";
     this.rows = grid.size[rowAxis(axis)]; this.cols = grid.size[colAxis(axis)];
     this.shown = -1; this.version = 0; this.asked = ""; this.stale = false; this.loading = false;
@@ -38,7 +42,16 @@ export class Slices {
 
   wanted() {
     const channels = this.opened.rgb ? ["all"] : state.channels.flatMap((c, k) => (c.on || k === state.channel ? [String(k)] : []));
-    return { index: this.index, channels, labels: labelsOf(this.only), layers: this.only ? [] : layersShown(), heat: heatShown(this.only) };
+    const open = this.opened === state.opened, layers = layersShown().filter((name) => open || this.opened.layers.includes(name));
+    return { index: this.index, channels, labels: labelsOf(this.only), layers: this.only ? [] : layers, heat: heatShown(this.only, open ? state.maps : this.opened.maps) };
+  }
+
+  /** Image, labels, layers and heat map of a wish. @param {ReturnType<Slices["wanted"]>} wish */
+  gather(wish) {
+    return Promise.all([
+      Promise.all(wish.channels.map((c) => this.picture(wish.index, c))), this.layer(wish.index, wish.labels),
+      Promise.all(wish.layers.map((name) => this.layer(wish.index, name))), wish.heat ? this.map(wish.index, wish.heat) : null,
+    ]);
   }
 
   /** Fetches what the position asks for; while one answer is on its way only the newest wish is remembered. @param {boolean} [again] */
@@ -52,15 +65,12 @@ export class Slices {
 
   async run() {
     while (this.stale || JSON.stringify(this.wanted()) !== this.asked) {
-      const wish = this.wanted(), before = clock.edits;
+      const wish = this.wanted(), before = this.clock.edits;
       this.stale = false;
       try {
-        const [images, labels, layers, heat] = await Promise.all([
-          Promise.all(wish.channels.map((c) => this.picture(wish.index, c))), this.layer(wish.index, wish.labels),
-          Promise.all(wish.layers.map((name) => this.layer(wish.index, name))), wish.heat ? this.map(wish.index, wish.heat) : null,
-        ]);
+        const [images, labels, layers, heat] = await this.gather(wish);
         // What was painted or answered meanwhile is newer than what arrived, and stays.
-        if (state.painting || clock.edits !== before) { this.stale = true; if (state.painting) return; continue; }
+        if (state.painting || this.clock.edits !== before) { this.stale = true; if (state.painting) return; continue; }
         if (this.shown === wish.index && waiting()) { this.asked = JSON.stringify(wish); return; }
         this.parts = new Map(wish.channels.map((c, k) => [c === "all" ? 0 : Number(c), images[k]]));
         this.layers = new Map(wish.layers.map((name, k) => [name, layers[k]]));
@@ -85,7 +95,7 @@ export class Slices {
   layer(index, name) {
     if (!name) return Promise.resolve({ rows: this.rows, cols: this.cols, values: new Uint8Array(this.rows * this.cols) });
     const path = `labels/${this.axis}/${index}?layer=${encodeURIComponent(name)}`;
-    return this.kept(path, name === "current" ? `labels/${this.axis}/${index}@${clock.edits}/${state.opened?.revision}/${state.opened?.epoch}` : path);
+    return this.kept(path, name === "current" ? `labels/${this.axis}/${index}@${this.clock.edits}/${this.opened.revision}/${this.opened.epoch}` : path);
   }
   /** @param {number} index @param {import("../store.js").HeatMap} map */
   map(index, { name, version }) { return this.kept(`maps/${this.axis}/${index}?name=${encodeURIComponent(name)}&version=${version}`); }
@@ -139,7 +149,7 @@ export class Slices {
 
   /** @param {number} row @param {number} c0 @param {number} c1 @param {number} value @param {import("../draw/rules.js").May} may */
   set(row, c0, c1, value, may) {
-    clock.edits++;
+    this.clock.edits++;
     const labels = /** @type {Uint32Array} */ (this.labels), part = this.parts.get(state.channel);
     for (let i = row * this.cols + c0; i < row * this.cols + c1; i++) {
       if (labels[i] !== value && may(labels[i], value, part?.values[i])) labels[i] = value;
@@ -151,7 +161,7 @@ export class Slices {
   put(box, flat) {
     const { axis, shown, labels } = this, { start, stop } = box;
     if (!labels || shown < start[axis] || shown >= stop[axis]) return;
-    clock.edits++;
+    this.clock.edits++;
     const size = stop.map((v, a) => v - start[a]), ra = rowAxis(axis), ca = colAxis(axis), pace = [size[1] * size[2], size[2], 1];
     for (let r = start[ra]; r < stop[ra]; r++) {
       let from = (shown - start[axis]) * pace[axis] + (r - start[ra]) * pace[ra];

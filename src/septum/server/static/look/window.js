@@ -16,6 +16,12 @@ export function channelsOf(opened) {
   }));
 }
 
+/** The channels of the next frame of a movie, with the windows and colours that are set. @param {import("../store.js").Opened} opened */
+export const channelsAsShown = (opened) => channelsOf(opened).map((one, k) => {
+  const now = state.channels[k];
+  return now?.name === one.name ? { ...one, centre: now.centre, width: now.width, colour: now.colour, on: now.on } : one;
+});
+
 /** @param {number} centre @param {number} width @param {number} [which] */
 export function setWindow(centre, width, which = state.channel) {
   update({ channels: state.channels.map((c, k) => (k === which ? { ...c, centre, width: Math.max((c.high - c.low) / 5000 || 1e-6, width) } : c)) });

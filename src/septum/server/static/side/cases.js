@@ -18,21 +18,27 @@ export function shownCases() {
   return state.cases.filter((c) => c.name.toLowerCase().includes(words) && (!state.only || c.status === state.only)).sort(ORDERS[state.sort]);
 }
 
+let pressed = "";
+/** Who else edits a case. @param {import("../store.js").Case} c */
+const others = (c) => (c.lease && c.lease.client !== client ? `✎ ${c.lease.author}` : "");
+
 /** @param {(id:string) => void} open */
 export function drawCases(open) {
   const shown = shownCases();
-  const facts = shown.map((c) => [c.id, c.name, c.status, c.predicted_dice, c.version, c.lease?.client, c.queue?.rank]);
-  redraw(by("cases"), [facts, state.opened?.id], () => shown.map((c) => row(c, open)));
+  const facts = shown.map((c) => [c.id, c.name, c.status, c.predicted_dice, c.version, others(c), c.queue?.rank]);
+  redraw(by("cases"), facts, () => shown.map((c) => row(c, open)));
+  // Another case is marked without making the list anew: a movie that plays would ask for all pictures at each frame.
+  for (const made of by("cases").children) made.setAttribute("aria-pressed", String(made.dataset.case === state.opened?.id));
+  if (pressed !== state.opened?.id) { pressed = state.opened?.id ?? ""; by("cases").querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest" }); }
   by("count").textContent = shown.length === state.cases.length ? `${shown.length}` : `${shown.length} of ${state.cases.length}`;
 }
 
 /** @param {import("../store.js").Case} c @param {(id:string) => void} open */
 function row(c, open) {
   const picture = el("img", { src: `/api/cases/${c.id}/thumbnail?v=${c.version}${c.status}`, alt: "", loading: "lazy" });
-  const other = c.lease && c.lease.client !== client ? `✎ ${c.lease.author}` : "";
-  const facts = [c.predicted_dice === null ? "" : `Dice ${c.predicted_dice.toFixed(2)}`, c.queue ? `queue ${c.queue.rank}` : "", other].filter(Boolean).join(" · ");
+  const facts = [c.movie ? `frame ${c.movie.frame + 1}` : "", c.predicted_dice === null ? "" : `Dice ${c.predicted_dice.toFixed(2)}`, c.queue ? `queue ${c.queue.rank}` : "", others(c)].filter(Boolean).join(" · ");
   const status = el("span", { className: "status", "data-status": c.status }, c.status);
-  return el("button", { className: "case", title: c.queue?.reason ?? c.name, "aria-pressed": c.id === state.opened?.id, onclick: () => open(c.id) }, picture, el("span", {}, el("b", {}, c.name), status, el("small", {}, facts)));
+  return el("button", { className: "case", title: c.queue?.reason ?? c.name, "data-case": c.id, onclick: () => open(c.id) }, picture, el("span", {}, el("b", {}, c.name), status, el("small", {}, facts)));
 }
 
 export function bindCases() {

@@ -19,10 +19,15 @@ export const fetchLayers = (opened) => attempt(async () => {
   const { versions } = await get(`/cases/${opened.id}/versions`);
   if (state.opened?.id !== opened.id) return;
   const kept = versions.map((/** @type {{version:number,author:string}} */ v) => ({ name: `version:${v.version}`, by: v.author })).reverse().slice(0, 20);
+  update({ layers: layersAsShown(opened, kept) });
+});
+
+/** Layers of a case, shown as those of their names are now. @param {import("../store.js").Opened} opened @param {{name:string,by:string}[]} [kept] versions @returns {Layer[]} */
+export function layersAsShown(opened, kept = []) {
   const known = new Map(state.layers.map((layer) => [layer.name, layer]));
   const names = [...opened.layers.filter((name) => name !== "current").map((name) => ({ name, by: "" })), ...kept];
-  update({ layers: names.map((one, at) => known.get(one.name) ?? { ...one, style: /** @type {const} */ ("off"), opacity: 0.7, colour: inkOf(at), said: "" }) });
-});
+  return names.map((one, at) => known.get(one.name) ?? { ...one, style: /** @type {const} */ ("off"), opacity: 0.7, colour: inkOf(at), said: "" });
+}
 
 /** @param {string} name @param {Partial<Layer>} change */
 const set = (name, change) => update({ layers: state.layers.map((one) => (one.name === name ? { ...one, ...change } : one)) });
