@@ -241,7 +241,7 @@ def make_validation(
         engine = torch_engine([model], device=fabric.device, precision=plan.precision, n_maps=plan.n_maps)
         for sample in chosen:
             if sample.objects is not None:
-                scores += _objects_dice(engine, sample, plan=plan, should_stop=should_stop)
+                scores += _objects_dice(engine, sample, ids=sample.objects.ids, plan=plan, should_stop=should_stop)
                 continue
             for prediction in guesses(engine, sample, plan=plan, should_stop=should_stop):
                 scores += _defined_dice(sample.labels, prediction, plan=plan)
@@ -250,13 +250,15 @@ def make_validation(
     return validate
 
 
-def _objects_dice(engine: Engine, sample: Sample, *, plan: Plan, should_stop: Callable[[], bool]) -> list[float]:
+def _objects_dice(
+    engine: Engine, sample: Sample, *, ids: NDArray[Any], plan: Plan, should_stop: Callable[[], bool]
+) -> list[float]:
     """The Dice of two sets of objects (F1), the mean over the IoU from which on two are the same; none without any."""
     inputs = with_prompts(sample.image, plan, prompts=Prompts(), spacing=sample.spacing)
     maps, _ = maps_of(engine, inputs, plan=plan, listener=Listener(should_stop=should_stop))
     found = decode(maps, plan.instances or Decoding(), spacing=sample.spacing)
-    ids = np.where(sample.labels == plan.classes.ignore_class, -1, sample.objects.ids if sample.objects else -1)
-    overlap = instance_overlap(ids, found.labels.astype(np.int64), ignore=-1)
+    known = np.where(sample.labels == plan.classes.ignore_class, -1, ids)
+    overlap = instance_overlap(known, found.labels.astype(np.int64), ignore=-1)
     value = float(np.mean([match_instances(overlap, threshold=least).f1 for least in SAME_OBJECT]))
     return [value] if np.isfinite(value) else []
 
