@@ -24,6 +24,15 @@ MAX_RASTER_PIXELS = 178_956_970
 """Largest PNG, JPEG, BMP or GIF: a small file can unpack into a huge image ("decompression bomb")."""
 
 
+TURNS: dict[int, tuple[bool, bool, bool]] = {
+    2: (False, False, True), 3: (False, True, True), 4: (False, True, False), 5: (True, False, False),
+    6: (True, False, True), 7: (True, True, True), 8: (True, True, False),
+}  # fmt: skip
+"""Orientation tag: whether rows and columns change places, then whether rows, then columns are reversed."""
+
+_ROWS = 64
+
+
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """One frame of a file: `array` is `(C, *grid.shape)`; `frames` counts what the file holds along time.
@@ -105,7 +114,24 @@ def native(array: NDArray[Any]) -> NDArray[Any]:
     """
     if array.dtype == bool:
         array = array.astype(np.uint8)
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    kind = array.dtype.newbyteorder("=")
+    if array.ndim < 3 or array.flags.c_contiguous:
+        return np.ascontiguousarray(array, dtype=kind)
+    ordered = np.empty(array.shape, kind)
+    for start in range(0, array.shape[1], _ROWS):  # colours are pulled apart six times as fast while in the cache
+        ordered[:, start : start + _ROWS] = array[:, start : start + _ROWS]
+    return ordered
+
+
+def upright(array: NDArray[Any], turn: int) -> NDArray[Any]:
+    """The array with its last two axes as the orientation tag of TIFF and EXIF says; as it is for other numbers.
+
+    >>> upright(np.array([[1, 2, 3], [4, 5, 6]]), 6).tolist()
+    [[4, 1], [5, 2], [6, 3]]
+    """
+    swap, rows, columns = TURNS.get(turn, (False, False, False))
+    array = np.swapaxes(array, -1, -2) if swap else array
+    return array[..., :: -1 if rows else 1, :: -1 if columns else 1]
 
 
 def drop_alpha(decoded: Decoded) -> Decoded:

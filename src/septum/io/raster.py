@@ -18,7 +18,18 @@ from septum.errors import FormatError
 from septum.geometry import Grid, Image, LabelMap
 from septum.geometry.picture import rgb_of
 from septum.io import decoded as limits
-from septum.io.decoded import Decoded, check_size, collapse_grey, compact, drop_alpha, native, pick_frame
+from septum.io import png
+from septum.io.decoded import (
+    TURNS,
+    Decoded,
+    check_size,
+    collapse_grey,
+    compact,
+    drop_alpha,
+    native,
+    pick_frame,
+    upright,
+)
 from septum.io.naming import suffix
 from septum.io.safe import reading, replacing
 
@@ -48,12 +59,15 @@ def read(path: Path, *, axes: str | None = None, frame: int | None = None, label
         with picture:
             frames = _frames(picture)
             chosen = pick_frame(path, frames, frame=frame)
+            turn = _turn(path, picture)
             array, notes = _pixels(path, picture, frame=chosen, labels=labels)
-            doubts = _doubts(picture, labels=labels)
+            doubts = _doubts(picture, turn=turn, labels=labels)
             name = str(picture.format)
     if labels and array.shape[-1] == 4 and _alpha_is_mask(array):
         array, notes = array[..., 3:], [*notes, "the colours are constant: labels are read from the transparency"]
-    planes = native(np.moveaxis(array, -1, 0))
+    if turn in TURNS:
+        notes.append(f"turned as its EXIF orientation ({turn}) says, the way viewers show it")
+    planes = native(upright(np.moveaxis(array, -1, 0), turn))
     grid = Grid.pixels(planes.shape[1:])
     letters = ("T" if frames > 1 else "") + ("YXC" if len(planes) > 1 else "YX")
     result = Decoded(
@@ -200,8 +214,6 @@ def _frames(picture: Any) -> int:
 
 def _pixels(path: Path, picture: Any, *, frame: int, labels: bool) -> tuple[NDArray[Any], list[str]]:
     """`(Y, X, C)` pixels of one frame and what had to be decided."""
-    from PIL import ImageOps
-
     notes = []
     if frame:
         picture.seek(frame)
@@ -209,23 +221,24 @@ def _pixels(path: Path, picture: Any, *, frame: int, labels: bool) -> tuple[NDAr
         notes.append("JPEG loses detail: label values may be wrong near borders")
     if picture.format == "MPO":
         notes.append("the JPEG carries further pictures (previews, depth); the first is read")
-    deep = _deep_png(path, picture)
-    if deep is not None:
-        return deep, notes
+    stored = png.stored_samples(path) if picture.format == "PNG" else None
+    if stored is not None:
+        return (stored if stored.ndim == 3 else stored[..., None]), notes
     picture.load()
-    turn = picture.getexif().get(_ORIENTATION, 1)
-    if turn not in (0, 1):
-        picture = ImageOps.exif_transpose(picture)
-        notes.append(f"turned as its EXIF orientation ({turn}) says, the way viewers show it")
     array, more = _unpacked(picture, labels=labels)
     return (array if array.ndim == 3 else array[..., None]), [*notes, *more]
 
 
-def _doubts(picture: Any, *, labels: bool) -> list[str]:
+def _turn(path: Path, picture: Any) -> int:
+    """How EXIF says that the picture lies: one of `TURNS`, any other number means as stored."""
+    turn = picture.getexif().get(_ORIENTATION) if png.may_turn(path) else None
+    return turn if isinstance(turn, int) else 1
+
+
+def _doubts(picture: Any, *, turn: int, labels: bool) -> list[str]:
     """What every command should say: a turned photo beside masks on raw pixels, greys that are not the indices."""
     doubts = []
-    turn = picture.getexif().get(_ORIENTATION, 1)
-    if turn not in (0, 1):
+    if turn in TURNS:
         doubts.append(
             f"the photo is turned as its EXIF orientation ({turn}) says; masks drawn on the unturned pixels do not fit"
         )
@@ -253,20 +266,6 @@ def _unpacked(picture: Any, *, labels: bool) -> tuple[NDArray[Any], list[str]]:
     if mode in ("L", "LA", "RGB", "RGBA", "I", "I;16"):
         return np.asarray(picture), []
     return np.asarray(picture.convert("RGB")), [f"converted from {mode} to RGB"]
-
-
-def _deep_png(path: Path, picture: Any) -> NDArray[Any] | None:
-    """Colour or alpha with 16 bits per channel, which Pillow would cut down to 8."""
-    if picture.format != "PNG" or getattr(picture, "n_frames", 1) > 1:
-        return None
-    with path.open("rb") as stream:
-        header = stream.read(26)
-    depth, kind = header[24], header[25]
-    if depth != 16 or kind not in (2, 4, 6):
-        return None
-    import imagecodecs
-
-    return np.asarray(imagecodecs.png_decode(path.read_bytes()))
 
 
 def _alpha_is_mask(array: NDArray[Any]) -> bool:

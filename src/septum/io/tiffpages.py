@@ -12,14 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.errors import FormatError
+from septum.io.decoded import TURNS, native, upright
 
 _RGB = ("red", "green", "blue")
-_TURNS: dict[int, tuple[bool, bool, bool]] = {
-    2: (False, False, True), 3: (False, True, True), 4: (False, True, False), 5: (True, False, False),
-    6: (True, False, True), 7: (True, True, True), 8: (True, True, False),
-}  # fmt: skip
-"""Orientation tag: whether rows and columns change places, then whether rows, then columns are reversed."""
-
 SpacingZYX = tuple[float, float, float]
 
 
@@ -57,13 +52,11 @@ def turned(array: NDArray[Any], spacing: SpacingZYX, *, page: Any) -> tuple[NDAr
     """The array with its last two axes as the Orientation tag says, the spacing `(z, y, x)` with them."""
     tag = page.tags.get("Orientation")
     turn = tag.value if tag is not None and isinstance(tag.value, int) else 1
-    if turn not in _TURNS:
+    if turn not in TURNS:
         return array, spacing, []
-    swap, rows, columns = _TURNS[turn]
-    if swap:
-        array, spacing = np.swapaxes(array, -1, -2), (spacing[0], spacing[2], spacing[1])
-    array = array[..., :: -1 if rows else 1, :: -1 if columns else 1]
-    return np.ascontiguousarray(array), spacing, [f"turned as its orientation tag ({turn}) says, as viewers show it"]
+    if TURNS[turn][0]:
+        spacing = (spacing[0], spacing[2], spacing[1])
+    return native(upright(array, turn)), spacing, [f"turned as its orientation tag ({turn}) says, as viewers show it"]
 
 
 def _bits(array: NDArray[Any]) -> NDArray[Any]:

@@ -1,0 +1,81 @@
+"""Samples of PNG files against Pillow, and what keeps a file from being read past it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import pytest
+
+from septum.errors import FormatError
+from septum.io import png, raster
+
+RNG = np.random.default_rng(0)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_samples_equal_those_of_pillow(tmp_path: Path, mode: str) -> None:
+    shape = (37, 53, len(mode)) if mode != "L" else (37, 53)
+    PIL.Image.fromarray(RNG.integers(0, 256, shape).astype(np.uint8), mode).save(tmp_path / "a.png")
+    found = png.stored_samples(tmp_path / "a.png")
+    assert found is not None
+    np.testing.assert_array_equal(found, np.asarray(PIL.Image.open(tmp_path / "a.png")))
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "LA", "I;16"])
+def test_what_is_more_than_samples_is_left_to_pillow(tmp_path: Path, mode: str) -> None:
+    PIL.Image.new(mode, (5, 4)).save(tmp_path / "a.png")
+    assert png.stored_samples(tmp_path / "a.png") is None
+    assert raster.read(tmp_path / "a.png").grid.shape == (4, 5)
+
+
+def test_animations_are_left_to_pillow(tmp_path: Path) -> None:
+    frames = [PIL.Image.fromarray(np.full((4, 5), value, np.uint8)) for value in (10, 20)]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
+    assert png.stored_samples(tmp_path / "a.png") is None
+    assert raster.read(tmp_path / "a.png", frame=1).array.max() == 20
+
+
+@pytest.mark.parametrize("keep", [30, 200, 3000])
+def test_truncated_files_are_refused(tmp_path: Path, keep: int) -> None:
+    PIL.Image.fromarray(RNG.integers(0, 256, (40, 40, 3)).astype(np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:keep])
+    with pytest.raises(FormatError, match=r"a\.png"):
+        raster.read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("depth", [8, 16])
+def test_orientation_is_obeyed_at_every_depth(tmp_path: Path, turn: int, depth: int) -> None:
+    """Pillow turns 8 bits and is the oracle; the same picture with 16 bits per colour turns the same way."""
+    picture = RNG.integers(0, 256, (6, 9, 3)).astype(np.uint8)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = turn
+    PIL.Image.fromarray(picture).save(tmp_path / "eight.png", exif=exif)
+    wanted = np.moveaxis(np.asarray(PIL.ImageOps.exif_transpose(PIL.Image.open(tmp_path / "eight.png"))), -1, 0)
+    if depth == 16:
+        rows = b"".join(b"\0" + (row.astype(">u2") * 257).tobytes() for row in picture)
+        content = _chunk(b"IHDR", struct.pack(">IIBBBBB", 9, 6, 16, 2, 0, 0, 0)) + _chunk(b"eXIf", exif.tobytes()[6:])
+        content += _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+        (tmp_path / "sixteen.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+        wanted = wanted.astype(np.uint16) * 257
+    name = "eight.png" if depth == 8 else "sixteen.png"
+    assert png.may_turn(tmp_path / name)
+    found = raster.read(tmp_path / name)
+    np.testing.assert_array_equal(found.array, wanted)
+    assert bool(found.doubts) == (turn != 1)
+
+
+def test_only_text_and_exif_may_turn(tmp_path: Path) -> None:
+    PIL.Image.new("RGB", (5, 4)).save(tmp_path / "a.png")
+    assert not png.may_turn(tmp_path / "a.png")
+    PIL.Image.new("RGB", (5, 4)).save(tmp_path / "a.jpg")
+    assert png.may_turn(tmp_path / "a.jpg")
