@@ -47,4 +47,38 @@ def _line(row: Rows, who: str, *, found: Rows, parts: Rows | None) -> str:
     )
 
 
-OBJECTS = {"instances": instances}
+def challenges(content: Rows, where: str) -> list[str]:
+    """Each challenge with a row per method, and what the sliding window costs in either way of prediction."""
+    lines = ["## Public challenges"]
+    for name, found in content["results"].items():
+        methods = found["methods"]
+        keys = [key for key in next(iter(methods.values())) if key not in ("minutes", "steps", "seconds_per_image")]
+        lines += [
+            "",
+            f"`python -m benchmarks.accuracy.challenges {name} --minutes {found['minutes asked']:g}` "
+            f"({found['processor']}, {found['date'][:10]}, commit {found['commit'][:7]}), seed {content['seed']}; "
+            "the division is told in [the guide](../how-to/challenges.md).",
+            "",
+            f"| method | {' | '.join(key.replace('_', ' ') for key in keys)} | minutes | steps | seconds per image |",
+            "|" + "---|" * (len(keys) + 4),
+        ]
+        for method, row in methods.items():
+            scores = " | ".join("–" if row[key] is None else f"{row[key]:.4f}" for key in keys)
+            times = "– | – | –"
+            if row["minutes"] is not None:
+                times = f"{row['minutes']:.1f} | {row['steps']:.0f} | {row['seconds_per_image']:.1f}"
+            lines.append(f"| {method} | {scores} | {times} |")
+        if "window" in found:
+            lines += ["", _window(found["window"])]
+    return lines
+
+
+def _window(ways: Rows) -> str:
+    naive, dense = ways["patch by patch, microseconds per pixel"], ways["at once, microseconds per pixel"]
+    return (
+        f"The sliding window, one look at a pixel: {naive:.0f} µs patch by patch, {dense:.1f} µs with all patches of a "
+        f"tile at once, {naive / dense:.0f} times faster; the two differ by {ways['largest difference']:.1e} at most."
+    )
+
+
+OBJECTS = {"instances": instances, "challenges": challenges}
