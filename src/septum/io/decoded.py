@@ -157,7 +157,8 @@ def collapse_grey(decoded: Decoded) -> Decoded:
     array = decoded.array
     if len(array) != 3 or decoded.channels != ("red", "green", "blue"):
         return decoded
-    if not (np.array_equal(array[0], array[1]) and np.array_equal(array[0], array[2])):
+    bands = (array[:, start : start + _ROWS] for start in range(0, array.shape[1], _ROWS))
+    if not all((band[1:] == band[:1]).all() for band in bands):  # most pictures in colour show it in the first band
         return decoded
     note = "stored as RGB, but all three channels are equal: read as one grey channel"
     return replace(decoded, array=np.ascontiguousarray(array[:1]), channels=("grey",), notes=(*decoded.notes, note))
