@@ -74,10 +74,12 @@ def challenges(content: Rows, where: str) -> list[str]:
 
 
 def _window(ways: Rows) -> str:
+    apart = ways["largest difference"]
+    differ = f"the two differ by {apart:.1e} at most" if apart else "the two are equal to the last bit"
     naive, dense = ways["patch by patch, microseconds per pixel"], ways["at once, microseconds per pixel"]
     return (
         f"The sliding window, one look at a pixel: {naive:.0f} µs patch by patch, {dense:.1f} µs with all patches of a "
-        f"tile at once, {naive / dense:.0f} times faster; the two differ by {ways['largest difference']:.1e} at most."
+        f"tile at once, {naive / dense:.0f} times faster; {differ}."
     )
 
 
