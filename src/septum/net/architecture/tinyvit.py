@@ -1,7 +1,7 @@
 """TinyViT as the image encoder of light MedSAM: a picture in, a map of what lies where out.
 
-The insight: what a picture shows is worked out once, whatever a person asks about it later. The encoder takes nearly all
-of the time; its map (64 × 64 places of 256 numbers) answers every click and box on that picture.
+The insight: what a picture shows is worked out once, whatever a person asks about it later. The encoder takes nearly
+all of the time; its map (64 × 64 places of 256 numbers) answers every click and box on that picture.
 
 After Wu et al. 2022 (TinyViT: Fast Pretraining Distillation for Small Vision Transformers), as changed for light MedSAM
 (Ma et al. 2024, Segment anything in medical images): a stem of two 1 × 1 convolutions that keeps all of the 256 × 256
@@ -78,7 +78,9 @@ class TinyViT(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         narrow, wide = STEM
-        self.patch_embed = nn.ModuleDict({"seq": nn.Sequential(NormedConv(3, narrow), nn.GELU(), NormedConv(narrow, wide))})
+        self.patch_embed = nn.ModuleDict(
+            {"seq": nn.Sequential(NormedConv(3, narrow), nn.GELU(), NormedConv(narrow, wide))}
+        )
         first = _Stage([_Convolved(wide) for _ in range(2)])
         self.layers = nn.ModuleList([first])
         into, last = wide, first
@@ -88,7 +90,10 @@ class TinyViT(nn.Module):
             self.layers.append(last)
             into = stage.channels
         self.neck = nn.Sequential(
-            nn.Conv2d(into, OUT, 1, bias=False), PixelNorm(OUT), nn.Conv2d(OUT, OUT, 3, padding=1, bias=False), PixelNorm(OUT)
+            nn.Conv2d(into, OUT, 1, bias=False),
+            PixelNorm(OUT),
+            nn.Conv2d(OUT, OUT, 3, padding=1, bias=False),
+            PixelNorm(OUT),
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -125,7 +130,8 @@ class _Convolved(nn.Module):
         self.conv3 = NormedConv(wide, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(x + self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x))))))
+        found: Tensor = self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x)))))
+        return F.gelu(x + found)
 
 
 class _Step(nn.Module):
@@ -162,7 +168,8 @@ class _Attended(nn.Module):
         tiles = tokens.reshape(n, rows, columns, side, side, channels).permute(0, 5, 1, 3, 2, 4)
         x = x + tiles.reshape(padded.shape)[..., :height, :width]
         x = self.local_conv(x)
-        return x + self.mlp(x.movedim(1, -1)).movedim(-1, 1)
+        told: Tensor = self.mlp(x.movedim(1, -1))
+        return x + told.movedim(-1, 1)
 
 
 class _WindowAttention(nn.Module):

@@ -1,8 +1,8 @@
 """The two-way transformer of SAM: what is asked looks at the picture, and the picture looks at what is asked.
 
-After Kirillov et al. 2023 (Segment Anything), section "Lightweight mask decoder" and its appendix A. A handful of tokens
-(one per click, corner and mask) and the 64 × 64 places of the encoder's map attend to each other, so that an answer
-costs thousandths of what the map did. The modules bear the names of the published weights. The file needs torch only.
+After Kirillov et al. 2023 (Segment Anything), section "Lightweight mask decoder" and its appendix A. A handful of
+tokens (one per click, corner and mask) and the 64 × 64 places of the encoder's map attend to each other, so that an
+answer costs little beside the map. The modules bear the names of the published weights. The file needs torch only.
 """
 
 from __future__ import annotations

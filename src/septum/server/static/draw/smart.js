@@ -63,7 +63,6 @@ export function bodyFor(name) {
 export const ask = (named) => attempt(async () => {
   const name = named ?? state.tool;
   if (!state.opened || !toolOf(name)) return;
-  if (gestureOf(name) === "prompt" && !state.models.some((one) => one.prompts)) { update({ message: "No network takes prompts yet: train one with prompts first" }); return; }
   if (state.locked) { update({ message: state.locked }); return; }
   if (asking) { again = name; return; }
   asking = true; again = null;
