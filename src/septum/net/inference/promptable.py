@@ -43,7 +43,7 @@ PlaneBox = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class PromptQuestion:
     """What a person marked of one object in a plane, in voxels (y, x).
 
     Args:
@@ -62,7 +62,7 @@ REACHES = (5.0, 10.0, 20.0, 40.0, 70.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class PromptAnswer:
     """A mask `(y, x)`, and the intersection over union that the network expects of it: its own guess."""
 
     mask: NDArray[np.bool_]
@@ -78,13 +78,13 @@ class Prompter(Protocol):
         """What it needs to know of a plane `(1 or 3, y, x)` for every answer about it."""
         ...
 
-    def answer(self, seen: Any, question: Question) -> Answer:
+    def answer(self, seen: Any, question: PromptQuestion) -> PromptAnswer:
         """The object that is meant, in a plane that was seen."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class SeenPlane:
     """A plane as light MedSAM knows it: the encoder's map, the part of the picture that is image, the plane's shape."""
 
     map: Tensor
@@ -116,14 +116,14 @@ class MedSamLite:
         self._network = _folded(network.eval()).to(device)
         self._device = device
 
-    def see(self, plane: NDArray[Any]) -> Seen:
+    def see(self, plane: NDArray[Any]) -> SeenPlane:
         """The encoder's map of a plane `(1 or 3, y, x)`; grey planes are seen in three equal channels."""
-        picture, part = picture_of(plane)
+        picture, part = network_picture(plane)
         with torch.inference_mode():
             found = self._network.image_encoder(picture.to(self._device))
-        return Seen(found, part, (plane.shape[1], plane.shape[2]))
+        return SeenPlane(found, part, (plane.shape[1], plane.shape[2]))
 
-    def answer(self, seen: Seen, question: Question) -> Answer:
+    def answer(self, seen: SeenPlane, question: PromptQuestion) -> PromptAnswer:
         """The object that is meant.
 
         A box is asked as it is. The network hardly learnt what a click is (a click alone gave a Dice below 0.1 on every
@@ -134,19 +134,19 @@ class MedSamLite:
         inside, outside = seen.places(question.inside), seen.places(question.outside)
         boxes = _boxes(inside, seen.part) if question.box is None else seen.places(np.array(question.box))[None]
         masks, expected = self._ask(seen, boxes)
-        fitting = _fitting(masks, inside, outside)
+        fitting = _fitting(masks, inside=inside, outside=outside)
         if float(fitting.max()) < 1:
             clicks = torch.cat([inside, outside])
             more = self._ask(seen, boxes, clicks=clicks, kinds=[TOWARDS] * len(inside) + [AWAY] * len(outside))
             masks, expected = torch.cat([masks, more[0]]), torch.cat([expected, more[1]])
-            fitting = _fitting(masks, inside, outside)
+            fitting = _fitting(masks, inside=inside, outside=outside)
         best = int((fitting * 2 + expected * stability(masks)).argmax())
         height, width = seen.part
         whole = F.interpolate(masks[None, best : best + 1, :height, :width], size=seen.shape, mode="bilinear")
-        return Answer(whole[0, 0].numpy() > 0, float(expected[best].clamp(0, 1)))
+        return PromptAnswer(whole[0, 0].numpy() > 0, float(expected[best].clamp(0, 1)))
 
     def _ask(
-        self, seen: Seen, boxes: Tensor, *, clicks: Tensor | None = None, kinds: Sequence[int] = ()
+        self, seen: SeenPlane, boxes: Tensor, *, clicks: Tensor | None = None, kinds: Sequence[int] = ()
     ) -> tuple[Tensor, Tensor]:
         """Logits (B, 256, 256) and expected overlap (B) of boxes (B, 2, 2), each with the clicks (n, 2)."""
         beside = boxes[:0, 0] if clicks is None else clicks
@@ -157,13 +157,13 @@ class MedSamLite:
         return masks[:, 0].cpu(), expected[:, 0].cpu()
 
 
-def picture_of(plane: NDArray[Any]) -> tuple[Tensor, tuple[int, int]]:
+def network_picture(plane: NDArray[Any]) -> tuple[Tensor, tuple[int, int]]:
     """A plane `(1 or 3, y, x)` as the picture (1, 3, 256, 256) that the network takes, and the part that is image.
 
     The longer side becomes 256 pixels; the rest, below or at the right, is 0. Values of 8 bits are taken as they are,
     CT in the window of soft tissue, others between their percentiles 0.5 and 99.5; then all are spread over 0 to 1.
 
-    >>> picture, part = picture_of(np.arange(32, dtype=np.uint8).reshape(1, 8, 4))
+    >>> picture, part = network_picture(np.arange(32, dtype=np.uint8).reshape(1, 8, 4))
     >>> tuple(picture.shape), part
     ((1, 3, 256, 256), (256, 128))
     """
@@ -186,7 +186,7 @@ def _boxes(clicks: Tensor, part: tuple[int, int]) -> Tensor:
     return torch.stack([(low - reach).clamp(min=0), torch.minimum(high + reach, limit)], dim=1)
 
 
-def _fitting(masks: Tensor, inside: Tensor, outside: Tensor) -> Tensor:
+def _fitting(masks: Tensor, *, inside: Tensor, outside: Tensor) -> Tensor:
     """The share of the clicks that each mask (B, y, x) follows; 1 without clicks."""
     clicks = torch.cat([inside, outside]).round().long().clamp(0, SIDE - 1)
     if not len(clicks):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from septum.errors import Cancelled, ConfigError
 from septum.net.inference.predict import Listener
-from septum.net.inference.promptable import Answer, PlaneBox, Prompter, Question
+from septum.net.inference.promptable import PromptAnswer, PlaneBox, Prompter, PromptQuestion
 from septum.net.prompts import BoxPrompt, Mark, Prompts
 
 KEPT = 32
@@ -31,7 +31,7 @@ MARGIN = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class PromptedClasses:
     """What the prompts gave.
 
     Args:
@@ -68,7 +68,7 @@ class PromptedPlanes:
         self._prompter = prompter
         self._seen: OrderedDict[int, Any] = OrderedDict()
 
-    def find(self, prompts: Prompts, *, listener: Listener | None = None) -> Found:
+    def find(self, prompts: Prompts, *, listener: Listener | None = None) -> PromptedClasses:
         """What the prompts mean, class by class; where objects overlap, the later one counts.
 
         Raises:
@@ -92,9 +92,9 @@ class PromptedPlanes:
                 if told.should_stop():
                     raise Cancelled
         classes = planes[0] if self._flat else np.moveaxis(planes, 0, self._axis)
-        return Found(classes, expected, () if self._flat else tuple(one.words for one in objects))
+        return PromptedClasses(classes, expected, () if self._flat else tuple(one.words for one in objects))
 
-    def _answers(self, one: _Object) -> Iterator[tuple[int, Answer]]:
+    def _answers(self, one: _Object) -> Iterator[tuple[int, PromptAnswer]]:
         """The slices of an object from its middle outward, each with its answer."""
         boxes: dict[int, PlaneBox | None] = {}
         for plane, neighbour in one.outward():
@@ -139,10 +139,10 @@ class _Object:
         yield from ((plane, plane - 1) for plane in range(middle + 1, self.stop))
         yield from ((plane, plane + 1) for plane in range(middle - 1, self.start - 1, -1))
 
-    def question(self, plane: int, box: PlaneBox | None) -> Question:
+    def question(self, plane: int, box: PlaneBox | None) -> PromptQuestion:
         """What is asked about a slice."""
         inside, outside = (points[points[:, 0] == plane][:, 1:] for points in (self.inside, self.outside))
-        return Question(_thinned(inside), _thinned(outside), box)
+        return PromptQuestion(_thinned(inside), _thinned(outside), box)
 
     @property
     def words(self) -> str:

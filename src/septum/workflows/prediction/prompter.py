@@ -18,7 +18,7 @@ from septum.errors import ConfigError
 from septum.geometry import LabelMap
 from septum.geometry.rectify import rectify_labels
 from septum.net.inference.predict import Listener
-from septum.net.inference.prompted_planes import Found, PromptedPlanes
+from septum.net.inference.prompted_planes import PromptedClasses, PromptedPlanes
 from septum.workflows.data.cases import load_image
 from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import Job, find_cases, plan_jobs, work_through
@@ -114,7 +114,7 @@ def _check(images: Sequence[Path], *, settings: PredictSettings) -> None:
         raise ConfigError(f"{', '.join(strange)} must go to a trained model, got it for a prompter; leave it out")
 
 
-def _unknown(case: str, found: Found, *, index: int, label: int, reasons: tuple[str, ...]) -> Estimate:
+def _unknown(case: str, found: PromptedClasses, *, index: int, label: int, reasons: tuple[str, ...]) -> Estimate:
     """What is known of a prompter's mask: nothing but what the network expects."""
     guesses = found.expected.get(index, ())
     said = (
