@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from septum.errors import Cancelled, ConfigError
 from septum.net.inference.predict import Listener
-from septum.net.inference.promptable import PromptAnswer, PlaneBox, Prompter, PromptQuestion
+from septum.net.inference.promptable import PlaneBox, PromptAnswer, Prompter, PromptQuestion
 from septum.net.prompts import BoxPrompt, Mark, Prompts
 
 KEPT = 32
