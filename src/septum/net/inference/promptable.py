@@ -6,7 +6,6 @@ an answer is quick. Any network with these two steps is a `Prompter` and may sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from septum.net.architecture.prompted_masks import AWAY, FIRST, LAST, SIDE, TOWARDS, LiteMedSam
+from septum.net.architecture.prompted_masks import FIRST, LAST, SIDE, LiteMedSam
 from septum.net.architecture.tinyvit import NormedConv
 from septum.net.learning.published import Published
 
@@ -127,33 +126,26 @@ class MedSamLite:
         """The object that is meant.
 
         A box is asked as it is. The network hardly learnt what a click is (a click alone gave a Dice below 0.1 on every
-        set it was tried on), so clicks without a box ask boxes of several sizes around them. Of the answers that fit
-        the clicks best, that is taken which the network expects most of and which is most stable; where none fits,
-        the clicks themselves are shown to it beside the boxes.
+        set it was tried on), so clicks without a box ask boxes of several sizes around them, cut where a click says
+        that the object has ended. Of the answers that fit the clicks best, that is taken which the network expects most
+        of and which is most stable.
         """
         inside, outside = seen.places(question.inside), seen.places(question.outside)
-        boxes = _boxes(inside, seen.part) if question.box is None else seen.places(np.array(question.box))[None]
+        boxes = _boxes(inside, outside, part=seen.part)
+        if question.box is not None:
+            boxes = seen.places(np.array(question.box))[None]
         masks, expected = self._ask(seen, boxes)
         fitting = _fitting(masks, inside=inside, outside=outside)
-        if float(fitting.max()) < 1:
-            clicks = torch.cat([inside, outside])
-            more = self._ask(seen, boxes, clicks=clicks, kinds=[TOWARDS] * len(inside) + [AWAY] * len(outside))
-            masks, expected = torch.cat([masks, more[0]]), torch.cat([expected, more[1]])
-            fitting = _fitting(masks, inside=inside, outside=outside)
         best = int((fitting * 2 + expected * stability(masks)).argmax())
         height, width = seen.part
         whole = F.interpolate(masks[None, best : best + 1, :height, :width], size=seen.shape, mode="bilinear")
         return PromptAnswer(whole[0, 0].numpy() > 0, float(expected[best].clamp(0, 1)))
 
-    def _ask(
-        self, seen: SeenPlane, boxes: Tensor, *, clicks: Tensor | None = None, kinds: Sequence[int] = ()
-    ) -> tuple[Tensor, Tensor]:
-        """Logits (B, 256, 256) and expected overlap (B) of boxes (B, 2, 2), each with the clicks (n, 2)."""
-        beside = boxes[:0, 0] if clicks is None else clicks
-        points = torch.cat([beside.expand(len(boxes), -1, -1), boxes], dim=1).to(self._device)
-        every = torch.tensor([*kinds, FIRST, LAST], device=self._device).expand(len(boxes), -1)
+    def _ask(self, seen: SeenPlane, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, 256, 256) and expected overlap (B) of boxes (B, 2, 2)."""
+        corners = torch.tensor([FIRST, LAST], device=self._device).expand(len(boxes), -1)
         with torch.inference_mode():
-            masks, expected = self._network(seen.map, points=points, kinds=every)
+            masks, expected = self._network(seen.map, points=boxes.to(self._device), kinds=corners)
         return masks[:, 0].cpu(), expected[:, 0].cpu()
 
 
@@ -178,12 +170,33 @@ def network_picture(plane: NDArray[Any]) -> tuple[Tensor, tuple[int, int]]:
     return F.pad(spread, (0, SIDE - width, 0, SIDE - height)), (height, width)
 
 
-def _boxes(clicks: Tensor, part: tuple[int, int]) -> Tensor:
-    """Boxes (n, 2, 2) of several sizes around the clicks (m, 2), cut to the picture; the tightest one first."""
-    low, high = clicks.min(0).values, clicks.max(0).values  # x, y
+def _boxes(inside: Tensor, outside: Tensor, *, part: tuple[int, int]) -> Tensor:
+    """Boxes (n, 2, 2) of several sizes around the clicks (m, 2) inside, none beyond the picture or a click outside."""
+    if not len(inside):
+        return torch.zeros(0, 2, 2)
+    low, high = inside.min(0).values, inside.max(0).values  # x, y
     limit = torch.tensor([part[1] - 1.0, part[0] - 1.0])
     reach = torch.tensor(REACHES)[:, None]
-    return torch.stack([(low - reach).clamp(min=0), torch.minimum(high + reach, limit)], dim=1)
+    boxes = torch.stack([(low - reach).clamp(min=0), torch.minimum(high + reach, limit)], dim=1)
+    for box in boxes:
+        for click in outside:
+            _cut(box, click, low=low, high=high)
+    return boxes
+
+
+def _cut(box: Tensor, click: Tensor, *, low: Tensor, high: Tensor) -> None:
+    """Move the side of the box that loses least to before the click; none where it lies between the clicks inside."""
+    if not ((click >= box[0]) & (click <= box[1])).all():
+        return
+    sides = [
+        (float(click[axis] - box[0, axis]), 0, axis, click[axis] + 1) for axis in (0, 1) if click[axis] < low[axis]
+    ]
+    sides += [
+        (float(box[1, axis] - click[axis]), 1, axis, click[axis] - 1) for axis in (0, 1) if click[axis] > high[axis]
+    ]
+    if sides:
+        _, end, axis, place = min(sides, key=lambda side: side[0])
+        box[end, axis] = place
 
 
 def _fitting(masks: Tensor, *, inside: Tensor, outside: Tensor) -> Tensor:
