@@ -83,4 +83,26 @@ def _window(ways: Rows) -> str:
     )
 
 
-OBJECTS = {"instances": instances, "challenges": challenges}
+def prompters(content: Rows, where: str) -> list[str]:
+    """What a network draws by a box and by clicks in images nobody trained it for."""
+    lines = [
+        "## A box or a click in images nobody trained for",
+        "",
+        f"`python -m benchmarks.accuracy.prompters` ({where}): `{content['results']['prompter']}`, one object per "
+        "image; a simulated person draws the box that fits it tightly, or clicks into the deepest pixel of the largest "
+        "error. Mean Dice with its 95 % bootstrap interval.",
+        "",
+        "| set | images | prompt | Dice, mean [95 % interval] | Dice, median |",
+        "|---|---|---|---|---|",
+    ]
+    for row in content["results"]["sets"].values():
+        for prompt, dice in row["dice"].items():
+            low, high = dice["mean_ci_low"], dice["mean_ci_high"]
+            lines.append(
+                f"| {row['what']} | {row['n']} | {prompt} | {dice['mean']:.3f} [{low:.3f}, {high:.3f}] "
+                f"| {dice['median']:.3f} |"
+            )
+    return lines
+
+
+OBJECTS = {"instances": instances, "challenges": challenges, "prompters": prompters}

@@ -64,7 +64,7 @@ def test_an_option_never_stands_for_another_part_of_a_step(case: OpenCase) -> No
     for options in ({"do": "erase"}, {"points": [[0, 0, 0]]}, {"surprise": 1}):
         with pytest.raises(ConfigError):
             proposing.step_of(case, "margin", body=body(options={"distance_mm": 1.0, **options}))
-    with pytest.raises(ConfigError, match="none yet"):
+    with pytest.raises(ConfigError, match="one of medsam-lite"):
         proposing.step_of(case, "prompted", body=body(options={"model": "../../etc"}, points=[[1, 2, 3]]))
 
 

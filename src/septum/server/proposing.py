@@ -25,8 +25,10 @@ from septum.server.opened import OpenCase, Proposal, Sender
 from septum.server.schemas import ToolBody, rules_of
 from septum.workflows.data.slices import drawn_slices
 from septum.workflows.editing.edit import shown_marks
+from septum.workflows.editing.prompted_step import OpenModels
 from septum.workflows.editing.script import EditStep, parse_step, whole
 from septum.workflows.editing.script import tools as every_tool
+from septum.workflows.prediction.settings import PROMPTER_NAMES
 from septum.workflows.projects.learning import models_of
 from septum.workflows.projects.project import Project
 
@@ -220,10 +222,14 @@ def _drawn(case: OpenCase, axis: int | None) -> dict[str, Any]:
 
 
 def _model(project: Project, name: Any) -> str:
-    """The folder of a model of this project; never a path that a page sent."""
+    """The folder of a model of this project, or the name of a prompter; never a path that a page sent."""
+    if name in PROMPTER_NAMES:
+        return str(name)
     known = {one.name for one in models_of(project) if one.prompts}
     if name not in known:
-        raise ConfigError(f"model must be one of {', '.join(sorted(known)) or 'none yet'}, got {str(name)[:80]!r}")
+        raise ConfigError(
+            f"model must be one of {', '.join((*PROMPTER_NAMES, *sorted(known)))}, got {str(name)[:80]!r}"
+        )
     return str(project.models / str(name))
 
 
@@ -239,6 +245,4 @@ def _path_of(case: OpenCase) -> Callable[..., Change]:
 
 @lru_cache(maxsize=2)
 def _opened_model(folder: Path, grid: Any) -> Any:
-    from septum.workflows.prediction.live import PromptedModel
-
-    return PromptedModel(folder, grid=grid)
+    return OpenModels(grid)(folder)

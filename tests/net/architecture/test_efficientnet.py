@@ -20,7 +20,7 @@ from septum.net.architecture.efficientnet import (
 )
 from septum.net.architecture.unet import UNetConfig, build_unet, encoder_unet
 from septum.net.learning.checkpoint import load_model, save_model
-from septum.net.learning.pretrained import load_pretrained, published_weights, weights_file
+from septum.net.learning.pretrained import EFFICIENTNET, load_pretrained
 
 DEEPEST = (-0.076940, 1.313327)
 """Mean and deviation of the deepest map of `noise` by the published weights; efficientnet-lite-pytorch 0.1.0, the
@@ -33,7 +33,7 @@ def noise() -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def published() -> dict[str, torch.Tensor]:
-    return published_weights(weights_file())
+    return EFFICIENTNET.read(EFFICIENTNET.find())
 
 
 def test_five_maps_each_of_half_the_size() -> None:

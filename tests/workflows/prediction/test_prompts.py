@@ -321,7 +321,7 @@ def test_scribbles_are_checked_like_an_image(prompted: tuple[Path, Path], tmp_pa
         ("small", GeometryError, "on the grid of their image"),
     ]:
         with pytest.raises(error, match=message):
-            read_prompts(PredictSettings(scribbles=tmp_path / f"{name}.tif"), case, grid=grid, plan=plan)
+            read_prompts(PredictSettings(scribbles=tmp_path / f"{name}.tif"), case, grid=grid, classes=plan.classes)
 
 
 def test_a_background_value_needs_scribbles() -> None:

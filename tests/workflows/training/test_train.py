@@ -431,9 +431,9 @@ def test_an_encoder_that_has_seen_images_is_trained_and_kept(tmp_path: Path) -> 
     assert plan.unet.encoder == "efficientnet-lite0"
     learnt = dict(model.encoder.state_dict())
     from septum.net.architecture.efficientnet import adapted
-    from septum.net.learning.pretrained import published_weights, weights_file
+    from septum.net.learning.pretrained import EFFICIENTNET
 
-    published = adapted(published_weights(weights_file()), in_channels=1, image_channels=1)
+    published = adapted(EFFICIENTNET.read(EFFICIENTNET.find()), in_channels=1, image_channels=1)
     assert np.allclose(learnt["blocks.9.widen.weight"], published["blocks.9.widen.weight"], atol=0.05)
     assert not np.array_equal(learnt["blocks.9.widen.weight"], published["blocks.9.widen.weight"])
     predict(tmp_path / "model", [data / "images" / "case0.tif"], tmp_path / "masks")

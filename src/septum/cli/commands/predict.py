@@ -17,12 +17,22 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder that `septum train` wrote.")],
-    images: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGES", help="Image files, folders, DICOM folders, a DATASET."),
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="Model folder that `septum train` wrote; left out with --prompter."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the masks.")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGES", help="Image files, folders, DICOM folders, a DATASET.", show_default=False),
+    ] = None,
+    prompter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="medsam-lite",
+            help="In place of MODEL: a network that draws what --click and --box point at, without training.",
+        ),
+    ] = None,
     folds: Annotated[
         str | None,
         typer.Option(
@@ -66,7 +76,7 @@ def predict(
         typer.Option(
             metavar="Z,Y,X[:LABEL]",
             help="A voxel (Y,X of a picture) that is of this label, 0 for the background; repeatable. For one image, "
-            "and a model trained with --prompts.",
+            "and a model trained with --prompts or a --prompter.",
         ),
     ] = None,
     box: Annotated[
@@ -117,15 +127,20 @@ def predict(
     ) | {
         "folds": folds, "engine": engine, "overlap": overlap, "memory_mb": memory, "axes": axes, "devices": devices,
         "channel": channel, "quality_threshold": quality_threshold, "scribbles": scribbles,
-        "scribble_background": scribble_background, "precision": precision, "page": False if no_page else None,
+        "scribble_background": scribble_background, "prompter": prompter, "precision": precision,
+        "page": False if no_page else None,
     }  # fmt: skip
     from septum.workflows.prediction.settings import PredictSettings
 
     chosen = options.resolve(PredictSettings, settings, given=given)
 
     def work(hooks: Hooks) -> GradedResult:
-        from septum.workflows.prediction import workflow
+        from septum.workflows.prediction import prompter, workflow
 
+        if chosen.prompter is not None:
+            return prompter.predict_prompted([model, *(images or ())], output=output, settings=chosen, hooks=hooks)
+        if not images:
+            raise typer.BadParameter("name the images behind the model", param_hint="IMAGES")
         return workflow.predict(model, images, output=output, settings=chosen, hooks=hooks)
 
     result, stopped = watched(work)

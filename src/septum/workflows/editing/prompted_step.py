@@ -8,6 +8,7 @@ marks reach the network as the strokes that the script names.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,24 +20,29 @@ from septum.geometry.arrays import Spacing
 from septum.interactive.marks.prompted import Predict, prompted_network
 from septum.interactive.tool import Box, Change, IsCancelled, Stroke, points_inside
 from septum.options import Method, Option
+from septum.workflows.prediction.settings import PROMPTER_NAMES
 
 if TYPE_CHECKING:
     from septum.workflows.prediction.live import PromptedModel
+    from septum.workflows.prediction.live_prompter import LivePrompter
 
 
 class OpenModels:
-    """Models by their folders, each loaded once, for images on one grid."""
+    """Models by their folders and prompters by their names, each loaded once, for images on one grid."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self._open: dict[Path, PromptedModel] = {}
+        self._open: dict[Path, PromptedModel | LivePrompter] = {}
 
-    def __call__(self, folder: Path) -> PromptedModel:
-        """The model; errors as `PromptedModel`."""
+    def __call__(self, folder: Path) -> PromptedModel | LivePrompter:
+        """The model; errors as `PromptedModel` and `LivePrompter`."""
         from septum.workflows.prediction.live import PromptedModel
+        from septum.workflows.prediction.live_prompter import LivePrompter
 
         if folder not in self._open:
-            self._open[folder] = PromptedModel(folder, grid=self._grid)
+            name = str(folder)
+            found = LivePrompter(name, grid=self._grid) if name in PROMPTER_NAMES else None
+            self._open[folder] = found or PromptedModel(folder, grid=self._grid)
         return self._open[folder]
 
 
@@ -51,20 +57,24 @@ def prompted(
     points: ArrayLike | None = None,
     boxes: Sequence[tuple[Box, int]] = (),
     spacing: Spacing = None,
+    axis: int = -1,
     region: Box | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Change:
     """The labels that a model, trained with prompts, gives the region when it is told the prompts.
 
+    A prompter in its place knows nothing but what the marks mean, so it adds to the labels and leaves the others.
+
     Args:
         image: `(Y, X)` or `(Z, Y, X)`; with several channels a channel axis before them.
         labels: of the image's shape.
-        model: the model's folder.
+        model: the model's folder, or the name of a prompter.
         network: opens the model of a folder for this image, such as `OpenModels`.
         strokes: scribbles; where they overlap, the later one counts.
         label: of the clicks; 0 is the background.
         points: clicks `(n, ndim)`.
         boxes: each with the label of what it holds.
+        axis: of a volume, across the slices in which a prompter draws; -1: as it finds best.
         spacing, region, cancelled: as of every tool.
 
     Raises:
@@ -75,27 +85,34 @@ def prompted(
     marked = list(strokes)
     if points is not None:
         marked.append(Stroke(points_inside(points, np.shape(labels)), label))
-    return prompted_network(
+    opened: Any = network(Path(model))
+    alone = model in PROMPTER_NAMES
+    change = prompted_network(
         image,
         labels,
-        predict=network(Path(model)),
+        predict=partial(opened, axis=None if axis < 0 else axis) if alone else opened,
         strokes=marked,
         boxes=boxes,
         spacing=spacing,
         region=region,
         cancelled=cancelled,
     )
+    if not alone:
+        return change
+    before = np.asarray(labels)[change.box.slices]
+    return Change(change.box, np.where(change.labels == 0, before, change.labels))
 
 
 PROMPTED = Method(
     "prompted",
     prompted,
     "tool",
-    "a network trained with --prompts that is shown clicks, scribbles and boxes",
+    "a network that is shown clicks, scribbles and boxes",
     "PyTorch",
     (
-        Option("model", "text", None, "folder of the model"),
+        Option("model", "text", None, "folder of a model trained with --prompts, or medsam-lite"),
         Option("label", "integer", 1, "the label of the clicks, 0 is the background", low=0, high=2**32 - 1),
+        Option("axis", "integer", -1, "axis across the slices of medsam-lite; -1: found", low=-1, high=2),
     ),
     ("spacing", "points", "strokes", "seeds_layer", "boxes", "network"),
     ("model",),

@@ -134,7 +134,7 @@ def run_jobs(
         image, look = load_image(job.case), Look(model.plan.classes.n_classes)
         told.image(job.case.id, image)
         prompts = (
-            read_prompts(model.settings, job.case, grid=image.grid, plan=model.plan)
+            read_prompts(model.settings, job.case, grid=image.grid, classes=model.plan.classes)
             if model.settings.prompted
             else None
         )

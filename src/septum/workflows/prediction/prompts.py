@@ -76,11 +76,7 @@ def check_prompts(settings: PredictSettings, plan: Plan, *, images: int) -> None
     if not settings.prompted:
         return
     _refuse_without(plan)
-    if images > 1 and (settings.clicks or settings.boxes):
-        raise ConfigError(
-            f"clicks and boxes must belong to one image, got {images} images; "
-            "give one image, or --scribbles with a folder"
-        )
+    check_one_image(settings, images)
     ndim = plan.fingerprint.ndim
     meant: dict[tuple[int, ...], int] = {}
     for text in settings.clicks:
@@ -91,6 +87,38 @@ def check_prompts(settings: PredictSettings, plan: Plan, *, images: int) -> None
         _parse(text, 2 * ndim, classes=plan.classes, what="box")
 
 
+def check_one_image(settings: PredictSettings, images: int) -> None:
+    """Refuse clicks and boxes for several images; raises `ConfigError`."""
+    if images > 1 and (settings.clicks or settings.boxes):
+        raise ConfigError(
+            f"clicks and boxes must belong to one image, got {images} images; "
+            "give one image, or --scribbles with a folder"
+        )
+
+
+def prompted_labels(settings: PredictSettings, case: Case, *, grid: Grid) -> ClassMap:
+    """The labels that the prompts for one image name, as classes: what a prompter draws is what it is asked for.
+
+    A prompt without a label means label 1, where no other label is named; errors as `read_prompts`.
+    """
+    texts = (*settings.clicks, *settings.boxes)
+    said = {_label_of(text) for text in texts if ":" in text} | {1 for text in texts if ":" not in text}
+    drawn = markers_of(settings.scribbles, case, grid=grid, what="scribbles")
+    drawn_values = () if drawn is None else np.unique(drawn[drawn != (settings.scribble_background or 0)]).tolist()
+    values = sorted({*said, *drawn_values} - {0})
+    if not values:
+        raise ConfigError(
+            "prompts must mark an object, got background alone; add --click or --box with a label of 1 or more"
+        )
+    return ClassMap((0, *values), ("background", *(f"label {value}" for value in values)))
+
+
+def _label_of(text: str) -> int:
+    """The label of a prompt as text; 0, which is none, where it is no number: `read_prompts` says so."""
+    label = text.rpartition(":")[2]
+    return int(label) if label.isdecimal() else 0
+
+
 def _refuse_without(plan: Plan) -> None:
     if plan.prompts is None:
         raise ConfigError(
@@ -99,22 +127,22 @@ def _refuse_without(plan: Plan) -> None:
         )
 
 
-def read_prompts(settings: PredictSettings, case: Case, *, grid: Grid, plan: Plan) -> ImagePrompts:
+def read_prompts(settings: PredictSettings, case: Case, *, grid: Grid, classes: ClassMap) -> ImagePrompts:
     """The prompts for one image; scribbles first, so that clicks correct them.
 
     Raises:
-        ConfigError: as `check_prompts`; scribbles without a mark, or with a value that is no label of the model.
+        ConfigError: as `check_prompts`; scribbles without a mark, or with a value that is no label of `classes`.
         GeometryError: a prompt outside of the image, scribbles on another grid.
         FormatError: scribbles that cannot be read.
     """
-    marks = _scribbles(settings, case, grid=grid, classes=plan.classes)
+    marks = _scribbles(settings, case, grid=grid, classes=classes)
     for text in settings.clicks:
-        numbers, index = _parse(text, grid.ndim, classes=plan.classes, what="click")
+        numbers, index = _parse(text, grid.ndim, classes=classes, what="click")
         _check_inside(numbers, grid.shape, text=text)
         marks.append(Mark(np.array([numbers], dtype=np.int64), index))
     boxes = []
     for text in settings.boxes:
-        numbers, index = _parse(text, 2 * grid.ndim, classes=plan.classes, what="box")
+        numbers, index = _parse(text, 2 * grid.ndim, classes=classes, what="box")
         first, last = numbers[: grid.ndim], numbers[grid.ndim :]
         _check_inside(first, grid.shape, text=text)
         _check_inside(last, grid.shape, text=text)

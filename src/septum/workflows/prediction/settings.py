@@ -11,6 +11,9 @@ from septum.errors import ConfigError
 OUTLINES = ("imagej", "geojson")
 ENGINES = ("torch", "onnx", "openvino")
 
+PROMPTER_NAMES = ("medsam-lite",)
+"""Networks that answer prompts without having been trained here; `septum.workflows.prediction.prompter` opens them."""
+
 
 @dataclass(frozen=True)
 class PredictSettings:
@@ -40,6 +43,7 @@ class PredictSettings:
         scribble_background: value that marks the background in the scribbles.
         semantic: of a model of single objects, also write the mask of its classes.
         outlines: of a model of single objects, also write the outlines of planes: any of "imagej", "geojson".
+        prompter: one of `PROMPTER_NAMES`, that draws what prompts point at; None for a trained model.
     """
 
     folds: str = "all"
@@ -62,6 +66,7 @@ class PredictSettings:
     scribble_background: int | None = None
     semantic: bool = False
     outlines: tuple[str, ...] = ()
+    prompter: str | None = None
 
     @property
     def prompted(self) -> bool:
@@ -73,6 +78,8 @@ class PredictSettings:
             raise ConfigError(f"outlines must be among {', '.join(OUTLINES)}, got {', '.join(self.outlines)}")
         if not 0 < self.quality_threshold < 1:
             raise ConfigError(f"quality_threshold must lie between 0 and 1, got {self.quality_threshold}")
+        if self.prompter is not None and self.prompter not in PROMPTER_NAMES:
+            raise ConfigError(f"prompter must be one of {', '.join(PROMPTER_NAMES)}, got {self.prompter!r}")
         if self.engine not in ENGINES:
             raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, got {self.engine!r}")
         if self.overlap is not None and not 0 <= self.overlap < 0.95:

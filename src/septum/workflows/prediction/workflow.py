@@ -55,7 +55,7 @@ def predict(
     check_prompts(settings, plan, images=len(cases))
     check_objects(settings, plan)
     if settings.prompted and len(cases) == 1:  # of several images, scribbles that do not fit are a failure of their own
-        read_prompts(settings, cases[0], grid=load_image(cases[0]).grid, plan=plan)
+        read_prompts(settings, cases[0], grid=load_image(cases[0]).grid, classes=plan.classes)
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     segmenter = open_segmenter(folder, settings)
     output.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def predict(
     record_prediction(output, folder, model=segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
-    shown = write_page(page, result.failures, rows=_rows(output), links=("quality.csv", RECORD))
+    shown = write_page(page, result.failures, rows=estimate_rows(output), links=("quality.csv", RECORD))
     limits = promise(grades, judged=plan.judged, unfinished=folder.unfinished())
     return GradedResult(result.written, result.failures, tuple(worst_first(found)), limits, shown)
 
@@ -101,6 +101,6 @@ def check_channel(settings: PredictSettings, plan: Plan) -> None:
         )
 
 
-def _rows(output: Path) -> list[EstimateRow]:
+def estimate_rows(output: Path) -> list[EstimateRow]:
     """The list of estimates in its order, as the page shows it."""
     return [EstimateRow(e.case, e.name, e.verdict, e.dice, e.low, e.high, e.reasons) for e in read_list(output)]

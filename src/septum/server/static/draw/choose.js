@@ -16,7 +16,7 @@ export function choose(name) {
   update({ tool: name, points: [], boxes: [], marks: keeps ? state.marks : [], expected: "", message: "" });
   if (gestureOf(name) === "prompt") attempt(async () => {
     const { models } = await get("/models");
-    update({ models, message: models.some((/** @type {{prompts:boolean}} */ one) => one.prompts) ? "" : "No network takes prompts yet: train one with prompts first" });
+    update({ models });
   });
   if (keeps && state.live && new Set(state.marks.map((m) => m.label)).size > 1) ask(name);
 }

@@ -6,6 +6,7 @@ import { busiest } from "../look/proposal.js";
 import { state, update } from "../store.js";
 import { scribbleRadius } from "./cursor.js";
 import { apply, commit, settle } from "./edits.js";
+import { prompterChosen } from "../side/form.js";
 import { begin, gesture, isHere } from "./gesture.js";
 import { gestureOf } from "./kinds.js";
 import { refusal } from "./rules.js";
@@ -164,14 +165,23 @@ function move({ plane, at }) { if (plane.grid.volume) update({ position: clamped
 /** Scribbles, clicks, boxes and the brushes of the server. @param {Press} press @param {string} kind */
 function startMarks({ plane, at, erase }, kind) {
   if (!within(plane.voxel(at), plane.grid)) return;
+  if (kind === "prompt" && !mayPrompt(plane)) return;
   begin(plane);
-  if (kind === "prompt" && boxing()) { gesture.box = [at, at]; return; }
+  if (kind === "prompt" && boxing() && !erase) { gesture.box = [at, at]; return; }
   track = [plane.voxel(at)];
   gesture.mark = [at];
   if (kind === "click") { track = []; update({ points: [...state.points, plane.voxel(at)] }); if (state.live) ask(); }
   if (kind === "drag" && erase) update({ message: "The eraser is E; this tool only paints" });
 }
 const boxing = () => document.querySelector("#boxing:checked") !== null;
+
+/** The first prompt says across which axis the slices lie; a prompter draws in no others before the marks are gone. @param {Plane} plane */
+function mayPrompt(plane) {
+  if (!state.marks.length && !state.boxes.length) update({ across: plane.axis });
+  const may = plane.axis === state.across || !prompterChosen();
+  if (!may) update({ message: "It draws in slices of one plane at a time: Enter accepts, Shift+Backspace clears the marks" });
+  return may;
+}
 
 /** @param {Plane} plane @param {number[]} at */
 function follow(plane, at) {
@@ -183,11 +193,11 @@ function follow(plane, at) {
 }
 
 /** @param {Press} press @param {string} kind */
-function endMarks({ plane, erase }, kind) {
-  const points = track, { box } = gesture;
+function endMarks({ plane, erase, moved }, kind) {
+  const { box } = gesture, points = box.length ? [plane.voxel(box[0])] : track; // a box that was not drawn out is a click
   track = [];
   begin(null);
-  if (box.length === 2) update({ boxes: [...state.boxes, [low(plane, box), high(plane, box)]] });
+  if (box.length === 2 && moved) update({ boxes: [...state.boxes, [low(plane, box), high(plane, box)]] });
   else if (kind === "drag") { apply(state.tool, { ...bodyFor(state.tool), points: points.map(outward), strokes: null, boxes: null }); return; }
   else update({ marks: [...state.marks, { points, label: erase ? 0 : state.label, radius_mm: kind === "prompt" ? 0 : scribbleRadius() }] });
   const enough = kind === "prompt" || new Set(state.marks.map((m) => m.label)).size > 1;

@@ -6,6 +6,9 @@ import { state } from "../store.js";
 /** @type {Record<string, Gesture>} */
 const BY_HAND = { look: "look", window: "window", ruler: "ruler", brush: "paint", eraser: "paint", lasso: "lasso", scissors: "lasso", polygon: "corners", fill: "once", picker: "once", "live-wire": "wire" };
 
+/** Networks that answer prompts without being trained here. */
+export const PROMPTERS = ["medsam-lite"];
+
 /** Tools of the server that the toolbar has under its own names. */
 export const OWN = ["paint", "erase", "polygon", "fill", "scissors"];
 

@@ -29,10 +29,13 @@ export function optionsFor(name) {
   const options = chosenOptions(name);
   if (known("label") && !("label" in options)) options.label = state.label;
   if (known("radius_mm")) options.radius_mm = state.radius;
-  if (known("axis") && name !== "fill-between-slices" && state.opened?.ndim === 3 && (known("axis")?.default !== null || options.axis === "slice")) options.axis = active().axis;
+  if (known("axis") && name !== "fill-between-slices" && state.opened?.ndim === 3 && (known("axis")?.default !== null || options.axis === "slice")) options.axis = markedAxis(name);
   if (options.axis === "slice") delete options.axis;
   return options;
 }
+
+/** The axis across the slices that are meant: of prompts that of the plane they stand in, whichever plane was looked at since. @param {string} name */
+const markedAxis = (name) => (gestureOf(name) === "prompt" ? state.across : active().axis);
 
 /** @param {number} label @param {number[][]} points @param {number} radius_mm */
 const mark = (label, points, radius_mm) => ({ label, points: points.map(outward), radius_mm });
@@ -51,7 +54,7 @@ export function bodyFor(name) {
   const shown = state.marks.map((m) => mark(m.label, m.points, m.radius_mm));
   return {
     region: regionSeen(),
-    client, options: optionsFor(name), axis: active().axis, rules: rulesFor(state.label),
+    client, options: optionsFor(name), axis: markedAxis(name), rules: rulesFor(state.label),
     channel: state.channels.length > 1 && !state.opened?.rgb ? state.channel : null,
     points: state.points.length ? state.points.map(outward) : null,
     strokes: shown.length ? shown : null,
@@ -63,7 +66,6 @@ export function bodyFor(name) {
 export const ask = (named) => attempt(async () => {
   const name = named ?? state.tool;
   if (!state.opened || !toolOf(name)) return;
-  if (gestureOf(name) === "prompt" && !state.models.some((one) => one.prompts)) { update({ message: "No network takes prompts yet: train one with prompts first" }); return; }
   if (state.locked) { update({ message: state.locked }); return; }
   if (asking) { again = name; return; }
   asking = true; again = null;
@@ -75,8 +77,9 @@ export const ask = (named) => attempt(async () => {
     else show(await inTurn(() => send(`${here()}/tools/${name}`, bodyFor(name), "POST", stop.signal)));
   } catch (error) {
     propose(null);
-    update({ expected: "", preview: null });
-    if (!(error instanceof DOMException)) throw error;
+    const stopped = error instanceof DOMException;
+    update({ expected: stopped || !(error instanceof Error) ? "" : error.message, preview: null });
+    if (!stopped) throw error;
   } finally {
     asking = false;
     update({ busy: "" });

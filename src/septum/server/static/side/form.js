@@ -1,6 +1,7 @@
 // @ts-check
 /** The form of a tool's options: controls from the server's table, and what a person set in them. */
 import { by, el } from "../dom.js";
+import { PROMPTERS } from "../draw/kinds.js";
 import { state } from "../store.js";
 
 /** @param {string} name */
@@ -13,10 +14,9 @@ export function field(option, onchange) {
   const attributes = { "data-option": option.name, "data-kind": option.kind, onchange, onkeydown };
   if (option.kind === "flag" || option.name === "only" || option.name === "axis") return el("label", { className: "check", title: option.what }, el("input", { ...attributes, type: "checkbox", checked: option.default === true }), word);
   if (option.kind === "choice" || option.name === "model") {
-    const choices = option.name === "model" ? state.models.filter((m) => m.prompts).map((m) => m.name) : option.choices;
-    const select = el("select", attributes, ...choices.map((value) => el("option", { value }, value)));
+    const choices = option.name === "model" ? [...state.models.filter((m) => m.prompts).map((m) => m.name), ...PROMPTERS] : option.choices;
+    const select = el("select", attributes, ...choices.map((value) => el("option", { value }, PROMPTERS.includes(value) ? `${value} (no training)` : value)));
     if (option.default !== null) select.value = option.default;
-    if (!choices.length) select.append(el("option", { value: "" }, "no model takes prompts yet"));
     return el("label", { title: option.what }, word, select);
   }
   const text = option.default === null ? "" : Array.isArray(option.default) ? option.default.join(", ") : String(option.default);
@@ -26,6 +26,9 @@ export function field(option, onchange) {
   if (plain && option.high !== null) input.max = option.high;
   return el("label", { title: option.what }, word, option.unit ? el("small", {}, ` ${option.unit}`) : null, input);
 }
+
+/** Whether the model that is set needs no training. */
+export const prompterChosen = () => PROMPTERS.includes(by("options").querySelector("[data-option=model]")?.value);
 
 /** Options of a tool that the person set; what was left alone keeps the server's default. @param {string} name */
 export function chosenOptions(name) {

@@ -5,7 +5,7 @@ import { gestureOf, isServerTool, usesRadius } from "../draw/kinds.js";
 import { accept, ask, clearMarks, drop } from "../draw/smart.js";
 import { words } from "../look/text.js";
 import { state, update } from "../store.js";
-import { field } from "./form.js";
+import { field, prompterChosen } from "./form.js";
 import { wordOf } from "./toolbar.js";
 
 /** Options that the page gives itself: the brush, the label in hand, the plane that is drawn on. */
@@ -13,17 +13,22 @@ const GIVEN = ["label", "radius_mm", "filled"];
 /** @param {import("../store.js").Option} option */
 const isGiven = (option) => GIVEN.includes(option.name) || (option.name === "axis" && (option.default !== null || state.opened?.ndim !== 3));
 
+const UNTRAINED = "Drag a box around an object, or click into it; a box is followed better. It draws in this slice alone, and takes a second or two at the first mark on a slice. It was not trained on your images: check what it draws.";
+
 export function drawOptions() {
   const tool = state.tools.find((one) => one.name === state.tool), kind = gestureOf(state.tool);
   redraw(by("options"), [state.tool, tool !== undefined, state.opened?.ndim, state.models.map((m) => m.name)], () => [
     el("h2", {}, wordOf(state.tool)),
     ...(tool && isServerTool(state.tool) ? [el("p", { className: "dim" }, `${tool.what[0].toUpperCase()}${tool.what.slice(1)}.`)] : []),
     ...(usesRadius(state.tool) ? [radius()] : []),
-    ...(kind === "prompt" ? [el("label", { className: "check" }, el("input", { type: "checkbox", id: "boxing" }), "Drag draws a box")] : []),
-    ...(tool ? tool.options.filter((option) => !isGiven(option)).map((option) => field(option, () => { if (state.preview) ask(); })) : []),
+    ...(kind === "prompt" ? [el("label", { className: "check" }, el("input", { type: "checkbox", id: "boxing", checked: !state.models.some((m) => m.prompts) }), "Drag draws a box")] : []),
+    ...(tool ? tool.options.filter((option) => !isGiven(option)).map((option) => field(option, () => { if (state.preview) ask(); else update(); })) : []),
+    ...(kind === "prompt" ? [el("p", { className: "dim", id: "untrained" }, UNTRAINED)] : []),
     ...(["scribble", "prompt", "click"].includes(kind) ? [live()] : []),
   ]);
   by("options").dataset.form = state.tool;
+  const untrained = by("options").querySelector("#untrained");
+  if (untrained) untrained.hidden = !prompterChosen();
   by("run").hidden = !(tool && isServerTool(state.tool) && kind !== "wire" && kind !== "drag");
   by("clear").hidden = !state.marks.length && !state.points.length && !state.boxes.length;
   by("accept").disabled = by("drop").disabled = !state.preview;

