@@ -124,9 +124,7 @@ def _lives(kind: Kind, *, rng: np.random.Generator) -> list[_Cell]:
     return cells
 
 
-def _next_frame(
-    cells: list[_Cell], alive: list[int], *, kind: Kind, frame: int, rng: np.random.Generator
-) -> list[int]:
+def _next_frame(cells: list[_Cell], alive: list[int], *, kind: Kind, frame: int, rng: np.random.Generator) -> list[int]:
     """Everyone moves and grows, some divide; who is alive then."""
     full = DIAMETER[kind.ndim] / 2
     far = 2 * full * kind.apart

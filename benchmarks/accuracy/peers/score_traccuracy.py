@@ -12,10 +12,10 @@ import json
 import sys
 from pathlib import Path
 
+from traccuracy import run_metrics
 from traccuracy.loaders import load_ctc_data
 from traccuracy.matchers import CTCMatcher
 from traccuracy.metrics import CTCMetrics, DivisionMetrics
-from traccuracy import run_metrics
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""btrack, in an environment of its own (`pip install btrack`): links detections, from their centres.
+"""btrack, in an environment of its own (`pip install btrack`, 0.7 with the C++ library of GCC 13): links detections.
 
     python track_btrack.py JOBS.json
 
@@ -10,6 +10,7 @@ other. `reach` is the search radius in distances of neighbours, `branch` its `la
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -69,7 +70,7 @@ def hypotheses(branch: float) -> HypothesisModel:
 def links_of(tracks: list) -> list[tuple[int, int]]:
     """Links within tracks, where `refs` are real detections, and from parents to their children."""
     own = {t.ID: [ref for ref in t.refs if ref >= 0] for t in tracks}
-    links = [pair for rows in own.values() for pair in zip(rows[:-1], rows[1:], strict=True)]
+    links = [pair for rows in own.values() for pair in itertools.pairwise(rows)]
     for track in tracks:
         for child in track.children:
             if own.get(child) and own[track.ID]:
@@ -91,9 +92,13 @@ def main() -> None:
             for i, (t, (x, y, z)) in enumerate(zip(frame.tolist(), places.tolist(), strict=True))
         ]
         with btrack.BayesianTracker(verbose=False) as tracker:
-            tracker.motion_model = motion(job["settings"]["lost"])
-            tracker.hypothesis_model = hypotheses(job["settings"]["branch"])
-            tracker.max_search_radius = job["settings"]["reach"] * job["settings"]["apart"]
+            tracker.configure(
+                {
+                    "motion_model": motion(job["settings"]["lost"]),
+                    "hypothesis_model": hypotheses(job["settings"]["branch"]),
+                    "max_search_radius": job["settings"]["reach"] * job["settings"]["apart"],
+                }
+            )
             tracker.append(objects)
             tracker.volume = tuple((-1.0, float(side) + 1.0) for side in sides)
             tracker.track(step_size=100)

@@ -9,6 +9,7 @@ JOBS.json is a list of {"detections": NPZ, "settings": {...}, "found": NPZ}: `fr
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -34,16 +35,12 @@ def main() -> None:
         axes = [f"axis{i}" for i in range(centre.shape[1])]
         table = pd.DataFrame(centre, columns=axes).assign(frame=frame, row=np.arange(len(frame)))
         tracks, splits, _ = tracker.predict_dataframe(table, coordinate_cols=axes, only_coordinate_cols=False)
-        links = []
-        rows_of = {}
-        for number, part in tracks.groupby("track_id"):
-            rows = part.sort_values("frame_y" if "frame_y" in part else "frame")["row"].tolist()
-            rows_of[number] = rows
-            links += list(zip(rows[:-1], rows[1:], strict=True))
-        links += [
-            (rows_of[parent][-1], rows_of[child][0])
-            for parent, child in splits[["parent_track_id", "child_track_id"]].to_numpy().tolist()
-        ] if len(splits) else []
+        # rows stand in the order of frames, so that sorting by row sorts by frame
+        rows_of = {number: sorted(part["row"].tolist()) for number, part in tracks.groupby("track_id")}
+        links = [pair for rows in rows_of.values() for pair in itertools.pairwise(rows)]
+        if len(splits):
+            families = splits[["parent_track_id", "child_track_id"]].to_numpy().tolist()
+            links += [(rows_of[parent][-1], rows_of[child][0]) for parent, child in families]
         seconds = time.monotonic() - start
         np.savez(job["found"], links=np.array(links, np.int64).reshape(-1, 2), seconds=seconds)
 
