@@ -52,6 +52,16 @@ def test_cells_that_cross_keep_their_identity():
     assert score(labels, rows, given, tracks).tra == 1.0
 
 
+def test_a_cell_that_the_edge_cuts_differently_from_frame_to_frame_stays_one():
+    mesh = np.stack(np.meshgrid(np.arange(60), np.arange(120), indexing="ij"), -1)
+    labels = [np.zeros((60, 120), np.uint8) for _ in range(8)]
+    for t, row in enumerate((7.0, 3.0, -2.0, 2.5, -3.0, 1.0, 5.0, 0.0)):
+        for label, centre in enumerate(((row, 20), (30, 60 + t), (40, 90 - t)), start=1):
+            labels[t][np.linalg.norm(mesh - centre, axis=-1) <= 7] = label
+    _, tracks = tracked(labels)
+    assert tracks.lineage.tolist() == [[1, 0, 7, 0], [2, 0, 7, 0], [3, 0, 7, 0]]
+
+
 def test_a_missed_frame_is_bridged_and_named_as_the_same_cell():
     labels, images, rows = movies.draw(movies.wandering(3, divisions=0), shape=(160, 200), frames=12)
     label = int(rows[np.argmax(rows[:, 2] - rows[:, 1]), 0])

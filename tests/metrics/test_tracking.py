@@ -116,12 +116,15 @@ def test_seg_det_and_tra_equal_py_ctcmetrics(tmp_path: Path, seed: int) -> None:
     guess, guessed = disturbed(reference, rows, seed + 100)
     write_challenge(tmp_path, reference, rows, guess, guessed)
     theirs = evaluate_sequence(
-        str(tmp_path / "01_RES"), str(tmp_path / "01_GT"), metrics=["SEG", "DET", "TRA"], threads=1
+        str(tmp_path / "01_RES"), str(tmp_path / "01_GT"), metrics=["SEG", "DET", "TRA", "LNK", "BC"], threads=1
     )
     pairs = list(zip(reference, guess, strict=True))
     ours = score_tracking(pairs, reference_lineage=rows, prediction_lineage=guessed)
     assert ours.det == pytest.approx(theirs["DET"], abs=1e-9)
     assert ours.tra == pytest.approx(theirs["TRA"], abs=1e-9)
+    assert ours.lnk == pytest.approx(theirs["LNK"], abs=1e-9)
+    if ours.divisions:  # theirs is none without a division in the reference, and its mean is guarded by 0.0001
+        assert ours.division_f1 == pytest.approx(theirs["BC(0)"], abs=1e-3)
     assert segmentation_accuracy(pairs).seg == pytest.approx(theirs["SEG"], abs=1e-9)
     assert 0 < ours.tra < 1
 

@@ -28,7 +28,8 @@ class Detections:
 
     `frame` counts from 0; `label` is the id in the frame; `centre` `(n, ndim)`, `size` and `edge` (distance of the
     centre to the nearest edge of the frame) are in the unit of the spacing; `brightness` is the mean intensity (nan
-    without an image). `overlaps` maps pairs of rows to the shared part of the smaller object, in (0, 1].
+    without an image); `cut` marks objects that touch the edge, so that their size is not all of theirs. `overlaps` maps
+    pairs of rows to the shared part of the smaller object, in (0, 1].
     """
 
     frame: NDArray[np.int64]
@@ -37,6 +38,7 @@ class Detections:
     size: Float64Array
     brightness: Float64Array
     edge: Float64Array
+    cut: NDArray[np.bool_]
     overlaps: dict[tuple[int, int], float]
     n_frames: int
 
@@ -87,18 +89,18 @@ def detect(frames: Iterable[Frame], *, spacing: Spacing = None, gap: int = 1) ->
         held.append((number, first, numbers))
         first += len(old)
     ndim = len(shape or (1, 1))
-    columns = [np.concatenate([row[i] for row in rows]) if rows else np.empty(0) for i in range(4)]
+    columns = [np.concatenate([row[i] for row in rows]) if rows else np.empty(0) for i in range(5)]
     return Detections(
         np.concatenate(frame_of) if rows else np.empty(0, np.int64),
         np.concatenate(ids) if rows else np.empty(0, np.int64),
-        columns[0].reshape(-1, ndim), columns[1], columns[2], columns[3], overlaps, number + 1,
+        columns[0].reshape(-1, ndim), columns[1], columns[2], columns[3], columns[4].astype(bool), overlaps, number + 1,
     )  # fmt: skip
 
 
 def _rows(
     numbers: NDArray[np.uint32], count: int, *, step: Sequence[float], image: NDArray[Any] | None
-) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
-    """Centre, size, brightness and distance to the edge of the objects 1…count."""
+) -> tuple[Float64Array, ...]:
+    """Centre, size, brightness, distance to the edge and whether it is cut there, of the objects 1…count."""
     places = np.nonzero(numbers)
     owner = numbers[places] - 1
     voxels = np.bincount(owner, minlength=count).astype(np.float64)
@@ -108,7 +110,11 @@ def _rows(
         bright = np.bincount(owner, image[places].astype(np.float64), minlength=count) / voxels
     sides = [np.minimum(centre[:, i], n - 1 - centre[:, i]) * step[i] for i, n in enumerate(numbers.shape) if n > 1]
     edge = np.min(sides, axis=0) if sides else np.zeros(count)
-    return centre * np.array(step), voxels * float(np.prod(step)), bright, edge
+    cut = np.zeros(count + 1)
+    for axis, n in enumerate(numbers.shape):
+        if n > 1:
+            cut[numbers.take((0, -1), axis=axis)] = 1.0
+    return centre * np.array(step), voxels * float(np.prod(step)), bright, edge, cut[1:]
 
 
 def _shared(

@@ -52,7 +52,7 @@ class TrackOptions:
     division: float = 3.0
     merge: float = 4.0
     missing: float = 1.5
-    at_edge: float = 1.0
+    at_edge: float = 2.5
 
     def __post_init__(self) -> None:
         if self.max_distance is not None and not self.max_distance > 0:
@@ -252,11 +252,12 @@ class _Costs:
         ]
 
     def link(self, i: int, j: int) -> float:
-        """Row i becomes row j."""
+        """Row i becomes row j; of an object that the frame cuts nobody knows the size."""
         f, (move, size, light) = self.found, self.scatter
         steps = float(f.frame[j] - f.frame[i])
         cost = _rise(self._distance(f.centre[i], f.centre[j], rows=(i, j)) / (move * math.sqrt(steps)))
-        cost += 0.5 * _unlikeness(math.log(f.size[j] / f.size[i]) / size)
+        if not (f.cut[i] or f.cut[j]):
+            cost += 0.5 * _unlikeness(math.log(f.size[j] / f.size[i]) / size)
         if math.isfinite(light):
             cost += 0.5 * _unlikeness((f.brightness[j] - f.brightness[i]) / light)
         return cost + _NO_OVERLAP * (1 - self._share(i, j))
@@ -269,8 +270,9 @@ class _Costs:
         total = f.size[a] + f.size[b]
         middle = (f.size[a] * f.centre[a] + f.size[b] * f.centre[b]) / total
         cost = _rise(self._distance(f.centre[one], middle, rows=(one, a)) / move)
-        cost += 0.5 * _unlikeness(math.log(total / f.size[one]) / (2 * size))
-        cost += 0.5 * _unlikeness(math.log(f.size[a] / f.size[b]) / (2 * size))
+        if not (f.cut[one] or f.cut[a] or f.cut[b]):
+            cost += 0.5 * _unlikeness(math.log(total / f.size[one]) / (2 * size))
+            cost += 0.5 * _unlikeness(math.log(f.size[a] / f.size[b]) / (2 * size))
         if math.isfinite(light):
             cost += 0.5 * _unlikeness((f.brightness[a] - f.brightness[b]) / (2 * light))
         return cost + _NO_OVERLAP * (1 - max(self._share(one, a), self._share(one, b)))

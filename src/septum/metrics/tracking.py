@@ -1,4 +1,4 @@
-"""Scores of the Cell Tracking Challenge: SEG, DET and TRA.
+"""Scores of the Cell Tracking Challenge: SEG, DET, TRA and LNK, and the divisions.
 
 The insight: a movie of labels is a graph, with an object in a frame as a vertex and "the same cell one frame later" or
 "its daughter" as an edge. TRA prices the edits that turn the predicted graph into the reference's; only *which* object
@@ -79,6 +79,7 @@ class TrackingScores:
     Args:
         det: detection accuracy in [0, 1]; nan where the reference holds no object.
         tra: tracking accuracy in [0, 1]; nan likewise.
+        lnk: linking accuracy in [0, 1], the links of `tra` alone; nan where the reference holds no link.
         splits: objects to cut apart: a predicted object that covers k reference objects counts k − 1.
         missed: reference objects that none covers.
         extra: predicted objects that cover none.
@@ -87,11 +88,14 @@ class TrackingScores:
         edges_wrong: links that are in both, once as division and once as continuation.
         n_vertices: objects of the reference over all frames.
         n_edges: links of the reference.
+        divisions, divisions_found, divisions_right: objects that become two or more in the reference, in the
+            prediction, and in both, in the same frame with the same daughters.
         frames: the same edits frame by frame.
     """
 
     det: float
     tra: float
+    lnk: float
     splits: int
     missed: int
     extra: int
@@ -100,7 +104,16 @@ class TrackingScores:
     edges_wrong: int
     n_vertices: int
     n_edges: int
+    divisions: int
+    divisions_found: int
+    divisions_right: int
     frames: tuple[FrameErrors, ...] = field(default=(), repr=False)
+
+    @property
+    def division_f1(self) -> float:
+        """2 right / (reference + found); nan where nothing divides in either."""
+        total = self.divisions + self.divisions_found
+        return 2 * self.divisions_right / total if total else UNDEFINED
 
 
 def segmentation_accuracy(frames: Iterable[FramePair]) -> SegmentationAccuracy:
@@ -131,7 +144,7 @@ def segmentation_accuracy(frames: Iterable[FramePair]) -> SegmentationAccuracy:
 def score_tracking(
     frames: Iterable[FramePair], *, reference_lineage: ArrayLike, prediction_lineage: ArrayLike
 ) -> TrackingScores:
-    """DET and TRA of a movie.
+    """DET, TRA, LNK and the divisions of a movie.
 
     Args:
         frames: pairs (reference, prediction) of integer labels, frame after frame; labels name tracks, 0 is background.
@@ -142,7 +155,7 @@ def score_tracking(
         GeometryError: shapes that differ within a pair, or arrays that are not integer.
         ConfigError: a lineage that contradicts its frames or itself.
 
-    Both are 1 − min(cost, cost of building the reference from nothing) / (cost of building it from nothing).
+    The accuracies are 1 − min(cost, cost of building the reference from nothing) / (cost of building it from nothing).
     Source: Matula et al. 2015, PLoS ONE 10:e0144959, equations 1 and 2.
 
     >>> movie = [([1, 1, 0, 2], [1, 1, 0, 0]), ([1, 1, 0, 2], [1, 1, 0, 0])]
@@ -155,9 +168,10 @@ def score_tracking(
     for reference, prediction in frames:
         seen.add(instance_overlap(reference, prediction))
     truth = _edges(seen.reference, reference_lineage, name="reference_lineage")
+    drawn = _edges(seen.prediction, prediction_lineage, name="prediction_lineage")
     guess = {
         (seen.partner[start], seen.partner[end]): division
-        for (start, end), division in _edges(seen.prediction, prediction_lineage, name="prediction_lineage").items()
+        for (start, end), division in drawn.items()
         if start in seen.partner and end in seen.partner
     }
     n_vertices = sum(len(labels) for labels in seen.reference)
@@ -166,14 +180,32 @@ def score_tracking(
     edits = {name: sum(getattr(frame, name) for frame in errors) for name in names}
     detection = SPLIT * edits["splits"] + MISSED * edits["missed"] + EXTRA * edits["extra"]
     cost = sum(frame.cost for frame in errors)
+    divisions, divided = _divisions(truth), _divisions(drawn)
     return TrackingScores(
         det=_accuracy(detection, MISSED * n_vertices),
         tra=_accuracy(cost, MISSED * n_vertices + EDGE_MISSED * len(truth)),
+        lnk=_accuracy(cost - detection, EDGE_MISSED * len(truth)),
         **edits,
         n_vertices=n_vertices,
         n_edges=len(truth),
+        divisions=len(divisions),
+        divisions_found=len(divided),
+        divisions_right=sum(
+            mother in seen.partner
+            and divisions.get(seen.partner[mother]) == {seen.partner.get(one) for one in daughters}
+            for mother, daughters in divided.items()
+        ),
         frames=errors,
     )
+
+
+def _divisions(edges: dict[tuple[Vertex, Vertex], bool]) -> dict[Vertex, set[Vertex]]:
+    """The last vertex of each track with two daughters or more, and their first vertices."""
+    found: dict[Vertex, set[Vertex]] = {}
+    for (start, end), division in edges.items():
+        if division:
+            found.setdefault(start, set()).add(end)
+    return {start: ends for start, ends in found.items() if len(ends) > 1}
 
 
 @dataclass

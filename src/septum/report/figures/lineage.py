@@ -68,6 +68,7 @@ def lineage_plot(
         for label, target in (merged_into or {}).items():
             axes.plot([ends[label][1] + 0.4, ends[label][1] + 1], [rows[label], rows[target]], color="#888888", ls=":")
         axes.set_xlabel("frame")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylim(max(rows.values(), default=0) + 1, -1)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)

@@ -58,7 +58,7 @@ class TrackSettings:
     division: float = 3.0
     merge: float = 4.0
     missing: float = 1.5
-    at_edge: float = 1.0
+    at_edge: float = 2.5
     split: bool | None = None
     axes: str | None = None
     most_frames: int = 100
