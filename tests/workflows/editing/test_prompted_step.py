@@ -60,6 +60,20 @@ def test_a_click_outside_of_the_image_is_refused_before_the_network_is_asked() -
     assert spy.shown == {}
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_prompter_changes_the_marked_slices_alone(axis: int) -> None:
+    """So that a mark in a large volume costs no copy of it."""
+    volume, labels, click = np.zeros((5, 6, 7), np.float32), np.ones((5, 6, 7), np.uint8), [2, 3, 4]
+    told = {"network": Spy(), "points": [click], "axis": axis}
+    change = prompted(volume, labels, model="medsam-lite", **told)
+    assert (change.box.start[axis], change.box.stop[axis]) == (click[axis], click[axis] + 1)
+    assert [n for place, n in enumerate(change.box.shape) if place != axis] == np.delete((5, 6, 7), axis).tolist()
+    assert prompted(volume, labels, model="m", **told).box == Box.whole((5, 6, 7))
+    told["points"] = [[9, 9, 9]]
+    with pytest.raises(GeometryError, match="inside the image"):
+        prompted(volume, labels, model="medsam-lite", **told)
+
+
 def test_each_model_is_opened_once_on_the_grid_of_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[Path, Grid]] = []
     monkeypatch.setattr(live, "PromptedModel", lambda folder, *, grid: made.append((folder, grid)) or object())

@@ -87,6 +87,8 @@ def prompted(
         marked.append(Stroke(points_inside(points, np.shape(labels)), label))
     opened: Any = network(Path(model))
     alone = model in PROMPTER_NAMES
+    if alone and region is None and axis >= 0 and np.ndim(labels) == 3:
+        region = _slices(np.shape(labels), axis, strokes=marked, boxes=boxes)
     change = prompted_network(
         image,
         labels,
@@ -101,6 +103,20 @@ def prompted(
         return change
     before = np.asarray(labels)[change.box.slices]
     return Change(change.box, np.where(change.labels == 0, before, change.labels))
+
+
+def _slices(
+    shape: tuple[int, ...], axis: int, *, strokes: Sequence[Stroke], boxes: Sequence[tuple[Box, int]]
+) -> Box | None:
+    """The slices across the axis that bear marks, the only ones in which a prompter draws; None without marks."""
+    marked = [int(place) for stroke in strokes for place in np.asarray(stroke.points)[:, axis]]
+    marked += [place for box, _ in boxes for place in (box.start[axis], box.stop[axis] - 1)]
+    if not marked:
+        return None
+    start, stop = [0] * len(shape), list(shape)
+    low, high = np.clip((min(marked), max(marked)), 0, shape[axis] - 1).tolist()  # marks outside are refused later
+    start[axis], stop[axis] = low, high + 1
+    return Box(tuple(start), tuple(stop))
 
 
 PROMPTED = Method(
