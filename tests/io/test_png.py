@@ -10,6 +10,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 import pytest
+from PIL.PngImagePlugin import PngInfo
 
 from septum.errors import FormatError
 from septum.io import png, raster
@@ -74,8 +75,21 @@ def test_orientation_is_obeyed_at_every_depth(tmp_path: Path, turn: int, depth: 
     assert bool(found.doubts) == (turn != 1)
 
 
-def test_only_text_and_exif_may_turn(tmp_path: Path) -> None:
-    PIL.Image.new("RGB", (5, 4)).save(tmp_path / "a.png")
+def test_a_picture_that_says_its_software_needs_no_second_decoding(tmp_path: Path) -> None:
+    told = PngInfo()
+    told.add_text("Software", "a microscope")
+    told.add_itxt("Description", "cells")
+    PIL.Image.new("RGB", (5, 4)).save(tmp_path / "a.png", pnginfo=told)
     assert not png.may_turn(tmp_path / "a.png")
     PIL.Image.new("RGB", (5, 4)).save(tmp_path / "a.jpg")
     assert png.may_turn(tmp_path / "a.jpg")
+
+
+def test_an_orientation_in_xmp_is_obeyed(tmp_path: Path) -> None:
+    told = PngInfo()
+    told.add_itxt("XML:com.adobe.xmp", '<rdf:Description tiff:Orientation="6"/>')
+    picture = RNG.integers(0, 256, (6, 9, 3)).astype(np.uint8)
+    PIL.Image.fromarray(picture).save(tmp_path / "a.png", pnginfo=told)
+    wanted = np.asarray(PIL.ImageOps.exif_transpose(PIL.Image.open(tmp_path / "a.png")))
+    assert wanted.shape == (9, 6, 3)
+    np.testing.assert_array_equal(raster.read(tmp_path / "a.png").array, np.moveaxis(wanted, -1, 0))

@@ -3,9 +3,10 @@
     python track_btrack.py JOBS.json
 
 JOBS.json is a list of {"detections": NPZ, "settings": {...}, "found": NPZ}: `frame`, `centre` `(n, ndim)`, `apart`
-(distance of neighbours) and `shape` are read, `links` `(n, 2)` and `seconds` are written. The models are the values of
-its example for cells; they are in pixels, so the movie is scaled until neighbours are `apart` pixels away from each
-other. `reach` is the search radius in distances of neighbours, `branch` its `lambda_branch`, `lost` frames a gap.
+(distance of neighbours) and `shape` are read, `links` `(n, 2)` and `seconds` are written. The models follow its example
+for cells, whose file it fetches from the network: compare the values with that file before a result is kept. They are
+in pixels, so the movie is scaled until neighbours are `apart` pixels away from each other. `reach` is the search radius
+in distances of neighbours, `branch` its `lambda_branch`, `lost` frames a gap.
 """
 
 from __future__ import annotations

@@ -21,7 +21,10 @@ _DECODERS = {
     (16, _RGB): "png_decode", (16, _GREY_ALPHA): "png_decode", (16, _RGB_ALPHA): "png_decode",
 }  # fmt: skip
 """By bits and kind of colour: what hands the samples over as they are stored, the faster one where it can."""
-_MAY_TURN = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
+_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
+_TURNING = (b"Raw profile type", b"XML:com.adobe.xmp", b"xmp")
+"""Keywords of texts in which an orientation may stand; others (software, date, description) say nothing of it."""
+_KEYWORD = 32
 
 
 def stored_samples(path: Path) -> NDArray[Any] | None:
@@ -37,7 +40,7 @@ def stored_samples(path: Path) -> NDArray[Any] | None:
     """
     header = _header(path)
     decoder = None if header is None else _DECODERS.get((header[24], header[25]))
-    if decoder is None or b"acTL" in _chunks(path):
+    if decoder is None or any(kind == b"acTL" for kind, _ in _chunks(path)):
         return None
     import imagecodecs
 
@@ -53,7 +56,9 @@ def may_turn(path: Path) -> bool:
     ...     may_turn(Path(folder, "a.png"))
     False
     """
-    return _header(path) is None or bool(_MAY_TURN & set(_chunks(path)))
+    if _header(path) is None:
+        return True
+    return any(kind == b"eXIf" or (kind in _TEXTS and text.startswith(_TURNING)) for kind, text in _chunks(path))
 
 
 def _header(path: Path) -> bytes | None:
@@ -63,11 +68,12 @@ def _header(path: Path) -> bytes | None:
     return header if len(header) == 26 and header.startswith(_SIGNATURE) else None
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    """The kinds of a PNG's chunks, as far as they can be followed."""
+def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """The kinds of a PNG's chunks, as far as they can be followed, each with the beginning of its content."""
     with path.open("rb") as stream:
         stream.seek(len(_SIGNATURE))
         while len(start := stream.read(8)) == 8:
             length, kind = struct.unpack(">I4s", start)
-            yield kind
-            stream.seek(length + 4, 1)  # the bytes and their checksum
+            content = stream.read(min(length, _KEYWORD))
+            yield kind, content
+            stream.seek(length - len(content) + 4, 1)  # the rest and the checksum

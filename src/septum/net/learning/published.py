@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -74,5 +75,5 @@ class Published:
             raise CheckpointError(
                 f"{path.name} must have the digest {self.digest[:12]}…, got {digest[:12]}…; install {self.pinned} again"
             )
-        weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        weights: dict[str, Tensor] = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
         return weights
