@@ -23,6 +23,7 @@ function marks(ctx, plane) {
   for (const { points, label: value, radius_mm } of state.marks) {
     const near = points.filter((p) => p[axis] === at).map(spot);
     if (!near.length) continue;
+    if (near.length === 1 && !radius_mm) { pin(ctx, near[0], value); continue; }
     ctx.strokeStyle = ctx.fillStyle = value ? cssOf(value) : "#ffffff";
     ctx.lineCap = ctx.lineJoin = "round";
     ctx.lineWidth = Math.max(3, 2 * radius_mm * f.scale);
@@ -36,6 +37,14 @@ function marks(ctx, plane) {
   for (const [a, b] of state.boxes) if (a[axis] <= at && b[axis] > at) corners(ctx, plane.view.screen(a[ra], a[ca]), plane.view.screen(b[ra], b[ca]));
 }
 
+/** A click: a plus into something of the label, a minus for the background; seen on the stripes of a proposal, too. @param {CanvasRenderingContext2D} ctx @param {number[]} at @param {number} value */
+function pin(ctx, [x, y], value) {
+  ctx.fillStyle = value ? cssOf(value) : "#202020"; ctx.strokeStyle = "#fff"; ctx.lineWidth = 2; ctx.lineCap = "butt";
+  ctx.beginPath(); ctx.arc(x, y, 7, 0, 7); ctx.fill(); ctx.stroke();
+  ctx.beginPath(); ctx.moveTo(x - 4, y); ctx.lineTo(x + 4, y);
+  if (value) { ctx.moveTo(x, y - 4); ctx.lineTo(x, y + 4); }
+  ctx.stroke();
+}
 /** @param {CanvasRenderingContext2D} ctx @param {number[]} at @param {string} colour */
 function dot(ctx, [x, y], colour) {
   ctx.fillStyle = colour; ctx.strokeStyle = "#fff"; ctx.lineWidth = 1.5;
