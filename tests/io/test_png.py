@@ -45,6 +45,15 @@ def test_animations_are_left_to_pillow(tmp_path: Path) -> None:
     assert raster.read(tmp_path / "a.png", frame=1).array.max() == 20
 
 
+def test_an_animation_of_16_bits_per_colour_is_refused_and_not_cut_to_8(tmp_path: Path) -> None:
+    rows = zlib.compress(b"\0" + bytes(5 * 6))
+    content = _chunk(b"IHDR", struct.pack(">IIBBBBB", 5, 1, 16, 2, 0, 0, 0)) + _chunk(b"acTL", struct.pack(">II", 1, 0))
+    content += _chunk(b"IDAT", rows) + _chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    with pytest.raises(FormatError, match="16 bits per colour"):
+        raster.read(tmp_path / "a.png", frame=0)
+
+
 @pytest.mark.parametrize("keep", [30, 200, 3000])
 def test_truncated_files_are_refused(tmp_path: Path, keep: int) -> None:
     PIL.Image.fromarray(RNG.integers(0, 256, (40, 40, 3)).astype(np.uint8)).save(tmp_path / "a.png")

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from septum.errors import FormatError
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _GREY_ALPHA, _RGB_ALPHA = 0, 2, 4, 6
 _DECODERS = {
@@ -32,6 +34,9 @@ def stored_samples(path: Path) -> NDArray[Any] | None:
 
     The caller bounds the size that the header declares.
 
+    Raises:
+        FormatError: an animation of 16 bits per colour.
+
     >>> import tempfile, PIL.Image
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     PIL.Image.new("RGB", (5, 4)).save(Path(folder, "a.png"))
@@ -40,7 +45,13 @@ def stored_samples(path: Path) -> NDArray[Any] | None:
     """
     header = _header(path)
     decoder = None if header is None else _DECODERS.get((header[24], header[25]))
-    if decoder is None or any(kind == b"acTL" for kind, _ in _chunks(path)):
+    if header is None or decoder is None:
+        return None
+    if any(kind == b"acTL" for kind, _ in _chunks(path)):
+        if header[24] == 16:
+            raise FormatError(
+                f"{path.name} is an animation of 16 bits per colour, which would be cut to 8; save its frames"
+            )
         return None
     import imagecodecs
 

@@ -13,9 +13,17 @@ import pytest
 import torch
 from torch import nn
 
-from septum.errors import CheckpointError
+from septum.errors import CheckpointError, ConfigError
 from septum.net.architecture.prompted_masks import AWAY, FIRST, LAST, NONE, TOWARDS, LiteMedSam
-from septum.net.inference.promptable import MEDSAM_LITE, MedSamLite, PromptQuestion, network_picture, stability
+from septum.net.inference.promptable import (
+    MEDSAM_LITE,
+    SOFT_TISSUE,
+    MedSamLite,
+    PromptQuestion,
+    network_picture,
+    shown_range,
+    stability,
+)
 
 NOWHERE = np.zeros((0, 2), np.int64)
 
@@ -127,6 +135,31 @@ def test_soft_tissue_is_told_apart_in_ct() -> None:
     plane[:, :32], plane[:, 32:48] = 40, 100
     picture, _ = network_picture(plane)
     assert float(picture[0, 0, 170, 10] - picture[0, 0, 20, 10]) == pytest.approx(60 / 260, abs=0.02)
+
+
+def test_values_that_are_no_ct_are_not_taken_for_it() -> None:
+    """Shifted pictures, and one sample of air, are seen as the same picture without them."""
+    image, _ = disc()
+    dark, bright = shown_range(image)
+    assert shown_range(image.astype(np.int16) - 2500) == (dark - 2500, bright - 2500)
+    spoiled = image.astype(np.int16)
+    spoiled[0, 0, 0] = -1000
+    assert shown_range(spoiled) == pytest.approx((dark, bright), abs=1)
+    wide = np.random.default_rng(0).integers(-2500, 1500, (1, 64, 64)).astype(np.int16)
+    assert shown_range(wide) != SOFT_TISSUE
+    lung = np.where(np.arange(64)[None, :, None] % 4 == 0, -850, np.full((1, 64, 64), 40)).astype(np.int16)
+    assert shown_range(lung) == SOFT_TISSUE
+
+
+def test_what_is_no_number_changes_nothing_but_itself() -> None:
+    image = disc()[0].astype(np.float32)
+    spoiled = image.copy()
+    spoiled[0, :10], spoiled[0, 10, :3] = np.nan, (np.inf, -np.inf, np.nan)
+    picture, whole = network_picture(spoiled)[0], network_picture(image, shown=shown_range(spoiled))[0]
+    assert torch.isfinite(picture).all()
+    torch.testing.assert_close(picture[:, :, 40:], whole[:, :, 40:], atol=0.02, rtol=0)
+    with pytest.raises(ConfigError, match="finite samples"):
+        network_picture(np.full((1, 4, 4), np.nan))
 
 
 def test_a_flat_plane_is_black() -> None:

@@ -23,7 +23,7 @@ class Bright:
         self.seen: list[np.ndarray] = []
         self.asked: list[PromptQuestion] = []
 
-    def see(self, plane: Any) -> Any:
+    def see(self, plane: Any, *, shown: Any = None) -> Any:
         self.seen.append(plane)
         return plane[0]
 
@@ -71,7 +71,9 @@ def test_a_click_draws_in_its_own_slice_across_the_chosen_axis() -> None:
 def test_each_label_has_its_own_clicks_and_the_others_say_not_here() -> None:
     bright = Bright()
     prompts = Prompts((marks([2, 2]), marks([5, 5], index=2), marks([7, 7], index=0)), (BoxPrompt((4, 4), (9, 9), 2),))
-    found = PromptedPlanes(np.ones((3, 10, 10), np.uint8), prompter=bright).find(prompts)
+    image = np.ones((3, 10, 10), np.uint8)
+    image[:, 0, 0] = 0
+    found = PromptedPlanes(image, prompter=bright).find(prompts)
     first, second = bright.asked
     assert (first.inside.tolist(), first.outside.tolist(), first.box) == ([[2, 2]], [[5, 5], [7, 7]], None)
     assert (second.inside.tolist(), second.outside.tolist()) == ([[5, 5]], [[2, 2], [7, 7]])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from septum.errors import GeometryError
+from septum.errors import ConfigError, GeometryError
 from septum.geometry import Grid
 from septum.interactive.tool import Box, Stroke
 from septum.workflows.editing.prompted_step import PROMPTED, OpenModels, prompted
@@ -64,11 +64,13 @@ def test_a_click_outside_of_the_image_is_refused_before_the_network_is_asked() -
 def test_a_prompter_changes_the_marked_slices_alone(axis: int) -> None:
     """So that a mark in a large volume costs no copy of it."""
     volume, labels, click = np.zeros((5, 6, 7), np.float32), np.ones((5, 6, 7), np.uint8), [2, 3, 4]
-    told = {"network": Spy(), "points": [click], "axis": axis}
+    told: dict[str, Any] = {"network": Spy(), "points": [click], "axis": axis}
     change = prompted(volume, labels, model="medsam-lite", **told)
     assert (change.box.start[axis], change.box.stop[axis]) == (click[axis], click[axis] + 1)
     assert [n for place, n in enumerate(change.box.shape) if place != axis] == np.delete((5, 6, 7), axis).tolist()
     assert prompted(volume, labels, model="m", **told).box == Box.whole((5, 6, 7))
+    with pytest.raises(ConfigError, match="no mark of a label"):
+        prompted(volume, labels, model="medsam-lite", **{**told, "label": 0})
     told["points"] = [[9, 9, 9]]
     with pytest.raises(GeometryError, match="inside the image"):
         prompted(volume, labels, model="medsam-lite", **told)

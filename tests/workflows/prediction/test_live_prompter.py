@@ -36,7 +36,7 @@ def test_a_second_mark_costs_the_decoder_alone(monkeypatch: pytest.MonkeyPatch) 
     image, disc = picture()
     network, seen = LivePrompter("medsam-lite"), []
     whole = MedSamLite.see
-    monkeypatch.setattr(MedSamLite, "see", lambda self, plane: seen.append(1) or whole(self, plane))
+    monkeypatch.setattr(MedSamLite, "see", lambda self, plane, **shown: seen.append(1) or whole(self, plane, **shown))
     labels = np.zeros(image.shape, np.uint8)
     for stroke in (Stroke(np.array([[40, 50]]), 7), Stroke(np.array([[44, 50]]), 7)):
         found = prompted_network(image, labels, predict=network, strokes=[stroke])
@@ -77,6 +77,9 @@ def test_the_slices_lie_across_the_long_voxels_or_the_thin_box() -> None:
     assert across(cube, Prompts()) == 0
     assert across(cube, Prompts(boxes=(BoxPrompt((1, 4, 1), (8, 5, 8), 1),))) == 1
     assert across(Grid.pixels((4, 4)), Prompts()) == 0
+    flat = BoxPrompt((1, 4, 1), (8, 5, 8), 1), BoxPrompt((1, 1, 1), (2, 8, 8), 2)
+    with pytest.raises(ConfigError, match=r"thin in axes \[0, 1\]"):
+        across(cube, Prompts(boxes=flat))
 
 
 def test_every_name_has_a_prompter_and_no_other() -> None:

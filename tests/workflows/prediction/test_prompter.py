@@ -104,3 +104,48 @@ def test_a_volume_of_three_channels_fails_with_what_to_choose(
     io.write_image(tmp_path / "v.ome.tif", Image(volume, Grid.from_spacing(volume.shape[1:], (1, 1, 1))))
     assert run(tmp_path / "v.ome.tif", "--click", "1,4,4", "-o", tmp_path / "out") == 2
     assert "--channel" in capsys.readouterr().err
+
+
+def test_nan_beside_the_object_does_not_empty_its_mask(tmp_path: Path) -> None:
+    y, x = np.mgrid[:96, :96]
+    disc = (y - 40) ** 2 + (x - 50) ** 2 < 22**2
+    grey = (disc * 100.0 + 60).astype(np.float32)
+    grey[0, :5] = np.nan
+    io.write_image(tmp_path / "disc.tif", Image(grey[None], Grid.pixels(disc.shape)))
+    assert run(tmp_path / "disc.tif", "--box", "18,28,62,72", "-o", tmp_path / "out") == 0
+    mask = io.read_labels(tmp_path / "out" / "disc.tif").array > 0
+    assert 2 * (mask & disc).sum() / (mask.sum() + disc.sum()) > 0.9
+
+
+def test_an_even_image_is_said_to_tell_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    io.write_image(tmp_path / "even.png", Image(np.full((1, 40, 40), 9, np.uint8), Grid.pixels((40, 40))))
+    assert run(tmp_path / "even.png", "--box", "5,5,20,20", "-o", tmp_path / "out") == 0
+    assert "all samples of the image are equal" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words"),
+    [
+        (("--click", "40,50:1", "--click", "40,50:2"), "clicked for one label"),
+        (("--click", "40,50:1", "--click", "40,50:0"), "clicked for one label"),
+        (("--box", "18,28,62,72:polyp"), "whole number from 0 to 65535"),
+        (("--box", "18,28,62,72:-3"), "whole number from 0 to 65535"),
+        (("--box", "18,28,62,72:70000"), "whole number from 0 to 65535"),
+        (("--box", "18,28,62,72", "--devices", "mps"), "devices must be there"),
+    ],
+)
+def test_what_contradicts_itself_or_is_not_there_is_refused(
+    image: Path, tmp_path: Path, prompts: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(image, *prompts, "-o", tmp_path / "out") == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_file_of_scribbles_is_not_taken_for_several_images(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twin = image.with_name("twin.png")
+    twin.write_bytes(image.read_bytes())
+    assert run(image, twin, "--scribbles", image, "-o", tmp_path / "out") == 2
+    assert "a file of scribbles must belong to one image" in " ".join(capsys.readouterr().err.split())

@@ -6,6 +6,7 @@ an answer is quick. Any network with these two steps is a `Prompter` and may sta
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from septum.errors import ConfigError
 from septum.net.architecture.prompted_masks import FIRST, LAST, SIDE, LiteMedSam
 from septum.net.architecture.tinyvit import NormedConv
 from septum.net.learning.published import Published
@@ -30,12 +32,22 @@ MEDSAM_LITE = Published(
 )
 """The weights of light MedSAM."""
 
-HOUNSFIELD, SOFT_TISSUE = -500.0, (-160.0, 240.0)
-"""Values below which an image is taken for CT, and the window in which MedSAM was shown soft tissue."""
+AIR, SOFT_TISSUE = (-1100.0, -600.0), (-160.0, 240.0)
+"""Hounsfield units of air and lung, and the window in which MedSAM was shown CT."""
+
+CT_SHARE, CT_WHOLE = 0.01, 0.8
+"""An image is CT where that share of its samples is air, that share in the window of soft tissue, and nearly all of
+what is not below air are one of the two: hardly any voxel of a body lies between."""
 
 PERCENTILES = (0.5, 99.5)
 """What is black and white in other images of more than 8 bits, as MedSAM was shown MR."""
 
+SAMPLED = 2**22
+"""Samples of an image from which that is taken."""
+
+
+ShownRange = tuple[float, float]
+"""The values that are black and white to a network."""
 
 PlaneBox = tuple[tuple[int, int], tuple[int, int]]
 """First and last voxel (y, x) of a box in a plane."""
@@ -73,8 +85,8 @@ class Prompter(Protocol):
 
     weights: str
 
-    def see(self, plane: NDArray[Any]) -> Any:
-        """What it needs to know of a plane `(1 or 3, y, x)` for every answer about it."""
+    def see(self, plane: NDArray[Any], *, shown: ShownRange | None = None) -> Any:
+        """What it needs to know of a plane `(1 or 3, y, x)` for every answer about it; see `shown_range`."""
         ...
 
     def answer(self, seen: Any, question: PromptQuestion) -> PromptAnswer:
@@ -115,9 +127,9 @@ class MedSamLite:
         self._network = _folded(network.eval()).to(device)
         self._device = device
 
-    def see(self, plane: NDArray[Any]) -> SeenPlane:
+    def see(self, plane: NDArray[Any], *, shown: ShownRange | None = None) -> SeenPlane:
         """The encoder's map of a plane `(1 or 3, y, x)`; grey planes are seen in three equal channels."""
-        picture, part = network_picture(plane)
+        picture, part = network_picture(plane, shown=shown)
         with torch.inference_mode():
             found = self._network.image_encoder(picture.to(self._device))
         return SeenPlane(found, part, (plane.shape[1], plane.shape[2]))
@@ -149,20 +161,45 @@ class MedSamLite:
         return masks[:, 0].cpu(), expected[:, 0].cpu()
 
 
-def network_picture(plane: NDArray[Any]) -> tuple[Tensor, tuple[int, int]]:
+def shown_range(image: NDArray[Any]) -> ShownRange:
+    """What is black and white in all planes of an image `(C, *spatial)`, whichever of them is seen.
+
+    Values of 8 bits are taken as they are, CT in the window of soft tissue, others between their percentiles 0.5 and
+    99.5, of a regular sample of large images.
+
+    Raises:
+        ConfigError: no sample is a finite number.
+
+    >>> shown_range(np.array([[[0, 90]]], np.uint8)), shown_range(np.array([[[-2.0, np.nan, -2.0]]]))
+    ((0.0, 255.0), (-2.0, -2.0))
+    """
+    if image.dtype == np.uint8:
+        return 0.0, 255.0
+    step = math.ceil((image.size / SAMPLED) ** (1 / (image.ndim - 1)))
+    values = image[(slice(None), *(slice(None, None, step),) * (image.ndim - 1))]
+    values = values[np.isfinite(values)]
+    if not values.size:
+        raise ConfigError("a prompter must be shown an image with finite samples, got NaN or infinity alone")
+    shares = [np.count_nonzero((values >= low) & (values <= high)) / values.size for low, high in (AIR, SOFT_TISSUE)]
+    if min(shares) >= CT_SHARE and sum(shares) >= CT_WHOLE * np.count_nonzero(values >= AIR[0]) / values.size:
+        return SOFT_TISSUE
+    dark, bright = np.percentile(values, PERCENTILES).tolist()
+    return dark, bright
+
+
+def network_picture(plane: NDArray[Any], *, shown: ShownRange | None = None) -> tuple[Tensor, tuple[int, int]]:
     """A plane `(1 or 3, y, x)` as the picture (1, 3, 256, 256) that the network takes, and the part that is image.
 
-    The longer side becomes 256 pixels; the rest, below or at the right, is 0. Values of 8 bits are taken as they are,
-    CT in the window of soft tissue, others between their percentiles 0.5 and 99.5; then all are spread over 0 to 1.
+    The longer side becomes 256 pixels; the rest, below or at the right, is 0. Values between those of `shown` (that of
+    the plane alone where it is None) are spread over 0 to 1; NaN is black.
 
     >>> picture, part = network_picture(np.arange(32, dtype=np.uint8).reshape(1, 8, 4))
     >>> tuple(picture.shape), part
     ((1, 3, 256, 256), (256, 128))
     """
-    values = plane.astype(np.float32)
-    if plane.dtype != np.uint8:
-        dark, bright = SOFT_TISSUE if values.min() < HOUNSFIELD else np.percentile(values, PERCENTILES)
-        values = values.clip(np.float32(dark), np.float32(bright))
+    dark, bright = shown or shown_range(plane)
+    values = plane.astype(np.float32).clip(np.float32(dark), np.float32(bright))
+    values[np.isnan(values)] = dark
     height, width = (max(1, round(n * SIDE / max(plane.shape[1:]))) for n in plane.shape[1:])
     small = F.interpolate(torch.from_numpy(values)[None], size=(height, width), mode="bilinear", antialias=True)
     low, high = small.min(), small.max()

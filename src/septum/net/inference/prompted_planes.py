@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from septum.errors import Cancelled, ConfigError
 from septum.net.inference.predict import Listener
-from septum.net.inference.promptable import PlaneBox, PromptAnswer, Prompter, PromptQuestion
+from septum.net.inference.promptable import SOFT_TISSUE, PlaneBox, PromptAnswer, Prompter, PromptQuestion, shown_range
 from septum.net.prompts import BoxPrompt, Mark, Prompts
 
 KEPT = 32
@@ -37,7 +37,7 @@ class PromptedClasses:
     Args:
         classes: of every voxel, on the image's grid.
         expected: by class, the intersection over union that the prompter expects of each of its masks.
-        words: of a volume, what was done for each object.
+        words: how the image was looked at, and of a volume, what was done for each object.
     """
 
     classes: NDArray[np.uint16]
@@ -54,7 +54,7 @@ class PromptedPlanes:
         axis: of a volume, the array axis across its slices.
 
     Raises:
-        ConfigError: another number of channels.
+        ConfigError: another number of channels, no finite sample.
     """
 
     def __init__(self, image: NDArray[Any], *, prompter: Prompter, axis: int = 0) -> None:
@@ -64,6 +64,7 @@ class PromptedPlanes:
                 f"a prompter must be shown pictures of 1 or 3 channels and volumes of 1, got {len(image)} channels in "
                 f"{'a picture' if self._flat else 'a volume'}; choose one with --channel"
             )
+        self._shown = shown_range(image)
         self._image = image[:, None] if self._flat else np.moveaxis(image, axis + 1, 1)
         self._prompter = prompter
         self._seen: OrderedDict[int, Any] = OrderedDict()
@@ -92,7 +93,15 @@ class PromptedPlanes:
                 if told.should_stop():
                     raise Cancelled
         classes = planes[0] if self._flat else np.moveaxis(planes, 0, self._axis)
-        return PromptedClasses(classes, expected, () if self._flat else tuple(one.words for one in objects))
+        told_words = () if self._flat else tuple(one.words for one in objects)
+        return PromptedClasses(classes, expected, (*self._doubts(), *told_words))
+
+    def _doubts(self) -> Iterator[str]:
+        """What a person should know of how the image was looked at."""
+        if self._shown == SOFT_TISSUE:
+            yield f"taken for CT: seen in the window of soft tissue, {SOFT_TISSUE[0]:g} to {SOFT_TISSUE[1]:g}"
+        if self._image.min() == self._image.max():
+            yield "all samples of the image are equal: its mask says nothing"
 
     def _answers(self, one: _Object) -> Iterator[tuple[int, PromptAnswer]]:
         """The slices of an object from its middle outward, each with its answer."""
@@ -104,7 +113,7 @@ class PromptedPlanes:
 
     def _saw(self, plane: int) -> Any:
         if plane not in self._seen:
-            self._seen[plane] = self._prompter.see(self._image[:, plane])
+            self._seen[plane] = self._prompter.see(self._image[:, plane], shown=self._shown)
             if len(self._seen) > KEPT:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(plane)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from septum.errors import ConfigError
 from septum.geometry import Grid
 from septum.geometry.arrays import Spacing
 from septum.interactive.marks.prompted import Predict, prompted_network
@@ -79,7 +80,7 @@ def prompted(
 
     Raises:
         CheckpointError: no such model.
-        ConfigError: a model without prompts, a label that it does not know.
+        ConfigError: a model without prompts, a label that it does not know, a prompter without a mark of a label.
         GeometryError: prompts outside of the image.
     """
     marked = list(strokes)
@@ -87,6 +88,8 @@ def prompted(
         marked.append(Stroke(points_inside(points, np.shape(labels)), label))
     opened: Any = network(Path(model))
     alone = model in PROMPTER_NAMES
+    if alone and not boxes and not any(stroke.label for stroke in marked):
+        raise ConfigError(f"{model} must be shown what is meant, got no mark of a label; add points, strokes or boxes")
     if alone and region is None and axis >= 0 and np.ndim(labels) == 3:
         region = _slices(np.shape(labels), axis, strokes=marked, boxes=boxes)
     change = prompted_network(

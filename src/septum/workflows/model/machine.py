@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from septum.errors import ConfigError
 from septum.net.architecture.network import NetworkConfig, build
 from septum.net.learning.losses import dice_cross_entropy, supervise
 
@@ -28,12 +29,15 @@ class Machine:
 
 
 def choose_device(wanted: str = "auto") -> str:
-    """The kind of device that "auto" stands for; a number of devices means the best accelerator, or the CPU."""
-    if wanted in ("cpu", "cuda", "mps"):
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    """The kind of device that "auto" stands for; a number of devices means the best accelerator, or the CPU.
+
+    Raises:
+        ConfigError: a kind that this machine, or this PyTorch, does not have; no device at all.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "0" or not there.get(wanted, True):
+        raise ConfigError(f"devices must be there, got {wanted!r}, and PyTorch finds none here; use auto or cpu")
+    return wanted if wanted in there else next(kind for kind, found in there.items() if found)
 
 
 def usual_machine(devices: str = "auto", precision: str = "auto") -> Machine:

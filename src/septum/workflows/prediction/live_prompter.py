@@ -41,16 +41,29 @@ def open_prompter(name: str, *, devices: str = "auto") -> Prompter:
 
 
 def across(grid: Grid, prompts: Prompts) -> int:
-    """The array axis across the slices of a volume: that in which a box is one voxel thin, else that of the longest
-    voxels where they are much longer, else the slowest; 0 for a picture."""
+    """The array axis across the slices of a volume; 0 for a picture.
+
+    That in which a box is one voxel thin, else that of the longest voxels where they are much longer, else the slowest.
+
+    Raises:
+        ConfigError: boxes that are thin in different axes, since one of them would be drawn across its plane.
+    """
     if grid.ndim == 2:
         return 0
-    for box in prompts.boxes:
-        thin = [axis for axis, (a, b) in enumerate(zip(box.start, box.stop, strict=True)) if b - a == 1]
-        if len(thin) == 1:
-            return thin[0]
+    thin = {flat[0] for box in prompts.boxes if len(flat := _thin_axes(box)) == 1}
+    if len(thin) > 1:
+        raise ConfigError(
+            f"boxes of one slice must lie across one axis, got boxes that are thin in axes {sorted(thin)}; ask for the "
+            "one and then for the other"
+        )
+    if thin:
+        return thin.pop()
     longest = int(np.argmax(grid.spacing))
     return longest if grid.spacing[longest] > THICK * float(np.median(grid.spacing)) else 0
+
+
+def _thin_axes(box: BoxPrompt) -> list[int]:
+    return [axis for axis, (a, b) in enumerate(zip(box.start, box.stop, strict=True)) if b - a == 1]
 
 
 class LivePrompter:

@@ -115,13 +115,10 @@ def _check(images: Sequence[Path], *, settings: PredictSettings) -> None:
 
 
 def _unknown(case: str, found: PromptedClasses, *, index: int, label: int, reasons: tuple[str, ...]) -> Estimate:
-    """What is known of a prompter's mask: nothing but what the network expects."""
+    """What is known of a prompter's mask: nothing but what the network expects, by which the list is ordered."""
     guesses = found.expected.get(index, ())
-    said = (
-        f"the network itself expects an overlap (IoU) of {np.mean(guesses):.2f}, which nobody checked"
-        if guesses
-        else ""
-    )
+    guess = float(np.mean(guesses)) if guesses else math.nan
+    said = f"the network itself expects an overlap (IoU) of {guess:.2f}, which nobody checked" if guesses else ""
     words = ("no model was trained for such images: nothing is known of how good this mask is", said, *reasons)
     kept = tuple(word for word in words if word)
-    return Estimate(case, label, f"label {label}", math.nan, math.nan, math.nan, "unknown", kept, math.nan, math.nan)
+    return Estimate(case, label, f"label {label}", math.nan, math.nan, math.nan, "unknown", kept, guess, math.nan)

@@ -25,6 +25,9 @@ from septum.workflows.data.marks import markers_of
 from septum.workflows.model.plan import Plan
 from septum.workflows.prediction.settings import PredictSettings
 
+HIGHEST_LABEL = 2**16 - 1
+"""Of what a prompter draws."""
+
 
 @dataclass(frozen=True)
 class ImagePrompts:
@@ -78,20 +81,17 @@ def check_prompts(settings: PredictSettings, plan: Plan, *, images: int) -> None
     _refuse_without(plan)
     check_one_image(settings, images)
     ndim = plan.fingerprint.ndim
-    meant: dict[tuple[int, ...], int] = {}
-    for text in settings.clicks:
-        voxel, index = _parse(text, ndim, classes=plan.classes, what="click")
-        if meant.setdefault(tuple(voxel), index) != index:
-            raise ConfigError(f"a voxel must be clicked for one label, got {text!r} beside another; leave one out")
+    _clicks(settings, ndim, classes=plan.classes)
     for text in settings.boxes:
         _parse(text, 2 * ndim, classes=plan.classes, what="box")
 
 
 def check_one_image(settings: PredictSettings, images: int) -> None:
-    """Refuse clicks and boxes for several images; raises `ConfigError`."""
-    if images > 1 and (settings.clicks or settings.boxes):
+    """Refuse the prompts of one image for several; raises `ConfigError`."""
+    drawn = settings.scribbles is not None and not settings.scribbles.is_dir()
+    if images > 1 and (settings.clicks or settings.boxes or drawn):
         raise ConfigError(
-            f"clicks and boxes must belong to one image, got {images} images; "
+            f"clicks, boxes and a file of scribbles must belong to one image, got {images} images or frames; "
             "give one image, or --scribbles with a folder"
         )
 
@@ -114,9 +114,10 @@ def prompted_labels(settings: PredictSettings, case: Case, *, grid: Grid) -> Cla
 
 
 def _label_of(text: str) -> int:
-    """The label of a prompt as text; 0, which is none, where it is no number: `read_prompts` says so."""
-    label = text.rpartition(":")[2]
-    return int(label) if label.isdecimal() else 0
+    label = text.partition(":")[2]
+    if not label.isdecimal() or int(label) > HIGHEST_LABEL:
+        raise ConfigError(f"the label of a prompt must be a whole number from 0 to {HIGHEST_LABEL}, got {text!r}")
+    return int(label)
 
 
 def _refuse_without(plan: Plan) -> None:
@@ -136,8 +137,7 @@ def read_prompts(settings: PredictSettings, case: Case, *, grid: Grid, classes: 
         FormatError: scribbles that cannot be read.
     """
     marks = _scribbles(settings, case, grid=grid, classes=classes)
-    for text in settings.clicks:
-        numbers, index = _parse(text, grid.ndim, classes=classes, what="click")
+    for text, numbers, index in _clicks(settings, grid.ndim, classes=classes):
         _check_inside(numbers, grid.shape, text=text)
         marks.append(Mark(np.array([numbers], dtype=np.int64), index))
     boxes = []
@@ -188,6 +188,21 @@ def class_of(label: int, classes: ClassMap) -> int:
     raise ConfigError(
         f"the label of a prompt must be one of {sorted({0, *classes.values})}, 0 is the background; got {label}"
     )
+
+
+def _clicks(settings: PredictSettings, ndim: int, *, classes: ClassMap) -> list[tuple[str, list[int], int]]:
+    """Each click as it was written, its voxel and its class.
+
+    Raises:
+        ConfigError: as `_parse`; a voxel that is clicked for two labels.
+    """
+    found, meant = [], dict[tuple[int, ...], int]()
+    for text in settings.clicks:
+        voxel, index = _parse(text, ndim, classes=classes, what="click")
+        if meant.setdefault(tuple(voxel), index) != index:
+            raise ConfigError(f"a voxel must be clicked for one label, got {text!r} beside another; leave one out")
+        found.append((text, voxel, index))
+    return found
 
 
 def _parse(text: str, count: int, *, classes: ClassMap, what: str) -> tuple[list[int], int]:

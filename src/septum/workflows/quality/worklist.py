@@ -107,7 +107,7 @@ def worst_first(estimates: Sequence[Estimate]) -> list[Estimate]:
     worst: dict[str, tuple[int, float]] = {}
     for one in estimates:
         worst[one.case] = min(worst.get(one.case, (len(VERDICTS), 2.0)), urgency(one))
-    return sorted(estimates, key=lambda one: (*worst[one.case], one.case, one.label))
+    return sorted(estimates, key=lambda one: (*worst[one.case], one.case, *urgency(one), one.label))
 
 
 def urgency(one: Estimate) -> tuple[int, float]:
