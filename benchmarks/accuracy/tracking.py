@@ -51,7 +51,7 @@ def grid(**values: Sequence[Any]) -> list[Settings]:
 SETTINGS: dict[str, list[Settings]] = {
     "septum": grid(gap=(1, 2), coming=(4.0, 8.0), division=(3.0, 5.0)),
     "laptrack": grid(cutoff=(1.0, 0.7, 1.5), splitting=(1.0, 0.7, None), gap=(2,)),
-    "btrack": grid(apart=(30.0, 60.0), reach=(1.0, 1.5), branch=(50.0, 10.0), lost=(5,)),
+    "btrack": grid(apart=(30.0, 60.0), reach=(1.0, 1.5), unassigned=(0.1, 0.001), lost=(5,), seconds=(5,)),
 }
 """What may be chosen. Lengths of the peers are in distances of neighbours; the rest are their documented defaults."""
 

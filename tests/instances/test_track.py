@@ -52,6 +52,41 @@ def test_cells_that_cross_keep_their_identity():
     assert score(labels, rows, given, tracks).tra == 1.0
 
 
+def streams(*, frames=14, speed=13.0):
+    """Two streams of discs that run through each other unevenly, farther per frame than to their neighbours."""
+    cells = [(12 + 10 * k, 20 + 37 * (k % 3) + 55 * n, 1 if k % 2 else -1) for k in range(15) for n in range(3)]
+    mesh = np.stack(np.meshgrid(np.arange(164), np.arange(200), indexing="ij"), -1)
+    uneven = np.random.default_rng(0).normal(0, 2, (frames, len(cells)))
+    movie = np.zeros((frames, 164, 200), np.uint8)
+    for t in range(frames):
+        for label, (row, column, way) in enumerate(cells, 1):
+            at = (row, (column if way > 0 else 200 - column) + way * speed * t + uneven[t, label - 1])
+            movie[t][np.linalg.norm(mesh - at, axis=-1) <= 4] = label
+    return list(movie)
+
+
+def test_cells_that_keep_their_way_are_followed_through_each_other():
+    labels = streams()
+    tracks = track_objects([(frame, None) for frame in labels])
+    assert tracks.motion.persistence > 0.8
+    linked = 0
+    for track in range(1, len(tracks.lineage) + 1):
+        cells = tracks.detections.label[tracks.track == track]
+        assert len(set(cells.tolist())) == 1
+        linked += len(cells) - 1
+    seen = np.array([len(np.unique(frame)) - 1 for frame in labels]).sum()
+    assert linked >= 0.95 * (seen - len(np.unique(labels)) + 1)
+
+
+def test_nobody_moves_farther_than_is_allowed():
+    tracks = track_objects([(frame, None) for frame in streams()], options=TrackOptions(max_distance=11.0, gap=0))
+    found = tracks.detections
+    place = found.centre - tracks.motion.shift[found.frame]  # what the image as a whole does is nobody's movement
+    for track in range(1, len(tracks.lineage) + 1):
+        way = np.diff(place[tracks.track == track], axis=0)
+        assert (np.linalg.norm(way, axis=1) <= 11.0).all()
+
+
 def test_a_cell_that_the_edge_cuts_differently_from_frame_to_frame_stays_one():
     mesh = np.stack(np.meshgrid(np.arange(60), np.arange(120), indexing="ij"), -1)
     labels = [np.zeros((60, 120), np.uint8) for _ in range(8)]

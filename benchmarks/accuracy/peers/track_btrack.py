@@ -3,10 +3,11 @@
     python track_btrack.py JOBS.json
 
 JOBS.json is a list of {"detections": NPZ, "settings": {...}, "found": NPZ}: `frame`, `centre` `(n, ndim)`, `apart`
-(distance of neighbours) and `shape` are read, `links` `(n, 2)` and `seconds` are written. The models follow its example
-for cells, whose file it fetches from the network: compare the values with that file before a result is kept. They are
-in pixels, so the movie is scaled until neighbours are `apart` pixels away from each other. `reach` is the search radius
-in distances of neighbours, `branch` its `lambda_branch`, `lost` frames a gap.
+(distance of neighbours) and `shape` are read, `links` `(n, 2)` and `seconds` are written. The models have the values of
+its example for cells (`models/cell_config.json`, of which versions differ in `prob_not_assign`). They are in pixels, so
+the movie is scaled until neighbours are `apart` pixels away from each other. `reach` is the search radius in distances of
+neighbours, `unassigned` its `prob_not_assign`, `lost` frames a gap, `seconds` what its solver may take (60 by default,
+which dense movies use up without another result).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from btrack.models import HypothesisModel, MotionModel
 STATES = 6
 
 
-def motion(lost: int) -> MotionModel:
+def motion(lost: int, unassigned: float) -> MotionModel:
     """Constant speed, as in the example for cells."""
     a = np.eye(STATES)
     a[[0, 1, 2], [3, 4, 5]] = 1
@@ -36,7 +37,7 @@ def motion(lost: int) -> MotionModel:
         measurements=3,
         states=STATES,
         accuracy=7.5,
-        prob_not_assign=0.1,
+        prob_not_assign=unassigned,
         max_lost=lost,
         A=a,
         H=np.eye(3, STATES),
@@ -47,7 +48,7 @@ def motion(lost: int) -> MotionModel:
     )
 
 
-def hypotheses(branch: float) -> HypothesisModel:
+def hypotheses() -> HypothesisModel:
     """As in the example for cells."""
     return HypothesisModel(
         name="cell_hypothesis",
@@ -55,7 +56,7 @@ def hypotheses(branch: float) -> HypothesisModel:
         lambda_time=5.0,
         lambda_dist=3.0,
         lambda_link=10.0,
-        lambda_branch=branch,
+        lambda_branch=50.0,
         eta=1e-10,
         theta_dist=20.0,
         theta_time=5.0,
@@ -95,15 +96,15 @@ def main() -> None:
         with btrack.BayesianTracker(verbose=False) as tracker:
             tracker.configure(
                 {
-                    "motion_model": motion(job["settings"]["lost"]),
-                    "hypothesis_model": hypotheses(job["settings"]["branch"]),
+                    "motion_model": motion(job["settings"]["lost"], job["settings"]["unassigned"]),
+                    "hypothesis_model": hypotheses(),
                     "max_search_radius": job["settings"]["reach"] * job["settings"]["apart"],
                 }
             )
             tracker.append(objects)
             tracker.volume = tuple((-1.0, float(side) + 1.0) for side in sides)
             tracker.track(step_size=100)
-            tracker.optimize()
+            tracker.optimize(options={"tm_lim": 1000 * job["settings"]["seconds"]})
             links = links_of(tracker.tracks)
         seconds = time.monotonic() - start
         np.savez(job["found"], links=np.array(links, np.int64).reshape(-1, 2), seconds=seconds)

@@ -6,6 +6,7 @@ per object and a sparse list of overlaps between frames.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,15 @@ class Detections:
     def of_frame(self, frame: int) -> NDArray[np.int64]:
         """The rows of a frame."""
         return np.arange(*np.searchsorted(self.frame, [frame, frame + 1]))
+
+    def diameters(self) -> Float64Array:
+        """Diameter of the disc or ball of each object's size."""
+        flat = self.centre.shape[1] == 2
+        return np.asarray(2 * np.sqrt(self.size / math.pi) if flat else np.cbrt(6 * self.size / math.pi))
+
+    def diameter(self) -> float:
+        """Median diameter; 1 of no object at all."""
+        return float(np.median(self.diameters())) if len(self.size) else 1.0
 
 
 def detect(frames: Iterable[Frame], *, spacing: Spacing = None, gap: int = 1) -> Detections:

@@ -5,8 +5,9 @@ future (it goes on, divides, merges, or disappears). Each thing that can happen 
 futures at a cost, and a tracking is the cheapest set of columns that covers each exactly once: one integer programme
 (set partitioning) over the whole movie, so that no early choice spoils a later one.
 
-Costs are in units of the movie's own scatter: how far objects of consecutive frames move, and how much their size and
-brightness change, is measured on pairs that are each other's nearest; so one set of weights fits cells and animals.
+Costs are in units of the movie's own scatter: how far objects move between frames, and how much their size and
+brightness change; so one set of weights fits cells and animals. It is measured on pairs that are each other's nearest,
+and again on each tracking, which also tells whether objects keep their way (`motion.py`).
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from septum.errors import ConfigError
-from septum.geometry.arrays import Float64Array, Spacing
+from septum.geometry.arrays import Spacing
 from septum.instances.detections import Detections, Frame, detect
+from septum.instances.motion import Motion, expected, foretold, measure_motion
 
 _NO_OVERLAP = 2.0  # a link between objects that share nothing costs this much more than between equal ones
 _NEIGHBOURS = 6  # candidates per object and frame
-_LEAST_FOR_DRIFT = 8  # fewer pairs say nothing about a common movement
+_MOST_PASSES = 6  # trackings that each learn from the movements of the one before
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Tracks:
             with the old one as parent.
         cell: of each track, the label of the first track of the same object: gaps do not change it, divisions do.
         merged_into: track to the track that it runs into.
-        scatter: standard deviation of movements, of the logarithm of sizes, of brightness.
+        motion: how the objects move, as the tracking found.
     """
 
     detections: Detections
@@ -84,7 +86,7 @@ class Tracks:
     lineage: NDArray[np.int64]
     cell: NDArray[np.int64]
     merged_into: dict[int, int]
-    scatter: tuple[float, float, float]
+    motion: Motion
 
     def divisions(self) -> list[tuple[int, tuple[int, ...]]]:
         """Parent and daughters of every division."""
@@ -126,68 +128,44 @@ def track_objects(frames: Iterable[Frame], *, spacing: Spacing = None, options: 
     """
     chosen = options or TrackOptions()
     found = detect(frames, spacing=spacing, gap=chosen.gap)
-    scatter, drift = measure_scatter(found)
-    columns = _columns(found, scatter, drift=drift, options=chosen)
-    taken = _solve(columns, len(found.frame))
-    return _assemble(found, [columns[i] for i in taken], scatter=scatter)
+    motion = measure_motion(found)
+    taken = _cheapest(found, motion, options=chosen)
+    for _ in range(_MOST_PASSES):
+        before, known = taken, motion
+        motion = foretold(motion, found, links=_continued(taken, found))
+        if not motion.persistence and abs(motion.scatter[0] - known.scatter[0]) < 0.1 * known.scatter[0]:
+            break
+        taken = _cheapest(found, motion, options=chosen)
+        if taken == before:
+            break
+    return _assemble(found, taken, motion=motion)
 
 
-def measure_scatter(found: Detections) -> tuple[tuple[float, float, float], Float64Array]:
-    """Standard deviations of movements (per axis), of the logarithm of sizes and of brightness between frames, measured
-    on pairs that are each other's nearest; and the common movement `(frames, ndim)` towards each frame.
-
-    >>> found = detect([(np.array([[1, 1, 0, 0]]), None), (np.array([[0, 1, 1, 0]]), None)])
-    >>> measure_scatter(found)[1].tolist()
-    [[0.0, 0.0], [0.0, 0.0]]
-    """
-    ndim = found.centre.shape[1]
-    drift = np.zeros((found.n_frames, ndim))
-    moves, sizes, lights = [], [], []
-    for frame in range(1, found.n_frames):
-        a, b = found.of_frame(frame - 1), found.of_frame(frame)
-        if not len(a) or not len(b):
-            continue
-        to = np.asarray(cKDTree(found.centre[b]).query(found.centre[a])[1])
-        back = np.asarray(cKDTree(found.centre[a]).query(found.centre[b])[1])
-        mutual = back[to] == np.arange(len(a))
-        one, two = a[mutual], b[to[mutual]]
-        move = found.centre[two] - found.centre[one]
-        if len(move) >= _LEAST_FOR_DRIFT:
-            drift[frame] = np.median(move, axis=0)
-        moves.append(np.linalg.norm(move - drift[frame], axis=1))
-        sizes.append(np.log(found.size[two] / found.size[one]))
-        lights.append(found.brightness[two] - found.brightness[one])
-    diameter = float(np.median(_diameter(found.size, ndim))) if len(found.size) else 1.0
-    move = np.concatenate(moves) if moves else np.zeros(0)
-    width = float(np.median(move)) / math.sqrt(ndim - 0.6) if move.size else 0.0  # median of a chi distribution
-    light = 1.4826 * float(np.median(np.abs(np.concatenate(lights)))) if lights else math.nan
-    spread = float(np.std(found.brightness)) if len(found.brightness) else math.nan
-    return (
-        max(width, 0.15 * diameter),
-        max(1.4826 * float(np.median(np.abs(np.concatenate(sizes)))) if sizes else 0.0, 0.1),
-        max(light, 0.05 * spread) if spread > 0 else math.nan,
-    ), drift
+def _continued(columns: list[_Column], found: Detections) -> NDArray[np.int64]:
+    """Rows of the same object in consecutive frames."""
+    pairs = [(*c.ends, *c.begins) for c in columns if len(c.ends) == len(c.begins) == 1]
+    links = np.array(pairs, np.int64).reshape(-1, 2)
+    return np.asarray(links[found.frame[links[:, 1]] == found.frame[links[:, 0]] + 1])
 
 
-def _diameter(size: Float64Array, ndim: int) -> Float64Array:
-    return np.asarray(2 * np.sqrt(size / math.pi) if ndim == 2 else np.cbrt(6 * size / math.pi))
+def _cheapest(found: Detections, motion: Motion, *, options: TrackOptions) -> list[_Column]:
+    """What happens, for all that is known of the movements."""
+    columns = _columns(found, motion, options=options)
+    return [columns[i] for i in _solve(columns, len(found.frame))]
 
 
-def _columns(
-    found: Detections, scatter: tuple[float, float, float], *, drift: Float64Array, options: TrackOptions
-) -> list[_Column]:
+def _columns(found: Detections, motion: Motion, *, options: TrackOptions) -> list[_Column]:
     """Everything that can happen in the movie."""
     ndim = found.centre.shape[1]
-    diameter = float(np.median(_diameter(found.size, ndim))) if len(found.size) else 1.0
-    reach = options.max_distance or max(6 * scatter[0] * math.sqrt(ndim), 1.5 * diameter)
-    costs = _Costs(found, scatter, np.cumsum(drift, axis=0))
+    reach = options.max_distance or max(6 * motion.scatter[0] * math.sqrt(ndim), 1.5 * found.diameter())
+    costs = _Costs(found, motion)
     columns: list[_Column] = []
     for frame in range(found.n_frames):
         here = found.of_frame(frame)
-        columns += _comings(found, here, move=scatter[0], options=options)
+        columns += _comings(found, here, move=motion.stride, options=options)
         for skip in range(1, options.gap + 2):
             after = found.of_frame(frame + skip) if frame + skip < found.n_frames else here[:0]
-            near = costs.near(here, after, reach=reach * math.sqrt(skip))
+            near = costs.near(here, after, reach=reach * math.sqrt(skip), most=options.max_distance)
             columns += [
                 _Column((i,), (j,), costs.link(i, j) + options.missing * (skip - 1)) for i, js in near for j in js
             ]
@@ -212,7 +190,7 @@ def _comings(found: Detections, here: NDArray[np.int64], *, move: float, options
     How near the edge is counts in movements: in a thin stack every object is near it, and few leave.
     """
     columns = []
-    radius = _diameter(found.size[here], found.centre.shape[1]) / 2
+    radius = found.diameters()[here] / 2
     for i, margin in zip(here.tolist(), (found.edge[here] - radius).tolist(), strict=True):
         cost = options.coming - (options.coming - options.at_edge) * math.exp(-max(margin, 0.0) / move)
         frame = int(found.frame[i])
@@ -230,32 +208,55 @@ def _turned(near: list[tuple[int, list[int]]]) -> list[tuple[int, list[int]]]:
     return list(back.items())
 
 
-@dataclass(frozen=True, eq=False)
 class _Costs:
-    """Costs of links in units of the movie's scatter; `shift` is the common movement since the first frame."""
+    """Costs of links in units of the movie's scatter; places are those that the common movement leaves."""
 
-    found: Detections
-    scatter: tuple[float, float, float]
-    shift: Float64Array
+    def __init__(self, found: Detections, motion: Motion) -> None:
+        self.found, self.motion = found, motion
+        self.place = found.centre - motion.shift[found.frame]
+        self.ahead = self.place + motion.persistence * np.nan_to_num(motion.before)
+        self.behind = self.place - motion.persistence * np.nan_to_num(motion.after)
+        self.diameters = found.diameters()
+        self.far: dict[tuple[int, int], float] = {}  # how far the one lies from where the other is expected
 
-    def near(self, here: NDArray[np.int64], after: NDArray[np.int64], *, reach: float) -> list[tuple[int, list[int]]]:
-        """For each row of a frame the nearest rows of a later one within reach, and those that it overlaps."""
+    def near(
+        self, here: NDArray[np.int64], after: NDArray[np.int64], *, reach: float, most: float | None
+    ) -> list[tuple[int, list[int]]]:
+        """For each row of a frame the rows of a later one that lie nearest to where it is expected, within reach.
+
+        `most` is the farthest that an object may move in a frame, expected or not.
+        """
         if not len(here) or not len(after):
             return []
-        centres = self.found.centre - self.shift[self.found.frame]
         k = min(_NEIGHBOURS, len(after))
-        far, place = cKDTree(centres[after]).query(centres[here], k=k, distance_upper_bound=reach)
-        far, place = np.reshape(far, (len(here), k)), np.reshape(place, (len(here), k))
-        return [
-            (int(i), [int(after[p]) for d, p in zip(ds, ps, strict=True) if math.isfinite(d)])
-            for i, ds, ps in zip(here, far, place, strict=True)
-        ]
+        keeps = bool(self.motion.persistence)
+        pairs = []
+        for start in (self.place, self.ahead)[: 1 + keeps]:
+            for goal in (self.place, self.behind)[: 1 + keeps]:
+                found = cKDTree(goal[after]).query(start[here], k=k, distance_upper_bound=reach)
+                far, which = (np.reshape(one, (-1, k)) for one in found)
+                row, column = np.nonzero(np.isfinite(far))
+                pairs.append(np.stack([here[row], after[which[row, column]]], axis=1))
+        i, j = np.unique(np.concatenate(pairs), axis=0).T
+        skip = int(self.found.frame[after[0]] - self.found.frame[here[0]])
+        if most is not None:
+            allowed = np.linalg.norm(self.place[j] - self.place[i], axis=1) <= most * skip
+            i, j = i[allowed], j[allowed]
+        own = expected(self.motion, rows=(i, j), steps=skip)
+        far = np.linalg.norm(self.place[j] - self.place[i] - own, axis=1)
+        chosen: dict[int, list[int]] = {int(row): [] for row in here}
+        for place in np.lexsort((far, i)).tolist():
+            one, two = int(i[place]), int(j[place])
+            if len(chosen[one]) < k:
+                chosen[one].append(two)
+                self.far[one, two] = float(far[place])
+        return list(chosen.items())
 
     def link(self, i: int, j: int) -> float:
         """Row i becomes row j; of an object that the frame cuts nobody knows the size."""
-        f, (move, size, light) = self.found, self.scatter
+        f, (move, size, light) = self.found, self.motion.scatter
         steps = float(f.frame[j] - f.frame[i])
-        cost = _rise(self._distance(f.centre[i], f.centre[j], rows=(i, j)) / (move * math.sqrt(steps)))
+        cost = _rise(self.far[i, j] / (move * math.sqrt(steps)))
         if not (f.cut[i] or f.cut[j]):
             cost += 0.5 * _unlikeness(math.log(f.size[j] / f.size[i]) / size)
         if math.isfinite(light):
@@ -265,11 +266,12 @@ class _Costs:
     def division(self, one: int, pair: tuple[int, ...]) -> float:
         """One row and two of the next (of the previous, for a merge) frame: the middle of the two lies where the one
         is, their sizes add up to its size, and they are alike."""
-        f, (move, size, light) = self.found, self.scatter
+        f, (move, size, light) = self.found, self.motion.scatter
         a, b = pair
         total = f.size[a] + f.size[b]
-        middle = (f.size[a] * f.centre[a] + f.size[b] * f.centre[b]) / total
-        cost = _rise(self._distance(f.centre[one], middle, rows=(one, a)) / move)
+        middle = (f.size[a] * self.place[a] + f.size[b] * self.place[b]) / total
+        start = self.ahead if f.frame[a] > f.frame[one] else self.behind
+        cost = _rise(math.dist(middle, start[one]) / move)
         if not (f.cut[one] or f.cut[a] or f.cut[b]):
             cost += 0.5 * _unlikeness(math.log(total / f.size[one]) / (2 * size))
             cost += 0.5 * _unlikeness(math.log(f.size[a] / f.size[b]) / (2 * size))
@@ -277,14 +279,12 @@ class _Costs:
             cost += 0.5 * _unlikeness((f.brightness[a] - f.brightness[b]) / (2 * light))
         return cost + _NO_OVERLAP * (1 - max(self._share(one, a), self._share(one, b)))
 
-    def _distance(self, first: Float64Array, second: Float64Array, *, rows: tuple[int, int]) -> float:
-        """How far an object moved from `first`, in the frame of the one row, to `second`, in that of the other."""
-        before, after = self.found.frame[list(rows)]
-        common = self.shift[after] - self.shift[before]
-        return float(np.linalg.norm(second - first - common))
-
     def _share(self, i: int, j: int) -> float:
-        return self.found.overlaps.get((min(i, j), max(i, j)), 0.0)
+        """Shared part of two objects; of objects that keep their way, of discs where they are expected."""
+        if not self.motion.persistence:
+            return self.found.overlaps.get((min(i, j), max(i, j)), 0.0)
+        reach = float(self.diameters[i] + self.diameters[j]) / 2
+        return max(0.0, 1.0 - self.far[min(i, j), max(i, j)] / reach)
 
 
 def _rise(deviations: float) -> float:
@@ -319,7 +319,7 @@ def _solve(columns: list[_Column], count: int) -> list[int]:
     return [int(k) for k in np.flatnonzero(solved.x > 0.5)]
 
 
-def _assemble(found: Detections, taken: list[_Column], *, scatter: tuple[float, float, float]) -> Tracks:
+def _assemble(found: Detections, taken: list[_Column], *, motion: Motion) -> Tracks:
     """Tracks of what happens: they begin at comings, daughters, merged objects and after gaps."""
     past: dict[int, tuple[int, bool]] = {}  # row: the row before, and whether it is the same object
     merged: dict[int, int] = {}
@@ -345,7 +345,7 @@ def _assemble(found: Detections, taken: list[_Column], *, scatter: tuple[float, 
         cell.append(cell[track[before] - 1] if same else len(rows))
     lineage = np.array(rows, np.int64).reshape(-1, 4)
     into = {int(track[i]): int(track[j]) for i, j in merged.items()}
-    return Tracks(found, track, lineage, np.array(cell, np.int64), into, scatter)
+    return Tracks(found, track, lineage, np.array(cell, np.int64), into, motion)
 
 
 def relabelled(labels: NDArray[Any], tracks: Tracks, *, frame: int) -> NDArray[np.uint32]:

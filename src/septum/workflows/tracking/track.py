@@ -189,7 +189,8 @@ def _publish(output: Path, reader: _Reader, *, found: Tracks, settings: TrackSet
     record = describe_run(
         frames=len(reader.movie.frames),
         first_frame_in_files=reader.movie.first,
-        scatter=found.scatter,
+        scatter=found.motion.scatter,
+        persistence=found.motion.persistence,
         notes=assumed(),
     )
     write_json(output / RECORD, record)
