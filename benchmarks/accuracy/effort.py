@@ -5,7 +5,7 @@
 
 A robot (`effort_robot`) sees the reference and works through `septum.client`, as a page does, four ways:
 
-* brush: in the slice with the largest mistake, one stroke of the brush that mends it; again until the case is good;
+* brush: in the slice with the largest mistake, the stroke that mends most of it; again until the case is good;
 * interpolation: the first, the middle and the last slice drawn to 0.92, filled between; then the slice that the server
   asks for, filled again, until the case is good (volumes only);
 * tools: scribbles (one stroke each) in the largest mistake, the tool run anew with each: the pixel classifier on
@@ -107,9 +107,10 @@ class Desk:
             if (slices is None and dice(now, wanted) >= target) or not left:
                 return now
             worst = max(left, key=lambda one: one.size)
-            mask = stroke(worst, (case.spacing[-2], case.spacing[-1]))
+            here = at(now, worst.index), at(wanted, worst.index)
+            corner, mask = stroke(*here, wrong=worst, spacing=(case.spacing[-2], case.spacing[-1]))
             dab = np.where(mask, worst.label, -1)
-            start = worst.start if flat else (worst.index, *worst.start)
+            start = corner if flat else (worst.index, *corner)
             shaped = dab if flat else dab[None]
             self.timed(name, partial(self.bench.stroke, name, start, labels=shaped, axis=None if flat else 0))
             place = tuple(slice(a, a + n) for a, n in zip(start, shaped.shape, strict=True))
@@ -325,7 +326,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--sets", nargs="*", choices=list(SETS), default=list(SETS))
     parser.add_argument("--ways", nargs="*", default=["brush", "interpolation", "tools", "loop"])
-    parser.add_argument("--cases", type=int, default=12)
+    parser.add_argument("--cases", type=int, default=24)
     parser.add_argument("--steps", type=int, default=400, help="of each training")
     parser.add_argument("--keep", type=Path, help="JSON file to which each result is added, to go on after a break")
     given = parser.parse_args()

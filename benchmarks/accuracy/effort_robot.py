@@ -1,22 +1,24 @@
 """A robot that annotates as a person does: it looks for the largest mistake it can see and mends it with one stroke.
 
-The insight: a stroke of a brush is what a disc covers on its way, from pressing to lifting. The robot takes the disc
-that fits into the region that is wrong, and sweeps it to every place of the region that it reaches without touching
-what is right: the opening of the region by the disc, in one piece. So a round object takes one stroke, a ragged one
-several, and no stroke is better than a hand could do.
+The insight: a stroke of a brush is what a disc covers along one line, from pressing to lifting. The robot takes discs
+about as large as fit into the region that is wrong, draws each along the longest line in the middle of the region, and
+keeps the stroke that mends most more than it spoils. So a round or a long object takes one stroke, and a broad or
+ragged one several, as for a hand that does not slip.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.graph import MCP_Geometric
 
-FITS = (1.0, 0.7, 0.45)
-"""Shares of the largest disc that fits which a person would take; the one that mends most is taken."""
+FITS = (1.25, 1.0, 0.8, 0.55)
+"""Radii to choose from, in those of the largest disc that fits into what is wrong."""
 
 Labels = NDArray[np.int64]
 
@@ -52,21 +54,45 @@ def mistakes(labels: Labels, reference: Labels, *, index: int = 0) -> Iterator[W
             yield Wrong(index, int(value), region, corner, int(np.count_nonzero(region)))
 
 
-def stroke(wrong: Wrong, spacing: tuple[float, float]) -> NDArray[np.bool_]:
-    """What one stroke of a brush mends of a region: the mask, in the region's box."""
-    room = np.pad(wrong.region, 1)
-    depth = ndimage.distance_transform_edt(room, sampling=spacing)
-    best = np.zeros_like(room)
-    for share in FITS:
-        radius = depth.max() * share
-        centres, _ = ndimage.label(depth >= radius - 1e-9)
-        chosen = centres == centres[np.unravel_index(np.argmax(depth), depth.shape)]
-        swept = (ndimage.distance_transform_edt(~chosen, sampling=spacing) < radius) & room
-        if np.count_nonzero(swept) > 1.15 * np.count_nonzero(best):
-            best = swept
-    if not best.any():
-        best[np.unravel_index(np.argmax(depth), depth.shape)] = True
-    return best[1:-1, 1:-1]
+def stroke(
+    now: Labels, wanted: Labels, *, wrong: Wrong, spacing: tuple[float, float]
+) -> tuple[tuple[int, int], NDArray[np.bool_]]:
+    """The stroke of a brush that mends most of a region of a slice: its first row and column, and its mask."""
+    depth = ndimage.distance_transform_edt(np.pad(wrong.region, 1), sampling=spacing)[1:-1, 1:-1]
+    margin = [int(np.ceil(depth.max() * max(FITS) / step)) for step in spacing]
+    start = tuple(max(0, a - m) for a, m in zip(wrong.start, margin, strict=True))
+    stop = [min(n, a + k + m) for n, a, k, m in zip(now.shape, wrong.start, depth.shape, margin, strict=True)]
+    place = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+    deep = np.zeros([b - a for a, b in zip(start, stop, strict=True)])
+    inside = tuple(slice(a - b, a - b + n) for a, b, n in zip(wrong.start, start, depth.shape, strict=True))
+    deep[inside] = depth
+    worth = np.where(deep > 0, 1, 0)
+    worth[(now[place] == wanted[place]) & (wanted[place] != wrong.label)] = -1
+    best, most = np.zeros(deep.shape, bool), 0
+    for share, keeps_off in itertools.product(FITS, (1.0, 0.8)):
+        radius = deep.max() * share
+        line = longest_line(deep, allowed=deep >= keeps_off * min(radius, deep.max()) - 1e-9)
+        swept = ndimage.distance_transform_edt(~line, sampling=spacing) < radius
+        if (gain := int(worth[swept].sum())) > most:
+            best, most = swept, gain
+    if not most:
+        best[np.unravel_index(np.argmax(deep), deep.shape)] = True
+    return (start[0], start[1]), best
+
+
+def longest_line(depth: NDArray[np.float64], *, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The longest way between two of the allowed places, in one piece with the deepest, that keeps to the middle: from
+    the place farthest from the deepest to the place farthest from there."""
+    costs = np.where(allowed, depth.max() / np.maximum(depth, 1e-9), -1.0)
+    place = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    for _ in range(2):
+        ways = MCP_Geometric(costs)
+        far, _ = ways.find_costs([place])
+        far[~np.isfinite(far)] = -1.0
+        place = np.unravel_index(int(np.argmax(far)), depth.shape)
+    line = np.zeros_like(allowed)
+    line[tuple(np.array(ways.traceback(place)).T)] = True
+    return line
 
 
 def deepest(labels: Labels, reference: Labels, spacing: tuple[float, ...]) -> tuple[list[int], int, float]:

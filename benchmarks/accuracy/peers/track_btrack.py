@@ -5,7 +5,7 @@
 JOBS.json is a list of {"detections": NPZ, "settings": {...}, "found": NPZ}: `frame`, `centre` `(n, ndim)`, `apart`
 (distance of neighbours) and `shape` are read, `links` `(n, 2)` and `seconds` are written. The models have the values of
 its example for cells (`models/cell_config.json`, of which versions differ in `prob_not_assign`). They are in pixels, so
-the movie is scaled until neighbours are `apart` pixels away from each other. `reach` is the search radius in distances of
+the movie is scaled until neighbours are `apart` pixels apart. `reach` is the search radius in distances of
 neighbours, `unassigned` its `prob_not_assign`, `lost` frames a gap, `seconds` what its solver may take (60 by default,
 which dense movies use up without another result).
 """
