@@ -50,7 +50,10 @@ def test_perfect_tracks_score_one_and_every_file_is_written(tmp_path: Path) -> N
     found = evaluate_tracks(result, truth, output=tmp_path / "out", hooks=hooks)
     row = found.table.iloc[0]
     assert (row["movie"], row["seg"], row["det"], row["tra"]) == ("01", 1.0, 1.0, 1.0)
-    assert found.lines == ("01: SEG 1.0000  DET 1.0000  TRA 1.0000  (0 to split, 0 missed, 0 extra)",)
+    assert found.lines == (
+        "01: SEG 1.0000  DET 1.0000  TRA 1.0000  LNK 1.0000  (0 to split, 0 missed, 0 extra, 1 of 1 divisions)",
+    )
+    assert row["division_f1"] == 1.0
     written = ["frames.csv", "index.html", "settings.toml", "tracks.csv", "tracks.json", "tracks.tex"]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == written
     page = (tmp_path / "out" / "index.html").read_text()
@@ -67,8 +70,9 @@ def test_scores_equal_py_ctcmetrics(tmp_path: Path) -> None:
     result = write(tmp_path, "01_RES", worse, "1 0 1 0\n2 1 2 0\n9 1 1 0\n3 2 2 1\n", truth=False)
     truth = write(tmp_path, "01_GT", TRUTH, TRACKS, truth=True)
     ours = evaluate_tracks(result, truth, output=tmp_path / "out", hooks=Hooks()).table.iloc[0]
-    theirs = evaluate_sequence(str(result), str(truth), metrics=["SEG", "DET", "TRA"], threads=1)
-    assert [ours["seg"], ours["det"], ours["tra"]] == pytest.approx([theirs[m] for m in ("SEG", "DET", "TRA")])
+    theirs = evaluate_sequence(str(result), str(truth), metrics=["SEG", "DET", "TRA", "LNK"], threads=1)
+    told = [ours["seg"], ours["det"], ours["tra"], ours["lnk"]]
+    assert told == pytest.approx([theirs[m] for m in ("SEG", "DET", "TRA", "LNK")])
     assert ours["det"] < 1
 
 

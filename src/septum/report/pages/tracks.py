@@ -24,14 +24,18 @@ _MOST_FIGURES = 8
 
 @dataclass(frozen=True)
 class MovieRow:
-    """One movie of one method: SEG, DET, TRA, `(to split, missed, extra)` objects, `(missed, extra, wrong)` links."""
+    """One movie of one method: SEG, DET, TRA, LNK, F1 of divisions (nan without any), `(to split, missed, extra)`
+    objects, `(missed, extra, wrong)` links, `(of the reference, found, right)` divisions."""
 
     name: str
     seg: float
     det: float
     tra: float
+    lnk: float
+    division_f1: float
     objects: tuple[int, int, int]
     links: tuple[int, int, int]
+    divisions: tuple[int, int, int]
     n_objects: int
     n_links: int
 
@@ -61,16 +65,17 @@ class TracksContent:
 
     @property
     def facts(self) -> list[tuple[str, str, str]]:
-        """SEG, DET and TRA for the top of the page: of the movie, or their means over movies and methods."""
+        """SEG, DET, TRA and LNK for the top of the page: of the movie, or their means over movies and methods."""
         what = f"mean of {len(self.movies)} movies" if len(self.movies) > 1 else ""
-        means = [(name.upper(), _mean([getattr(m, name) for m in self.movies]), what) for name in ("seg", "det", "tra")]
+        names = ("seg", "det", "tra", "lnk")
+        means = [(name.upper(), _mean([getattr(m, name) for m in self.movies]), what) for name in names]
         return [(name, number(value), remark) for name, value, remark in means]
 
 
 def render_tracks(content: TracksContent) -> str:
     """The report as one HTML document that needs no other file.
 
-    >>> row = MovieRow("01", 0.9, 0.95, 0.94, (0, 3, 0), (0, 0, 0), 120, 90)
+    >>> row = MovieRow("01", 0.9, 0.95, 0.94, 0.97, 1.0, (0, 3, 0), (0, 0, 0), (2, 2, 2), 120, 90)
     >>> page = render_tracks(TracksContent("Cells", [row], {}))
     >>> page.startswith("<!DOCTYPE html>"), "0.940" in page
     (True, True)
@@ -82,7 +87,7 @@ def render_tracks(content: TracksContent) -> str:
 def drawings(content: TracksContent) -> list[Drawing]:
     """Errors along time, one drawing per movie that has any; at most 8.
 
-    >>> row = MovieRow("01", 0.9, 0.95, 0.94, (0, 3, 0), (0, 0, 0), 120, 90)
+    >>> row = MovieRow("01", 0.9, 0.95, 0.94, 0.97, 1.0, (0, 3, 0), (0, 0, 0), (2, 2, 2), 120, 90)
     >>> [drawing.alt for drawing in drawings(TracksContent("Cells", [row], {"01": {"missed": [0, 1, 2]}}))]
     ['Errors of every frame of 01: 3 missed']
     """
@@ -131,14 +136,18 @@ def _drawer(kinds: Mapping[str, Sequence[int]]) -> Any:
 
 
 def _sections(content: TracksContent) -> list[Section]:
-    columns = ("movie", "SEG", "DET", "TRA", "objects", "to split", "missed", "extra", "links", "links missed",
-               "links extra", "of wrong kind")  # fmt: skip
-    rows = [(m.name, m.seg, m.det, m.tra, m.n_objects, *m.objects, m.n_links, *m.links) for m in content.movies]
+    columns = ("movie", "SEG", "DET", "TRA", "LNK", "objects", "to split", "missed", "extra", "links", "links missed",
+               "links extra", "of wrong kind", "divisions", "found", "right", "F1 of divisions")  # fmt: skip
+    rows = [
+        (m.name, m.seg, m.det, m.tra, m.lnk, m.n_objects, *m.objects, m.n_links, *m.links, *m.divisions, m.division_f1)
+        for m in content.movies
+    ]
     text = (
         "SEG: mean IoU of reference objects with the object that covers more than half of them, on the frames that "
-        "were segmented in full. DET and TRA: 1 minus the price of the edits that turn the prediction's objects "
-        "(DET), or objects and links (TRA), into the reference's, over the price of building them from nothing. "
-        "Prices: to split 5, missed 10, extra 1; links missed 1.5, extra 1, of the wrong kind 1 (Matula 2015)."
+        "were segmented in full. DET, LNK and TRA: 1 minus the price of the edits that turn the prediction's objects "
+        "(DET), links (LNK), or both (TRA), into the reference's, over the price of building them from nothing. "
+        "Prices: to split 5, missed 10, extra 1; links missed 1.5, extra 1, of the wrong kind 1 (Matula 2015). "
+        "A division is right where mother and daughters are, in the same frame."
     )
     found = [Section("Movies", text, drawings(content), (Table(columns, rows),))]
     if content.tiles:

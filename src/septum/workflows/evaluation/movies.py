@@ -1,4 +1,5 @@
-"""Tracks of cells against reference tracks, in the folders of the Cell Tracking Challenge: SEG, DET and TRA.
+"""Tracks of cells against reference tracks, in the folders of the Cell Tracking Challenge: SEG, DET, TRA, LNK and
+the divisions.
 
 The insight: a movie is its frames and a text file of who came from whom; both sides say so by file names alone, so a
 frame that one side lacks is an error by name, never a frame that silently does not count.
@@ -84,7 +85,14 @@ class ScoredMovie:
         own = dataclasses.asdict(self.tracks)
         del own["frames"]
         found = {"seg_objects": self.seg.n_objects, "seg_found": self.seg.n_found}
-        return {"method": self.method, "movie": self.movie.name, "seg": self.seg.seg, **own, **found}
+        return {
+            "method": self.method,
+            "movie": self.movie.name,
+            "seg": self.seg.seg,
+            **own,
+            "division_f1": self.tracks.division_f1,
+            **found,
+        }
 
 
 @dataclass(frozen=True)
@@ -176,16 +184,28 @@ def _table(found: Sequence[ScoredMovie]) -> pd.DataFrame:
 
 def _line(one: ScoredMovie) -> str:
     t = one.tracks
+    divided = f", {t.divisions_right} of {t.divisions} divisions" if t.divisions else ""
     return (
-        f"{one.name}: SEG {one.seg.seg:.4f}  DET {t.det:.4f}  TRA {t.tra:.4f}  "
-        f"({t.splits} to split, {t.missed} missed, {t.extra} extra)"
+        f"{one.name}: SEG {one.seg.seg:.4f}  DET {t.det:.4f}  TRA {t.tra:.4f}  LNK {t.lnk:.4f}  "
+        f"({t.splits} to split, {t.missed} missed, {t.extra} extra{divided})"
     )
 
 
 def _shown(one: ScoredMovie) -> MovieRow:
     t = one.tracks
-    links = (t.edges_missed, t.edges_extra, t.edges_wrong)
-    return MovieRow(one.name, one.seg.seg, t.det, t.tra, (t.splits, t.missed, t.extra), links, t.n_vertices, t.n_edges)
+    return MovieRow(
+        one.name,
+        one.seg.seg,
+        t.det,
+        t.tra,
+        t.lnk,
+        t.division_f1,
+        (t.splits, t.missed, t.extra),
+        (t.edges_missed, t.edges_extra, t.edges_wrong),
+        (t.divisions, t.divisions_found, t.divisions_right),
+        t.n_vertices,
+        t.n_edges,
+    )
 
 
 def _by_frame(one: ScoredMovie) -> dict[str, list[int]]:
