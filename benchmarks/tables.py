@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.record import RESULTS
 from benchmarks.tables_objects import OBJECTS
 from benchmarks.tables_trust import TRUST
-from benchmarks.tables_workbench import workbench
+from benchmarks.tables_workbench import WORKBENCH
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "explain" / "measured.md"
 
@@ -550,7 +550,7 @@ def main() -> None:
         content = load(name)
         if content is not None:
             lines += [*table(content), ""]
-    for name, told in (OBJECTS | TRUST | {"workbench": workbench}).items():
+    for name, told in (OBJECTS | TRUST | WORKBENCH).items():
         content = load(name)
         if content is not None:
             lines += [*told(content, where(content)), ""]

@@ -105,4 +105,47 @@ def prompters(content: Rows, where: str) -> list[str]:
     return lines
 
 
-OBJECTS = {"instances": instances, "challenges": challenges, "prompters": prompters}
+def tracking(content: Rows, where: str) -> list[str]:
+    """Septum beside other trackers on the same detections, and how well three scorers agree."""
+    peers = content["results"]["peers"]
+    versions = ", ".join(f"{name} {one}" for found in peers.values() if found for name, one in found.items())
+    lines = [
+        "## Tracking of made-up movies of known lineage",
+        "",
+        f"`python -m benchmarks.accuracy.tracking` ({where}; {versions}): all trackers get the same detections, without "
+        "an image. Septum with its defaults, and all with the best of up to nine settings for each kind, chosen on "
+        "training movies of other seeds. Medians over test movies; *links*: F1 of the links between what was found, with "
+        "its 95 % interval; TRA and DET also pay for what the detections miss. Seconds per movie are no ranking.",
+        "",
+        "| movies | objects per frame | tracker | n | links [95 % interval] | TRA | DET | LNK | F1 of divisions | seconds |",
+        "|" + "---|" * 10,
+    ]
+    for kind, found in content["results"]["kinds"].items():
+        for who, row in found["trackers"].items():
+            low, high = row["links"]["95 % interval"]
+            scores = " | ".join(_median(row[what]) for what in ("TRA", "DET", "LNK", "divisions"))
+            lines.append(
+                f"| {kind} | {found['objects per frame']:.0f} | {who} | {row['n']} "
+                f"| {row['links']['median']:.3f} [{low:.3f}, {high:.3f}] | {scores} | {row['seconds']:.2f} |"
+            )
+    differences = [
+        abs(value - one["septum"][what])
+        for found in content["results"]["kinds"].values()
+        for one in found["scorers"]
+        for scorer in ("py-ctcmetrics", "traccuracy")
+        for what, value in one.get(scorer, {}).items()
+        if what in ("TRA", "DET", "LNK") and value is not None
+    ]
+    return [
+        *lines,
+        "",
+        f"TRA, DET and LNK of the first movie of each kind and tracker were also told by py-ctcmetrics and traccuracy: "
+        f"{len(differences)} figures, the largest difference {max(differences):.1e}.",
+    ]
+
+
+def _median(score: Rows | None) -> str:
+    return "–" if score is None else f"{score['median']:.3f}"
+
+
+OBJECTS = {"instances": instances, "tracking": tracking, "challenges": challenges, "prompters": prompters}

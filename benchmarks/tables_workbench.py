@@ -1,4 +1,4 @@
-"""The table about the workbench: times that a person feels, beside their bars."""
+"""The tables about the workbench: times that a person feels, beside their bars, and the effort of annotating."""
 
 from __future__ import annotations
 
@@ -48,3 +48,30 @@ def workbench(content: Rows, where: str) -> list[str]:
             f"{len(crowd['wrong'])} labels wrong in the end, {crowd['memory of the server, MB']} MB.",
         ]
     return lines
+
+
+def effort(content: Rows, where: str) -> list[str]:
+    """Strokes, clicks and seconds per case of a robot that annotates in four ways."""
+    results = content["results"]
+    lines = [
+        "## Effort of annotating",
+        "",
+        f"`python -m benchmarks.accuracy.effort` ({where}), {results['steps']} steps per training: a robot that sees the "
+        f"reference annotates through the server until the Dice of a case is {results['target']:.2f}; what a stroke is "
+        "and how each way goes stands at the head of the files. Means per case; the loop's hold the cases that it began "
+        "with. Seconds are those of requests, trainings and predictions, with other programs beside.",
+        "",
+        "| set | way | cases | strokes | of the brush's | clicks | seconds | Dice | reached |",
+        "|" + "---|" * 9,
+    ]
+    for name, ways in results["sets"].items():
+        for way, row in ways.items():
+            share = row["strokes"] / ways["brush"]["strokes"]
+            lines.append(
+                f"| {name} | {way} | {row['cases']} | {row['strokes']:.1f} | {share:.0%} | {row['clicks']:.1f} "
+                f"| {row['seconds']:.1f} | {row['dice']:.3f} | {row['reached']} |"
+            )
+    return lines
+
+
+WORKBENCH = {"workbench": workbench, "effort": effort}

@@ -129,7 +129,7 @@ def test(who: str, python: Path | None, *, settings: Settings, tested: list[Seen
 def _summary(values: list[float]) -> Settings | None:
     """Median and interval of the median over movies; None where it is undefined in all."""
     known = np.array([value for value in values if math.isfinite(value)])
-    if not len(known):
+    if len(known) < len(values):  # of movies without a division the F1 of divisions is 0 or undefined
         return None
     found = summarise(known)
     return {
