@@ -113,9 +113,10 @@ def tracking(content: Rows, where: str) -> list[str]:
         "## Tracking of made-up movies of known lineage",
         "",
         f"`python -m benchmarks.accuracy.tracking` ({where}; {versions}): all trackers get the same detections, "
-        "without an image. Septum with its defaults, and all with the best of up to nine settings for each kind, chosen on "
-        "training movies of other seeds. Medians over test movies; *links*: F1 of the links between what was found, "
-        "with its 95 % interval; TRA and DET also pay for what the detections miss. Seconds per movie are no ranking.",
+        "without an image. Septum with its defaults, and all with the best of up to nine settings for each kind, "
+        "chosen on training movies of other seeds. Medians over test movies; *links*: F1 of the links between what was "
+        "found, with its 95 % interval; TRA and DET also pay for what the detections miss. Seconds per movie are no "
+        "ranking.",
         "",
         "| movies | objects per frame | tracker | n | links [95 % interval] | TRA | DET | LNK | F1 of divisions "
         "| seconds |",

@@ -57,9 +57,9 @@ def effort(content: Rows, where: str) -> list[str]:
         "## Effort of annotating",
         "",
         f"`python -m benchmarks.accuracy.effort` ({where}), {results['steps']} steps per training: a robot that sees "
-        f"the reference annotates through the server until the Dice of a case is {results['target']:.2f}; what a stroke is "
-        "and how each way goes stands at the head of the files. Means per case; the loop's hold the cases that it "
-        "began with. Seconds are those of requests, trainings and predictions, with other programs beside.",
+        f"the reference annotates through the server until the Dice of a case is {results['target']:.2f}; what a "
+        "stroke is and how each way goes stands at the head of the files. Means per case; the loop's hold the cases "
+        "that it began with. Seconds are those of requests, trainings and predictions, with other programs beside.",
         "",
         "| set | way | cases | strokes | of the brush's | clicks | seconds | Dice | reached |",
         "|" + "---|" * 9,
