@@ -49,9 +49,9 @@ def grid(**values: Sequence[Any]) -> list[Settings]:
 
 
 SETTINGS: dict[str, list[Settings]] = {
-    "septum": grid(gap=(1, 2), coming=(4.0, 8.0), division=(3.0, 5.0)),
+    "septum": grid(gap=(1, 2), coming=(6.0, 9.0), division=(3.5, 5.0)),
     "laptrack": grid(cutoff=(1.0, 0.7, 1.5), splitting=(1.0, 0.7, None), gap=(2,)),
-    "btrack": grid(apart=(30.0, 60.0), reach=(1.0, 1.5), unassigned=(0.1, 0.001), lost=(5,), seconds=(5,)),
+    "btrack": grid(apart=(30.0,), reach=(1.0, 1.5), unassigned=(0.1, 0.001), lost=(5,), seconds=(10,)),
 }
 """What may be chosen. Lengths of the peers are in distances of neighbours; the rest are their documented defaults."""
 
@@ -98,11 +98,14 @@ def _linked_by_peer(who: str, python: Path, jobs: list[tuple[Seen, Settings]]) -
     (RUNS / "jobs.json").write_text(json.dumps(listed))
     script = PEERS / f"track_{who}.py"
     subprocess.run([str(python), str(script), str(RUNS / "jobs.json")], check=True, capture_output=True)
-    found = []
+    found, unsolved = [], 0
     for output in outputs:
         with np.load(output) as stored:
             found.append((stored["links"], float(stored["seconds"])))
+            unsolved += "optimised" in stored and not stored["optimised"]
         output.unlink()
+    if unsolved:
+        print(f"{who}: {unsolved} of {len(jobs)} movies without its solver, which was not ready in time", flush=True)
     return found
 
 

@@ -6,14 +6,15 @@ JOBS.json is a list of {"detections": NPZ, "settings": {...}, "found": NPZ}: `fr
 (distance of neighbours) and `shape` are read, `links` `(n, 2)` and `seconds` are written. The models have the values of
 its example for cells (`models/cell_config.json`, of which versions differ in `prob_not_assign`). They are in pixels, so
 the movie is scaled until neighbours are `apart` pixels apart. `reach` is the search radius in distances of
-neighbours, `unassigned` its `prob_not_assign`, `lost` frames a gap, `seconds` what its solver may take (60 by default,
-which dense movies use up without another result).
+neighbours, `unassigned` its `prob_not_assign`, `lost` frames a gap. Its solver takes minutes where many are near
+and keeps to no limit of its own: after `seconds` the tracks are taken as they are without it, and `optimised` is false.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import multiprocessing
 import sys
 import time
 from pathlib import Path
@@ -80,34 +81,46 @@ def links_of(tracks: list) -> list[tuple[int, int]]:
     return links
 
 
+def follow(job: dict, *, optimise: bool) -> None:
+    """Link the detections of one job and write what was found."""
+    with np.load(job["detections"]) as stored:
+        frame, centre, shape = stored["frame"], stored["centre"], stored["shape"]
+        scale = job["settings"]["apart"] / float(stored["apart"])
+    places = np.zeros((len(frame), 3))
+    places[:, : centre.shape[1]] = scale * centre[:, ::-1]
+    sides = [*(scale * shape[::-1]), 0.0][:3]
+    start = time.monotonic()
+    objects = [
+        PyTrackObject.from_dict({"ID": i, "t": int(t), "x": x, "y": y, "z": z})
+        for i, (t, (x, y, z)) in enumerate(zip(frame.tolist(), places.tolist(), strict=True))
+    ]
+    with btrack.BayesianTracker(verbose=False) as tracker:
+        tracker.configure(
+            {
+                "motion_model": motion(job["settings"]["lost"], job["settings"]["unassigned"]),
+                "hypothesis_model": hypotheses(),
+                "max_search_radius": job["settings"]["reach"] * job["settings"]["apart"],
+            }
+        )
+        tracker.append(objects)
+        tracker.volume = tuple((-1.0, float(side) + 1.0) for side in sides)
+        tracker.track(step_size=100)
+        if optimise:
+            tracker.optimize()
+        links = np.array(links_of(tracker.tracks), np.int64).reshape(-1, 2)
+    np.savez(job["found"], links=links, seconds=time.monotonic() - start, optimised=optimise)
+
+
 def main() -> None:
     for job in json.loads(Path(sys.argv[1]).read_text()):
-        with np.load(job["detections"]) as stored:
-            frame, centre, shape = stored["frame"], stored["centre"], stored["shape"]
-            scale = job["settings"]["apart"] / float(stored["apart"])
-        places = np.zeros((len(frame), 3))
-        places[:, : centre.shape[1]] = scale * centre[:, ::-1]
-        sides = [*(scale * shape[::-1]), 0.0][:3]
-        start = time.monotonic()
-        objects = [
-            PyTrackObject.from_dict({"ID": i, "t": int(t), "x": x, "y": y, "z": z})
-            for i, (t, (x, y, z)) in enumerate(zip(frame.tolist(), places.tolist(), strict=True))
-        ]
-        with btrack.BayesianTracker(verbose=False) as tracker:
-            tracker.configure(
-                {
-                    "motion_model": motion(job["settings"]["lost"], job["settings"]["unassigned"]),
-                    "hypothesis_model": hypotheses(),
-                    "max_search_radius": job["settings"]["reach"] * job["settings"]["apart"],
-                }
-            )
-            tracker.append(objects)
-            tracker.volume = tuple((-1.0, float(side) + 1.0) for side in sides)
-            tracker.track(step_size=100)
-            tracker.optimize(options={"tm_lim": 1000 * job["settings"]["seconds"]})
-            links = links_of(tracker.tracks)
-        seconds = time.monotonic() - start
-        np.savez(job["found"], links=np.array(links, np.int64).reshape(-1, 2), seconds=seconds)
+        solving = multiprocessing.Process(target=follow, args=(job,), kwargs={"optimise": True})
+        solving.start()
+        solving.join(job["settings"]["seconds"])
+        if solving.is_alive():
+            solving.kill()
+            solving.join()
+        if not Path(job["found"]).is_file():
+            follow(job, optimise=False)
 
 
 if __name__ == "__main__":

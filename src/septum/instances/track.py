@@ -27,7 +27,7 @@ from septum.geometry.arrays import Spacing
 from septum.instances.detections import Detections, Frame, detect
 from septum.instances.motion import Motion, expected, foretold, measure_motion
 
-_NO_OVERLAP = 2.0  # a link between objects that share nothing costs this much more than between equal ones
+_NO_OVERLAP = 1.5  # a link between objects that share nothing costs this much more than between equal ones
 _NEIGHBOURS = 6  # candidates per object and frame
 _MOST_PASSES = 6  # trackings that each learn from the movements of the one before
 
@@ -50,8 +50,8 @@ class TrackOptions:
     gap: int = 1
     divisions: bool = True
     merges: bool = False
-    coming: float = 4.0
-    division: float = 3.0
+    coming: float = 6.0
+    division: float = 3.5
     merge: float = 4.0
     missing: float = 1.5
     at_edge: float = 2.5
