@@ -32,10 +32,13 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from septum import Grid, Image, LabelMap
+from septum.instances.track import relabelled, track_objects
 from septum.interactive.marks.wand import magic_wand
 from septum.interactive.slices.interpolate import interpolate
 from septum.io import read_image, write_image, write_labels
+from septum.report.figures.lineage import lineage_plot
 from septum.report.figures.marking import blend, differences, mark
+from septum.report.figures.objects import id_colours
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.template import find_template, tissue_labels
 from septum.workflows.looking.page import EstimateRow, MaskPage
@@ -247,6 +250,36 @@ def wand() -> None:
     row("wand", pictures)
 
 
+def dividing(*, frames: int, size: int = 160) -> list[NDArray[np.int64]]:
+    """Label maps of a made-up movie: two cells that swim through each other, one that divides, one that stays."""
+    rows, columns = np.mgrid[:size, :size]
+    movie = []
+    for t in range(frames):
+        apart = max(0, t - 3)
+        places = [(30, 20 + 13 * t), (56, 140 - 13 * t), (132, 26)]
+        places += [(112 - 2 * apart, 110 - 5 * apart), (112 + 4 * apart, 110 + 5 * apart)]
+        labels = np.zeros((size, size), np.int64)
+        for number, (row, column) in enumerate(places if apart else places[:4], start=1):
+            labels[np.hypot(rows - row, columns - column) < (9 if number > 3 and apart else 11)] = number
+        movie.append(labels)
+    return movie
+
+
+def tracks() -> None:
+    """Four frames of a movie with the tracks as colours, and their lineage."""
+    movie = dividing(frames=10)
+    found = track_objects([(labels, None) for labels in movie])
+    pictures = []
+    for t in (0, 3, 6, 9):
+        numbered = relabelled(movie[t], found, frame=t).astype(np.int64)
+        table = np.concatenate([[[25, 25, 25]], id_colours(np.arange(1, len(found.lineage) + 1))]).astype(np.uint8)
+        canvas = Picture.fromarray(table[numbered]).resize((210, 210), Picture.Resampling.BICUBIC)
+        pictures.append((f"frame {t}", np.asarray(canvas)))
+    tree = Picture.open(io.BytesIO(lineage_plot(found.lineage, image_format="png")))
+    tree = tree.convert("RGB").resize((round(tree.width * 210 / tree.height), 210), Picture.Resampling.LANCZOS)
+    row("tracks", [*pictures, ("lineage", np.asarray(tree))])
+
+
 def coverage() -> None:
     """What "nine of ten intervals hold the true value" means."""
     rng = np.random.default_rng(11)
@@ -377,7 +410,7 @@ def _brain_project(folder: Path) -> Path:
 
 
 PICTURES: tuple[Callable[[], None], ...] = (
-    overview, numbers, patches, folds, overlap, errors, threshold, fill, wand, coverage, screenshots,
+    overview, numbers, patches, folds, overlap, errors, threshold, fill, wand, tracks, coverage, screenshots,
     workbench,
 )  # fmt: skip
 
