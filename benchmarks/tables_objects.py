@@ -143,7 +143,23 @@ def tracking(content: Rows, where: str) -> list[str]:
         "",
         f"TRA, DET and LNK of the first movie of each kind and tracker were also told by py-ctcmetrics and traccuracy: "
         f"{len(differences)} figures, the largest difference {max(differences):.1e}.",
+        *_hela(content["results"].get("hela")),
     ]
+
+
+def _hela(found: Rows | None) -> list[str]:
+    """The masks of the HeLa movie, of which no truth is known."""
+    if found is None:
+        return []
+    each = [
+        f"{who} {row['links']} links and {row['divisions']} divisions (F1 of its links with those of septum "
+        f"{row['F1 with septum']:.3f}, {row['seconds']:.1f} s)"
+        for who, row in found["trackers"].items()
+    ]
+    told = (
+        f"The masks that come with the HeLa movie ({found['objects']} objects in {found['frames']} frames, no truth): "
+    )
+    return ["", told + "; ".join(each) + "."]
 
 
 def _median(score: Rows | None) -> str:

