@@ -1,16 +1,17 @@
 """Single nuclei from a handful of annotated images: average precision on test images never seen.
 
     python -m benchmarks.accuracy.instances [--images 20 40] [--minutes 10 15 | --steps 600] [--weighted]
-                                            [--data ../shared/data]
+                                            [--set nuclei|phase-contrast] [--data ../shared/data]
 
 Images of `nuclei-dsb2018` are drawn with a seed: `--images` train (`septum train --instances`, defaults), 100 others
-test. `--minutes` is one figure for all counts or one for each; `--images 1 3 10 20 40 --minutes 4 4 10 10 15` gives
-the curve; `--weighted` trains a second time with the border weights of the U-Net paper. The peer in the same run is
-what plain connected components of the same model's foreground give; `benchmarks.accuracy.instances_peers` trains
-StarDist and Cellpose on the same images. Reported are the means over test images with their 95 % interval; splits and
-merges are sums. Many images of this set are crops of the same wells, so that scores of a random division are slightly
-too good; images that the model refuses (colour, where it has seen grey ones only) count as nothing found. Rows are
-added to `benchmarks/results/instances.json`, each with its budget, date and commit.
+test; `--set phase-contrast --images 8` does the same with cells of `phc-t98g-usiigaci`, of which three test.
+`--minutes` is one figure for all counts or one for each; `--images 1 3 10 20 40 --minutes 4 4 10 10 15` gives the
+curve; `--weighted` trains a second time with the border weights of the U-Net paper. The peer in the same run is what
+plain connected components of the same model's foreground give; `benchmarks.accuracy.instances_peers` trains StarDist
+and Cellpose on the same images. Reported are the means over test images with their 95 % interval; splits and merges are
+sums. Many images of this set are crops of the same wells, so that scores of a random division are slightly too good;
+images that the model refuses (colour, where it has seen grey ones only) count as nothing found. Rows are added to
+`benchmarks/results/instances.json`, each with its budget, date and commit.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from septum import io
 from septum.io.documents import read_json
 from septum.metrics.instances import DSB_THRESHOLDS, average_precision, instance_overlap, splits_and_merges
 from septum.metrics.summary import summarise
+from septum.metrics.tracking import segmentation_accuracy
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import plan_json
 from septum.workflows.model.settings import TrainSettings
@@ -42,15 +44,18 @@ from septum.workflows.training import train as training
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "benchmarks" / "runs" / "instances"
-TEST, SEED = 100, 0
+SETS = {"nuclei": ("nuclei-dsb2018", 100), "phase-contrast": ("phc-t98g-usiigaci", 3)}
+"""The folder of each set, and how many of its images test."""
+SEED = 0
 WEIGHTED = "objects, border-weighted"
 
 
-def divide(data: Path, count: int) -> tuple[list[Path], list[Path]]:
-    """Training and test images; the test images are the same for every count up to 40."""
-    images = sorted((data / "nuclei-dsb2018" / "images").glob("*.png"))
+def divide(data: Path, count: int, *, name: str = "nuclei") -> tuple[list[Path], list[Path]]:
+    """Training and test images of a set; the test images are the same for every count."""
+    folder, tested = SETS[name]
+    images = sorted((data / folder / "images").iterdir())
     order = np.random.default_rng(SEED).permutation(len(images))
-    return [images[i] for i in order[TEST : TEST + count]], [images[i] for i in order[:TEST]]
+    return [images[i] for i in order[tested : tested + count]], [images[i] for i in order[:tested]]
 
 
 def label_of(image: Path) -> Path:
@@ -124,17 +129,18 @@ def scores(truths: list[Any], found: list[Any]) -> dict[str, Any]:
         "objects found": sum(one.n_prediction for one in overlaps),
         "splits": sum(one.splits for one in errors),
         "merges": sum(one.merges for one in errors),
+        "SEG": round(segmentation_accuracy(zip(truths, found, strict=True)).seg, 4),
     }
 
 
-def study(data: Path, count: int, *, budget: dict[str, Any], weighted: bool) -> dict[str, Any]:
+def study(data: Path, count: int, *, name: str, budget: dict[str, Any], weighted: bool) -> dict[str, Any]:
     """One training and its test."""
-    chosen, tested = divide(data, count)
+    chosen, tested = divide(data, count, name=name)
     RUNS.mkdir(parents=True, exist_ok=True)
-    model, plan = RUNS / f"{count}{'-weighted' if weighted else ''}", None
+    model, plan = RUNS / f"{name}-{count}{'-weighted' if weighted else ''}", None
     if weighted:  # the same plan as without, but for the weights
         plan = RUNS / "weighted.json"
-        plain = ModelFolder(RUNS / str(count)).read_plan()
+        plain = ModelFolder(RUNS / f"{name}-{count}").read_plan()
         plan.write_text(plan_json(replace(plain, objective=WEIGHTED)))
     minutes = train(chosen, model, budget=budget, plan=plan)
     trained = ModelFolder(model)
@@ -143,6 +149,7 @@ def study(data: Path, count: int, *, budget: dict[str, Any], weighted: bool) -> 
         "commit": commit(),
         "processor": hardware()["cpu"],
         "who": "septum",
+        "set": name,
         "images": count,
         "budget": budget,
         "weighted": weighted,
@@ -176,13 +183,15 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, nargs="+", default=[10.0, 15.0])
     parser.add_argument("--steps", type=int)
     parser.add_argument("--weighted", action="store_true", help="also with the border weights of the paper")
+    parser.add_argument("--set", choices=list(SETS), default="nuclei")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     chosen = parser.parse_args()
     rows = earlier()
     for count, budget in zip(chosen.images, budgets(chosen), strict=True):
         for weighted in (False, True)[: 1 + chosen.weighted]:
-            row = study(chosen.data, count, budget=budget, weighted=weighted)
-            rows[f"septum, {count} images, {budget}{', weighted' * weighted}"] = row
+            row = study(chosen.data, count, name=chosen.set, budget=budget, weighted=weighted)
+            of = "" if chosen.set == "nuclei" else f"{chosen.set}, "
+            rows[f"septum, {of}{count} images, {budget}{', weighted' * weighted}"] = row
             print(row)
             print(record("instances", rows, seed=SEED))
 
