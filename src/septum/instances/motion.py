@@ -88,6 +88,13 @@ def foretold(motion: Motion, found: Detections, *, links: NDArray[np.int64]) -> 
     Args:
         links: `(m, 2)` rows of the same object in consecutive frames, the earlier first; a row is the first of one
             link at most, and the second of one.
+
+    >>> from septum.instances.detections import detect
+    >>> movie = [np.roll(np.kron(np.eye(8, dtype=int), np.ones((1, 8), int)), t, axis=1) for t in range(4)]
+    >>> found = detect([(np.where(frame, np.arange(1, 9)[:, None], 0), None) for frame in movie])
+    >>> links = np.array([(row, row + 8) for row in range(24)])
+    >>> foretold(measure_motion(found), found, links=links).after.shape
+    (32, 2)
     """
     moves = found.centre[links[:, 1]] - found.centre[links[:, 0]]
     moves = moves - (motion.shift[found.frame[links[:, 1]]] - motion.shift[found.frame[links[:, 0]]])
@@ -130,7 +137,13 @@ def _mean_along(moves: Float64Array, neighbour: NDArray[np.int64], *, most: int)
 
 def expected(motion: Motion, *, rows: tuple[NDArray[np.int64], NDArray[np.int64]], steps: int) -> Float64Array:
     """How far each row i is expected to go on its own within so many frames if it becomes row j, as the last movements
-    of i and the next ones of j say: `(len(i), ndim)`."""
+    of i and the next ones of j say: `(len(i), ndim)`.
+
+    >>> one, none = np.array([[2.0, 0.0]]), np.full((1, 2), np.nan)
+    >>> motion = Motion((1.0, 0.1, np.nan), 1.0, np.zeros((2, 2)), before=one, after=none, persistence=0.5)
+    >>> expected(motion, rows=(np.array([0]), np.array([0])), steps=2).tolist()
+    [[1.5, 0.0]]
+    """
     i, j = rows
     if not motion.persistence:
         return np.zeros((len(i), motion.shift.shape[1]))
