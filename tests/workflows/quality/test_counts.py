@@ -205,7 +205,9 @@ def test_the_note_says_what_is_missing(known: CountQuality | None, note: str) ->
 def test_the_worth_of_counts_is_said_in_percent_with_the_number_of_images() -> None:
     known = learn_counts([exact(90, missed=share) for share in (0.1, 0.2, 0.3, 0.2, 0.15, 0.25)])
     off = np.median([abs(one.expected - one.annotated) / one.annotated for one in known.images])
-    assert describe_counts(known) == f"counts of 6 held-out images are off by {100 * off:.0f} % in the middle"
+    assert describe_counts(known) == (
+        f"counts of 6 held-out images are off by {100 * off:.0f} % in the middle, each expected from the others"
+    )
     assert describe_counts(None) == describe_counts(learn_counts([])) == ""
     empty = HeldObjects("a", 0, np.zeros(0), np.zeros(0, bool))
     assert describe_counts(learn_counts([empty])) == ""

@@ -353,13 +353,18 @@ def describe_counts(known: CountQuality | None) -> str:
     """One sentence about what counts were worth on held-out images, each expected from the others; empty without any.
 
     >>> describe_counts(learn_counts([HeldObjects("a", 20, np.full(19, 0.9), np.full(19, True))]))
-    'counts of 1 held-out image are off by 5 % in the middle'
+    'the count of 1 held-out image is off by 5 %'
     """
     told = [] if known is None else [one for one in known.images if one.annotated]
     if known is None or not told or not known.knots:
         return ""
     off = float(np.median([abs(one.expected - one.annotated) / one.annotated for one in told]))
-    return f"counts of {counted(len(told), 'held-out image')} are off by {off:.0%} in the middle".replace("%", " %")
+    if len(told) == 1:
+        return f"the count of 1 held-out image is off by {100 * off:.0f} %"
+    return (
+        f"counts of {len(told)} held-out images are off by {100 * off:.0f} % in the middle, each expected from the "
+        "others"
+    )
 
 
 def count_words(counts: Sequence[CountEstimate], known: CountQuality | None) -> str:

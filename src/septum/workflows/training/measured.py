@@ -176,7 +176,7 @@ def measure_model(
     notes += _notes(data, plan, jobs=jobs, scores=scores, tuned=tuned)
     notes += [one for one in (whose if scores else "", remark) if one]
     notes += [f"Of later masks: {limits}."] if limits else []
-    notes += [f"{counts[0].upper()}{counts[1:]}, each expected from the others."] if counts else []
+    notes += [f"{counts[0].upper()}{counts[1:]}."] if counts else []
     about = About(f"Training report: {folder.path.resolve().name}", notes, provenance=provenance)
     report = write_report(folder.path / "report", scores, about=about, examples=found.examples, extras=extras)
     result = "not measured on held-out images" if dice is None else f"Dice {dice:.3f} on {basis}"
