@@ -54,7 +54,7 @@ def object_forms(labels: NDArray[Any], *, spacing: Sequence[float]) -> ObjectFor
     """
     from skimage.measure import regionprops_table
 
-    inside = np.where(labels > 0, labels, 0).astype(np.int64)
+    inside = labels if labels.dtype.kind == "u" else np.maximum(labels, 0)
     plane = inside.ndim == 2
     properties = ("label", "num_pixels", "bbox", *(("solidity",) if plane else ()))
     found = regionprops_table(inside, properties=properties)
