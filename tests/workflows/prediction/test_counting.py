@@ -45,7 +45,7 @@ def quality(plan: Any) -> Quality:
 def test_two_columns_are_added_and_the_rest_stays(tmp_path: Path) -> None:
     plan = make_plan()
     counts = ObjectCounts(plan, quality(plan), folds=(0,))
-    first, judged = found(), counts.judge("a", found(), look())
+    first, judged = found(), counts.judge("a", found(), look=look())
     assert list(judged.table.columns) == ["id", "confidence", "likely_right", "doubt"]
     assert judged.labels.array.tolist() == first.labels.array.tolist()
     assert judged.table["likely_right"].tolist() == pytest.approx([0.99, 0.1], abs=0.05)
@@ -62,7 +62,7 @@ def test_two_columns_are_added_and_the_rest_stays(tmp_path: Path) -> None:
 def test_an_image_unlike_the_training_gets_empty_columns(tmp_path: Path) -> None:
     plan = make_plan()
     counts = ObjectCounts(plan, quality(plan), folds=(0,))
-    judged = counts.judge("a", found(), look(strange=True))
+    judged = counts.judge("a", found(), look=look(strange=True))
     assert judged.table["likely_right"].isna().all()
     assert judged.table["doubt"].tolist() == ["", ""]
     assert "not known" in counts.write(tmp_path, ())
@@ -73,11 +73,11 @@ def test_models_that_know_nothing_say_so_and_images_without_objects_are_counted(
     plan = make_plan()
     for known in (None, make_quality([], references(plan), plan=plan)):
         counts = ObjectCounts(plan, known, folds=(0,))
-        assert counts.judge("a", found(), look()).table["likely_right"].isna().all()
+        assert counts.judge("a", found(), look=look()).table["likely_right"].isna().all()
         counts.write(tmp_path, ())
         assert "knows nothing about its counts" in pd.read_csv(tmp_path / "counts.csv").loc[0, "note"]
     counts = ObjectCounts(plan, quality(plan), folds=(0,))
-    assert list(counts.judge("b", found(()), look()).table.columns)[2:] == ["likely_right", "doubt"]
+    assert list(counts.judge("b", found(()), look=look()).table.columns)[2:] == ["likely_right", "doubt"]
     assert counts.write(tmp_path, ()).startswith("0 objects in 1 image, likely 0 to ")
 
 
@@ -86,7 +86,7 @@ def test_what_could_not_be_written_is_not_counted_and_classes_alone_have_no_list
     counts = ObjectCounts(plan, quality(plan), folds=(0,))
     assert counts.write(tmp_path, ()) == ""
     assert list(tmp_path.iterdir()) == []
-    counts.judge("a", found(), look())
-    counts.judge("b", found(), look())
+    counts.judge("a", found(), look=look())
+    counts.judge("b", found(), look=look())
     counts.write(tmp_path, [("a", "the disk is full")])
     assert pd.read_csv(tmp_path / "counts.csv")["case"].tolist() == ["b"]

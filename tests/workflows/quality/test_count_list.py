@@ -44,8 +44,9 @@ def test_the_file_holds_whole_ends_and_empty_cells_and_runs_no_formula(tmp_path:
 def test_cases_of_earlier_runs_stay_unless_they_are_counted_anew(tmp_path: Path) -> None:
     write_counts(tmp_path, [FULL, NOTHING])
     write_counts(tmp_path, [CLEAR, CountEstimate("a", 50, 50.0, 45.0, 55.0, 0.9, 1)])
-    found = {one.case: one for one in read_counts(tmp_path)}
-    assert list(found) == ["=c", "a", "b"]
+    rows = read_counts(tmp_path)
+    assert [one.case for one in rows] == ["=c", "a", "b"]
+    found = {one.case: one for one in rows}
     assert found["a"].found == 50
     assert found["=c"].note == NOTHING.note
     assert math.isnan(found["=c"].expected)

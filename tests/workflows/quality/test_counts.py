@@ -87,7 +87,7 @@ def test_few_objects_promise_nothing_extreme() -> None:
 
 
 def test_nine_of_ten_intervals_hold_the_count() -> None:
-    rng, inside, at_large = np.random.default_rng(5), [], []
+    rng, inside, at_large, sparse = np.random.default_rng(5), [], [], []
     for _ in range(60):
         known = learn_counts([random(rng) for _ in range(12)])
         for _ in range(15):
@@ -97,7 +97,11 @@ def test_nine_of_ten_intervals_hold_the_count() -> None:
         later = random(rng, cells=2000)  # ten times as many as ever before
         low, high = known.interval(known.expected(later.confidence))
         at_large.append(low <= later.annotated <= high)
+        later = random(rng, cells=9)  # chance weighs more
+        low, high = known.interval(known.expected(later.confidence))
+        sparse.append(low <= later.annotated <= high)
     assert 0.86 <= np.mean(inside) <= 0.95
+    assert np.mean(sparse) >= 0.86
     assert np.mean(at_large) >= 0.86
 
 

@@ -26,7 +26,7 @@ class ObjectCounts:
         self.plan, self.quality, self.folds = plan, quality, tuple(folds)
         self.counts: list[CountEstimate] = []
 
-    def judge(self, case: str, found: SegmentedObjects, look: Look) -> SegmentedObjects:
+    def judge(self, case: str, found: SegmentedObjects, *, look: Look) -> SegmentedObjects:
         """The same objects with two more columns: `likely_right` (probability; empty where nothing is known) and
         `doubt` (why to look at it; empty where nothing speaks for that)."""
         far = distances(look, self.quality, folds=self.folds)

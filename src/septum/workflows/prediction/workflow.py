@@ -77,7 +77,7 @@ def predict(
 
     page = mask_page(output, wanted=settings.page)
     counts = ObjectCounts(plan, grades, folds=folds)
-    watch = Watch(doubts.hear, on_look, adder(page), counts.judge)
+    watch = Watch(doubts.hear, on_look, adder(page), lambda case, objects, look: counts.judge(case, objects, look=look))
     result = run_jobs(jobs, segmenter, hooks=hooks, watch=watch)
     record_prediction(output, folder, model=segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
