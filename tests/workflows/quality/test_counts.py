@@ -193,7 +193,7 @@ def test_an_image_unlike_the_training_has_neither_figure_nor_doubt() -> None:
     [
         (None, NOTHING_KNOWN),
         (learn_counts([], RANGES), "no image was held out when this model was trained"),
-        (learn_counts([exact(50)]), "no interval: only 1 held-out image"),
+        (learn_counts([exact(50)]), "no interval: too few held-out images (1)"),
         (learn_counts([exact(50)] * 8), ""),
     ],
 )

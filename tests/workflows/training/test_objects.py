@@ -286,3 +286,14 @@ def test_new_images_are_counted_with_what_held_out_ones_showed(cells: tuple[Path
     few = counts.loc["few"]
     assert f"{few['found']} objects found, likely {few['low']:.0f} to {few['high']:.0f}" in page
     assert "counts.csv" in page
+
+
+def test_a_block_of_the_only_image_teaches_but_its_count_is_not_boasted_of(tmp_path: Path) -> None:
+    notes = train(make_dataset(tmp_path / "data", 1), tmp_path / "model", instances=True, steps=20)
+    assert not any("count of" in note for note in notes)
+    folder = ModelFolder(tmp_path / "model")
+    quality = read_quality(folder.quality, folder.read_plan())
+    assert quality is not None
+    assert quality.counts is not None
+    (held,) = quality.counts.images
+    assert 0 < held.annotated < len(np.unique(draw(0)[1])) - 1  # those of the block

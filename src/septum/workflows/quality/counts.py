@@ -345,7 +345,7 @@ def _with_note(count: CountEstimate, known: CountQuality) -> CountEstimate:
     if not known.knots:
         return replace(count, note="nothing was found in the images that were held out")
     if known.width is None:
-        return replace(count, note=f"no interval: only {counted(len(known.images), 'held-out image')}")
+        return replace(count, note=f"no interval: too few held-out images ({len(known.images)})")
     return count
 
 

@@ -159,7 +159,7 @@ def measure_model(
     quality = make_quality(found.rows, references, plan=plan, networks=found.networks, looks=looks, held=held)
     if tuned is not None:
         quality = replace(quality, counts=learn_counts(_held_objects(tuned, found), references.objects))
-    counts = describe_counts(quality.counts)
+    counts = "" if held == "block" else describe_counts(quality.counts)  # a part of an image has no count
     write_quality(folder.quality, quality)
     limits = promise(quality, judged=plan.judged, unfinished=folder.unfinished())
     extras = Extras(
