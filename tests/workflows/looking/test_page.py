@@ -177,3 +177,12 @@ def test_the_page_gets_what_is_added_and_links_only_to_what_is_there(tmp_path: P
     text = written.read_text()
     assert "quality.csv" in text
     assert "nothing.json" not in text
+
+
+def test_a_remark_stands_with_its_case_and_an_empty_mask_says_that_first(tmp_path: Path) -> None:
+    page = MaskPage(tmp_path)
+    for name, labels in (("a", block()), ("b", block()), ("c", block(value=0))):
+        add(page, name, labels)
+    page.write(title="Masks", remarks={"a": "41 objects found", "c": "0 objects found"})
+    notes = {mask["case"]: mask["note"] for mask in shown(tmp_path / "index.html")}
+    assert notes == {"a": "41 objects found", "b": "", "c": "the mask is empty"}

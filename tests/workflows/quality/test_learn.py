@@ -79,3 +79,4 @@ def test_a_class_that_every_training_mask_holds_is_known_to_be_always_there() ->
     samples = [Sample(f"s{i}", np.zeros((1, 16, 16), np.float32), m, (1.0, 1.0)) for i, m in enumerate(masks)]
     assert References.of(samples, plan).always == (True, False)
     assert References.of(samples[:3], plan).always == (False, False)
+    assert References.of(samples, plan).objects is None  # no single objects are learnt

@@ -119,7 +119,8 @@ def predict(
 
     One bad file does not stop the rest: it is listed at the end, and the exit code is 1 (2 when every file failed).
     Beside the masks, quality.csv lists them worst first, with the Dice that each is likely to have and pass, look or
-    fail, and index.html shows every image with its outlines. Research software, not a medical device.
+    fail, and index.html shows every image with its outlines. Of single objects, counts.csv says how many there are
+    likely to be. Research software, not a medical device.
     """
     given = options.asked(
         tta=tta, probabilities=probabilities, clicks=click, boxes=box, semantic=semantic, outlines=outlines,
@@ -146,6 +147,8 @@ def predict(
     result, stopped = watched(work)
     say_written(result)
     say_quality(result.estimates, output)
+    if result.counts:
+        typer.echo(f"counts  {result.counts}", err=True)
     if result.limits and result.written:
         typer.echo(f"note    {result.limits}", err=True)
     say_page(result.page)

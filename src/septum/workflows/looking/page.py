@@ -103,6 +103,7 @@ class MaskPage:
         failures: Sequence[tuple[str, str]] = (),
         title: str,
         links: Sequence[str] = (),
+        remarks: Mapping[str, str] | None = None,
     ) -> Path:
         """Write the page and the contact sheet; returns the path of the page.
 
@@ -117,7 +118,7 @@ class MaskPage:
         folder = self.output / PAGE_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / CASES, {"format": PAGE_FORMAT, "cases": [asdict(one) for one in self._drawn.values()]})
-        masks = _arranged(self._drawn, rows, failures=failures)
+        masks = _arranged(self._drawn, rows, failures=failures, remarks=remarks or {})
         pictures = [mask for mask in masks if mask.thumbnail]
         sheet = [
             (" ".join(filter(None, (mask.verdict, mask.case))), (self.output / mask.thumbnail).read_bytes())
@@ -149,16 +150,21 @@ def write_page(
     *,
     rows: Sequence[EstimateRow] = (),
     links: Sequence[str] = (),
+    remarks: Mapping[str, str] | None = None,
 ) -> Path | None:
     """`page.write`, with those of `links` that exist; None where there is no page or nothing to show."""
     if page is None:
         return None
     beside = [name for name in links if (page.output / name).is_file()]
-    return page.write(rows, failures=failures, title="Masks", links=beside)
+    return page.write(rows, failures=failures, title="Masks", links=beside, remarks=remarks)
 
 
 def _arranged(
-    drawn: Mapping[str, _Drawn], rows: Sequence[EstimateRow], *, failures: Sequence[tuple[str, str]]
+    drawn: Mapping[str, _Drawn],
+    rows: Sequence[EstimateRow],
+    *,
+    failures: Sequence[tuple[str, str]],
+    remarks: Mapping[str, str],
 ) -> list[ShownMask]:
     """Failures, then the cases of the list in its order, then the others by name."""
     estimates: dict[str, list[EstimateRow]] = {}
@@ -170,7 +176,8 @@ def _arranged(
         one, own = drawn[name], estimates.get(name, [])
         said = tuple(ShownEstimate(r.name, r.verdict, r.dice, r.low, r.high, r.reasons) for r in own)
         mask = ShownMask(name, _worst([r.verdict for r in own]), one.thumbnail, one.views, one.labels, said)
-        masks.append(mask if own or not _empty(one) else replace(mask, note="the mask is empty"))
+        note = "the mask is empty" if not own and _empty(one) else remarks.get(name, "")
+        masks.append(replace(mask, note=note))
     return masks
 
 

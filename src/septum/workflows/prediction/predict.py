@@ -24,7 +24,7 @@ from septum.workflows.model.plan import Plan
 from septum.workflows.model.prepare import one_channel, to_network
 from septum.workflows.prediction.engine import Segmenter
 from septum.workflows.prediction.network import predict_prepared
-from septum.workflows.prediction.objects import segment_objects, write_objects
+from septum.workflows.prediction.objects import SegmentedObjects, segment_objects, write_objects
 from septum.workflows.prediction.prompts import ImagePrompts, read_prompts, unheeded, with_prompts
 from septum.workflows.prediction.specks import without_specks
 from septum.workflows.quality.looks import Look
@@ -39,11 +39,14 @@ class Watch:
         image: of its name and image, when it is read.
         look: of its name and what image and mask look like, once the mask is written.
         mask: of the case, its image and its mask, once the mask is written.
+        objects: of its name, its single objects and what they look like, before they are written; gives what is
+            written in their place.
     """
 
     image: Callable[[str, Image], None] = lambda case, image: None
     look: Callable[[str, Look], None] = lambda case, look: None
     mask: Callable[[Case, Image, LabelMap], None] = lambda case, image, labels: None
+    objects: Callable[[str, SegmentedObjects, Look], SegmentedObjects] = lambda case, found, look: found
 
 
 def segment(
@@ -54,6 +57,7 @@ def segment(
     look: Look | None = None,
     output: Path | None = None,
     listener: Listener | None = None,
+    judge: Callable[[SegmentedObjects], SegmentedObjects] = lambda found: found,
 ) -> LabelMap:
     """The mask of an image, on the image's own grid, in the label values of the training data.
 
@@ -67,6 +71,7 @@ def segment(
         output: file of the mask, whose suffix says the format; the probabilities go beside it where the settings want
             them. None writes nothing.
         listener: hears of the progress, and is asked whether to stop.
+        judge: of single objects, gives what is written in their place.
 
     Raises:
         Cancelled: the listener said so; nothing is written.
@@ -76,7 +81,7 @@ def segment(
     plan, settings = model.plan, model.settings
     image = one_channel(image, settings.channel)
     if plan.instances is not None:
-        found = segment_objects(image, model, look=look, listener=listener)
+        found = judge(segment_objects(image, model, look=look, listener=listener))
         if output is not None:
             write_objects(output, found.rectified() if settings.rectify else found, image=image, settings=settings)
         return found.labels
@@ -140,7 +145,7 @@ def run_jobs(
         )
         labels = segment(
             image, model, prompts=prompts, look=look, output=job.output,
-            listener=Listener(tell, hooks.should_stop),
+            listener=Listener(tell, hooks.should_stop), judge=lambda found: told.objects(job.case.id, found, look),
         )  # fmt: skip
         told.look(job.case.id, look)
         told.mask(job.case, image, labels)

@@ -13,6 +13,7 @@ from septum.workflows.data.jobs import find_cases, plan_jobs
 from septum.workflows.looking.page import EstimateRow, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan
+from septum.workflows.prediction.counting import ObjectCounts
 from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import check_objects
 from septum.workflows.prediction.predict import Watch, run_jobs
@@ -20,6 +21,7 @@ from septum.workflows.prediction.prompts import check_prompts, read_prompts
 from septum.workflows.prediction.record import RECORD, record_prediction
 from septum.workflows.prediction.settings import PredictSettings
 from septum.workflows.prediction.specks import SAID
+from septum.workflows.quality.count_list import COUNTS, count_remark, read_counts
 from septum.workflows.quality.grade import grade, promise, read_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.worklist import Estimate, GradedResult, read_list, worst_first, write_list
@@ -74,14 +76,17 @@ def predict(
         found.extend(_graded(case, look, plan=plan, **known))
 
     page = mask_page(output, wanted=settings.page)
-    watch = Watch(doubts.hear, on_look, adder(page))
+    counts = ObjectCounts(plan, grades, folds=folds)
+    watch = Watch(doubts.hear, on_look, adder(page), lambda case, objects, look: counts.judge(case, objects, look=look))
     result = run_jobs(jobs, segmenter, hooks=hooks, watch=watch)
     record_prediction(output, folder, model=segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
-    shown = write_page(page, result.failures, rows=estimate_rows(output), links=("quality.csv", RECORD))
+    said = counts.write(output, result.failures)
+    links, remarks = ("quality.csv", COUNTS, RECORD), count_remarks(output)
+    shown = write_page(page, result.failures, rows=estimate_rows(output), links=links, remarks=remarks)
     limits = promise(grades, judged=plan.judged, unfinished=folder.unfinished())
-    return GradedResult(result.written, result.failures, tuple(worst_first(found)), limits, shown)
+    return GradedResult(result.written, result.failures, tuple(worst_first(found)), limits, shown, said)
 
 
 def _graded(case: str, look: Look, *, plan: Plan, **known: Any) -> list[Estimate]:
@@ -104,3 +109,8 @@ def check_channel(settings: PredictSettings, plan: Plan) -> None:
 def estimate_rows(output: Path) -> list[EstimateRow]:
     """The list of estimates in its order, as the page shows it."""
     return [EstimateRow(e.case, e.name, e.verdict, e.dice, e.low, e.high, e.reasons) for e in read_list(output)]
+
+
+def count_remarks(output: Path) -> dict[str, str]:
+    """The counts of the list by case, in words, as the page shows them."""
+    return {one.case: count_remark(one) for one in read_counts(output)}

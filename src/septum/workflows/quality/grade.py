@@ -20,6 +20,7 @@ from septum.errors import CheckpointError, ConfigError
 from septum.io.documents import read_json
 from septum.workflows.model.plan import Plan
 from septum.workflows.quality.calibration import FEWEST, Calibration
+from septum.workflows.quality.counts import CountQuality
 from septum.workflows.quality.looks import (
     FAR,
     ImageReference,
@@ -119,6 +120,8 @@ class Quality:
     """Networks whose agreement was judged: one is compared with another copy of the image, several with each other, and
     the one kind says nothing about the other; 0 where an old file does not say."""
     held: HeldKind = ""
+    counts: CountQuality | None = None
+    """Of a model of single objects; None of others, and where an old file does not say."""
 
 
 def write_quality(path: Path, quality: Quality) -> None:
@@ -164,6 +167,8 @@ def _check(found: Quality, plan: Plan) -> None:
                 numbers += [fit.shift, fit.slope, fit.weight, fit.width or 0.0, fit.below or 0.0, fit.coverage]
     if not all(map(math.isfinite, numbers)):
         raise ValueError("it holds numbers that make no sense")
+    if found.counts is not None:
+        found.counts.check()
 
 
 def grade(

@@ -19,6 +19,7 @@ from septum.geometry.arrays import Float64Array
 from septum.net.learning.sampling import Sample
 from septum.workflows.model.plan import Plan
 from septum.workflows.quality.calibration import FEWEST, Calibration, calibrate
+from septum.workflows.quality.doubtful import ObjectRanges, object_forms
 from septum.workflows.quality.grade import QUALITY_FORMAT, ClassQuality, HeldKind, HeldOut, NetworkReference, Quality
 from septum.workflows.quality.looks import FAR, ImageReference, Look, ShapeReference, image_features, shapes
 
@@ -42,11 +43,13 @@ _SPOILED = 0.25  # weight of a spoiled copy beside a held-out image as it is
 
 @dataclass(frozen=True)
 class References:
-    """What the training images and masks look like; `always`: whether every one of them holds a class."""
+    """What the training images and masks look like; `always`: whether every one of them holds a class; `objects`: what
+    the single objects are like, of a model that learns them."""
 
     images: ImageReference
     shapes: tuple[ShapeReference | None, ...]
     always: tuple[bool, ...] = ()
+    objects: ObjectRanges | None = None
 
     @classmethod
     def of(cls, samples: Sequence[Sample], plan: Plan) -> References:
@@ -56,7 +59,9 @@ class References:
         found = [shapes(np.asarray(sample.labels), n, spacing=sample.spacing) for sample in chosen]
         each = tuple(ShapeReference.of([one[index] for one in found]) for index in range(n - 1))
         always = tuple(one is not None and one.masks == len(chosen) >= _ALWAYS for one in each)
-        return cls(ImageReference.of([image_features(sample.image) for sample in chosen]), each, always)
+        images = ImageReference.of([image_features(sample.image) for sample in chosen])
+        forms = [object_forms(one.objects.ids, spacing=one.spacing) for one in chosen if one.objects is not None]
+        return cls(images, each, always, ObjectRanges.of(forms))
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from septum.workflows.prediction.engine import looking_twice, open_segmenter
 from septum.workflows.prediction.objects import segment_objects, write_objects
 from septum.workflows.prediction.predict import segment
 from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.quality.counts import HeldObjects, compare_objects, describe_counts, learn_counts
 from septum.workflows.quality.grade import HeldKind, HeldOut, NetworkReference, promise, write_quality
 from septum.workflows.quality.learn import References, held_out_rows, make_quality
 from septum.workflows.quality.looks import Look
@@ -64,13 +65,14 @@ MOST_KEPT = 60
 @dataclass(frozen=True)
 class Measurement:
     """The report, the mean Dice on held-out cases, these, on what it was taken and by which networks in words, and one
-    sentence about what later masks can be told (`promise`)."""
+    sentence about what later masks can be told (`promise`) and one about what counts of objects are worth."""
 
     report: Path
     dice: float | None
     held_out: tuple[str, ...]
     basis: str
     limits: str
+    counts: str = ""
 
 
 def describe_training(plan: Plan, cases: Sequence[Case]) -> str:
@@ -155,6 +157,9 @@ def measure_model(
     looks = max(found.looks, default=0)
     held = what_was_held_out(folds)
     quality = make_quality(found.rows, references, plan=plan, networks=found.networks, looks=looks, held=held)
+    if tuned is not None:
+        quality = replace(quality, counts=learn_counts(_held_objects(tuned, found), references.objects))
+    counts = "" if held == "block" else describe_counts(quality.counts)  # a part of an image has no count
     write_quality(folder.quality, quality)
     limits = promise(quality, judged=plan.judged, unfinished=folder.unfinished())
     extras = Extras(
@@ -171,11 +176,12 @@ def measure_model(
     notes += _notes(data, plan, jobs=jobs, scores=scores, tuned=tuned)
     notes += [one for one in (whose if scores else "", remark) if one]
     notes += [f"Of later masks: {limits}."] if limits else []
+    notes += [f"{counts[0].upper()}{counts[1:]}."] if counts else []
     about = About(f"Training report: {folder.path.resolve().name}", notes, provenance=provenance)
     report = write_report(folder.path / "report", scores, about=about, examples=found.examples, extras=extras)
     result = "not measured on held-out images" if dice is None else f"Dice {dice:.3f} on {basis}"
     write_text(folder.path / "card.md", _card(folder, plan, folds=saw, result=result, need=need, limits=limits))
-    return Measurement(report, dice, names, basis, limits)
+    return Measurement(report, dice, names, basis, limits, counts)
 
 
 def what_was_held_out(folds: Sequence[Fold]) -> HeldKind:
@@ -214,10 +220,16 @@ def _tuned(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob], hooks
     return tuned
 
 
+def _held_objects(tuned: Tuned, found: _Measured) -> list[HeldObjects]:
+    """Of every held-out image once: read with thresholds tuned on the others where it took part in the tuning."""
+    told = {one.case: one for one in tuned.objects}
+    return [told.get(one.case, one) for one in found.objects]
+
+
 def _measure_folds(folder: ModelFolder, data: Dataset, *, jobs: Sequence[FoldJob], hooks: Hooks) -> _Measured:
     """The held-out cases of all folds, each by the networks that did not see it."""
     plan = folder.read_plan()
-    found = _Measured([], [], [], [], [])
+    found = _Measured([], [], [], [], [], [])
     folds = list(dict.fromkeys(job.fold for job in jobs))
     judging = [fold for fold in folds if fold.val or not plan.judged]
     minutes = plan.budget.minutes if plan.budget.steps is None else None
@@ -349,6 +361,7 @@ class _Measured:
     rows: list[HeldOut]
     networks: list[NetworkReference]
     looks: list[int]
+    objects: list[HeldObjects]
 
 
 def _measure_fold(
@@ -406,6 +419,8 @@ def _measure_case(
         write_objects(output, objects, image=image, settings=bench.model.settings)
         prediction, ids = objects.semantic, reference_ids(plan, reference, fold=fold)
         values = object_values(ids, objects.labels.array.astype("int64"), ignored=ids < 0)
+        sure = objects.table["confidence"].to_numpy(float)
+        into.objects.append(compare_objects(ids, objects.labels.array, confidence=sure, case=case.id))
     truth, guess = _comparable(plan, reference, prediction=prediction, fold=fold)
     score = partial(score_case, case.id, truth, prediction=guess, ignore=(UNANNOTATED,), group=case.group)
     found = score(labels=plan.classes.scored, members=plan.classes.members)

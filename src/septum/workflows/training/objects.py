@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum.geometry import LabelMap
-from septum.instances.decode import Decoding, ObjectMaps, basins_of, objects_of
+from septum.instances.decode import DecodedObjects, Decoding, ObjectMaps, basins_of, objects_of
 from septum.instances.join import BasinGraph
 from septum.metrics.instances import average_precision, instance_overlap
 from septum.workflows.data.cases import Dataset, load_pair
@@ -25,6 +25,7 @@ from septum.workflows.model.prepare import object_ids
 from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import object_maps
 from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.quality.counts import HeldObjects, compare_objects
 from septum.workflows.training.folds import SAME_OBJECT, FoldJob
 
 MOST_CASES = 12
@@ -44,10 +45,12 @@ SMALL = 0.25
 
 @dataclass(frozen=True)
 class Tuned:
-    """The decoding to keep, and `(case, AP at IoU 0.5)` of each held-out image with one tuned on the others."""
+    """The decoding to keep, and of each held-out image with one tuned on the others `(case, AP at IoU 0.5)` and, where
+    there are others, its objects."""
 
     decoding: Decoding
     held_out: tuple[tuple[str, float], ...]
+    objects: tuple[HeldObjects, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -80,12 +83,20 @@ class _Scores:
         return self.known[decoding]
 
     def _one(self, index: int, decoding: Decoding) -> NDArray[np.float64]:
+        found = self._decoded(index, decoding)
+        overlap = instance_overlap(self.cases[index].ids, found.labels.astype(np.int64), ignore=-1)
+        return average_precision(overlap, thresholds=SAME_OBJECT)
+
+    def _decoded(self, index: int, decoding: Decoding) -> DecodedObjects:
         case, key = self.cases[index], (index, decoding.foreground)
         if key not in self.basins:
             self.basins[key] = basins_of(case.maps, decoding)
-        found = objects_of(self.basins[key], case.maps, decoding=decoding, spacing=case.spacing)
-        overlap = instance_overlap(case.ids, found.labels.astype(np.int64), ignore=-1)
-        return average_precision(overlap, thresholds=SAME_OBJECT)
+        return objects_of(self.basins[key], case.maps, decoding=decoding, spacing=case.spacing)
+
+    def objects(self, index: int, decoding: Decoding) -> HeldObjects:
+        """Which objects of a held-out image are right."""
+        case, found = self.cases[index], self._decoded(index, decoding)
+        return compare_objects(case.ids, found.labels, confidence=found.confidence.round(4), case=case.name)
 
     def best(self, start: Decoding, rows: Sequence[int]) -> Decoding:
         """Coordinate by coordinate, the decoding with the best mean over these cases; of equals the first."""
@@ -114,13 +125,15 @@ def tune_decoding(
         return Tuned(start, ())
     scores = _Scores(cases)
     everyone = list(range(len(cases)))
-    rows = []
+    rows, objects = [], []
     for index, case in enumerate(cases):
         others = [i for i in everyone if i != index]
         chosen = scores.best(start, others) if others else start
         rows.append((case.name, float(scores.of(chosen)[index][0])))
+        if others:
+            objects.append(scores.objects(index, chosen))
         on_progress("tuning the decoding", (index + 1) / len(cases))
-    return Tuned(scores.best(start, everyone), tuple(rows))
+    return Tuned(scores.best(start, everyone), tuple(rows), tuple(objects))
 
 
 def _held_out(

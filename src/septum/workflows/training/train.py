@@ -236,5 +236,7 @@ def _measured(run: _Run, jobs: Sequence[FoldJob], *, references: References, sto
     )
     if found.limits:
         run.hooks.on_note(found.limits)
+    if found.counts:
+        run.hooks.on_note(found.counts)
     failures = tuple(run.failures.rows)
     return TrainResult(run.folder.path, found.report, stopped, found.dice, found.held_out, failures, found.basis)

@@ -1,0 +1,56 @@
+"""The single objects of a run are judged image by image, and counted at its end.
+
+The insight: what is said about an object belongs into its row, so objects are judged between being found and being
+written; the list of counts is written once, when the run ends or is stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from septum.workflows.model.plan import Plan
+from septum.workflows.prediction.objects import SegmentedObjects
+from septum.workflows.quality.count_list import write_counts
+from septum.workflows.quality.counts import CountEstimate, count_words, judge_objects
+from septum.workflows.quality.grade import Quality, distances, unlikeness
+from septum.workflows.quality.looks import Look
+
+
+class ObjectCounts:
+    """The counts of a run: `judge` the objects of each image, `write` at the end."""
+
+    def __init__(self, plan: Plan, quality: Quality | None, *, folds: Sequence[int]) -> None:
+        """plan: of the model; quality: what it knows of itself; folds: numbers of the networks, in their order."""
+        self.plan, self.quality, self.folds = plan, quality, tuple(folds)
+        self.counts: list[CountEstimate] = []
+
+    def judge(self, case: str, found: SegmentedObjects, *, look: Look) -> SegmentedObjects:
+        """The same objects with two more columns: `likely_right` (probability; empty where nothing is known) and
+        `doubt` (why to look at it; empty where nothing speaks for that)."""
+        far = distances(look, self.quality, folds=self.folds)
+        judged = judge_objects(
+            found.labels.array,
+            found.table["confidence"].to_numpy(float),
+            spacing=found.labels.grid.spacing,
+            known=None if self.quality is None else self.quality.counts,
+            unlike=unlikeness(look, self.plan, quality=self.quality, far=far),
+            case=case,
+        )
+        self.counts.append(judged.count)
+        table = found.table.assign(likely_right=judged.likely_right.round(4), doubt=list(judged.doubts))
+        return replace(found, table=table)
+
+    def write(self, output: Path, failures: Sequence[tuple[str, str]]) -> str:
+        """Write `counts.csv` where objects were counted; one line about them, empty where none were.
+
+        Args:
+            output: folder of the masks.
+            failures: (name, reason) of images whose objects could not be written.
+        """
+        failed = {name for name, _ in failures}
+        counts = [one for one in self.counts if one.case not in failed]
+        if counts:
+            write_counts(output, counts)
+        return count_words(counts, None if self.quality is None else self.quality.counts)
