@@ -104,6 +104,31 @@ def test_a_volume_of_three_channels_fails_with_what_to_choose(
     io.write_image(tmp_path / "v.ome.tif", Image(volume, Grid.from_spacing(volume.shape[1:], (1, 1, 1))))
     assert run(tmp_path / "v.ome.tif", "--click", "1,4,4", "-o", tmp_path / "out") == 2
     assert "--channel" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_boxes_across_different_axes_are_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volume = np.zeros((1, 6, 16, 16), np.uint8)
+    io.write_image(tmp_path / "v.nii.gz", Image(volume, Grid.from_spacing(volume.shape[1:], (1, 1, 1))))
+    boxes = ("--box", "2,2,2,2,9,9", "--box", "1,3,2,4,3,9")
+    assert run(tmp_path / "v.nii.gz", *boxes, "-o", tmp_path / "out") == 2
+    assert "thin in axes [0, 1]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_channel_that_no_image_has_is_refused_before_anything_is_written(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(image, "--click", "40,50", "--channel", "blue", "-o", tmp_path / "out") == 2
+    assert "channel must be one of" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_images_a_prompter_is_told_what_to_draw_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--click", "40,50", "-o", tmp_path / "out") == 2
+    assert "IMAGES must be given" in capsys.readouterr().err
 
 
 def test_nan_beside_the_object_does_not_empty_its_mask(tmp_path: Path) -> None:

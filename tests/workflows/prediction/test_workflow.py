@@ -14,6 +14,7 @@ from tests.workflows.models import IMAGE, MODEL
 
 from septum import io
 from septum.errors import ConfigError, DatasetError
+from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.jobs import JobsResult
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction import workflow
@@ -54,7 +55,12 @@ def test_without_a_page_there_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"clicks": ("1,2",)}, "without"), ({"semantic": True}, "single objects"), ({"folds": "3"}, "3")],
+    [
+        ({"clicks": ("1,2",)}, "without"),
+        ({"semantic": True}, "single objects"),
+        ({"folds": "3"}, "3"),
+        ({"channel": "dapi"}, "channel must be one of"),
+    ],
 )
 def test_what_the_model_cannot_do_is_refused_before_anything_is_written(
     tmp_path: Path, given: dict[str, Any], message: str
@@ -69,6 +75,16 @@ def test_a_channel_is_chosen_for_models_of_one_channel_alone() -> None:
     workflow.check_channel(PredictSettings(channel="red"), plan)
     with pytest.raises(ConfigError, match=r"model of one channel, got 'red' for one of 3"):
         workflow.check_channel(PredictSettings(channel="red"), replace(plan, channels=3))
+
+
+def test_a_channel_that_one_of_several_images_has_is_no_reason_to_refuse_all(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    broken = Case("broken", (Source(tmp_path / "broken.png"),))
+    good = Case("good", (Source(IMAGE),))
+    workflow.check_channel_there([broken, good], "0")
+    workflow.check_channel_there([broken], "nothing can be said of it")
+    with pytest.raises(ConfigError, match="channel must be one of"):
+        workflow.check_channel_there([broken, good], "7")
 
 
 def test_masks_that_exist_and_folders_without_images_are_refused(tmp_path: Path) -> None:

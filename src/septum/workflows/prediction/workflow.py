@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from septum.errors import ConfigError
-from septum.workflows.data.cases import load_image
+from septum.errors import ConfigError, SeptumError
+from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.doubts import Doubts
 from septum.workflows.data.jobs import find_cases, plan_jobs
 from septum.workflows.looking.page import EstimateRow, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan
+from septum.workflows.model.prepare import one_channel
 from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import check_objects
 from septum.workflows.prediction.predict import Watch, run_jobs
@@ -52,6 +53,7 @@ def predict(
     plan = folder.read_plan()
     check_channel(settings, plan)
     cases = find_cases(images, axes=settings.axes, channels=plan.channels)
+    check_channel_there(cases, settings.channel)
     check_prompts(settings, plan, images=len(cases))
     check_objects(settings, plan)
     if settings.prompted and len(cases) == 1:  # of several images, scribbles that do not fit are a failure of their own
@@ -99,6 +101,23 @@ def check_channel(settings: PredictSettings, plan: Plan) -> None:
             f"channel must go to a model of one channel, got {settings.channel!r} for one of {plan.channels}; "
             "leave it out"
         )
+
+
+def check_channel_there(cases: Sequence[Case], use: str | None) -> None:
+    """Refuse a channel that none of the images has; raises `ConfigError`. Images are read up to the first that has it,
+    and one that cannot be read is a failure of its own, later."""
+    missing: ConfigError | None = None
+    for case in cases if use is not None else ():
+        try:
+            one_channel(load_image(case), use)
+        except ConfigError as error:
+            missing = missing or error
+        except (SeptumError, OSError):
+            continue
+        else:
+            return
+    if missing is not None:
+        raise missing
 
 
 def estimate_rows(output: Path) -> list[EstimateRow]:
