@@ -117,13 +117,16 @@ def plan_jobs(cases: Sequence[Case], output: Path, *, overwrite: bool) -> tuple[
     """Where each mask goes.
 
     Raises:
-        ConfigError: when a mask is there already and may not be replaced, or would replace its own image.
+        ConfigError: when `output` is a file, a mask is there already and may not be replaced, or would replace its own
+            image.
 
     >>> from septum.workflows.data.cases import Source
     >>> (job,) = plan_jobs([Case("head", (Source(Path("scans/head.nii")),))], Path("masks"), overwrite=False)
     >>> job.output.as_posix()
     'masks/head.nii.gz'
     """
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"the output must be a folder, got the file {output}; choose another name")
     jobs = [Job(case, output / f"{case.id}{io.label_suffix(case.images[0].path)}") for case in cases]
     present = [job.output.name for job in jobs if job.output.exists()]
     if present and not overwrite:
