@@ -13,6 +13,9 @@ from septum import io
 from septum.cli.main import main
 from septum.geometry import Grid, Image
 from septum.net.inference import promptable
+from septum.workflows.prediction.prompter import predict_prompted
+from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.runs.hooks import Hooks
 
 
 @pytest.fixture
@@ -174,3 +177,11 @@ def test_one_file_of_scribbles_is_not_taken_for_several_images(
     twin.write_bytes(image.read_bytes())
     assert run(image, twin, "--scribbles", image, "-o", tmp_path / "out") == 2
     assert "a file of scribbles must belong to one image" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_stop_before_the_first_mask_leaves_nothing(image: Path, tmp_path: Path) -> None:
+    settings = PredictSettings(prompter="medsam-lite", boxes=("18,28,62,72",))
+    hooks = Hooks(should_stop=lambda: True)
+    result = predict_prompted([image], output=tmp_path / "out", settings=settings, hooks=hooks)
+    assert (result.written, result.left, result.page) == ((), ("disc",), None)
+    assert not (tmp_path / "out").exists()

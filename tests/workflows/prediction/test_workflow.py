@@ -25,9 +25,10 @@ from septum.workflows.quality.looks import Look
 from septum.workflows.runs.hooks import Hooks
 
 
-def run(images: list[Path], output: Path, notes: list[str] | None = None, **given: Any) -> Any:
+def run(images: list[Path], output: Path, notes: list[str] | None = None, *, stop: Any = None, **given: Any) -> Any:
     settings = PredictSettings(**{"devices": "cpu", "precision": "32-true"} | given)
-    hooks = None if notes is None else Hooks(on_note=notes.append)
+    heard: list[str] = [] if notes is None else notes
+    hooks = Hooks(on_note=heard.append, should_stop=stop or (lambda: False))
     return workflow.predict(MODEL, images, output=output, settings=settings, hooks=hooks)
 
 
@@ -134,3 +135,14 @@ def test_a_prompt_that_was_not_followed_is_a_reason_of_its_own_class_alone(
     first, second = sorted(run([IMAGE], tmp_path / "out").estimates, key=lambda one: one.label)
     assert words not in first.reasons
     assert words in second.reasons
+
+
+def test_a_run_that_is_stopped_says_what_is_left_and_leaves_no_folder_without_a_mask(tmp_path: Path) -> None:
+    result = run([IMAGE, IMAGE], tmp_path / "none", stop=lambda: True)
+    assert (result.written, len(result.left), result.page) == ((), 2, None)
+    assert not (tmp_path / "none").exists()
+    out = tmp_path / "some"
+    result = run([IMAGE, IMAGE], out, stop=lambda: any(out.glob("*.tif")))
+    assert (len(result.written), len(result.left)) == (1, 1)
+    assert result.page is not None
+    assert "there is no mask: the run was stopped before it" in result.page.read_text(encoding="utf-8")

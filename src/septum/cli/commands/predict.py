@@ -148,13 +148,13 @@ def predict(
             return prompter.predict_prompted(named, output=output, settings=chosen, hooks=hooks)
         return workflow.predict(named[0], named[1:], output=output, settings=chosen, hooks=hooks)
 
-    result, stopped = watched(work)
+    result, _ = watched(work)
     say_written(result)
     say_quality(result.estimates, output)
     if result.limits and result.written:
         typer.echo(f"note    {result.limits}", err=True)
     say_page(result.page)
-    finish_masks(result, stopped=stopped)
+    finish_masks(result)
 
 
 def _check_named(named: list[Path], *, prompter: str | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,11 +27,18 @@ _CHANNEL = re.compile(r"^(.+)_(\d{4})$")
 
 @dataclass(frozen=True)
 class JobsResult:
-    """Masks that were written, (name, reason) of every image that failed, and the page that shows them, if any."""
+    """Masks that were written, (name, reason) of every image that failed, the page that shows them, if any, and the
+    names of the images that a stop left without a mask of this run."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]
     page: Path | None = None
+    left: tuple[str, ...] = ()
+
+    @property
+    def stopped_empty(self) -> bool:
+        """Whether a stop came before anything was made."""
+        return bool(self.left) and not (self.written or self.failures)
 
 
 @dataclass(frozen=True)
@@ -140,6 +148,12 @@ def plan_jobs(cases: Sequence[Case], output: Path, *, overwrite: bool) -> tuple[
     return tuple(jobs)
 
 
+def leave_no_folder(output: Path) -> None:
+    """Remove the folder of a run that was stopped before its first mask, where it holds nothing."""
+    with suppress(OSError):
+        output.rmdir()
+
+
 def work_through(
     jobs: Sequence[Job],
     work: Callable[[Job, Callable[[float], None]], None],
@@ -155,8 +169,10 @@ def work_through(
     """
     written: list[Path] = []
     failures = Failures()
+    left: Sequence[Job] = ()
     for number, job in enumerate(jobs):
         if hooks.should_stop():
+            left = jobs[number:]
             break
 
         def tell(fraction: float, number: int = number, name: str = job.case.id) -> None:
@@ -167,6 +183,7 @@ def work_through(
                 work(job, tell)
                 written.append(job.output)
         except Cancelled:
+            left = jobs[number:]
             break
         tell(1.0)
-    return JobsResult(tuple(written), tuple(failures.rows))
+    return JobsResult(tuple(written), tuple(failures.rows), left=tuple(job.case.id for job in left))

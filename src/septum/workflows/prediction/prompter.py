@@ -22,7 +22,7 @@ from septum.net.inference.prompted_planes import PromptedClasses, PromptedPlanes
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.doubts import Doubts
-from septum.workflows.data.jobs import Job, find_cases, plan_jobs, work_through
+from septum.workflows.data.jobs import Job, find_cases, leave_no_folder, plan_jobs, work_through
 from septum.workflows.looking.page import adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.prepare import one_channel
@@ -84,12 +84,15 @@ def predict_prompted(
         )
 
     result = work_through(jobs, work, hooks=hooks)
+    if result.stopped_empty:
+        leave_no_folder(output)
+        return GradedResult((), (), left=result.left)
     made = {"prompter": settings.prompter, "weights": prompter.weights}
     record_masks(output, settings, made_by=made, jobs=jobs, result=result, notes=doubts.cases)
     if estimates:
         write_list(output, estimates, threshold=settings.quality_threshold)
-    shown = write_page(page, result.failures, rows=estimate_rows(output), links=("quality.csv", RECORD))
-    return GradedResult(result.written, result.failures, tuple(worst_first(estimates)), page=shown)
+    shown = write_page(page, result, rows=estimate_rows(output), links=("quality.csv", RECORD))
+    return GradedResult(result.written, result.failures, tuple(worst_first(estimates)), page=shown, left=result.left)
 
 
 def _asked(case: Case, settings: PredictSettings) -> tuple[Image, ClassMap, ImagePrompts, int]:

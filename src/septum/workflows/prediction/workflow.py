@@ -9,7 +9,7 @@ from typing import Any
 from septum.errors import ConfigError, SeptumError
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.doubts import Doubts
-from septum.workflows.data.jobs import find_cases, plan_jobs
+from septum.workflows.data.jobs import find_cases, leave_no_folder, plan_jobs
 from septum.workflows.looking.page import EstimateRow, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan
@@ -78,12 +78,15 @@ def predict(
     page = mask_page(output, wanted=settings.page)
     watch = Watch(doubts.hear, on_look, adder(page))
     result = run_jobs(jobs, segmenter, hooks=hooks, watch=watch)
+    if result.stopped_empty:
+        leave_no_folder(output)
+        return GradedResult((), (), left=result.left)
     record_prediction(output, folder, model=segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
-    shown = write_page(page, result.failures, rows=estimate_rows(output), links=("quality.csv", RECORD))
+    shown = write_page(page, result, rows=estimate_rows(output), links=("quality.csv", RECORD))
     limits = promise(grades, judged=plan.judged, unfinished=folder.unfinished())
-    return GradedResult(result.written, result.failures, tuple(worst_first(found)), limits, shown)
+    return GradedResult(result.written, result.failures, tuple(worst_first(found)), limits, shown, left=result.left)
 
 
 def _graded(case: str, look: Look, *, plan: Plan, **known: Any) -> list[Estimate]:

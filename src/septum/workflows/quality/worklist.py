@@ -69,14 +69,15 @@ class Estimate:
 @dataclass(frozen=True)
 class GradedResult:
     """Masks that were looked at, (name, reason) of every one that failed, how good the masks are likely to be (worst
-    first; empty where nothing can be said), in one sentence what the figures are worth (empty: what they say), and the
-    page that shows the masks, if any."""
+    first; empty where nothing can be said), in one sentence what the figures are worth (empty: what they say), the page
+    that shows the masks, if any, and the names of the images that a stop left without a mask of this run."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]
     estimates: tuple[Estimate, ...] = ()
     limits: str = ""
     page: Path | None = None
+    left: tuple[str, ...] = ()
 
 
 REASONS = {
