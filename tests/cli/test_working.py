@@ -49,7 +49,7 @@ def test_masks_are_counted_beside_failures_and_a_stop_keeps_what_is_done(capsys)
     assert "3 masks written, 1 image failed" in capsys.readouterr().err
     assert code(lambda: finish_masks(result(1, 0, left=("b", "c")))) == 130
     told = capsys.readouterr().err
-    assert "1 mask written, each whole, and 2 images left: b, c" in told
+    assert "1 mask written and whole, 2 images left: b, c" in told
     assert "--overwrite" in told
     assert code(lambda: finish_masks(result(0, 0, left=("b",)))) == 130
     assert "no mask was written: run the same command again" in capsys.readouterr().err

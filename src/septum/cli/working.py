@@ -132,7 +132,7 @@ def _describe_left(result: Masks) -> str:
     if not result.written:
         return "stopped before the end; no mask was written: run the same command again"
     return (
-        f"stopped before the end; {counted(len(result.written), 'mask')} written, each whole, and "
+        f"stopped before the end; {counted(len(result.written), 'mask')} written and whole, "
         f"{counted(len(result.left), 'image')} left: {some(result.left)}; name those in place of all images to go on, "
         "or begin anew with --overwrite"
     )
