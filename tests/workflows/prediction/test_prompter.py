@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from septum import io
 from septum.cli.main import main
@@ -185,3 +186,26 @@ def test_a_stop_before_the_first_mask_leaves_nothing(image: Path, tmp_path: Path
     result = predict_prompted([image], output=tmp_path / "out", settings=settings, hooks=hooks)
     assert (result.written, result.left, result.page) == ((), ("disc",), None)
     assert not (tmp_path / "out").exists()
+
+
+def test_one_frame_of_a_movie_is_prompted_by_its_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    y, x = np.mgrid[:96, :96]
+    discs = [(y - 40) ** 2 + (x - 30 - 20 * t) ** 2 < 22**2 for t in range(3)]
+    tifffile.imwrite(tmp_path / "movie.tif", np.stack(discs).astype(np.uint8) * 100 + 60, photometric="minisblack")
+    words = (tmp_path / "movie.tif", "--axes", "TYX", "--box", "18,28,62,72")
+    assert run(*words, "-o", tmp_path / "out") == 2
+    assert "--frame T of a movie" in " ".join(capsys.readouterr().err.split())
+    assert run(*words, "--frame", "3", "-o", tmp_path / "out") == 2
+    assert "which has 0 to 2, got 3" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+    assert run(*words, "--frame", "1", "-o", tmp_path / "out") == 0
+    assert [path.name for path in (tmp_path / "out").glob("movie*")] == ["movie_t001.tif"]
+    mask = io.read_labels(tmp_path / "out" / "movie_t001.tif").array > 0
+    assert 2 * (mask & discs[1]).sum() / (mask.sum() + discs[1].sum()) > 0.9
+
+
+def test_a_frame_of_an_image_that_is_no_movie_is_refused(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(image, "--box", "18,28,62,72", "--frame", "0", "-o", tmp_path / "out") == 2
+    assert "which has none, got 0" in " ".join(capsys.readouterr().err.split())

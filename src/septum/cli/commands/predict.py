@@ -113,6 +113,10 @@ def predict(
     ] = None,
     channel: options.Channel = None,
     axes: options.Axes = None,
+    frame: Annotated[
+        int | None,
+        typer.Option(metavar="T", help="Of a movie, segment this frame alone, counted from 0; prompts belong to it."),
+    ] = None,
     devices: options.Devices = None,
     precision: options.Precision = None,
     settings: options.SettingsFile = None,
@@ -131,9 +135,9 @@ def predict(
         rectify=rectify, overwrite=overwrite,
     ) | {
         "folds": folds, "engine": engine, "overlap": overlap, "memory_mb": memory, "axes": axes, "devices": devices,
-        "channel": channel, "quality_threshold": quality_threshold, "scribbles": scribbles,
-        "scribble_background": scribble_background, "prompter": prompter, "precision": precision,
-        "page": False if no_page else None,
+        "frame": frame, "channel": channel, "quality_threshold": quality_threshold,
+        "scribbles": scribbles, "scribble_background": scribble_background, "prompter": prompter,
+        "precision": precision, "page": False if no_page else None,
     }  # fmt: skip
     from septum.workflows.prediction.settings import PredictSettings
 
@@ -169,7 +173,7 @@ def _check_named(named: list[Path], *, prompter: str | None) -> None:
     if not models:
         first = f"{named[0]}{'' if named[0].exists() else ', which does not exist'}" if named else "none"
         raise ConfigError(
-            f"MODEL must be a model folder (with a plan.json) and stand first, got {first}; train one with "
+            f"MODEL IMAGES must begin with a model folder (with a plan.json), got {first}; train one with "
             "`septum train DATASET -o MODEL`, or give `--prompter medsam-lite --box Y,X,Y,X` for masks without a "
             "trained model"
         )

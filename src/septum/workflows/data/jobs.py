@@ -80,6 +80,28 @@ def find_cases(images: Sequence[Path], *, axes: str | None, channels: int = 1) -
     return _own_ids(_join_channels(cases, channels) if channels > 1 else cases)
 
 
+def only_frame(cases: Sequence[Case], frame: int | None) -> tuple[Case, ...]:
+    """The cases that are this frame of a movie, counted from 0; all where it is None.
+
+    Raises:
+        ConfigError: no image has such a frame.
+
+    >>> movie = [Case(f"m_t{t:03d}", (Source(Path("m.tif"), frame=t),)) for t in range(3)]
+    >>> [case.id for case in only_frame(movie, 1)]
+    ['m_t001']
+    """
+    if frame is None:
+        return tuple(cases)
+    known = {case.images[0].frame for case in cases} - {None}
+    if frame not in known:
+        there = f"0 to {max(n for n in known if n is not None)}" if known else "none"
+        raise ConfigError(
+            f"frame must be one of a movie, which has {there}, got {frame}; `septum info` counts the frames of a file, "
+            "and --axes TYX says that its planes are frames"
+        )
+    return tuple(case for case in cases if case.images[0].frame == frame)
+
+
 def _own_ids(cases: Sequence[Case]) -> tuple[Case, ...]:
     """Cases whose names occur again get the first number that makes a name of its own."""
     taken, given = {case.id for case in cases}, set()

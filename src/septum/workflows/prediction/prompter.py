@@ -22,7 +22,7 @@ from septum.net.inference.prompted_planes import PromptedClasses, PromptedPlanes
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.doubts import Doubts
-from septum.workflows.data.jobs import Job, find_cases, leave_no_folder, plan_jobs, work_through
+from septum.workflows.data.jobs import Job, find_cases, leave_no_folder, only_frame, plan_jobs, work_through
 from septum.workflows.looking.page import adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.prepare import one_channel
@@ -35,8 +35,8 @@ from septum.workflows.quality.worklist import Estimate, GradedResult, worst_firs
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.words import counted, with_notice
 
-USED = ("prompter", "clicks", "boxes", "scribbles", "scribble_background", "axes", "channel", "devices", "rectify",
-        "page", "overwrite", "quality_threshold")  # fmt: skip
+USED = ("prompter", "clicks", "boxes", "scribbles", "scribble_background", "axes", "frame", "channel", "devices",
+        "rectify", "page", "overwrite", "quality_threshold")  # fmt: skip
 """Settings that mean something to a prompter."""
 
 
@@ -54,7 +54,7 @@ def predict_prompted(
     """
     hooks = hooks or Hooks()
     _check(images, settings=settings)
-    cases = find_cases(images, axes=settings.axes)
+    cases = only_frame(find_cases(images, axes=settings.axes), settings.frame)
     check_one_image(settings, len(cases))
     check_channel_there(cases, settings.channel)
     if len(cases) == 1:

@@ -9,7 +9,7 @@ from typing import Any
 from septum.errors import ConfigError, SeptumError
 from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.doubts import Doubts
-from septum.workflows.data.jobs import find_cases, leave_no_folder, plan_jobs
+from septum.workflows.data.jobs import find_cases, leave_no_folder, only_frame, plan_jobs
 from septum.workflows.looking.page import EstimateRow, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan
@@ -52,7 +52,7 @@ def predict(
     folder = ModelFolder(model)
     plan = folder.read_plan()
     check_channel(settings, plan)
-    cases = find_cases(images, axes=settings.axes, channels=plan.channels)
+    cases = only_frame(find_cases(images, axes=settings.axes, channels=plan.channels), settings.frame)
     check_channel_there(cases, settings.channel)
     check_prompts(settings, plan, images=len(cases))
     check_objects(settings, plan)
