@@ -17,6 +17,7 @@ from septum.errors import Cancelled, ConfigError, DatasetError, SeptumError
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.load import load_dataset
 from septum.workflows.runs.failures import Failures
+from septum.workflows.runs.files import refuse_file
 from septum.workflows.runs.hooks import Hooks
 
 TABLES = (".csv", ".tsv")
@@ -155,8 +156,7 @@ def plan_jobs(cases: Sequence[Case], output: Path, *, overwrite: bool) -> tuple[
     >>> job.output.as_posix()
     'masks/head.nii.gz'
     """
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"the output must be a folder, got the file {output}; choose another name")
+    refuse_file(output)
     jobs = [Job(case, output / f"{case.id}{io.label_suffix(case.images[0].path)}") for case in cases]
     present = [job.output.name for job in jobs if job.output.exists()]
     if present and not overwrite:
