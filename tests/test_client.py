@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -175,6 +176,28 @@ def test_a_budget_of_steps_is_taken_without_minutes(bench: Workbench, monkeypatc
     for budget in ({"steps": 8}, {}, {"minutes": 3}):
         bench.train(**budget)
     assert [(one["minutes"], one["steps"]) for one in ordered] == [(None, 8), (2.0, None), (3.0, None)]
+
+
+def test_a_training_that_was_cut_off_is_said_to_be_resumable_and_goes_on(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = bench._http.app.state.jobs  # type: ignore[attr-defined]
+    monkeypatch.setattr(runner, "_waiting", SimpleNamespace(put=lambda number: None))  # nothing is run
+    project = bench._http.app.state.desk.project  # type: ignore[attr-defined]
+    for path in ("models/model-1/fold_0/state.pt", "models/model-1/data.json", "rounds/model-1/cases.csv"):
+        (project.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (project.folder / path).write_text("{}")
+    job = project.store.add_job("train", {"model": "model-1", "minutes": None, "steps": 9, "network": "lecture"})
+    assert bench.jobs()[0]["resumable"] is False  # it waits
+    project.store.change_job(job.id, state="failed", model="model-1")
+    assert bench.jobs()[0]["resumable"] is True
+    again = bench.resume("model-1")
+    assert (again["state"], again["model"], again["resumable"]) == ("queued", "model-1", False)
+    settings = project.store.job(again["id"]).settings
+    assert (settings["resume"], settings["steps"], settings["network"]) == (True, 9, "lecture")
+    assert [one["resumable"] for one in bench.jobs()] == [False, False]
+    with pytest.raises(RequestError, match="cut off, got 'model-1'"):
+        bench.resume("model-1")
 
 
 def test_a_refusal_is_an_error_with_the_servers_word(bench: Workbench) -> None:

@@ -205,6 +205,15 @@ class Workbench:
         """
         return self._ask("POST", "jobs", body={"kind": "train", "minutes": minutes, **settings})
 
+    def resume(self, model: str) -> dict[str, Any]:
+        """Go on with a training that was cut off (a server that was killed, a machine that was started again), as it
+        was ordered; `jobs` says which are `resumable`.
+
+        Raises:
+            RequestError: the training of this name was not cut off, or had learnt nothing.
+        """
+        return self._ask("POST", "jobs", body={"kind": "train", "model": model})
+
     def jobs(self) -> list[dict[str, Any]]:
         """All jobs, the oldest first."""
         found: list[dict[str, Any]] = self._ask("GET", "jobs")["jobs"]

@@ -13,6 +13,7 @@ from tests.browser.person import Person
 from tests.browser.serving import TOKEN, Server, serving, watched
 
 from septum.client import Workbench
+from septum.workflows.projects.project import open_project
 
 ANNOTATED = ("cells-00", "cells-03", "cells-06", "cells-09")
 
@@ -115,3 +116,29 @@ def test_annotate_train_mend_and_train_again(
         after = [dice(bench.labels(one, f"prediction:{second['model']}") > 0, truth(one)) for one in left]
         assert np.mean(after) > np.mean([before[one] for one in left]), (before, after)
         assert page.locator("[data-part=rounds] circle").count() == 2
+
+
+def test_a_training_that_was_cut_off_has_a_button_to_go_on(browser: Any, tmp_path: Path) -> None:
+    """Its data are those of nothing, so that the job that goes on ends at once."""
+    project = open_project(make_project(tmp_path, count=2))
+    for path in ("models/model-1/fold_0/state.pt", "models/model-1/data.json", "rounds/model-1/cases.csv"):
+        (project.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (project.folder / path).write_text("{}")
+    cut = project.store.add_job("train", {"model": "model-1", "minutes": 1.0, "steps": None, "network": "auto"})
+    project.store.change_job(cut.id, state="running", model="model-1")
+    for _ in range(4):  # newer jobs do not push it out of the list
+        job = project.store.add_job("evaluate", {})
+        project.store.change_job(job.id, state="stopped")
+    project.close()
+    with serving(tmp_path / "project") as server, watched(browser, server) as page:
+        page.get_by_role("tab", name="Train").click()
+        row = page.locator(".job.failed[data-kind=train]")
+        assert "go on with it in the panel Train" in row.inner_text()
+        with page.expect_response("**/api/jobs") as answer:
+            row.get_by_role("button", name="Go on").click()
+        assert (answer.value.json()["kind"], answer.value.json()["model"]) == ("train", "model-1")
+        with Workbench(server.home, TOKEN) as own:
+            assert own.wait(answer.value.json())["state"] == "failed"
+            assert [one["resumable"] for one in own.jobs()] == [False] * 5 + [True]
+        page.wait_for_selector(".job.failed[data-kind=train] button:text('Go on')")
+        assert page.get_by_role("button", name="Go on").count() == 1  # of the newest of the two

@@ -135,6 +135,16 @@ def test_predict_writes_one_mask_per_image(septum, model, dataset, tmp_path):
     assert "not a medical device" in result.err
 
 
+@pytest.mark.parametrize("command", ["segment", "instances", "measure", "track"])
+def test_an_output_that_is_a_file_is_refused_before_any_work(septum, dataset, tmp_path, command):
+    (tmp_path / "out").write_text("mine")
+    more = ("--method", "otsu") if command == "segment" else ()
+    result = septum(command, dataset / "labels", *more, "-o", tmp_path / "out")
+    assert_refused(result, "the output must be a folder, got the file", "choose another name")
+    assert "100 %" not in result.err
+    assert (tmp_path / "out").read_text() == "mine"
+
+
 def test_one_bad_file_does_not_stop_the_rest(septum, model, dataset, tmp_path):
     truncate(dataset / "images" / "b.png")
     result = septum("predict", model, dataset / "images", "-o", tmp_path / "out")

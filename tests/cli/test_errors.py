@@ -40,6 +40,7 @@ def test_bad_input_is_a_message_without_a_traceback(septum, failing_info, error)
         (errno.EACCES, "permissions"),
         (errno.EROFS, "can be written"),
         (errno.ENOENT, "check the path"),
+        (errno.EEXIST, "a folder is wanted here, and this is a file"),
     ],
 )
 def test_what_the_system_refuses_is_said_with_the_path_and_advice(septum, failing_info, number, advice):

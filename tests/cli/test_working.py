@@ -12,8 +12,9 @@ from septum.cli.working import finish, finish_masks, say_page, until_stopped
 from septum.errors import Cancelled
 
 
-def result(written: int, failed: int) -> SimpleNamespace:
-    return SimpleNamespace(written=(Path("a.png"),) * written, failures=(("bad", "it is broken"),) * failed)
+def result(written: int, failed: int, left: tuple[str, ...] = ()) -> SimpleNamespace:
+    failures = (("bad", "it is broken"),) * failed
+    return SimpleNamespace(written=(Path("a.png"),) * written, failures=failures, left=left)
 
 
 def code(work) -> int:
@@ -44,10 +45,15 @@ def test_the_exit_code_says_how_it_ended(capsys, written, failed, stopped, expec
 
 
 def test_masks_are_counted_beside_failures_and_a_stop_keeps_what_is_done(capsys):
-    assert code(lambda: finish_masks(result(3, 1), stopped=False)) == 1
+    assert code(lambda: finish_masks(result(3, 1))) == 1
     assert "3 masks written, 1 image failed" in capsys.readouterr().err
-    assert code(lambda: finish_masks(result(1, 0), stopped=True)) == 130
-    assert "the masks listed are complete" in capsys.readouterr().err
+    assert code(lambda: finish_masks(result(1, 0, left=("b", "c")))) == 130
+    told = capsys.readouterr().err
+    assert "1 mask written and whole, 2 images left: b, c" in told
+    assert "--overwrite" in told
+    assert code(lambda: finish_masks(result(0, 0, left=("b",)))) == 130
+    assert "no mask was written: run the same command again" in capsys.readouterr().err
+    assert code(lambda: finish_masks(result(2, 0))) == 0
 
 
 def test_work_that_was_cancelled_ends_with_130_and_other_work_with_its_result(capsys):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -102,3 +104,57 @@ def test_an_orientation_in_xmp_is_obeyed(tmp_path: Path) -> None:
     wanted = np.asarray(PIL.ImageOps.exif_transpose(PIL.Image.open(tmp_path / "a.png")))
     assert wanted.shape == (9, 6, 3)
     np.testing.assert_array_equal(raster.read(tmp_path / "a.png").array, np.moveaxis(wanted, -1, 0))
+
+
+ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+
+
+def _interlaced(samples: np.ndarray, *, before: bytes = b"") -> bytes:
+    """A PNG of 16 bits per colour, stored in seven passes, its samples in two chunks."""
+    height, width, channels = samples.shape
+    passes = [samples[y::dy, x::dx] for y, x, dy, dx in ADAM7]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for one in passes for row in one if row.size)
+    packed = zlib.compress(rows)
+    facts = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 2: 4, 4: 6}[channels], 0, 0, 1)
+    pieces = _chunk(b"IHDR", facts), before, _chunk(b"IDAT", packed[:40]), _chunk(b"IDAT", packed[40:])
+    return b"\x89PNG\r\n\x1a\n" + b"".join(pieces) + _chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 9, 3), (3, 2, 3), (8, 8, 4), (21, 34, 3), (13, 17, 2), (40, 5, 4)])
+def test_interlaced_colours_of_16_bits_are_read_as_they_are_stored(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    samples = RNG.integers(0, 2**16, shape).astype(np.uint16)
+    (tmp_path / "a.png").write_bytes(_interlaced(samples))
+    found = png.stored_samples(tmp_path / "a.png")
+    assert found is not None
+    assert found.dtype == np.uint16
+    np.testing.assert_array_equal(found, samples)
+
+
+def test_an_interlaced_picture_says_nothing_on_the_terminal(tmp_path: Path) -> None:
+    """In a process of its own, since the library's words are written when it ends."""
+    (tmp_path / "a.png").write_bytes(_interlaced(np.zeros((9, 9, 3), np.uint16)))
+    code = "import sys, pathlib; from septum.io import png; png.stored_samples(pathlib.Path(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.png"], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_transparent_colour_of_an_interlaced_picture_is_a_channel_as_of_any_other(tmp_path: Path) -> None:
+    samples = RNG.integers(0, 2**16, (9, 11, 3)).astype(np.uint16)
+    clear = _chunk(b"tRNS", samples[4, 5].astype(">u2").tobytes())
+    (tmp_path / "a.png").write_bytes(_interlaced(samples, before=clear))
+    found = png.stored_samples(tmp_path / "a.png")
+    assert found is not None
+    np.testing.assert_array_equal(found[..., :3], samples)
+    assert np.argwhere(found[..., 3] == 0).tolist() == [[4, 5]]
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "short"])
+def test_a_damaged_interlaced_picture_is_refused(tmp_path: Path, damage: str) -> None:
+    whole = _interlaced(RNG.integers(0, 2**16, (20, 30, 3)).astype(np.uint16))
+    changed = bytearray(whole)
+    changed[300] ^= 4
+    small = _interlaced(RNG.integers(0, 2**16, (20, 29, 3)).astype(np.uint16))
+    broken = {"cut": whole[:1500], "bit": bytes(changed), "short": whole[:33] + small[33:]}[damage]
+    (tmp_path / "a.png").write_bytes(broken)
+    with pytest.raises(FormatError, match=r"a\.png must be a complete image file"):
+        raster.read(tmp_path / "a.png")

@@ -158,14 +158,16 @@ def test_a_training_whose_server_died_is_removed_or_kept_and_goes_on(
     assert [one.state for one in project.store.jobs()] == ["failed", "failed"]
     assert (nothing.exists(), (project.folder / "rounds" / "model-1").exists(), learnt.exists()) == (False, False, True)
     first, second = (str(one.error) for one in project.store.jobs())
-    assert (first.endswith("start it again"), 'bench.train(model="model-2")' in second) == (True, True)
+    assert (first.endswith("start it again"), 'bench.resume("model-2")' in second) == (True, True)
     for settings, reason in (
         ({"model": "model-1"}, "cut off, got 'model-1'"), ({"model": "../x"}, "cut off"),
         ({"model": "model-2", "steps": 5}, "keeps its budget"),
     ):  # fmt: skip
         with pytest.raises(ConfigError, match=reason):
             found.order("train", settings)
+    assert [found.describe(one)["resumable"] for one in project.store.jobs()] == [False, True]
     again = found.order("train", {"model": "model-2", "minutes": None})
+    assert not any(found.describe(one)["resumable"] for one in project.store.jobs())
     job = ended(project, again["id"])
     assert (job.state, job.settings["resume"], job.settings["minutes"]) == ("done", True, 5.0)
     with pytest.raises(ConfigError, match="cut off"):  # it has a model now
@@ -179,7 +181,7 @@ def test_a_training_that_fails_leaves_no_half_made_model_but_what_it_learnt(
 ) -> None:
     model = cut_off(project, 1, learnt=learnt)
     JobRunner(project, Events())._end(1, {"end": "failed", "error": "memory"}, code=1)
-    assert (model.exists(), "go on with a job" in str(project.store.job(1).error)) == (learnt, learnt)
+    assert (model.exists(), "go on with it in the panel Train" in str(project.store.job(1).error)) == (learnt, learnt)
 
 
 def test_a_database_that_is_held_delays_a_job_and_loses_none(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,6 +176,7 @@ def _describe_os_error(error: OSError) -> str:
         errno.EACCES: "check the permissions, or choose another folder",
         errno.ENOENT: "check the path",
         errno.ENOTDIR: "check the path: a part of it is a file",
+        errno.EEXIST: "a folder is wanted here, and this is a file; choose another name",
     }.get(error.errno or 0, "check the path and the disk")
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or _first_line(error)}; {advice}"

@@ -14,7 +14,7 @@ import typer
 
 from septum.cli import options
 from septum.cli.stopping import STOPPED, WAITING, StopRequest
-from septum.workflows.runs.words import counted
+from septum.workflows.runs.words import counted, some
 
 if TYPE_CHECKING:
     from septum.cli.progress import Reporter
@@ -38,6 +38,15 @@ class Listed(Written, Protocol):
     @property
     def failures(self) -> tuple[tuple[str, str], ...]:
         """Names and reasons."""
+        ...
+
+
+class Masks(Listed, Protocol):
+    """Masks of many images, and the names of the images that a stop left."""
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """Names."""
         ...
 
 
@@ -113,9 +122,20 @@ def finish_without(failures: Sequence[tuple[str, str]], summary: str) -> None:
         raise typer.Exit(1)
 
 
-def finish_masks(result: Listed, *, stopped: bool) -> None:
-    """What failed of many masks, how many were made, and the exit code; errors as `finish`."""
-    finish(result, "stopped before the end; the masks listed are complete" if stopped else None, written="mask")
+def finish_masks(result: Masks) -> None:
+    """What failed of many masks, how many were made, what a stop left, and the exit code; errors as `finish`."""
+    finish(result, _describe_left(result) if result.left else None, written="mask")
+
+
+def _describe_left(result: Masks) -> str:
+    """Which masks are there after a stop, and how to go on."""
+    if not result.written:
+        return "stopped before the end; no mask was written: run the same command again"
+    return (
+        f"stopped before the end; {counted(len(result.written), 'mask')} written and whole, "
+        f"{counted(len(result.left), 'image')} left: {some(result.left)}; name those in place of all images to go on, "
+        "or begin anew with --overwrite"
+    )
 
 
 def finish(result: Listed, stopped: str | None, *, written: str | None = None) -> None:

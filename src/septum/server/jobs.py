@@ -21,7 +21,7 @@ from septum.errors import ConfigError
 from septum.server.events import Events
 from septum.server.words import without_paths
 from septum.server.working import work
-from septum.workflows.projects.learning import keep_resumable, measurable, models_of
+from septum.workflows.projects.learning import is_resumable, keep_resumable, measurable, models_of
 from septum.workflows.projects.pipelines import PREFIX, find_pipeline
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.store import ENDED, BusyError, JobRecord, now_text
@@ -121,13 +121,13 @@ class JobRunner:
         return self._tell(job)
 
     def describe(self, job: JobRecord, *, curve: bool = True) -> dict[str, Any]:
-        """A job as pages see it."""
+        """A job as pages see it; `resumable` says that a job of kind train and its model would go on with it."""
         live = self._live.get(job.id, Live(progress=1.0 if job.state == "done" else 0.0))
         found = {
             "id": job.id, "kind": job.kind, "state": job.state, "created": job.created, "started": job.started,
             "ended": job.ended, "progress": round(live.progress, 4), "message": without_paths(live.message),
             "status": live.status, "model": job.model, "error": job.error and without_paths(job.error),
-            "result": job.result,
+            "result": job.result, "resumable": self._resumable(job),
         }  # fmt: skip
         return {**found, "curve": live.curve} if curve else found
 
@@ -138,9 +138,16 @@ class JobRunner:
         if not keep_resumable(self._project, job.model):
             return ""
         return (
-            f"what {job.model} had learnt is kept: go on with a job of kind train and model {job.model} "
-            f'(from Python `bench.train(model="{job.model}")`), or start a new one'
+            f"what {job.model} had learnt is kept: go on with it in the panel Train "
+            f'(from Python `bench.resume("{job.model}")`), or start a new one'
         )
+
+    def _resumable(self, job: JobRecord) -> bool:
+        """Whether it is a training that was cut off, that nobody went on with yet, and that can go on."""
+        if job.kind != "train" or not job.model or job.result or job.state not in ("failed", "stopped"):
+            return False
+        later = any(one.id > job.id and one.model == job.model for one in self._project.store.jobs())
+        return not later and is_resumable(self._project, job.model)
 
     def _resumed(self, settings: dict[str, Any]) -> dict[str, Any]:
         """The settings with which a training that was cut off began."""

@@ -319,3 +319,11 @@ def test_the_list_holds_every_tool_and_explains_one(septum):
     assert "radius of the brush (a number from 0, mm; default 2)" in explained.out
     assert "overwrite: " in septum("edit", "--list-tools", "--tool", "rules").out
     assert septum("edit", "--list-tools", "--tool", "nonsense").code == 2
+
+
+def test_the_line_of_a_step_holds_what_its_network_said(capsys):
+    from septum.cli.commands.edit import _finish
+
+    step = editing.StepResult("prompted", "main", 9, None, 0.1, "slices across axis 0 (z)")
+    _finish(editing.EditResult((step,), {}, {}, (), ()), dry_run=True)
+    assert "9 voxels changed  (slices across axis 0 (z))" in capsys.readouterr().out

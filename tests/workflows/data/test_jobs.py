@@ -9,8 +9,9 @@ import pytest
 from tests.io import dicoms
 from tests.workflows.datasets import write_image
 
-from septum.errors import DatasetError
-from septum.workflows.data.jobs import find_cases
+from septum.errors import Cancelled, DatasetError
+from septum.workflows.data.jobs import Job, find_cases, work_through
+from septum.workflows.runs.hooks import Hooks
 
 
 @pytest.fixture
@@ -53,3 +54,18 @@ def test_other_images_in_folders_of_any_name_are_no_data_set(tmp_path: Path) -> 
         write_image(tmp_path / name / "a.png", np.zeros((4, 4), np.uint8))
     with pytest.raises(DatasetError, match="pictures"):
         find_cases([tmp_path], axes=None)
+
+
+def test_a_stop_names_what_it_left_whether_it_comes_between_images_or_within_one(folder: Path, tmp_path: Path) -> None:
+    jobs = [Job(case, tmp_path / "out" / case.id) for case in find_cases([folder], axes=None)]
+    done: list[str] = []
+
+    def work(job: Job, tell: object) -> None:
+        if job.case.id == "c":
+            raise Cancelled
+        done.append(job.case.id)
+
+    assert work_through(jobs, work, hooks=Hooks()).left == ("c",)
+    stopped = work_through(jobs, work, hooks=Hooks(should_stop=lambda: len(done) >= 4))
+    assert (len(stopped.written), stopped.left) == (1, ("a_0001", "b_0000", "c"))
+    assert work_through(jobs[:3], work, hooks=Hooks()).left == ()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from septum.errors import ConfigError, GeometryError
+from septum.errors import CheckpointError, ConfigError, GeometryError
 from septum.geometry import Grid
 from septum.interactive.tool import Box, Stroke
 from septum.workflows.editing.prompted_step import PROMPTED, OpenModels, prompted
@@ -76,15 +76,25 @@ def test_a_prompter_changes_the_marked_slices_alone(axis: int) -> None:
         prompted(volume, labels, model="medsam-lite", **told)
 
 
-def test_each_model_is_opened_once_on_the_grid_of_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_model_is_opened_once_on_the_grid_of_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[Path, Grid]] = []
     monkeypatch.setattr(live, "PromptedModel", lambda folder, *, grid: made.append((folder, grid)) or object())
     grid = Grid.pixels((6, 8))
     models = OpenModels(grid)
-    first, other, again = models(Path("a")), models(Path("b")), models(Path("a"))
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.mkdir()
+    b.mkdir()
+    first, other, again = models(a), models(b), models(a)
     assert first is again
     assert first is not other
-    assert made == [(Path("a"), grid), (Path("b"), grid)]
+    assert made == [(a, grid), (b, grid)]
+    assert models.said(a) == ""
+
+
+@pytest.mark.parametrize("name", ["medsam", "medsam-light", "MedSAM-lite"])
+def test_a_misspelt_prompter_is_told_the_nearest_name(name: str) -> None:
+    with pytest.raises(CheckpointError, match=rf"got '{name}', which is neither; did you mean 'medsam-lite'\?"):
+        OpenModels(Grid.pixels((6, 8)))(Path(name))
 
 
 def test_the_row_calls_this_function_and_needs_a_model() -> None:

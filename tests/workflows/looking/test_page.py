@@ -13,6 +13,7 @@ import pytest
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.folders import PAGE_FOLDER, entries
+from septum.workflows.data.jobs import JobsResult
 from septum.workflows.looking.page import MOST_LABELS, EstimateRow, MaskPage, adder, mask_page, write_page
 
 
@@ -163,7 +164,7 @@ def test_pictures_of_the_page_are_no_masks(tmp_path: Path) -> None:
 def test_a_run_without_a_page_draws_nothing_and_writes_none(tmp_path: Path) -> None:
     assert mask_page(tmp_path, wanted=False) is None
     adder(None)(Case("a", (Source(tmp_path / "a.png"),)), None, None)  # type: ignore[arg-type]
-    assert write_page(None, [("a", "broken")]) is None
+    assert write_page(None, JobsResult((), (("a", "broken"),))) is None
     assert not list(tmp_path.iterdir())
 
 
@@ -172,7 +173,7 @@ def test_the_page_gets_what_is_added_and_links_only_to_what_is_there(tmp_path: P
     assert page is not None
     assert adder(page) == page.add
     (tmp_path / "quality.csv").write_text("case\n")
-    written = write_page(page, [("a", "broken")], links=("quality.csv", "nothing.json"))
+    written = write_page(page, JobsResult((), (("a", "broken"),)), links=("quality.csv", "nothing.json"))
     assert written is not None
     text = written.read_text()
     assert "quality.csv" in text
@@ -186,3 +187,23 @@ def test_a_remark_stands_with_its_case_and_an_empty_mask_says_that_first(tmp_pat
     page.write(title="Masks", remarks={"a": "41 objects found", "c": "0 objects found"})
     notes = {mask["case"]: mask["note"] for mask in shown(tmp_path / "index.html")}
     assert notes == {"a": "41 objects found", "b": "", "c": "the mask is empty"}
+
+
+def test_what_a_stop_left_is_said_and_a_mask_of_an_earlier_run_is_named_as_such(tmp_path: Path) -> None:
+    page = MaskPage(tmp_path)
+    add(page, "done", block(), suffix=".png")
+    add(page, "old", block(), suffix=".png")
+    written = write_page(page, JobsResult((tmp_path / "done.png",), (), left=("old", "never")))
+    assert written is not None
+    masks = {mask["case"]: mask for mask in shown(written)}
+    assert [*masks] == ["done", "old", "never"]
+    assert masks["done"]["note"] == ""
+    assert "earlier run" in masks["old"]["note"]
+    assert (masks["never"]["verdict"], masks["never"]["thumbnail"]) == ("stopped", "")
+    assert "there is no mask" in masks["never"]["note"]
+    assert "stopped with 2 images left" in written.read_text(encoding="utf-8")
+
+
+def test_a_stop_before_the_first_mask_leaves_no_page(tmp_path: Path) -> None:
+    assert write_page(MaskPage(tmp_path), JobsResult((), (), left=("a",))) is None
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,21 @@ boxes = [{region = [[18, 28], [63, 73]], label = 1}]
     found = io.read_labels(result.written[0]).array
     assert dice(found == 1, disc) > 0.9
     assert found[90, 5] == 3
+    assert result.steps[0].said == ""
+    assert re.fullmatch(r"the network itself .* \(IoU\) of 0\.\d\d for label 1, unchecked", result.steps[1].said)
+    record = json.loads((tmp_path / "out.septum-edit.json").read_text())
+    assert [step.get("said", "") for step in record["steps"]] == [step.said for step in result.steps]
+
+
+def test_of_a_volume_it_is_said_across_which_axis_the_slices_lay() -> None:
+    image, disc = picture()
+    volume, labels = np.stack([image] * 3, axis=2), np.zeros((*image.shape, 3), np.uint8)
+    network = LivePrompter("medsam-lite")
+    box = Box((18, 28, 1), (63, 73, 2))
+    found = prompted_network(volume, labels, predict=network, boxes=[(box, 2)])
+    assert dice(found.labels[..., 1] == 2, disc) > 0.9
+    assert network.said.startswith("slices across axis 2 (x); the network itself expects")
+    assert "for label 2" in network.said
 
 
 def test_the_slices_lie_across_the_long_voxels_or_the_thin_box() -> None:

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from septum import io
 from septum.cli.main import main
 from septum.geometry import Grid, Image
 from septum.net.inference import promptable
+from septum.workflows.prediction.prompter import predict_prompted
+from septum.workflows.prediction.settings import PredictSettings
+from septum.workflows.runs.hooks import Hooks
 
 
 @pytest.fixture
@@ -104,6 +108,31 @@ def test_a_volume_of_three_channels_fails_with_what_to_choose(
     io.write_image(tmp_path / "v.ome.tif", Image(volume, Grid.from_spacing(volume.shape[1:], (1, 1, 1))))
     assert run(tmp_path / "v.ome.tif", "--click", "1,4,4", "-o", tmp_path / "out") == 2
     assert "--channel" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_boxes_across_different_axes_are_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volume = np.zeros((1, 6, 16, 16), np.uint8)
+    io.write_image(tmp_path / "v.nii.gz", Image(volume, Grid.from_spacing(volume.shape[1:], (1, 1, 1))))
+    boxes = ("--box", "2,2,2,2,9,9", "--box", "1,3,2,4,3,9")
+    assert run(tmp_path / "v.nii.gz", *boxes, "-o", tmp_path / "out") == 2
+    assert "thin in axes [0, 1]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_channel_that_no_image_has_is_refused_before_anything_is_written(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(image, "--click", "40,50", "--channel", "blue", "-o", tmp_path / "out") == 2
+    assert "channel must be one of" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_images_a_prompter_is_told_what_to_draw_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--click", "40,50", "-o", tmp_path / "out") == 2
+    assert "IMAGES must be given" in capsys.readouterr().err
 
 
 def test_nan_beside_the_object_does_not_empty_its_mask(tmp_path: Path) -> None:
@@ -149,3 +178,34 @@ def test_one_file_of_scribbles_is_not_taken_for_several_images(
     twin.write_bytes(image.read_bytes())
     assert run(image, twin, "--scribbles", image, "-o", tmp_path / "out") == 2
     assert "a file of scribbles must belong to one image" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_stop_before_the_first_mask_leaves_nothing(image: Path, tmp_path: Path) -> None:
+    settings = PredictSettings(prompter="medsam-lite", boxes=("18,28,62,72",))
+    hooks = Hooks(should_stop=lambda: True)
+    result = predict_prompted([image], output=tmp_path / "out", settings=settings, hooks=hooks)
+    assert (result.written, result.left, result.page) == ((), ("disc",), None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_frame_of_a_movie_is_prompted_by_its_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    y, x = np.mgrid[:96, :96]
+    discs = [(y - 40) ** 2 + (x - 30 - 20 * t) ** 2 < 22**2 for t in range(3)]
+    tifffile.imwrite(tmp_path / "movie.tif", np.stack(discs).astype(np.uint8) * 100 + 60, photometric="minisblack")
+    words = (tmp_path / "movie.tif", "--axes", "TYX", "--box", "18,28,62,72")
+    assert run(*words, "-o", tmp_path / "out") == 2
+    assert "--frame T of a movie" in " ".join(capsys.readouterr().err.split())
+    assert run(*words, "--frame", "3", "-o", tmp_path / "out") == 2
+    assert "which has 0 to 2, got 3" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+    assert run(*words, "--frame", "1", "-o", tmp_path / "out") == 0
+    assert [path.name for path in (tmp_path / "out").glob("movie*")] == ["movie_t001.tif"]
+    mask = io.read_labels(tmp_path / "out" / "movie_t001.tif").array > 0
+    assert 2 * (mask & discs[1]).sum() / (mask.sum() + discs[1].sum()) > 0.9
+
+
+def test_a_frame_of_an_image_that_is_no_movie_is_refused(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(image, "--box", "18,28,62,72", "--frame", "0", "-o", tmp_path / "out") == 2
+    assert "which has none, got 0" in " ".join(capsys.readouterr().err.split())

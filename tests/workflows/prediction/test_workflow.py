@@ -14,6 +14,7 @@ from tests.workflows.models import IMAGE, MODEL
 
 from septum import io
 from septum.errors import ConfigError, DatasetError
+from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.jobs import JobsResult
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.prediction import workflow
@@ -24,9 +25,10 @@ from septum.workflows.quality.looks import Look
 from septum.workflows.runs.hooks import Hooks
 
 
-def run(images: list[Path], output: Path, notes: list[str] | None = None, **given: Any) -> Any:
+def run(images: list[Path], output: Path, notes: list[str] | None = None, *, stop: Any = None, **given: Any) -> Any:
     settings = PredictSettings(**{"devices": "cpu", "precision": "32-true"} | given)
-    hooks = None if notes is None else Hooks(on_note=notes.append)
+    heard: list[str] = [] if notes is None else notes
+    hooks = Hooks(on_note=heard.append, should_stop=stop or (lambda: False))
     return workflow.predict(MODEL, images, output=output, settings=settings, hooks=hooks)
 
 
@@ -54,7 +56,12 @@ def test_without_a_page_there_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"clicks": ("1,2",)}, "without"), ({"semantic": True}, "single objects"), ({"folds": "3"}, "3")],
+    [
+        ({"clicks": ("1,2",)}, "without"),
+        ({"semantic": True}, "single objects"),
+        ({"folds": "3"}, "3"),
+        ({"channel": "dapi"}, "channel must be one of"),
+    ],
 )
 def test_what_the_model_cannot_do_is_refused_before_anything_is_written(
     tmp_path: Path, given: dict[str, Any], message: str
@@ -69,6 +76,16 @@ def test_a_channel_is_chosen_for_models_of_one_channel_alone() -> None:
     workflow.check_channel(PredictSettings(channel="red"), plan)
     with pytest.raises(ConfigError, match=r"model of one channel, got 'red' for one of 3"):
         workflow.check_channel(PredictSettings(channel="red"), replace(plan, channels=3))
+
+
+def test_a_channel_that_one_of_several_images_has_is_no_reason_to_refuse_all(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    broken = Case("broken", (Source(tmp_path / "broken.png"),))
+    good = Case("good", (Source(IMAGE),))
+    workflow.check_channel_there([broken, good], "0")
+    workflow.check_channel_there([broken], "nothing can be said of it")
+    with pytest.raises(ConfigError, match="channel must be one of"):
+        workflow.check_channel_there([broken, good], "7")
 
 
 def test_masks_that_exist_and_folders_without_images_are_refused(tmp_path: Path) -> None:
@@ -118,3 +135,14 @@ def test_a_prompt_that_was_not_followed_is_a_reason_of_its_own_class_alone(
     first, second = sorted(run([IMAGE], tmp_path / "out").estimates, key=lambda one: one.label)
     assert words not in first.reasons
     assert words in second.reasons
+
+
+def test_a_run_that_is_stopped_says_what_is_left_and_leaves_no_folder_without_a_mask(tmp_path: Path) -> None:
+    result = run([IMAGE, IMAGE], tmp_path / "none", stop=lambda: True)
+    assert (result.written, len(result.left), result.page) == ((), 2, None)
+    assert not (tmp_path / "none").exists()
+    out = tmp_path / "some"
+    result = run([IMAGE, IMAGE], out, stop=lambda: any(out.glob("*.tif")))
+    assert (len(result.written), len(result.left)) == (1, 1)
+    assert result.page is not None
+    assert "there is no mask: the run was stopped before it" in result.page.read_text(encoding="utf-8")

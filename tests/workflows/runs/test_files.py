@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from septum.errors import FormatError
-from septum.workflows.runs.files import publish, write_json, write_text
+from septum.errors import ConfigError, FormatError
+from septum.workflows.runs.files import publish, refuse_file, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -60,3 +60,10 @@ def test_a_report_that_fails_half_way_is_not_there_and_the_old_one_is(tmp_path: 
             publish(tmp_path / folder, {"index.html": "new", "bad.txt": "\ud800"})
     assert names(tmp_path) == ["report/index.html"]
     assert (tmp_path / "report" / "index.html").read_text() == "old"
+
+
+def test_a_file_where_a_folder_is_wanted_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(ConfigError, match=r"the output must be a folder, got the file .*out; choose another name"):
+        refuse_file(tmp_path / "out")
+    refuse_file(tmp_path)

@@ -125,9 +125,10 @@ def _edit(image: Path, labels: Path | None, script: Path | None, output: Path, s
 def _finish(result: EditResult, *, dry_run: bool) -> None:
     """The steps and the labels as a table, and the paths."""
     for number, step in enumerate(result.steps, start=1):
+        said = f"  ({step.said})" if step.said else ""
         where = "" if step.box is None else f"  in {_box_text(step.box.start)} to {_box_text(step.box.stop)}"
         typer.echo(
-            f"step {number:<3} {step.tool:<16} {step.layer:<8} {step.changed:>10} voxels changed{where}",
+            f"step {number:<3} {step.tool:<16} {step.layer:<8} {step.changed:>10} voxels changed{where}{said}",
             err=not dry_run,
         )
     for label in sorted({*result.before, *result.after}):

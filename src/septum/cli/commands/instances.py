@@ -54,6 +54,6 @@ def instances(
     from septum.workflows.objects.split import SplitSettings, split_masks
 
     chosen = options.resolve(SplitSettings, settings, given=given)
-    result, stopped = watched(partial(split_masks, masks, output, images=images, settings=chosen))
+    result, _ = watched(partial(split_masks, masks, output, images=images, settings=chosen))
     say_written(result)
-    finish_masks(result, stopped=stopped)
+    finish_masks(result)

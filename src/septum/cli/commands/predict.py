@@ -10,6 +10,7 @@ import typer
 from septum.cli import options
 from septum.cli.commands.quality import say_quality
 from septum.cli.working import finish_masks, say_page, say_written, watched
+from septum.errors import ConfigError
 
 if TYPE_CHECKING:
     from septum.workflows.quality.worklist import GradedResult
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[
-        Path,
-        typer.Argument(metavar="MODEL", help="Model folder that `septum train` wrote; left out with --prompter."),
-    ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the masks.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="Model folder that `septum train` wrote; left out with --prompter.",
+            show_default=False,
+        ),
+    ] = None,
     images: Annotated[
         list[Path] | None,
         typer.Argument(metavar="IMAGES", help="Image files, folders, DICOM folders, a DATASET.", show_default=False),
@@ -108,6 +113,10 @@ def predict(
     ] = None,
     channel: options.Channel = None,
     axes: options.Axes = None,
+    frame: Annotated[
+        int | None,
+        typer.Option(metavar="T", help="Of a movie, segment this frame alone, counted from 0; prompts belong to it."),
+    ] = None,
     devices: options.Devices = None,
     precision: options.Precision = None,
     settings: options.SettingsFile = None,
@@ -127,24 +136,24 @@ def predict(
         rectify=rectify, overwrite=overwrite,
     ) | {
         "folds": folds, "engine": engine, "overlap": overlap, "memory_mb": memory, "axes": axes, "devices": devices,
-        "channel": channel, "quality_threshold": quality_threshold, "scribbles": scribbles,
-        "scribble_background": scribble_background, "prompter": prompter, "precision": precision,
-        "page": False if no_page else None,
+        "frame": frame, "channel": channel, "quality_threshold": quality_threshold,
+        "scribbles": scribbles, "scribble_background": scribble_background, "prompter": prompter,
+        "precision": precision, "page": False if no_page else None,
     }  # fmt: skip
     from septum.workflows.prediction.settings import PredictSettings
 
     chosen = options.resolve(PredictSettings, settings, given=given)
+    named = [path for path in (model, *(images or ())) if path is not None]
+    _check_named(named, prompter=chosen.prompter)
 
     def work(hooks: Hooks) -> GradedResult:
         from septum.workflows.prediction import prompter, workflow
 
         if chosen.prompter is not None:
-            return prompter.predict_prompted([model, *(images or ())], output=output, settings=chosen, hooks=hooks)
-        if not images:
-            raise typer.BadParameter("name the images behind the model", param_hint="IMAGES")
-        return workflow.predict(model, images, output=output, settings=chosen, hooks=hooks)
+            return prompter.predict_prompted(named, output=output, settings=chosen, hooks=hooks)
+        return workflow.predict(named[0], named[1:], output=output, settings=chosen, hooks=hooks)
 
-    result, stopped = watched(work)
+    result, _ = watched(work)
     say_written(result)
     say_quality(result.estimates, output)
     if result.counts:
@@ -152,4 +161,26 @@ def predict(
     if result.limits and result.written:
         typer.echo(f"note    {result.limits}", err=True)
     say_page(result.page)
-    finish_masks(result, stopped=stopped)
+    finish_masks(result)
+
+
+def _check_named(named: list[Path], *, prompter: str | None) -> None:
+    """Refuse a command line without a model or without images, with what to type; raises `ConfigError`."""
+    if prompter is not None:
+        if not named:
+            raise ConfigError(f"IMAGES must be given, got none; name files or folders for {prompter} to draw in")
+        return
+    from septum.workflows.model.folder import ModelFolder
+
+    models = [path for path in named if ModelFolder(path).plan.is_file()]
+    if not models:
+        first = f"{named[0]}{'' if named[0].exists() else ', which does not exist'}" if named else "none"
+        raise ConfigError(
+            f"MODEL IMAGES must begin with a model folder (with a plan.json), got {first}; train one with "
+            "`septum train DATASET -o MODEL`, or give `--prompter medsam-lite --box Y,X,Y,X` for masks without a "
+            "trained model"
+        )
+    if models[0] != named[0]:
+        raise ConfigError(f"MODEL must stand before IMAGES, got {named[0]} before the model {models[0]}; swap them")
+    if len(named) == 1:
+        raise ConfigError(f"IMAGES must be named behind the model, got none; type `septum predict {named[0]} IMAGES`")

@@ -181,10 +181,10 @@ def _finish(workflow: Callable[..., JobsResult], images: list[Path], output: Pat
     """Work through the images; what was written and what failed, and the exit code."""
     if not images:
         raise ConfigError("images must be given, got none; name files or folders")
-    result, stopped = watched(partial(workflow, images, output, **chosen))
+    result, _ = watched(partial(workflow, images, output, **chosen))
     say_written(result)
     say_page(result.page)
-    finish_masks(result, stopped=stopped)
+    finish_masks(result)
 
 
 def _suggest(dataset: Path, output: Path, file: Path | None, given: dict[str, Any]) -> None:

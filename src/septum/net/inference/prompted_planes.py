@@ -45,6 +45,16 @@ class PromptedClasses:
     words: tuple[str, ...]
 
 
+def check_channel_count(image: NDArray[Any]) -> None:
+    """Refuse an image `(C, *spatial)` of other channels than a prompter takes; raises `ConfigError`."""
+    flat = image.ndim == 3
+    if len(image) not in ((1, 3) if flat else (1,)):
+        raise ConfigError(
+            f"a prompter must be shown pictures of 1 or 3 channels and volumes of 1, got {len(image)} channels in "
+            f"{'a picture' if flat else 'a volume'}; choose one with --channel"
+        )
+
+
 class PromptedPlanes:
     """An image and what a prompter saw of it: a second question about a plane costs the answer alone.
 
@@ -59,11 +69,7 @@ class PromptedPlanes:
 
     def __init__(self, image: NDArray[Any], *, prompter: Prompter, axis: int = 0) -> None:
         self._flat, self._axis = image.ndim == 3, axis
-        if len(image) not in ((1, 3) if self._flat else (1,)):
-            raise ConfigError(
-                f"a prompter must be shown pictures of 1 or 3 channels and volumes of 1, got {len(image)} channels in "
-                f"{'a picture' if self._flat else 'a volume'}; choose one with --channel"
-            )
+        check_channel_count(image)
         self._shown = shown_range(image)
         self._image = image[:, None] if self._flat else np.moveaxis(image, axis + 1, 1)
         self._prompter = prompter

@@ -57,7 +57,8 @@ class ShownMask:
 
     Args:
         case: its name.
-        verdict: one word about it, such as "look"; "failed" where there is no mask; empty where nothing is estimated.
+        verdict: one word about it, such as "look"; "failed" or "stopped" where there is no mask; empty where nothing is
+            estimated.
         thumbnail: file of its small picture, relative to the page; empty where it failed.
         views: its pictures.
         labels: what the mask holds; of many objects only a summary.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from septum.errors import Cancelled, ConfigError, DatasetError, SeptumError
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.load import load_dataset
 from septum.workflows.runs.failures import Failures
+from septum.workflows.runs.files import refuse_file
 from septum.workflows.runs.hooks import Hooks
 
 TABLES = (".csv", ".tsv")
@@ -26,11 +28,18 @@ _CHANNEL = re.compile(r"^(.+)_(\d{4})$")
 
 @dataclass(frozen=True)
 class JobsResult:
-    """Masks that were written, (name, reason) of every image that failed, and the page that shows them, if any."""
+    """Masks that were written, (name, reason) of every image that failed, the page that shows them, if any, and the
+    names of the images that a stop left without a mask of this run."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]
     page: Path | None = None
+    left: tuple[str, ...] = ()
+
+    @property
+    def stopped_empty(self) -> bool:
+        """Whether a stop came before anything was made."""
+        return bool(self.left) and not (self.written or self.failures)
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,28 @@ def find_cases(images: Sequence[Path], *, axes: str | None, channels: int = 1) -
     if not cases:
         raise DatasetError(f"no image found in {', '.join(map(str, images))}; give image files or folders")
     return _own_ids(_join_channels(cases, channels) if channels > 1 else cases)
+
+
+def only_frame(cases: Sequence[Case], frame: int | None) -> tuple[Case, ...]:
+    """The cases that are this frame of a movie, counted from 0; all where it is None.
+
+    Raises:
+        ConfigError: no image has such a frame.
+
+    >>> movie = [Case(f"m_t{t:03d}", (Source(Path("m.tif"), frame=t),)) for t in range(3)]
+    >>> [case.id for case in only_frame(movie, 1)]
+    ['m_t001']
+    """
+    if frame is None:
+        return tuple(cases)
+    known = {case.images[0].frame for case in cases} - {None}
+    if frame not in known:
+        there = f"0 to {max(n for n in known if n is not None)}" if known else "none"
+        raise ConfigError(
+            f"frame must be one of a movie, which has {there}, got {frame}; `septum info` counts the frames of a file, "
+            "and --axes TYX says that its planes are frames"
+        )
+    return tuple(case for case in cases if case.images[0].frame == frame)
 
 
 def _own_ids(cases: Sequence[Case]) -> tuple[Case, ...]:
@@ -117,13 +148,15 @@ def plan_jobs(cases: Sequence[Case], output: Path, *, overwrite: bool) -> tuple[
     """Where each mask goes.
 
     Raises:
-        ConfigError: when a mask is there already and may not be replaced, or would replace its own image.
+        ConfigError: when `output` is a file, a mask is there already and may not be replaced, or would replace its own
+            image.
 
     >>> from septum.workflows.data.cases import Source
     >>> (job,) = plan_jobs([Case("head", (Source(Path("scans/head.nii")),))], Path("masks"), overwrite=False)
     >>> job.output.as_posix()
     'masks/head.nii.gz'
     """
+    refuse_file(output)
     jobs = [Job(case, output / f"{case.id}{io.label_suffix(case.images[0].path)}") for case in cases]
     present = [job.output.name for job in jobs if job.output.exists()]
     if present and not overwrite:
@@ -135,6 +168,12 @@ def plan_jobs(cases: Sequence[Case], output: Path, *, overwrite: bool) -> tuple[
         if any(source.path.resolve() == job.output.resolve() for source in job.case.images):
             raise ConfigError(f"the mask of {job.case.id} would replace its image; choose another output folder")
     return tuple(jobs)
+
+
+def leave_no_folder(output: Path) -> None:
+    """Remove the folder of a run that was stopped before its first mask, where it holds nothing."""
+    with suppress(OSError):
+        output.rmdir()
 
 
 def work_through(
@@ -152,8 +191,10 @@ def work_through(
     """
     written: list[Path] = []
     failures = Failures()
+    left: Sequence[Job] = ()
     for number, job in enumerate(jobs):
         if hooks.should_stop():
+            left = jobs[number:]
             break
 
         def tell(fraction: float, number: int = number, name: str = job.case.id) -> None:
@@ -164,6 +205,7 @@ def work_through(
                 work(job, tell)
                 written.append(job.output)
         except Cancelled:
+            left = jobs[number:]
             break
         tell(1.0)
-    return JobsResult(tuple(written), tuple(failures.rows))
+    return JobsResult(tuple(written), tuple(failures.rows), left=tuple(job.case.id for job in left))

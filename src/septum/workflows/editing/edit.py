@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from septum import io
-from septum.errors import ConfigError, GeometryError
+from septum.errors import CheckpointError, ConfigError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
 from septum.interactive.edits.regions import mask_image
 from septum.interactive.session.session import Session
@@ -44,13 +44,14 @@ SCRIPT, RECORD, SETTINGS = ".septum-edit.toml", ".septum-edit.json", ".septum-ed
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step did: the tool, the layer, how many voxels changed, the box of them, and seconds."""
+    """What one step did: the tool, the layer, how many voxels changed, their box, seconds, and what a network told."""
 
     tool: str
     layer: str
     changed: int
     box: Box | None
     seconds: float
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,11 +143,12 @@ def run_script(session: Session, script: Script, *, image: Image, hooks: Hooks) 
             changed, box = _run_step(
                 session, script, step=step, image=image, models=models, should_stop=hooks.should_stop
             )
-        except (ConfigError, GeometryError) as error:
+        except (CheckpointError, ConfigError, GeometryError) as error:
             where = f" (the image reaches {_extent(image.grid)})" if "_mm" in "".join(step.shown) else ""
             raise type(error)(f"step {number + 1} ({step.tool.name}): {error}{where}") from error
         layer = step.layer or session.names[0]
-        results.append(StepResult(step.tool.name, layer, changed, box, time.perf_counter() - began))
+        said = models.said(Path(step.options["model"])) if "network" in step.tool.given else ""
+        results.append(StepResult(step.tool.name, layer, changed, box, time.perf_counter() - began, said))
     hooks.on_progress("done", 1.0)
     return tuple(results)
 
@@ -247,6 +249,7 @@ def _record(target: Path, script: Script, *, steps: Sequence[StepResult], facts:
         write_text(_beside(target, SCRIPT), script.to_toml())
     done = [
         {**step.to_plain(), "changed": result.changed, "seconds": round(result.seconds, 3)}
+        | ({"said": result.said} if result.said else {})
         for step, result in zip(script.steps, steps, strict=True)
     ]
     write_json(_beside(target, RECORD), describe_run(rules=dict(script.rules), steps=done, **facts))

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from septum.errors import ConfigError
+from septum.errors import CheckpointError, ConfigError
 from septum.geometry import Grid
 from septum.geometry.arrays import Spacing
 from septum.interactive.marks.prompted import Predict, prompted_network
 from septum.interactive.tool import Box, Change, IsCancelled, Stroke, points_inside
-from septum.options import Method, Option
+from septum.options import Method, Option, nearest
 from septum.workflows.prediction.settings import PROMPTER_NAMES
 
 if TYPE_CHECKING:
@@ -36,15 +36,25 @@ class OpenModels:
         self._open: dict[Path, PromptedModel | LivePrompter] = {}
 
     def __call__(self, folder: Path) -> PromptedModel | LivePrompter:
-        """The model; errors as `PromptedModel` and `LivePrompter`."""
+        """The model; errors as `PromptedModel` and `LivePrompter`, and `CheckpointError` for what is neither."""
         from septum.workflows.prediction.live import PromptedModel
         from septum.workflows.prediction.live_prompter import LivePrompter
 
         if folder not in self._open:
             name = str(folder)
+            if name not in PROMPTER_NAMES and not folder.exists():
+                raise CheckpointError(
+                    f"model must be a model folder or the name of a prompter, got {name!r}, which is neither; "
+                    f"{nearest(name, PROMPTER_NAMES)}"
+                )
             found = LivePrompter(name, grid=self._grid) if name in PROMPTER_NAMES else None
             self._open[folder] = found or PromptedModel(folder, grid=self._grid)
         return self._open[folder]
+
+    def said(self, folder: Path) -> str:
+        """What a prompter tells of its last answer; nothing of a trained model."""
+        opened = self._open.get(folder)
+        return str(getattr(opened, "said", ""))
 
 
 def prompted(

@@ -22,8 +22,10 @@ from septum.report.figures.views import view_thumbnail, views
 from septum.report.pages.masks import ShownEstimate, ShownLabel, ShownMask, ShownView, render_masks
 from septum.workflows.data.cases import Case
 from septum.workflows.data.folders import PAGE_FOLDER
+from septum.workflows.data.jobs import JobsResult
 from septum.workflows.runs.files import recorded, write_json, write_text
 from septum.workflows.runs.settings import structure
+from septum.workflows.runs.words import counted
 
 PAGE, CASES, SHEET = "index.html", "cases.json", "contact-sheet.png"
 
@@ -101,6 +103,7 @@ class MaskPage:
         rows: Sequence[EstimateRow] = (),
         *,
         failures: Sequence[tuple[str, str]] = (),
+        left: Sequence[str] = (),
         title: str,
         links: Sequence[str] = (),
         remarks: Mapping[str, str] | None = None,
@@ -110,6 +113,7 @@ class MaskPage:
         Args:
             rows: the list of estimates, in its order, which is that of the page; other cases follow by name.
             failures: (name, reason) of images without a mask; they come first.
+            left: names of images that a stop left; those without a mask of an earlier run come last.
             title: heading of the page.
             links: further files beside the page.
         """
@@ -118,7 +122,7 @@ class MaskPage:
         folder = self.output / PAGE_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / CASES, {"format": PAGE_FORMAT, "cases": [asdict(one) for one in self._drawn.values()]})
-        masks = _arranged(self._drawn, rows, failures=failures, remarks=remarks or {})
+        masks = _left(_arranged(self._drawn, rows, failures=failures, remarks=remarks or {}), left)
         pictures = [mask for mask in masks if mask.thumbnail]
         sheet = [
             (" ".join(filter(None, (mask.verdict, mask.case))), (self.output / mask.thumbnail).read_bytes())
@@ -146,17 +150,19 @@ def adder(page: MaskPage | None) -> Callable[[Case, Image, LabelMap], None]:
 
 def write_page(
     page: MaskPage | None,
-    failures: Sequence[tuple[str, str]],
+    result: JobsResult,
     *,
     rows: Sequence[EstimateRow] = (),
     links: Sequence[str] = (),
     remarks: Mapping[str, str] | None = None,
 ) -> Path | None:
-    """`page.write`, with those of `links` that exist; None where there is no page or nothing to show."""
-    if page is None:
+    """`page.write` of what came of a run, with those of `links` that exist; None where there is no page, or a stop left
+    nothing to show."""
+    if page is None or result.stopped_empty:
         return None
     beside = [name for name in links if (page.output / name).is_file()]
-    return page.write(rows, failures=failures, title="Masks", links=beside, remarks=remarks)
+    title = f"Masks, stopped with {counted(len(result.left), 'image')} left" if result.left else "Masks"
+    return page.write(rows, failures=result.failures, left=result.left, title=title, links=beside, remarks=remarks)
 
 
 def _arranged(
@@ -179,6 +185,19 @@ def _arranged(
         note = "the mask is empty" if not own and _empty(one) else remarks.get(name, "")
         masks.append(replace(mask, note=note))
     return masks
+
+
+def _left(masks: Sequence[ShownMask], left: Sequence[str]) -> list[ShownMask]:
+    """The masks, where it is said of each that a stop left whether it is there at all."""
+    stopped, shown = set(left), {mask.case for mask in masks if mask.thumbnail}
+    known = [
+        replace(mask, note="the mask of an earlier run: this run was stopped before it")
+        if mask.thumbnail and mask.case in stopped
+        else mask
+        for mask in masks
+    ]
+    note = "there is no mask: the run was stopped before it"
+    return [*known, *(ShownMask(name, "stopped", note=note) for name in left if name not in shown)]
 
 
 def _empty(one: _Drawn) -> bool:

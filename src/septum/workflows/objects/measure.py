@@ -27,6 +27,7 @@ from septum.workflows.objects.conditions import Conditions, find_conditions
 from septum.workflows.objects.measure_page import Tables, picture_of_objects, publish_page
 from septum.workflows.objects.split import images_of, read_case_mask
 from septum.workflows.runs.failures import Failures
+from septum.workflows.runs.files import refuse_file
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, write_settings
 from septum.workflows.runs.words import counted, some
@@ -102,10 +103,11 @@ def measure(
     One bad file does not stop the rest; it is listed in the result.
 
     Raises:
-        ConfigError: results that may not be replaced, or conditions that cannot be found.
+        ConfigError: an output that is a file, results that may not be replaced, or conditions that cannot be found.
         DatasetError: no mask that can be read, or images that do not belong to the masks.
         Cancelled: when the hooks say stop.
     """
+    refuse_file(output)
     present = [name for name in FILES if (output / name).exists()]
     if present and not settings.overwrite:
         raise ConfigError(f"{output} already holds {present[0]}; choose another folder or use --overwrite")

@@ -252,7 +252,7 @@ def apply_classifier(
         hooks.on_note(f"{name}: scribble next near voxel {','.join(map(str, place))}")
     write_settings(output / SETTINGS, settings)
     _record(output, classifier, learned=learned, settings=settings, jobs=jobs, result=result, unsure=unsure)
-    return replace(result, page=write_page(page, result.failures, links=(RECORD,)))
+    return replace(result, page=write_page(page, result, links=(RECORD,)))
 
 
 def _segment(

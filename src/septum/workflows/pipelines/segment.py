@@ -99,7 +99,7 @@ def segment(
     result = work_through(jobs, work, hooks=hooks)
     write_settings(output / SETTINGS, replace(settings, seeds=()))  # the pipeline holds them
     _record(output, chosen, settings=settings, jobs=jobs, result=result, doubts=doubts)
-    return replace(result, page=write_page(page, result.failures, links=(PIPELINE, RECORD)))
+    return replace(result, page=write_page(page, result, links=(PIPELINE, RECORD)))
 
 
 def segment_image(image: Image, pipeline: Pipeline, *, markers: NDArray[np.integer] | None = None) -> LabelMap:

@@ -17,7 +17,7 @@ from septum.geometry import Grid
 from septum.interactive.tool import Box, Stroke
 from septum.net.inference.predict import Listener
 from septum.net.inference.promptable import MedSamLite, Prompter
-from septum.net.inference.prompted_planes import PromptedPlanes
+from septum.net.inference.prompted_planes import PromptedClasses, PromptedPlanes
 from septum.net.prompts import BoxPrompt, Mark, Prompts
 from septum.workflows.model.machine import choose_device
 
@@ -67,7 +67,8 @@ def _thin_axes(box: BoxPrompt) -> list[int]:
 
 
 class LivePrompter:
-    """A prompter as the function that `septum.interactive.marks.prompted` is handed.
+    """A prompter as the function that `septum.interactive.marks.prompted` is handed; `said` tells of its last answer
+    across which axis the slices lay and what overlap the network expects.
 
     Args:
         name: of the prompter.
@@ -82,6 +83,7 @@ class LivePrompter:
     def __init__(self, name: str, *, grid: Grid | None = None, devices: str = "auto") -> None:
         self._prompter = open_prompter(name, devices=devices)
         self._grid = grid
+        self.said = ""
         self._open: tuple[Any, int, PromptedPlanes] | None = None
 
     def __call__(
@@ -111,10 +113,11 @@ class LivePrompter:
         )
         channels = image if image.ndim > len(region.start) else image[None]
         grid = self._grid or Grid.from_spacing(channels.shape[1:], tuple(spacing))
-        planes = self._planes(channels, across(grid, prompts) if axis is None else axis)
+        taken = across(grid, prompts) if axis is None else axis
         listener = Listener() if cancelled is None else Listener(should_stop=cancelled)
-        found = planes.find(prompts, listener=listener).classes[region.slices]
-        return np.array(values)[found]
+        found = self._planes(channels, taken).find(prompts, listener=listener)
+        self.said = _describe(found, values, axis=taken if grid.ndim == 3 else None)
+        return np.array(values)[found.classes[region.slices]]
 
     def _planes(self, channels: NDArray[Any], axis: int) -> PromptedPlanes:
         """The image as it is known already, or as a new one."""
@@ -122,3 +125,15 @@ class LivePrompter:
         if self._open is None or self._open[:2] != (data, axis):
             self._open = data, axis, PromptedPlanes(channels, prompter=self._prompter, axis=axis)
         return self._open[2]
+
+
+def _describe(found: PromptedClasses, values: Sequence[int], *, axis: int | None) -> str:
+    """Across which axis the slices of a volume lay, and the overlap that the network expects of each label.
+
+    >>> found = PromptedClasses(np.zeros((1, 1, 1), np.uint16), {1: (0.5, 0.75)}, ())
+    >>> _describe(found, [0, 7], axis=2)
+    'slices across axis 2 (x); the network itself expects an overlap (IoU) of 0.62 for label 7, unchecked'
+    """
+    guesses = ", ".join(f"{np.mean(found.expected[index]):.2f} for label {values[index]}" for index in found.expected)
+    expects = f"the network itself expects an overlap (IoU) of {guesses}, unchecked" if guesses else ""
+    return "; ".join(filter(None, ("" if axis is None else f"slices across axis {axis} ({'zyx'[axis]})", expects)))

@@ -15,27 +15,28 @@ import numpy as np
 
 from septum import io
 from septum.errors import ConfigError
-from septum.geometry import LabelMap
+from septum.geometry import Image, LabelMap
 from septum.geometry.rectify import rectify_labels
 from septum.net.inference.predict import Listener
-from septum.net.inference.prompted_planes import PromptedClasses, PromptedPlanes
-from septum.workflows.data.cases import load_image
+from septum.net.inference.prompted_planes import PromptedClasses, PromptedPlanes, check_channel_count
+from septum.workflows.data.cases import Case, load_image
+from septum.workflows.data.classes import ClassMap
 from septum.workflows.data.doubts import Doubts
-from septum.workflows.data.jobs import Job, find_cases, plan_jobs, work_through
+from septum.workflows.data.jobs import Job, find_cases, leave_no_folder, only_frame, plan_jobs, work_through
 from septum.workflows.looking.page import adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.prepare import one_channel
 from septum.workflows.prediction.live_prompter import across, open_prompter
-from septum.workflows.prediction.prompts import check_one_image, prompted_labels, read_prompts, unheeded
+from septum.workflows.prediction.prompts import ImagePrompts, check_one_image, prompted_labels, read_prompts, unheeded
 from septum.workflows.prediction.record import RECORD, record_masks
 from septum.workflows.prediction.settings import PredictSettings
-from septum.workflows.prediction.workflow import estimate_rows
+from septum.workflows.prediction.workflow import check_channel_there, estimate_rows
 from septum.workflows.quality.worklist import Estimate, GradedResult, worst_first, write_list
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.words import counted, with_notice
 
-USED = ("prompter", "clicks", "boxes", "scribbles", "scribble_background", "axes", "channel", "devices", "rectify",
-        "page", "overwrite", "quality_threshold")  # fmt: skip
+USED = ("prompter", "clicks", "boxes", "scribbles", "scribble_background", "axes", "frame", "channel", "devices",
+        "rectify", "page", "overwrite", "quality_threshold")  # fmt: skip
 """Settings that mean something to a prompter."""
 
 
@@ -46,17 +47,18 @@ def predict_prompted(
 
     Raises:
         CheckpointError: the prompter's weights are missing or not the known ones.
-        ConfigError: no prompts, a prompter that is not known, settings that it has no use for, masks that exist.
+        ConfigError: no prompts, a prompter that is not known, settings that it has no use for, masks that exist, a
+            channel that no image has, a single image of other channels than a prompter takes.
         GeometryError: prompts of a single image that lie outside of it.
         DatasetError: no image is found.
     """
     hooks = hooks or Hooks()
     _check(images, settings=settings)
-    cases = find_cases(images, axes=settings.axes)
+    cases = only_frame(find_cases(images, axes=settings.axes), settings.frame)
     check_one_image(settings, len(cases))
+    check_channel_there(cases, settings.channel)
     if len(cases) == 1:
-        grid = load_image(cases[0]).grid
-        read_prompts(settings, cases[0], grid=grid, classes=prompted_labels(settings, cases[0], grid=grid))
+        _asked(cases[0], settings)
     jobs = plan_jobs(cases, output, overwrite=settings.overwrite)
     prompter = open_prompter(settings.prompter or "", devices=settings.devices)
     output.mkdir(parents=True, exist_ok=True)
@@ -64,11 +66,9 @@ def predict_prompted(
     page, doubts, estimates = mask_page(output, wanted=settings.page), Doubts(hooks.on_note), list[Estimate]()
 
     def work(job: Job, tell: Callable[[float], None]) -> None:
-        image = one_channel(load_image(job.case), settings.channel)
+        image, classes, prompts, axis = _asked(job.case, settings)
         doubts.hear(job.case.id, image)
-        classes = prompted_labels(settings, job.case, grid=image.grid)
-        prompts = read_prompts(settings, job.case, grid=image.grid, classes=classes)
-        planes = PromptedPlanes(image.array, prompter=prompter, axis=across(image.grid, prompts.prompts))
+        planes = PromptedPlanes(image.array, prompter=prompter, axis=axis)
         found = planes.find(prompts.prompts, listener=Listener(tell, hooks.should_stop))
         for words in found.words:
             hooks.on_note(f"{job.case.id}: {words}")
@@ -84,12 +84,25 @@ def predict_prompted(
         )
 
     result = work_through(jobs, work, hooks=hooks)
+    if result.stopped_empty:
+        leave_no_folder(output)
+        return GradedResult((), (), left=result.left)
     made = {"prompter": settings.prompter, "weights": prompter.weights}
     record_masks(output, settings, made_by=made, jobs=jobs, result=result, notes=doubts.cases)
     if estimates:
         write_list(output, estimates, threshold=settings.quality_threshold)
-    shown = write_page(page, result.failures, rows=estimate_rows(output), links=("quality.csv", RECORD))
-    return GradedResult(result.written, result.failures, tuple(worst_first(estimates)), page=shown)
+    shown = write_page(page, result, rows=estimate_rows(output), links=("quality.csv", RECORD))
+    return GradedResult(result.written, result.failures, tuple(worst_first(estimates)), page=shown, left=result.left)
+
+
+def _asked(case: Case, settings: PredictSettings) -> tuple[Image, ClassMap, ImagePrompts, int]:
+    """An image, the labels that its prompts name, the prompts, and the axis across its slices; raises what a prompter
+    cannot be asked."""
+    image = one_channel(load_image(case), settings.channel)
+    check_channel_count(image.array)
+    classes = prompted_labels(settings, case, grid=image.grid)
+    prompts = read_prompts(settings, case, grid=image.grid, classes=classes)
+    return image, classes, prompts, across(image.grid, prompts.prompts)
 
 
 def _check(images: Sequence[Path], *, settings: PredictSettings) -> None:

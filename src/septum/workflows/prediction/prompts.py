@@ -92,7 +92,7 @@ def check_one_image(settings: PredictSettings, images: int) -> None:
     if images > 1 and (settings.clicks or settings.boxes or drawn):
         raise ConfigError(
             f"clicks, boxes and a file of scribbles must belong to one image, got {images} images or frames; "
-            "give one image, or --scribbles with a folder"
+            "give one image, --frame T of a movie, or --scribbles with a folder"
         )
 
 

@@ -26,6 +26,7 @@ class PredictSettings:
         probabilities: also write the probability of every class.
         engine: "torch", "onnx" or "openvino".
         axes: meaning of the files' axes where they do not say.
+        frame: of a movie, the only one that is segmented, counted from 0; None takes all.
         channel: the one of a colour or multi-channel image that a network of one channel is given, as of
             `septum.classical.smooth.channel`; None takes images as they are.
         overlap: share of a tile that its neighbour covers too; None takes the plan's.
@@ -51,6 +52,7 @@ class PredictSettings:
     probabilities: bool = False
     engine: Literal["torch", "onnx", "openvino"] = "torch"
     axes: str | None = None
+    frame: int | None = None
     channel: str | None = None
     overlap: float | None = None
     memory_mb: int | None = None

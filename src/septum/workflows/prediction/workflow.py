@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from septum.errors import ConfigError
-from septum.workflows.data.cases import load_image
+from septum.errors import ConfigError, SeptumError
+from septum.workflows.data.cases import Case, load_image
 from septum.workflows.data.doubts import Doubts
-from septum.workflows.data.jobs import find_cases, plan_jobs
+from septum.workflows.data.jobs import find_cases, leave_no_folder, only_frame, plan_jobs
 from septum.workflows.looking.page import EstimateRow, adder, mask_page, write_page
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.plan import Plan
+from septum.workflows.model.prepare import one_channel
 from septum.workflows.prediction.counting import ObjectCounts
 from septum.workflows.prediction.engine import open_segmenter
 from septum.workflows.prediction.objects import check_objects
@@ -53,7 +54,8 @@ def predict(
     folder = ModelFolder(model)
     plan = folder.read_plan()
     check_channel(settings, plan)
-    cases = find_cases(images, axes=settings.axes, channels=plan.channels)
+    cases = only_frame(find_cases(images, axes=settings.axes, channels=plan.channels), settings.frame)
+    check_channel_there(cases, settings.channel)
     check_prompts(settings, plan, images=len(cases))
     check_objects(settings, plan)
     if settings.prompted and len(cases) == 1:  # of several images, scribbles that do not fit are a failure of their own
@@ -79,14 +81,18 @@ def predict(
     counts = ObjectCounts(plan, grades, folds=folds)
     watch = Watch(doubts.hear, on_look, adder(page), lambda case, objects, look: counts.judge(case, objects, look=look))
     result = run_jobs(jobs, segmenter, hooks=hooks, watch=watch)
+    if result.stopped_empty:
+        leave_no_folder(output)
+        return GradedResult((), (), left=result.left)
     record_prediction(output, folder, model=segmenter, jobs=jobs, result=result, notes=doubts.cases)
     if found:
         write_list(output, found, threshold=settings.quality_threshold)
     said = counts.write(output, result.failures)
     links, remarks = ("quality.csv", COUNTS, RECORD), count_remarks(output)
-    shown = write_page(page, result.failures, rows=estimate_rows(output), links=links, remarks=remarks)
+    shown = write_page(page, result, rows=estimate_rows(output), links=links, remarks=remarks)
     limits = promise(grades, judged=plan.judged, unfinished=folder.unfinished())
-    return GradedResult(result.written, result.failures, tuple(worst_first(found)), limits, shown, said)
+    ranked = tuple(worst_first(found))
+    return GradedResult(result.written, result.failures, ranked, limits, shown, said, left=result.left)
 
 
 def _graded(case: str, look: Look, *, plan: Plan, **known: Any) -> list[Estimate]:
@@ -104,6 +110,23 @@ def check_channel(settings: PredictSettings, plan: Plan) -> None:
             f"channel must go to a model of one channel, got {settings.channel!r} for one of {plan.channels}; "
             "leave it out"
         )
+
+
+def check_channel_there(cases: Sequence[Case], use: str | None) -> None:
+    """Refuse a channel that none of the images has; raises `ConfigError`. Images are read up to the first that has it,
+    and one that cannot be read is a failure of its own, later."""
+    missing: ConfigError | None = None
+    for case in cases if use is not None else ():
+        try:
+            one_channel(load_image(case), use)
+        except ConfigError as error:
+            missing = missing or error
+        except (SeptumError, OSError):
+            continue
+        else:
+            return
+    if missing is not None:
+        raise missing
 
 
 def estimate_rows(output: Path) -> list[EstimateRow]:

@@ -96,13 +96,18 @@ def train_model(
     }  # fmt: skip
 
 
-def keep_resumable(project: Project, name: str) -> bool:
-    """Whether a training that was cut off left something to go on with; the folders of one that did not are removed."""
+def is_resumable(project: Project, name: str) -> bool:
+    """Whether a training that was cut off left something to go on with."""
     folder, data = project.models / name, project.folder / "rounds" / name
     learnt = any(found for kind in ("state.pt", "weights.pt") for found in folder.glob(f"fold_*/{kind}"))
-    if learnt and (folder / "data.json").is_file() and (data / "cases.csv").is_file():
+    return learnt and (folder / "data.json").is_file() and (data / "cases.csv").is_file()
+
+
+def keep_resumable(project: Project, name: str) -> bool:
+    """`is_resumable`; the folders of a training that is not are removed."""
+    if is_resumable(project, name):
         return True
-    for left in (folder, data):
+    for left in (project.models / name, project.folder / "rounds" / name):
         shutil.rmtree(left, ignore_errors=True)
     return False
 

@@ -18,7 +18,7 @@ from septum.workflows.data.readable import readable
 from septum.workflows.quality.reverse import Grader
 from septum.workflows.quality.worklist import THRESHOLD, Estimate, GradedResult, worst_first, write_list
 from septum.workflows.runs.failures import CONTRADICTIONS, Failures
-from septum.workflows.runs.files import write_json
+from septum.workflows.runs.files import refuse_file, write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import LARGEST_SEED, check_bounds, unstructure, write_settings
@@ -69,9 +69,10 @@ def grade_masks(
 
     Raises:
         DatasetError: nothing to grade, fewer than two references.
-        ConfigError: `output` holds a list already and `settings.overwrite` is not set.
+        ConfigError: `output` is a file, or holds a list already and `settings.overwrite` is not set.
         Cancelled: when the hooks say stop before the first mask.
     """
+    refuse_file(output)
     if (output / "quality.csv").exists() and not settings.overwrite:
         raise ConfigError(f"{output} already holds quality.csv; choose another folder or use --overwrite")
     data = load_dataset(references, axes=settings.axes)

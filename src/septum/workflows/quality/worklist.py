@@ -69,8 +69,9 @@ class Estimate:
 @dataclass(frozen=True)
 class GradedResult:
     """Masks that were looked at, (name, reason) of every one that failed, how good the masks are likely to be (worst
-    first; empty where nothing can be said), in one sentence what the figures are worth (empty: what they say), the
-    page that shows the masks, if any, and of single objects one line about their number."""
+    first; empty where nothing can be said), in one sentence what the figures are worth (empty: what they say), the page
+    that shows the masks, if any, of single objects one line about their number, and the names of the images that a stop
+    left without a mask of this run."""
 
     written: tuple[Path, ...]
     failures: tuple[tuple[str, str], ...]
@@ -78,6 +79,7 @@ class GradedResult:
     limits: str = ""
     page: Path | None = None
     counts: str = ""
+    left: tuple[str, ...] = ()
 
 
 REASONS = {

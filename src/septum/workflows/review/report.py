@@ -17,6 +17,7 @@ from septum.report.pages.review import ReviewContent, ShownItem, render_review
 from septum.report.plain import plain_json
 from septum.workflows.review.results import MAJORITY, StudyResults, measure_study
 from septum.workflows.review.study import Study, user_name
+from septum.workflows.runs.files import refuse_file
 from septum.workflows.runs.tables import frame_csv
 
 REVIEW_FORMAT = 1  # of review.json
@@ -74,8 +75,7 @@ def report_study(
 
 
 def _refuse(output: Path, *, overwrite: bool) -> None:
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"the output must be a folder, got the file {output}; choose another name")
+    refuse_file(output)
     found = [name for name in (PAGE, *FILES) if (output / name).exists()]
     if found and not overwrite:
         raise ConfigError(f"{output} already holds a report ({found[0]}); choose another folder or use --overwrite")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from septum.errors import ConfigError
 from septum.io.documents import read_json
 from septum.io.safe import replacing, scratch_folder
 
@@ -52,6 +53,15 @@ def recorded(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def refuse_file(output: Path) -> None:
+    """Refuse a file where a folder of results is wanted, before any work is done; raises `ConfigError`.
+
+    >>> refuse_file(Path("a folder that is still to be made"))  # says nothing
+    """
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"the output must be a folder, got the file {output}; choose another name")
 
 
 def publish(folder: Path, files: Mapping[str, str | bytes]) -> None:

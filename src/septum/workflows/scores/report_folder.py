@@ -21,7 +21,7 @@ from septum.report.pages.explorer import Explorer
 from septum.report.pages.page import Content, Shown, distribution_drawings, render_page
 from septum.report.pages.sections import Drawing, Section
 from septum.report.plain import plain_json
-from septum.workflows.runs.files import publish
+from septum.workflows.runs.files import publish, refuse_file
 from septum.workflows.runs.tables import frame_csv
 from septum.workflows.scores.measures import titles
 from septum.workflows.scores.scores import Score, case_means, pick_examples
@@ -184,8 +184,7 @@ def _shown(scores: Sequence[Score], examples: Sequence[ShownCase]) -> tuple[Show
 
 def refuse_results(folder: Path, *, overwrite: bool) -> None:
     """Raise `ConfigError` when `folder` is a file or already holds a report that may not be replaced."""
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"the output must be a folder, got the file {folder}; choose another name")
+    refuse_file(folder)
     found = [name for name in FILES if (folder / name).exists()]
     if found and not overwrite:
         raise ConfigError(f"{folder} already holds a report ({found[0]}); choose another folder or use --overwrite")

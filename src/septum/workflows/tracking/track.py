@@ -23,7 +23,7 @@ from septum.instances.split import split_objects
 from septum.instances.track import TrackOptions, Tracks, relabelled, track_objects
 from septum.workflows.data.doubts import assumed, heard, listens
 from septum.workflows.objects.measure import is_semantic
-from septum.workflows.runs.files import write_json, write_text
+from septum.workflows.runs.files import refuse_file, write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import write_settings
@@ -101,9 +101,10 @@ def track(
     Raises:
         DatasetError: fewer than two frames, a missing frame, or another number of images.
         GeometryError: frames of different shapes.
-        ConfigError: results that may not be replaced.
+        ConfigError: an output that is a file, results that may not be replaced.
         Cancelled: when the hooks say stop.
     """
+    refuse_file(output)
     if (output / LINEAGE).exists() and not settings.overwrite:
         raise ConfigError(f"{output} already holds {LINEAGE}; choose another folder or use --overwrite")
     movie = find_movie(masks, axes=settings.axes)

@@ -5,7 +5,7 @@ import { get, send } from "../transport.js";
 import { hear } from "./events.js";
 
 /** @typedef {{fold:number, step:number, loss:number|null, val_dice:number|null, seconds_left:number|null}} Point */
-/** @typedef {{id:number, kind:string, state:string, progress:number, message:string, status:any, model:string|null, error:string|null, result:any, curve?:Point[]}} Job */
+/** @typedef {{id:number, kind:string, state:string, progress:number, message:string, status:any, model:string|null, error:string|null, result:any, resumable?:boolean, curve?:Point[]}} Job */
 
 /** @type {Map<number, Job>} */
 const known = new Map();
@@ -27,6 +27,9 @@ export async function order(what) {
   if (!known.has(job.id)) known.set(job.id, job); // the stream may have told of its start before this answer came
   update();
 }
+
+/** A training that was cut off, and that no later one went on with. @param {Job} job */
+export const resumable = (job) => Boolean(job.resumable) && !jobs().some((one) => one.id > job.id && one.model === job.model && one.kind === "train");
 
 /** @param {number} id */
 export async function stop(id) {

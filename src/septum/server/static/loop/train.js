@@ -5,7 +5,7 @@ import { state, update } from "../store.js";
 import { get } from "../transport.js";
 import { lineChart } from "./chart.js";
 import { hear } from "./events.js";
-import { atWork, curveOf, follow, jobs, order, stop, waits } from "./jobs.js";
+import { atWork, curveOf, follow, jobs, order, resumable, stop, waits } from "./jobs.js";
 import { beginQueue, drawQueue, queueKeys } from "./queue.js";
 import { countTime } from "./worktime.js";
 
@@ -64,13 +64,14 @@ function drawCounts(host) {
 
 /** Jobs at work and those that ended last. @param {HTMLElement} host */
 function drawWork(host) {
-  const shown = jobs().filter((job, at) => waits(job) || at < 3);
-  redraw(host, shown.map((job) => [job.id, job.state, job.progress, job.message, job.status?.seconds_left, job.status?.step]), () => shown.map((job) => {
+  const shown = jobs().filter((job, at) => waits(job) || at < 3 || resumable(job));
+  redraw(host, shown.map((job) => [job.id, job.state, resumable(job), job.progress, job.message, job.status?.seconds_left, job.status?.step]), () => shown.map((job) => {
     const name = { train: "Training", predict: "Predicting with", evaluate: "Measuring" }[job.kind] ?? job.kind;
     const bar = job.state === "running" || job.state === "stopping" ? el("progress", { max: 1, value: job.progress, "aria-label": `${name} ${job.model ?? ""}` }) : null;
+    const again = resumable(job) ? el("button", { className: "main", title: "Train on from what it had learnt, on the cases and with the time that it began with", onclick: () => attempt(() => order({ kind: "train", model: job.model })) }, "Go on") : null;
     const button = waits(job) && job.state !== "stopping" ? el("button", { onclick: () => attempt(() => stop(job.id)) }, job.kind === "train" && job.state === "running" ? "Stop and use it" : "Stop") : null;
     return el("div", { className: `job ${job.state}`, "data-state": job.state, "data-kind": job.kind },
-      el("div", { className: "row" }, el("b", {}, `${name} ${job.model ?? ""}`), el("span", { className: "grow" }, stateOf(job)), button), bar, el("small", { role: "status" }, detailOf(job)));
+      el("div", { className: "row" }, el("b", {}, `${name} ${job.model ?? ""}`), el("span", { className: "grow" }, stateOf(job)), again ?? button), bar, el("small", { role: "status" }, detailOf(job)));
   }));
 }
 
