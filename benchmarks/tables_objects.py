@@ -117,8 +117,9 @@ def tracking(content: Rows, where: str) -> list[str]:
         f"`python -m benchmarks.accuracy.tracking` ({where}; {versions}): all trackers get the same detections, "
         "without an image. Septum with its defaults, and all with the best of up to nine settings for each kind, "
         "chosen on training movies of other seeds. Medians over test movies; *links*: F1 of the links between what was "
-        "found, with its 95 % interval; TRA and DET also pay for what the detections miss. Seconds per movie are no "
-        "ranking.",
+        "found, with its 95 % interval; TRA and DET also pay for what the detections miss. btrack has "
+        "its example models for cells; where its solver takes over ten seconds its tracks are taken without it. "
+        "Seconds per movie are no ranking.",
         "",
         "| movies | objects per frame | tracker | n | links [95 % interval] | TRA | DET | LNK | F1 of divisions "
         "| seconds |",
