@@ -46,7 +46,13 @@ class PromptedClasses:
 
 
 def check_channel_count(image: NDArray[Any]) -> None:
-    """Refuse an image `(C, *spatial)` of other channels than a prompter takes; raises `ConfigError`."""
+    """Refuse an image `(C, *spatial)` of other channels than a prompter takes; raises `ConfigError`.
+
+    >>> check_channel_count(np.zeros((3, 8, 8)))
+    >>> check_channel_count(np.zeros((3, 4, 8, 8)))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    septum.errors.ConfigError: ... got 3 channels in a volume; choose one with --channel
+    """
     flat = image.ndim == 3
     if len(image) not in ((1, 3) if flat else (1,)):
         raise ConfigError(

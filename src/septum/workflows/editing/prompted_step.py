@@ -42,19 +42,30 @@ class OpenModels:
 
         if folder not in self._open:
             name = str(folder)
-            if name not in PROMPTER_NAMES and not folder.exists():
-                raise CheckpointError(
-                    f"model must be a model folder or the name of a prompter, got {name!r}, which is neither; "
-                    f"{nearest(name, PROMPTER_NAMES)}"
-                )
-            found = LivePrompter(name, grid=self._grid) if name in PROMPTER_NAMES else None
-            self._open[folder] = found or PromptedModel(folder, grid=self._grid)
+            if name in PROMPTER_NAMES:
+                self._open[folder] = LivePrompter(name, grid=self._grid)
+            else:
+                self._open[folder] = _trained(folder, PromptedModel, grid=self._grid)
         return self._open[folder]
 
     def said(self, folder: Path) -> str:
         """What a prompter tells of its last answer; nothing of a trained model."""
         opened = self._open.get(folder)
         return str(getattr(opened, "said", ""))
+
+
+def _trained(folder: Path, opened: type[PromptedModel], *, grid: Grid | None) -> PromptedModel:
+    """A trained model; of a name that is no folder the prompters are told, too."""
+    try:
+        return opened(folder, grid=grid)
+    except CheckpointError as error:
+        if folder.exists():
+            raise
+        name = str(folder)
+        raise CheckpointError(
+            f"model must be a model folder or the name of a prompter, got {name!r}, which is neither; "
+            f"{nearest(name, PROMPTER_NAMES)}"
+        ) from error
 
 
 def prompted(
