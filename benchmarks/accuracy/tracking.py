@@ -31,7 +31,7 @@ import tifffile
 
 from benchmarks.accuracy.tracking_links import Links, distance_apart, links_of, scores, told, write_challenge
 from benchmarks.accuracy.tracking_movies import KINDS, Film, film
-from benchmarks.record import record
+from benchmarks.record import RESULTS, commit, record
 from septum.instances.detections import Detections, detect
 from septum.instances.track import TrackOptions, track_objects
 from septum.metrics.summary import summarise
@@ -169,7 +169,7 @@ def study(kind: str, *, movies: int, training: int, pythons: dict[str, Path | No
     learning = [prepare(kind, seed=FIRST_TRAINING_SEED + seed) for seed in range(training)]
     tested = [prepare(kind, seed=seed) for seed in range(movies)]
     objects = float(np.mean([len(seen.found.frame) / seen.found.n_frames for seen in tested]))
-    row: Settings = {"objects per frame": round(objects, 1), "trackers": {}, "scorers": []}
+    row: Settings = {"objects per frame": round(objects, 1), "commit": commit(), "trackers": {}, "scorers": []}
     entrants = {"septum, defaults": {}} | {who: None for who in SETTINGS if who == "septum" or pythons[who]}
     for name, settings in entrants.items():
         who = name.split(",")[0]
@@ -217,7 +217,7 @@ def main() -> None:
     for who, python in pythons.items():
         print(f"{who}: {python or 'absent, left out'}")
     versions = {who: version(python) for who, python in pythons.items()}
-    kinds: Settings = {}
+    kinds = earlier()
     for kind in chosen.kinds:
         kinds[kind] = study(kind, movies=chosen.movies, training=chosen.training, pythons=pythons)
         for who, row in kinds[kind]["trackers"].items():
@@ -228,6 +228,12 @@ def main() -> None:
         told = hela(chosen.data, pythons)
         print(f"HeLa: {told}")
         print(record("tracking", {"kinds": kinds, "hela": told, "peers": versions}))
+
+
+def earlier() -> Settings:
+    """The kinds recorded before; those that are asked for are replaced."""
+    path = RESULTS / "tracking.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))["results"]["kinds"]) if path.is_file() else {}
 
 
 def version(python: Path | None) -> dict[str, str] | None:
