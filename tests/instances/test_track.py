@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from tests.instances import movies
 
-from septum.errors import ConfigError, GeometryError
+from septum.errors import Cancelled, ConfigError, GeometryError
 from septum.instances.track import TrackOptions, relabelled, track_objects
 from septum.metrics.tracking import score_tracking
 
@@ -76,6 +76,21 @@ def test_cells_that_keep_their_way_are_followed_through_each_other():
         linked += len(cells) - 1
     seen = np.array([len(np.unique(frame)) - 1 for frame in labels]).sum()
     assert linked >= 0.95 * (seen - len(np.unique(labels)) + 1)
+
+
+def test_every_tracking_is_told_and_may_be_stopped():
+    told = []
+    track_objects([(frame, None) for frame in streams()], on_pass=told.append)
+    assert told[0] == 0.0
+    assert len(told) > 1
+    assert told == sorted(told)
+    assert told[-1] < 1.0
+
+    def stop(part):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        track_objects([(frame, None) for frame in streams()], on_pass=stop)
 
 
 def test_nobody_moves_farther_than_is_allowed():

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,13 +106,20 @@ class _Column:
     cost: float
 
 
-def track_objects(frames: Iterable[Frame], *, spacing: Spacing = None, options: TrackOptions | None = None) -> Tracks:
+def track_objects(
+    frames: Iterable[Frame],
+    *,
+    spacing: Spacing = None,
+    options: TrackOptions | None = None,
+    on_pass: Callable[[float], None] = lambda part: None,
+) -> Tracks:
     """Link the objects of a movie over time.
 
     Args:
         frames: pairs of a label map (ids per frame mean nothing) and its image of one channel or None, in order.
         spacing: size of a sample along each axis, in any unit.
         options: weights, and what is allowed.
+        on_pass: told before each tracking which part of those that may be needed is done; what it raises ends the work.
 
     Raises:
         GeometryError: frames of different shapes.
@@ -129,12 +136,14 @@ def track_objects(frames: Iterable[Frame], *, spacing: Spacing = None, options: 
     chosen = options or TrackOptions()
     found = detect(frames, spacing=spacing, gap=chosen.gap)
     motion = measure_motion(found)
+    on_pass(0.0)
     taken = _cheapest(found, motion, options=chosen)
-    for _ in range(_MOST_PASSES):
+    for done in range(1, _MOST_PASSES + 1):
         before, known = taken, motion
         motion = foretold(motion, found, links=_continued(taken, found))
         if not motion.persistence and abs(motion.scatter[0] - known.scatter[0]) < 0.1 * known.scatter[0]:
             break
+        on_pass(done / (_MOST_PASSES + 1))
         taken = _cheapest(found, motion, options=chosen)
         if taken == before:
             break

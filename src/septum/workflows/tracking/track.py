@@ -117,7 +117,8 @@ def track(
     hooks.on_note(with_notice(f"{len(movie.frames)} frames"))
     reader = _Reader(movie, pictures, split=settings.split, hooks=hooks)
     grid = reader.labels(0).grid
-    found = track_objects(reader.frames("finding objects"), spacing=grid.spacing, options=settings.options())
+    objects, options = reader.frames("finding objects"), settings.options()
+    found = track_objects(objects, spacing=grid.spacing, options=options, on_pass=reader.linking)
     if not len(found.track):
         hooks.on_note("no frame holds any object: the tracking is empty")
     _publish(output, reader, found=found, settings=settings, hooks=hooks)
@@ -156,6 +157,11 @@ class _Reader:
         heard(f"image of frame {frame}", image)
         array = image.array
         return np.asarray(array[0] if len(array) == 1 else array.mean(axis=0))
+
+    def linking(self, part: float) -> None:
+        """That objects are being linked, and how far that is at least."""
+        self.hooks.stop_if_asked()
+        self.hooks.on_progress("linking objects", part)
 
     def frames(self, what: str) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
         """All frames with their images, with progress."""
