@@ -37,8 +37,8 @@ class TrackOptions:
     """Weights of what can happen, in the movie's own scatter, and what is allowed.
 
     Args:
-        max_distance: farthest that an object moves in a frame, in the unit of the spacing; None: 6 standard deviations
-            of the movements, at least 1.5 diameters.
+        max_distance: farthest that an object moves in a frame beside the common movement of all, in the unit of the
+            spacing; None: 6 standard deviations of the movements, at least 1.5 diameters.
         gap: how many frames an object may be missing, 0 to 5.
         divisions, merges: whether objects divide, and run together.
         coming, division, merge, missing: costs of appearing (and of disappearing) away from the edge, of a division, of

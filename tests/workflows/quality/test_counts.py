@@ -258,6 +258,10 @@ def test_what_is_known_is_read_as_it_was_written_and_old_files_have_none(tmp_pat
     [
         {"recall": 0.0},
         {"recall": 1.5},
+        {"recall": 1e-320},
+        {"ratio": 1e308},
+        {"width": 1e300},
+        {"images": []},
         {"ratio": -1.0},
         {"ratio": float("nan")},
         {"width": float("inf")},

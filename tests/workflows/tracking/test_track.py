@@ -93,6 +93,25 @@ def test_semantic_masks_are_split_first(tmp_path, movie):
     assert any("which pixels, not which object" in note for note in notes)
 
 
+def test_a_shorter_movie_leaves_no_mask_of_the_longer_one_before_it(tmp_path, movie):
+    labels, _, _ = movie
+    write_movie(tmp_path, labels)
+    run(tmp_path)
+    (tmp_path / "01_RES" / "mask_mine.tif").write_bytes(b"kept")
+    for path in sorted((tmp_path / "masks").iterdir())[3:]:
+        path.unlink()
+    run(tmp_path, overwrite=True)
+    masks = sorted(path.name for path in (tmp_path / "01_RES").glob("mask*.tif"))
+    assert masks == ["mask000.tif", "mask001.tif", "mask002.tif", "mask_mine.tif"]
+
+
+def test_a_movie_of_two_frames_is_not_said_to_have_short_tracks(tmp_path, movie):
+    labels, _, _ = movie
+    write_movie(tmp_path, labels[:2])
+    _, notes = run(tmp_path)
+    assert not any("--max-distance" in note or "two frames" in note for note in notes)
+
+
 def test_a_movie_without_objects_gives_empty_tables(tmp_path):
     write_movie(tmp_path, [np.zeros((30, 40), np.uint8)] * 3)
     _, notes = run(tmp_path)

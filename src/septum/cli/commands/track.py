@@ -28,7 +28,8 @@ def track(
         float | None,
         typer.Option(
             metavar="D",
-            help="Farthest that an object moves in a frame (mm; pixels without a physical size).",
+            help="Farthest that an object moves in a frame beside the common movement of all (mm; pixels without a "
+            "physical size).",
             show_default="measured on the movie",
         ),
     ] = None,

@@ -34,6 +34,9 @@ _PRIOR_COUNT = 1.0  # objects thought to be annotated, found and right beyond th
 _MOST_PARTS = 20  # times that counts are learnt without some of the images: without each of up to 20
 
 
+_MOST = 1e9  # objects of an image, and times that a count can be off: beyond, a file is damaged
+
+
 _CLEARLY_BETTER = 0.9  # times the error of plain counts from which on confidences decide the count
 
 
@@ -149,7 +152,9 @@ class CountQuality:
         if not all(map(math.isfinite, told)):
             raise ValueError("it holds counts that are no numbers")
         rising = (np.diff(knots, axis=0) >= 0).all() and ((knots >= 0) & (knots <= 1)).all()
-        sizes = self.ratio > 0 and min(self.width or 0.0, self.usual) >= 0 and 0 < self.recall <= 1
+        sizes = 1 / _MOST <= self.ratio <= _MOST and 1 / _MOST <= self.recall <= 1
+        sizes = sizes and all(0 <= one <= _MOST for one in (self.width or 0.0, self.usual))
+        sizes = sizes and (bool(self.images) or (self.width is None and not self.knots))
         images = all(0 <= one.right <= min(one.found, one.annotated) and one.expected >= 0 for one in self.images)
         if not (rising and sizes and images and 0 < self.coverage < 1):
             raise ValueError("it holds counts that make no sense")

@@ -40,7 +40,8 @@ class TrackSettings:
     """What `septum track` can be told; weights as in `septum.instances.track.TrackOptions`.
 
     Args:
-        max_distance: farthest that an object moves in a frame, in mm or pixels as the files have it.
+        max_distance: farthest that an object moves in a frame beside the common movement of all, in mm, or in pixels
+            where the files have no physical size.
         gap: how many frames an object may be missing.
         divisions, merges: whether objects divide, and run together.
         coming, division, merge, missing, at_edge: costs, see `TrackOptions`.
@@ -187,6 +188,11 @@ def _publish(output: Path, reader: _Reader, *, found: Tracks, settings: TrackSet
         numbered = relabelled(labels, found, frame=t)
         io.write_labels(output / f"mask{t:0{digits}d}.tif", LabelMap(numbered, grid))
         shown.add(t, numbered, image=image)
+    before = output.glob("mask*.tif") if (output / LINEAGE).exists() else ()
+    for old in before:  # of a longer movie that was tracked into this folder
+        number = old.stem.removeprefix("mask")
+        if number.isdigit() and (len(number) != digits or int(number) >= len(reader.movie.frames)):
+            old.unlink()
     rows = "".join(" ".join(map(str, row)) + "\n" for row in found.lineage.tolist())
     tables = lineage_table(found), object_rows(found, grid)
     write_text(output / "tracks.csv", frame_csv(tables[0]))
@@ -241,7 +247,9 @@ def object_rows(found: Tracks, grid: Any) -> pd.DataFrame:
 
 
 def _short(found: Tracks) -> int:
-    """Tracks of at most two frames, where they are more than a third of all; else 0."""
+    """Tracks of at most two frames, where the movie is twice as long and they are more than a third of all; else 0."""
+    if found.detections.n_frames < 4:
+        return 0
     short = int(((found.lineage[:, 2] - found.lineage[:, 1]) < 2).sum())
     return short if short > len(found.lineage) / 3 else 0
 
@@ -258,5 +266,8 @@ def notes(found: Tracks, reader: _Reader) -> Sequence[str]:
         )
     gaps = int((found.cell != found.lineage[:, 0]).sum())
     if gaps:
-        told.append(f"{gaps} objects were missing for a frame or more and go on under a new number (column cell).")
+        how_often = "time" if gaps == 1 else "times"
+        told.append(
+            f"{gaps} {how_often} an object was missing for a frame or more; it goes on under a new number (column cell)."
+        )
     return told
