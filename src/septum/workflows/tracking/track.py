@@ -268,6 +268,6 @@ def notes(found: Tracks, reader: _Reader) -> Sequence[str]:
     if gaps:
         how_often = "time" if gaps == 1 else "times"
         told.append(
-            f"{gaps} {how_often} an object was missing for a frame or more; it goes on under a new number (column cell)."
+            f"{gaps} {how_often} an object was missing for frames; it goes on under a new number (column cell)."
         )
     return told
