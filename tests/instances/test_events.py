@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,21 @@ def test_what_is_not_allowed_is_not_there():
     assert (events.begins[:, 1] < 0).all()
     links, _ = events.links()
     assert (d.frame[links[:, 1]] == d.frame[links[:, 0]] + 1).all()
+
+
+def test_what_a_common_movement_covers_by_chance_is_no_overlap():
+    """All move by one spacing: each object covers the place of its neighbour, not its own."""
+    frame = np.zeros((20, 120), int)
+    for k in range(5):
+        frame[6:14, 10 + 20 * k : 18 + 20 * k] = k + 1
+    moved = np.where(np.roll(frame, 20, axis=1) > 0, np.roll(frame, 20, axis=1), 0)
+    d = detect([(frame, None), (moved, None)])
+    drifting = replace(measure_motion(d), shift=np.array([[0.0, 0.0], [0.0, 20.0]]))
+    links, cost = possible_events(d, drifting, options=TrackOptions()).links()
+    price = {(int(d.label[i]), int(d.label[j])): c for (i, j), c in zip(links, cost, strict=True)}
+    for label in range(1, 5):
+        assert price[label, label] == pytest.approx(0.0, abs=1e-9)
+        assert min((c for (one, other), c in price.items() if one == label != other), default=9.0) > 1.5
 
 
 def test_coming_costs_little_at_the_edge_and_within_reach_of_what_all_move_in_common():

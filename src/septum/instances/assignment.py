@@ -76,8 +76,7 @@ def cheapest(
         decided = found.n_frames if high == found.n_frames else high - gap - _AHEAD
         among = order[per_frame[low] : per_frame[high]]
         among = among[(last[among] < high) & open_rows.allow(events, among)]
-        free = (found.frame >= high - gap - 1) & (high < found.n_frames)
-        chosen, missed = _solved(events[among], free=free, on_wait=partial(on_wait, low / found.n_frames))
+        chosen, missed = _solved(events[among], on_wait=partial(on_wait, low / found.n_frames))
         worst = max(worst, missed)
         taken = among[chosen]
         taken = taken[first[taken] < decided]
@@ -101,23 +100,22 @@ class _Open:
             is_open[rows[rows >= 0]] = False
 
 
-def _solved(events: TrackEvents, *, free: NDArray[np.bool_], on_wait: Callable[[], None]) -> tuple[ObjectRows, float]:
-    """Places of the cheapest events that cover each past and future that any of them covers, but for the futures of
-    `free` objects, which may stay open; and what that may cost too much."""
+def _solved(events: TrackEvents, *, on_wait: Callable[[], None]) -> tuple[ObjectRows, float]:
+    """Places of the cheapest events that cover each past and future that any of them covers, and what they may cost too
+    much."""
     if not len(events):
         return np.empty(0, np.int64), 0.0
-    count = len(free)
+    count = int(max(events.ends.max(), events.begins.max())) + 1
     covers = np.concatenate([events.ends, np.where(events.begins >= 0, events.begins + count, -1)], axis=1)
     column, side = np.nonzero(covers >= 0)
     which, row = np.unique(covers[column, side], return_inverse=True)
     matrix = coo_array((np.ones(len(row)), (row, column)), shape=(len(which), len(events))).tocsc()
-    least = np.where(np.append(free, np.zeros(count, bool))[which], 0.0, 1.0)
     solved: Any = _heard(
         lambda: milp(
             events.cost,
             integrality=np.ones(len(events), np.uint8),
             bounds=Bounds(0, 1),
-            constraints=LinearConstraint(matrix, least, 1.0),
+            constraints=LinearConstraint(matrix, 1.0, 1.0),
             options={"mip_rel_gap": 0.0, "time_limit": _SECONDS},
         ),
         on_wait=on_wait,
