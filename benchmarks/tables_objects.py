@@ -36,6 +36,34 @@ def instances(content: Rows, where: str) -> list[str]:
     return lines + (["", "Peers said: " + "; ".join(told) + "."] if told else [])
 
 
+def volumes(content: Rows, where: str) -> list[str]:
+    """Balls at known distances, and half a stack of nuclei from its other half."""
+    results = content["results"]
+    names = [name for name in ("balls", "stack") if name in results]
+    apart = list(results["balls"]["objects"]["both found"])
+    lines = [
+        "## Single objects in volumes",
+        "",
+        f"`python -m benchmarks.accuracy.instances_volumes` ({where}), seed {content['seed']}, "
+        f"{results['steps']} steps: "
+        "*balls*: pairs of balls, blurred and noisy, whose centres lie a known part of a diameter apart; the columns "
+        "say of how many pairs both were found. *stack*: the nuclei of half a stack from its other half; one image, so "
+        "without an interval.",
+        "",
+        f"| volumes | objects by | n | AP | SEG | objects found of | splits | merges | {' | '.join(apart)} |",
+        "|" + "---|" * (8 + len(apart)),
+    ]
+    for name in names:
+        for how, row in results[name].items():
+            both = row.get("both found", {})
+            lines.append(
+                f"| {name} | {how} | {row['n']} | {row['AP at 0.5']:.3f} | {row['SEG']:.3f} "
+                f"| {row['objects found']} of {row['objects annotated']} | {row['splits']} | {row['merges']} "
+                f"| {' | '.join(both.get(one, '–') for one in apart)} |"
+            )
+    return lines
+
+
 def _line(row: Rows, who: str, *, found: Rows, parts: Rows | None) -> str:
     low, high = found["95 % interval"]
     budget = " ".join(f"{value:g} {name}" for name, value in row["budget"].items())
@@ -169,4 +197,10 @@ def _median(score: Rows | None) -> str:
     return "–" if score is None else f"{score['median']:.3f}"
 
 
-OBJECTS = {"instances": instances, "tracking": tracking, "challenges": challenges, "prompters": prompters}
+OBJECTS = {
+    "instances": instances,
+    "instances_volumes": volumes,
+    "tracking": tracking,
+    "challenges": challenges,
+    "prompters": prompters,
+}
