@@ -239,7 +239,8 @@ def channel(image: ArrayLike, *, use: str = "grey", names: Sequence[str] = ()) -
         return np.asarray(array[int(use)])
     if use in _MIXTURES and (len(array) == 3 or use in ("grey", "mean")):
         return np.asarray(_MIXTURES[use](array))
-    known = [*names, *map(str, range(len(array))), *(_MIXTURES if len(array) == 3 else ("grey", "mean"))]
+    mixtures = _MIXTURES if len(array) == 3 else ("grey", "mean")
+    known = dict.fromkeys([*names, *map(str, range(len(array))), *mixtures])
     raise ConfigError(
         f"channel must be one of {', '.join(known)}, got {use!r}; `septum info` lists an image's channels"
     )
