@@ -83,6 +83,7 @@ def test_a_picture_is_segmented_by_a_box_and_by_a_click_without_a_model(novice: 
     assert "at work" in novice.until("state.busy")
     novice.page.screenshot(path=tmp_path / "busy.png")
     novice.until("state.preview !== null && !state.busy", seconds=60)
+    assert "expects an overlap (IoU)" in novice.page.locator("#expected").inner_text()
     novice.page.screenshot(path=tmp_path / "proposed.png")
     assert not novice.labels().any()
     novice.press("Enter")

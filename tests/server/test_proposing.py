@@ -85,3 +85,21 @@ def test_steps_are_told_as_they_come_and_the_last_one_says_so(case: OpenCase) ->
     told = list(proposing.stepwise(case, step, proposal=proposal))
     assert [one.get("done", False) for one in told] == [False] * (len(told) - 1) + [True]
     json.dumps(told)
+
+
+def test_what_a_network_tells_of_its_answer_goes_with_the_proposal(
+    case: OpenCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Network:
+        said = "expects an overlap of 0.8"
+
+        def __call__(self, image: Any, *, region: Box, **given: Any) -> Any:
+            return np.ones(region.shape, np.uint8)
+
+    monkeypatch.setattr(proposing, "_opened_model", lambda folder, grid: Network())
+    mark = {"label": 1, "points": [[3, 8, 4]], "radius_mm": 1.0}
+    step = proposing.step_of(case, "prompted", body=body(options={"model": "medsam-lite"}, strokes=[mark]))
+    proposal = proposing.begin(case, "prompted", body=body(), sender=ADA)
+    assert proposing.described(case, proposal, seconds=0.0)["said"] == ""
+    proposing.run_tool(case, step, proposal=proposal)
+    assert proposing.described(case, proposal, seconds=0.0)["said"] == "expects an overlap of 0.8"

@@ -70,7 +70,8 @@ class Sender:
 
 @dataclass(eq=False)
 class Proposal:
-    """What a tool proposes and nobody has accepted yet: `values` where `mask` holds, both of the box's shape.
+    """What a tool proposes and nobody has accepted yet: `values` where `mask` holds, both of the box's shape; `said` is
+    what a network tells of it.
 
     Only what the tool changed is kept, so that strokes which were made beside it in the meantime stay.
     """
@@ -84,6 +85,7 @@ class Proposal:
     box: Box | None = None
     mask: NDArray[np.bool_] | None = None
     values: NDArray[Any] | None = None
+    said: str = ""
     cancelled: bool = False
 
     def take(self, change: Change, held: NDArray[Any]) -> None:

@@ -117,6 +117,8 @@ def run_tool(
         )
         if proposal.cancelled:
             raise Cancelled
+        if "network" in step.tool.given:
+            proposal.said = getattr(_opened_model(Path(options["model"]), case.image.grid), "said", "")
         keep_change(case, proposal, change=change, path=step.tool.name == "live-wire" and not options["filled"])
     except (SeptumError, Cancelled):
         drop(case, proposal.id)
@@ -149,6 +151,7 @@ def described(case: OpenCase, proposal: Proposal, *, seconds: float, expected: A
         "changed": 0 if mask is None else int(np.count_nonzero(mask)),
         "seconds": round(seconds, 4),
         "expected": expected,
+        "said": proposal.said,
         "maps": case.heat.live_names() if proposal.what == PIXELS else [],
     }
 

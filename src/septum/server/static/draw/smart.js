@@ -13,7 +13,7 @@ import { gestureOf } from "./kinds.js";
 import { rulesFor } from "./rules.js";
 import { inTurn } from "./turn.js";
 
-/** @typedef {{preview:string,what:string,box:{start:number[],stop:number[]}|null,runs:number[]|null,changed:number,seconds:number,expected:{dice:number|null,next:{axis:number,index:number}|null}|null,maps?:import("../store.js").HeatMap[],done?:boolean,error?:string}} Made */
+/** @typedef {{preview:string,what:string,box:{start:number[],stop:number[]}|null,runs:number[]|null,changed:number,seconds:number,expected:{dice:number|null,next:{axis:number,index:number}|null}|null,said?:string,maps?:import("../store.js").HeatMap[],done?:boolean,error?:string}} Made */
 /** Pixels of an image in tiles that a tool is shown at most. */
 const LARGEST_SEEN = 6e6;
 let asking = false, again = /** @type {string|null} */ (null);
@@ -110,7 +110,7 @@ export function show(made) {
   propose(made);
   const dice = made.expected?.dice, next = made.expected?.next;
   if (made.maps?.length) takeMaps(made.maps);
-  const text = made.changed ? `${made.changed.toLocaleString("en")} voxels would change${made.runs ? "" : ", too many to show"}${dice ? `; Dice to expect ${dice.toFixed(2)}` : ""}${next ? `; draw slice ${next.index + 1} next` : ""}` : "Nothing would change";
+  const text = made.changed ? `${made.changed.toLocaleString("en")} voxels would change${made.runs ? "" : ", too many to show"}${dice ? `; Dice to expect ${dice.toFixed(2)}` : ""}${next ? `; draw slice ${next.index + 1} next` : ""}${made.said ? `; ${made.said}` : ""}` : "Nothing would change";
   update({ preview: { id: made.preview, what: made.what, changed: made.changed, text }, expected: text });
 }
 
