@@ -16,7 +16,7 @@ from septum.workflows.prediction.counting import ObjectCounts
 from septum.workflows.prediction.objects import SegmentedObjects
 from septum.workflows.quality.counts import HeldObjects, learn_counts
 from septum.workflows.quality.doubtful import ObjectRanges
-from septum.workflows.quality.grade import Quality
+from septum.workflows.quality.grade import Quality, grade
 from septum.workflows.quality.learn import make_quality
 from septum.workflows.quality.looks import Look
 
@@ -90,3 +90,18 @@ def test_what_could_not_be_written_is_not_counted_and_classes_alone_have_no_list
     counts.judge("b", found(), look=look())
     counts.write(tmp_path, [("a", "the disk is full")])
     assert pd.read_csv(tmp_path / "counts.csv")["case"].tolist() == ["b"]
+
+
+def test_limits_of_masks_that_let_all_through_are_no_limits_of_counts(tmp_path: Path) -> None:
+    plan = make_plan()
+    wide = replace(quality(plan), image_limit=1e6, network_limit=1e6)
+    counts = ObjectCounts(plan, wide, folds=(0,))
+    for name, array in (("black", np.zeros((1, 64, 64))), ("bright", picture(3) + 50)):
+        seen = Look(2)
+        seen.see(array.astype(np.float32), np.zeros((64, 64), int), spacing=(1.0, 1.0))
+        judged = counts.judge(name, found(), look=seen)
+        assert judged.table["likely_right"].isna().all()
+        assert seen.unlike  # so that its mask is unknown, too
+        assert "unlike the training images" in " ".join(grade(name, seen, plan=plan, quality=wide)[0].reasons)
+    assert "not known" in counts.write(tmp_path, ())
+    assert counts.judge("usual", found(), look=look()).table["likely_right"].notna().all()

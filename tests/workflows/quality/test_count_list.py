@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from septum.workflows.quality.count_estimates import CountEstimate
 from septum.workflows.quality.count_list import (
     COUNT_COLUMNS,
     count_remark,
@@ -15,7 +16,6 @@ from septum.workflows.quality.count_list import (
     read_counts,
     write_counts,
 )
-from septum.workflows.quality.counts import CountEstimate
 
 FULL = CountEstimate("a", 41, 42.34, 38.6, 46.1, 0.81234, 3)
 CLEAR = CountEstimate("b", 10, 10.0, 8.0, 12.0, 0.9, 0)

@@ -204,7 +204,7 @@ def test_held_out_and_annotated_objects_teach_the_counts(cells: tuple[Path, Path
     found = io.read_labels(model / "fold_0" / "validation" / f"{held.case}.tif").array
     matched = match_instances(instance_overlap(truth, found))
     assert (held.annotated, held.found, held.right) == (matched.n_reference, matched.n_prediction, matched.tp)
-    assert quality.counts.width is None
+    assert quality.counts.reach is None
     sizes = [np.bincount(draw(n)[1].ravel())[1:].max() for n in range(4)]
     assert quality.counts.ranges is not None
     assert quality.counts.ranges.largest <= max(sizes)
@@ -219,7 +219,7 @@ def test_counts_are_those_of_thresholds_tuned_on_the_other_images(monkeypatch: p
         maps = ObjectMaps.empty((1, 9))
         maps.foreground[:], maps.altitude[:] = 255, [[90, 250, 250, 250, low, 250, 250, 250, 90]]
         ids = np.where(np.arange(9) < 4, 1, 2)[None] if low < 150 else np.ones((1, 9), int)
-        return objects._Case(f"saddle {low}", maps, ids.astype(np.int32), (1.0, 1.0))
+        return objects._Case(f"saddle {low}", maps, ids.astype(np.int32), (1.0, 1.0), 0)
 
     folder = type("Folder", (), {"read_plan": lambda self: type("Plan", (), {"instances": Decoding()})()})()
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from septum.workflows.model.plan import Plan
 from septum.workflows.prediction.objects import SegmentedObjects
+from septum.workflows.quality.count_estimates import CountEstimate, count_words, judge_objects
 from septum.workflows.quality.count_list import write_counts
-from septum.workflows.quality.counts import CountEstimate, count_words, judge_objects
 from septum.workflows.quality.grade import Quality, distances, unlikeness
 from septum.workflows.quality.looks import Look
 
@@ -28,17 +28,22 @@ class ObjectCounts:
 
     def judge(self, case: str, found: SegmentedObjects, *, look: Look) -> SegmentedObjects:
         """The same objects with two more columns: `likely_right` (probability; empty where nothing is known) and
-        `doubt` (why to look at it; empty where nothing speaks for that)."""
+        `doubt` (why to look at it; empty where nothing speaks for that). The look is told why the objects say that the
+        image is unlike those of the training."""
         far = distances(look, self.quality, folds=self.folds)
+        unlike = unlikeness(look, self.plan, quality=self.quality, far=far)
+        if not unlike and self.quality is not None and self.quality.counts is not None:
+            unlike = self.quality.images.apart(look.features)
         judged = judge_objects(
             found.labels.array,
             found.table["confidence"].to_numpy(float),
             spacing=found.labels.grid.spacing,
             known=None if self.quality is None else self.quality.counts,
-            unlike=unlikeness(look, self.plan, quality=self.quality, far=far),
+            unlike=unlike,
             case=case,
         )
         self.counts.append(judged.count)
+        look.unlike = judged.unlike
         table = found.table.assign(likely_right=judged.likely_right.round(4), doubt=list(judged.doubts))
         return replace(found, table=table)
 

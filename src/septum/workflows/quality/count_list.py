@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from septum.errors import DatasetError
-from septum.workflows.quality.counts import CountEstimate, whole_ends
+from septum.workflows.quality.count_estimates import CountEstimate, whole_ends
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.tables import read_rows, rows_csv
 from septum.workflows.runs.words import counted
