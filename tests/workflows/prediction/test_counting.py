@@ -66,7 +66,7 @@ def test_an_image_unlike_the_training_gets_empty_columns(tmp_path: Path) -> None
     assert judged.table["likely_right"].isna().all()
     assert judged.table["doubt"].tolist() == ["", ""]
     assert "not known" in counts.write(tmp_path, ())
-    assert pd.read_csv(tmp_path / "counts.csv").loc[0, "note"].startswith("unlike the training images")
+    assert pd.read_csv(tmp_path / "counts.csv").loc[0, "note"].startswith("unknown: unlike the training images")
 
 
 def test_models_that_know_nothing_say_so_and_images_without_objects_are_counted(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_an_image_unlike_the_training_has_neither_figure_nor_doubt() -> None:
     assert np.isnan([one.expected, one.low, one.high, one.expected_ap, *judged.likely_right]).all()
     assert judged.doubts == ("",) * 4
     assert (one.found, one.doubtful) == (4, 0)
-    assert one.note == "unlike the training images (blurred; dark)"
+    assert one.note == "unknown: unlike the training images (blurred; dark)"
     assert judged.unlike == ("blurred", "dark")
 
 
@@ -74,7 +74,7 @@ def test_an_image_with_too_many_objects_unlike_annotated_ones_has_no_figure_eith
     assert math.isnan(judged.count.high) == unlike
     said = f"{odd} of its 12 objects are larger, smaller or less convex than annotated ones"
     assert judged.unlike == ((said,) if unlike else ())
-    assert (judged.count.note == f"unlike the training images ({said})") == unlike
+    assert (judged.count.note == f"unknown: unlike the training images ({said})") == unlike
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def judge_objects(
     n, forms = len(confidence), object_forms(labels, spacing=spacing)
     reasons = (*unlike, *_odd(forms, known))
     if known is None or reasons:
-        note = f"unlike the training images ({'; '.join(reasons)})" if reasons else NOTHING_KNOWN
+        note = f"unknown: unlike the training images ({'; '.join(reasons)})" if reasons else NOTHING_KNOWN
         return JudgedObjects(CountEstimate(case, n, note=note), np.full(n, np.nan), ("",) * n, reasons)
     likely = known.likely_right(confidence)
     doubts = tuple(doubts_of(forms, likely, ranges=known.ranges))

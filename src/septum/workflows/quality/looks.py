@@ -129,22 +129,28 @@ class ImageReference:
         `unusual` knows how far an image may lie for its *mask* to be as good as promised, and one lonely training image
         widens that. This is about what the image is.
         """
-        if not self.limit or not self.usual:
+        found = self._farthest(features)
+        if found is None or not self.usual or found[0] <= _APART * self.usual:
             return ()
-        return self.unusual(features, far=_APART * self.usual / self.limit)
+        times = found[0] / self.usual
+        return (f"most of all in {found[1]}: {times:.1f} times as far from them as most of these from each other",)
 
     def unusual(self, features: ArrayLike, *, far: float = FAR) -> tuple[str, ...]:
         """Why an image is more than `far` times `limit` from those of the training, in words; else empty."""
+        found = self._farthest(features)
+        if found is None or found[0] <= far * self.limit:
+            return ()
+        return (f"most of all in {found[1]}: {times_as_different(found[0] / self.limit)}",)
+
+    def _farthest(self, features: ArrayLike) -> tuple[float, str] | None:
+        """How far the nearest training image is, and in what most, in words; None where that is unknown."""
         values, table, spread = np.asarray(features, dtype=np.float64), np.array(self.features), np.array(self.spread)
         if not self.limit or values.shape != spread.shape:
-            return ()
+            return None
         offsets = np.abs(table - values) / spread
         nearest = int(np.argmin((offsets**2).mean(-1)))
-        ratio = float(np.sqrt((offsets[nearest] ** 2).mean())) / self.limit
-        if ratio <= far:
-            return ()
         name = image_names(len(spread) // (len(QUANTILES) + 2))[int(offsets[nearest].argmax())]
-        return (f"most of all in {name}: {times_as_different(ratio)}",)
+        return float(np.sqrt((offsets[nearest] ** 2).mean())), name
 
 
 def _nearest(table: Float64Array) -> Float64Array:
