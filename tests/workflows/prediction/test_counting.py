@@ -12,6 +12,7 @@ import pytest
 from tests.workflows.quality.estimates import make_plan, picture, references
 
 from septum.geometry import Grid, LabelMap
+from septum.workflows.looking.page import DoubtRow
 from septum.workflows.prediction.counting import ObjectCounts
 from septum.workflows.prediction.objects import SegmentedObjects
 from septum.workflows.quality.counts import HeldObjects, learn_counts
@@ -53,6 +54,8 @@ def test_two_columns_are_added_and_the_rest_stays(tmp_path: Path) -> None:
         "",
         "larger than 99 of 100 annotated objects: perhaps several in one; unsure",  # 16 mm2, 64 pixels
     ]
+    assert counts.doubts("a") == (DoubtRow(2, judged.table["likely_right"][1], judged.table["doubt"][1]),)
+    assert counts.doubts("b") == ()
     line = counts.write(tmp_path, ())
     assert line.startswith("2 objects in 1 image, likely ")
     assert line.endswith("; 1 is doubtful (counts.csv)")

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from septum.workflows.looking.page import DoubtRow
 from septum.workflows.model.plan import Plan
 from septum.workflows.prediction.objects import SegmentedObjects
 from septum.workflows.quality.count_estimates import CountEstimate, count_words, judge_objects
@@ -25,6 +28,7 @@ class ObjectCounts:
         """plan: of the model; quality: what it knows of itself; folds: numbers of the networks, in their order."""
         self.plan, self.quality, self.folds = plan, quality, tuple(folds)
         self.counts: list[CountEstimate] = []
+        self._doubts: tuple[str, tuple[DoubtRow, ...]] = ("", ())
 
     def judge(self, case: str, found: SegmentedObjects, *, look: Look) -> SegmentedObjects:
         """The same objects with two more columns: `likely_right` (probability; empty where nothing is known) and
@@ -44,8 +48,21 @@ class ObjectCounts:
         )
         self.counts.append(judged.count)
         look.unlike = judged.unlike
+        rows = zip(found.table["id"], judged.likely_right, judged.doubts, strict=True)
+        self._doubts = (
+            case,
+            tuple(
+                DoubtRow(int(one), None if np.isnan(likely) else round(float(likely), 4), why)
+                for one, likely, why in rows
+                if why
+            ),
+        )
         table = found.table.assign(likely_right=judged.likely_right.round(4), doubt=list(judged.doubts))
         return replace(found, table=table)
+
+    def doubts(self, case: str) -> tuple[DoubtRow, ...]:
+        """The doubtful objects of the image that was judged last; none of another."""
+        return self._doubts[1] if self._doubts[0] == case else ()
 
     def write(self, output: Path, failures: Sequence[tuple[str, str]]) -> str:
         """Write `counts.csv` where objects were counted; one line about them, empty where none were.
