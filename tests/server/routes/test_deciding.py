@@ -109,7 +109,9 @@ def test_doubtful_objects_are_told_until_they_are_changed_or_the_case_is_accepte
     assert client.get("/api/queue").json()["queue"][0]["counted"] == told["counted"]
     assert client.get("/api/cases/square").json()["counted"] == told["counted"]
     decide(client, "correct")
-    assert len(client.get("/api/cases/square/doubts").json()["objects"]) == 1  # taken over, not yet mended
+    taken = client.get("/api/cases/square/doubts").json()
+    assert len(taken["objects"]) == 1  # taken over, not yet mended
+    assert taken["counted"] == client.get("/api/cases/square").json()["counted"] == ""  # the count was of the mask
     stroke = {
         "client": PAGE, "sequence": 5, "what": "eraser", "box": {"start": [11, 15], "stop": [12, 16]},
         "runs": [0, 1, 0],

@@ -38,14 +38,15 @@ def doubts(case_id: str, desk: DeskHere) -> dict[str, Any]:
     """Objects of the predicted mask that should be looked at, the worst first; those that were changed since, and all
     of a case that was reviewed, are settled."""
     record = desk.project.store.case(case_id)
+    counted = record.counted if record.status == "predicted" else ""
     if record.prediction is None or record.status not in ("predicted", "corrected"):
-        return {"counted": record.counted, "objects": []}
+        return {"counted": counted, "objects": []}
     found = desk.case(case_id)
     with found.lock:
         labels = pictures.layer(found, f"prediction:{record.prediction}")
         drawn = None if record.status == "predicted" else pictures.layer(found, "current").copy()
     objects = doubtful_objects(desk.project, case_id, model=record.prediction, labels=labels, drawn=drawn)
-    return {"counted": record.counted, "objects": [vars(one) for one in objects]}
+    return {"counted": counted, "objects": [vars(one) for one in objects]}
 
 
 @router.post("/cases/{case_id}/prediction")
