@@ -1,14 +1,14 @@
 """Counts of nuclei with their intervals, doubtful objects, and images that are no nuclei at all.
 
     python -m benchmarks.accuracy.counts [--images 16] [--minutes 10 | --steps 60] [--folds auto]
-                                         [--data ../shared/data]
+                                         [--precision auto] [--reuse] [--data ../shared/data]
 
 Images of `nuclei-dsb2018` are drawn as in `benchmarks.accuracy.instances`: `--images` train (`septum train
 --instances`), 80 others and some strangers (plain, noise, photographs of scikit-image, other sets of the folder) are
 predicted as a user would. Read from `counts.csv` and `objects/*.csv`: how many ordinary images are held to be unlike
 those of the training, and how many strangers; of the ordinary ones with a count, how many intervals hold the true
 count, how wide they are, how far counts are off; how many of the doubtful objects are wrong, and how many of the wrong
-ones are doubtful. Rows are added to `benchmarks/results/counts.json`.
+ones are doubtful. `--reuse` takes the model of an earlier run. Rows are added to `benchmarks/results/counts.json`.
 """
 
 from __future__ import annotations
@@ -127,19 +127,19 @@ def _compared(output: Path, image: Path) -> tuple[int, pd.DataFrame]:
     return seen.annotated, judged[judged["likely_right"].astype(str) != ""]
 
 
-def study(data: Path, count: int, *, budget: dict[str, Any]) -> dict[str, Any]:
-    """One training and its test."""
+def study(data: Path, count: int, *, budget: dict[str, Any], reuse: bool) -> dict[str, Any]:
+    """One training, unless its model is there and to be used, and its test."""
     chosen, tested = divide(data, count)
     RUNS.mkdir(parents=True, exist_ok=True)
     model = RUNS / f"{count}-{'-'.join(str(value) for value in budget.values())}"
-    minutes = train(chosen, model, budget=budget, plan=None)
+    if not (reuse and model.is_dir()):
+        train(chosen, model, budget=budget, plan=None)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "processor": hardware()["cpu"],
         "images": count,
         "budget": budget,
-        "minutes": round(minutes, 1),
         **test(model, tested[:TESTED], data),
     }
 
@@ -150,13 +150,18 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--folds", default="auto")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--reuse", action="store_true", help="take the model of an earlier run")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     chosen = parser.parse_args()
     budget: dict[str, Any] = {"steps": chosen.steps} if chosen.steps else {"minutes": chosen.minutes}
-    budget |= {} if chosen.folds == "auto" else {"folds": chosen.folds}
+    given = {"folds": chosen.folds, "precision": chosen.precision}
+    budget |= {name: value for name, value in given.items() if value != "auto"}
     path = RESULTS / "counts.json"
     rows = dict(json.loads(path.read_text(encoding="utf-8"))["results"]) if path.is_file() else {}
-    rows[f"{chosen.images} images, {budget}"] = row = study(chosen.data, chosen.images, budget=budget)
+    rows[f"{chosen.images} images, {budget}"] = row = study(
+        chosen.data, chosen.images, budget=budget, reuse=chosen.reuse
+    )
     print(row)
     print(record("counts", rows, seed=SEED))
 
