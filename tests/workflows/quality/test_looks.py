@@ -54,7 +54,10 @@ def test_one_lonely_training_image_does_not_bring_strangers_near() -> None:
     for stranger in (black, noise):
         assert alone.apart(stranger)
         assert float(mixed.apart(stranger)[0].split(": ")[1].split(" times as far")[0]) > 3
-    assert mixed.limit > 3 * alone.limit  # by the loneliest one all is nearer
+    dim = image_features(2 * picture(50) + 1)  # between the usual ones and the loneliest
+    assert mixed.distance(dim) < 1.5
+    assert mixed.apart(dim)
+    assert not mixed.unusual(dim)
     later = [image_features(picture(seed)) for seed in range(100, 140)]
     assert sum(bool(mixed.apart(one)) for one in later) <= 4
     assert mixed.usual < 0.5 * mixed.limit
