@@ -268,7 +268,7 @@ def test_new_images_are_counted_with_what_held_out_ones_showed(cells: tuple[Path
     counts = pd.read_csv(tmp_path / "out" / "counts.csv").set_index("case")
     assert counts.index[0] == "strange"  # nothing can be said of it
     assert counts.loc["strange", ["expected", "low", "high", "expected_ap"]].isna().all()
-    assert counts.loc["strange", "note"].startswith("unlike the training images (")
+    assert counts.loc["strange", "note"].startswith("unknown: unlike the training images (")
     for case in ("few", "many"):
         row, table = counts.loc[case], pd.read_csv(tmp_path / "out" / "objects" / f"{case}.csv")
         assert row["found"] == len(table)
