@@ -68,6 +68,7 @@ def counts(content: Rows, where: str) -> list[str]:
     ]
     for row in results:
         budget = ", ".join(f"{value} {name}" for name, value in row["budget"].items())
+        budget += " (trained at an earlier commit)" if row["model of an earlier commit"] else ""
         both, judged = row["doubtful and wrong"], row["counted"]
         lines.append(
             f"| {row['images']} | {budget} | {row['ordinary held to be unlike']} of {row['ordinary images']} "

@@ -132,7 +132,8 @@ def study(data: Path, count: int, *, budget: dict[str, Any], reuse: bool) -> dic
     chosen, tested = divide(data, count)
     RUNS.mkdir(parents=True, exist_ok=True)
     model = RUNS / f"{count}-{'-'.join(str(value) for value in budget.values())}"
-    if not (reuse and model.is_dir()):
+    reused = reuse and model.is_dir()
+    if not reused:
         train(chosen, model, budget=budget, plan=None)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -140,6 +141,7 @@ def study(data: Path, count: int, *, budget: dict[str, Any], reuse: bool) -> dic
         "processor": hardware()["cpu"],
         "images": count,
         "budget": budget,
+        "model of an earlier commit": reused,
         **test(model, tested[:TESTED], data),
     }
 
