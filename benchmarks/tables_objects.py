@@ -77,6 +77,39 @@ def _line(row: Rows, who: str, *, found: Rows, parts: Rows | None) -> str:
     )
 
 
+def counts(content: Rows, where: str) -> list[str]:
+    """Intervals of counts, doubtful objects and images without nuclei."""
+    results = content["results"].values()
+    missed = sorted({name for row in results for name in row["strangers missed"]})
+    lines = [
+        "## Counts of nuclei and their intervals",
+        "",
+        f"`python -m benchmarks.accuracy.counts` ({where}), seed {content['seed']}: 80 images that training never saw, "
+        "and pictures without nuclei (black, white, noise, photographs, other modalities). *held*: intervals that hold "
+        "the true count; *width*: for each object, median. *off by*: mean and (relative) median, beside that of the "
+        "plain number of found objects. *doubtful*: share of doubtful objects that are wrong, and of wrong ones "
+        "that are doubtful.",
+        "",
+        "| training images | budget | ordinary held to be unlike | strangers held to be unlike | counted | held "
+        "| width | off by | found alone | doubtful: precision | recall | commit | run |",
+        "|" + "---|" * 13,
+    ]
+    for row in results:
+        budget = ", ".join(f"{value} {name}" for name, value in row["budget"].items())
+        budget += " (trained at an earlier commit)" if row["model of an earlier commit"] else ""
+        both, judged = row["doubtful and wrong"], row["counted"]
+        lines.append(
+            f"| {row['images']} | {budget} | {row['ordinary held to be unlike']} of {row['ordinary images']} "
+            f"| {row['strangers held to be unlike']} of {row['strangers']} | {judged} "
+            f"| {row['intervals that hold']} ({row['intervals that hold'] / max(judged, 1):.2f}) "
+            f"| {row['width for each object, median']:.2f} "
+            f"| {row['off by, mean']:.1f} ({100 * row['off by, relative, median']:.0f} %) "
+            f"| {row['found alone off by, mean']:.1f} | {both / max(row['doubtful'], 1):.2f} of {row['doubtful']} "
+            f"| {both / max(row['wrong'], 1):.2f} of {row['wrong']} | {row['commit'][:7]} | {row['date'][:10]} |"
+        )
+    return [*lines, "", f"Strangers that got a count: {', '.join(missed) or 'none'}."]
+
+
 def challenges(content: Rows, where: str) -> list[str]:
     """Each challenge with a row per method, and what the sliding window costs in either way of prediction."""
     lines = ["## Public challenges"]
@@ -200,6 +233,7 @@ def _median(score: Rows | None) -> str:
 OBJECTS = {
     "instances": instances,
     "instances_volumes": volumes,
+    "counts": counts,
     "tracking": tracking,
     "challenges": challenges,
     "prompters": prompters,

@@ -9,7 +9,7 @@ import pytest
 
 from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.cases import Case, Source
-from septum.workflows.looking.page import EstimateRow, MaskPage
+from septum.workflows.looking.page import DoubtRow, EstimateRow, MaskPage
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
 
@@ -22,9 +22,9 @@ def _written(folder: Path) -> str:
         labels = np.zeros(shape, np.uint8)
         labels[..., 10:30, 10:30] = 1
         grid = Grid.from_spacing(shape, (1.0,) * len(shape))
-        page.add(
-            Case(name, (Source(Path("a.nii.gz")),)), Image(labels[None] * 1.0, grid), labels=LabelMap(labels, grid)
-        )
+        image, mask = Image(labels[None] * 1.0, grid), LabelMap(labels, grid)
+        doubts = [DoubtRow(1, 0.3, "larger than others: perhaps several in one")]
+        page.add(Case(name, (Source(Path("a.nii.gz")),)), image, labels=mask, doubts=doubts)
     plane = page._drawn["plane"]
     for number in range(COUNT):  # thousands of cases without drawing thousands of pictures
         page._drawn[f"case{number:04d}"] = replace(plane, case=f"case{number:04d}")
@@ -48,7 +48,19 @@ def test_images_slices_outlines_and_search_by_keyboard(tmp_path: Path) -> None:
         page.goto(address)
         heading, caption = page.locator("main h2"), page.locator("main figcaption").first
         playwright.expect(heading).to_have_text("plane look")
+        box = page.locator(".doubt")
+        assert box.is_visible()
+        picture, around = page.locator("main .stage").bounding_box(), box.bounding_box()
+        assert abs(around["x"] - picture["x"] - picture["width"] / 4) < 2
+        assert abs(around["width"] - picture["width"] / 2) < 2
+        page.keyboard.press("d")
+        playwright.expect(page.locator("#said")).to_have_text(
+            "object 1, 1 of 1: larger than others: perhaps several in one"
+        )
+        assert page.get_by_role("button", name="show object 1").get_attribute("aria-pressed") == "true"
+        assert page.get_by_role("cell", name="30 %").is_visible()
         page.keyboard.press("ArrowDown")
+        playwright.expect(page.locator("#said")).to_have_text("")
         playwright.expect(heading).to_have_text("volume pass")
         playwright.expect(page.locator("main .view")).to_have_count(3)
         before = caption.text_content()

@@ -91,3 +91,36 @@ def test_a_case_without_a_prediction_cannot_be_accepted(client: TestClient) -> N
     assert client.post("/api/cases/photo/decision", json=body).status_code == 400
     assert client.post("/api/cases/photo/prediction", json={"client": PAGE}).status_code == 400
     assert client.post("/api/cases/none/decision", json=body).status_code == 404
+
+
+def test_doubtful_objects_are_told_until_they_are_changed_or_the_case_is_accepted(
+    client: TestClient, folder: Path, mask: np.ndarray
+) -> None:
+    assert client.get("/api/cases/square/doubts").json() == {"counted": "", "objects": []}  # no table of objects
+    (folder / "predictions" / "model-1" / "objects").mkdir()
+    table = folder / "predictions" / "model-1" / "objects" / "square.csv"
+    table.write_text("id,likely_right,doubt\n1,0.4,unsure\n", encoding="utf-8")
+    client.app.state.desk.project.store.change_case("square", counted="1 object found, likely 0 to 2; 1 doubtful")
+    told = client.get("/api/cases/square/doubts").json()
+    assert told["counted"] == "1 object found, likely 0 to 2; 1 doubtful"
+    (one,) = told["objects"]
+    assert (one["id"], one["likely_right"], one["why"]) == (1, 0.4, "unsure")
+    assert (one["start"], one["stop"]) == ([11, 15], [29, 36])
+    assert client.get("/api/queue").json()["queue"][0]["counted"] == told["counted"]
+    assert client.get("/api/cases/square").json()["counted"] == told["counted"]
+    decide(client, "correct")
+    taken = client.get("/api/cases/square/doubts").json()
+    assert len(taken["objects"]) == 1  # taken over, not yet mended
+    assert taken["counted"] == client.get("/api/cases/square").json()["counted"] == ""  # the count was of the mask
+    stroke = {
+        "client": PAGE, "sequence": 5, "what": "eraser", "box": {"start": [11, 15], "stop": [12, 16]},
+        "runs": [0, 1, 0],
+    }  # fmt: skip
+    assert client.post("/api/cases/square/edits", json=stroke).status_code == 200
+    assert client.get("/api/cases/square/doubts").json()["objects"] == []
+    client.app.state.desk.project.store.change_case("square", status="reviewed")
+    assert client.get("/api/cases/square/doubts").json()["objects"] == []
+
+
+def test_a_case_without_a_prediction_has_no_doubts(client: TestClient) -> None:
+    assert client.get("/api/cases/photo/doubts").json()["objects"] == []

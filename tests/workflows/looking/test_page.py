@@ -14,7 +14,7 @@ from septum.geometry import Grid, Image, LabelMap
 from septum.workflows.data.cases import Case, Source
 from septum.workflows.data.folders import PAGE_FOLDER, entries
 from septum.workflows.data.jobs import JobsResult
-from septum.workflows.looking.page import MOST_LABELS, EstimateRow, MaskPage, adder, mask_page, write_page
+from septum.workflows.looking.page import MOST_LABELS, DoubtRow, EstimateRow, MaskPage, adder, mask_page, write_page
 
 
 class Reader(HTMLParser):
@@ -45,10 +45,12 @@ def case(name: str, suffix: str = ".nii.gz") -> Case:
     return Case(name, (Source(Path(f"{name}{suffix}")),))
 
 
-def add(page: MaskPage, name: str, labels: np.ndarray, *, suffix: str = ".nii.gz", names: Any = None) -> None:
+def add(
+    page: MaskPage, name: str, labels: np.ndarray, *, suffix: str = ".nii.gz", names: Any = None, doubts: Any = ()
+) -> None:
     grid = Grid.from_spacing(labels.shape, (2.0,) * labels.ndim, unit="px" if suffix == ".png" else "mm")
     image = np.random.default_rng(0).normal(size=(1, *labels.shape)).astype(np.float32)
-    page.add(case(name, suffix), Image(image, grid), labels=LabelMap(labels, grid, names or {}))
+    page.add(case(name, suffix), Image(image, grid), labels=LabelMap(labels, grid, names or {}), doubts=doubts)
 
 
 def block(shape: tuple[int, ...] = (20, 20), value: int = 1) -> np.ndarray:
@@ -207,3 +209,23 @@ def test_what_a_stop_left_is_said_and_a_mask_of_an_earlier_run_is_named_as_such(
 def test_a_stop_before_the_first_mask_leaves_no_page(tmp_path: Path) -> None:
     assert write_page(MaskPage(tmp_path), JobsResult((), (), left=("a",))) is None
     assert not list(tmp_path.iterdir())
+
+
+def test_doubtful_objects_say_where_they_are_and_why_the_worst_first_and_stay_for_later_runs(tmp_path: Path) -> None:
+    labels = np.zeros((20, 40), np.uint16)
+    labels[2:6, 4:12], labels[10:20, 30:40] = 1, 2
+    rows = [DoubtRow(1, 0.45, "unsure"), DoubtRow(2, 0.1, "larger"), DoubtRow(9, 0.0, "is not there")]
+    page = MaskPage(tmp_path)
+    add(page, "a", labels, suffix=".png", doubts=rows)
+    add(page, "b", block((12, 20, 20)), doubts=[DoubtRow(1, None, "smaller")])
+    page.write(title="Masks")
+    (a, b) = shown(MaskPage(tmp_path).write(title="Masks"))  # a later run finds them again
+    assert [(one["id"], one["why"], one["likely_right"]) for one in a["doubts"]] == [
+        (2, "larger", 0.1),
+        (1, "unsure", 0.45),
+    ]
+    assert a["doubts"][0]["box"] == [0.75, 0.5, 0.25, 0.5]
+    assert a["doubts"][1]["box"] == [0.1, 0.1, 0.2, 0.2]
+    assert a["doubts"][1]["place"] == "4, 8"
+    (one,) = b["doubts"]
+    assert (one["box"], one["place"], one["likely_right"]) == ([], "8, 10, 10", None)

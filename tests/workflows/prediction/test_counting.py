@@ -12,11 +12,12 @@ import pytest
 from tests.workflows.quality.estimates import make_plan, picture, references
 
 from septum.geometry import Grid, LabelMap
+from septum.workflows.looking.page import DoubtRow
 from septum.workflows.prediction.counting import ObjectCounts
 from septum.workflows.prediction.objects import SegmentedObjects
 from septum.workflows.quality.counts import HeldObjects, learn_counts
 from septum.workflows.quality.doubtful import ObjectRanges
-from septum.workflows.quality.grade import Quality
+from septum.workflows.quality.grade import Quality, grade
 from septum.workflows.quality.learn import make_quality
 from septum.workflows.quality.looks import Look
 
@@ -53,6 +54,8 @@ def test_two_columns_are_added_and_the_rest_stays(tmp_path: Path) -> None:
         "",
         "larger than 99 of 100 annotated objects: perhaps several in one; unsure",  # 16 mm2, 64 pixels
     ]
+    assert counts.doubts("a") == (DoubtRow(2, judged.table["likely_right"][1], judged.table["doubt"][1]),)
+    assert counts.doubts("b") == ()
     line = counts.write(tmp_path, ())
     assert line.startswith("2 objects in 1 image, likely ")
     assert line.endswith("; 1 is doubtful (counts.csv)")
@@ -66,7 +69,7 @@ def test_an_image_unlike_the_training_gets_empty_columns(tmp_path: Path) -> None
     assert judged.table["likely_right"].isna().all()
     assert judged.table["doubt"].tolist() == ["", ""]
     assert "not known" in counts.write(tmp_path, ())
-    assert pd.read_csv(tmp_path / "counts.csv").loc[0, "note"].startswith("unlike the training images")
+    assert pd.read_csv(tmp_path / "counts.csv").loc[0, "note"].startswith("unknown: unlike the training images")
 
 
 def test_models_that_know_nothing_say_so_and_images_without_objects_are_counted(tmp_path: Path) -> None:
@@ -90,3 +93,18 @@ def test_what_could_not_be_written_is_not_counted_and_classes_alone_have_no_list
     counts.judge("b", found(), look=look())
     counts.write(tmp_path, [("a", "the disk is full")])
     assert pd.read_csv(tmp_path / "counts.csv")["case"].tolist() == ["b"]
+
+
+def test_limits_of_masks_that_let_all_through_are_no_limits_of_counts(tmp_path: Path) -> None:
+    plan = make_plan()
+    wide = replace(quality(plan), image_limit=1e6, network_limit=1e6)
+    counts = ObjectCounts(plan, wide, folds=(0,))
+    for name, array in (("black", np.zeros((1, 64, 64))), ("bright", picture(3) + 50)):
+        seen = Look(2)
+        seen.see(array.astype(np.float32), np.zeros((64, 64), int), spacing=(1.0, 1.0))
+        judged = counts.judge(name, found(), look=seen)
+        assert judged.table["likely_right"].isna().all()
+        assert seen.unlike  # so that its mask is unknown, too
+        assert "unlike the training images" in " ".join(grade(name, seen, plan=plan, quality=wide)[0].reasons)
+    assert "not known" in counts.write(tmp_path, ())
+    assert counts.judge("usual", found(), look=look()).table["likely_right"].notna().all()

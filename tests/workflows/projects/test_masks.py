@@ -11,9 +11,12 @@ from tests.workflows.projects.conftest import BOX, GRID
 from septum import io
 from septum.errors import FormatError
 from septum.geometry import Grid, LabelMap
-from septum.workflows.projects.masks import prediction_file, prediction_of, table_of, telling_each, waiting_cases
+from septum.workflows.projects.masks import offer, prediction_file, prediction_of, table_of, telling_each, waiting_cases
 from septum.workflows.projects.project import Project
+from septum.workflows.projects.queue import place_of
 from septum.workflows.projects.store import MissingError
+from septum.workflows.quality.count_estimates import CountEstimate
+from septum.workflows.quality.count_list import count_urgency
 from septum.workflows.runs.hooks import Hooks
 
 
@@ -49,6 +52,19 @@ def test_only_cases_that_nobody_annotated_wait_and_their_table_names_their_image
         ("b", GRID.shape),
         ("c-d_e", GRID.shape),
     ]
+
+
+def test_a_mask_is_offered_with_its_count_in_words_and_placed_by_it(project: Project) -> None:
+    waiting, counts = waiting_cases(project), {"b": CountEstimate("b", 9, 9.4, 8.2, 11.0, 0.8, 2)}
+    for case in ("b", "c-d_e"):
+        put(project, case)
+    written = [project.predictions / "model-1" / "b.nii.gz", project.predictions / "model-1" / "c-d_e.nii.gz"]
+    told = {"waiting": waiting, "written": written, "estimates": {}, "on_case": lambda case: None}
+    assert offer(project, "model-1", counts=counts, **told) == 2
+    known, other = project.store.case("b"), project.store.case("c-d_e")
+    assert known.counted == "9 objects found, likely 8 to 11; 2 doubtful"
+    assert known.urgency == place_of(count_urgency(counts["b"]))
+    assert (other.counted, other.urgency) == ("", None)
 
 
 def test_each_mask_is_offered_once_as_soon_as_its_file_is_there(project: Project) -> None:

@@ -22,5 +22,9 @@ def test_the_queue_puts_the_worst_prediction_first_and_what_was_skipped_last() -
     order = queue_of([sure, wide, strange])
     assert [one.case for one in order] == ["c4", "c5", "c6"]
     assert order[0].reason == "no figure: unlike the training images (dark)"
+    few, many = (replace(record(n, 0.9), urgency=n, counted=f"{n} objects found") for n in (7, 8))
+    order = queue_of([replace(many, reason="ragged"), few, wide])
+    assert [one.case for one in order] == ["c5", "c7", "c8"]
+    assert [one.reason for one in order[1:]] == ["7 objects found", "8 objects found (ragged)"]
     new = [record(n, None, status="new" if n else "drawn") for n in range(5)]
     assert [one.case for one in queue_of(new)] == ["c4", "c2", "c1", "c3"]

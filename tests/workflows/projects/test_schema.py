@@ -25,11 +25,13 @@ def test_a_database_of_the_first_version_keeps_its_cases_and_gets_the_place_in_t
     with sqlite3.connect(project.folder / "project.sqlite") as raw:
         before = raw.execute("SELECT id FROM project_case ORDER BY position").fetchall()
         raw.execute("ALTER TABLE project_case DROP COLUMN urgency")
+        raw.execute("ALTER TABLE project_case DROP COLUMN counted")
         raw.execute("DELETE FROM project_schema WHERE version > 1")
     again = open_project(project.folder)
     assert [(one.id,) for one in again.store.cases()] == before
     again.store.change_case(before[0][0], urgency=0.5)
     assert again.store.cases()[0].urgency == 0.5
+    assert {one.counted for one in again.store.cases()} == {""}
     again.close()
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from septum.workflows.quality.doubtful import ObjectForms, ObjectRanges, doubts_of, object_forms
+from septum.workflows.quality.doubtful import (
+    ObjectForms,
+    ObjectRanges,
+    are_odd,
+    doubts_of,
+    mostly_odd,
+    object_forms,
+    odd_limit,
+)
 
 
 def discs(*placed: tuple[float, float, float], shape: tuple[int, int] = (80, 80), merged: bool = False) -> np.ndarray:
@@ -96,3 +104,26 @@ def test_ranges_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     ObjectRanges(**good).check()  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="sizes of objects"):
         ObjectRanges(**good | wrong).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("odd", "found", "most"), [(1, 1, False), (2, 2, False), (3, 3, True), (3, 12, False), (4, 12, True)]
+)
+def test_two_objects_are_not_most_of_an_image(odd: int, found: int, *, most: bool) -> None:
+    assert mostly_odd(odd, found, limit=0.2) == most
+
+
+def test_objects_are_odd_as_they_are_doubtful_for_their_form() -> None:
+    labels = np.zeros((30, 90), int)
+    labels[5:12, 5:12], labels[5:20, 20:36], labels[5:7, 50:52], labels[0:9, 70:80] = 1, 2, 3, 4  # the last one is cut
+    forms = object_forms(labels, spacing=(1.0, 1.0))
+    ranges = ObjectRanges(300, 20.0, 100.0, 0.8)
+    doubts = doubts_of(forms, np.full(4, 0.9), ranges=ranges)
+    assert are_odd(forms, ranges).tolist() == [bool(why) for why in doubts] == [False, True, True, False]
+
+
+def test_what_is_usual_in_held_out_images_is_not_odd() -> None:
+    assert odd_limit([]) == odd_limit([(0, 0)]) == 0.2
+    assert odd_limit([(3, 10), (2, 10), (9, 10)]) == 0.6
+    assert odd_limit([(9, 10)] * 3) == 1.0
+    assert not mostly_odd(10, 10, limit=1.0)

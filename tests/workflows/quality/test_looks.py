@@ -45,10 +45,34 @@ def test_a_mixture_of_kinds_is_usual_at_each_of_its_kinds_and_unusual_between() 
     assert known.unusual(image_features(picture(30, blur=3))) == ()
 
 
+def test_one_lonely_training_image_does_not_bring_strangers_near() -> None:
+    usual = [image_features(picture(seed)) for seed in range(15)]
+    alone = ImageReference.of(usual)
+    mixed = ImageReference.of([*usual, image_features(5 * picture(99) + 3)])
+    black = image_features(np.zeros((1, 64, 64), np.float32))
+    noise = image_features(np.random.default_rng(0).normal(0, 1, (1, 64, 64)).astype(np.float32))
+    for stranger in (black, noise):
+        assert alone.apart(stranger)
+        assert float(mixed.apart(stranger)[0].split(": ")[1].split(" times as far")[0]) > 3
+    dim = image_features(2 * picture(50) + 1)  # between the usual ones and the loneliest
+    assert mixed.distance(dim) < 1.5
+    assert mixed.apart(dim)
+    assert not mixed.unusual(dim)
+    later = [image_features(picture(seed)) for seed in range(100, 140)]
+    assert sum(bool(mixed.apart(one)) for one in later) <= 4
+    assert mixed.usual < 0.5 * mixed.limit
+
+
 def test_of_three_images_nothing_can_be_said() -> None:
     known = ImageReference.of([image_features(picture(seed)) for seed in range(3)])
     assert known.limit == 0
     assert known.unusual(image_features(picture(3) * 100)) == ()
+
+
+def test_of_three_images_none_stands_apart() -> None:
+    known = ImageReference.of([image_features(picture(seed)) for seed in range(3)])
+    assert known.usual == 0.0
+    assert known.apart(image_features(np.zeros((1, 64, 64), np.float32))) == ()
 
 
 def test_names_fit_the_features_of_any_number_of_channels() -> None:

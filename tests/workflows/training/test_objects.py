@@ -204,7 +204,7 @@ def test_held_out_and_annotated_objects_teach_the_counts(cells: tuple[Path, Path
     found = io.read_labels(model / "fold_0" / "validation" / f"{held.case}.tif").array
     matched = match_instances(instance_overlap(truth, found))
     assert (held.annotated, held.found, held.right) == (matched.n_reference, matched.n_prediction, matched.tp)
-    assert quality.counts.width is None
+    assert quality.counts.reach is None
     sizes = [np.bincount(draw(n)[1].ravel())[1:].max() for n in range(4)]
     assert quality.counts.ranges is not None
     assert quality.counts.ranges.largest <= max(sizes)
@@ -219,7 +219,7 @@ def test_counts_are_those_of_thresholds_tuned_on_the_other_images(monkeypatch: p
         maps = ObjectMaps.empty((1, 9))
         maps.foreground[:], maps.altitude[:] = 255, [[90, 250, 250, 250, low, 250, 250, 250, 90]]
         ids = np.where(np.arange(9) < 4, 1, 2)[None] if low < 150 else np.ones((1, 9), int)
-        return objects._Case(f"saddle {low}", maps, ids.astype(np.int32), (1.0, 1.0))
+        return objects._Case(f"saddle {low}", maps, ids.astype(np.int32), (1.0, 1.0), 0)
 
     folder = type("Folder", (), {"read_plan": lambda self: type("Plan", (), {"instances": Decoding()})()})()
 
@@ -268,7 +268,7 @@ def test_new_images_are_counted_with_what_held_out_ones_showed(cells: tuple[Path
     counts = pd.read_csv(tmp_path / "out" / "counts.csv").set_index("case")
     assert counts.index[0] == "strange"  # nothing can be said of it
     assert counts.loc["strange", ["expected", "low", "high", "expected_ap"]].isna().all()
-    assert counts.loc["strange", "note"].startswith("unlike the training images (")
+    assert counts.loc["strange", "note"].startswith("unknown: unlike the training images (")
     for case in ("few", "many"):
         row, table = counts.loc[case], pd.read_csv(tmp_path / "out" / "objects" / f"{case}.csv")
         assert row["found"] == len(table)

@@ -52,6 +52,19 @@ class ShownEstimate:
 
 
 @dataclass(frozen=True)
+class ShownDoubt:
+    """An object to look at: its number in the mask, its probability of being right (None where nothing is known),
+    why, its box in a plane as shares of the picture (left, top, width, height; empty in a volume), and its middle as
+    voxels in words."""
+
+    id: int
+    likely_right: float | None
+    why: str
+    box: tuple[float, ...] = ()
+    place: str = ""
+
+
+@dataclass(frozen=True)
 class ShownMask:
     """An image of the page.
 
@@ -64,6 +77,7 @@ class ShownMask:
         labels: what the mask holds; of many objects only a summary.
         estimates: the rows of the list of estimates, as they are.
         note: why it failed, or what a reader should know.
+        doubts: single objects to look at, the worst first.
     """
 
     case: str
@@ -73,6 +87,7 @@ class ShownMask:
     labels: tuple[ShownLabel, ...] = ()
     estimates: tuple[ShownEstimate, ...] = ()
     note: str = ""
+    doubts: tuple[ShownDoubt, ...] = ()
 
 
 def render_masks(

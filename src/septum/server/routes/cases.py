@@ -251,6 +251,7 @@ def _listed(
         "spacing": None if grid is None else list(grid.spacing),
         "status": record.status,
         "predicted_dice": record.predicted_dice,
+        "counted": record.counted if record.status == "predicted" else "",  # a person's objects are others
         "version": 0 if newest is None else newest.version,
         "author": None if newest is None else newest.author,
         "saved": None if newest is None else newest.saved,

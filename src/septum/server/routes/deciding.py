@@ -10,12 +10,13 @@ from fastapi import APIRouter
 from septum.errors import ConfigError
 from septum.interactive.edits.rules import Rules
 from septum.interactive.tool import Box, Change
-from septum.server import proposing
+from septum.server import pictures, proposing
 from septum.server.desk import Desk
 from septum.server.opened import OpenCase
 from septum.server.routes.cases import listed
 from septum.server.routes.common import DeskHere, SenderHere, numbered
 from septum.server.schemas import DecisionBody, LeaseBody, ToolBody
+from septum.workflows.projects.doubts import doubtful_objects
 from septum.workflows.projects.masks import prediction_of
 from septum.workflows.projects.queue import queue_of
 from septum.workflows.projects.store import CaseRecord
@@ -28,7 +29,24 @@ def queue(desk: DeskHere) -> dict[str, Any]:
     """Cases that wait for a person, the one that would help most first, and why."""
     records = {one.id: one for one in desk.project.store.cases()}
     waiting = queue_of(list(records.values()))
-    return {"queue": [{**vars(one), "predicted_dice": records[one.case].predicted_dice} for one in waiting]}
+    told = ((one, records[one.case]) for one in waiting)
+    return {"queue": [{**vars(one), "predicted_dice": r.predicted_dice, "counted": r.counted} for one, r in told]}
+
+
+@router.get("/cases/{case_id}/doubts")
+def doubts(case_id: str, desk: DeskHere) -> dict[str, Any]:
+    """Objects of the predicted mask that should be looked at, the worst first; those that were changed since, and all
+    of a case that was reviewed, are settled."""
+    record = desk.project.store.case(case_id)
+    counted = record.counted if record.status == "predicted" else ""
+    if record.prediction is None or record.status not in ("predicted", "corrected"):
+        return {"counted": counted, "objects": []}
+    found = desk.case(case_id)
+    with found.lock:
+        labels = pictures.layer(found, f"prediction:{record.prediction}")
+        drawn = None if record.status == "predicted" else pictures.layer(found, "current").copy()
+    objects = doubtful_objects(desk.project, case_id, model=record.prediction, labels=labels, drawn=drawn)
+    return {"counted": counted, "objects": [vars(one) for one in objects]}
 
 
 @router.post("/cases/{case_id}/prediction")

@@ -15,6 +15,7 @@ import { hear } from "./loop/events.js";
 import { mount, panelKeys } from "./loop/panels.js";
 import { showKeys, showPalette } from "./palette.js";
 import { bindCases, drawCases } from "./side/cases.js";
+import { bindDoubts, drawDoubts } from "./side/doubts.js";
 import { bindHistory, drawHistory } from "./side/history.js";
 import { bindImage, drawImage, drawRules } from "./side/image.js";
 import { bindLayers, drawLayers, fetchLayers, layersAsShown } from "./side/layers.js";
@@ -154,7 +155,7 @@ function bind() {
   by("theme").onclick = () => light(!document.documentElement.classList.contains("light"));
   light(localStorage.getItem("septum-theme") === "light");
   if (innerWidth < 1100) document.body.classList.add("no-cases");
-  bindCases(); bindHistory(); bindImage(); bindLayers(); bindLabels(); bindOptions(); bindMovie(open);
+  bindCases(); bindHistory(); bindImage(); bindLayers(); bindLabels(); bindOptions(); bindMovie(open); bindDoubts();
   hear("labels", (data) => forgetAhead(data.case));
   for (const kind of ["reload", "predicted"]) hear(kind, () => forgetAhead());
   new ResizeObserver(() => update()).observe(by("planes"));
@@ -165,7 +166,7 @@ function draw() {
   // In mid-stroke nothing but the picture changes, and a frame has sixteen milliseconds.
   if (state.painting) { drawPlanes(watch); drawStatus(); return; }
   drawCases((id) => attempt(() => open(id)));
-  drawToolbar(); drawOptions(); drawLabels(); drawImage(); drawLayers(); drawRules(); drawHistory(); drawStatus(); drawMovie();
+  drawToolbar(); drawOptions(); drawLabels(); drawImage(); drawLayers(); drawRules(); drawHistory(); drawStatus(); drawMovie(); drawDoubts();
   drawPlanes(watch);
 }
 

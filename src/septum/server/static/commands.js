@@ -15,6 +15,7 @@ import { copyFrame, play, step as stepFrame, toFrame } from "./side/movie.js";
 import { toggleRange } from "./side/image.js";
 import { flick, nextBeside, turnHeat } from "./side/layers.js";
 import { addLabel } from "./side/labels.js";
+import { goToDoubt } from "./side/doubts.js";
 import { serverTools, wordOf } from "./side/toolbar.js";
 import { state, update } from "./store.js";
 
@@ -40,6 +41,8 @@ const looking = () => grouped("Look", [
   ["K", "Compare with the other layer while held", () => flick(true), () => flick(false)],
   ["Shift+H", "Heat map on or off", turnHeat], ["Shift+K", "Beside it: nothing, the image alone, each layer and map", nextBeside],
   ["Shift+3", "3-D view of the labels", turnSolid], ["Shift+S", "Sides: radiological or neurological", turnSides],
+  ["Shift+N", "Next doubtful object, worst first", () => goToDoubt(1)], ["Shift+M", "Doubtful object before", () => goToDoubt(-1)],
+  ["", "Mark doubtful objects or not", () => update({ doubting: !state.doubting })],
   ["Shift+X", "Crosshair on or off", () => update({ crosshair: !state.crosshair })],
 ]);
 const movie = () => grouped("Movie", [

@@ -2,7 +2,7 @@
 /** The one state of the page. Views subscribe; at most one rendering happens per frame. */
 /** @typedef {{value:number,name:string,color:string}} Label */
 /** @typedef {{author:string,client:string,until:string|number}} Lease */
-/** @typedef {{id:string,name:string,status:string,shape:number[]|null,ndim:number|null,predicted_dice:number|null,version:number,saved:string|null,author:string|null,lease:Lease|null,seconds:number,split:string|null,queue:{rank:number,reason:string}|null,movie:{movie:string,frame:number,frames:number}|null}} Case */
+/** @typedef {{id:string,name:string,status:string,shape:number[]|null,ndim:number|null,predicted_dice:number|null,counted:string,version:number,saved:string|null,author:string|null,lease:Lease|null,seconds:number,split:string|null,queue:{rank:number,reason:string}|null,movie:{movie:string,frame:number,frames:number}|null}} Case */
 /** @typedef {{letters:string[],mm:number,size:number}} Axis */
 /** @typedef {{name:string,low:number,high:number,window:number[]}} ChannelFacts */
 /** @typedef {Omit<Case,"ndim"> & {ndim:number,axes:Axis[],rgb:boolean,tiled:boolean,modality:string,levels:{scale:number,shape:number[]}[],channels:ChannelFacts[],layers:string[],maps:HeatMap[],provenance:Record<string,string>,affine:number[][],revision:number,epoch:string,undo:string[],redo:string[]}} Opened */
@@ -13,6 +13,7 @@
 /** @typedef {{name:string,style:LayerStyle,opacity:number,colour:string,said:string,by:string}} Layer */
 /** @typedef {{name:string,kind:string,model:string,value:number|null,version:number}} HeatMap */
 /** @typedef {{points:number[][],label:number,radius_mm:number}} Mark */
+/** @typedef {{id:number,likely_right:number|null,why:string,start:number[],stop:number[],outline:number[][]}} Doubt */
 /** @typedef {{id:string,what:string,changed:number,text:string}} Preview */
 
 export const state = {
@@ -49,6 +50,8 @@ export const state = {
   points: /** @type {number[][]} */ ([]), marks: /** @type {Mark[]} */ ([]), boxes: /** @type {number[][][]} */ ([]), across: 0,
   live: true,
   preview: /** @type {Preview|null} */ (null), busy: "",
+  /** Objects of the prediction that should be looked at, the worst first; which one was gone to, and whether they are marked. */
+  doubts: /** @type {Doubt[]} */ ([]), doubt: -1, doubting: true,
   painting: false, lost: false,
   expected: "", message: "", saved: "",
 };

@@ -11,15 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from septum.errors import ConfigError
 from septum.geometry import Image, LabelMap
 from septum.io.safe import replacing
 from septum.report.figures.contact import contact_sheet
 from septum.report.figures.views import view_thumbnail, views
-from septum.report.pages.masks import ShownEstimate, ShownLabel, ShownMask, ShownView, render_masks
+from septum.report.pages.masks import ShownDoubt, ShownEstimate, ShownLabel, ShownMask, ShownView, render_masks
 from septum.workflows.data.cases import Case
 from septum.workflows.data.folders import PAGE_FOLDER
 from septum.workflows.data.jobs import JobsResult
@@ -36,6 +38,10 @@ MOST_ON_SHEET = 96
 
 MOST_LABELS = 12
 """Labels that are listed one by one; of more, which are objects, a summary is."""
+
+
+MOST_DOUBTS_LISTED = 60
+"""Doubtful objects of an image that are listed, the worst ones; the table of its objects holds all."""
 
 
 PAGE_FORMAT = 1
@@ -55,6 +61,16 @@ class EstimateRow:
 
 
 @dataclass(frozen=True)
+class DoubtRow:
+    """An object of a mask that should be looked at: its number, its probability of being right (None where nothing is
+    known), and why."""
+
+    id: int
+    likely_right: float | None
+    why: str
+
+
+@dataclass(frozen=True)
 class _Drawn:
     """What `cases.json` keeps of a case."""
 
@@ -63,6 +79,7 @@ class _Drawn:
     thumbnail: str
     views: tuple[ShownView, ...]
     labels: tuple[ShownLabel, ...]
+    doubts: tuple[ShownDoubt, ...] = ()
 
 
 class MaskPage:
@@ -73,8 +90,8 @@ class MaskPage:
         self.output = output
         self._drawn = {one.case: one for one in _read(output / PAGE_FOLDER / CASES)}
 
-    def add(self, case: Case, image: Image, labels: LabelMap) -> None:
-        """Draw a case and write its pictures.
+    def add(self, case: Case, image: Image, labels: LabelMap, *, doubts: Sequence[DoubtRow] = ()) -> None:
+        """Draw a case and write its pictures; `doubts` are those of its single objects.
 
         Raises:
             FormatError: when they cannot be written.
@@ -96,7 +113,8 @@ class MaskPage:
         small = f"{number:05d}s.jpg"
         _write(folder / small, view_thumbnail(found[0]))
         sizes = _sizes(labels, sized=grid.unit == "mm")
-        self._drawn[case.id] = _Drawn(case.id, number, f"{PAGE_FOLDER}/{small}", tuple(shown), sizes)
+        told = _shown_doubts(labels.array, doubts)
+        self._drawn[case.id] = _Drawn(case.id, number, f"{PAGE_FOLDER}/{small}", tuple(shown), sizes, told)
 
     def write(
         self,
@@ -143,9 +161,9 @@ def mask_page(output: Path, *, wanted: bool) -> MaskPage | None:
     return MaskPage(output) if wanted else None
 
 
-def adder(page: MaskPage | None) -> Callable[[Case, Image, LabelMap], None]:
+def adder(page: MaskPage | None) -> Callable[..., None]:
     """`page.add`, or nothing where there is no page."""
-    return (lambda case, image, labels: None) if page is None else page.add
+    return (lambda *case, **doubts: None) if page is None else page.add
 
 
 def write_page(
@@ -183,8 +201,26 @@ def _arranged(
         said = tuple(ShownEstimate(r.name, r.verdict, r.dice, r.low, r.high, r.reasons) for r in own)
         mask = ShownMask(name, _worst([r.verdict for r in own]), one.thumbnail, one.views, one.labels, said)
         note = "the mask is empty" if not own and _empty(one) else remarks.get(name, "")
-        masks.append(replace(mask, note=note))
+        masks.append(replace(mask, note=note, doubts=one.doubts))
     return masks
+
+
+def _shown_doubts(labels: NDArray[Any], doubts: Sequence[DoubtRow]) -> tuple[ShownDoubt, ...]:
+    """Where doubtful objects lie, the worst first; those that the mask does not hold are left out."""
+    from scipy.ndimage import find_objects
+
+    boxes = find_objects(labels) if doubts else []
+    found: list[ShownDoubt] = []
+    for one in sorted(doubts, key=lambda row: 1.0 if row.likely_right is None else row.likely_right):
+        box = boxes[one.id - 1] if 0 < one.id <= len(boxes) else None
+        if box is None or len(found) == MOST_DOUBTS_LISTED:
+            continue
+        start, size = [side.start for side in box], [side.stop - side.start for side in box]
+        middle = [first + n // 2 for first, n in zip(start, size, strict=True)]
+        shares = [n / whole for n, whole in zip((*start[::-1], *size[::-1]), 2 * labels.shape[::-1], strict=True)]
+        plane = tuple(round(share, 4) for share in shares) if labels.ndim == 2 else ()
+        found.append(ShownDoubt(one.id, one.likely_right, one.why, plane, ", ".join(map(str, middle))))
+    return tuple(found)
 
 
 def _left(masks: Sequence[ShownMask], left: Sequence[str]) -> list[ShownMask]:

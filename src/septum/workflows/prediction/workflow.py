@@ -79,7 +79,13 @@ def predict(
 
     page = mask_page(output, wanted=settings.page)
     counts = ObjectCounts(plan, grades, folds=folds)
-    watch = Watch(doubts.hear, on_look, adder(page), lambda case, objects, look: counts.judge(case, objects, look=look))
+    show = adder(page)
+    watch = Watch(
+        doubts.hear,
+        on_look,
+        lambda case, image, labels: show(case, image, labels, doubts=counts.doubts(case.id)),
+        lambda case, objects, look: counts.judge(case, objects, look=look),
+    )
     result = run_jobs(jobs, segmenter, hooks=hooks, watch=watch)
     if result.stopped_empty:
         leave_no_folder(output)

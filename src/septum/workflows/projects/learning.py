@@ -39,6 +39,7 @@ from septum.workflows.projects.masks import (
     write_rows,
 )
 from septum.workflows.projects.project import Project
+from septum.workflows.quality.count_list import read_counts
 from septum.workflows.runs.files import write_json
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.tables import read_rows
@@ -179,7 +180,10 @@ def predict_others(
     estimates: dict[str, list[Any]] = {}
     for one in result.estimates:
         estimates.setdefault(one.case, []).append(one)
-    predicted = offer(project, model, waiting=waiting, written=result.written, estimates=estimates, on_case=on_case)
+    counts = {one.case: one for one in read_counts(project.predictions / model)}
+    predicted = offer(
+        project, model, waiting=waiting, written=result.written, estimates=estimates, on_case=on_case, counts=counts
+    )
     return {"model": model, "predicted": predicted, "failures": [list(pair) for pair in result.failures]}
 
 

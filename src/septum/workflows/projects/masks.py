@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from septum.workflows.data.cases import Case, load_image
 from septum.workflows.projects.project import Project
 from septum.workflows.projects.queue import place_of
 from septum.workflows.projects.store import CaseRecord, MissingError
+from septum.workflows.quality.count_estimates import CountEstimate
+from septum.workflows.quality.count_list import count_remark, count_urgency
 from septum.workflows.quality.worklist import urgency
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.hooks import Hooks
@@ -50,12 +53,15 @@ def offer(
     written: Sequence[Path],
     estimates: Mapping[str, Sequence[Any]],
     on_case: Callable[[str], None],
+    counts: Mapping[str, CountEstimate] = MappingProxyType({}),
 ) -> int:
-    """Offer masks that were written, with what their Dice is estimated to be; how many there are."""
+    """Offer masks that were written, with what their Dice is estimated to be and what is known of their objects' count;
+    how many there are."""
     names = {io.stem(path) for path in written}
     for record in waiting:
         if record.id in names:
-            _predicted(project, record, model=model, estimates=estimates.get(record.id, []))
+            told = estimates.get(record.id, [])
+            _predicted(project, record, model=model, estimates=told, count=counts.get(record.id))
             on_case(record.id)
     return len(names)
 
@@ -122,10 +128,19 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     write_text(path, mappings_csv(rows))
 
 
-def _predicted(project: Project, record: CaseRecord, *, model: str, estimates: Sequence[Any]) -> None:
+def _predicted(
+    project: Project,
+    record: CaseRecord,
+    *,
+    model: str,
+    estimates: Sequence[Any],
+    count: CountEstimate | None = None,
+) -> None:
     found = [one.dice for one in estimates if np.isfinite(one.dice)]
     reasons = list(dict.fromkeys(reason for one in estimates for reason in one.reasons))
+    place = min((place_of(urgency(one)) for one in estimates), default=None)
     project.store.change_case(
         record.id, status="predicted", prediction=model, predicted_dice=min(found) if found else None,
-        reason="; ".join(reasons)[:300], urgency=min((place_of(urgency(one)) for one in estimates), default=None),
+        reason="; ".join(reasons)[:300], urgency=place if count is None else place_of(count_urgency(count)),
+        counted="" if count is None else count_remark(count),
     )  # fmt: skip

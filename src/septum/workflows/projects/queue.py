@@ -40,7 +40,7 @@ _far = "far from the cases that are annotated already"
 
 
 def _graded(record: CaseRecord) -> bool:
-    return record.urgency is not None or record.predicted_dice is not None
+    return record.urgency is not None or record.predicted_dice is not None or record.counted != ""
 
 
 def _worst_first(record: CaseRecord) -> tuple[float, int]:
@@ -57,6 +57,8 @@ def place_of(urgency: tuple[int, float]) -> float:
 
 def _reason(record: CaseRecord) -> str:
     dice = record.predicted_dice
+    if record.counted:  # of single objects, the count is what a person decides by
+        return f"{record.counted}{f' ({record.reason})' if record.reason else ''}"
     if dice is None:
         return f"no figure: {record.reason or 'nothing was held out to judge the model by'}"
     words = "likely good: accept it with one key" if dice >= LOOK else "a correction would help"

@@ -36,6 +36,7 @@ CASE = sql.Table(
     sql.Column("reason", sql.Text, nullable=False, default=""),
     sql.Column("skipped", sql.Integer, nullable=False, default=0),
     sql.Column("urgency", sql.Float),  # of the mask in the queue, the smallest first; NULL without one
+    sql.Column("counted", sql.Text, nullable=False, default="", server_default=""),  # objects of the mask, in words
 )
 
 ANNOTATION = sql.Table(
@@ -95,7 +96,12 @@ def _with_urgency(connection: Connection) -> None:
         connection.execute(sql.text("ALTER TABLE project_case ADD COLUMN urgency FLOAT"))
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (_first, _with_urgency)
+def _with_counted(connection: Connection) -> None:
+    if all(column["name"] != "counted" for column in sql.inspect(connection).get_columns(CASE.name)):
+        connection.execute(sql.text("ALTER TABLE project_case ADD COLUMN counted TEXT NOT NULL DEFAULT ''"))
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (_first, _with_urgency, _with_counted)
 """What leads from version `i` of the tables to version `i + 1`."""
 
 

@@ -27,7 +27,8 @@ ENDED = ("done", "failed", "stopped")
 
 @dataclass(frozen=True)
 class CaseRecord:
-    """A case as the database knows it; `source` is the data set's case as plain data."""
+    """A case as the database knows it; `source` is the data set's case as plain data, `counted` tells of the objects of
+    its mask in words (empty where there are none)."""
 
     id: str
     position: int
@@ -41,6 +42,7 @@ class CaseRecord:
     reason: str
     skipped: int
     urgency: float | None = None
+    counted: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from septum.errors import DatasetError
-from septum.workflows.quality.counts import CountEstimate, whole_ends
+from septum.workflows.quality.count_estimates import CountEstimate, whole_ends
 from septum.workflows.runs.files import write_text
 from septum.workflows.runs.tables import read_rows, rows_csv
 from septum.workflows.runs.words import counted
@@ -33,6 +33,19 @@ def _place(one: CountEstimate) -> tuple[bool, int, float, str]:
         -1.0 if math.isnan(one.expected_ap) else one.expected_ap,
         one.case,
     )
+
+
+def count_urgency(one: CountEstimate) -> tuple[int, float]:
+    """The order of `most_doubtful_first` but for names, as `worklist.urgency` has it: the smaller, the sooner.
+
+    >>> clear, doubtful = CountEstimate("a", 9, 9.0, doubtful=1), CountEstimate("b", 9, 9.0, doubtful=4)
+    >>> count_urgency(CountEstimate("c", 9)) < count_urgency(doubtful) < count_urgency(clear)
+    True
+    """
+    if math.isnan(one.expected):
+        return 0, 0.0
+    wrong = 0.9 if math.isnan(one.expected_ap) else (1 - one.expected_ap) / 2  # less than one more doubtful object
+    return 2, 1 - 2 * (one.doubtful + wrong) / (one.doubtful + wrong + 1)
 
 
 def write_counts(folder: Path, counts: Sequence[CountEstimate]) -> Path:
@@ -67,6 +80,8 @@ def count_remark(one: CountEstimate) -> str:
         words += f", likely {low} to {high}"
     elif not math.isnan(one.expected):
         words += f", likely about {one.expected:.0f}"
+    else:
+        words += ", count unknown"
     return words + (f"; {one.doubtful} doubtful" if one.doubtful else "")
 
 

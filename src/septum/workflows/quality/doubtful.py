@@ -6,6 +6,7 @@ annotated objects of the training say how large and how convex an object is, so 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,14 @@ from numpy.typing import NDArray
 
 UNSURE = 0.5
 """Probability of being right below which an object is doubtful."""
+
+
+ODD = 0.2
+"""Share of objects unlike annotated ones beyond which an image is unlike those of the training; twice what is usual in
+held-out images where that is more."""
+
+
+_FEWEST_ODD = 3  # objects unlike annotated ones of which nobody says that they are most of an image
 
 
 _FEWEST_OBJECTS = 20  # annotated objects below which their range says nothing
@@ -105,6 +114,39 @@ class ObjectRanges:
         solid = 0.0 if self.least_solid is None else self.least_solid
         if not (self.objects >= 1 and 0 < self.smallest <= self.largest < np.inf and 0 <= solid <= 1):
             raise ValueError("it holds sizes of objects that make no sense")
+
+
+def are_odd(forms: ObjectForms, ranges: ObjectRanges) -> NDArray[np.bool_]:
+    """`(n,)` which objects are unlike annotated ones in size or convexity.
+
+    >>> forms = object_forms(np.pad(np.ones((8, 8), int), 1), spacing=(1.0, 1.0))
+    >>> are_odd(forms, ObjectRanges(300, 10.0, 50.0)).tolist()
+    [True]
+    """
+    told = zip(forms.size, forms.solidity, forms.cut, strict=True)
+    return np.array([bool(_unlike(ranges, size, solidity=solid, cut=cut)) for size, solid, cut in told], bool)
+
+
+def odd_limit(images: Sequence[tuple[int, int]]) -> float:
+    """Share of objects unlike annotated ones that no image like those of the training exceeds.
+
+    Args:
+        images: (such objects, all objects) of held-out images.
+
+    >>> odd_limit([(1, 50), (0, 12)]), odd_limit([(15, 50), (4, 12), (9, 10)])
+    (0.2, 0.666...)
+    """
+    shares = [odd / found for odd, found in images if found]
+    return min(1.0, max(ODD, 2 * float(np.median(shares)))) if shares else ODD
+
+
+def mostly_odd(odd: int, found: int, *, limit: float) -> bool:
+    """Whether more of an image's objects are unlike annotated ones than chance would make of the limit.
+
+    >>> mostly_odd(2, 3, limit=0.2), mostly_odd(3, 10, limit=0.2), mostly_odd(30, 100, limit=0.2)
+    (False, False, True)
+    """
+    return odd >= _FEWEST_ODD and odd > limit * found + math.sqrt(limit * (1 - limit) * found)
 
 
 def doubts_of(forms: ObjectForms, likely_right: NDArray[np.float64], *, ranges: ObjectRanges | None) -> list[str]:

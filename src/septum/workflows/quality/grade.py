@@ -20,7 +20,7 @@ from septum.errors import CheckpointError, ConfigError
 from septum.io.documents import read_json
 from septum.workflows.model.plan import Plan
 from septum.workflows.quality.calibration import FEWEST, Calibration
-from septum.workflows.quality.counts import CountQuality
+from septum.workflows.quality.counts import CountQuality, without_former
 from septum.workflows.quality.looks import (
     FAR,
     ImageReference,
@@ -144,6 +144,7 @@ def read_quality(path: Path, plan: Plan) -> Quality | None:
         content = read_json(path)
         if not isinstance(content, dict) or content.get("format") not in range(1, QUALITY_FORMAT + 1):
             raise CheckpointError(f"{path} must have at most format {QUALITY_FORMAT}; update Septum, or {advice}")
+        content["counts"] = without_former(content.get("counts"))
         found = structure(content, Quality, what=str(path))
         _check(found, plan)
     except (OSError, ValueError, ConfigError) as error:
@@ -283,7 +284,7 @@ def unlikeness(look: Look, plan: Plan, *, quality: Quality | None, far: tuple[fl
     reasons += quality.images.unusual(look.features, far=quality.image_limit)
     if far[1] > quality.network_limit:
         reasons += (f"as the network sees it, {times_as_different(far[1])}",)
-    return reasons
+    return reasons + tuple(reason for reason in look.unlike if reason not in reasons)
 
 
 def network_distance(look: Look, networks: Sequence[NetworkReference], *, folds: Sequence[int]) -> float:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +40,12 @@ _SPACING = 1.5  # a voxel size so much finer or coarser than any of the training
 FAR = 1.5
 """Times the largest distance of a training image from its nearest neighbour, beyond which an image is unlike them where
 no held-out image has taught another limit."""
+
+
+_APART = 3.0  # times the usual distance of training images beyond which an image stands apart
+
+
+_USUAL = 0.8  # share of the training images that have a neighbour within the usual distance
 
 
 _MOST_PARTS = 4_000_000  # samples of a mask on which its parts are counted
@@ -106,25 +113,51 @@ class ImageReference:
         """From the features of at least one training image; smaller differences than the floor mean nothing."""
         table = np.array([np.asarray(row, dtype=np.float64) for row in features])
         spread = np.maximum(table.std(axis=0), floor)
-        limit = 0.0
-        if len(table) >= _ENOUGH:
-            far = np.sqrt((((table[:, None] - table[None]) / spread) ** 2).mean(-1))
-            np.fill_diagonal(far, np.inf)
-            limit = float(far.min(axis=1).max())
+        limit = float(_nearest(table / spread).max()) if len(table) >= _ENOUGH else 0.0
         return cls(tuple(tuple(map(float, row)) for row in table), tuple(map(float, spread)), limit)
+
+    @cached_property
+    def usual(self) -> float:
+        """Distance within which most training images have a neighbour, whatever the loneliest do; 0 below four."""
+        if len(self.features) < _ENOUGH:
+            return 0.0
+        return float(np.quantile(_nearest(np.array(self.features) / np.array(self.spread)), _USUAL))
+
+    def apart(self, features: ArrayLike) -> tuple[str, ...]:
+        """Why an image stands apart from those of the training, in words; else empty.
+
+        `unusual` knows how far an image may lie for its *mask* to be as good as promised, and one lonely training image
+        widens that. This is about what the image is.
+        """
+        found = self._farthest(features)
+        if found is None or not self.usual or found[0] <= _APART * self.usual:
+            return ()
+        times = found[0] / self.usual
+        return (f"most of all in {found[1]}: {times:.1f} times as far from them as most of these from each other",)
 
     def unusual(self, features: ArrayLike, *, far: float = FAR) -> tuple[str, ...]:
         """Why an image is more than `far` times `limit` from those of the training, in words; else empty."""
+        found = self._farthest(features)
+        if found is None or found[0] <= far * self.limit:
+            return ()
+        return (f"most of all in {found[1]}: {times_as_different(found[0] / self.limit)}",)
+
+    def _farthest(self, features: ArrayLike) -> tuple[float, str] | None:
+        """How far the nearest training image is, and in what most, in words; None where that is unknown."""
         values, table, spread = np.asarray(features, dtype=np.float64), np.array(self.features), np.array(self.spread)
         if not self.limit or values.shape != spread.shape:
-            return ()
+            return None
         offsets = np.abs(table - values) / spread
         nearest = int(np.argmin((offsets**2).mean(-1)))
-        ratio = float(np.sqrt((offsets[nearest] ** 2).mean())) / self.limit
-        if ratio <= far:
-            return ()
         name = image_names(len(spread) // (len(QUANTILES) + 2))[int(offsets[nearest].argmax())]
-        return (f"most of all in {name}: {times_as_different(ratio)}",)
+        return float(np.sqrt((offsets[nearest] ** 2).mean())), name
+
+
+def _nearest(table: Float64Array) -> Float64Array:
+    """Distance of each row `(n, features)` from its nearest neighbour among the others."""
+    far = np.sqrt(((table[:, None] - table[None]) ** 2).mean(-1))
+    np.fill_diagonal(far, np.inf)
+    return np.asarray(far.min(axis=1))
 
 
 def times_as_different(ratio: float) -> str:
@@ -230,8 +263,9 @@ class Look:
 
     evidence: what the network tells about the mask. features: of the image as the network saw it. spacing: of the
     image, in the network's order of axes. unit: of the spacing, mm or px. shapes: of the classes from 1 on. unheeded:
-    prompts that the mask does not follow, in words. unheeded_of: the same by the class that they put in doubt. specks:
-    voxels that were left out of the mask as such.
+    prompts that the mask does not follow, in words. unheeded_of: the same by the class that they put in doubt. unlike:
+    why its single objects say that the image is unlike those of the training. specks: voxels that were left out of the
+    mask as such.
     """
 
     def __init__(self, n_classes: int) -> None:
@@ -242,6 +276,7 @@ class Look:
         self.shapes: tuple[Shape, ...] = ()
         self.unheeded: tuple[str, ...] = ()
         self.unheeded_of: dict[int, tuple[str, ...]] = {}
+        self.unlike: tuple[str, ...] = ()
         self.specks = 0
 
     def of_class(self, index: int) -> Look:

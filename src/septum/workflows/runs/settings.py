@@ -148,6 +148,8 @@ def _explain(error: BaseException, where: str = "") -> list[str]:
             name = next((n.name for n in notes if isinstance(n, cattrs.AttributeValidationNote)), "")
             lines += _explain(inner, ".".join(part for part in (where, name) if part))
         return lines
+    if isinstance(error, AttributeError):  # a list or a number stands where names and their values are asked for
+        return [f"{f'{where} ' if where else ''}must hold named values, got {error.obj!r:.60}"]
     if isinstance(error, KeyError):
         return [f"{error.args[0]!r} is missing" + (f" in {where}" if where else "")]
     return [f"{where}: {error}" if where else str(error)]

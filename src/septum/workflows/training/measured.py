@@ -33,7 +33,8 @@ from septum.workflows.prediction.engine import looking_twice, open_segmenter
 from septum.workflows.prediction.objects import segment_objects, write_objects
 from septum.workflows.prediction.predict import segment
 from septum.workflows.prediction.settings import PredictSettings
-from septum.workflows.quality.counts import HeldObjects, compare_objects, describe_counts, learn_counts
+from septum.workflows.quality.count_estimates import describe_counts
+from septum.workflows.quality.counts import HeldObjects, compare_objects, learn_counts
 from septum.workflows.quality.grade import HeldKind, HeldOut, NetworkReference, promise, write_quality
 from septum.workflows.quality.learn import References, held_out_rows, make_quality
 from septum.workflows.quality.looks import Look
@@ -158,7 +159,9 @@ def measure_model(
     held = what_was_held_out(folds)
     quality = make_quality(found.rows, references, plan=plan, networks=found.networks, looks=looks, held=held)
     if tuned is not None:
-        quality = replace(quality, counts=learn_counts(_held_objects(tuned, found), references.objects))
+        by_others = plan.judged or len(divided) > 1
+        known = learn_counts(_held_objects(tuned, found), references.objects, by_others=by_others)
+        quality = replace(quality, counts=known)
     counts = "" if held == "block" else describe_counts(quality.counts)  # a part of an image has no count
     write_quality(folder.quality, quality)
     limits = promise(quality, judged=plan.judged, unfinished=folder.unfinished())
@@ -420,7 +423,8 @@ def _measure_case(
         prediction, ids = objects.semantic, reference_ids(plan, reference, fold=fold)
         values = object_values(ids, objects.labels.array.astype("int64"), ignored=ids < 0)
         sure = objects.table["confidence"].to_numpy(float)
-        into.objects.append(compare_objects(ids, objects.labels.array, confidence=sure, case=case.id))
+        told: dict[str, Any] = {"spacing": image.grid.spacing, "case": case.id, "judge": bench.members[0]}
+        into.objects.append(compare_objects(ids, objects.labels.array, confidence=sure, **told))
     truth, guess = _comparable(plan, reference, prediction=prediction, fold=fold)
     score = partial(score_case, case.id, truth, prediction=guess, ignore=(UNANNOTATED,), group=case.group)
     found = score(labels=plan.classes.scored, members=plan.classes.members)

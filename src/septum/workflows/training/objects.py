@@ -61,12 +61,13 @@ class Tuned:
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """A held-out image: what the network says, and the ids of its objects (-1: not to be scored)."""
+    """A held-out image: what the network says, the ids of its objects (-1: not to be scored), and which network."""
 
     name: str
     maps: ObjectMaps
     ids: NDArray[np.int32]
     spacing: tuple[float, ...]
+    judge: int
 
 
 class _Scores:
@@ -96,7 +97,9 @@ class _Scores:
     def objects(self, index: int, decoding: Decoding) -> HeldObjects:
         """Which objects of a held-out image are right."""
         case, found = self.cases[index], self._decoded(index, decoding)
-        return compare_objects(case.ids, found.labels, confidence=found.confidence.round(4), case=case.name)
+        sure = found.confidence.round(4)
+        told: dict[str, Any] = {"spacing": case.spacing, "case": case.name, "judge": case.judge}
+        return compare_objects(case.ids, found.labels, confidence=sure, **told)
 
     def best(self, start: Decoding, rows: Sequence[int]) -> Decoding:
         """Coordinate by coordinate, the decoding with the best mean over these cases; of equals the first."""
@@ -158,7 +161,7 @@ def _held_out(
             maps, _, placement = object_maps(image, model)
             ids = placement.reorient(reference_ids(plan, reference, fold=fold))
             spacing = tuple(image.grid.spacing[axis] for axis in placement.axes)
-            found.append(_Case(name, maps, np.ascontiguousarray(ids), spacing))
+            found.append(_Case(name, maps, np.ascontiguousarray(ids), spacing, members[0]))
             on_progress(f"looking at {name}", len(found) / MOST_CASES)
     return found
 

@@ -2,6 +2,7 @@
 /** What is drawn over the pixels of a plane: crosshair, letters, scale bar, the marks of a tool, the cursor. */
 import { drawTool } from "../draw/cursor.js";
 import { state } from "../store.js";
+import { drawDoubtful } from "./doubtful.js";
 import { colAxis, rowAxis } from "./geometry.js";
 import { planes } from "./planes.js";
 import { label, words } from "./text.js";
@@ -14,6 +15,7 @@ export function drawMarks(ctx, plane) {
   else { drawTool(ctx, plane); if (planes.twin?.of === plane) partner(ctx, plane, planes.twin.cursor); }
   letters(ctx, plane, f);
   scaleBar(ctx, plane, f);
+  drawDoubtful(ctx, plane);
 }
 
 /** @param {CanvasRenderingContext2D} ctx @param {import("./plane.js").Plane} plane @param {{w:number,h:number}} f */

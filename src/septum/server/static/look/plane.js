@@ -73,6 +73,8 @@ export class Plane {
 
   /** Row and column, not rounded, under a pointer. @param {{offsetX:number,offsetY:number}} at */
   locate(at) { return this.view.locate(at.offsetX, at.offsetY); }
+  /** Row and column of a place with three numbers. @param {number[]} place */
+  place(place) { return [place[rowAxis(this.axis)], place[colAxis(this.axis)]]; }
   /** @param {number[]} place row and column */
   voxel(place) { return voxel(this.axis, this.source.index, place[0], place[1]); }
 

@@ -55,5 +55,14 @@ export class View {
     this.pan[1] += py - (py - before.y) * ratio - after.y;
   }
 
+  /** Puts a place into the middle, and zooms in where an object of this size would be small; never out. @param {number[]} place row and column @param {number} size in voxels */
+  centre([row, col], size) {
+    const f = this.frame(), wish = Math.min(f.w, f.h) / 5 / (Math.max(1, size) * this.mmRow);
+    if (wish > f.scale) this.zoomAt(Math.min(wish / f.scale, 4 / this.zoom), f.w / 2, f.h / 2);
+    const [x, y] = this.screen(row, col);
+    this.pan[0] += f.w / 2 - x;
+    this.pan[1] += (f.h - this.foot) / 2 - y;
+  }
+
   fit() { this.zoom = 1; this.pan = [0, 0]; }
 }

@@ -5,7 +5,7 @@ import { state, update } from "../store.js";
 import { client, get, send, waiting } from "../transport.js";
 import { hear } from "./events.js";
 
-/** @typedef {{case:string, rank:number, reason:string, predicted_dice:number|null}} Waiting */
+/** @typedef {{case:string, rank:number, reason:string, predicted_dice:number|null, counted:string}} Waiting */
 /** @typedef {import("./panels.js").Desk} Desk */
 let queue = /** @type {Waiting[]} */ ([]);
 let busy = false;
@@ -89,9 +89,9 @@ export function drawQueue(host, desk) {
       el("button", { disabled: off, title: `${name} (${key})`, onclick: () => void decide(desk, decision) }, `${name} `, el("kbd", {}, key));
     const head = el("div", { className: "row" }, act("Accept", "accept", "Y", !here), act("Mend", "correct", "M", !here), act("Next", "skip", "N", !queue.length));
     const rows = queue.slice(0, 200).map((one) => {
-      const dice = one.predicted_dice === null ? "" : `Dice ${one.predicted_dice.toFixed(2)} expected`;
+      const dice = one.counted ? "" : one.predicted_dice === null ? "no mask yet" : `Dice ${one.predicted_dice.toFixed(2)} expected`;
       const button = el("button", { className: "case", onclick: () => void visit(desk, one.case) },
-        el("b", {}, String(one.rank)), el("span", {}, names.get(one.case) ?? one.case, el("small", {}, dice || "no mask yet"), el("small", {}, one.reason)));
+        el("b", {}, String(one.rank)), el("span", {}, names.get(one.case) ?? one.case, ...(dice ? [el("small", {}, dice)] : []), el("small", {}, one.reason)));
       button.setAttribute("aria-pressed", String(one.case === state.opened?.id));
       return button;
     });

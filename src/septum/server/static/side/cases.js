@@ -25,7 +25,7 @@ const others = (c) => (c.lease && c.lease.client !== client ? `✎ ${c.lease.aut
 /** @param {(id:string) => void} open */
 export function drawCases(open) {
   const shown = shownCases();
-  const facts = shown.map((c) => [c.id, c.name, c.status, c.predicted_dice, c.version, others(c), c.queue?.rank]);
+  const facts = shown.map((c) => [c.id, c.name, c.status, c.predicted_dice, c.counted, c.version, others(c), c.queue?.rank]);
   redraw(by("cases"), facts, () => shown.map((c) => row(c, open)));
   // Another case is marked without making the list anew: a movie that plays would ask for all pictures at each frame.
   for (const made of by("cases").children) made.setAttribute("aria-pressed", String(made.dataset.case === state.opened?.id));
@@ -36,7 +36,7 @@ export function drawCases(open) {
 /** @param {import("../store.js").Case} c @param {(id:string) => void} open */
 function row(c, open) {
   const picture = el("img", { src: `/api/cases/${c.id}/thumbnail?v=${c.version}${c.status}`, alt: "", loading: "lazy" });
-  const facts = [c.movie ? `frame ${c.movie.frame + 1}` : "", c.predicted_dice === null ? "" : `Dice ${c.predicted_dice.toFixed(2)}`, c.queue ? `queue ${c.queue.rank}` : "", others(c)].filter(Boolean).join(" · ");
+  const facts = [c.movie ? `frame ${c.movie.frame + 1}` : "", c.counted || (c.predicted_dice === null ? "" : `Dice ${c.predicted_dice.toFixed(2)}`), c.queue ? `queue ${c.queue.rank}` : "", others(c)].filter(Boolean).join(" · ");
   const status = el("span", { className: "status", "data-status": c.status }, c.status);
   return el("button", { className: "case", title: c.queue?.reason ?? c.name, "data-case": c.id, onclick: () => open(c.id) }, picture, el("span", {}, el("b", {}, c.name), status, el("small", {}, facts)));
 }

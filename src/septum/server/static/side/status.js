@@ -3,6 +3,7 @@
 import { by } from "../dom.js";
 import { nameOf } from "../draw/rules.js";
 import { gestureOf } from "../draw/kinds.js";
+import { doubtAt, wordsOf } from "../look/doubtful.js";
 import { millimetres, within } from "../look/geometry.js";
 import { state } from "../store.js";
 import { waiting } from "../transport.js";
@@ -23,7 +24,8 @@ export function say(plane) {
   const at = plane.grid.volume ? place : place.slice(1), mm = millimetres(place);
   const value = found.values.map((v) => (Number.isInteger(v) ? v : Number(v.toPrecision(4)))).join(" ");
   const world = plane.grid.volume ? ` · (${mm.map((v) => v.toFixed(1)).join(", ")}) mm` : "";
-  by("where").textContent = `[${at.join(", ")}]${world} · ${value} · ${nameOf(found.label)}${found.heat === null ? "" : ` · ${found.heat.toFixed(2)}`}`;
+  const doubted = doubtAt(plane, cursor);
+  by("where").textContent = `${doubted ? `doubtful: ${wordsOf(doubted)} · ` : ""}[${at.join(", ")}]${world} · ${value} · ${nameOf(found.label)}${found.heat === null ? "" : ` · ${found.heat.toFixed(2)}`}`;
 }
 
 export function drawStatus() {
