@@ -18,6 +18,7 @@ from septum.net.architecture.window import WindowConfig
 from septum.net.augment import augment
 from septum.net.augment.augment import AugmentConfig
 from septum.net.learning.objective import get_objective
+from septum.net.learning.teacher import TeacherConfig
 from septum.net.prompts import PromptConfig, prompt_channels
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.model.fingerprint import Fingerprint
@@ -403,6 +404,7 @@ def _plan(basis: _Basis, unet: NetworkConfig, *, patch: tuple[int, ...], budget:
         fingerprint=fingerprint,
         prompts=PromptConfig() if settings.prompts else None,
         instances=Decoding() if settings.instances else None,
+        teacher=None if settings.unlabelled is None else TeacherConfig(),
     )
 
 

@@ -15,6 +15,7 @@ from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.doubts import listening
 from septum.workflows.data.folds import Fold
 from septum.workflows.data.kept import labels_kept
+from septum.workflows.data.unlabelled import find_unlabelled
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.machine import Machine
 from septum.workflows.model.plan import Plan, parse_plan, plan_json, read_plan
@@ -35,7 +36,7 @@ from septum.workflows.training.begin import (
     settle_folds,
     without_failed,
 )
-from septum.workflows.training.continued import continue_run, left_out, record_data
+from septum.workflows.training.continued import continue_run, left_out, record_data, record_unlabelled
 from septum.workflows.training.early import look_first
 from septum.workflows.training.folds import FoldContext, FoldJob, from_first, make_fabric, train_fold
 
@@ -67,6 +68,7 @@ class _Run:
     hooks: Hooks
     failures: Failures
     resume: bool
+    unlabelled: Sequence[tuple[Case, Sample]] = ()
 
     def readable(self) -> _Run:
         """The same without the cases that failed; errors as `without_failed`."""
@@ -101,7 +103,15 @@ def train(
     """
     hooks = hooks or Hooks()
     with labels_kept(), listening(hooks.on_note) as doubts:
-        data = look_first(dataset, output, axes=settings.axes, plan=settings.plan, resume=resume, overwrite=overwrite)
+        data = look_first(
+            dataset,
+            output,
+            axes=settings.axes,
+            plan=settings.plan,
+            unlabelled=settings.unlabelled,
+            resume=resume,
+            overwrite=overwrite,
+        )
         for note in data.notes:
             hooks.on_note(note)
         timed = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
@@ -118,6 +128,7 @@ def train(
             run = replace(run, settings=went_on.settings)
             hooks.on_note(went_on.note)
         run, samples, folds = _prepared(run, plan, begun=went_on.folds if went_on else None)
+        run = _with_unlabelled(run, plan, samples=samples)
         run = replace(run, data=replace(run.data, notes=(*run.data.notes, *doubts.sentences())))
         jobs = choose_folds(folds, len(run.cases), settings=run.settings, judged=plan.judged, on_note=hooks.on_note)
         hooks.on_note(measured.describe_training(plan, run.cases))
@@ -198,6 +209,34 @@ def _samples(run: _Run, plan: Plan) -> dict[str, Sample]:
         raise
 
 
+def _with_unlabelled(run: _Run, plan: Plan, *, samples: Mapping[str, Sample]) -> _Run:
+    """The run with the images without labels that were asked for, and a note about them in the data."""
+    if run.settings.unlabelled is None or plan.teacher is None:
+        return run
+    found = find_unlabelled(run.settings.unlabelled, run.data, axes=run.settings.axes)
+    if run.fabric.is_global_zero:
+        record_unlabelled(run.folder.data, found.cases)
+    failures = Failures()
+    made = prepare_cases(
+        found.cases,
+        plan,
+        folder=_scratch(run) / "unlabelled",
+        on_progress=run.hooks.on_progress,
+        failures=failures,
+        beside=samples.values(),
+    )
+    if not made:
+        raise DatasetError(f"images without labels must be readable and like the labelled ones, got {failures.first}")
+    note = measured.describe_unlabelled(len(made), found.left_out, failures=failures)
+    run.hooks.on_note(note)
+    cases = {case.id: case for case in found.cases}
+    return replace(
+        run,
+        unlabelled=[(cases[sample.name], sample) for sample in made],
+        data=replace(run.data, notes=(*run.data.notes, note)),
+    )
+
+
 def _train_folds(
     jobs: Sequence[FoldJob],
     run: _Run,
@@ -208,7 +247,16 @@ def _train_folds(
 ) -> bool:
     """Train what is not trained yet; whether a person stopped it."""
     context = FoldContext(
-        plan, run.cases, samples, run.folder, run.settings, run.fabric, on_status, run.hooks.should_stop, run.resume
+        plan,
+        run.cases,
+        samples,
+        run.unlabelled,
+        run.folder,
+        run.settings,
+        run.fabric,
+        on_status,
+        run.hooks.should_stop,
+        run.resume,
     )
     for job in jobs:
         if run.resume and run.folder.finished(job.index):
