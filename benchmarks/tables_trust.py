@@ -33,6 +33,57 @@ def few_images(content: Rows, where: str) -> list[str]:
     return lines
 
 
+ARMS = ("plain", "plain, longer", "CutMix", "teacher")
+
+
+def unlabelled(content: Rows, where: str) -> list[str]:
+    """Dice with and without images without labels, and of labelled patches that are mixed, by set and number."""
+    results = content["results"]
+    found: dict[tuple[str, int, int, bool], dict[str, Rows]] = {}
+    for row in results["rows"].values():
+        key = (row["set"], row["images"], row["draw"], row.get("held_out", False))
+        found.setdefault(key, {})[row["arm"]] = row
+    lines = [
+        "## Images without labels, and CutMix",
+        "",
+        f"`python -m benchmarks.accuracy.unlabelled` ({where}): pictures of 128 pixels, `--steps {results['steps']}`, "
+        "`--folds none`. Mean Dice of test images, which no training saw in any form, or of labelled images that were "
+        "held out (`--held-out`); *longer*: the labelled images alone for "
+        f"{results['longer']:g} times the steps, about the processor time of the teacher (`--unlabelled`).",
+        "",
+        "| data set | scored on | labelled | without labels | draw | scored | plain | longer | CutMix | teacher |",
+        "|" + "---|" * 10,
+    ]
+    for (_, images, draw, held_out), rows in sorted(found.items(), key=lambda item: (not item[0][3], item[0])):
+        means = " | ".join(f"{rows[arm]['mean']:.3f}" if arm in rows else "–" for arm in ARMS)
+        one, free = next(iter(rows.values())), max(row["unlabelled"] for row in rows.values())
+        scored = "held-out images" if held_out else "test images"
+        lines.append(f"| {one['what']} | {scored} | {images} | {free} | {draw} | {one['n']} | {means} |")
+    lines += [
+        "",
+        "Gain over plain, mean over the rows above (in how many of them it is a gain), and processor time:",
+        "",
+    ]
+    lines += [
+        "| scored on | labelled | rows | longer | CutMix | teacher | seconds in the same order |",
+        "|" + "---|" * 7,
+    ]
+    for held_out, images in sorted({(not key[3], key[1]) for key in found}):
+        group = [rows for key, rows in found.items() if key[1] == images and key[3] != held_out]
+        group = [rows for rows in group if set(ARMS) <= set(rows)]
+        if group:
+            scored = "test images" if held_out else "held-out images"
+            gains = " | ".join(_gain(group, arm) for arm in ARMS[1:])
+            seconds = ", ".join(f"{sum(rows[arm]['seconds'] for rows in group) / len(group):.0f}" for arm in ARMS)
+            lines.append(f"| {scored} | {images} | {len(group)} | {gains} | {seconds} |")
+    return lines
+
+
+def _gain(group: list[dict[str, Rows]], arm: str) -> str:
+    gains = [rows[arm]["mean"] - rows["plain"]["mean"] for rows in group]
+    return f"{sum(gains) / len(gains):+.3f} ({sum(gain > 0 for gain in gains)})"
+
+
 def _interval(row: Rows, of: str) -> str:
     return f"[{row[f'{of}_ci_low']:.3f}, {row[f'{of}_ci_high']:.3f}]"
 
@@ -114,5 +165,12 @@ def kills(content: Rows, where: str) -> list[str]:
     return lines
 
 
-TRUST = {"few_images": few_images, "handful": handful, "mutants": mutants, "fuzz": fuzz, "kills": kills}
+TRUST = {
+    "few_images": few_images,
+    "unlabelled": unlabelled,
+    "handful": handful,
+    "mutants": mutants,
+    "fuzz": fuzz,
+    "kills": kills,
+}
 """By the name of the recorded result."""

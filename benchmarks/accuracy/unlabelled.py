@@ -1,6 +1,7 @@
 """Does it help to look at images without labels, or to cut and mix the few that have them?
 
-    python -m benchmarks.accuracy.unlabelled [--sets polyps skin …] [--images 1 3 5 10] [--draws 2] [--steps 120]
+    python -m benchmarks.accuracy.unlabelled --held-out --images 3   # what runs by itself is decided on these
+    python -m benchmarks.accuracy.unlabelled [--sets polyps skin …] [--images 1 3 5 10] [--draws 1] [--steps 120]
 
 Of each set, the images that it names for few-image studies are labelled (ten drawn of nuclei); of the others one half,
 forty at most, is given without labels and as many test, so that no test image is seen in any form. Pictures are
@@ -11,6 +12,8 @@ images are taken. The arms:
 * *plain*: the labelled images alone, for `--steps`, and for 1.5 times as many: the processor time of the teacher;
 * *CutMix*: half of the labelled patches get a box of another one (`cutmix` in the plan's budget);
 * *teacher*: `--unlabelled` with the images without labels.
+
+With `--held-out` the labelled images that a draw leaves out are scored instead of the test images.
 
 The Dice of a test image is the mean over the labels that it or its mask holds; processor time is that of the training.
 """
@@ -65,19 +68,27 @@ def divide(name: str, data: Path) -> dict[str, Pairs]:
     folder, names, _ = SETS[name]
     if names:
         training, others = listed(folder, names)(data)
-    else:  # coloured pictures are another family
-        training, others = drawn([p for p in pairs(data / folder) if io.read_image(p[0]).array.shape[0] == 1], LABELLED)
+    else:
+        training, others = drawn([pair for pair in pairs(data / folder) if _grey_with_something(*pair)], LABELLED)
     order = np.random.default_rng(1).permutation(len(others))
     half = min(MOST, len(others) // 2)
     parts = {"unlabelled": order[:half], "test": order[half : 2 * half]}
     return {"labelled": training} | {part: [others[i] for i in sorted(chosen)] for part, chosen in parts.items()}
 
 
-def shrink(image: Image, labels: NDArray[Any], *, crop: bool) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The middle of a picture, or the whole of it, at `SIDE` pixels."""
-    if crop:
-        middle = tuple(slice(max(0, n // 2 - SIDE // 2), n // 2 + SIDE // 2) for n in labels.shape)
-        return image.array[(slice(None), *middle)], labels[middle]
+def _grey_with_something(image: Path, label: Path) -> bool:
+    """Coloured pictures are another family, and an empty middle teaches nothing."""
+    labels = io.read_labels(label).array
+    return io.read_image(image).array.shape[0] == 1 and bool(middle(labels).any())
+
+
+def middle(array: NDArray[Any]) -> NDArray[Any]:
+    """The `SIDE` pixels in the middle of the last two axes."""
+    return array[(..., *(slice(max(0, n // 2 - SIDE // 2), n // 2 + SIDE // 2) for n in array.shape[-2:]))]
+
+
+def shrink(image: Image, labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The whole of a picture at `SIDE` pixels."""
     factor = min(labels.shape) / SIDE
     smooth = ndimage.gaussian_filter(image.array.astype(np.float32), (0, factor / 2, factor / 2))
     at = np.ix_(*(((np.arange(round(n / factor)) + 0.5) * factor).astype(int).clip(0, n - 1) for n in labels.shape))
@@ -85,26 +96,32 @@ def shrink(image: Image, labels: NDArray[Any], *, crop: bool) -> tuple[NDArray[A
 
 
 def write_data(name: str, data: Path) -> dict[str, Pairs]:
-    """The small pictures of a set as files, and a table of those that test."""
+    """The small pictures of a set as files."""
     folder = RUNS / name
     made: dict[str, Pairs] = {}
     for part, found in divide(name, data).items():
         made[part] = []
         for image_path, label_path in found:
             image, labels = io.read_image(image_path), io.read_labels(label_path).array
-            labels = (labels > 0).astype(np.uint8) if name == "nuclei" else labels
-            array, labels = shrink(image, labels, crop=name == "nuclei")
+            if name == "nuclei":
+                array, labels = middle(image.array), (middle(labels) > 0).astype(np.uint8)
+            else:
+                array, labels = shrink(image, labels)
             made[part].append(write(folder / part, io.stem(image_path), array, labels, image.grid))
-    write_table(folder / "test.csv", [], made["test"])
     return made
 
 
-def study(name: str, made: dict[str, Pairs], arm: str, images: int, draw: int, steps: int) -> dict[str, Any]:
-    """Train one arm on the first `images` of a draw and score the test images."""
+def study(
+    name: str, made: dict[str, Pairs], arm: str, *, images: int, draw: int, steps: int, held_out: bool
+) -> dict[str, Any]:
+    """Train one arm on the first `images` of a draw and score the test images, or those that the draw leaves out."""
     folder = RUNS / name
-    order = np.random.default_rng(draw).permutation(len(made["labelled"]))[:images]
-    table, plan, model, masks = (folder / part for part in ("cases.csv", "plan.json", "model", "masks"))
-    write_table(table, [made["labelled"][i] for i in order], [])
+    order = [made["labelled"][i] for i in np.random.default_rng(draw).permutation(len(made["labelled"]))]
+    tested = order[images:] if held_out else made["test"]
+    parts = ("cases.csv", "test.csv", "plan.json", "model", "masks")
+    table, test, plan, model, masks = (folder / part for part in parts)
+    write_table(table, order[:images], [])
+    write_table(test, [], tested)
     settings = TrainSettings(steps=round(steps * ARMS[arm]), folds="none", seed=draw, devices="cpu", instances=False)
     if arm == "teacher":
         settings = replace(settings, unlabelled=folder / "unlabelled" / "images")
@@ -118,14 +135,14 @@ def study(name: str, made: dict[str, Pairs], arm: str, images: int, draw: int, s
     begun = time.process_time()
     train(table, model, settings=replace(settings, plan=plan))
     spent = time.process_time() - begun
-    predict(model, [folder / "test.csv"], output=masks, settings=PredictSettings(devices="cpu"))
-    dice = scored(masks, made["test"])
+    predict(model, [test], output=masks, settings=PredictSettings(devices="cpu"))
+    dice = scored(masks, tested)
     summary = summarise(dice, seed=draw)
     return {
-        "set": name, "what": SETS[name][2], "arm": arm, "images": images, "draw": draw, "steps": settings.steps,
+        "set": name, "what": SETS[name][2], "held_out": held_out, "arm": arm, "images": images, "draw": draw,
         "unlabelled": len(made["unlabelled"]) if arm == "teacher" else 0, "encoder": derived.unet.encoder,
-        "seconds": round(spent, 1), "n": summary.n, "mean": summary.mean, "median": summary.median,
-        "dice": [round(float(value), 4) for value in dice],
+        "steps": settings.steps, "seconds": round(spent, 1), "n": summary.n, "mean": summary.mean,
+        "median": summary.median, "dice": [round(float(value), 4) for value in dice],
     }  # fmt: skip
 
 
@@ -148,7 +165,8 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
     parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--images", nargs="*", type=int, default=[1, 3, 5, 10])
-    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=1)
+    parser.add_argument("--held-out", action="store_true", help="score what a draw leaves out, not the test images")
     parser.add_argument("--steps", type=int, default=120)
     given = parser.parse_args()
     path = RESULTS / "unlabelled.json"
@@ -160,8 +178,10 @@ def main() -> None:
                 if images > len(made[name]["labelled"]):
                     continue
                 for arm in given.arms:
-                    row = study(name, made[name], arm, images, draw, given.steps)
-                    rows[f"{name}, {arm}, {images}, draw {draw}"] = row
+                    row = study(
+                        name, made[name], arm, images=images, draw=draw, steps=given.steps, held_out=given.held_out
+                    )
+                    rows[f"{name}, {arm}, {images}, draw {draw}" + (", held out" if given.held_out else "")] = row
                     print({key: value for key, value in row.items() if key not in ("dice", "what")}, flush=True)
                     record("unlabelled", {"steps": given.steps, "longer": LONGER, "rows": rows}, seed=given.draws)
 

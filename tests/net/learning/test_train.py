@@ -289,6 +289,30 @@ def test_what_the_teacher_is_not_sure_of_teaches_nothing(tmp_path: Path) -> None
     assert all(torch.allclose(plain.weights[name], other.weights[name], atol=1e-5) for name in plain.weights)
 
 
+def test_the_teachers_word_counts_by_weight_ramp_and_the_share_it_is_sure_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every loss is 1, half of the voxels are sure: 1 + 0.6 x ramp x 0.5."""
+    asked: list[float] = []
+
+    def half(logits: torch.Tensor, *, confidence: float, ignore: int) -> torch.Tensor:
+        found = torch.zeros(logits.shape[0], *logits.shape[2:], dtype=torch.long)
+        found[..., ::2] = ignore
+        return found
+
+    def ramp(progress: float, *, length: float) -> float:
+        asked.append(progress)
+        return 0.2
+
+    monkeypatch.setattr(training, "pseudo_labels", half)
+    monkeypatch.setattr(training, "ramp_up", ramp)
+    one = Objective(None, lambda output, labels, maps: sum(level.sum() for level in output) * 0 + 1)
+    config = replace(CONFIG, teacher=TeacherConfig(batch=2, weight=0.6, cutmix=0.0))
+    outcome = run(tmp_path, config, samples=squares() + unlabelled(), objective=one)
+    assert outcome.history[-1]["loss"] == pytest.approx(1 + 0.6 * 0.2 * 0.5)
+    assert asked == [step / 8 for step in range(8)]
+
+
 @pytest.mark.parametrize("side", ["labelled", "unlabelled"])
 def test_labels_follow_their_pixels_into_another_patch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str

@@ -313,13 +313,19 @@ def _width(
     settings, machine = basis.settings, basis.machine
     if settings.minutes is None:
         return WIDTHS[-1] if few else 32, settings.steps or 0
-    seconds_each = settings.minutes * 60 / _members(settings)
+    seconds_each = settings.minutes * 60 / _members(settings) / _dearer(settings, batch)
     width, steps = WIDTHS[-1], 0.0
     for width in WIDTHS[-1:] if few else WIDTHS[1:] if machine.device == "cpu" else WIDTHS:
         steps = seconds_each / seconds_per_step(unet(width), patch, batch=batch, machine=machine)
         if steps >= ENOUGH_STEPS:
             break
     return width, steps
+
+
+def _dearer(settings: TrainSettings, batch: int) -> float:
+    """How many times as long a step takes with patches without labels: the way back is twice the way there, and the
+    teacher goes there too."""
+    return 1.0 if settings.unlabelled is None else 1 + TeacherConfig().batch * 4 / (batch * 3)
 
 
 def _members(settings: TrainSettings) -> int:

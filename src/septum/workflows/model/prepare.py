@@ -273,6 +273,9 @@ def _to_file(sample: Sample, folder: Path) -> Sample:
     folder.mkdir(parents=True, exist_ok=True)
     mapped: list[NDArray[Any]] = []
     for kind, array in (("image", sample.image), ("labels", sample.labels)):
+        if not any(array.strides):  # one value for all voxels takes no memory
+            mapped.append(array)
+            continue
         path = folder / f"{sample.name}.{kind}.npy"
         np.save(path, array, allow_pickle=False)
         mapped.append(np.load(path, mmap_mode="r", allow_pickle=False))

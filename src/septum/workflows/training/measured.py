@@ -97,14 +97,14 @@ def describe_training(plan: Plan, cases: Sequence[Case]) -> str:
 def describe_unlabelled(used: int, left_out: int, *, failures: Failures) -> str:
     """How many images without labels are learnt from and why others are not.
 
-    >>> describe_unlabelled(40, 10, failures=Failures([("a", "it has 3 channels")]))[:66]
-    '40 images without labels are learnt from, 10 were left out because'
+    >>> describe_unlabelled(40, 10, failures=Failures())[:90]
+    '40 images without labels are learnt from, as --unlabelled asks; 10 were left out because t'
     """
-    also = "" if used == 1 else "s"
-    text = f"{used} image{also} without labels {'is' if used == 1 else 'are'} learnt from"
+    images = f"{used} image{'' if used == 1 else 's'} without labels {'is' if used == 1 else 'are'}"
+    text = f"{images} learnt from, as --unlabelled asks"
     if left_out:
-        why = "the data set labels, holds out or tests on them, or they repeat"
-        text += f", {left_out} {'was' if left_out == 1 else 'were'} left out because {why}"
+        why = "the data set labels, holds out or tests on them (or others of a tested patient), or they repeat"
+        text += f"; {left_out} {'was' if left_out == 1 else 'were'} left out because {why}"
     if failures.rows:
         text += f"; {len(failures.rows)} could not be used: {some(sorted(failures.names))} ({failures.rows[0][1]})"
     return text

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.doubts import listening
 from septum.workflows.data.folds import Fold
 from septum.workflows.data.kept import labels_kept
-from septum.workflows.data.unlabelled import find_unlabelled
+from septum.workflows.data.unlabelled import Unlabelled, find_unlabelled
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.machine import Machine
 from septum.workflows.model.plan import Plan, parse_plan, plan_json, read_plan
@@ -58,7 +59,8 @@ class TrainResult:
 
 @dataclass(frozen=True)
 class _Run:
-    """A training on its way: its data, what was asked, where it goes, and what could not be read so far."""
+    """A training on its way: its data, what was asked, where it goes, what could not be read so far, the images without
+    labels that were found, and those that are learnt from."""
 
     data: Dataset
     cases: Sequence[Case]
@@ -68,6 +70,7 @@ class _Run:
     hooks: Hooks
     failures: Failures
     resume: bool
+    found: Unlabelled | None = None
     unlabelled: Sequence[tuple[Case, Sample]] = ()
 
     def readable(self) -> _Run:
@@ -114,13 +117,14 @@ def train(
         )
         for note in data.notes:
             hooks.on_note(note)
+        found = find_unlabelled(settings.unlabelled, data, axes=settings.axes) if settings.unlabelled else None
         timed = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
         machine = planned_machine(timed, output, resume=resume)
         cases = [case for case in data.labelled if case.split != "test"]
         folder = ModelFolder(output)
         failures = Failures(list(left_out(folder.data).items()) if resume else [], CONTRADICTIONS)
         fabric = make_fabric(timed, machine.precision)
-        run = _Run(data, cases, folder, settle_folds(timed, cases), fabric, hooks, failures, resume)
+        run = _Run(data, cases, folder, settle_folds(timed, cases), fabric, hooks, failures, resume, found)
         plan = _plan(run, machine, overwrite=overwrite)
         run = run.readable()
         went_on = continue_run(folder, settings, plan=plan, cases=run.cases) if resume else None
@@ -144,6 +148,16 @@ def train(
 def _scratch(run: _Run) -> Path:
     """Where this process keeps prepared cases that do not fit into memory."""
     return run.folder.path / "prepared" / str(run.fabric.global_rank)
+
+
+@contextmanager
+def _preparing(run: _Run) -> Iterator[Path]:
+    """The folder of prepared cases; files that were begun go when somebody stops the run meanwhile."""
+    try:
+        yield _scratch(run)
+    except Cancelled:
+        shutil.rmtree(_scratch(run), ignore_errors=True)
+        raise
 
 
 def _plan(run: _Run, machine: Machine, *, overwrite: bool) -> Plan:
@@ -193,9 +207,8 @@ def _prepared(
 
 
 def _samples(run: _Run, plan: Plan) -> dict[str, Sample]:
-    """The samples by name; files that were begun go when somebody stops the run meanwhile."""
-    folder = _scratch(run)
-    try:
+    """The samples by name."""
+    with _preparing(run) as folder:
         made = prepare_cases(run.cases, plan, folder=folder, on_progress=run.hooks.on_progress, failures=run.failures)
         between = sum(sample.interpolated is not None for sample in made)
         if between:
@@ -204,27 +217,29 @@ def _samples(run: _Run, plan: Plan) -> dict[str, Sample]:
                 f"{INTERPOLATED:g} times as often as one of a slice that a person drew"
             )
         return {sample.name: sample for sample in made}
-    except Cancelled:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _with_unlabelled(run: _Run, plan: Plan, *, samples: Mapping[str, Sample]) -> _Run:
     """The run with the images without labels that were asked for, and a note about them in the data."""
     if run.settings.unlabelled is None or plan.teacher is None:
         return run
-    found = find_unlabelled(run.settings.unlabelled, run.data, axes=run.settings.axes)
-    if run.fabric.is_global_zero:
+    found = run.found or find_unlabelled(run.settings.unlabelled, run.data, axes=run.settings.axes)
+
+    def begin() -> str:
         record_unlabelled(run.folder.data, found.cases)
+        return ""
+
+    from_first(run.fabric, begin)
     failures = Failures()
-    made = prepare_cases(
-        found.cases,
-        plan,
-        folder=_scratch(run) / "unlabelled",
-        on_progress=run.hooks.on_progress,
-        failures=failures,
-        beside=samples.values(),
-    )
+    with _preparing(run) as folder:
+        made = prepare_cases(
+            found.cases,
+            plan,
+            folder=folder / "unlabelled",
+            on_progress=run.hooks.on_progress,
+            failures=failures,
+            beside=samples.values(),
+        )
     if not made:
         raise DatasetError(f"images without labels must be readable and like the labelled ones, got {failures.first}")
     note = measured.describe_unlabelled(len(made), found.left_out, failures=failures)
