@@ -183,7 +183,7 @@ def main() -> None:
                     )
                     rows[f"{name}, {arm}, {images}, draw {draw}" + (", held out" if given.held_out else "")] = row
                     print({key: value for key, value in row.items() if key not in ("dice", "what")}, flush=True)
-                    record("unlabelled", {"steps": given.steps, "longer": LONGER, "rows": rows}, seed=given.draws)
+                    record("unlabelled", {"steps": given.steps, "longer": LONGER, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -88,6 +88,12 @@ def test_a_teacher_stands_in_plans_of_classes_only(part: dict[str, Any]) -> None
         replace(plan, teacher=TeacherConfig(), **part)
 
 
+def test_boxes_do_not_cut_single_objects() -> None:
+    plan = make_plan(PLANES, TWO, settings=STEPS, machine=CPU)
+    with pytest.raises(ConfigError, match=r"budget\.cutmix must be 0 for single objects, .* got 0\.5"):
+        replace(plan, budget=replace(plan.budget, cutmix=0.5), instances=Decoding())
+
+
 @pytest.mark.parametrize(("key", "value"), [("confidence", 2.0), ("batch", 0), ("weigth", 1.0)])
 def test_a_teacher_that_a_person_mistyped_is_refused(tmp_path: Path, key: str, value: float) -> None:
     plan = make_plan(PLANES, TWO, settings=replace(STEPS, unlabelled=tmp_path), machine=CPU)

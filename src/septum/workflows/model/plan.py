@@ -184,6 +184,11 @@ class Plan:
                 f"images without labels teach networks of classes only, got one of {what}; leave --unlabelled out"
                 + ("" if self.instances is None else ", or learn classes with --semantic")
             )
+        if self.budget.cutmix and self.instances is not None:
+            raise ConfigError(
+                "budget.cutmix must be 0 for single objects, whose distances and vectors a box would cut, got "
+                f"{self.budget.cutmix:g}; leave it out"
+            )
         patches = self.budget.batch + (0 if self.teacher is None else self.teacher.batch)
         size = patches * math.prod(self.patch) * self.unet.features[0]
         check_between("values in the first layer (batch x patch x features)", size, low=1, high=MOST_VALUES)
