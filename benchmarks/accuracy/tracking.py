@@ -3,7 +3,7 @@
     python -m benchmarks.accuracy.tracking [--movies 8] [--training 2] [--kinds dense crossing ...]
                                            [--laptrack PYTHON] [--btrack PYTHON] [--traccuracy PYTHON]
 
-`benchmarks.accuracy.tracking_movies` says what is in the movies: 16 kinds, 2-D and 3-D, with detections that are right
+`benchmarks.accuracy.tracking_movies` says what is in the movies: 18 kinds, 2-D and 3-D, with detections that are right
 or have known faults. All trackers get the same label maps without images; laptrack and btrack take their centres.
 Septum runs with its defaults; a second time, as the peers do, with the best of a few settings, chosen for each kind by
 the F1 of links on training movies of other seeds. Peers are run by the Python of an environment of their own
@@ -33,7 +33,8 @@ from benchmarks.accuracy.tracking_links import Links, distance_apart, links_of, 
 from benchmarks.accuracy.tracking_movies import KINDS, Film, film
 from benchmarks.record import RESULTS, commit, record
 from septum.instances.detections import Detections, detect
-from septum.instances.track import TrackOptions, track_objects
+from septum.instances.events import TrackOptions
+from septum.instances.track import track_objects
 from septum.metrics.summary import summarise
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -57,6 +57,8 @@ KINDS = {
     "keeping their way": Kind(step=0.35, keeps=0.95),
     "drifting, leaving, coming": Kind(flow=0.4),
     "crossing": Kind(flow=0.3, streams=True),
+    "flowing far": Kind(flow=1.2),
+    "crossing far": Kind(flow=0.8, streams=True),
     "dividing": Kind(divides=0.03),
     "dividing, dense, fast": Kind(apart=1.5, step=0.2, divides=0.03),
     "cells missed": Kind(missed=0.05, divides=0.01),

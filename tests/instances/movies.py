@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from septum.instances.detections import Detections
+
 
 @dataclass
 class Cell:
@@ -93,3 +95,13 @@ def shuffled(labels, seed):
         ids = np.concatenate([[0], rng.permutation(np.arange(1, 500))[: int(frame.max())]])
         found.append(ids[frame].astype(np.uint32))
     return found
+
+
+def detections(places):
+    """Detections of `(frames, cells, 2)` places, in the order of frames."""
+    frames, cells, _ = places.shape
+    n = frames * cells
+    return Detections(
+        np.repeat(np.arange(frames), cells), np.tile(np.arange(1, cells + 1), frames), places.reshape(n, 2),
+        np.full(n, 12.0), np.full(n, np.nan), np.full(n, 50.0), np.zeros(n, bool), {}, frames,
+    )  # fmt: skip

@@ -2,21 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.instances.movies import detections
 
-from septum.instances.detections import Detections
 from septum.instances.motion import expected, foretold, measure_motion
 
 CELLS, FRAMES = 30, 12
-
-
-def detections(places):
-    """Detections of `(frames, cells, 2)` places, in the order of frames."""
-    frames, cells, _ = places.shape
-    n = frames * cells
-    return Detections(
-        np.repeat(np.arange(frames), cells), np.tile(np.arange(1, cells + 1), frames), places.reshape(n, 2),
-        np.full(n, 12.0), np.full(n, np.nan), np.full(n, 50.0), np.zeros(n, bool), {}, frames,
-    )  # fmt: skip
 
 
 def links(frames=FRAMES, cells=CELLS):

@@ -1,5 +1,7 @@
 """Movies of known lineage are tracked back: TRA at least 0.98, by our scores and by py-ctcmetrics."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,8 @@ from scipy import ndimage
 from tests.instances import movies
 
 from septum.errors import Cancelled, ConfigError, GeometryError
-from septum.instances.track import TrackOptions, relabelled, track_objects
+from septum.instances.events import TrackOptions
+from septum.instances.track import relabelled, track_objects
 from septum.metrics.tracking import score_tracking
 
 
@@ -76,6 +79,93 @@ def test_cells_that_keep_their_way_are_followed_through_each_other():
         linked += len(cells) - 1
     seen = np.array([len(np.unique(frame)) - 1 for frame in labels]).sum()
     assert linked >= 0.95 * (seen - len(np.unique(labels)) + 1)
+
+
+def right_and_wrong(movie):
+    """Links of the tracking of a movie whose labels are its tracks."""
+    tracks = track_objects([(frame, None) for frame in movie])
+    found = tracks.detections
+    order = np.lexsort((found.frame, tracks.track))
+    one, other = order[:-1], order[1:]
+    linked = tracks.track[one] == tracks.track[other]
+    same = found.label[one[linked]] == found.label[other[linked]]
+    return tracks, int(same.sum()), int((~same).sum())
+
+
+def discs(places, *, shape, radius=5):
+    """A movie of `(frames, n, 2)` places; what leaves the frame is gone."""
+    mesh = np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), -1)
+    movie = np.zeros((len(places), *shape), np.uint16)
+    for frame, there in zip(movie, places, strict=True):
+        for label, place in enumerate(there, 1):
+            frame[np.linalg.norm(mesh - place, axis=-1) <= radius] = label
+    return movie
+
+
+def strewn(seed, *, count, shape):
+    """Places that are at least 14 apart."""
+    rng, places = np.random.default_rng(seed), [np.array([-99.0, -99.0])]
+    while len(places) <= count:
+        place = rng.uniform(0, 1, 2) * shape
+        if min(np.linalg.norm(place - one) for one in places) > 14:
+            places.append(place)
+    return np.array(places[1:])
+
+
+@pytest.mark.parametrize("step", [20.0, 45.0])
+def test_objects_that_all_move_farther_than_they_are_apart_stay_themselves(step):
+    start = strewn(1, count=50, shape=(160, 500)) - (0, 250)
+    movie = discs([start + np.array([0, step * t]) for t in range(7)], shape=(160, 240))
+    tracks, right, wrong = right_and_wrong(movie)
+    assert right >= 0.97 * sum(len(np.intersect1d(a[a > 0], b[b > 0])) for a, b in itertools.pairwise(movie))
+    assert wrong == 0
+    assert [len(rows) for rows in tracks.sudden()] == [0, 0]
+
+
+def test_a_stage_that_jumps_between_frames_breaks_no_track():
+    rng = np.random.default_rng(2)
+    start = strewn(2, count=60, shape=(260, 300)) - 50
+    movie = discs([start + rng.uniform(-30, 30, 2) for _ in range(8)], shape=(160, 200))
+    _, right, wrong = right_and_wrong(movie)
+    assert right >= 0.97 * sum(len(np.intersect1d(a[a > 0], b[b > 0])) for a, b in itertools.pairwise(movie))
+    assert wrong == 0
+
+
+def test_rows_that_pass_each_other_by_more_than_half_their_spacing_do_not_run_backwards():
+    rows = [
+        [*((20, 40 + 20 * k + 12 * t) for k in range(15)), *((40, 124 + 20 * k - 12 * t) for k in range(15))]
+        for t in range(7)
+    ]
+    _, right, wrong = right_and_wrong(discs(rows, shape=(60, 500), radius=4))
+    assert (right, wrong) == (180, 0)
+
+
+def test_how_much_is_guessed_is_known():
+    rng = np.random.default_rng(3)
+    start = strewn(3, count=40, shape=(200, 300))
+    calm = discs(np.cumsum([start, *rng.normal(0, 0.7, (7, 40, 2))], axis=0), shape=(200, 300))
+    wild = discs(np.cumsum([start, *rng.normal(0, 8.0, (7, 40, 2))], axis=0), shape=(200, 300))
+    assert right_and_wrong(calm)[0].unforeseen() < 0.1
+    wildly = right_and_wrong(wild)[0]
+    assert wildly.unforeseen() > 0.25
+    assert np.abs(wildly.motion.shift).max() < 14  # chance is nothing that they have in common
+
+
+def test_what_appears_and_disappears_in_the_middle_is_named():
+    movie = np.zeros((6, 120, 120), int)
+    for t, frame in enumerate(movie):
+        frame[20:28, 20 + t : 28 + t] = 1
+        if t < 3:
+            frame[60:68, 60:68] = 2
+        if t > 2:
+            frame[90:98, 30:38] = 3
+        if t < 4:
+            frame[100:108, max(0, 12 - 6 * t) : 20 - 6 * t] = 4  # leaves by the edge
+    tracks = track_objects([(frame, None) for frame in movie])
+    found = tracks.detections
+    begins, ends = tracks.sudden()
+    assert [(found.frame[row], found.label[row]) for row in begins] == [(3, 3)]
+    assert [(found.frame[row], found.label[row]) for row in ends] == [(2, 2)]
 
 
 def test_every_tracking_is_told_and_may_be_stopped():

@@ -44,9 +44,17 @@ class Motion:
     after: Float64Array
     persistence: float = 0.0
 
+    def passing(self, found: Detections) -> tuple[Float64Array, Float64Array]:
+        """How far each object comes from the frame before, and goes to the next, with all that move in common."""
+        drift = np.linalg.norm(np.diff(self.shift, axis=0, prepend=self.shift[:1], append=self.shift[-1:]), axis=1)
+        return self.stride + drift[found.frame], self.stride + drift[found.frame + 1]
 
-def measure_motion(found: Detections) -> Motion:
+
+def measure_motion(found: Detections, *, drift: Float64Array | None = None) -> Motion:
     """Movements as pairs of objects tell them that are each other's nearest in consecutive frames.
+
+    Args:
+        drift: `(frames, ndim)`, the common movement into each frame as far as it is known; None: nothing is.
 
     >>> from septum.instances.detections import detect
     >>> found = detect([(np.array([[1, 1, 0, 0]]), None), (np.array([[0, 1, 1, 0]]), None)])
@@ -54,19 +62,19 @@ def measure_motion(found: Detections) -> Motion:
     [[0.0, 0.0], [0.0, 0.0]]
     """
     ndim = found.centre.shape[1]
-    drift = np.zeros((found.n_frames, ndim))
+    drift = np.zeros((found.n_frames, ndim)) if drift is None else drift.copy()
     moves, sizes, lights = [], [], []
     for frame in range(1, found.n_frames):
         a, b = found.of_frame(frame - 1), found.of_frame(frame)
         if not len(a) or not len(b):
             continue
-        to = np.asarray(cKDTree(found.centre[b]).query(found.centre[a])[1])
-        back = np.asarray(cKDTree(found.centre[a]).query(found.centre[b])[1])
+        to = np.asarray(cKDTree(found.centre[b]).query(found.centre[a] + drift[frame])[1])
+        back = np.asarray(cKDTree(found.centre[a] + drift[frame]).query(found.centre[b])[1])
         mutual = back[to] == np.arange(len(a))
         one, two = a[mutual], b[to[mutual]]
         move = found.centre[two] - found.centre[one]
         if len(move) >= _LEAST_FOR_DRIFT:
-            drift[frame] = np.median(move, axis=0)
+            drift[frame] = np.median(move, axis=0)  # also of a drift that was known: pairs tell it better
         moves.append(move - drift[frame])
         sizes.append(np.log(found.size[two] / found.size[one]))
         lights.append(found.brightness[two] - found.brightness[one])
@@ -101,7 +109,8 @@ def foretold(motion: Motion, found: Detections, *, links: NDArray[np.int64]) -> 
     last, following = np.full_like(found.centre, np.nan), np.full_like(found.centre, np.nan)
     last[links[:, 1]], following[links[:, 0]] = moves, moves
     diameter = found.diameter()
-    nothing = replace(motion, scatter=(_width(moves, diameter=diameter), *motion.scatter[1:]), persistence=0.0)
+    width = _width(moves, diameter=diameter)
+    nothing = replace(motion, scatter=(width, *motion.scatter[1:]), stride=width, persistence=0.0)
     passed = np.flatnonzero(np.isfinite(last[:, 0]) & np.isfinite(following[:, 0]))
     if len(passed) < _LEAST_FOR_PERSISTENCE:
         return nothing
@@ -115,7 +124,7 @@ def foretold(motion: Motion, found: Detections, *, links: NDArray[np.int64]) -> 
         left = float(np.sum(missed**2) / max(np.sum(following[passed] ** 2), 1e-12))
         if keeps > 0 and left < best:
             after = _mean_along(following, later, most=memory)
-            best, chosen = left, replace(motion, before=before, after=after, persistence=keeps)
+            best, chosen = left, replace(nothing, before=before, after=after, persistence=keeps)
     if not chosen.persistence:
         return nothing
     missed = moves - expected(chosen, rows=(links[:, 0], links[:, 1]), steps=1)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,13 @@ from tests.instances import movies
 from septum import io
 from septum.errors import ConfigError, DatasetError, GeometryError
 from septum.geometry import Grid, Image, LabelMap
+from septum.instances.events import TrackOptions
 from septum.instances.track import track_objects
 from septum.workflows.data.folders import entries
 from septum.workflows.evaluation.movies import evaluate_tracks
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.tracking.movie import find_movie
-from septum.workflows.tracking.track import TrackSettings, track
+from septum.workflows.tracking.track import TrackSettings, doubts, track
 
 
 def write_movie(folder, labels, images=None):
@@ -130,6 +132,44 @@ def test_tracks_that_break_are_told_with_the_option_on_the_terminal_and_without_
     page = result.page.read_text()
     assert "last at most two frames: objects may move farther than expected" in page
     assert "--max-distance" not in page
+
+
+def test_the_weights_are_those_of_the_engine():
+    assert TrackSettings().options() == TrackOptions()
+
+
+def test_links_that_are_guesses_are_told(tmp_path, movie):
+    rng = np.random.default_rng(0)
+    frames = [np.zeros((120, 160), np.uint8) for _ in range(6)]
+    for frame in frames:
+        for label, (row, column) in enumerate(rng.uniform(5, 110, (12, 2)).astype(int), 1):
+            frame[row : row + 5, column : column + 5] = label
+    write_movie(tmp_path, frames)
+    result, notes = run(tmp_path)
+    assert any("could not be foreseen" in note for note in notes)
+    assert "could not be foreseen" in result.page.read_text()
+    write_movie(tmp_path / "calm", movie[0])
+    _, notes = run(tmp_path / "calm")
+    assert not any("foreseen" in note or "away from the edge" in note for note in notes)
+
+
+def test_objects_that_flicker_are_told(tmp_path):
+    frames = [np.zeros((120, 200), np.uint8) for _ in range(8)]
+    for t, frame in enumerate(frames):
+        for label in range(1, 16):
+            if (label + t // 3) % 3:
+                row, column = 10 + 35 * (label % 3), 10 + 36 * (label // 3)
+                frame[row : row + 6, column : column + 6] = label
+    write_movie(tmp_path, frames)
+    _, notes = run(tmp_path, gap=0)
+    assert any("away from the edge" in note for note in notes)
+
+
+def test_a_solver_that_was_not_ready_is_told(tmp_path, movie):
+    write_movie(tmp_path, movie[0])
+    result, _ = run(tmp_path)
+    assert not doubts(result.tracks)
+    assert any("1.2%" in told for told in doubts(replace(result.tracks, excess=0.012)))
 
 
 def test_a_missing_frame_is_named(tmp_path, movie):

@@ -97,8 +97,8 @@ class TrainSettings:
         if self.unlabelled is not None and (self.prompts or self.instances):
             raise ConfigError(
                 "images without labels must be given to a network of classes without prompts, "
-                f"got prompts {self.prompts}, single objects {self.instances}; leave --unlabelled out, or learn classes "
-                "only (--semantic)"
+                f"got prompts {self.prompts}, single objects {self.instances}; leave --unlabelled out, or learn "
+                "classes only (--semantic)"
             )
         check_bounds(
             self, minutes=(0, LONGEST), steps=(1, MOST_STEPS), seed=(0, LARGEST_SEED), members=(1, 1000),
