@@ -49,6 +49,22 @@ def test_no_labels_at_all_is_refused(septum, dataset, tmp_path):
     assert_refused(septum("train", dataset, "-o", tmp_path / "m", "--steps", 1), "label")
 
 
+def test_images_to_learn_from_without_labels_are_found_or_refused_before_anything_is_written(septum, dataset, tmp_path):
+    (tmp_path / "empty").mkdir()
+    command = ("train", dataset, "-o", tmp_path / "m", "--steps", 1, "--unlabelled")
+    assert_refused(septum(*command, tmp_path / "empty"), "empty")
+    assert_refused(septum(*command, tmp_path / "nowhere"), "nowhere")
+    assert_refused(septum(*command, dataset), "4 images that it knows")
+    assert_refused(septum(*command, dataset, "--prompts"), "without prompts")
+    assert not (tmp_path / "m").exists()
+    (dataset / "labels" / "b.png").unlink()
+    result = septum(*command, dataset, "--folds", "none")
+    assert result.code == 0, result
+    assert "1 image without labels is learnt from, as --unlabelled asks; 3 were left out" in " ".join(
+        result.err.split()
+    )
+
+
 def test_an_image_without_a_label_is_kept_for_prediction(septum, dataset):
     (dataset / "labels" / "b.png").unlink()
     result = septum("info", dataset)

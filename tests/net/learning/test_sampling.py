@@ -34,6 +34,21 @@ def test_cases_without_any_annotation_are_refused() -> None:
         PatchSampler([Sample("a", nothing[None].astype(np.float32), nothing, (1, 1))], n_classes=2, oversample=0.5)
 
 
+def test_samples_without_any_annotation_are_drawn_apart_and_evenly() -> None:
+    labels = np.zeros((8, 8), np.uint8)
+    labelled = Sample("a", labels[None].astype(np.float32), labels, (1, 1))
+    free = [Sample(name, np.zeros((1, *shape), np.float32), np.full(shape, 255, np.uint8), (1, 1)) for name, shape in
+            (("b", (4, 90)), ("c", (30, 5)))]  # fmt: skip
+    sampler = PatchSampler([free[0], labelled, free[1]], n_classes=2, oversample=0.5)
+    rng = np.random.default_rng(0)
+    drawn = [sampler.draw_unlabelled(rng) for _ in range(400)]
+    assert {draw.case for draw in drawn} == {0, 2}
+    assert 150 < sum(draw.case == 0 for draw in drawn) < 250
+    assert all(c < n for draw in drawn for c, n in zip(draw.centre, sampler.shapes[draw.case], strict=True))
+    assert {draw.centre[1] for draw in drawn if draw.case == 2} == set(range(5))
+    assert {sampler.draw(rng).case for _ in range(50)} == {1}
+
+
 def test_interpolated_voxels_are_seen_half_as_often_in_a_volume_and_as_planes() -> None:
     labels = np.ones((4, 10, 10), np.uint8)
     between = np.zeros(labels.shape, bool)

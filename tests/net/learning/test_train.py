@@ -20,9 +20,11 @@ from septum.net.architecture.window import WindowConfig, WindowNet
 from septum.net.augment import augment
 from septum.net.engines.torch import torch_engine
 from septum.net.inference.predict import TileSettings, predict_classes
+from septum.net.learning import train as training
 from septum.net.learning.objective import OBJECTIVES, Objective, get_objective
 from septum.net.learning.sampling import Sample
 from septum.net.learning.simulated_user import correct
+from septum.net.learning.teacher import TeacherConfig
 from septum.net.learning.train import MAX_BACKOFFS, Callbacks, SavedState, Status, TrainConfig, TrainOutcome, train
 from septum.net.prompts import PromptConfig, Prompts, paint_prompts, unfold
 
@@ -231,6 +233,161 @@ def test_a_network_learns_to_obey_a_click_that_the_image_does_not_explain(tmp_pa
         after.append(dice(guess, sample.labels))
     assert np.mean(before) < 0.75
     assert min(after) > 0.85
+
+
+def unlabelled(count: int = 2, size: int = 32) -> list[Sample]:
+    """The same kind of images, in which nobody annotated anything."""
+    rng = np.random.default_rng(1)
+    shape = (size, size)
+    nothing = np.broadcast_to(np.uint8(255), shape)
+    images = [rng.standard_normal((1, *shape)).astype(np.float32) for _ in range(count)]
+    return [Sample(f"free{index}", image, nothing, (1.0, 1.0)) for index, image in enumerate(images)]
+
+
+DEEP = replace(TINY, features=(4, 8, 8), strides=((2, 2),) * 2, kernels=((3, 3),) * 3, deep_supervision=1, dropout=0.5)
+TAUGHT = replace(CONFIG, teacher=TeacherConfig(batch=2, confidence=0.5, ramp=0.2))
+
+
+def equal(one: TrainOutcome, other: TrainOutcome) -> bool:
+    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def test_without_such_images_or_weight_a_run_with_a_teacher_is_the_plain_run(tmp_path: Path) -> None:
+    plain = run(tmp_path, CONFIG)
+    assert equal(plain, run(tmp_path, TAUGHT))
+    silent = replace(CONFIG, teacher=TeacherConfig(weight=0.0))
+    assert equal(plain, run(tmp_path, silent, samples=squares() + unlabelled()))
+    assert equal(plain, run(tmp_path, CONFIG, samples=squares() + unlabelled()))
+    assert not equal(plain, run(tmp_path, TAUGHT, samples=squares() + unlabelled()))
+
+
+@pytest.mark.parametrize("network", [TINY, DEEP])
+def test_a_run_with_a_teacher_that_was_resumed_equals_the_uninterrupted_run(
+    tmp_path: Path, network: UNetConfig
+) -> None:
+    config, samples = replace(TAUGHT, cutmix=0.5), squares() + unlabelled()
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    whole = run(tmp_path / "a", config, samples=samples, network=network)
+    assert run(tmp_path / "b", config, samples=samples, network=network, stop_at=3).reason == "stopped"
+    assert equal(whole, run(tmp_path / "b", config, samples=samples, network=network, resume=True))
+    assert not equal(whole, run(tmp_path / "c", replace(config, seed=1), samples=samples, network=network))
+
+
+def test_the_teacher_changes_by_averaging_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    start = {name: tensor.clone() for name, tensor in build(TINY).state_dict().items()}
+    monkeypatch.setattr(training._Run, "update_average", lambda self: None)
+    outcome = run(tmp_path, TAUGHT, samples=squares() + unlabelled())
+    assert all(torch.equal(outcome.weights[name], start[name]) for name in start)
+
+
+def test_what_the_teacher_is_not_sure_of_teaches_nothing(tmp_path: Path) -> None:
+    """Nothing is as sure as 1 after eight steps, and a teacher that is never sure leaves the step as it was."""
+    unsure = replace(CONFIG, teacher=TeacherConfig(confidence=1.0, ramp=0.0))
+    plain, other = (run(tmp_path, c, samples=squares() + unlabelled()) for c in (CONFIG, unsure))
+    assert all(torch.allclose(plain.weights[name], other.weights[name], atol=1e-5) for name in plain.weights)
+
+
+def test_the_teachers_word_counts_by_weight_ramp_and_the_share_it_is_sure_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every loss is 1, half of the voxels are sure: 1 + 0.6 x ramp x 0.5."""
+    asked: list[float] = []
+
+    def half(logits: torch.Tensor, *, confidence: float, ignore: int) -> torch.Tensor:
+        found = torch.zeros(logits.shape[0], *logits.shape[2:], dtype=torch.long)
+        found[..., ::2] = ignore
+        return found
+
+    def ramp(progress: float, *, length: float) -> float:
+        asked.append(progress)
+        return 0.2
+
+    monkeypatch.setattr(training, "pseudo_labels", half)
+    monkeypatch.setattr(training, "ramp_up", ramp)
+    one = Objective(None, lambda output, labels, maps: sum(level.sum() for level in output) * 0 + 1)
+    config = replace(CONFIG, teacher=TeacherConfig(batch=2, weight=0.6, cutmix=0.0))
+    outcome = run(tmp_path, config, samples=squares() + unlabelled(), objective=one)
+    assert outcome.history[-1]["loss"] == pytest.approx(1 + 0.6 * 0.2 * 0.5)
+    assert asked == [step / 8 for step in range(8)]
+
+
+@pytest.mark.parametrize("side", ["labelled", "unlabelled"])
+def test_labels_follow_their_pixels_into_another_patch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    """Images that show their labels: what the network sees and what it is told agree in every pixel."""
+    rng = np.random.default_rng(0)
+    truth = [(rng.random((32, 32)) < share).astype(np.uint8) for share in (0.2, 0.8)]
+    nothing = np.full((32, 32), 255, np.uint8)
+    samples = [Sample(str(i), one[None].astype(np.float32), one, (1.0, 1.0)) for i, one in enumerate(truth)]
+    samples += [replace(one, labels=nothing) for one in samples]
+    seen: list[torch.Tensor] = []
+    told: list[torch.Tensor] = []
+    loss = get_objective("dice + cross entropy").loss
+
+    def listen(output, labels, maps):  # type: ignore[no-untyped-def]
+        told.append(labels)
+        return loss(output, labels, maps)
+
+    def look(module: torch.nn.Module, images: tuple[torch.Tensor, ...]) -> None:
+        seen.append(images[0].clone())
+
+    monkeypatch.setattr(training, "change_intensity", lambda intensity, patch: patch)
+    monkeypatch.setattr(training, "pseudo_labels", lambda logits, **how: seen[-1][:, 0].long())
+    network = build(TINY)
+    network.register_forward_pre_hook(look)
+    config = replace(CONFIG, augment=augment.none(2), batch=4, cutmix=1.0, teacher=TeacherConfig(batch=4, cutmix=1.0))
+    train(
+        network,
+        samples,
+        config=replace(config, cutmix=1.0 if side == "labelled" else 0.0, steps=3),
+        fabric=Fabric(accelerator="cpu", devices=1),
+        objective=Objective(None, listen),
+        callbacks=Callbacks(),
+        saved=SavedState(tmp_path / "state.pt"),
+    )
+    mixed = 0
+    for step in range(3):
+        teacher, pupil = seen[2 * step : 2 * step + 2]
+        assert (len(teacher), len(pupil)) == (4, 8)
+        assert torch.equal(pupil[:4, 0].long(), told[2 * step])
+        assert torch.equal(pupil[4:, 0].long(), told[2 * step + 1])
+        mixed += int((pupil[4:] != teacher).any((1, 2, 3)).sum())
+    assert mixed > 6  # a box of another patch is in most of them
+
+
+def test_unpadded_networks_and_border_weights_are_taught_too(tmp_path: Path) -> None:
+    network = paper_unet(2, 1, out_channels=2, features=(2, 4))
+    objective = get_objective("border-weighted cross entropy")
+    assert objective.maps is not None
+    samples = [replace(s, maps=objective.maps(s.labels, s.spacing)) for s in squares(size=48)]
+    config = replace(TAUGHT, patch=UNet(network).valid_input_size((20, 20)), cutmix=1.0)
+    outcome = run(tmp_path, config, samples=samples + unlabelled(size=48), network=network, objective=objective)
+    assert math.isfinite(outcome.history[-1]["loss"])
+
+
+def test_volumes_are_taught_too(tmp_path: Path) -> None:
+    network = replace(TINY, ndim=3, strides=((2, 2, 2),), kernels=((3, 3, 3),) * 2)
+    rng = np.random.default_rng(0)
+    labels = np.zeros((12, 16, 16), np.uint8)
+    labels[3:8, 4:10, 4:10] = 1
+    image = (labels + 0.3 * rng.standard_normal(labels.shape))[None].astype(np.float32)
+    known = Sample("a", image, labels, (1.0, 1.0, 1.0))
+    free = replace(known, name="b", labels=np.broadcast_to(np.uint8(255), labels.shape))
+    config = replace(TAUGHT, patch=(8, 8, 8), augment=augment.none(3), cutmix=1.0)
+    torch.manual_seed(1)
+    outcome = train(
+        build(network),
+        [known, free],
+        config=config,
+        fabric=Fabric(accelerator="cpu", devices=1),
+        objective=get_objective("dice + cross entropy"),
+        callbacks=Callbacks(),
+        saved=SavedState(tmp_path / "state.pt"),
+    )
+    assert math.isfinite(outcome.history[-1]["loss"])
 
 
 def test_another_seed_takes_other_steps(tmp_path: Path) -> None:

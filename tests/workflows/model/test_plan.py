@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.workflows.model.fingerprints import CPU, PLANES, STEPS, TWO, VOLUMES
 
 from septum.errors import CheckpointError, ConfigError
+from septum.instances.decode import Decoding
 from septum.net.architecture.network import build
 from septum.net.architecture.unet import UNet
+from septum.net.learning.teacher import TeacherConfig
+from septum.net.prompts import PromptConfig
 from septum.workflows.model.derive import make_plan
 from septum.workflows.model.fingerprint import Fingerprint
 from septum.workflows.model.plan import PLAN_FORMAT, WHOLE_PLANE, plan_json, prediction_tile, read_plan
@@ -64,6 +68,39 @@ def test_plans_that_are_newer_damaged_or_something_else_are_refused(tmp_path: Pa
         path.write_text(text)
         with pytest.raises(ConfigError, match="plan"):
             read_plan(path)
+
+
+def test_a_plan_with_a_teacher_and_cutmix_survives_json_and_others_do_not_mention_them(tmp_path: Path) -> None:
+    plain = make_plan(PLANES, TWO, settings=STEPS, machine=CPU)
+    assert plain.teacher is None
+    assert "teacher" not in plan_json(plain)
+    assert "cutmix" not in plan_json(plain)
+    plan = make_plan(PLANES, TWO, settings=replace(STEPS, unlabelled=tmp_path), machine=CPU)
+    plan = replace(plan, teacher=TeacherConfig(batch=3, ramp=0.1), budget=replace(plan.budget, cutmix=0.25))
+    (tmp_path / "plan.json").write_text(plan_json(plan))
+    assert read_plan(tmp_path / "plan.json") == plan
+
+
+@pytest.mark.parametrize("part", [{"prompts": PromptConfig()}, {"instances": Decoding()}])
+def test_a_teacher_stands_in_plans_of_classes_only(part: dict[str, Any]) -> None:
+    plan = make_plan(PLANES, TWO, settings=STEPS, machine=CPU)
+    with pytest.raises(ConfigError, match="teach networks of classes only, got one of"):
+        replace(plan, teacher=TeacherConfig(), **part)
+
+
+def test_boxes_do_not_cut_single_objects() -> None:
+    plan = make_plan(PLANES, TWO, settings=STEPS, machine=CPU)
+    with pytest.raises(ConfigError, match=r"budget\.cutmix must be 0 for single objects, .* got 0\.5"):
+        replace(plan, budget=replace(plan.budget, cutmix=0.5), instances=Decoding())
+
+
+@pytest.mark.parametrize(("key", "value"), [("confidence", 2.0), ("batch", 0), ("weigth", 1.0)])
+def test_a_teacher_that_a_person_mistyped_is_refused(tmp_path: Path, key: str, value: float) -> None:
+    plan = make_plan(PLANES, TWO, settings=replace(STEPS, unlabelled=tmp_path), machine=CPU)
+    data = json.loads(plan_json(plan))
+    (tmp_path / "plan.json").write_text(json.dumps(data | {"teacher": data["teacher"] | {key: value}}))
+    with pytest.raises(ConfigError, match=key):
+        read_plan(tmp_path / "plan.json")
 
 
 def test_a_plan_with_an_encoder_of_its_own_does_not_mention_another() -> None:

@@ -21,7 +21,15 @@ from septum.workflows.model.derive import make_plan
 from septum.workflows.model.fingerprint import Fingerprint
 from septum.workflows.model.machine import Machine
 from septum.workflows.model.plan import Normalisation
-from septum.workflows.model.prepare import _to_file, as_planes, block_mask, match_channels, normalise, to_network
+from septum.workflows.model.prepare import (
+    _to_file,
+    as_planes,
+    block_mask,
+    match_channels,
+    normalise,
+    prepare_cases,
+    to_network,
+)
 from septum.workflows.model.settings import TrainSettings
 
 TWO = ClassMap((0, 1), ("background", "thing"))
@@ -123,6 +131,37 @@ def test_memory_mapped_cases_equal_those_in_memory(tmp_path: Path) -> None:
     assert np.array_equal(mapped.image, sample.image)
     assert np.array_equal(mapped.labels, sample.labels)
     assert prepare.IN_MEMORY_BYTES > 0
+
+
+@pytest.mark.parametrize("room", [1 << 20, 0])
+def test_an_image_without_labels_is_a_sample_that_ignores_every_voxel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr(prepare, "IN_MEMORY_BYTES", room)
+    plan = make_plan(VOLUMES, TWO, settings=STEPS, machine=CPU)
+    array = np.random.default_rng(0).random((1, 12, 16, 10)).astype(np.float32)
+    io.write_image(tmp_path / "a.nii.gz", Image(array, Grid.from_spacing((12, 16, 10), (2.0,) * 3)))
+    case = Case("a", (Source(tmp_path / "a.nii.gz"),))
+    (sample,) = prepare_cases([case], plan, folder=tmp_path / "kept", on_progress=lambda what, share: None)
+    assert isinstance(sample.image, np.memmap) == (room == 0)
+    assert (sample.labels == TWO.ignore_class).all()
+    assert not any(sample.labels.strides)
+    assert sample.labels.shape == sample.image.shape[1:]
+    planes = as_planes(sample, TWO.ignore_class)
+    assert len(planes) == sample.labels.shape[0]
+    assert all((plane.labels == TWO.ignore_class).all() for plane in planes)
+
+
+def test_room_in_memory_is_shared_with_the_samples_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(VOLUMES, TWO, settings=STEPS, machine=CPU)
+    io.write_image(tmp_path / "a.nii.gz", Image(np.ones((1, 12, 16, 10)), Grid.from_spacing((12, 16, 10), (2.0,) * 3)))
+    case = Case("a", (Source(tmp_path / "a.nii.gz"),))
+    how = {"folder": tmp_path / "kept", "on_progress": lambda what, share: None}
+    (one,) = prepare_cases([case], plan, **how)  # type: ignore[arg-type]
+    monkeypatch.setattr(prepare, "IN_MEMORY_BYTES", int(1.5 * one.image.nbytes))
+    (alone,) = prepare_cases([case], plan, **how)  # type: ignore[arg-type]
+    (crowded,) = prepare_cases([case], plan, beside=[one], **how)  # type: ignore[arg-type]
+    assert (isinstance(alone.image, np.memmap), isinstance(crowded.image, np.memmap)) == (False, True)
 
 
 def test_a_held_out_block_is_held_out_where_it_lies_however_the_volume_is_turned(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ from septum.workflows.model.settings import NETWORKS, TrainSettings
         ({"instances": True, "prompts": True}, "instances must be learnt"),
         ({"instances": True, "network": "lecture"}, "instances must be learnt"),
         ({"instances": True, "network": "window"}, "instances must be learnt"),
+        ({"unlabelled": Path("more"), "prompts": True}, "without labels must be given to a network of classes"),
+        ({"unlabelled": Path("more"), "instances": True}, "without labels must be given to a network of classes"),
         ({"seed": -1}, "seed must lie between 0"),
     ],
 )
@@ -48,6 +51,7 @@ def test_a_wrong_setting_is_refused(wrong: dict[str, Any], message: str) -> None
         {"network": "window", "ndim": 2},
         {"instances": False, "prompts": True},
         {"instances": True, "network": "paper"},
+        {"unlabelled": Path("more"), "instances": False},
         {"seed": 0},
     ],
 )

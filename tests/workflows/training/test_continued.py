@@ -22,6 +22,7 @@ from septum.workflows.training.continued import (
     continue_run,
     left_out,
     record_data,
+    record_unlabelled,
     recorded_division,
     refuse_other_options,
 )
@@ -47,6 +48,18 @@ def test_the_division_comes_back_as_it_was_drawn(data: Path, tmp_path: Path) -> 
     assert left_out(tmp_path / "data.json") == {"bad": "it is broken"}
     assert recorded_division(tmp_path / "none.json", labelled(data)) is None
     assert left_out(tmp_path / "none.json") == {}
+
+
+def test_other_images_without_labels_are_refused_by_name(data: Path, tmp_path: Path) -> None:
+    cases, path = labelled(data), tmp_path / "data.json"
+    record_data(path, cases, folds=FOLDS)
+    free = [replace(case, label=None) for case in cases]
+    record_unlabelled(path, free[:2])
+    record_unlabelled(path, free[:2])
+    assert recorded_division(path, cases) == FOLDS
+    for now, message in ((free, "new cases: case2"), (free[:1], "missing cases: case1")):
+        with pytest.raises(DatasetError, match=f"images without labels that it began with, got {message}"):
+            record_unlabelled(path, now)
 
 
 def test_data_that_changed_are_refused_by_name(data: Path, tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def test_the_data_set_is_read_by_its_files_alone(tmp_path: Path) -> None:
         first(data, tmp_path / "model", plan=tmp_path / "none.json")
 
 
+def test_images_to_learn_from_without_labels_must_be_there(tmp_path: Path) -> None:
+    data = planes(tmp_path / "set", 2)
+    (tmp_path / "empty").mkdir()
+    assert len(first(data, tmp_path / "model", unlabelled=data / "images").cases) == 2
+    for name in ("empty", "nowhere"):
+        with pytest.raises(DatasetError, match=name):
+            first(data, tmp_path / "model", unlabelled=tmp_path / name)
+
+
 def test_images_without_labels_to_train_on_are_refused(tmp_path: Path) -> None:
     data = planes(tmp_path / "set", 2)
     for path in (data / "labels").iterdir():

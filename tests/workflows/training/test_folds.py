@@ -20,6 +20,7 @@ from septum.net.architecture.network import build
 from septum.net.learning.sampling import Sample, SampleObjects
 from septum.net.learning.train import TrainOutcome
 from septum.net.prompts import PromptConfig
+from septum.workflows.data.cases import Case
 from septum.workflows.data.folds import Fold
 from septum.workflows.data.load import load_dataset
 from septum.workflows.model.settings import TrainSettings
@@ -34,6 +35,7 @@ from septum.workflows.training.folds import (
     make_validation,
     split_samples,
     train_config,
+    unlabelled_of,
 )
 
 NONE = PLAN.classes.ignore_class
@@ -80,6 +82,16 @@ def test_cases_are_those_of_the_fold() -> None:
     training, held_out = split_samples(job(fold=Fold(("c", "a"), ("b",))), context(samples))
     assert [one.name for one in training] == ["c", "a"]
     assert [one.name for one in held_out] == ["b"]
+
+
+def test_images_without_labels_are_never_of_a_patient_that_is_held_out() -> None:
+    cases = [Case(name, (), group=group) for name, group in (("a", "anna"), ("b", "bert"), ("c", None))]
+    free = [(Case(name, (), group=group), sample(name, np.zeros((2, 2)))) for name, group in
+            (("x", "anna"), ("y", "bert"), ("z", None))]  # fmt: skip
+    run: Any = SimpleNamespace(cases=cases, unlabelled=free)
+    for held, names in ((("a",), ["y", "z"]), (("b", "c"), ["x", "z"]), ((), ["x", "y", "z"])):
+        train = tuple(case.id for case in cases if case.id not in held)
+        assert [one.name for one in unlabelled_of(Fold(train, held), run)] == names
 
 
 def test_of_a_single_image_the_block_measures_and_only_the_rest_trains(tmp_path: Path) -> None:

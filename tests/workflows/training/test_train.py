@@ -440,6 +440,91 @@ def test_an_encoder_that_has_seen_images_is_trained_and_kept(tmp_path: Path) -> 
     assert io.read_labels(tmp_path / "masks" / "case0.tif").array.shape == (64, 72)
 
 
+def add_unlabelled(folder: Path, count: int, shape: tuple[int, ...] = (40, 48)) -> Path:
+    folder.mkdir(exist_ok=True)
+    for index in range(count):
+        image, _ = draw(100 + index, shape)
+        suffix = ".nii.gz" if len(shape) == 3 else ".tif"
+        io.write_image(
+            folder / f"free{index}{suffix}", Image(image[None], Grid.from_spacing(shape, (2.0,) * len(shape)))
+        )
+    return folder
+
+
+def digests_in(model: Path, *keys: str) -> set[str]:
+    data = json.loads((model / "data.json").read_text())
+    return {digest for key in keys for case in data.get(key, {}).values() for digest in case["images"]}
+
+
+def test_images_without_labels_are_learnt_from_and_nothing_else(tmp_path: Path) -> None:
+    data, model, notes = make_dataset(tmp_path / "data", 3), tmp_path / "model", list[str]()
+    more = add_unlabelled(tmp_path / "more", 4)
+    for path in (data / "images").iterdir():
+        shutil.copy(path, more / f"renamed-{path.name}")
+    (more / "broken.tif").write_bytes(b"no picture")
+    io.write_image(more / "colour.tif", Image(np.zeros((3, 40, 48), np.uint8), Grid.from_spacing((40, 48), (2.0, 2.0))))
+    result = train(data, model, unlabelled=more, folds="one", notes=notes)
+    (note,) = [note for note in notes if "without labels are learnt from" in note]
+    assert note.startswith("4 images without labels are learnt from, as --unlabelled asks; 3 were left out because")
+    assert "2 could not be used: broken, colour" in note
+    assert result.failures == ()
+    assert "4 images without labels are learnt from" in (model / "report" / "index.html").read_text()
+    plan, _ = ModelFolder(model).load()
+    assert plan.teacher is not None
+    assert not digests_in(model, "cases") & digests_in(model, "unlabelled")
+    assert set(json.loads((model / "splits.json").read_text())[0]["val"]) <= {"case0", "case1", "case2"}
+    assert set(result.held_out) <= {"case0", "case1", "case2"}
+    assert predict(model, [data / "images" / "case0.tif"], tmp_path / "masks").written
+
+
+def test_a_run_with_images_without_labels_is_a_function_of_its_seed_and_goes_on_as_it_began(tmp_path: Path) -> None:
+    data, more = make_dataset(tmp_path / "data", 2), add_unlabelled(tmp_path / "more", 2)
+    kept = []
+    for name, stop in (("one", False), ("two", False), ("three", True)):
+        how = {"unlabelled": more, "folds": "none", "steps": 4}
+        train(data, tmp_path / name, **how, should_stop=lambda stop=stop: stop)
+        if stop:
+            train(data, tmp_path / name, steps=4, resume=True)
+        (model,) = ModelFolder(tmp_path / name).load()[1]
+        kept.append(model.state_dict())
+    assert all(np.array_equal(kept[0][key], other[key]) for other in kept[1:] for key in kept[0])
+    train(data, tmp_path / "plain", folds="none", steps=4)
+    plain = ModelFolder(tmp_path / "plain").load()[1][0].state_dict()
+    assert any(not np.array_equal(kept[0][key], plain[key]) for key in plain)
+    add_unlabelled(tmp_path / "more", 3)
+    with pytest.raises(DatasetError, match="without labels that it began with, got new cases: free2"):
+        train(data, tmp_path / "one", steps=4, resume=True)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_volumes_without_labels_are_learnt_from_whole_and_slice_by_slice(tmp_path: Path, ndim: int) -> None:
+    data = make_dataset(tmp_path / "data", 2, (10, 24, 20))
+    more, notes = add_unlabelled(tmp_path / "more", 2, (10, 24, 20)), list[str]()
+    train(data, tmp_path / "model", unlabelled=more, folds="none", ndim=ndim, notes=notes)
+    assert any(note.startswith("2 images without labels are learnt from") for note in notes)
+
+
+def test_images_without_labels_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 2)
+    volumes = add_unlabelled(tmp_path / "volumes", 1, (8, 40, 48))
+    with pytest.raises(DatasetError, match=r"readable and like the labelled ones, got free0: .*trained on planes"):
+        train(data, tmp_path / "one", unlabelled=volumes, folds="none")
+    with pytest.raises(DatasetError, match="got 2 images that it knows"):
+        train(data, tmp_path / "two", unlabelled=data, folds="none")
+    assert not (tmp_path / "two").exists()
+    with pytest.raises(DatasetError, match="nowhere"):
+        train(data, tmp_path / "three", unlabelled=tmp_path / "nowhere", folds="none")
+
+
+def test_a_plan_that_is_followed_has_a_teacher_where_there_are_images_for_it(tmp_path: Path) -> None:
+    data, more = make_dataset(tmp_path / "data", 2), add_unlabelled(tmp_path / "more", 2)
+    train(data, tmp_path / "taught", unlabelled=more, folds="none")
+    train(data, tmp_path / "plain", plan=tmp_path / "taught" / "plan.json", folds="none")
+    assert ModelFolder(tmp_path / "plain").load()[0].teacher is None
+    train(data, tmp_path / "again", plan=tmp_path / "plain" / "plan.json", unlabelled=more, folds="none")
+    assert ModelFolder(tmp_path / "again").load()[0].teacher == ModelFolder(tmp_path / "taught").load()[0].teacher
+
+
 def test_a_training_says_that_interpolated_slices_weigh_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = np.ones((2, 4, 4), np.uint8)
     plain = Sample("a", labels[None].astype(np.float32), labels, (1.0, 1.0, 1.0))

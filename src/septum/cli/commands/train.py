@@ -112,6 +112,14 @@ def train(
             show_default="from the labels",
         ),
     ] = None,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="IMAGES",
+            help="Learn from images without labels, too: a folder or table of them, or DATASET again for its own; what "
+            "is held out or tested is left out of them.",
+        ),
+    ] = None,
     settings: options.SettingsFile = None,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -124,7 +132,7 @@ def train(
         "network": network, "minutes": minutes, "steps": steps, "folds": folds, "members": members, "seed": seed,
         "until_dice": until_dice, "patience": patience, "plan": plan, "background": background, "axes": axes,
         "foreground": foreground, "ndim": dim, "devices": devices, "nodes": nodes, "precision": precision,
-        "instances": instances,
+        "instances": instances, "unlabelled": unlabelled,
     }  # fmt: skip
     from septum.cli.progress import Reporter
     from septum.workflows.model.settings import TrainSettings
@@ -162,7 +170,7 @@ def _train(
     """Train; paths and data are looked at before PyTorch is loaded."""
     from septum.workflows.training.early import look_first
 
-    look_first(dataset, output, axes=settings.axes, plan=settings.plan, **how)
+    look_first(dataset, output, axes=settings.axes, plan=settings.plan, unlabelled=settings.unlabelled, **how)
     from septum.workflows.runs.hooks import Hooks
     from septum.workflows.training import train as workflow
 

@@ -85,9 +85,14 @@ class PatchSampler:
         self.by_class = [_Pool() for _ in range(n_classes)]
         self.anywhere = _Pool()
         self.shapes = [sample.labels.shape for sample in samples]
+        self.unlabelled: list[int] = []
         for case, sample in enumerate(samples):
             flat = np.ravel(sample.labels)
-            self.anywhere.add(case, np.flatnonzero(flat != ignore_class(n_classes)), sample=sample, rng=rng)
+            annotated = np.flatnonzero(flat != ignore_class(n_classes))
+            if not annotated.size:
+                self.unlabelled.append(case)
+                continue
+            self.anywhere.add(case, annotated, sample=sample, rng=rng)
             for index in range(n_classes):
                 self.by_class[index].add(case, np.flatnonzero(flat == index), sample=sample, rng=rng)
         if not self.anywhere.entries:
@@ -102,6 +107,11 @@ class PatchSampler:
         case, positions = pool.draw(generator)
         centre = np.unravel_index(int(positions[generator.integers(positions.size)]), self.shapes[case])
         return Draw(case, tuple(int(c) for c in centre))
+
+    def draw_unlabelled(self, generator: np.random.Generator) -> Draw:
+        """A patch centre anywhere in one of the samples without any annotation."""
+        case = self.unlabelled[generator.integers(len(self.unlabelled))]
+        return Draw(case, tuple(int(generator.integers(n)) for n in self.shapes[case]))
 
 
 class _Pool:

@@ -11,7 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,14 +21,18 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from septum.errors import Cancelled, ConfigError, SeptumError
+from septum.geometry.class_maps import ignore_class
 from septum.net.architecture.network import Network
 from septum.net.architecture.unet import UNet
 from septum.net.augment import augment as augmentation
-from septum.net.augment.augment import AugmentConfig, Patch
+from septum.net.augment.augment import AugmentConfig, Parameters, Patch
+from septum.net.augment.cutmix import draw_boxes, mix
+from septum.net.augment.intensity import Intensity, change_intensity
 from septum.net.learning.checkpoint import load_tensors, save_tensors
 from septum.net.learning.objective import Objective
-from septum.net.learning.sampling import PatchSampler, Sample
+from septum.net.learning.sampling import Draw, PatchSampler, Sample
 from septum.net.learning.simulated_user import prompt_batch
+from septum.net.learning.teacher import TeacherConfig, pseudo_labels, ramp_up
 from septum.net.prompts import PromptConfig
 
 MAX_BACKOFFS = 5
@@ -52,7 +56,7 @@ CLEARLY = 0.01
 something to chance, and the weights at the end have the lowest rate behind them."""
 
 
-_SIMULATED_USER = 1  # the stream of random numbers that is the simulated user's
+_SIMULATED_USER, _CUTMIX, _UNLABELLED = 1, 2, 3  # streams of random numbers beside those of the labelled patches
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class TrainConfig:
         seed: seed of patches and augmentation.
         prompts: what the simulated user gives with the patches; None for a network without prompts.
         encoder_rate: factor on the learning rate of an encoder that has seen images, which has less to learn.
+        cutmix: share of the labelled patches that get a box of another one; 0 = off.
+        teacher: how samples without any annotation take part; None leaves them out.
     """
 
     patch: tuple[int, ...]
@@ -99,6 +105,8 @@ class TrainConfig:
     seed: int = 0
     prompts: PromptConfig | None = None
     encoder_rate: float = 1.0
+    cutmix: float = 0.0
+    teacher: TeacherConfig | None = None
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.seconds is None):
@@ -210,6 +218,8 @@ class _Run:
         self.state = _State()
         self.n_classes = model.config.out_channels - objective.extra_outputs(model.config.ndim)
         self.sampler = PatchSampler(samples, n_classes=self.n_classes, oversample=config.oversample)
+        self.strong = replace(config.augment, intensity=augmentation.stronger(config.augment).intensity)
+        self.inner = (slice(None), *(slice(m, -m) if m else slice(None) for m in model.margin))
         self.layout = torch.channels_last if model.config.ndim == 2 else torch.channels_last_3d
         model = model.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.average = copy.deepcopy(model).to(fabric.device).eval().requires_grad_(False)
@@ -269,6 +279,10 @@ class _Run:
         """One optimisation step; returns the loss (or the last one, after a step that had to be taken back)."""
         drawn = [self.patch(index) for index in range(self.config.batch)]
         images, labels, maps = _collate([patch for patch, _ in drawn], self.raw.margin)
+        if self.config.cutmix:
+            masks = self.boxes(len(images), share=self.config.cutmix, stream=_CUTMIX)
+            images, labels = mix(images, masks), mix(labels, masks[self.inner])
+            maps = None if maps is None else mix(maps, masks[self.inner])
         if self.config.prompts is not None:
             images = self.prompted(
                 images, labels, config=self.config.prompts, spacings=[spacing for _, spacing in drawn]
@@ -276,8 +290,7 @@ class _Run:
         # Dropout draws from torch's own generator; seeding it by step keeps a resumed run on its track.
         torch.manual_seed(hash((self.config.seed, self.fabric.global_rank, self.state.step)) & 0x7FFFFFFF)
         self.optimiser.zero_grad(set_to_none=True)
-        output = self.model(images.contiguous(memory_format=self.layout))
-        loss = self.objective.loss(output, labels, maps)
+        loss = self.loss(images, labels, maps=maps)
         value = float(loss.detach())
         if math.isfinite(value):
             self.fabric.backward(loss)
@@ -290,12 +303,41 @@ class _Run:
                 return value
         return self.back_off()
 
+    def loss(self, images: Tensor, labels: Tensor, *, maps: Tensor | None) -> Tensor:
+        """That of the labelled patches and, by the weight of this moment, that of patches without labels."""
+        teacher = self.config.teacher
+        weight = teacher.weight * ramp_up(self.progress, length=teacher.ramp) if teacher is not None else 0.0
+        if teacher is None or weight == 0 or not self.sampler.unlabelled:
+            return self.objective.loss(self.model(images.contiguous(memory_format=self.layout)), labels, maps)
+        others, guesses = self.taught(teacher)
+        output = self.model(torch.cat([images, others]).contiguous(memory_format=self.layout))
+        levels = [output] if isinstance(output, Tensor) else output
+        known, guessed = ([level.tensor_split([len(images)])[part] for level in levels] for part in (0, 1))
+        sure = (guesses != ignore_class(self.n_classes)).float().mean()
+        return self.objective.loss(known, labels, maps) + weight * sure * self.objective.loss(guessed, guesses, None)
+
+    def taught(self, teacher: TeacherConfig) -> tuple[Tensor, Tensor]:
+        """Patches without labels as the network that learns sees them, and what the averaged one says of them."""
+        drawn = [self.unlabelled_patch(index) for index in range(teacher.batch)]
+        seen = torch.stack([patch for patch, _ in drawn]).contiguous(memory_format=self.layout)
+        with torch.no_grad(), self.fabric.autocast():
+            logits: Tensor = self.average(seen)
+        guesses = pseudo_labels(logits, confidence=teacher.confidence, ignore=ignore_class(self.n_classes))
+        images = torch.stack([change_intensity(intensity, patch) for patch, intensity in drawn])
+        masks = self.boxes(len(drawn), share=teacher.cutmix, stream=_UNLABELLED)
+        return mix(images, masks), mix(guesses, masks[self.inner])
+
+    def boxes(self, count: int, *, share: float, stream: int) -> Tensor:
+        """Masks `(count, *patch)` of this step: a box each, and an empty one where a patch stays as it is."""
+        generator = np.random.default_rng((*self.key, 0, stream, 0))
+        masks = draw_boxes(count, patch=self.config.patch, share=share, generator=generator)
+        return torch.from_numpy(masks).to(self.fabric.device)
+
     def prompted(
         self, images: Tensor, labels: Tensor, *, config: PromptConfig, spacings: Sequence[tuple[float, ...]]
     ) -> Tensor:
         """The patches of this step with the simulated user's prompts; it corrects the averaged network."""
         n_classes = self.n_classes
-        key = (self.config.seed, self.fabric.global_rank, self.state.step)
 
         def guess(batch: Tensor) -> Tensor:
             with torch.no_grad(), self.fabric.autocast():
@@ -308,31 +350,52 @@ class _Run:
             config=config,
             n_classes=n_classes,
             spacings=spacings,
-            generators=[np.random.default_rng((*key, index, _SIMULATED_USER)) for index in range(len(images))],
+            generators=[np.random.default_rng((*self.key, index, _SIMULATED_USER)) for index in range(len(images))],
             predict=guess,
         )
 
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """What the randomness of this step is a function of."""
+        return (self.config.seed, self.fabric.global_rank, self.state.step)
+
     def patch(self, index: int) -> tuple[Patch, tuple[float, ...]]:
         """The patch number `index` of this step, and its spacing in mm."""
-        key = (self.config.seed, self.fabric.global_rank, self.state.step, index)
-        generator = np.random.default_rng(key)
+        generator = np.random.default_rng((*self.key, index))
         draw = self.sampler.draw(generator)
         sample = self.samples[draw.case]
+        drawn = self.parameters(sample, self.config.augment, generator=generator)
         image, labels = self.resident[draw.case]
-        drawn = augmentation.sample(
-            self.config.augment,
+        cut = augmentation.apply(
+            drawn, image, labels=labels, centre=self.centre(draw), extras=sample.maps, device=self.fabric.device
+        )
+        return with_targets(cut, sample, objective=self.objective), sample.spacing
+
+    def unlabelled_patch(self, index: int) -> tuple[Tensor, Intensity]:
+        """A patch without labels that is only turned and bent, and strong changes of its intensities, as drawn."""
+        generator = np.random.default_rng((*self.key, index, _UNLABELLED))
+        draw = self.sampler.draw_unlabelled(generator)
+        drawn = self.parameters(self.samples[draw.case], self.strong, generator=generator)
+        image, _ = self.resident[draw.case]
+        weak = replace(drawn, intensity=Intensity())
+        return augmentation.apply(
+            weak, image, centre=self.centre(draw), device=self.fabric.device
+        ).image, drawn.intensity
+
+    def parameters(self, sample: Sample, ranges: AugmentConfig, *, generator: np.random.Generator) -> Parameters:
+        """The augmentation of a patch of `sample`."""
+        return augmentation.sample(
+            ranges,
             patch=self.config.patch,
             spacing=sample.spacing,
             generator=generator,
             channels=sample.image.shape[0],
         )
-        # A patch that hangs over the border is half mirror image, which prediction hardly ever sees.
+
+    def centre(self, draw: Draw) -> tuple[int, ...]:
+        """A patch that hangs over the border is half mirror image, which prediction hardly ever sees."""
         output = [n - 2 * m for n, m in zip(self.config.patch, self.raw.margin, strict=True)]
-        centre = augmentation.inside(draw.centre, patch=output, shape=sample.labels.shape)
-        cut = augmentation.apply(
-            drawn, image, labels=labels, centre=centre, extras=sample.maps, device=self.fabric.device
-        )
-        return with_targets(cut, sample, objective=self.objective), sample.spacing
+        return augmentation.inside(draw.centre, patch=output, shape=self.samples[draw.case].labels.shape)
 
     def update_average(self) -> None:
         # The average is short at first (it would remember the random start), long later.
@@ -501,7 +564,10 @@ def _on_device(sample: Sample, device: torch.device) -> tuple[Any, Any]:
     labels = sample.labels if sample.objects is None else sample.objects.ids
     if isinstance(sample.image, np.memmap):
         return sample.image, labels
-    return torch.as_tensor(sample.image).to(device), torch.as_tensor(labels).to(device)
+    image = torch.as_tensor(sample.image).to(device)
+    if not any(labels.strides):  # one value for all voxels: nobody annotated any
+        return image, labels
+    return image, torch.as_tensor(labels).to(device)
 
 
 def _collate(patches: Sequence[Patch], margin: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor | None]:

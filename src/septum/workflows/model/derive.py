@@ -18,6 +18,7 @@ from septum.net.architecture.window import WindowConfig
 from septum.net.augment import augment
 from septum.net.augment.augment import AugmentConfig
 from septum.net.learning.objective import get_objective
+from septum.net.learning.teacher import TeacherConfig
 from septum.net.prompts import PromptConfig, prompt_channels
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.model.fingerprint import Fingerprint
@@ -312,13 +313,19 @@ def _width(
     settings, machine = basis.settings, basis.machine
     if settings.minutes is None:
         return WIDTHS[-1] if few else 32, settings.steps or 0
-    seconds_each = settings.minutes * 60 / _members(settings)
+    seconds_each = settings.minutes * 60 / _members(settings) / _dearer(settings, batch)
     width, steps = WIDTHS[-1], 0.0
     for width in WIDTHS[-1:] if few else WIDTHS[1:] if machine.device == "cpu" else WIDTHS:
         steps = seconds_each / seconds_per_step(unet(width), patch, batch=batch, machine=machine)
         if steps >= ENOUGH_STEPS:
             break
     return width, steps
+
+
+def _dearer(settings: TrainSettings, batch: int) -> float:
+    """How many times as long a step takes with patches without labels: the way back is twice the way there, and the
+    teacher goes there too."""
+    return 1.0 if settings.unlabelled is None else 1 + TeacherConfig().batch * 4 / (batch * 3)
 
 
 def _members(settings: TrainSettings) -> int:
@@ -403,6 +410,7 @@ def _plan(basis: _Basis, unet: NetworkConfig, *, patch: tuple[int, ...], budget:
         fingerprint=fingerprint,
         prompts=PromptConfig() if settings.prompts else None,
         instances=Decoding() if settings.instances else None,
+        teacher=None if settings.unlabelled is None else TeacherConfig(),
     )
 
 

@@ -23,6 +23,7 @@ from septum.net.architecture.unet import UNetConfig
 from septum.net.architecture.window import WindowConfig
 from septum.net.augment.augment import AugmentConfig
 from septum.net.learning.objective import get_objective
+from septum.net.learning.teacher import TeacherConfig
 from septum.net.prompts import PromptConfig, prompt_channels
 from septum.workflows.data.classes import ClassMap
 from septum.workflows.model.fingerprint import Fingerprint
@@ -61,7 +62,7 @@ MOST_SAMPLES, MOST_GROWTH = 1 << 28, 8
 BUDGET_BOUNDS = {
     "minutes": (0, LONGEST), "steps": (1, MOST_STEPS), "batch": (1, 4096), "learning_rate": (0, 100),
     "momentum": (0, 1), "weight_decay": (0, 100), "warmup": (0, 1), "ema": (0, 1), "oversample": (0, 1),
-    "encoder_rate": (0, 100),
+    "encoder_rate": (0, 100), "cutmix": (0, 1),
 }  # fmt: skip
 
 
@@ -104,6 +105,7 @@ class Budget:
     ema: float = 0.998
     oversample: float = 0.5
     encoder_rate: float = 1.0
+    cutmix: float = 0.0
 
     def __post_init__(self) -> None:
         for name, (low, high) in BUDGET_BOUNDS.items():
@@ -137,6 +139,7 @@ class Plan:
         followed: name of the file that held the plan, where a person gave one.
         specks: by class, the share of the image below which a piece of a mask is left out (see
             `septum.workflows.prediction.specks`); empty for none.
+        teacher: how images without labels take part in the training; None where there are none.
         judged: network 0 has seen every case and predicts; the others, trained for less time and each without a part
             of the cases, judged. Otherwise all networks predict together.
     """
@@ -165,6 +168,7 @@ class Plan:
     specks: tuple[float, ...] = ()
     judged: bool = False
     followed: str = ""
+    teacher: TeacherConfig | None = None
 
     def __post_init__(self) -> None:
         check_between("channels", self.channels, low=1, high=MOST_CHANNELS)
@@ -174,7 +178,19 @@ class Plan:
         if self.unet.ndim > self.fingerprint.ndim or (self.slices and self.unet.ndim != 2):
             raise ConfigError(f"unet.ndim must fit images of {self.fingerprint.ndim} axes, got {self.unet.ndim}")
         self._check_lists()
-        size = self.budget.batch * math.prod(self.patch) * self.unet.features[0]
+        if self.teacher is not None and (self.prompts is not None or self.instances is not None):
+            what = "prompts" if self.instances is None else "single objects"
+            raise ConfigError(
+                f"images without labels teach networks of classes only, got one of {what}; leave --unlabelled out"
+                + ("" if self.instances is None else ", or learn classes with --semantic")
+            )
+        if self.budget.cutmix and self.instances is not None:
+            raise ConfigError(
+                "budget.cutmix must be 0 for single objects, whose distances and vectors a box would cut, got "
+                f"{self.budget.cutmix:g}; leave it out"
+            )
+        patches = self.budget.batch + (0 if self.teacher is None else self.teacher.batch)
+        size = patches * math.prod(self.patch) * self.unet.features[0]
         check_between("values in the first layer (batch x patch x features)", size, low=1, high=MOST_VALUES)
 
     def _check_lists(self) -> None:
@@ -248,13 +264,15 @@ def prediction_tile(plan: Plan) -> tuple[int, ...]:
 
 
 def plan_json(plan: Plan) -> str:
-    """The plan as JSON text; a network without prompts, or of classes only, has no such part in its plan."""
+    """The plan as JSON text; what a network or its training does not have is no part of its plan."""
     content = unstructure(plan)
-    for part in ("prompts", "instances"):
+    for part in ("prompts", "instances", "teacher"):
         if getattr(plan, part) is None:
             del content[part]
     if isinstance(plan.unet, UNetConfig) and plan.unet.encoder == "own":  # readable to a Septum that knows no other
         del content["unet"]["encoder"], content["budget"]["encoder_rate"]
+    if not plan.budget.cutmix:
+        del content["budget"]["cutmix"]
     for part in ("chosen", "specks", "judged", "followed"):
         if not getattr(plan, part):
             del content[part]

@@ -7,7 +7,7 @@ that the numbers do not depend on the resolution chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from septum.classical import smooth
 from septum.errors import DatasetError
 from septum.geometry import Image
+from septum.geometry.class_maps import class_type
 from septum.geometry.placement import Placement
 from septum.instances.targets import object_radii
 from septum.net.learning.objective import get_objective
@@ -149,11 +150,16 @@ def refuse_empty(image: Image) -> None:
 
 
 def to_sample(case: Case, plan: Plan) -> Sample:
-    """A labelled case as the training loop takes it: prepared image, class map, border maps where the loss wants them.
+    """A case as the training loop takes it: prepared image, class map, border maps where the loss wants them; of a case
+    without labels, a class map that ignores every voxel and takes no memory.
 
     Raises:
         DatasetError, GeometryError, FormatError: as `load_pair`; label values that are not in the plan.
     """
+    if case.label is None:
+        array, placement = to_network(load_image(case), plan)
+        ignored = np.asarray(plan.classes.ignore_class, class_type(plan.classes.n_classes))
+        return Sample(case.id, array, np.broadcast_to(ignored, placement.shape), placement.spacing)
     image, labels = load_pair(case)
     try:
         array, placement = to_network(image, plan)
@@ -239,26 +245,37 @@ def prepare_cases(
     folder: Path,
     on_progress: Callable[[str, float], None],
     failures: Failures | None = None,
+    beside: Iterable[Sample] = (),
 ) -> tuple[Sample, ...]:
-    """All cases as samples; held in memory up to `IN_MEMORY_BYTES`, beyond that memory-mapped from `folder`.
+    """All cases as samples; with those `beside` them held in memory up to `IN_MEMORY_BYTES`, beyond that memory-mapped
+    from `folder`.
 
     Cases that cannot be prepared go to `failures`, where it is given.
     """
     samples: list[Sample] = []
-    used = 0
+    used = sum(map(_bytes, beside))
     for number, case in enumerate(cases):
         with listed(failures, case.id):
             sample = to_sample(case, plan)
-            used += sample.image.nbytes + sample.labels.nbytes
+            used += _bytes(sample)
             samples.append(sample if used <= IN_MEMORY_BYTES else _to_file(sample, folder))
         on_progress(f"preparing {case.id}", (number + 1) / len(cases))
     return tuple(samples)
+
+
+def _bytes(sample: Sample) -> int:
+    """Of a sample in memory; one that is mapped from files takes none, nor does a class map of one value."""
+    held = [array for array in (sample.image, sample.labels) if not isinstance(array, np.memmap) and any(array.strides)]
+    return sum(array.nbytes for array in held)
 
 
 def _to_file(sample: Sample, folder: Path) -> Sample:
     folder.mkdir(parents=True, exist_ok=True)
     mapped: list[NDArray[Any]] = []
     for kind, array in (("image", sample.image), ("labels", sample.labels)):
+        if not any(array.strides):  # one value for all voxels takes no memory
+            mapped.append(array)
+            continue
         path = folder / f"{sample.name}.{kind}.npy"
         np.save(path, array, allow_pickle=False)
         mapped.append(np.load(path, mmap_mode="r", allow_pickle=False))
@@ -275,9 +292,10 @@ def _in_plane(objects: SampleObjects, index: int, *, spacing: tuple[float, ...])
 
 
 def as_planes(sample: Sample, ignore: int) -> tuple[Sample, ...]:
-    """The annotated slices of a volume, each a sample of its own; a plane is returned as it is."""
+    """The annotated slices of a volume (all of them where none is), each a sample of its own; a plane as it is."""
     if sample.labels.ndim == 2:
         return (sample,)
+    unlabelled = bool((sample.labels == ignore).all())
     return tuple(
         Sample(
             f"{sample.name} slice {index}",
@@ -289,5 +307,5 @@ def as_planes(sample: Sample, ignore: int) -> tuple[Sample, ...]:
             None if sample.interpolated is None else sample.interpolated[index],
         )
         for index, plane in enumerate(sample.labels)
-        if (plane != ignore).any()
+        if unlabelled or (plane != ignore).any()
     )

@@ -44,6 +44,8 @@ class TrainSettings:
             alone, after a click and with a box.
         instances: learn single objects: True takes label values for ids of objects, or, where the data set names its
             values, connected pieces of each class for objects; False learns classes only; None decides by the labels.
+        unlabelled: a folder, data set or table of images to learn from without labels, beside the labelled ones; what
+            is held out or tested is left out of them.
     """
 
     network: Literal["auto", "encoder", "lecture", "paper", "window"] = "auto"
@@ -65,6 +67,7 @@ class TrainSettings:
     baselines: bool = False
     prompts: bool = False
     instances: bool | None = None
+    unlabelled: Path | None = None
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
@@ -90,6 +93,12 @@ class TrainSettings:
             raise ConfigError(
                 "instances must be learnt by the network auto, encoder or paper, and without prompts, "
                 f"got network {self.network}, prompts {self.prompts}; leave one out"
+            )
+        if self.unlabelled is not None and (self.prompts or self.instances):
+            raise ConfigError(
+                "images without labels must be given to a network of classes without prompts, "
+                f"got prompts {self.prompts}, single objects {self.instances}; leave --unlabelled out, or learn "
+                "classes only (--semantic)"
             )
         check_bounds(
             self, minutes=(0, LONGEST), steps=(1, MOST_STEPS), seed=(0, LARGEST_SEED), members=(1, 1000),

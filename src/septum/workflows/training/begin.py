@@ -11,6 +11,7 @@ import numpy as np
 
 from septum.errors import ConfigError, DatasetError
 from septum.net.learning.sampling import Sample
+from septum.net.learning.teacher import TeacherConfig
 from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.classes import ClassMap, infer_classes
 from septum.workflows.data.folds import Fold, make_folds
@@ -95,7 +96,8 @@ def resolve_plan(
                 "leave out --plan, or give the plan of a model that was trained with --prompts"
             )
         budget = replace(plan.budget, minutes=settings.minutes, steps=settings.steps)
-        plan = replace(plan, budget=budget, seed=settings.seed, chosen="", followed=settings.plan.name)
+        teacher = None if settings.unlabelled is None else plan.teacher or TeacherConfig()
+        plan = replace(plan, budget=budget, seed=settings.seed, chosen="", followed=settings.plan.name, teacher=teacher)
     else:
         plan = derive_plan(data, cases, settings=settings, machine=machine, hooks=hooks, failures=failures)
     judged = settings.folds == "thirds" and not any(case.split == "val" for case in cases)  # those train nothing

@@ -39,6 +39,22 @@ def record_data(
     write_json(path, content)
 
 
+def record_unlabelled(path: Path, cases: Sequence[Case]) -> None:
+    """Add to the record of a run the digests of the images that it learns from without labels.
+
+    Raises:
+        DatasetError: a run that is resumed finds other ones than it began with.
+    """
+    content, now = recorded(path), digest_cases(cases)
+    before = content.get("unlabelled", now)
+    if changes := _changes(before, now):
+        raise DatasetError(
+            f"a resumed run must find the images without labels that it began with, got {'; '.join(changes)}; "
+            "put them back, or train a new model"
+        )
+    write_json(path, {**content, "unlabelled": now})
+
+
 def left_out(path: Path) -> dict[str, str]:
     """The cases that a run began without, with the reasons; empty where none is recorded."""
     try:

@@ -10,19 +10,27 @@ from pathlib import Path
 
 from septum.errors import ConfigError, DatasetError
 from septum.workflows.data.cases import Dataset
+from septum.workflows.data.jobs import find_cases
 from septum.workflows.data.load import load_dataset
 
 PLAN = "plan.json"
 
 
 def look_first(
-    dataset: Path, output: Path, *, axes: str | None, plan: Path | None, resume: bool, overwrite: bool
+    dataset: Path,
+    output: Path,
+    *,
+    axes: str | None,
+    plan: Path | None,
+    unlabelled: Path | None = None,
+    resume: bool,
+    overwrite: bool,
 ) -> Dataset:
     """The data set, by its files; nothing is decoded and nothing is written.
 
     Raises:
         ConfigError: the model's folder cannot be written to, or the plan is not there.
-        DatasetError: no data set, or none of its images has labels to train on.
+        DatasetError: no data set, or none of its images has labels to train on; no image where `unlabelled` is.
     """
     refuse_output(output, resume=resume, overwrite=overwrite)
     if plan is not None and not plan.is_file():
@@ -33,6 +41,8 @@ def look_first(
             f"the data set {dataset} must hold images with labels to train on, got {len(data.cases)} images and none; "
             "put labels with the names of the images into the folder labels"
         )
+    if unlabelled is not None:
+        find_cases([unlabelled], axes=axes)
     return data
 
 

@@ -138,6 +138,7 @@ class FoldContext:
     plan: Plan
     cases: Sequence[Case]
     samples: Mapping[str, Sample]
+    unlabelled: Sequence[tuple[Case, Sample]]
     folder: ModelFolder
     settings: TrainSettings
     fabric: Fabric
@@ -151,7 +152,11 @@ def train_fold(job: FoldJob, context: FoldContext) -> TrainOutcome:
     plan, fabric = context.plan, context.fabric
     ignore = plan.classes.ignore_class
     training, held_out = split_samples(job, context)
-    inputs = [plane for sample in training for plane in (as_planes(sample, ignore) if plan.slices else (sample,))]
+    inputs = [
+        plane
+        for sample in (*training, *unlabelled_of(job.fold, context))
+        for plane in (as_planes(sample, ignore) if plan.slices else (sample,))
+    ]
     path = context.folder.fold(job.index)
     path.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed + 7919 * job.index)
@@ -202,7 +207,15 @@ def train_config(plan: Plan, settings: TrainSettings, *, job: FoldJob) -> TrainC
         seed=plan.seed + 104729 * job.index,
         prompts=plan.prompts,
         encoder_rate=budget.encoder_rate,
+        cutmix=budget.cutmix,
+        teacher=plan.teacher,
     )
+
+
+def unlabelled_of(fold: Fold, context: FoldContext) -> list[Sample]:
+    """The samples without labels that a fold may learn from: none is of a patient (a group) that it holds out."""
+    held = {case.group for case in context.cases if case.id in fold.val and case.group is not None}
+    return [sample for case, sample in context.unlabelled if case.group not in held]
 
 
 def split_samples(job: FoldJob, context: FoldContext) -> tuple[list[Sample], list[Sample]]:

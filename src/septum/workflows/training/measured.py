@@ -39,11 +39,12 @@ from septum.workflows.quality.grade import HeldKind, HeldOut, NetworkReference, 
 from septum.workflows.quality.learn import References, held_out_rows, make_quality
 from septum.workflows.quality.looks import Look
 from septum.workflows.quality.report_section import quality_sections
+from septum.workflows.runs.failures import Failures
 from septum.workflows.runs.files import write_json, write_text
 from septum.workflows.runs.hooks import Hooks
 from septum.workflows.runs.provenance import describe_run
 from septum.workflows.runs.settings import unstructure
-from septum.workflows.runs.words import counted
+from septum.workflows.runs.words import counted, some
 from septum.workflows.scores.measures import object_values
 from septum.workflows.scores.report_folder import About, Extras, write_report
 from septum.workflows.scores.scores import Score, mean_dice, pick_examples, score_case
@@ -89,8 +90,25 @@ def describe_training(plan: Plan, cases: Sequence[Case]) -> str:
         + ("" if plan.unet.encoder == "own" else f", encoder {plan.unet.encoder} that has seen ImageNet")
         + ("" if plan.prompts is None else ", with prompts")
         + ("" if plan.instances is None else ", single objects")
+        + ("" if plan.teacher is None else ", with images without labels")
         + (f"; {plan.chosen}" if plan.chosen else "")
     )
+
+
+def describe_unlabelled(used: int, left_out: int, *, failures: Failures) -> str:
+    """How many images without labels are learnt from and why others are not.
+
+    >>> describe_unlabelled(40, 10, failures=Failures())[:90]
+    '40 images without labels are learnt from, as --unlabelled asks; 10 were left out because t'
+    """
+    images = f"{used} image{'' if used == 1 else 's'} without labels {'is' if used == 1 else 'are'}"
+    text = f"{images} learnt from, as --unlabelled asks"
+    if left_out:
+        why = "the data set labels, holds out or tests on them (or others of a tested patient), or they repeat"
+        text += f"; {left_out} {'was' if left_out == 1 else 'were'} left out because {why}"
+    if failures.rows:
+        text += f"; {len(failures.rows)} could not be used: {some(sorted(failures.names))} ({failures.rows[0][1]})"
+    return text
 
 
 def network_kind(plan: Plan) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from septum.workflows.data.cases import Case, Dataset
 from septum.workflows.data.doubts import listening
 from septum.workflows.data.folds import Fold
 from septum.workflows.data.kept import labels_kept
+from septum.workflows.data.unlabelled import Unlabelled, find_unlabelled
 from septum.workflows.model.folder import ModelFolder
 from septum.workflows.model.machine import Machine
 from septum.workflows.model.plan import Plan, parse_plan, plan_json, read_plan
@@ -35,7 +37,7 @@ from septum.workflows.training.begin import (
     settle_folds,
     without_failed,
 )
-from septum.workflows.training.continued import continue_run, left_out, record_data
+from septum.workflows.training.continued import continue_run, left_out, record_data, record_unlabelled
 from septum.workflows.training.early import look_first
 from septum.workflows.training.folds import FoldContext, FoldJob, from_first, make_fabric, train_fold
 
@@ -57,7 +59,8 @@ class TrainResult:
 
 @dataclass(frozen=True)
 class _Run:
-    """A training on its way: its data, what was asked, where it goes, and what could not be read so far."""
+    """A training on its way: its data, what was asked, where it goes, what could not be read so far, the images without
+    labels that were found, and those that are learnt from."""
 
     data: Dataset
     cases: Sequence[Case]
@@ -67,6 +70,8 @@ class _Run:
     hooks: Hooks
     failures: Failures
     resume: bool
+    found: Unlabelled | None = None
+    unlabelled: Sequence[tuple[Case, Sample]] = ()
 
     def readable(self) -> _Run:
         """The same without the cases that failed; errors as `without_failed`."""
@@ -101,16 +106,25 @@ def train(
     """
     hooks = hooks or Hooks()
     with labels_kept(), listening(hooks.on_note) as doubts:
-        data = look_first(dataset, output, axes=settings.axes, plan=settings.plan, resume=resume, overwrite=overwrite)
+        data = look_first(
+            dataset,
+            output,
+            axes=settings.axes,
+            plan=settings.plan,
+            unlabelled=settings.unlabelled,
+            resume=resume,
+            overwrite=overwrite,
+        )
         for note in data.notes:
             hooks.on_note(note)
+        found = find_unlabelled(settings.unlabelled, data, axes=settings.axes) if settings.unlabelled else None
         timed = settings if settings.minutes or settings.steps else replace(settings, minutes=10.0)
         machine = planned_machine(timed, output, resume=resume)
         cases = [case for case in data.labelled if case.split != "test"]
         folder = ModelFolder(output)
         failures = Failures(list(left_out(folder.data).items()) if resume else [], CONTRADICTIONS)
         fabric = make_fabric(timed, machine.precision)
-        run = _Run(data, cases, folder, settle_folds(timed, cases), fabric, hooks, failures, resume)
+        run = _Run(data, cases, folder, settle_folds(timed, cases), fabric, hooks, failures, resume, found)
         plan = _plan(run, machine, overwrite=overwrite)
         run = run.readable()
         went_on = continue_run(folder, settings, plan=plan, cases=run.cases) if resume else None
@@ -118,6 +132,7 @@ def train(
             run = replace(run, settings=went_on.settings)
             hooks.on_note(went_on.note)
         run, samples, folds = _prepared(run, plan, begun=went_on.folds if went_on else None)
+        run = _with_unlabelled(run, plan, samples=samples)
         run = replace(run, data=replace(run.data, notes=(*run.data.notes, *doubts.sentences())))
         jobs = choose_folds(folds, len(run.cases), settings=run.settings, judged=plan.judged, on_note=hooks.on_note)
         hooks.on_note(measured.describe_training(plan, run.cases))
@@ -133,6 +148,16 @@ def train(
 def _scratch(run: _Run) -> Path:
     """Where this process keeps prepared cases that do not fit into memory."""
     return run.folder.path / "prepared" / str(run.fabric.global_rank)
+
+
+@contextmanager
+def _preparing(run: _Run) -> Iterator[Path]:
+    """The folder of prepared cases; files that were begun go when somebody stops the run meanwhile."""
+    try:
+        yield _scratch(run)
+    except Cancelled:
+        shutil.rmtree(_scratch(run), ignore_errors=True)
+        raise
 
 
 def _plan(run: _Run, machine: Machine, *, overwrite: bool) -> Plan:
@@ -182,9 +207,8 @@ def _prepared(
 
 
 def _samples(run: _Run, plan: Plan) -> dict[str, Sample]:
-    """The samples by name; files that were begun go when somebody stops the run meanwhile."""
-    folder = _scratch(run)
-    try:
+    """The samples by name."""
+    with _preparing(run) as folder:
         made = prepare_cases(run.cases, plan, folder=folder, on_progress=run.hooks.on_progress, failures=run.failures)
         between = sum(sample.interpolated is not None for sample in made)
         if between:
@@ -193,9 +217,39 @@ def _samples(run: _Run, plan: Plan) -> dict[str, Sample]:
                 f"{INTERPOLATED:g} times as often as one of a slice that a person drew"
             )
         return {sample.name: sample for sample in made}
-    except Cancelled:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+
+
+def _with_unlabelled(run: _Run, plan: Plan, *, samples: Mapping[str, Sample]) -> _Run:
+    """The run with the images without labels that were asked for, and a note about them in the data."""
+    if run.settings.unlabelled is None or plan.teacher is None:
+        return run
+    found = run.found or find_unlabelled(run.settings.unlabelled, run.data, axes=run.settings.axes)
+
+    def begin() -> str:
+        record_unlabelled(run.folder.data, found.cases)
+        return ""
+
+    from_first(run.fabric, begin)
+    failures = Failures()
+    with _preparing(run) as folder:
+        made = prepare_cases(
+            found.cases,
+            plan,
+            folder=folder / "unlabelled",
+            on_progress=run.hooks.on_progress,
+            failures=failures,
+            beside=samples.values(),
+        )
+    if not made:
+        raise DatasetError(f"images without labels must be readable and like the labelled ones, got {failures.first}")
+    note = measured.describe_unlabelled(len(made), found.left_out, failures=failures)
+    run.hooks.on_note(note)
+    cases = {case.id: case for case in found.cases}
+    return replace(
+        run,
+        unlabelled=[(cases[sample.name], sample) for sample in made],
+        data=replace(run.data, notes=(*run.data.notes, note)),
+    )
 
 
 def _train_folds(
@@ -208,7 +262,16 @@ def _train_folds(
 ) -> bool:
     """Train what is not trained yet; whether a person stopped it."""
     context = FoldContext(
-        plan, run.cases, samples, run.folder, run.settings, run.fabric, on_status, run.hooks.should_stop, run.resume
+        plan,
+        run.cases,
+        samples,
+        run.unlabelled,
+        run.folder,
+        run.settings,
+        run.fabric,
+        on_status,
+        run.hooks.should_stop,
+        run.resume,
     )
     for job in jobs:
         if run.resume and run.folder.finished(job.index):
